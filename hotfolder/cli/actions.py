@@ -65,12 +65,12 @@ def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
 
 def priority(target: str, level: str, config: Path, *, inbox: str, by: str) -> int:
     with opened(config) as installation:
-        found = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
-        for job in found.jobs:
+        jobs, project = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
+        for job in jobs:
             print(visible(f"{named(job)} has {level.lower()} priority."))
-        if found.project:
-            none = "" if found.jobs else "Nothing of it is under way. "
-            whole = f"Every set of {found.project} that is still to come gets {level.lower()} priority."
+        if project:
+            none = "" if jobs else "Nothing of it is under way. "
+            whole = f"Every set of {project} that is still to come gets {level.lower()} priority."
             print(visible(f"{none}{whole}"))
         print(when(installation))
     return 0

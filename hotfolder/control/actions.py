@@ -5,23 +5,28 @@ All of it goes through the store and the folders, so a running daemon takes it u
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-from hotfolder.control.opening import Installation, now
+from hotfolder.control.opening import Installation, JobRecords, now
 from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs import commands
-from hotfolder.jobs import resolve as in_doubt
-from hotfolder.jobs.commands import Aim, Priority
+from hotfolder.jobs.commands import Priority
+from hotfolder.jobs.context import chain_of
+from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job, JobFile, Purchase
-from hotfolder.jobs.states import NEEDS_PERSON, State
+from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import CrashHook, Returning, no_crash
 from hotfolder.rules.names import COPIES_MARK
 from hotfolder.rules.tags import AGAIN
-from hotfolder.stager.addresses import AllowedHosts
+from hotfolder.stager.addresses import AllowedHosts, SignedUrl
+from hotfolder.stager.answers import Answer
+from hotfolder.stager.failures import UrlRefused
 from hotfolder.telemetry.overview import WORDS
 
 
@@ -138,22 +143,22 @@ def resolve(
     """Say how a paid call ended that nobody here could know, and let the set go on: its picture is at the
     address `paid_result`, or it was not charged (None). Broken off, the same again finishes it. Raises
     UsageError, LocalTrouble."""
-    store, ledger = installation.store, installation.ledger
-    job = in_doubt.waiting_for_person(store, job_id)
+    ledger = installation.ledger
+    job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, comes_as(job), crash_point)
     call = _question(installation, job, returning)
     if paid_result is not None:
-        in_doubt.refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
+        refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
     elif call is not None:
-        in_doubt.refuse_answered(call)
+        refuse_answered(call)
     returning.check()
     returning.gather()
 
     def answer() -> None:
         if call is not None and paid_result is None:
-            in_doubt.told_not_charged(ledger, call)
+            told_not_charged(ledger, call)
         elif call is not None and paid_result is not None:
-            in_doubt.told_result(ledger, call, paid_result, now())
+            told_result(ledger, call, paid_result, now())
 
     returning.arrive(answer)
     return PutBack(returning.count, returning.target, call.operation if call is not None else "")
@@ -162,40 +167,105 @@ def resolve(
 def _question(installation: Installation, job: Job, returning: Returning) -> Purchase | None:
     """The call in doubt; None where an earlier attempt has told how it ended. Raises UsageError."""
     try:
-        return in_doubt.open_question(installation.store, installation.ledger, job)
+        return open_question(installation, job)
     except UsageError:
         if returning.begun:
             return None
         raise
 
 
+def _in_doubt(installation: Installation, job_id: str) -> Job:
+    """The job, if it waits for a person. Raises UsageError."""
+    job = remembered(installation.store, job_id)
+    if job.state != State.NEEDS_ATTENTION:
+        raise UsageError(f"Job {job_id} has nothing to resolve: it is {job.state}.")
+    return job
+
+
+def open_question(records: JobRecords, job: Job) -> Purchase:
+    """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
+    for link in chain_of(records.store, records.ledger, job):
+        if not link.results:
+            return link.purchase
+    raise UsageError(
+        f"No paid call of job {job.id} is in doubt.",
+        hint="To have it made, drag its folder back into the inbox.",
+    )
+
+
+def refuse_answered(call: Purchase) -> None:
+    """Raise UsageError for a call that can't be called not charged: its answer says that it was."""
+    if call.state == PurchaseState.ANSWERED:
+        raise UsageError(
+            "The API has said that it made this call: only its picture is missing, and buying it again would"
+            " be paid for twice.",
+            hint=CommandHint("`hotfolder retry` downloads it; with --pay-again it is bought again."),
+        )
+
+
+def refuse_strange(url: str, hosts: AllowedHosts) -> None:
+    """Raise UsageError for an address that is never followed."""
+    try:
+        hosts.check(SignedUrl(url))
+    except ValueError:
+        raise UsageError(
+            "What --paid-result names is not an address.", hint="It begins with https://; quote it."
+        ) from None
+    except UrlRefused as error:
+        raise UsageError(error.message, hint=error.hint) from None
+
+
+def told_not_charged(ledger: Ledger, call: Purchase) -> None:
+    """It was not charged: it may be bought. Raises UsageError where that isn't known to be open any more."""
+    if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
+        raise UsageError(
+            "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
+        )
+
+
+def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
+    """It was charged, and its picture is at `url`."""
+    assert call.id is not None
+    if call.operation == "merge":
+        body: dict[str, object] = {"status": "completed", "imageUrl": url}
+    else:
+        picture = {"id": "resolved", "imageUrl": url, "width": 1, "height": 1}
+        body = {"success": True, "data": [picture]}
+    answer = Answer(200, json.dumps(body))
+    ledger.resolve(call.id, answer.as_json(), "a person named its result", at)
+
+
 def give_up(installation: Installation, job_id: str) -> None:
-    """Let a set whose paid call is in doubt have failed for good. Raises UsageError."""
-    job = in_doubt.waiting_for_person(installation.store, job_id)
-    in_doubt.give_up(installation.store, job, now())
+    """Let a set whose paid call is in doubt have failed for good. Its calls are not bought again. Raises
+    UsageError."""
+    job = _in_doubt(installation, job_id)
+    reason = f"given up by a person: {job.reason}"
+    installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
     """Have a job or a project's jobs cancelled. Raises UsageError where there is none, or it is finished."""
     with installation.store.session() as session, session.begin():
-        aim = commands.meant(session, target, inbox, **_arrived(installation, target))
-        taken = commands.cancel(session, aim.jobs, by, now())
-    return Cancellation(taken, [job for job in aim.jobs if job not in taken], aim.project)
+        jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        taken = commands.cancel(session, jobs, by, now())
+    return Cancellation(taken, [job for job in jobs if job not in taken], project)
 
 
-def prioritise(installation: Installation, target: str, level: str, *, by: str, inbox: str = "") -> Aim:
-    """Give a job, or a project with all that is to come of it, a priority: high, normal or low. Returns what
-    has it now. Raises UsageError."""
+def prioritise(
+    installation: Installation, target: str, level: str, *, by: str, inbox: str = ""
+) -> tuple[Sequence[Job], str]:
+    """Give a job, or a project with all that is to come of it, a priority: high, normal or low. Returns the
+    jobs that have it now, and the project's name, "" where it is one job's. Raises UsageError."""
     try:
         wanted = Priority[level.upper()]
     except KeyError:
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     with installation.store.session() as session, session.begin():
-        aim = commands.meant(session, target, inbox, **_arrived(installation, target))
-        if aim.project:
-            commands.prioritise_project(session, aim.inbox, aim.project, wanted)
-        commands.prioritise(session, aim.jobs, wanted, by, now())
-    return aim
+        jobs, of_inbox, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        if project:
+            commands.prioritise_project(session, of_inbox, project, wanted)
+        commands.prioritise(session, jobs, wanted, by, now())
+    return jobs, project
 
 
 def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]]:

@@ -10,8 +10,8 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Explained, Look, explain_place, look
 from hotfolder.control.lookup import PhotoPlace, folders_in, place_named
 from hotfolder.errors import UsageError
+from hotfolder.inbox.approvals import read_ready, with_more, write_ready
 from hotfolder.inbox.contents import READY_NAME
-from hotfolder.inbox.ready import read_ready, with_more, write_ready
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.drops import ChosenSet, why_name_taken

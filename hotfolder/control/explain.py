@@ -14,8 +14,8 @@ from hotfolder.control.lookup import PhotoPlace, places_in
 from hotfolder.control.opening import JobRecords, reading
 from hotfolder.daemon.shoots import held_before, kept_out
 from hotfolder.errors import BadJob
+from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SeenFile, SetFolder
-from hotfolder.inbox.ready import ReadyFile, read_ready, with_more
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.ledger import bought, read_chain

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import comes_as
+from hotfolder.control.actions import comes_as, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
@@ -28,7 +28,6 @@ from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
-from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.receipts import Receipt, receipt_in
@@ -264,7 +263,7 @@ def question_of(records: JobRecords, job: Job) -> Purchase | None:
     """The paid call that a person must tell the end of; None where there is none."""
     if job.state == State.NEEDS_ATTENTION:
         with suppress(UsageError):
-            return open_question(records.store, records.ledger, job)
+            return open_question(records, job)
     return None
 
 

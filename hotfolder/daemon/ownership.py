@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble
 from hotfolder.inbox.guard import marker_of
-from hotfolder.jobs.breaker import CircuitBreakers
+from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
@@ -111,21 +112,12 @@ class Ownership:
     async def _join(self) -> None:
         """A predecessor that was killed may have been on another host, with this very folder: it is known to
         be dead once it has shown no life for as long as a lease lasts."""
-        seen = None
-        while alive := await self._patiently(self.leases.join):
+        seen, told = None, log.News(logger, "store_not_reached").met
+        while alive := await insist(self._clock, partial(self._thread, self.leases.join), told):
             if seen is not None and alive != seen:
                 raise copied(self.leases.state)
             seen = alive
             await self._clock.sleep(self.leases.pause_seconds)
-
-    async def _patiently(self, ask: Callable[[], Any]) -> Any:
-        trouble = log.News(logger, "store_not_reached")
-        while True:
-            try:
-                return await self._thread(ask)
-            except LocalTrouble as error:
-                trouble.met(error.message)
-                await self._clock.sleep(self.leases.pause_seconds)
 
     def _follow(self) -> None:
         """Begin and end the work as the leases have it. Nothing is waited for: what takes its time at its end

@@ -12,9 +12,9 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of
+from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.inbox.ready import ReadyFile, read_ready
 from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -35,15 +34,6 @@ class Priority(IntEnum):
     LOW = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What is meant: one job, or a project with its unfinished jobs."""
-
-    jobs: Sequence[Job]
-    inbox: str = ""
-    project: str = ""
-
-
 def job_at(session: Session, place: str) -> Job | None:
     """The newest job of a `project/room`, which may also be written as the path of the room's folder."""
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
@@ -54,11 +44,11 @@ def job_at(session: Session, place: str) -> Job | None:
 
 def meant(
     session: Session, target: str, inbox: str = "", dropped: Sequence[str] = (), arriving: Sequence[str] = ()
-) -> Aim:
-    """The job of that id or that `project/room`, or the project of that name, of which nothing need have
-    begun in the inboxes where it is `dropped`. Raises UsageError where there is none of them, where the job
-    is finished or the room is still `arriving` in some inbox, or where several inboxes have such a project
-    and none is named."""
+) -> tuple[Sequence[Job], str, str]:
+    """The job of that id or that `project/room`; or the unfinished jobs of the project of that name, with its
+    inbox and its name, of which nothing need have begun in the inboxes where it is `dropped`. Raises
+    UsageError where there is none of them, where the job is finished or the room is still `arriving` in some
+    inbox, or where several inboxes have such a project and none is named."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         if State(job.state) not in ACTIVE:
@@ -66,7 +56,7 @@ def meant(
                 f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}.",
                 hint="Only a set that isn't finished can be cancelled or go first.",
             )
-        return Aim([job])
+        return [job], "", ""
     if arriving:
         raise UsageError(
             f"{target} is still arriving, and nothing of it has begun.",
@@ -90,7 +80,7 @@ def meant(
             hint=CommandHint(f"Add --inbox with one of: {', '.join(inboxes)}."),
         )
     unfinished = select(Job).where(*known, col(Job.state).in_(list(ACTIVE))).order_by(col(Job.created_at))
-    return Aim(session.exec(unfinished).all(), inboxes[0], project)
+    return session.exec(unfinished).all(), inboxes[0], project
 
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:

@@ -18,7 +18,7 @@ from hotfolder.control.explain import Explained, explain_place
 from hotfolder.control.lookup import PhotoPlace, place_named
 from hotfolder.daemon.shoots import remove_signal
 from hotfolder.errors import UsageError
-from hotfolder.inbox.ready import read_ready, write_ready
+from hotfolder.inbox.approvals import read_ready, write_ready
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.drops import ChosenSet
 from tests.support import crashing

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
-from hotfolder.jobs.resolve import give_up
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
@@ -54,15 +53,6 @@ def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: Make
     refused = store.advance(job.id, State.REFUSING, at, reason="bad", hint="better")
     assert (refused.reason, refused.hint) == ("bad", "better")
     assert store.advance(job.id, State.FAILED, at).reason == "bad"
-
-
-def test_a_set_that_a_person_gives_up_says_so(store: Store, new_job: MakeJob, at: datetime) -> None:
-    job = store.create(new_job(), ORIGIN, at)
-    store.advance(job.id, State.HALTING, at, reason="nobody can tell", hint="ask")
-    give_up(store, store.advance(job.id, State.NEEDS_ATTENTION, at), at)
-    given_up = store.job(job.id)
-    assert given_up is not None and given_up.state == State.FAILED
-    assert (given_up.reason, given_up.hint) == ("given up by a person: nobody can tell", "")
 
 
 def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datetime) -> None:

@@ -351,7 +351,9 @@ async def test_a_call_that_nobody_wants_to_know_of_is_given_up(
 ) -> None:
     card = await doubtful(shop, studio)
     went_to(page.post(f"/set/{card.job}/resolve", {"answer": "give-up"}))
-    assert (cards(studio)[0].state, shop.bought()) == ("failed", 0)
+    [given_up] = cards(studio)
+    assert (given_up.state, given_up.hint, shop.bought()) == ("failed", "", 0)
+    assert given_up.reason.startswith("given up by a person: ")
 
 
 async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio, page: PageProcess) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
 
@@ -180,15 +180,8 @@ def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
 logger = log.get("delivering")
 
 
-@dataclass(frozen=True, slots=True)
-class NewPicture:
-    """One picture to deliver: its bytes in results/, its name without extension, what was altered in it, and
-    which variant it is."""
-
-    result: Result
-    stem: str
-    altered: tuple[str, ...]
-    variant: str = ""
+NewPicture = tuple[Result, Variant, str]
+"""One picture to deliver: its bytes in results/, what was done to it, and its name without extension."""
 
 
 async def deliver(
@@ -264,20 +257,21 @@ async def deliver_one(
     notes: list[str],
 ) -> list[Picture]:
     """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
-    result = delivery.result
+    result, variant, stem = delivery
+    altered = tuple(operation.kind for operation in variant.operations)
     shown = context.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
-    metadata = replace(metadata, altered=delivery.altered)
+    metadata = replace(metadata, altered=altered)
     left_out = await context.decoder.carry(context.places.results / result.file, shown, metadata)
     for note in left_out:
-        logger.warning("metadata_left_out", picture=delivery.stem, reason=note)
+        logger.warning("metadata_left_out", picture=stem, reason=note)
     notes += [note for note in left_out if note not in notes]
     try:
         placed = [await put(context, job, delivery, shown, result)]
-        for name, (wanted, label) in renditions_of(job, delivery.altered).items():
+        for name, (wanted, label) in renditions_of(job, altered).items():
             path = shown.with_suffix(".rendition.jpg")
             made = await rendition(context, metadata, shown, path, wanted, label)
             if made is None:
-                logger.warning("rendition_not_made", rendition=name, picture=delivery.stem)
+                logger.warning("rendition_not_made", rendition=name, picture=stem)
             else:
                 placed.append(await put(context, job, delivery, path, made, name))
                 await to_thread.run_sync(partial(path.unlink, missing_ok=True))
@@ -304,10 +298,11 @@ async def put(
     rendition: str = "",
 ) -> Picture:
     """Place the file `made`, a picture of this size, under its name."""
+    result, variant, stem = delivery
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
     content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
-    purpose = f"{delivery.result.purchase_id}/{delivery.result.position}"
-    placed = await put_named(context, job, content, folder / rendition, delivery.stem, extension, purpose)
+    purpose = f"{result.purchase_id}/{result.position}"
+    placed = await put_named(context, job, content, folder / rendition, stem, extension, purpose)
     context.crash_point(CrashPoint.PICTURE_PLACED)
     return Picture(
         job_id=job.id,
@@ -315,9 +310,9 @@ async def put(
         sha256=placed.sha256,
         width=size.width,
         height=size.height,
-        altered=",".join(delivery.altered),
+        altered=",".join(operation.kind for operation in variant.operations),
         rendition=rendition,
-        variant=delivery.variant,
+        variant=variant.name,
     )
 
 
@@ -363,16 +358,13 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
     """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
     bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
     names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
-    if chain and not chain[0].path:
-        yield NewPicture(chain[0].results[0], stem_of(job, Variant(name="", operations=()), seq), ())
     begun = {link.path[:-1] for link in chain if link.path}
     for link in chain:
-        if not link.path or (link.path in begun and link.path not in names):
+        if link.path and link.path in begun and link.path not in names:
             continue
         variant = Variant(name=names.get(link.path, ""), operations=link.path)
-        altered = tuple(operation.kind for operation in link.path)
-        for result in link.results:
-            yield NewPicture(result, stem_of(job, variant, seq), altered, variant.name)
+        stem = stem_of(job, variant, seq)
+        yield from ((result, variant, stem) for result in link.results)
 
 
 def stem_of(job: Job, variant: Variant, seq: int) -> str:

@@ -16,8 +16,7 @@ from hotfolder.outbox.faults import TROUBLES, shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.tags import FAMILIES, TagTable
-from hotfolder.setup.lightroom.luatext import Value, lua
-from hotfolder.setup.lightroom.presets import identity, preset
+from hotfolder.setup.lightroom.presets import Value, identity, lua, preset
 
 PLUGIN, PRESETS, DARKTABLE = "hotfolder.lrplugin", "presets", "darktable/hotfolder"
 HOW_TO_INSTALL = {
