@@ -31,7 +31,6 @@ from hotfolder.demo.workspace import (
 )
 from hotfolder.display import counted
 from hotfolder.errors import UsageError
-from hotfolder.jobs.model import FileRole
 from hotfolder.jobs.states import State
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.sandbox.embedded import missing_extra
@@ -117,7 +116,7 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         done = job.state == State.DONE
         kept = originals_folder(workspace.done, project, job.filed_as)
         kept = kept if done else workspace.failed / project / job.filed_as
-        names = [file.name for file in daemon.store.files(job.id) if file.role == FileRole.PHOTO]
+        names = [file.name for file in daemon.store.photos(job.id)]
         photos = dark_to_bright([kept / name for name in names if (kept / name).is_file()])
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
         paths = [workspace.done / picture.path for picture in pictures]

@@ -14,7 +14,7 @@ from hotfolder.control.actions import PutBack, copies_of, way_back
 from hotfolder.control.opening import Installation, JobRecords
 from hotfolder.control.rooms import existing, left_of
 from hotfolder.errors import RuleRefused, UsageError
-from hotfolder.jobs.model import FileRole, Job, JobFile, scope_key
+from hotfolder.jobs.model import Job, JobFile, scope_key
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import remembered
 from hotfolder.rules.names import OK, TAG_MARK, normal, split_name
@@ -75,7 +75,7 @@ def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
             f"{job.project} / {job.room} can't have another tag now.",
             hint="Only a finished or failed set can.",
         )
-    return job, [file for file in records.store.files(job.id) if file.role == FileRole.PHOTO]
+    return job, records.store.photos(job.id)
 
 
 def rules_of(settings: Settings, job: Job) -> Rulebook:

@@ -12,7 +12,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, places_in
 from hotfolder.control.opening import JobRecords, reading
-from hotfolder.daemon.shoots import held_before, kept_out
+from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.errors import BadJob
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SeenFile, SetFolder
@@ -20,7 +20,7 @@ from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import earlier_sets, latest_set, room_named, why_room_held
+from hotfolder.jobs.previous import room_named, why_room_held
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.drops import ChosenSet, Drop, group_drop
@@ -71,7 +71,7 @@ class ExplainedSet:
     @property
     def bill(self) -> Bill:
         found = self.explanation
-        return Bill(found.paid_kinds, self.remembered, len(found.photos))
+        return Bill(found.plan.recipe.paid_kinds(), self.remembered, len(found.photos))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,23 +268,15 @@ class Explainer:
         found = BracketSet(self.place.root, self.place.project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)
+        drop = Drop(found, photos, chosen)
         if self.records is None:
-            return Drop(found, photos, chosen)
+            return drop
         store, (inbox, project, _) = self.records.store, self._known_as()
-        there = {file.name: file.identity for file in self._files()}
         # Asked first: a set that begins in between is under way then, and not one whose name is taken.
-        given = store.rooms(inbox, project)
-        aside = kept_out(store, inbox, project, there).keys() | self._under_way()
-        return Drop(
-            found,
-            [photo for photo in photos if photo.path.name not in aside],
-            chosen,
-            earlier_sets(store, inbox, project),
-            given=given,
-            before=held_before(store, inbox, project, there),
-            latest=latest_set(store, inbox, project, ""),
-            orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],
-        )
+        drop = looked_up(store, inbox, replace(drop, found=replace(found, project=project)))
+        drop = replace(drop, found=found, orphans=[*map(MergedSet, self.records.ledger.orphans())])
+        there = {file.name: file.identity for file in self._files()}
+        return drop.without(kept_out(store, inbox, project, there).keys() | self._under_way())
 
     def _said(self) -> ReadyFile | None:
         """What a person let be made of a flat drop, by a file beside its photos."""

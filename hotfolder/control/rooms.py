@@ -201,7 +201,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         others=tuple(others),
         may=frozenset(possible(job, question, recipe, left)),
         left=left,
-        anew=kinds_of(made_of),
+        anew=made_of.paid_kinds(),
         question=question,
         receipt=receipt,
         receipt_changed=changed,
@@ -233,11 +233,6 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Expo
         yield Exposure(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
 
 
-def kinds_of(recipe: Recipe) -> tuple[str, ...]:
-    """The paid calls of a recipe, by kind."""
-    return (*(("merge",) if recipe.merge else ()), *(path[-1].kind for path in recipe.steps()))
-
-
 def left_of(
     records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
 ) -> tuple[str, ...]:
@@ -245,7 +240,7 @@ def left_of(
     unknown isn't made again."""
     known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
     made = Counter(step.purchase.operation for step in known)
-    return tuple((Counter(kinds_of(recipe)) - made).elements())
+    return tuple((Counter(recipe.paid_kinds()) - made).elements())
 
 
 def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
@@ -276,7 +271,7 @@ def possible(
     back = state in NEEDS_PERSON and job.filed_as is not None
     if back and recipe is not None:
         yield "retry"
-    if (back or state is State.DONE) and recipe is not None and len(left) < len(kinds_of(recipe)):
+    if (back or state is State.DONE) and recipe is not None and len(left) < len(recipe.paid_kinds()):
         yield "pay_again"
     if question is not None:
         yield "resolve"

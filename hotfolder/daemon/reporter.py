@@ -26,6 +26,7 @@ from hotfolder.outbox.folders import MountIdentity, OutputFolders
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.hours import opens_at
+from hotfolder.rules.late import Why
 from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
@@ -247,35 +248,23 @@ class Reporter:
     def _inbox(self, name: str) -> dict[str, Any]:
         outlook = self.inboxes[name].outlook()
         self.intake.let_go(name, self.inboxes[name].delivered)
-        arriving: list[dict[str, object]] = [
-            {
-                "project": one.project,
-                "folder": one.folder,
-                "room": room(one.folder),
-                "reason": one.reason.removesuffix("."),
-                "hint": one.hint,
-                "held": not one.may_proceed,
-            }
+        arriving = [
+            arriving_set(
+                one.project,
+                one.folder,
+                Why(one.reason.removesuffix("."), one.hint),
+                held=not one.may_proceed,
+            )
             for one in outlook.settling
         ]
         for (inbox, project, folder), hold in self.intake.held.items():
-            if inbox != name:
-                continue
-            there = self.inboxes[name].delivered(project, folder)
-            waiting = [(room(folder), hold.why, there)] if hold.why else []
-            waiting += [(each, why, names) for each, (names, why) in hold.sets.items()]
-            arriving += [
-                {
-                    "project": project,
-                    "folder": folder,
-                    "room": called,
-                    "reason": why.reason,
-                    "hint": why.hint,
-                    "held": True,
-                    "photo": middle_of(names),
-                }
-                for called, why, names in waiting
-            ]
+            if inbox == name:
+                there = self.inboxes[name].delivered(project, folder)
+                sets = {room(folder): (there, hold.why), **hold.sets} if hold.why else hold.sets
+                arriving += [
+                    arriving_set(project, folder, why, room=called, held=True, photo=middle_of(names))
+                    for called, (names, why) in sets.items()
+                ]
         return {
             "arriving": arriving,
             "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
@@ -293,6 +282,12 @@ class Reporter:
 def pause_after(took: float, least: float) -> float:
     """How long to pause after what took so many seconds."""
     return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
+
+
+def arriving_set(project: str, folder: str, why: Why, *, held: bool, **more: str) -> dict[str, object]:
+    """A set that is no job yet, as other processes read it."""
+    told = {"project": project, "folder": folder, "room": room(folder), **more}
+    return {**told, "reason": why.reason, "hint": why.hint, "held": held}
 
 
 def middle_of(names: Iterable[str]) -> str:

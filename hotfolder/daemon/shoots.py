@@ -16,7 +16,7 @@ from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.previous import earlier_sets, latest_set
-from hotfolder.jobs.states import ASKS_API, State
+from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
@@ -91,8 +91,10 @@ class Shoots:
             if (photo.path.name, photo.identity) in new and photo.path.name not in kept.keys() | taken
         ]
         if fresh:
-            rulebook = self.worker.context.settings.rulebooks[inbox]
-            await self._sort(inbox, arriving.project, fresh, rulebook, open_alone=True)
+            context = self.worker.context
+            earlier = await context.store_thread(earlier_sets, context.store, *place, ASKS_API)
+            unpaid = [one for one in earlier if one.state is EarlierState.OPEN]
+            await self._sort(arriving.project, fresh, context.settings.rulebooks[inbox], unpaid)
 
     async def take(
         self,
@@ -111,28 +113,16 @@ class Shoots:
         chosen = said.sets if said is not None else ()
         hold = Hold()
         if fresh:
-            drop = await self._looked_up(inbox, Drop(found, fresh, chosen, orphans=orphans), rulebook)
+            context, drop = self.worker.context, Drop(found, fresh, chosen, orphans=orphans)
+            drop = await context.store_thread(looked_up, context.store, inbox, drop)
+            back = await self._sort(found.project, fresh, rulebook, drop.earlier)
+            drop = replace(drop, back=back)
             hold = await self._make(inbox, drop, rulebook)
         if said is not None and said.trouble:
             hold = replace(hold, why=together((Why(said.trouble), hold.why)))
         elif said is not None:
             await signals_removed(ready, said.identity)
         return hold
-
-    async def _looked_up(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Drop:
-        """The drop with what the store knows of it."""
-        context, project = self.worker.context, drop.found.project
-        there = identities(drop.found.photos)
-        before = await context.store_thread(held_before, context.store, inbox, project, there)
-        earlier, back = await self._sort(inbox, project, drop.photos, rulebook)
-        return replace(
-            drop,
-            earlier=earlier,
-            back=back,
-            given=await context.store_thread(context.store.rooms, inbox, project),
-            before=before,
-            latest=await context.store_thread(latest_set, context.store, inbox, project, ""),
-        )
 
     async def _said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
         """The `.ready` file beside the drop's photos, and what it says where it is newer than they."""
@@ -143,26 +133,14 @@ class Shoots:
         return ready, await patiently(found.path, read_ready, where, ready[0])
 
     async def _sort(
-        self,
-        inbox: str,
-        project: str,
-        fresh: Sequence[Photo],
-        rulebook: Rulebook,
-        *,
-        open_alone: bool = False,
-    ) -> tuple[Sequence[EarlierSet], Sorted]:
-        """The sets of before, or only those that are open, and what `fresh` has to do with them; and have
-        those that it re-opens looked at anew."""
-        context = self.worker.context
-        states = ASKS_API if open_alone else frozenset(State)
-        earlier = await context.store_thread(earlier_sets, context.store, inbox, project, states)
-        if open_alone:
-            earlier = [one for one in earlier if one.state is EarlierState.OPEN]
+        self, project: str, fresh: Sequence[Photo], rulebook: Rulebook, earlier: Sequence[EarlierSet]
+    ) -> Sorted:
+        """What `fresh` has to do with the sets of before; and have those that it re-opens looked at anew."""
         back = await to_thread.run_sync(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
             await self.worker.reopen(job, name)
-        return earlier, back
+        return back
 
     async def _make(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Hold:
         """Make the jobs of the drop, but for those that wait or that a person must look at first: why, and
@@ -248,6 +226,18 @@ STAYS = " It stays there; move it away when you don't need it."
 def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
     """By name."""
     return {photo.path.name: photo.identity for photo in photos}
+
+
+def looked_up(store: Store, inbox: str, drop: Drop) -> Drop:
+    """The drop with what the store knows of it."""
+    project, there = drop.found.project, identities(drop.found.photos)
+    return replace(
+        drop,
+        given=store.rooms(inbox, project),
+        earlier=earlier_sets(store, inbox, project),
+        before=held_before(store, inbox, project, there),
+        latest=latest_set(store, inbox, project, ""),
+    )
 
 
 def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:

@@ -65,14 +65,10 @@ class OutputFolder:
     def __init__(self, path: Path, known: MountIdentity | None, sharing: Callable[[], Sharing]) -> None:
         self.path = path
         self.trouble = ""
-        self._known = known if known is not None and known.path == str(path) else None
+        self.known = known if known is not None and known.path == str(path) else None
+        """Where it is, for the next daemon; None while it was never met."""
         self._sharing = sharing
         self._one_at_a_time = Lock()
-
-    @property
-    def known(self) -> MountIdentity | None:
-        """Where it is, for the next daemon; None while it was never met."""
-        return self._known
 
     def confirm(self) -> None:
         """Raise LocalTrouble unless files may be put into it. It is made where it is missing, on its disk."""
@@ -86,7 +82,7 @@ class OutputFolder:
             self._take("")
 
     def _confirm(self) -> None:
-        known = self._known
+        known = self.known
         if self.path.is_dir():
             if known is not None and known.same_folder(self.path):
                 return
@@ -101,7 +97,7 @@ class OutputFolder:
                 f" all the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
             )
         make_folder(self.path, self._sharing())
-        self._known = MountIdentity.of(self.path)
+        self.known = MountIdentity.of(self.path)
 
     def _take(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -121,9 +117,9 @@ class ResultsFolder(OutputFolder):
         self._met_before = met_before
 
     def _confirm(self) -> None:
-        if self._known is None or not (self.path.is_dir() and self._known.same_folder(self.path)):
+        if self.known is None or not (self.path.is_dir() and self.known.same_folder(self.path)):
             confirm_results(self.path, self._store, met_before=self._met_before)
-            self._known, self._met_before = MountIdentity.of(self.path), True
+            self.known, self._met_before = MountIdentity.of(self.path), True
 
 
 class OutputFolders:

@@ -71,12 +71,6 @@ class Explanation:
         """How many of the calls cost money when nothing is remembered."""
         return sum(call.paid for call in self.calls)
 
-    @property
-    def paid_kinds(self) -> tuple[str, ...]:
-        """What is paid for: merge, sky, lawn or stage, once for each paid call."""
-        operations = (path[-1].kind for path in self.plan.recipe.steps())
-        return (*(("merge",) if self.plan.recipe.merge else ()), *operations)
-
     def brief(self) -> str:
         """Photos, what is done and by which route, in one line."""
         names = [visible(name) for name in self.photos]

@@ -50,9 +50,9 @@ class Recipe(BaseModel):
         )
         return tuple(dict.fromkeys(paths))
 
-    def paid_calls(self) -> int:
-        """How many paid requests it takes when nothing is remembered."""
-        return int(self.merge) + len(self.steps())
+    def paid_kinds(self) -> tuple[str, ...]:
+        """What is paid for when nothing is remembered: merge, sky, lawn or stage, once for each paid call."""
+        return (*(("merge",) if self.merge else ()), *(path[-1].kind for path in self.steps()))
 
 
 NOTHING = Recipe(merge=False)

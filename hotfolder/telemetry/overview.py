@@ -276,18 +276,9 @@ def said_of_inboxes(said: Sequence[DaemonState], owners: Mapping[str, str | None
 def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
     for name, inbox in inboxes.items():
         for found in as_mapping(inbox).get("arriving", ()):
-            yield Line(
-                job="",
-                inbox=name,
-                project=found["project"],
-                room=found["room"],
-                folder=found["folder"],
-                state=SETTLING,
-                reason=found["reason"],
-                hint=str(found.get("hint", "")),
-                held=bool(found.get("held")),
-                photo=str(found.get("photo", "")),
-            )
+            # What a machine of a later version says besides is left out.
+            known = {key: value for key, value in found.items() if key in Line.__dataclass_fields__}
+            yield Line(**{"job": "", "inbox": name, "state": SETTLING, **known})
 
 
 def line_of(job: Job, paused: str, waits: str = "") -> Line:

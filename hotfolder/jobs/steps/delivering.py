@@ -386,7 +386,7 @@ def stem_of(job: Job, variant: Variant, seq: int) -> str:
 async def publish(context: JobContext, job: Job) -> Job:
     """Deliver everything that was bought, with its receipt."""
     chain = await purchases(context, job)
-    if len(chain) < recipe_of(job).paid_calls():
+    if len(chain) < len(recipe_of(job).paid_kinds()):
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)
     job = await context.advance(job, State.FILING, **receipt)

@@ -295,7 +295,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     names = [file.name for file in all_files]
     files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
-    unmakeable = recipe_of(job).paid_calls() == 0
+    unmakeable = not recipe_of(job).paid_kinds()
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
     language = context.settings.language
