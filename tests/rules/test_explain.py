@@ -40,7 +40,7 @@ def test_every_call_is_listed_in_order_with_its_body() -> None:
         ("POST", "/api/images/<image id>/sky-replace", sky, True),
         ("GET", "<address of the result>", None, False),
     ]
-    assert made.paid_calls == made.plan.recipe.paid_calls() == 2
+    assert made.paid_calls == len(made.plan.recipe.paid_kinds()) == 2
 
 
 def test_a_single_photo_is_not_merged() -> None:

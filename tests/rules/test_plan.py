@@ -46,7 +46,7 @@ def test_without_routes_and_tags_the_defaults_merge() -> None:
     assert made.recipe.merge
     assert made.recipe.hdr == HdrOptions()
     assert made.recipe.operations == ()
-    assert made.recipe.paid_calls() == 1
+    assert len(made.recipe.paid_kinds()) == 1
     assert not made.again
 
 
@@ -166,7 +166,7 @@ def test_one_photo_with_operations_goes_straight_to_them() -> None:
     """There is nothing to merge, so nothing is paid for merging."""
     made = plan(EMPTY, "p", "front__sky-blue", 1)
     assert not made.recipe.merge
-    assert made.recipe.paid_calls() == 1
+    assert len(made.recipe.paid_kinds()) == 1
 
 
 def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:

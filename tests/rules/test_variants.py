@@ -31,14 +31,14 @@ def words(recipe: Recipe) -> dict[str, list[str]]:
 def test_each_variant_is_made_of_the_one_merge() -> None:
     recipe = planned("front").recipe
     assert words(recipe) == {"day": ["sky-blue"], "dusk": ["sky-twilight"]}
-    assert (recipe.merge, recipe.operations, recipe.paid_calls()) == (True, (), 3)
+    assert (recipe.merge, recipe.operations, len(recipe.paid_kinds())) == (True, (), 3)
 
 
 def test_what_they_have_in_common_comes_first_and_is_bought_once() -> None:
     """The route's operations and the folder's tags hold for every variant."""
     recipe = planned("front__lawn-strong", operations=(LIGHT, BLUE)).recipe
     assert words(recipe) == {"day": ["lawn-strong", "sky-blue"], "dusk": ["lawn-strong", "sky-twilight"]}
-    assert recipe.paid_calls() == 4
+    assert len(recipe.paid_kinds()) == 4
 
 
 def test_a_tag_wins_over_a_variants_operation_of_the_same_kind() -> None:
@@ -47,17 +47,17 @@ def test_a_tag_wins_over_a_variants_operation_of_the_same_kind() -> None:
     recipe = planned("front__sky-twilight", DAY, DUSK, grass).recipe
     assert words(recipe) == {"day": ["sky-twilight"], "grass": ["sky-twilight", "lawn-strong"]}
     alone = planned("front__sky-twilight").recipe
-    assert (alone.variants, alone.operations, alone.paid_calls()) == ((), (TWILIGHT,), 2)
+    assert (alone.variants, alone.operations, len(alone.paid_kinds())) == ((), (TWILIGHT,), 2)
 
 
 def test_a_variant_that_goes_on_from_another_pays_for_what_is_new_alone() -> None:
     both = Variant(name="both", operations=(BLUE, LIGHT))
-    assert planned("front", DAY, both).recipe.paid_calls() == 3
+    assert len(planned("front", DAY, both).recipe.paid_kinds()) == 3
 
 
 def test_one_photo_alone_is_altered_without_a_merge() -> None:
     recipe = planned("front", photos=1).recipe
-    assert (recipe.merge, recipe.paid_calls()) == (False, 2)
+    assert (recipe.merge, len(recipe.paid_kinds())) == (False, 2)
     assert delivered_names(planned("front", photos=1)) == [
         "front__sky-blue.<jpg or png>",
         "front__sky-twilight.<jpg or png>",
@@ -79,7 +79,7 @@ def test_every_call_is_explained_with_the_variants_it_is_for() -> None:
         "(multipart: the result of lawn-light)",
         "(multipart: the result of lawn-light)",
     ]
-    assert made.paid_calls == made.plan.recipe.paid_calls() == 4
+    assert made.paid_calls == len(made.plan.recipe.paid_kinds()) == 4
 
 
 def test_names_hold_the_variant_or_the_tags_but_never_those_of_the_unaltered_picture() -> None:
