@@ -29,8 +29,8 @@ from hotfolder.words.saying import ENGLISH, number_said, room_said, said
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
-OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?\Z")
-"""A path of this page; never one that a browser takes for another host."""
+OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?(?:\?[A-Za-z0-9/_.~%&=+,:;*-]*)?\Z")
+"""A path of this page, maybe with a query; never one that a browser takes for another host."""
 
 T = TypeVar("T")
 
@@ -155,6 +155,6 @@ def error_page(
 
 
 def own_path(asked: object) -> Markup:
-    """Where to go on: that path of this page, or its beginning for what is none. In a template it stays as it
-    is, while other texts lose what looks like a folder of this machine."""
+    """Where to go on: that path of this page with its query, or its beginning for what is none. In a template
+    it stays as it is, while other texts lose what looks like a folder of this machine."""
     return escape(asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/")

@@ -144,5 +144,6 @@ def refused(request: Request, key: str) -> Response:
 def sign_in_first(request: Request) -> Response:
     """To the page for it, and back afterwards; a plain refusal for what is no page."""
     if request.method in SAFE_METHODS and "text/html" in request.headers.get("accept", ""):
-        return RedirectResponse(f"/signin?to={quote(request.url.path, safe='/')}", 303)
+        asked = f"{request.url.path}?{request.url.query}".removesuffix("?")
+        return RedirectResponse(f"/signin?to={quote(asked, safe='/')}", 303)
     return error_page(request, 401)

@@ -43,7 +43,7 @@ async def sign_in(request: Request) -> Response:
         problem = word(language, "signin.wrong")
         return render(request, "signin.html", status=403, to=to, problem=problem)
     site.throttle.give_back(caller.address)
-    return with_session(RedirectResponse(to, 303), token, caller)
+    return with_session(RedirectResponse(to.unescape(), 303), token, caller)
 
 
 async def sign_out(request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import resource
 import sqlite3
 from contextlib import closing
@@ -72,7 +74,19 @@ def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> No
         assert page.get("/").status == 401
 
 
-@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", ""])
+def test_what_stood_in_the_address_outlives_the_session(studio: Studio) -> None:
+    draft = "/held/abc?set=IMG_1.jpg&set=K%C3%BCche+2.jpg"
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        sent = page.get(draft, Accept="text/html").headers["location"]
+        [to] = re.findall(r'name="to" value="([^"]*)"', page.get(sent).text)
+        entered = page.post("/signin", {"password": PASSWORD, "to": html.unescape(to)})
+        assert entered.headers["location"] == draft
+
+
+@pytest.mark.parametrize(
+    "to", ["/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""]
+)
 def test_signing_in_leads_nowhere_else(studio: Studio, to: str) -> None:
     set_password(studio, PASSWORD)
     with page_process(studio) as page:
