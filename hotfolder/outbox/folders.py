@@ -96,6 +96,8 @@ class OutputFolder:
                 hint="Connect its disk or share; the work continues by itself. If this is the right folder"
                 f" all the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
             )
+        if known is not None and not self.path.is_dir():
+            logger.warning("folder_made_anew", folder=str(self.path), reason="it was renamed or deleted")
         make_folder(self.path, self._sharing())
         self.known = MountIdentity.of(self.path)
 

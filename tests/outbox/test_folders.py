@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox.folders import (
@@ -43,8 +44,9 @@ def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path
     output = output_at(tmp_path / "done")
     output.confirm()
     shutil.rmtree(output.path)
-    output.confirm()
-    assert output.path.is_dir()
+    with capture_logs() as told:
+        output.confirm()
+    assert output.path.is_dir() and [one["event"] for one in told] == ["folder_made_anew"]
     output.path.rename(tmp_path / "done of last year")
     output.path.mkdir()
     output.confirm()
