@@ -22,7 +22,7 @@ from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
 from hotfolder.patience import at_once
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.names import OK, normal, shown
+from hotfolder.rules.foldernames import OK, normal, shown
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
 from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
 from hotfolder.stager.operations import Operation

@@ -8,7 +8,7 @@ from typing import Annotated, cast
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from hotfolder.rules.delivery import NAME, Frozen
-from hotfolder.rules.names import shown
+from hotfolder.rules.foldernames import shown
 from hotfolder.stager.operations import Lawn, Operation, OperationParameters, Sky, Stage
 
 

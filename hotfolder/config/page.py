@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hotfolder.config.operations import as_list
 from hotfolder.rules.delivery import Frozen
-from hotfolder.rules.names import shown
+from hotfolder.rules.foldernames import shown
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?\Z")
 PORT = 8480

@@ -9,7 +9,7 @@ import yaml
 
 from hotfolder.config.operations import OneOperation
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
-from hotfolder.rules.names import normal
+from hotfolder.rules.foldernames import normal
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook

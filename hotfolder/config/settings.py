@@ -29,8 +29,8 @@ from pydantic_settings import (
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
 from hotfolder.config.page import PageSettings, is_loopback
 from hotfolder.rules.delivery import Delivery, Frozen, Keep
+from hotfolder.rules.foldernames import shown
 from hotfolder.rules.hours import Span, parse_span
-from hotfolder.rules.names import shown
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
 

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_snake
 from hotfolder.config.schema import all_settings, below, holds, model_of
 from hotfolder.config.settings import PASSWORD_PLACES, Settings
 from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
-from hotfolder.rules.names import nearest, normal
+from hotfolder.rules.foldernames import nearest, normal
 
 PREFIX = "HOTFOLDER_"
 SETUP_PORT = "HOTFOLDER_SETUP_PORT"

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from hotfolder.errors import ConfigurationError
-from hotfolder.rules.names import shown
+from hotfolder.rules.foldernames import shown
 
 LARGEST_FILE_BYTES = 256 * 1024
 DEEPEST_LEVEL = 20

@@ -22,7 +22,7 @@ from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, 
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import CrashHook, Returning, no_crash
-from hotfolder.rules.names import COPIES_MARK
+from hotfolder.rules.foldernames import COPIES_MARK
 from hotfolder.rules.tags import AGAIN
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer

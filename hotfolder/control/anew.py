@@ -17,7 +17,7 @@ from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.model import Job, JobFile, scope_key
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import remembered
-from hotfolder.rules.names import OK, TAG_MARK, normal, split_name
+from hotfolder.rules.foldernames import OK, TAG_MARK, normal, split_name
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, built_in_tags
 

@@ -15,7 +15,7 @@ from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.names import TAG_MARK, shown, split_name
+from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
 
 
 @dataclass(frozen=True, slots=True)

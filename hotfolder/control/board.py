@@ -21,7 +21,7 @@ from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store
-from hotfolder.rules.names import split_name
+from hotfolder.rules.foldernames import split_name
 from hotfolder.telemetry.overview import (
     PROGRESS,
     RUNNING,

@@ -26,8 +26,8 @@ from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.drops import ChosenSet, Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.foldernames import split_name, without_ok
 from hotfolder.rules.late import MergedSet, Why, why_part
-from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
 from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot

@@ -24,7 +24,7 @@ from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES
-from hotfolder.outbox.folders import confirm_results
+from hotfolder.outbox.outputs import confirm_results
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")

@@ -12,7 +12,7 @@ from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import SetFolder, is_junk_folder
 from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.rules.names import shown
+from hotfolder.rules.foldernames import shown
 
 
 @dataclass(frozen=True, slots=True)

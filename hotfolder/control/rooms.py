@@ -67,7 +67,7 @@ class ProjectView:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class PhotoView:
     """One photo of a set; `ev` is its distance from the middle one, None where the camera recorded none."""
 
     id: str
@@ -85,7 +85,7 @@ class SetView:
 
     card: Card
     told: JobHistory
-    exposures: tuple[Exposure, ...]
+    exposures: tuple[PhotoView, ...]
     others: tuple[Card, ...]
     may: frozenset[str]
     left: tuple[str, ...]
@@ -224,13 +224,13 @@ def lines_of(jobs: Sequence[Job], seen: Sequence[Line]) -> list[Line]:
     return [known.get(job.id) or line_of(job, "") for job in jobs]
 
 
-def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Exposure]:
+def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[PhotoView]:
     """From the darkest to the brightest, as far as is known."""
     ordered = sorted(photos, key=lambda one: (one.exposure_value is None, -(one.exposure_value or 0)))
     middle_ev = next((photo.exposure_value for photo in photos if photo.name == middle), None)
     for photo in ordered:
         ev = from_middle(photo.exposure_value, middle_ev)
-        yield Exposure(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
+        yield PhotoView(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
 
 
 def left_of(

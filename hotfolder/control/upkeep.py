@@ -23,7 +23,7 @@ from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
-from hotfolder.outbox.folders import bring_results, confirm_results
+from hotfolder.outbox.outputs import bring_results, confirm_results
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
 

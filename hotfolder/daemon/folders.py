@@ -27,7 +27,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
-from hotfolder.outbox.folders import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once

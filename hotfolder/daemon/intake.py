@@ -21,8 +21,8 @@ from hotfolder.jobs.previous import room_named, why_room_held
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.late import MergedSet, Why, why_part
-from hotfolder.rules.names import split_name
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 
 logger = log.get("intake")

@@ -13,7 +13,7 @@ from hotfolder.inbox.events import SetRefused
 from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.rules.names import split_name
+from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem

@@ -22,12 +22,12 @@ from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
-from hotfolder.outbox.folders import MountIdentity, OutputFolders
+from hotfolder.outbox.outputs import MountIdentity, OutputFolders
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.pictures.formats import is_photo_name
+from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import Why
-from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
     NOTHING_BOUGHT,

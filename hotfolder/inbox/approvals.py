@@ -27,7 +27,7 @@ from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.drops import ChosenSet
-from hotfolder.rules.names import without_ok
+from hotfolder.rules.foldernames import without_ok
 from hotfolder.rules.sets import FileIdentity
 
 SET = "set "

@@ -32,7 +32,7 @@ from hotfolder.inbox.contents import (
 from hotfolder.inbox.notices import Notice
 from hotfolder.newfiles import folder_beneath
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.names import GATHERING
+from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
 _SHALLOW = 3

@@ -25,8 +25,8 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import doubt_of_originals, doubt_of_pictures
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.folders import RESULTS_MARKER
 from hotfolder.outbox.names import originals_folder, safe_name
+from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
 from hotfolder.patience import patiently

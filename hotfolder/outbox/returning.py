@@ -23,7 +23,7 @@ from hotfolder.outbox.placing import move, place_as, taken_by_another
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import pieces_of
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.names import GATHERING
+from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
 _ASIDE = "-aside"

@@ -14,9 +14,9 @@ from starlette.routing import BaseRoute
 from hotfolder.errors import BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import actions, held, live, pictures, share, signin, static, views
 from hotfolder.page.callers import SAFE_METHODS
-from hotfolder.page.rendering import error_page
 from hotfolder.page.security import Guard
 from hotfolder.page.site import Site
+from hotfolder.page.templating import error_page
 
 ROUTES: tuple[BaseRoute, ...] = (
     *static.ROUTES,

@@ -23,8 +23,8 @@ from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.pictures import folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
-from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.templating import render, request_language
 from hotfolder.words import word
 
 NEW = "new"

@@ -17,9 +17,9 @@ from starlette.routing import Route
 from hotfolder.control.pictures import OpenPicture, find_picture, open_picture
 from hotfolder.display import visible
 from hotfolder.errors import UnusablePhoto
-from hotfolder.page.rendering import looked_up
 from hotfolder.page.site import site_of
 from hotfolder.page.static import matches
+from hotfolder.page.templating import looked_up
 from hotfolder.page.thumbnails import Edge, Thumbnails
 from hotfolder.patience import patiently
 

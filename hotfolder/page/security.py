@@ -18,8 +18,8 @@ from hotfolder import log
 from hotfolder.control.access import FULL, visitor
 from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
-from hotfolder.page.rendering import error_page, request_language
 from hotfolder.page.site import Site, settings_of
+from hotfolder.page.templating import error_page, request_language
 from hotfolder.words import word
 
 logger = log.get("page")

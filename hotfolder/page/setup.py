@@ -27,12 +27,12 @@ from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, s
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import http_error, told_error
 from hotfolder.page.callers import caller_of, from_another_site
-from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import Guard, refused
 from hotfolder.page.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS, told_signals
 from hotfolder.page.signin import text, why_no_password
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.static import static
+from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening, server_config
 from hotfolder.words import word
 

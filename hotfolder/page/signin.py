@@ -15,9 +15,9 @@ from starlette.responses import RedirectResponse, Response
 
 from hotfolder.control import access
 from hotfolder.page.callers import Caller
-from hotfolder.page.rendering import own_path, render, request_language
 from hotfolder.page.security import SESSION_COOKIE, PublicRoute
 from hotfolder.page.site import Site, settings_of, site_of
+from hotfolder.page.templating import own_path, render, request_language
 from hotfolder.words import word
 
 P = ParamSpec("P")

@@ -23,7 +23,7 @@ from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader
-from hotfolder.page.throttle import Throttle
+from hotfolder.page.throttle import SignInThrottle
 from hotfolder.page.thumbnails import Thumbnails
 
 ABSOLUTE = re.compile(r"(?<![^\s\"'“„(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"'“,;:)\]]+")
@@ -116,7 +116,7 @@ class Site:
     thumbnails: Thumbnails
     live: Live
     templates: jinja2.Environment
-    throttle: Throttle = field(default_factory=Throttle)
+    throttle: SignInThrottle = field(default_factory=SignInThrottle)
     first_token: FirstToken = field(default_factory=FirstToken)
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is compared."""

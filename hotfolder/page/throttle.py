@@ -30,7 +30,7 @@ class Allowance:
         return max(0.0, (1 - self.left) * self.seconds)
 
 
-class Throttle:
+class SignInThrottle:
     """Wrong passwords of one address and of all. A right one isn't counted."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from hotfolder.control.anew import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
 from hotfolder.control.rooms import all_projects, project_view, set_view
-from hotfolder.page.rendering import VARY, looked_up, render, request_language
 from hotfolder.page.site import settings_of, site_of
-from hotfolder.page.zipping import TooMuch, zip_of, zip_response
+from hotfolder.page.templating import VARY, looked_up, render, request_language
+from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.tags import FAMILIES
 from hotfolder.words import word
 
@@ -74,7 +74,7 @@ async def download(request: Request) -> Response:
     picks, rendition = asked.getlist("pick"), asked.get("rendition", "")
     try:
         found = await looked_up(request, zip_of, request.path_params["known"], picks, rendition)
-    except TooMuch:
+    except TooMuchForZip:
         raise HTTPException(413, word(language, "project.too_much")) from None
     if not found.entries:
         raise HTTPException(404, word(language, "project.nothing_chosen"))

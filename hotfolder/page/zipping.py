@@ -30,12 +30,12 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every entry, so that nothing but the pictures decides the bytes."""
 
 
-class TooMuch(Exception):
+class TooMuchForZip(Exception):
     """It doesn't fit into one ZIP."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZipEntry:
     name: str
     place: PicturePlace
     size_bytes: int
@@ -47,7 +47,7 @@ class Zip:
     """A ZIP to be. `size_bytes` is known before a byte of it is made."""
 
     title: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ZipEntry, ...]
 
     @property
     def size_bytes(self) -> int:
@@ -61,17 +61,17 @@ class Zip:
 
 
 def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: str) -> Zip:
-    """The ZIP of the chosen pictures that can be read. Raises TooMuch, UsageError, StoreError."""
+    """The ZIP of the chosen pictures that can be read. Raises TooMuchForZip, UsageError, StoreError."""
     title, places = chosen(settings, project, picks, rendition)
     entries = []
     for name, place in places:
         there = open_picture(place)
         if there is not None:
             os.close(there.descriptor)
-            entries.append(Entry(visible(name), place, there.size_bytes, there.version))
+            entries.append(ZipEntry(visible(name), place, there.size_bytes, there.version))
     found = Zip(visible(title), tuple(entries))
     if found.size_bytes > MOST_BYTES or len(entries) > MOST_ENTRIES:
-        raise TooMuch
+        raise TooMuchForZip
     return found
 
 
@@ -110,7 +110,7 @@ def zip_bytes(wanted: Zip) -> Iterator[bytes]:
     yield from sink.take()
 
 
-def pieces_of(entry: Entry) -> Iterator[bytes]:
+def pieces_of(entry: ZipEntry) -> Iterator[bytes]:
     there = open_picture(entry.place)
     if there is None or there.version != entry.version:
         if there is not None:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from hotfolder.display import visible
 from hotfolder.metadata.blocks import Level
-from hotfolder.rules.names import nearest, shown
+from hotfolder.rules.foldernames import nearest, shown
 
 LEAST_QUALITY = 30
 """A rendition that is still too large at this quality is not made."""

@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hotfolder.display import counted
+from hotfolder.rules.foldernames import free_name, shown
 from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, Why, why_late_in_shoot, why_part
-from hotfolder.rules.names import free_name, shown
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
 from hotfolder.rules.shoots import HeldSet, NamedRefusal, NamedSet, Shoot, group_shoot

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 
 from hotfolder.display import counted, visible
 from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
-from hotfolder.rules.names import shown
+from hotfolder.rules.foldernames import shown
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.rooms import read_room
+from hotfolder.rules.roomtypes import read_room
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
 from hotfolder.rules.tags import hyphened, operation_word

@@ -9,9 +9,17 @@ from pydantic import Field
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery, Frozen
-from hotfolder.rules.names import TAG_MARK, FolderName, normal, project_name, room_name, shown, split_name
+from hotfolder.rules.foldernames import (
+    TAG_MARK,
+    FolderName,
+    normal,
+    project_name,
+    room_name,
+    shown,
+    split_name,
+)
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.rooms import room_type_of
+from hotfolder.rules.roomtypes import room_type_of
 from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations

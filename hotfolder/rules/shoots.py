@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hotfolder.display import counted
+from hotfolder.rules.foldernames import shown, split_name
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, tells
 from hotfolder.rules.grouping.model import (
     Grouping,
@@ -14,7 +15,6 @@ from hotfolder.rules.grouping.model import (
     OverSeven,
 )
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
-from hotfolder.rules.names import shown, split_name
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import FileIdentity, Photo, as_grouped

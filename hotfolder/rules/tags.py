@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import OK, TAG_MARK, nearest, normal, shown, split_name
+from hotfolder.rules.foldernames import OK, TAG_MARK, nearest, normal, shown, split_name
 from hotfolder.stager.operations import (
     Lawn,
     LawnType,

@@ -19,10 +19,11 @@ from starlette.datastructures import FormData, UploadFile
 
 from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
+from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
 from hotfolder.sandbox.ledger import Recorder, note, route_of
-from hotfolder.sandbox.merging import result_name
+from hotfolder.sandbox.mergequeue import result_name
 from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, url_path
-from hotfolder.sandbox.records import Group, Image, Photo
+from hotfolder.sandbox.projects import Group, Image, Photo
 from hotfolder.sandbox.schema import (
     OPERATIONS,
     PHOTOS_PER_GROUP,
@@ -35,7 +36,7 @@ from hotfolder.sandbox.schema import (
     ImageAnswer,
     Operation,
     OperationAnswer,
-    Picture,
+    PictureData,
     ProjectAnswer,
     ProjectBody,
     StatusAnswer,
@@ -45,7 +46,6 @@ from hotfolder.sandbox.schema import (
 )
 from hotfolder.sandbox.state import Sandbox
 from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, StrictRoute, install, shown
-from hotfolder.sandbox.worker import TaskFailed, TaskRefused
 
 DESCRIPTION = """An offline stand-in of the Stager AI API, v1. It costs nothing; any printable key opens it.
 
@@ -317,9 +317,9 @@ def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
     return image
 
 
-def described(sandbox: Sandbox, image: Image) -> Picture:
+def described(sandbox: Sandbox, image: Image) -> PictureData:
     url = sandbox.download_url(image.bucket, image.object)
-    return Picture(id=image.id, imageUrl=url, width=image.width, height=image.height)
+    return PictureData(id=image.id, imageUrl=url, width=image.width, height=image.height)
 
 
 def the_file(form: FormData) -> UploadFile:

@@ -179,7 +179,7 @@ class StatusAnswer(BaseModel):
     error: str | None = None
 
 
-class Picture(BaseModel):
+class PictureData(BaseModel):
     id: str
     imageUrl: str
     width: int
@@ -188,9 +188,9 @@ class Picture(BaseModel):
 
 class ImageAnswer(BaseModel):
     success: Literal[True] = True
-    data: Picture
+    data: PictureData
 
 
 class OperationAnswer(BaseModel):
     success: Literal[True] = True
-    data: list[Picture]
+    data: list[PictureData]

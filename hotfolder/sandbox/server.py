@@ -15,7 +15,7 @@ from hotfolder.sandbox.api import create_app
 from hotfolder.sandbox.faults.exchange import Faults, OpenProtocol
 from hotfolder.sandbox.faults.injector import Outage
 from hotfolder.sandbox.faults.rules import RuleBook
-from hotfolder.sandbox.merging import merge_for_ever
+from hotfolder.sandbox.mergequeue import merge_for_ever
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import open_sandbox
 from hotfolder.sandbox.storage import create_storage

@@ -21,7 +21,7 @@ class SandboxSettings:
 
     `merge_delay_seconds` and `operation_delay_seconds` are floors: the work takes at least so long.
     `faults` is a file of rules for what goes wrong on purpose, read again whenever it changes.
-    `engine` is a module (or `module:object`) that satisfies `hotfolder.sandbox.worker.Engine`.
+    `engine` is a module (or `module:object`) that satisfies `hotfolder.sandbox.imageworkers.Engine`.
     """
 
     data: Path

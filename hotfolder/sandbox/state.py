@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
+from hotfolder.sandbox.imageworkers import WorkQueue
 from hotfolder.sandbox.ledger import Ledger
 from hotfolder.sandbox.objects import Objects, Signer, secret_of, url_path
-from hotfolder.sandbox.records import Records
+from hotfolder.sandbox.projects import ProjectRecords
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-from hotfolder.sandbox.worker import WorkQueue
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Sandbox:
     """Everything that the two applications and the merging share. Belongs to one event loop."""
 
     settings: SandboxSettings
-    records: Records
+    records: ProjectRecords
     objects: Objects
     signer: Signer
     ledger: Ledger
@@ -48,7 +48,7 @@ def open_sandbox(settings: SandboxSettings, storage_base_url: str) -> Iterator[S
             ) from None
         yield Sandbox(
             settings=settings,
-            records=stack.enter_context(closing(Records(data / "sandbox.sqlite3"))),
+            records=stack.enter_context(closing(ProjectRecords(data / "sandbox.sqlite3"))),
             objects=Objects(data / "objects"),
             signer=Signer(secret_of(data), storage_base_url),
             ledger=stack.enter_context(closing(Ledger(data))),

@@ -14,7 +14,7 @@ CREDENTIAL = "stager-api-key"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class InstalledService:
     """One installation, with the page beside the daemon or without. All paths are absolute; `folders` are
     inboxes, done and failed, and `python` is where the Python is installed that the command's environment was
     made with."""
@@ -31,12 +31,12 @@ class Site:
     page: bool = False
 
 
-def drop_in(site: Site) -> str:
+def drop_in(site: InstalledService) -> str:
     """As a file for `hotfolder.service.d/`."""
     return "\n".join(lines(site)) + "\n"
 
 
-def lines(site: Site) -> Iterator[str]:
+def lines(site: InstalledService) -> Iterator[str]:
     yield "# Written by `hotfolder install-service`, which writes it anew. Changes of your own belong in"
     yield "# another drop-in: `systemctl edit hotfolder`."
     yield "[Unit]"
@@ -56,7 +56,7 @@ def lines(site: Site) -> Iterator[str]:
     yield from homes(site)
 
 
-def shared(site: Site) -> list[Path]:
+def shared(site: InstalledService) -> list[Path]:
     """What must be writable, as few paths as possible: between two of them nothing can be renamed."""
     inside = [folder for folder in site.folders if folder.is_relative_to(site.root)]
     outside = [folder for folder in site.folders if folder not in inside]
@@ -71,7 +71,7 @@ def outermost(paths: Sequence[Path]) -> list[Path]:
     ]
 
 
-def state(site: Site) -> Iterator[str]:
+def state(site: InstalledService) -> Iterator[str]:
     if site.state.parent == STATE_HOME:
         if site.state != STATE:  # what the unit says already
             yield "StateDirectory="
@@ -82,14 +82,14 @@ def state(site: Site) -> Iterator[str]:
         yield f"ReadWritePaths={quoted(site.state)}"
 
 
-def key(site: Site) -> Iterator[str]:
+def key(site: InstalledService) -> Iterator[str]:
     """The key is handed over by systemd, so that only root need be able to read its file."""
     if site.key_file is not None and not site.key_file.is_relative_to(CREDENTIALS):
         yield "LoadCredential="
         yield f"LoadCredential={CREDENTIAL}:{escaped(str(site.key_file))}"
 
 
-def homes(site: Site) -> Iterator[str]:
+def homes(site: InstalledService) -> Iterator[str]:
     """Only what is needed of people's homes, where something of it lies there."""
     own = [path for path in (*shared(site), site.state) if at_home(path)]
     needed = (Path(site.command[0]).parent.parent, site.python, site.config.parent)

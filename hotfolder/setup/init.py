@@ -39,7 +39,7 @@ from hotfolder.setup.deployment import (
     VALUES,
     text_of,
 )
-from hotfolder.setup.dropin import Site
+from hotfolder.setup.dropin import InstalledService
 from hotfolder.telemetry.web import listening
 
 UNITS = Path("/etc/systemd/system")
@@ -163,7 +163,7 @@ def page_of(answers: Answers) -> bool:
     return installed().get("ExecStart", "").endswith("--page") if answers.page is None else answers.page
 
 
-def site_of(answers: Answers) -> Site:
+def site_of(answers: Answers) -> InstalledService:
     """The installation by the configuration that is there now."""
     settings = load(answers.config, {})
     user, group, page = user_of(answers), group_of(answers), page_of(answers)
@@ -256,7 +256,7 @@ def key(path: Path, given: str) -> Iterator[str]:
         yield f"The API key is in {path} already."
 
 
-def service(site: Site, *, start: bool) -> Iterator[str]:
+def service(site: InstalledService, *, start: bool) -> Iterator[str]:
     """The unit as install-service writes it, and started where it can work."""
     files = install.unit_files(site)
     changed = any(not is_text(UNITS / name, text) for name, text in files.items())
@@ -274,7 +274,7 @@ def service(site: Site, *, start: bool) -> Iterator[str]:
         )
 
 
-def next_steps(site: Site) -> list[str]:
+def next_steps(site: InstalledService) -> list[str]:
     """What is left for a person; empty where the service runs."""
     return [] if running() else list(install.next_steps(site))
 

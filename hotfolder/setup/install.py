@@ -16,21 +16,23 @@ from hotfolder.config.settings import Settings
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.setup.deployment import KEY, STATE_HOME, UNIT, text_of
-from hotfolder.setup.dropin import Site, at_home, drop_in, shared
+from hotfolder.setup.dropin import InstalledService, at_home, drop_in, shared
 
 DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
 
 
-def unit_files(site: Site) -> Mapping[str, str]:
+def unit_files(site: InstalledService) -> Mapping[str, str]:
     """The unit and its drop-in, by their names in the folder of units."""
     return {UNIT: text_of(UNIT), DROP_IN: drop_in(site)}
 
 
-def site_of(settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False) -> Site:
+def site_of(
+    settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False
+) -> InstalledService:
     """The installation for these settings; with no `group`, for the one that shares the inbox."""
     folders = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     folders += filter(None, (settings.done_folder, settings.failed_folder, settings.results_folder))
-    return Site(
+    return InstalledService(
         command=command(Path(sys.executable)),
         python=Path(sys.base_prefix).resolve(),
         config=config.absolute(),
@@ -82,7 +84,7 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
         yield target
 
 
-def command_to_write(site: Site, directory: Path) -> Sequence[str]:
+def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
     """The command that writes the files into `directory`, as they are for this site."""
     return (
         *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
@@ -91,7 +93,7 @@ def command_to_write(site: Site, directory: Path) -> Sequence[str]:
     )
 
 
-def next_steps(site: Site, again: Sequence[str] = ()) -> Iterator[str]:
+def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[str]:
     """What a person does next, in order. `again` is the command that writes the files, where none has."""
     if not known(site.user):
         yield f"There is no user {site.user} yet. Make it:"
@@ -109,7 +111,7 @@ def next_steps(site: Site, again: Sequence[str] = ()) -> Iterator[str]:
     yield "  systemctl daemon-reload && systemctl enable --now hotfolder"
 
 
-def folders_to_mend(site: Site) -> Iterator[str]:
+def folders_to_mend(site: InstalledService) -> Iterator[str]:
     """The folders that the service can't write, each with the line that mends it."""
     owners = f"-o {shlex.quote(site.user)} -g {shlex.quote(site.group)}"
     wanted = dict.fromkeys((*shared(site), *site.folders), "2770")
@@ -126,7 +128,7 @@ def folders_to_mend(site: Site) -> Iterator[str]:
         yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
 
 
-def python_to_mend(site: Site) -> Iterator[str]:
+def python_to_mend(site: InstalledService) -> Iterator[str]:
     """A program that the service's user can't start: systemd would only say 203/EXEC."""
     program = Path(sys.executable).resolve()
     if not service_may(site, "-x", program):
@@ -134,7 +136,7 @@ def python_to_mend(site: Site) -> Iterator[str]:
         yield "  /usr/bin/python3 -m venv --clear /opt/hotfolder && /opt/hotfolder/bin/pip install ."
 
 
-def service_may(site: Site, how: str, path: Path) -> bool:
+def service_may(site: InstalledService, how: str, path: Path) -> bool:
     """Whether the service's user may do it, by `test -w` (or such) as that user. What can't be tried,
     as where it isn't root who asks, counts as fine. A home around it, but for root's, doesn't matter:
     the unit shows what is needed of homes without them."""

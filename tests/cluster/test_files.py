@@ -13,7 +13,7 @@ import pytest
 
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.outbox.folders import RESULTS_MARKER
+from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Run, files_below

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
 from hotfolder.control import access, checkup
-from hotfolder.outbox.folders import RESULTS_MARKER
+from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.studio import Shop, Studio, files_below

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hotfolder.inbox.contents import is_junk_folder, is_ready, is_temporary
 from hotfolder.outbox.names import FORBIDDEN, RESERVED
-from hotfolder.rules.names import OK, project_name, room_name
+from hotfolder.rules.foldernames import OK, project_name, room_name
 from hotfolder.rules.tags import AGAIN, built_in_tags
 
 SHIPPED = Path(__file__).parents[2] / "hotfolder" / "setup" / "lightroom" / "plugin"

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.outbox.folders import (
+from hotfolder.outbox.outputs import (
     RESULTS_MARKER,
     RIGHT_AFTER_ALL,
     MountIdentity,

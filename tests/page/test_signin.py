@@ -17,7 +17,7 @@ from hotfolder.config.load import load
 from hotfolder.control.access import changing
 from hotfolder.jobs.model import PageSession
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
-from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
+from hotfolder.page.throttle import MOST_ADDRESSES, SignInThrottle
 from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
@@ -209,7 +209,7 @@ def test_the_settings_may_be_named_before_the_command_or_behind_it(
 
 def test_one_address_is_throttled_and_all_together_are() -> None:
     clock = Hand()
-    throttle = Throttle(clock)
+    throttle = SignInThrottle(clock)
     assert [throttle.take("10.0.0.1") for _ in range(6)] == [0] * 5 + [30]
     assert throttle.take("10.0.0.2") == 0
     clock.seconds += 30
@@ -221,7 +221,7 @@ def test_one_address_is_throttled_and_all_together_are() -> None:
 
 
 def test_right_passwords_from_everywhere_leave_all_tries_to_the_others() -> None:
-    throttle = Throttle(Hand())
+    throttle = SignInThrottle(Hand())
     for number in range(100):
         assert throttle.take(f"10.0.2.{number}") == 0
         throttle.give_back(f"10.0.2.{number}")
@@ -229,7 +229,7 @@ def test_right_passwords_from_everywhere_leave_all_tries_to_the_others() -> None
 
 
 def test_whoever_has_many_addresses_fills_no_memory() -> None:
-    throttle = Throttle(Hand())
+    throttle = SignInThrottle(Hand())
     for number in range(2 * MOST_ADDRESSES):
         throttle.take(f"10.{number // 250}.1.{number % 250}")
     assert len(throttle._by_address) == MOST_ADDRESSES

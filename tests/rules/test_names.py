@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import normal, project_name, room_name, shown, split_name
+from hotfolder.rules.foldernames import normal, project_name, room_name, shown, split_name
 
 EMOJI_JOINER = "\u200d"
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from hotfolder.rules.rooms import SYNONYMS, RoomName, read_room, room_type_of, spellings
+from hotfolder.rules.roomtypes import SYNONYMS, RoomName, read_room, room_type_of, spellings
 from hotfolder.rules.tags import hyphened
 from hotfolder.stager.operations import RoomType
 

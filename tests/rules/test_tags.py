@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import normal
+from hotfolder.rules.foldernames import normal
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, hyphened, merged_operations
 from hotfolder.stager.operations import (

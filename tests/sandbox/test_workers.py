@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hotfolder.sandbox.imageworkers import TaskFailed, WorkQueue
 from hotfolder.sandbox.settings import SandboxSettings
-from hotfolder.sandbox.worker import TaskFailed, WorkQueue
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller, Start

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.setup.dropin import Site, drop_in, quoted
+from hotfolder.setup.dropin import InstalledService, drop_in, quoted
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_EXPOSED = 15  # tenths; systemd calls it 1.5
@@ -34,7 +34,7 @@ usual: dict[str, Any] = {
 
 
 def said(**changes: Any) -> list[str]:
-    return drop_in(Site(**{**usual, **changes})).splitlines()
+    return drop_in(InstalledService(**{**usual, **changes})).splitlines()
 
 
 def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:

@@ -35,7 +35,7 @@ from hotfolder.jobs.context import CrashHook, no_crash
 from hotfolder.jobs.database import StorePlace, inode_of, open_store, read_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.folders import RESULTS_MARKER
+from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
 from hotfolder.sandbox.ledger import Entry, charged, entries_in

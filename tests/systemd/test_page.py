@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.setup.dropin import Site
+from hotfolder.setup.dropin import InstalledService
 from hotfolder.setup.install import unit_files
 from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
 from tests.support.studio import PATIENCE_SECONDS
@@ -40,7 +40,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     made.sh("mkdir", "-p", "/etc/hotfolder", "/srv/photos", f"/run/systemd/system/{UNIT}.d")
     made.write("/etc/hotfolder/config.yaml", "root: /srv/photos\nstate: /var/lib/hotfolder\n")
     made.write("/etc/hotfolder/key", "any-key\n")
-    site = Site(
+    site = InstalledService(
         command=(PYTHON, "-m", "hotfolder"),
         python=Path(PYTHON).parent.parent,
         config=Path("/etc/hotfolder/config.yaml"),

@@ -23,7 +23,7 @@ SAYING = (
     "patience.py",
     "newfiles.py",
     "outbox/faults.py",
-    "outbox/folders.py",
+    "outbox/outputs.py",
     "outbox/linking.py",
     "outbox/placing.py",
     "outbox/returning.py",

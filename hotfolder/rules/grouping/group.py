@@ -10,6 +10,7 @@ from itertools import pairwise
 from math import inf
 from pathlib import PurePath
 
+from hotfolder.rules.foldernames import free_name
 from hotfolder.rules.grouping import methods
 from hotfolder.rules.grouping.evidence import (
     by_name,
@@ -34,7 +35,6 @@ from hotfolder.rules.grouping.model import (
     OverSeven,
     RefusedSet,
 )
-from hotfolder.rules.names import free_name
 from hotfolder.rules.sets import MOST_PHOTOS
 
 

@@ -6,6 +6,6 @@ A rule names an endpoint, a fault, and which requests are hit. Without a file of
 from __future__ import annotations
 
 # Importing them makes their faults known.
-from hotfolder.sandbox.faults import connections, contents
+from hotfolder.sandbox.faults import bodies, connections
 
-__all__ = ["connections", "contents"]
+__all__ = ["bodies", "connections"]

@@ -8,7 +8,7 @@ import logging
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
-from hotfolder.sandbox.faults.contents import lead, redirected
+from hotfolder.sandbox.faults.bodies import lead, redirected
 from hotfolder.sandbox.faults.exchange import Exchange, Faults
 from hotfolder.sandbox.faults.rules import endpoint_of
 

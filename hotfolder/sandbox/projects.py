@@ -57,7 +57,7 @@ class Image:
     height: int
 
 
-class Records:
+class ProjectRecords:
     """Belongs to one event loop. Every change is on disk when its method returns."""
 
     def __init__(self, path: Path) -> None:

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import sqlite3
 
+from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
 from hotfolder.sandbox.objects import RESULTS, UPLOADS
-from hotfolder.sandbox.records import Group
+from hotfolder.sandbox.projects import Group
 from hotfolder.sandbox.state import Sandbox
-from hotfolder.sandbox.worker import TaskFailed, TaskRefused
 
 logger = logging.getLogger(__name__)
 
