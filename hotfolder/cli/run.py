@@ -14,11 +14,10 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.cli.page import ask_for_settings, refuse_start, run_beside
-from hotfolder.config.load import is_missing, load_key
+from hotfolder.config.load import SettingsFile, is_missing, load_key
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.records import wait_for_store
-from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected, StoreAway
 from hotfolder.patience import LAST_SECONDS, threads_left

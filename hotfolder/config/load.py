@@ -19,6 +19,7 @@ from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import complete
 from hotfolder.config.yamlfile import Document, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
+from hotfolder.rules.sets import FileIdentity
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -90,6 +91,33 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
 def _with_absolute_file(section: T, name: str, folder: Path) -> T:
     file = getattr(section, name)
     return section if file is None else section.model_copy(update={name: absolute(folder, file)})
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """Where the settings come from. The environment stays as it was at the start."""
+
+    path: Path
+    environ: Mapping[str, str]
+
+    def load(self, *, anew: bool = False) -> Settings:
+        """Raises ConfigurationError; `anew`, also where the file is gone: without it the environment alone
+        would do, and there would be no rules."""
+        if anew and not self.path.exists():
+            raise ConfigurationError(f"{self.path}: the file is gone.")
+        return load(self.path, self.environ)
+
+    def identity(self, settings: Settings) -> tuple[object, ...]:
+        """What changes whenever the file, or the list of addresses that it names, is written or replaced.
+        None stands for a file that isn't there, as between two steps of an editor that replaces files."""
+        beside = settings.notify.url_file
+        found: list[object] = []
+        for path in (self.path, *([Path(beside)] if beside else [])):
+            try:
+                found.append(FileIdentity.of(path.stat()))
+            except (OSError, ValueError):
+                found.append(None)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.status import FILE_NAME as STATUS_FILE
-from hotfolder.outbox.status import status_text, write_status
+from hotfolder.outbox.texts import STATUS_NAME, write_status
 from hotfolder.patience import START_SECONDS, at_once
+from hotfolder.telemetry.statuspage import status_text
 from hotfolder.telemetry.systemd import Systemd
 
 logger = log.get("daemon")
@@ -77,8 +77,8 @@ def tell_waiting(settings: Settings, why: str) -> None:
 
 
 def _tell_waiting(inbox: Path, why: str) -> None:
-    if (inbox / STATUS_FILE).is_file():
-        write_status(inbox, status_text(notices=[why], at=datetime.now().astimezone()))
+    if (inbox / STATUS_NAME).is_file():
+        write_status(inbox, status_text({}, notices=[why], at=datetime.now().astimezone()))
 
 
 def refuse_left_behind(settings: Settings) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from anyio import move_on_after, to_thread
 
 from hotfolder import log
-from hotfolder.config.load import load, only_at_next_start
+from hotfolder.config.load import SettingsFile, only_at_next_start
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import FileIdentity
 from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("rules")
@@ -29,33 +26,6 @@ Rulebooks = Mapping[str, Rulebook]
 """By the inboxes' names."""
 Follow = Callable[[Settings, Rulebooks], None]
 """Goes by new settings and rules from then on. Raises ConfigurationError, having changed nothing."""
-
-
-@dataclass(frozen=True)
-class SettingsFile:
-    """Where the settings come from. The environment stays as it was at the start."""
-
-    path: Path
-    environ: Mapping[str, str]
-
-    def load(self, *, anew: bool = False) -> Settings:
-        """Raises ConfigurationError; `anew`, also where the file is gone: without it the environment alone
-        would do, and there would be no rules."""
-        if anew and not self.path.exists():
-            raise ConfigurationError(f"{self.path}: the file is gone.")
-        return load(self.path, self.environ)
-
-    def identity(self, settings: Settings) -> tuple[object, ...]:
-        """What changes whenever the file, or the list of addresses that it names, is written or replaced.
-        None stands for a file that isn't there, as between two steps of an editor that replaces files."""
-        beside = settings.notify.url_file
-        found: list[object] = []
-        for path in (self.path, *([Path(beside)] if beside else [])):
-            try:
-                found.append(FileIdentity.of(path.stat()))
-            except (OSError, ValueError):
-                found.append(None)
-        return tuple(found)
 
 
 class LiveSettings:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,22 @@ from hotfolder.errors import LocalTrouble, StoreAway
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, stamp
-from hotfolder.jobs.states import State
-from hotfolder.jobs.steps.filing import REMOVED
+from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
-from hotfolder.outbox.status import StatusLine, status_text, write_status
+from hotfolder.outbox.texts import write_status
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import Why
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
-    NOTHING_BOUGHT,
     PROGRESS,
-    SETTLING,
-    Line,
     Overview,
     overview,
     place_key,
 )
+from hotfolder.telemetry.statuspage import LATELY, MOST_SHOWN, status_page
 from hotfolder.telemetry.telemetry import Telemetry
-from hotfolder.words import day_and_time, word
 
 logger = log.get("reporter")
 
@@ -89,12 +84,9 @@ PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.5, 10.0, 10
 WHOLE_SECONDS = 3.0
 """Between two whole reports: STATUS.txt, and what is to be notified."""
 STORE_SECONDS = 60.0
-MOST_SHOWN = 50
-LATELY = timedelta(days=7)
-MOST_PROJECTS, MOST_ROOMS = 10, 1000
-"""What is told of finished work."""
+MOST_ROOMS = 1000
+"""Of which it is told that they were finished lately."""
 WHOLE_SHOOT = "(the whole shoot)"
-WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
 
 
 class Reporter:
@@ -193,7 +185,7 @@ class Reporter:
         self._last = (seen, ended)
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
-                text = page(seen, name, ended.get(name, {}), now, stopped=stopped, language=language)
+                text = status_page(seen, name, ended.get(name, {}), now, stopped=stopped, language=language)
                 self.pages.show(name, text)
 
     def _ours(self, inbox: str) -> bool:
@@ -212,7 +204,7 @@ class Reporter:
         now = self.clock.now().astimezone()
         for name in self.inboxes:
             if not seen.degraded.get(name):
-                text = page(seen, name, ended.get(name, {}), now, language=self.live.settings.language)
+                text = status_page(seen, name, ended.get(name, {}), now, language=self.live.settings.language)
                 self.pages.show(name, text)
 
     def _progress(self) -> dict[str, list[int]]:
@@ -298,82 +290,3 @@ def middle_of(names: Iterable[str]) -> str:
 
 def room(folder: str) -> str:
     return split_name(folder).name or folder or WHOLE_SHOOT
-
-
-def page(
-    seen: Overview,
-    inbox: str,
-    ended: Mapping[str, Mapping[str, datetime]],
-    now: datetime,
-    *,
-    stopped: bool = False,
-    language: str = "en",
-) -> str:
-    """STATUS.txt of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
-    lately, by project, with when."""
-    said = seen.trouble  # of the whole queue, above all sets
-    lines = tuple(
-        replace(line, reason="", hint="") if said and line.reason == said else line
-        for line in seen.lines
-        if line.inbox == inbox
-    )
-    here = replace(seen, lines=lines)
-    lately = stamp(now - LATELY)
-    removed = (
-        f"{line.project} / {line.room}: {line.reason}"
-        for line in lines
-        if line.state == State.DONE and REMOVED in line.reason and line.updated_at > lately
-    )
-    return status_text(
-        attention=shown(here.needing_person),
-        running=shown(here.running),
-        waiting=shown(here.waiting),
-        failed=shown(here.failed),
-        finished=list(finished(lines, ended, now, language)),
-        notices=[*on_the_whole(seen), *seen.notices, *removed],
-        at=now,
-        stopped=stopped,
-        language=language,
-    )
-
-
-def on_the_whole(seen: Overview) -> Iterator[str]:
-    """Sentences that concern every set."""
-    if seen.sandbox:
-        yield NOTHING_BOUGHT
-    if seen.paused:
-        yield f"Nothing is paid for just now: {seen.paused}."
-    if seen.schedule:
-        yield f"Whatever has still to be sent {seen.schedule}."
-    yield from (f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why)
-    if seen.trouble:
-        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
-        yield seen.trouble_told + after
-    if seen.settings_error:
-        yield f"The settings have an error, and those before it stay in force: {seen.settings_error}"
-
-
-def finished(
-    lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime, language: str
-) -> Iterator[str]:
-    """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
-    latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
-    for project, rooms in latest[:MOST_PROJECTS]:
-        there = {line.room for line in lines if line.project == project and line.folder + line.job}
-        number, every = len(rooms), len(there | rooms.keys())
-        key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
-        last = max(rooms.values()).astimezone(now.tzinfo)
-        when = word(language, "time.clock", clock=f"{last:%H:%M}")
-        when = when if last.date() == now.date() else day_and_time(language, last)
-        yield word(language, key, project=project, number=number, most=every, time=when)
-
-
-def shown(lines: Sequence[Line]) -> list[StatusLine]:
-    return [status_line(line) for line in lines[:MOST_SHOWN]]
-
-
-def status_line(line: Line) -> StatusLine:
-    reason = "" if line.reason == line.words else line.reason
-    # What hasn't begun is called as it was dropped: two folders may come to one room.
-    called = line.folder if line.state == SETTLING and line.folder else line.room
-    return StatusLine(line.project, called, line.words, reason, line.hint)

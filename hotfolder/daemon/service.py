@@ -14,6 +14,7 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
+from hotfolder.config.load import SettingsFile
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import (
@@ -30,7 +31,7 @@ from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.ownership import Ownership
 from hotfolder.daemon.records import open_records
-from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
+from hotfolder.daemon.reload import LiveSettings, Rulebooks
 from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hotfolder.config.load import load
+from hotfolder.config.load import SettingsFile
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.control.pictures import FileHashes
@@ -42,31 +42,24 @@ class CurrentSettings:
 class SettingsOnDisk:
     """The file of settings, read anew whenever it has changed. From any thread."""
 
-    def __init__(self, config: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, file: SettingsFile) -> None:
         """Raises ConfigurationError."""
-        self._config = config
-        self._environ = environ
+        self._file = file
         self._lock = Lock()
-        self._seen = self._identity()
-        self._current = CurrentSettings(load(config, environ))
+        self._current = CurrentSettings(file.load())
+        self._seen: tuple[object, ...] = ()  # read once more: it may have changed in between
 
     def current(self) -> CurrentSettings:
         with self._lock:
-            seen = self._identity()
+            settings = self._current.settings
+            seen = self._file.identity(settings)
             if seen != self._seen:
                 self._seen = seen
                 try:
-                    self._current = CurrentSettings(load(self._config, self._environ))
+                    self._current = CurrentSettings(self._file.load())
                 except ConfigurationError as error:
-                    self._current = CurrentSettings(self._current.settings, error.message)
+                    self._current = CurrentSettings(settings, error.message)
             return self._current
-
-    def _identity(self) -> tuple[int, ...] | None:
-        try:
-            seen = self._config.stat()
-        except OSError:
-            return None
-        return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
 def template_environment(
@@ -136,7 +129,7 @@ def site_for(
     config: Path, environ: Mapping[str, str], *, host: str | None = None, port: int | None = None
 ) -> Site:
     """The site of the settings at `config`; `host` and `port` win over theirs. Raises ConfigurationError."""
-    on_disk = SettingsOnDisk(config.absolute(), environ)
+    on_disk = SettingsOnDisk(SettingsFile(config.absolute(), environ))
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
     settings = on_disk.current().settings

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from hotfolder.clock import SystemClock
-from hotfolder.config.load import load, only_at_next_start
+from hotfolder.config.load import SettingsFile, load, only_at_next_start
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.reload import LiveSettings, SettingsFile
+from hotfolder.daemon.reload import LiveSettings
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.telemetry.telemetry import Telemetry

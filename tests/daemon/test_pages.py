@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from hotfolder.daemon import reporter as module
-from hotfolder.daemon.reporter import Pages, page
+from hotfolder.daemon.reporter import Pages
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.states import State
-from hotfolder.outbox.status import FILE_NAME, HEADLINES
+from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
+from hotfolder.telemetry.statuspage import status_page
 
 
 def folders(tmp_path: Path) -> dict[str, Path]:
@@ -35,7 +36,7 @@ async def test_a_bare_mount_point_gets_no_page(tmp_path: Path) -> None:
         shown.show(name, f"{HEADLINES[0]}\nnews\n")
     await shown.finish()
     assert list(inboxes["a"].iterdir()) == []
-    assert (inboxes["b"] / FILE_NAME).read_text().startswith(HEADLINES[0])
+    assert (inboxes["b"] / STATUS_NAME).read_text().startswith(HEADLINES[0])
 
 
 async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_latest(
@@ -55,11 +56,11 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
             shown.show(name, f"{HEADLINES[0]}\n{news}\n")
         await asyncio.sleep(0.05)
     await shown.finish()
-    assert "third" in (inboxes["b"] / FILE_NAME).read_text()
-    assert not (inboxes["a"] / FILE_NAME).exists()
+    assert "third" in (inboxes["b"] / STATUS_NAME).read_text()
+    assert not (inboxes["a"] / STATUS_NAME).exists()
     answers.set()
     await shown.finish()
-    assert "third" in (inboxes["a"] / FILE_NAME).read_text()
+    assert "third" in (inboxes["a"] / STATUS_NAME).read_text()
 
 
 def test_what_holds_up_everything_is_said_once() -> None:
@@ -68,6 +69,6 @@ def test_what_holds_up_everything_is_said_once() -> None:
     rooms = [("kitchen", refused), ("hall", refused), ("bath", "the photos are on a share that is away")]
     lines = tuple(Line("j", "a", "12 Elm Road", room, room, State.UPLOADING, why) for room, why in rooms)
     seen = Overview(lines=lines, counts={}, trouble=refused, trouble_hint="It goes on by itself.")
-    told = " ".join(page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
+    told = " ".join(status_page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
     assert told.count("the connection was refused") == told.count("It goes on by itself.") == 1
     assert "the photos are on a share that is away" in told

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import make_url
 
 from hotfolder.cli.run import serve
+from hotfolder.config.load import SettingsFile
 from hotfolder.config.settings import Settings
 from hotfolder.daemon import service
 from hotfolder.daemon.records import open_records
-from hotfolder.daemon.reload import SettingsFile
 from hotfolder.jobs.context import CrashPoint, Places
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
@@ -24,7 +24,7 @@ from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.status import FILE_NAME as STATUS
+from hotfolder.outbox.texts import STATUS_NAME as STATUS
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between

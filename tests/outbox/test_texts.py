@@ -15,7 +15,6 @@ import pytest
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import place_as
-from hotfolder.outbox.reasons import WIDTH, reason_text, write_reason
 from hotfolder.outbox.receipts import (
     Receipt,
     ReceiptCall,
@@ -26,8 +25,10 @@ from hotfolder.outbox.receipts import (
     written_receipt,
 )
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.outbox.temporary import clear_leftovers
+from hotfolder.outbox.texts import WIDTH, reason_text, write_reason, write_status
+from hotfolder.telemetry.overview import Line
+from hotfolder.telemetry.statuspage import status_text
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints
@@ -156,27 +157,26 @@ def test_a_reason_survives_being_killed_at_any_line(
 
 def test_the_status_page_names_what_needs_a_person_first() -> None:
     """Whoever opens it reads the urgent part without scrolling."""
-    text = status_text(
-        waiting=[StatusLine("12 Elm Road", "hall", "waiting for its photos")],
-        attention=[StatusLine("12 Elm Road", "kitchen", "needs a decision", "Nobody knows.", "Ask.")],
-        notices=["Paused: no network."],
-    )
+    kitchen = Line("", "", "12 Elm Road", "kitchen", "", "needs a decision", "Nobody knows.", "Ask.")
+    hall = Line("", "", "12 Elm Road", "hall", "", "waiting for its photos")
+    sections = {"status.attention": [kitchen], "status.waiting": [hall]}
+    text = status_text(sections, notices=["Paused: no network."])
     assert text.index("Paused: no network.") < text.index("Needs a person: 1") < text.index("Waiting: 1")
     assert "12 Elm Road / kitchen: needs a decision\n      Nobody knows.\n      Ask.\n" in text
-    assert "Nothing is waiting" in status_text()
-    stopped = status_text(at=NOON, stopped=True, notices=["Paused: no network. " * 8])
+    assert "Nothing is waiting" in status_text({})
+    stopped = status_text({}, at=NOON, stopped=True, notices=["Paused: no network. " * 8])
     assert max(map(len, stopped.splitlines())) <= WIDTH
 
 
 def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
     """Neither sync clients nor our own watcher are woken for nothing."""
     page = tmp_path / "STATUS.txt"
-    write_status(tmp_path, status_text())
+    write_status(tmp_path, status_text({}))
     os.utime(page, ns=(1, 1))
     inode = page.stat().st_ino
-    write_status(tmp_path, status_text())
+    write_status(tmp_path, status_text({}))
     assert (page.stat().st_mtime_ns, page.stat().st_ino) == (1, inode)
-    write_status(tmp_path, status_text(notices=["Paused."]))
+    write_status(tmp_path, status_text({}, notices=["Paused."]))
     assert "Paused." in page.read_text()
     assert page.stat().st_mtime_ns > time.time_ns() - 60 * 10**9
     assert [path.name for path in tmp_path.iterdir()] == ["STATUS.txt"]
@@ -195,7 +195,7 @@ def test_somebody_else_s_status_page_is_kept(tmp_path: Path, kind: str) -> None:
         (inbox / "STATUS.txt").symlink_to(theirs)
     else:
         (inbox / "STATUS.txt").mkdir()
-    write_status(inbox, status_text())
+    write_status(inbox, status_text({}))
     kept = inbox / "STATUS (yours).txt"
     assert kept.is_dir() if kind == "folder" else kept.read_text() == "notes"
     assert "Nothing is waiting" in (inbox / "STATUS.txt").read_text()
@@ -204,5 +204,5 @@ def test_somebody_else_s_status_page_is_kept(tmp_path: Path, kind: str) -> None:
 def test_a_missing_inbox_is_not_made_for_the_status_page(tmp_path: Path) -> None:
     """An unmounted share must not get a folder in its place."""
     with pytest.raises(LocalTrouble, match="not there"):
-        write_status(tmp_path / "gone", status_text())
+        write_status(tmp_path / "gone", status_text({}))
     assert not (tmp_path / "gone").exists()

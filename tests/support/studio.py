@@ -26,10 +26,9 @@ from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
 from hotfolder.clock import Clock
-from hotfolder.config.load import load
+from hotfolder.config.load import SettingsFile, load
 from hotfolder.control.opening import opened
 from hotfolder.daemon.folders import holder_of
-from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.jobs.context import CrashHook, no_crash
 from hotfolder.jobs.database import StorePlace, inode_of, open_store, read_store

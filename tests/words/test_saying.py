@@ -29,6 +29,7 @@ SAYING = (
     "outbox/returning.py",
     "telemetry/overview.py",
     "telemetry/history.py",
+    "telemetry/statuspage.py",
     "daemon/reporter.py",
     "daemon/shoots.py",
     "control/actions.py",

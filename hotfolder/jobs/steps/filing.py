@@ -27,9 +27,9 @@ from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import confirm_archive
 from hotfolder.outbox.placing import move, present, remove
-from hotfolder.outbox.reasons import reason_text, write_reason
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.outbox.texts import reason_text, write_reason
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import without_ok

@@ -1,19 +1,24 @@
-"""REASON.txt: why a set came back, and what to do."""
+"""What lies beside photos for somebody who never opens a terminal: REASON.txt, which says why a set came back
+and what to do, and STATUS.txt in the inbox, whose text others make."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from hotfolder.display import visible
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.words import word
+from hotfolder.outbox.temporary import replace_file
+from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 
 WIDTH = 76
@@ -122,3 +127,41 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
             if placed is not None:
                 return placed.path
     raise taken_by_another(folder / NAME)
+
+
+STATUS_NAME = "STATUS.txt"
+HEADLINES = tuple(word(language, "status.headline") for language in LANGUAGES)
+AS_OF = tuple(word(language, "status.as_of", time="") for language in LANGUAGES)
+
+
+@contextmanager
+def still_there(inbox: Path) -> Iterator[None]:
+    """An inbox may go away at any moment, also between two steps of writing into it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
+
+
+def timeless(page: bytes) -> list[bytes]:
+    """The lines of a page without the one that says when it was written."""
+    return [line for line in page.splitlines() if not line.startswith(tuple(map(str.encode, AS_OF)))]
+
+
+def write_status(inbox: Path, text: str) -> None:
+    """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet.
+
+    A STATUS.txt that isn't ours is set aside as "STATUS (yours).txt". Raises `LocalTrouble`, also where the
+    inbox isn't there: it is never created.
+    """
+    path, data = inbox / STATUS_NAME, as_file(text)
+    if not inbox.is_dir():
+        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE)
+    with local_trouble(inbox), still_there(inbox):
+        if linking.status(path) is not None:
+            present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+            if timeless(present) == timeless(data):
+                return
+            if not present.startswith(tuple(map(str.encode, HEADLINES))):
+                set_aside(path, "STATUS (yours)")
+        replace_file(path, data, Sharing.of(inbox))

@@ -1,0 +1,135 @@
+"""The text of STATUS.txt: what is going on with one inbox, for someone who never opens a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from hotfolder.jobs.model import stamp
+from hotfolder.jobs.states import State
+from hotfolder.jobs.steps.filing import REMOVED
+from hotfolder.outbox.texts import paragraph, plain
+from hotfolder.telemetry.overview import NOTHING_BOUGHT, SETTLING, Line, Overview
+from hotfolder.words import day_and_time, word
+from hotfolder.words.saying import room_said, said
+
+MOST_SHOWN = 50
+"""Of each section."""
+LATELY = timedelta(days=7)
+MOST_PROJECTS = 10
+"""So many projects of which something was finished are told of."""
+WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
+
+
+def status_page(
+    seen: Overview,
+    inbox: str,
+    ended: Mapping[str, Mapping[str, datetime]],
+    now: datetime,
+    *,
+    stopped: bool = False,
+    language: str = "en",
+) -> str:
+    """The page of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
+    lately, by project, with when."""
+    trouble = seen.trouble  # of the whole queue, above all sets
+    lines = tuple(
+        replace(line, reason="", hint="") if trouble and line.reason == trouble else line
+        for line in seen.lines
+        if line.inbox == inbox
+    )
+    here = replace(seen, lines=lines)
+    lately = stamp(now - LATELY)
+    removed = (
+        f"{line.project} / {line.room}: {line.reason}"
+        for line in lines
+        if line.state == State.DONE and REMOVED in line.reason and line.updated_at > lately
+    )
+    sections = {
+        "status.attention": here.needing_person,
+        "status.continues" if stopped else "status.running": here.running,
+        "status.waiting": here.waiting,
+        "status.failed": here.failed,
+    }
+    notices = [*on_the_whole(seen), *seen.notices, *removed]
+    told = list(finished(lines, ended, now, language))
+    return status_text(sections, told, notices, at=now, stopped=stopped, language=language)
+
+
+def status_text(
+    sections: Mapping[str, Sequence[Line]],
+    finished: Sequence[str] = (),
+    notices: Sequence[str] = (),
+    *,
+    at: datetime | None = None,
+    stopped: bool = False,
+    language: str = "en",
+) -> str:
+    """The page in that `language`. What it is to say comes in English, but for `finished`.
+
+    `sections` are sets by the word of the catalogue that stands above them, in order. `notices` are sentences
+    about the whole inbox: that the queue is paused and why, files in a wrong place. `finished` has a line for
+    each project of which something was finished lately. `at` is when all this was so; the line that tells it
+    is no reason to write the page anew. `stopped`: hotfolder was stopped then.
+    """
+    t = partial(word, language)
+    headline = t("status.headline")
+    parts = [headline, "=" * len(headline), ""]
+    if at is not None and stopped:
+        parts += [paragraph(t("status.stopped", time=day_and_time(language, at))), ""]
+    elif at is not None:
+        parts += [t("status.as_of", time=day_and_time(language, at)), ""]
+    for notice in notices:
+        parts += [paragraph(f"! {said(language, notice)}"), ""]
+    for key, lines in sections.items():
+        if lines:
+            parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN]), ""]
+    if not any(sections.values()):
+        parts += [t("status.nothing"), ""]
+    if finished:
+        parts += [t("status.finished"), *(f"  {plain(line)}" for line in finished), ""]
+    parts.append(t("status.footer"))
+    return "\n".join(parts) + "\n"
+
+
+def entry(line: Line, language: str) -> str:
+    # What hasn't begun is called as it was dropped: two folders may come to one room.
+    called = line.folder if line.state == SETTLING and line.folder else line.room
+    room, state = room_said(language, called), said(language, line.words)
+    reason = "" if line.reason == line.words else line.reason
+    extras = (said(language, extra) for extra in (reason, line.hint) if plain(extra))
+    first = f"  {plain(line.project)} / {plain(room)}: {plain(state)}"
+    return "\n".join([first, *(paragraph(extra, "      ") for extra in extras)])
+
+
+def on_the_whole(seen: Overview) -> Iterator[str]:
+    """Sentences that concern every set."""
+    if seen.sandbox:
+        yield NOTHING_BOUGHT
+    if seen.paused:
+        yield f"Nothing is paid for just now: {seen.paused}."
+    if seen.schedule:
+        yield f"Whatever has still to be sent {seen.schedule}."
+    yield from (f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why)
+    if seen.trouble:
+        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
+        yield seen.trouble_told + after
+    if seen.settings_error:
+        yield f"The settings have an error, and those before it stay in force: {seen.settings_error}"
+
+
+def finished(
+    lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime, language: str
+) -> Iterator[str]:
+    """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
+    latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
+    for project, rooms in latest[:MOST_PROJECTS]:
+        there = {line.room for line in lines if line.project == project and line.folder + line.job}
+        number, every = len(rooms), len(there | rooms.keys())
+        key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
+        last = max(rooms.values()).astimezone(now.tzinfo)
+        when = word(language, "time.clock", clock=f"{last:%H:%M}")
+        when = when if last.date() == now.date() else day_and_time(language, last)
+        yield word(language, key, project=project, number=number, most=every, time=when)
