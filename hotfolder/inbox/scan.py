@@ -182,8 +182,7 @@ class _Pass:
     def _passed_over(self, parent: Path, name: str, facts: os.stat_result) -> None:
         """A notice for a set that is on its way back, and for photos in a folder that isn't looked into."""
         if parent != self._root and name.startswith(GATHERING):
-            job = name.removeprefix(GATHERING).removesuffix("-aside")
-            self._notices.append(notices.on_its_way_back(parent, name, job))
+            self._notices.append(notices.on_its_way_back(parent, name, name.removeprefix(GATHERING)))
             return
         silent = is_thumbnails(name) or is_temporary_folder(name) or not stat.S_ISDIR(facts.st_mode)
         if not silent and any(is_photo_name(inner) for inner, _ in files_below(parent / name, _SHALLOW)):

@@ -26,7 +26,6 @@ from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
-_ASIDE = "-aside"
 _NAMED = 3
 
 
@@ -34,7 +33,6 @@ class HandStep(StrEnum):
     """The durable steps of a set's way back, by name: where a crash is worth trying."""
 
     FILE_GATHERED = "file_gathered"
-    FOLDER_SET_ASIDE = "folder_set_aside"
     NEIGHBOUR_GATHERED = "neighbour_gathered"
     SOURCE_REMOVED = "source_removed"
     TOLD = "told"
@@ -58,9 +56,8 @@ class Returning:
     """The way of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
 
     `check`, `gather`, `arrive`, in this order; or `copy`, `arrive`, which leaves the files where they are as
-    well. Killed anywhere, the same again goes on; until `arrive` has
-    returned, nothing of the set is in `target`. The files that lie in `target` already, beside no photo,
-    stay there.
+    well. Killed anywhere, the same again goes on; until `arrive` has returned, nothing of the set is in
+    `target`. The files that lie in `target` already, beside no photo, arrive together with the set.
     """
 
     def __init__(
@@ -71,7 +68,6 @@ class Returning:
         """How many files came from `source`, once gathered."""
         self._source = source
         self._gathering = gathering_folder(target, job)
-        self._aside = target.with_name(f"{self._gathering.name}{_ASIDE}")
         self._shared = shared
         self._passing = crash_point
 
@@ -128,15 +124,11 @@ class Returning:
         Raises UsageError where something has come into the way meanwhile, and LocalTrouble.
         """
         with local_trouble(self.target):
-            while True:
-                self._bring_neighbours()
-                names = {folded(path.name) for path in _plain_files(self._gathering)}
-                self._check_target(names)
-                if not self.target.is_dir() or not any(self.target.iterdir()):
-                    break
-                self.target.rename(self._aside)
-                linking.sync_folder(self.target.parent)
-                self._passing(HandStep.FOLDER_SET_ASIDE)
+            self._check_target({folded(path.name) for path in _plain_files(self._gathering)})
+            for path in _plain_files(self.target):
+                if not is_photo_name(path.name):  # one that has come just now, which stops all of it below
+                    move(path, self._gathering / path.name, expected=None, shared=self._shared)
+                    self._passing(HandStep.NEIGHBOUR_GATHERED)
             before()
             self._passing(HandStep.TOLD)
             self._become_target()
@@ -156,15 +148,6 @@ class Returning:
                 f"Something has just been put into {shown(self.target)}.", hint="Say the same again."
             ) from error
         linking.sync_folder(self.target.parent)
-
-    def _bring_neighbours(self) -> None:
-        """Let what lay in the target arrive together with the set."""
-        if not self._aside.is_dir():
-            return
-        for path in _plain_files(self._aside):
-            move(path, self._gathering / path.name, expected=None, shared=self._shared)
-            self._passing(HandStep.NEIGHBOUR_GATHERED)
-        self._aside.rmdir()
 
     def _check_target(self, coming: set[str]) -> None:
         found = linking.status(self.target)

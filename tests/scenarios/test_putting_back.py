@@ -23,7 +23,6 @@ NOTES = {"notes.txt": b"the blinds are broken"}
 PASSINGS = {
     HandStep.FILE_GATHERED: 4,
     HandStep.SOURCE_REMOVED: 1,
-    HandStep.FOLDER_SET_ASIDE: 1,
     HandStep.NEIGHBOUR_GATHERED: 1,
     HandStep.TOLD: 1,
     HandStep.SET_BACK: 1,
@@ -103,7 +102,7 @@ def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finish
     kill: tuple[HandStep, int],
 ) -> None:
     job = job_of(bench)
-    if kill[0] in (HandStep.FOLDER_SET_ASIDE, HandStep.NEIGHBOUR_GATHERED):
+    if kill[0] is HandStep.NEIGHBOUR_GATHERED:
         leave_notes(bench)
     command = (action, {"job_id": job, **told})
     assert bench.live(action=command, kill_at=kill[0], nth=kill[1]) == -9
