@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -92,13 +92,6 @@ def folded(name: str) -> str:
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def result_stem(room: str, operations: Sequence[str]) -> str:
-    """`living-room__sky-twilight` of the room and its tag words; a long room gives way to the words."""
-    words = "".join(f"__{word}" for word in operations)
-    room_bytes = max(MOST_BYTES - len(words.encode("utf-8", "surrogateescape")), 40)
-    return safe_name(shortened(safe_name(room), room_bytes).rstrip(". ") + words)
 
 
 def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:

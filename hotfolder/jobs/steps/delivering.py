@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,6 @@ from hotfolder.outbox.names import (
     picture_stem,
     pictures_folder,
     receipts_folder,
-    result_stem,
     safe_name,
 )
 from hotfolder.outbox.placing import Placed, place_as, placed_before
@@ -38,7 +37,7 @@ from hotfolder.outbox.receipts import (
 )
 from hotfolder.outbox.temporary import Pieces, pieces_of, sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
-from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Rendition
+from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.sets import sharing_stem
@@ -222,7 +221,7 @@ async def deliver(
 async def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
     """The receipt into done/; its path."""
     folder = receipts_folder(context.places.done, safe_name(job.project))
-    stem = result_stem(job.room, words(job))
+    stem = picture_stem(Delivery(), fields_of(job, words(job)))
     written = await to_thread.run_sync(written_receipt, folder, stem, receipt)
     if written is not None:
         return written
@@ -357,30 +356,30 @@ def words(job: Job) -> list[str]:
 def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[NewPicture]:
     """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
     bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
-    names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
+    recipe = recipe_of(job)
+    names = {variant.operations: variant.name for variant in recipe.altered()}
     begun = {link.path[:-1] for link in chain if link.path}
     for link in chain:
         if link.path and link.path in begun and link.path not in names:
             continue
         variant = Variant(name=names.get(link.path, ""), operations=link.path)
-        stem = stem_of(job, variant, seq)
+        told = fields_of(job, map(operation_word, link.path), variant.name, seq)
+        stem = picture_stem(recipe.delivery, told)
         yield from ((result, variant, stem) for result in link.results)
 
 
-def stem_of(job: Job, variant: Variant, seq: int) -> str:
-    """The name of the picture of a variant, or of what there is of it, without its extension."""
-    recipe = recipe_of(job)
+def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -> Mapping[str, str]:
+    """What the name of a file of the job may tell."""
     dropped_on = job.created_at.astimezone().date().isoformat()
-    fields = {
+    return {
         "project": job.title,
         "room": job.room,
         "set": job.shown_folder,
-        "tags": "__".join(operation_word(operation) for operation in variant.operations),
-        "variant": variant.name,
-        "date": recipe.taken_on or dropped_on,
+        "tags": "__".join(words),
+        "variant": variant,
+        "date": recipe_of(job).taken_on or dropped_on,
         "seq": f"{seq:02d}",
     }
-    return picture_stem(recipe.delivery, fields)
 
 
 async def publish(context: JobContext, job: Job) -> Job:
