@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -46,6 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     of = metafunc.definition.get_closest_marker
     if of("both_stores") is not None and metafunc.config.getoption("--store") is None:
         metafunc.parametrize("store_kind", STORES, indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: it need not be looked through for garbage again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
