@@ -73,6 +73,8 @@ class Machine:
         self.leader = 0
         try:
             self._await_boot()
+            # There is no network to be waited for.
+            self.sh("systemctl", "mask", "systemd-networkd-wait-online.service")
         except BaseException:
             self.end()
             raise
