@@ -97,7 +97,10 @@ def faults(opened: Page, *rules: str) -> list[str]:
     `rules`), and where it is wider than its window."""
     from axe_playwright_python.sync_playwright import Axe
 
-    options = {"resultTypes": ["violations"], **({"runOnly": {"type": "rule", "values": rules}} if rules else {})}
+    options: dict[str, Any] = {
+        "resultTypes": ["violations"],
+        **({"runOnly": {"type": "rule", "values": rules}} if rules else {}),
+    }
     found = Axe().run(opened, options=options).response["violations"]
     told = [f"{one['id']}: {[node['html'][:200] for node in one['nodes']][:3]}" for one in found]
     wide = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
