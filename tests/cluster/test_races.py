@@ -14,10 +14,10 @@ from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
+from tests.support.clocks import until
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.receiver import until
 from tests.support.studio import MERGE, SKY, Shop, Studio
 
 

@@ -161,7 +161,7 @@ async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> 
     stamps.append(watched.stamp())
     studio.drop(ELM, "front", bracket())
     async with studio.working(shop.access()):
-        await asyncio.to_thread(studio.wait_until, lambda _: watched.stamp() != stamps[-1])
+        await studio.comes_to_say(lambda _: watched.stamp() != stamps[-1])
     watched.close()
     assert len(set(stamps)) == 3
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ from hotfolder.inbox.approvals import read_ready, write_ready
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.drops import ChosenSet
 from tests.support import crashing
-from tests.support.rolls import ELM, comes_to, originals, shoot, stripped
+from tests.support.rolls import ELM, held_sets, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below
 
 REVIEW = [{"name": "all", "group": "review"}]
@@ -49,10 +48,6 @@ def chosen(name: str, names: list[str], files: dict[str, bytes]) -> ChosenSet:
 
 def approve(studio: Studio, *sets: ChosenSet) -> None:
     approve_sets(*shop_of(studio), sets)
-
-
-def held_sets(status: dict[str, Any]) -> dict[str, str]:
-    return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
 
 
 def merged(names: list[str], files: dict[str, bytes]) -> Counter[str]:
@@ -96,7 +91,7 @@ async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(
     joined, one, two = [*sets[0], *sets[2]], sets[1][:1], sets[1][1:]
     expected = {"hall": joined, "view": one, "Küche 2": two}
     async with studio.working(shop.access()):
-        await comes_to(studio, lambda status: any(job["held"] for job in status["jobs"]))
+        await studio.comes_to_say(lambda status: any(job["held"] for job in status["jobs"]))
         for name, names in expected.items():
             approve(studio, chosen(name, names, files))
         await studio.comes_to("done", "done", "done")
@@ -220,11 +215,11 @@ async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_togeth
     approve(studio, chosen("Kitchen", first, files))
     assert studio.say("pause").exit_code == 0
     async with studio.working(shop.access()):
-        await comes_to(studio, lambda status: any(job["room"] == "Kitchen" for job in status["jobs"]))
+        await studio.comes_to_say(lambda status: any(job["room"] == "Kitchen" for job in status["jobs"]))
         (folder / late).write_bytes(files[late])
-        await comes_to(studio, lambda status: late in json.dumps(status))
+        await studio.comes_to_say(lambda status: late in json.dumps(status))
         assert studio.say("resume").exit_code == 0
-        await comes_to(studio, lambda _: "done" in studio.states())
+        await studio.comes_to_say(lambda _: "done" in studio.states())
     assert shop.bought() == 1 and not shop.ghosts(shop.charged(), [merged(first, files)])
     assert late in files_below(folder)
 

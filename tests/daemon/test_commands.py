@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from hotfolder.cli.app import app
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
-from tests.support.clocks import JumpingClock
+from tests.support.clocks import JumpingClock, until
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -24,31 +21,15 @@ ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
-
-
 MERGING = {"endpoint": "group-get", "fault": "never"}
 """No merge ends before the shop is told otherwise."""
 STAGING = {"endpoint": "stage", "fault": "hang", "seconds": 4}
 
 
-def say(studio: Studio, *words: str) -> Result:
-    return CliRunner().invoke(app, [*words, "--config", str(studio.config)])
-
-
 async def ask(studio: Studio, *words: str) -> str:
-    result = await asyncio.to_thread(say, studio, *words)
+    result = await asyncio.to_thread(studio.say, *words)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-async def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 180
-    while not holds():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.05)
 
 
 def reason(studio: Studio, room: str = ROOM) -> str:
@@ -69,7 +50,7 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
     async with studio.working(shop.access()) as daemon:
         daemon.store.pause("the boss is away")
         studio.drop(ELM, ROOM, photos)
-        await asyncio.to_thread(studio.wait_until, lambda status: "boss" in str(status["jobs"]))
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
         said = await ask(studio, "cancel", ELM, "--by", "anna")
         await studio.comes_to("failed")
         assert daemon.outcome.needing_person == 0
@@ -141,7 +122,7 @@ async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(
         ("cancel", "14 Elm Road"),
         ("priority", ELM, "urgent"),
     ):
-        assert say(studio, *words).exit_code == 2, words
+        assert studio.say(*words).exit_code == 2, words
 
 
 Live = Callable[..., int]
@@ -173,7 +154,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
     assert live(first) < 0
-    assert "at the next start" in say(studio, "cancel", ELM).output
+    assert "at the next start" in studio.say("cancel", ELM).output
     assert live(second) < 0
     assert live() == 0
     assert studio.states() == ["failed"]

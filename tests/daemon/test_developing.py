@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hotfolder.errors import LocalTrouble
-from hotfolder.pictures.decoder import Decoder
 from tests.support.colours import profile, worst_difference
 from tests.support.pictures import jpeg
 from tests.support.rawfile import dng
@@ -108,17 +106,6 @@ async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
     assert sorted(names["hall"]) == ["DSC_5.jpg", "DSC_6.jpg"]
 
 
-async def test_a_flat_drop_of_tiffs_is_grouped_and_explained(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
-    folder = studio.drop(ELM, "", files)
-    told = studio.say("explain", str(folder)).stdout
-    assert "developed into a JPEG here, since it is a TIFF" in told
-    await studio.until_idle(shop.access())
-    assert (studio.states(), shop.bought()) == (["done"], 1)
-
-
 async def test_a_tiff_that_was_exported_twice_is_merged_once(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
@@ -126,33 +113,13 @@ async def test_a_tiff_that_was_exported_twice_is_merged_once(
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
     files["IMG_1-2.tif"] = tagged(files["IMG_1.tif"], tmp_path, "-Software=exported once more")
     folder = studio.drop(ELM, "", files)
+    assert "developed into a JPEG here, since it is a TIFF" in studio.say("explain", str(folder)).stdout
     await studio.until_idle(shop.access())
     assert (studio.states(), shop.bought()) == (["done"], 1)
     [receipt] = (studio.done / ELM / "receipts").iterdir()
     names = {one["name"] for one in json.loads(receipt.read_text())["photos"]}
     assert names == {"IMG_0.tif", "IMG_1-2.tif", "IMG_2.tif"}
     assert set(files_below(folder)) == {"IMG_1.tif"}
-
-
-async def test_a_disk_that_is_full_while_developing_is_waited_out(
-    studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tries = 0
-    real = Decoder.develop
-
-    async def full_at_first(self: Decoder, *args: Any) -> Any:
-        nonlocal tries
-        tries += 1
-        if tries == 1:
-            raise LocalTrouble("a.tif can't be developed: No space left on device", hint="Make room.")
-        return await real(self, *args)
-
-    monkeypatch.setattr(Decoder, "develop", full_at_first)
-    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
-    studio.drop(ELM, "kitchen", files)
-    await studio.until_idle(shop.access())
-    assert (studio.states(), shop.bought()) == (["done"], 1)
-    assert tries in (3, 4)  # the other photo may have been on its way when the first one failed
 
 
 async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio: Studio, shop: Shop) -> None:

@@ -36,18 +36,6 @@ async def test_a_set_becomes_pictures_a_receipt_and_filed_originals(studio: Stud
     assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
 
 
-async def test_sixteen_sets_at_once_are_merged_exactly_once_each(studio: Studio, shop: Shop) -> None:
-    dropped = {f"room-{number}": bracket(5) for number in range(16)}
-    for room, photos in dropped.items():
-        studio.drop(ELM, room, photos)
-    outcome = await studio.until_idle(shop.access())
-    assert outcome.finished == 16
-    assert shop.bought() == shop.bought(MERGE) == 16
-    for room, photos in dropped.items():
-        assert files_below(studio.done / ELM / "originals" / room) == photos
-        assert (studio.done / ELM / f"{room}.jpg").is_file()
-
-
 async def test_an_operation_that_is_refused_leaves_the_paid_merge_in_done_and_never_buys_it_twice(
     studio: Studio, shop: Shop
 ) -> None:
@@ -119,15 +107,23 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Stud
     assert shop.bought() == 2
 
 
-async def test_a_straggler_and_the_photos_that_join_it_are_one_set(studio: Studio, shop: Shop) -> None:
-    photos = bracket()
+async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_that_join_it(
+    studio: Studio, shop: Shop
+) -> None:
+    photos, page = bracket(), studio.inbox / "STATUS.txt"
     folder = studio.drop(ELM, "kitchen", photos)
     async with studio.working(shop.access()):
         await studio.comes_to("done")
         (folder / "DSC0004.jpg").write_bytes(jpeg())
-        await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
+        status = await studio.comes_to_say(lambda status: "came after the set" in str(status["jobs"]))
+        [held] = [job for job in status["jobs"] if job["held"]]
+        assert "DSC0004.jpg came after the set had been paid for" in held["reason"]
+        for way in ("__ok", "READY.txt", "hotfolder approve"):
+            assert way in held["hint"] and way not in held["reason"]
+        await studio.comes_to_say(lambda _: held["hint"] in " ".join(page.read_text().split()))
         explained = " ".join(studio.say("explain", str(folder)).stdout.split())
         assert "HELD: DSC0004.jpg came after the set had been paid for" in explained
+        assert (folder / "DSC0004.jpg").is_file() and shop.bought() == 1
         originals = studio.done / ELM / "originals" / "kitchen"
         for name in photos:
             (originals / name).rename(folder / name)
@@ -169,24 +165,3 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
     (folder / "READY.txt").touch()
     await studio.until_idle(shop.access())
     assert studio.states() == ["done"] * 3 and shop.bought(MERGE) == 2
-
-
-async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
-    studio: Studio, shop: Shop
-) -> None:
-    folder = studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access()):
-        await studio.comes_to("done")
-        (folder / "DSC0004.jpg").write_bytes(jpeg())
-        status = await studio.comes_to_say(lambda status: "came after the set" in str(status["jobs"]))
-        reason = " ".join(job["reason"] for job in status["jobs"])
-        assert "DSC0004.jpg came after the set had been paid for" in reason
-        hint = " ".join(job["hint"] for job in status["jobs"])
-        for way in ("__ok", "READY.txt", "hotfolder approve"):
-            assert way in hint and way not in reason
-        page = studio.inbox / "STATUS.txt"
-        await studio.comes_to_say(lambda _: hint in " ".join(page.read_text().split()))
-        assert (folder / "DSC0004.jpg").is_file() and shop.bought() == 1
-        assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
-        await studio.comes_to("done", "done")
-    assert shop.bought() == 2

@@ -14,7 +14,7 @@ import yaml
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import ELM, comes_to, held, originals, shoot, stripped
+from tests.support.rolls import ELM, held, held_sets, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below
 
 
@@ -61,9 +61,9 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
     for _ in range(2):
         assert set(files_below(studio.inbox / ELM)) == set(flash)
         async with studio.working(shop.access()):
-            status = await comes_to(studio, lambda status: flash[0] in " ".join(status["notices"]))
+            status = await studio.comes_to_say(lambda status: flash[0] in " ".join(status["notices"]))
             assert "flash" in " ".join(status["notices"])
-            await comes_to(studio, lambda _: studio.say("status").stdout.count("Left alone") == 1)
+            await studio.comes_to_say(lambda _: studio.say("status").stdout.count("Left alone") == 1)
     assert shop.bought() == 3
 
 
@@ -77,20 +77,20 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (0, 0)
     async with studio.working(shop.access()):
-        status = await comes_to(studio, held)
+        status = await studio.comes_to_say(held)
         assert "lack camera data" in held(status) and "set" in held(status)
         assert 'under "Metadata", choose "All Metadata"' in held(status)
         # Until this daemon has looked, `status` still has the word of the one before.
-        await comes_to(studio, lambda _: " 1 held." in studio.say("status").stdout)
+        await studio.comes_to_say(lambda _: " 1 held." in studio.say("status").stdout)
         assert "still arriving" not in studio.say("status").stdout
-        await comes_to(studio, lambda _: "(the whole shoot): held" in page.read_text())
+        await studio.comes_to_say(lambda _: "(the whole shoot): held" in page.read_text())
         if by == "approve":
             told = studio.say("approve", ELM)
             assert told.exit_code == 0 and str(folder / ".ready") in told.stdout
         else:
             (folder / by).touch()
-        await comes_to(studio, lambda status: "done" in studio.states() and not held(status))
-        await comes_to(studio, lambda _: set(studio.states()) == {"done"})
+        await studio.comes_to_say(lambda status: "done" in studio.states() and not held(status))
+        await studio.comes_to_say(lambda _: set(studio.states()) == {"done"})
     assert files_below(studio.inbox / ELM) == {}
     assert {name.split("/")[1] for name in originals(studio)} == set(files)
     assert shop.bought() == len(studio.states())
@@ -104,7 +104,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
     late = sets[2][3:]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name not in late})
     async with studio.working(shop.access()):
-        await comes_to(studio, held)
+        await studio.comes_to_say(held)
         for name in late:
             (folder / name).write_bytes(files[name])
         await studio.comes_to("done", "done", "done")
@@ -133,14 +133,14 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
         return told in " ".join(page.read_text().split())
 
     async with studio.working(shop.access()):
-        await comes_to(studio, lambda _: page.exists())
+        await studio.comes_to_say(lambda _: page.exists())
         assert studio.say("pause").exit_code == 0
         studio.drop(ELM, "", {name: stripped(files[name]) for name in sets[0]})
-        await comes_to(studio, on_page)
+        await studio.comes_to_say(on_page)
         assert studio.say("resume").exit_code == 0
         status = await studio.comes_to("done")
         assert EXPORT_WITH_CAMERA_DATA in status["jobs"][0]["reason"]
-        await comes_to(studio, lambda _: not on_page(_))
+        await studio.comes_to_say(lambda _: not on_page(_))
         studio.drop(ELM, "", {name: files[name] for name in sets[1]})
         status = await studio.comes_to("done", "done")
     assert [EXPORT_WITH_CAMERA_DATA in job["reason"] for job in status["jobs"]].count(True) == 1
@@ -231,8 +231,8 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
         studio.drop(ELM, "", {f"b{name}": content for name, content in later.items()})
         await studio.comes_to(*["done"] * 4)
         studio.drop(ELM, "", {"late.jpg": jpeg()})
-        status = await comes_to(
-            studio, lambda status: any("came alone" in job["reason"] for job in status["jobs"])
+        status = await studio.comes_to_say(
+            lambda status: any("came alone" in job["reason"] for job in status["jobs"])
         )
     assert shop.bought() == 4
     assert {job["room"] for job in status["jobs"] if job["state"] == "done"} == {
@@ -255,11 +255,11 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
         studio.drop(ELM, "", early)
         await studio.comes_to("done")
         folder = studio.drop(ELM, "", {name: files[name] for name in late})
-        await comes_to(studio, few)
+        await studio.comes_to_say(few)
         studio.drop(ELM, "", {name: files[name] for name in sets[1][:3]})
         await studio.comes_to("done", "done")
         studio.drop(ELM, "", {name: files[name] for name in sets[2][:2]})
-        await comes_to(studio, few)
+        await studio.comes_to_say(few)
         told = studio.say("approve", str(folder))
         assert told.exit_code == 0, told.stderr
         await studio.comes_to("done", "done", "done")
@@ -275,8 +275,8 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[...,
     studio.drop(ELM, "kitchen", bracket())
     assert "HELD: its route asks for a review" in studio.say("explain", str(folder)).stdout
     async with studio.working(shop.access()):
-        await comes_to(
-            studio, lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
+        await studio.comes_to_say(
+            lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
         )
         assert shop.bought() == 1
         told = studio.say("approve", f"{ELM}/front")
@@ -330,10 +330,6 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
     assert (outcome.finished, shop.bought()) == (3, 3)
 
 
-def held_sets(status: dict[str, Any]) -> dict[str, str]:
-    return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
-
-
 async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
@@ -348,27 +344,11 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
         page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
         assert f"{ELM} / {name}: held 6 photos, {sets[3][0]} to {sets[3][-1]}, held for a person" in page
     async with studio.working(shop.access()):
-        await comes_to(studio, held_sets)
+        await studio.comes_to_say(held_sets)
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.comes_to(*["done"] * 7)
     assert shop.bought() == 7 and files_below(folder) == {}
     assert set(files_below(studio.done / ELM / "originals" / name)) == set(sets[3])
-
-
-async def test_of_several_held_sets_one_is_let_go(studio: Studio, shop: Shop, tmp_path: Path) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=5, by_hand=(1, 3))
-    folder = studio.drop(ELM, "", files)
-    async with studio.working(shop.access()):
-        await comes_to(
-            studio, lambda status: len(held_sets(status)) == 2 and studio.states().count("done") == 3
-        )
-        assert studio.say("approve", str(folder / f"{ELM}-04")).exit_code == 0
-        await comes_to(studio, lambda status: studio.states().count("done") == 4)
-        await comes_to(studio, lambda status: list(held_sets(status)) == [f"{ELM}-02"])
-        assert shop.bought() == 4 and set(files_below(folder)) == set(sets[1])
-        (folder / "READY.txt").write_text("only me\n")
-        await studio.comes_to(*["done"] * 5)
-    assert shop.bought() == 5 and files_below(folder) == {}
 
 
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
@@ -379,7 +359,7 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
     folder = studio.drop(ELM, "", files)
     studio.drop(ELM, "kitchen_sky-twilight", bracket())
     async with studio.working(shop.access()):
-        status = await comes_to(studio, lambda status: len(held_sets(status)) == 2)
+        status = await studio.comes_to_say(lambda status: len(held_sets(status)) == 2)
         assert all("__ok" in job["hint"] for job in status["jobs"] if job["held"])
         assert not any("__ok" in reason for reason in held_sets(status).values())
         folder.rename(studio.inbox / f"{ELM}__ok")
@@ -399,7 +379,7 @@ async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     folder = studio.drop(ELM, "front__sky-blue", bracket())
     async with studio.working(shop.access()):
-        await comes_to(studio, held_sets)
+        await studio.comes_to_say(held_sets)
         folder.rename(studio.inbox / ELM / "front__sky-blue__OK")
         await studio.comes_to("done")
         photos = {name: jpeg(size=(64, 48)) for name in bracket()}

@@ -13,7 +13,7 @@ from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.store import Store
 from hotfolder.rules.late import Sorted
 from hotfolder.rules.shoots import sort_shoot
-from tests.support.rolls import ELM, comes_to, exported_anew, originals, shoot
+from tests.support.rolls import ELM, exported_anew, originals, shoot
 from tests.support.studio import Shop, Studio, files_below
 
 
@@ -81,11 +81,11 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_
     async with studio.working(shop.access()):
         await studio.comes_to("done", "done")
         folder = studio.drop(ELM, "", anew)
-        await comes_to(studio, holds("IMG_0002-2.jpg is another export of IMG_0002.jpg", first, second))
+        await studio.comes_to_say(holds("IMG_0002-2.jpg is another export of IMG_0002.jpg", first, second))
         told = studio.say("explain", str(folder)).stdout
         assert "Waits: IMG_0002-2.jpg is another export of" in told and "0 sets" not in told
         studio.drop(ELM, "", {name: files[name] for name in sets[2]})
-        status = await comes_to(studio, lambda status: len(rooms(status)) == 3 and holds(first)(status))
+        status = await studio.comes_to_say(lambda status: len(rooms(status)) == 3 and holds(first)(status))
         assert rooms(status) == [f"{ELM}-01", f"{ELM}-02", f"{ELM}-03"]
         assert shop.bought() == 3 and set(files_below(studio.inbox / ELM)) == {*anew}
         # With the rest of its photos it is the whole set again.
@@ -105,10 +105,10 @@ async def test_a_late_bracket_is_held_once_its_set_is_paid_for(
         await studio.comes_to("done")
         studio.drop(ELM, "", {late: files[late]})
         told = f"{late} belongs, by what the camera recorded, to {ELM}-01, which has been paid for"
-        await comes_to(studio, holds(told))
+        await studio.comes_to_say(holds(told))
         assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {late}
         (studio.inbox / ELM / late).unlink()
-        await comes_to(studio, lambda status: not any(job["held"] for job in status["jobs"]))
+        await studio.comes_to_say(lambda status: not any(job["held"] for job in status["jobs"]))
 
 
 def to_be_made(studio: Studio) -> dict[str, set[str]]:
@@ -129,12 +129,12 @@ async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
-        await comes_to(studio, lambda _: to_be_made(studio))
+        await studio.comes_to_say(lambda _: to_be_made(studio))
         studio.drop(ELM, "", {name: files[name] for name in sets[1]})
-        await comes_to(studio, lambda _: len(to_be_made(studio)) == 2)
+        await studio.comes_to_say(lambda _: len(to_be_made(studio)) == 2)
         studio.drop(ELM, "", {late: files[late]})
         expected = {f"{ELM}-{number:02}": set(one) for number, one in enumerate(sets, 1)}
-        await comes_to(studio, lambda _: to_be_made(studio) == expected)
+        await studio.comes_to_say(lambda _: to_be_made(studio) == expected)
         await resume(daemon)
         await studio.comes_to("done", "done")
     assert shop.bought() == 2
@@ -149,10 +149,10 @@ async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
-        await comes_to(studio, lambda _: to_be_made(studio))
+        await studio.comes_to_say(lambda _: to_be_made(studio))
     studio.drop(ELM, "", {late: files[late]})
     async with studio.working(shop.access()):
-        await comes_to(studio, lambda _: to_be_made(studio) == {f"{ELM}-01": set(sets[0])})
+        await studio.comes_to_say(lambda _: to_be_made(studio) == {f"{ELM}-01": set(sets[0])})
 
 
 async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_of_the_old(
@@ -164,12 +164,12 @@ async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
         studio.drop(ELM, "", files)
-        await comes_to(studio, lambda _: len(to_be_made(studio)) == 2)
+        await studio.comes_to_say(lambda _: len(to_be_made(studio)) == 2)
         studio.drop(ELM, "", again)
         expected = {f"{ELM}-01": {*sets[0], *again} - {old}, f"{ELM}-02": set(sets[1])}
-        await comes_to(studio, lambda _: to_be_made(studio) == expected)
+        await studio.comes_to_say(lambda _: to_be_made(studio) == expected)
         told = f"{old} is an earlier export of"
-        await comes_to(studio, lambda status: told in " ".join(status["notices"]))
+        await studio.comes_to_say(lambda status: told in " ".join(status["notices"]))
     assert shop.bought() == 0
 
 
@@ -196,10 +196,10 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
-        await comes_to(studio, lambda _: to_be_made(studio))
+        await studio.comes_to_say(lambda _: to_be_made(studio))
         monkeypatch.setattr(daemon.intake.shoots, "glimpse", no_glimpse)
         studio.drop(ELM, "", {f"{late}": files[late]})
-        await comes_to(studio, holds(late, "which has been paid for"))
+        await studio.comes_to_say(holds(late, "which has been paid for"))
     assert shop.bought() == 1
 
 

@@ -17,8 +17,9 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.telemetry.telemetry import Telemetry
+from tests.support.clocks import until
 from tests.support.pictures import bracket
-from tests.support.receiver import Receiver, until
+from tests.support.receiver import Receiver
 from tests.support.studio import SKY, Shop, Studio
 
 ELM = "12 Elm Road"
@@ -57,8 +58,8 @@ async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: 
     async with studio.working(shop.access(), live=True):
         studio.drop(ELM, "kitchen", bracket())
         studio.drop(ELM, "bath", bracket())
-        await asyncio.to_thread(
-            studio.wait_until, lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"] * 2
+        await studio.comes_to_say(
+            lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"] * 2
         )
     edit(studio, schedule={}, routes=BLUE)
     async with studio.working(shop.access(), live=True):
@@ -115,14 +116,14 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
     async with studio.working(shop.access(), live=True) as daemon:
         before = daemon.live.settings
         studio.config.write_text(good + "routes:\n  - nme: all blue\n")
-        told = await asyncio.to_thread(studio.wait_until, lambda status: status["settings"]["error"])
+        told = await studio.comes_to_say(lambda status: status["settings"]["error"])
         error = told["settings"]["error"]
         assert f"{studio.config}:" in error and "nme" in error
         assert daemon.live.settings is before
         await until(lambda: "stay in force" in (studio.inbox / "STATUS.txt").read_text())
         await until(lambda: any("nme" in body for body in receiver.bodies()))
         studio.config.write_text(good)
-        await asyncio.to_thread(studio.wait_until, lambda status: not status["settings"]["error"])
+        await studio.comes_to_say(lambda status: not status["settings"]["error"])
         assert daemon.live.settings is before
     receiver.shutdown()
 
@@ -133,9 +134,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
         edit(studio, routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
         ask(daemon)
-        found = await asyncio.to_thread(
-            studio.wait_until, lambda status: status["settings"]["only_at_next_start"]
-        )
+        found = await studio.comes_to_say(lambda status: status["settings"]["only_at_next_start"])
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
         # Requests of the start's client are waited for as long as they may take.
         assert daemon.context.paid_seconds == paid_seconds

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
+from tests.support.clocks import until
 from tests.support.pictures import bracket
-from tests.support.receiver import Receiver, until
+from tests.support.receiver import Receiver
 from tests.support.studio import MERGE, SKY, Shop, Studio
 
 ELM = "12 Elm Road"

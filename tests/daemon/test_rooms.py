@@ -42,15 +42,6 @@ async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
     assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
 
 
-async def test_more_than_seven_of_one_view_in_a_room_are_refused(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
-    studio.drop(ELM, "living-room", files)
-    await studio.until_idle(shop.access())
-    assert (studio.states(), shop.bought()) == (["failed"], 0)
-
-
 async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with_its_set(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
@@ -100,16 +91,6 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
     studio.drop(ELM, "front__sky-twilight", twilight)
     await studio.until_idle(shop.access())
     assert pictures(studio) == expected | {"front-2 (2).jpg", "front-2__sky-twilight (2).png"}
-
-
-async def test_another_look_at_the_same_photos_has_the_same_room_s_name(studio: Studio, shop: Shop) -> None:
-    photos = bracket()
-    studio.drop(ELM, "front__sky-blue", photos)
-    await studio.until_idle(shop.access())
-    studio.drop(ELM, "front__sky-twilight", photos)
-    await studio.until_idle(shop.access())
-    assert {"front.jpg", "front__sky-blue.png", "front__sky-twilight.png"} <= pictures(studio)
-    assert shop.bought(MERGE) == 1
 
 
 async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(

@@ -30,8 +30,8 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
     clock = JumpingClock(5)
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access(), clock=clock):
-        waiting = await asyncio.to_thread(
-            studio.wait_until, lambda status: [job["reason"] for job in status["jobs"]] == [opens]
+        waiting = await studio.comes_to_say(
+            lambda status: [job["reason"] for job in status["jobs"]] == [opens]
         )
         assert waiting["uploads"] == {"waiting": True, "reason": opens}
         page = studio.inbox / "STATUS.txt"

@@ -6,14 +6,9 @@ import asyncio
 import io
 import json
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import pytest
-from typer.testing import CliRunner
-
 from hotfolder import log
-from hotfolder.cli.app import app
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio
 
@@ -21,13 +16,8 @@ ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
 
 
-@pytest.fixture(autouse=True)
-def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
-
-
-def logs(config: Path, job: str) -> dict[str, Any]:
-    result = CliRunner().invoke(app, ["logs", job, "--config", str(config), "--json"])
+def logs(studio: Studio, job: str) -> dict[str, Any]:
+    result = studio.say("logs", job, "--json")
     assert result.exit_code == 0, result.output
     told: dict[str, Any] = json.loads(result.stdout)
     return told
@@ -43,7 +33,7 @@ async def test_a_jobs_story_is_in_order_and_marks_what_was_paid_and_what_is_used
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
     await studio.until_idle(shop.access())
-    told = logs(studio.config, job_id(studio))
+    told = logs(studio, job_id(studio))
     paid = [entry["text"] for entry in told["entries"] if entry["paid"] == "paid"]
     assert paid == ["The HDR merge is asked for.", "The sky replacement is asked for."]
     times = [entry["at"] for entry in told["entries"]]
@@ -56,13 +46,13 @@ async def test_a_jobs_story_is_in_order_and_marks_what_was_paid_and_what_is_used
     assert told["job"] == job_id(studio)
     assert len(told["pictures"]) == 2 and len(told["photos"]) == 3
     first = job_id(studio)
-    lines = CliRunner().invoke(app, ["logs", first, "--config", str(studio.config)]).output.splitlines()
+    lines = studio.say("logs", first).output.splitlines()
     assert lines[0] == f"{ELM} / front (job {first}): done"
     assert sum("  PAID  " in line for line in lines) == 2
     assert f"In done: {ELM}/front.jpg" in lines and "It is done." in lines[-4]
     studio.drop(ELM, ROOM, photos)
     await studio.until_idle(shop.access())
-    told = logs(studio.config, job_id(studio, 1))
+    told = logs(studio, job_id(studio, 1))
     assert [entry["text"] for entry in told["entries"] if entry["what"] in ("call", "reuse")] == [
         f"The HDR merge was bought by job {first} and is used again.",
         f"The sky replacement was bought by job {first} and is used again.",
@@ -75,7 +65,7 @@ async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where
     studio.drop(ELM, "kitchen", bracket())
     shop.goes_wrong({"endpoint": "group-get", "fault": 503, "when": {"from": 1, "to": 2}})
     await studio.until_idle(shop.access())
-    told = logs(studio.config, job_id(studio))
+    told = logs(studio, job_id(studio))
     accepted, brought = (entry for entry in told["entries"] if entry["what"] == "answer")
     assert accepted["text"] == "The HDR merge was accepted."
     assert brought["text"].startswith("The HDR merge brought ")
@@ -91,7 +81,7 @@ async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where
 async def test_a_merge_that_failed_is_told_as_maybe_paid_with_its_reason(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen", {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)})
     await studio.until_idle(shop.access())
-    told = logs(studio.config, job_id(studio))
+    told = logs(studio, job_id(studio))
     [call] = [entry for entry in told["entries"] if entry["what"] == "call"]
     assert call["paid"] == "may be paid" and "nobody knows how it ended" in call["text"]
     assert told["entries"][-1]["text"].startswith("It needs a person")
@@ -101,12 +91,12 @@ async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Sho
     studio = make_studio(limits={"paid_calls_per_day": 0})
     studio.drop(ELM, "kitchen", bracket())
     await studio.until_idle(shop.access())
-    notes = [entry["text"] for entry in logs(studio.config, job_id(studio))["entries"]]
+    notes = [entry["text"] for entry in logs(studio, job_id(studio))["entries"]]
     assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
 
 
 def test_the_story_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
-    result = CliRunner().invoke(app, ["logs", "abc", "--config", str(studio.config)])
+    result = studio.say("logs", "abc")
     assert result.exit_code == 2 and "Nothing has run" in result.stderr
 
 

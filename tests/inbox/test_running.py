@@ -19,7 +19,8 @@ from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet
-from tests.support.listening import Heard, listening, until
+from tests.support.clocks import until
+from tests.support.listening import Heard, listening
 from tests.support.pictures import jpeg
 
 Drop = Callable[..., Path]

@@ -41,8 +41,7 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
 
     access = replace(strict_shop.access(), key=key_file.read_text)
     async with bench.working(access, crash_point=crash_point):
-        status = await asyncio.to_thread(
-            bench.studio.wait_until,
+        status = await bench.studio.comes_to_say(
             lambda status: withdrawn and "401" in status.get("api", {}).get("reason", ""),
         )
         assert "key" in status["api"]["hint"].lower()
@@ -62,9 +61,7 @@ async def test_an_account_without_credit_pauses_all_and_keeps_every_photo_where_
     bench.shop.goes_wrong({"endpoint": "enhance", "fault": 402})
     dropped = {room: bench.drop(room) for room in ROOMS}
     async with bench.working():
-        status = await asyncio.to_thread(
-            bench.studio.wait_until, lambda status: status.get("api", {}).get("paused")
-        )
+        status = await bench.studio.comes_to_say(lambda status: status.get("api", {}).get("paused"))
         assert "402" in status["api"]["reason"] and "credit" in status["api"]["hint"]
         assert {room: bench.in_inbox(room) for room in ROOMS} == dropped
         bench.shop.goes_wrong()
@@ -78,7 +75,7 @@ async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     for room in ROOMS:
         bench.drop(room)
     async with bench.working():
-        await asyncio.to_thread(bench.studio.wait_until, lambda status: status.get("api", {}).get("paused"))
+        await bench.studio.comes_to_say(lambda status: status.get("api", {}).get("paused"))
         await asyncio.sleep(1.5)
     assert len(bench.events("api_paused")) == 1
     assert bench.in_inbox(ROOMS[0]) and not (bench.studio.failed / ELM).exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 
@@ -19,8 +18,8 @@ async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
 
 
 async def is_degraded(bench: Bench) -> str:
-    status = await asyncio.to_thread(
-        bench.studio.wait_until, lambda status: status.get("inboxes", {}).get("inbox", {}).get("degraded")
+    status = await bench.studio.comes_to_say(
+        lambda status: status.get("inboxes", {}).get("inbox", {}).get("degraded")
     )
     return str(status["inboxes"]["inbox"]["degraded"])
 
@@ -55,7 +54,7 @@ async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": "never", "when": {"to": 6}})
     bench.drop()
     async with bench.working():
-        await asyncio.to_thread(bench.studio.wait_until, lambda status: status["counts"].get("merging"))
+        await bench.studio.comes_to_say(lambda status: status["counts"].get("merging"))
         bench.studio.inbox.rename(elsewhere / "inbox")
         bench.studio.inbox.mkdir()
         await is_degraded(bench)

@@ -26,9 +26,7 @@ LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
 async def waits_for(bench: Bench, words: str) -> None:
     """Until a set that is under way gives a reason with these words."""
-    await asyncio.to_thread(
-        bench.studio.wait_until, lambda status: any(words in job["reason"] for job in status["jobs"])
-    )
+    await bench.studio.comes_to_say(lambda status: any(words in job["reason"] for job in status["jobs"]))
 
 
 @pytest.mark.sqlite_alone
@@ -82,9 +80,7 @@ async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: C
             bench.drop(room)
         await waits_for(bench, f"the project {ELM} is used up")
         bench.drop("kitchen", project="14 Oak Lane")
-        await asyncio.to_thread(
-            bench.studio.wait_until, lambda status: "done" in [job["state"] for job in status["jobs"]]
-        )
+        await bench.studio.comes_to_say(lambda status: "done" in [job["state"] for job in status["jobs"]])
         await asyncio.sleep(0.5)  # twenty seconds of the daemon's time
     assert bench.shop.asked("/api/image") == 0
     bench.check("done", "editing", "merging", paid=2)
@@ -429,8 +425,7 @@ async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
         bench.drop(f"room {jump.days}__sky-blue")
 
         async with bench.working(crash_point=lambda _checkpoint, jump=jump: bench.clock.jump(jump / 20)):
-            await asyncio.to_thread(
-                bench.studio.wait_until,
+            await bench.studio.comes_to_say(
                 lambda status, jump=jump: any(
                     job["state"] == "done" and str(jump.days) in job["room"] for job in status["jobs"]
                 ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from hotfolder.inbox.events import InboxEvent, SetArriving
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.notices import Notice
+from tests.support.clocks import until
 
 
 class Heard:
@@ -40,12 +41,6 @@ async def listening(inbox: Inbox) -> AsyncIterator[Heard]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(120):
-        while not holds():  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.01)
 
 
 WORDS = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +76,10 @@ def held(status: dict[str, Any]) -> str:
     return next((reason for reason in reasons if "held for a person" in reason), "")
 
 
+def held_sets(status: dict[str, Any]) -> dict[str, str]:
+    """Why sets are held, by their rooms."""
+    return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
+
+
 def originals(studio: Studio) -> dict[str, bytes]:
     return files_below(studio.done / ELM / "originals")
-
-
-async def comes_to(studio: Studio, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    return await asyncio.to_thread(studio.wait_until, holds)
