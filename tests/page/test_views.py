@@ -253,6 +253,17 @@ async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
     assert later.state == "done" and f'href="/set/{later.job}"' in set_page(page, card)
 
 
+async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, page: PageProcess) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    card = await finished(shop, studio)
+    shop.mark()
+    assert "1.75 EUR" in set_page(page, card, "/pay-again")
+    assert (studio.failed / ELM / FRONT).is_dir()
+    went_to(page.post(f"/set/{card.job}/pay-again"))
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
 async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
@@ -419,7 +430,7 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
     """Which it is made by when it comes again, whatever they were when it failed."""
     shop.goes_wrong({"endpoint": "enhance", "fault": 422})
     card = await finished(shop, studio, "front")
-    assert "0.50 EUR" in set_page(page, card, "/pay-again") and (studio.failed / ELM / "front").is_dir()
+    assert "0.50 EUR" in set_page(page, card, "/pay-again")
     config = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(
         yaml.safe_dump({**config, "routes": [{"name": "all", "operations": ["sky-blue"]}]})
