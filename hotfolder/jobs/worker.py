@@ -217,8 +217,8 @@ class Worker:
 
     def _stuck(self, one: JobEntry, seconds: float) -> bool:
         now = self.context.clock.monotonic()
-        if one.bad_since is not None and now - one.bad_since >= seconds:
-            return True
+        if one.task is None and one.bad_since is not None and now - one.bad_since >= seconds:
+            return True  # one that is being tried again may get through, and then take its time
         if State(one.job.state) in ASKS_API:
             return self.context.breakers.bad_seconds() >= seconds
         hangs = one.task is not None and now - one.began >= seconds

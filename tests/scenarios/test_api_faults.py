@@ -225,6 +225,14 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
     assert seconds(puts[-1]) - seconds(met) >= 60 / SPEED - 0.1
 
 
+async def test_what_goes_on_after_a_trouble_is_waited_for_however_long_it_takes(bench: Bench) -> None:
+    """By the daemon's clock more than a minute goes by, in which the API works."""
+    bench.shop.goes_wrong(at("result-get", 503, 2), at("stage", "hang", seconds=2))
+    bench.drop("front__sky-twilight__stage-scandinavian")
+    await bench.until_idle()
+    bench.check("done", paid=3)
+
+
 def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:
     assert all(scenario.paid <= scenario.bound <= 2 for scenario in SCENARIOS)
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)
