@@ -29,6 +29,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from hotfolder.display import with_hint
+
 
 def to_install(extra: str) -> str:
     """What to type to get the packages of an extra. No registry has this hotfolder."""
@@ -47,6 +49,11 @@ class HotfolderError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def told(self) -> str:
+        """Both in one line."""
+        return with_hint(self.message, self.hint)
 
 
 class ConfigurationError(HotfolderError):

@@ -152,7 +152,7 @@ class Explainer:
             try:
                 self.facts[file.name] = self.look(self.place.path / file.name, file.identity, limits)
             except BadJob as error:
-                problems.append(sentence(error))
+                problems.append(error.told)
         self.problems = tuple(problems)
 
     def photos(self) -> list[Photo]:
@@ -175,7 +175,7 @@ class Explainer:
                 return told
             sets = self._sets(shoot, approved=drop.found.approved)
         except BadJob as error:
-            return Explained(self.place, several=True, problems=(*self.problems, sentence(error)))
+            return Explained(self.place, several=True, problems=(*self.problems, error.told))
         held = Why() if drop.found.approved else Why(shoot.asks)
         return replace(told, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
@@ -194,7 +194,7 @@ class Explainer:
             name = found.sets[0].name if found.sets else ""
             return replace(told, shoot=found, sets=(self.set_of(name, left),))
         except BadJob as error:
-            return Explained(self.place, problems=(*self.problems, sentence(error)))
+            return Explained(self.place, problems=(*self.problems, error.told))
 
     def _sets(self, shoot: Shoot, *, approved: bool) -> tuple[ExplainedSet, ...]:
         return tuple(
@@ -295,7 +295,3 @@ def approved(seen: SetFolder | None) -> bool:
 
 def sent_of(facts: PictureFacts | None) -> Sent:
     return Sent(facts.format, facts.develop) if facts is not None else Sent()
-
-
-def sentence(error: BadJob) -> str:
-    return f"{error.message} {error.hint}".strip()

@@ -13,7 +13,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.ids import picture_id
 from hotfolder.control.opening import Installation, now, reading
-from hotfolder.control.pictures import FileHashes, OpenPicture, PicturePlace, open_picture
+from hotfolder.control.pictures import OpenPicture, PicturePlace, content_of, open_picture
 from hotfolder.control.rooms import existing, known_project
 from hotfolder.daemon.folders import places_of
 from hotfolder.daemon.galleries import remake
@@ -166,7 +166,7 @@ def page_parts() -> dict[str, bytes]:
     return {name: part(name) for name in (STYLE, SCRIPT)}
 
 
-def shared_picture(settings: Settings, shared: Gallery, name: str, hashes: FileHashes) -> OpenPicture | None:
+def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPicture | None:
     """The picture that is called so on the page; None where there is none on it, or what lies there is not
     what was delivered."""
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
@@ -176,7 +176,7 @@ def shared_picture(settings: Settings, shared: Gallery, name: str, hashes: FileH
     there = open_picture(PicturePlace(Path(found.path).name, (done / found.path,), (done,)))
     if there is None:
         return None
-    if hashes.of(there) == found.sha256:
+    if content_of(there) == found.sha256:
         return there
     os.close(there.descriptor)
     return None

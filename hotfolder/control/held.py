@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.approve import Approval, approve_sets, let_go, names_beside, why_no_name
-from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, look, sentence
+from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, look
 from hotfolder.control.ids import arriving_id, opaque
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.control.pictures import every_place
+from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.rules.drops import ChosenSet
 from hotfolder.rules.explain import Explanation
@@ -181,7 +182,7 @@ class Viewer:
                 )
             for refused in shoot.refused:
                 names |= {photo.path.name for photo in refused.photos}
-                yield self._problem(refused.name, refused.photos, f"{refused.reason} {refused.hint}".strip())
+                yield self._problem(refused.name, refused.photos, with_hint(refused.reason, refused.hint))
             names |= shoot.kept_out.keys()
         if self.place.folder:
             return
@@ -197,7 +198,7 @@ class Viewer:
                     doubts=tuple(why.reason for why in told.waiting),
                 )
             for refused in found.refused:
-                yield self._problem(refused.name, refused.photos, f"{refused.reason} {refused.hint}".strip())
+                yield self._problem(refused.name, refused.photos, with_hint(refused.reason, refused.hint))
 
     def _room(self, told: Explained) -> Iterator[HeldSetView]:
         for one in told.sets:
@@ -243,7 +244,7 @@ class Viewer:
         try:
             return self._set(self.explainer.set_of(name, photos), photos)
         except BadJob as error:
-            return self._problem(name, photos, sentence(error))
+            return self._problem(name, photos, error.told)
 
     def _set(self, one: ExplainedSet, photos: Sequence[Photo]) -> HeldSetView:
         return HeldSetView(

@@ -24,7 +24,7 @@ from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES
-from hotfolder.outbox.outputs import confirm_results
+from hotfolder.outbox.outputs import confirm_results, nearest
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -195,11 +195,6 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
     if state.exists():
         hint = f"Stop hotfolder, move the folder away, and {elsewhere} Left behind, all of it is forgotten."
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
-
-
-def nearest(path: Path) -> Path:
-    """The nearest folder above that is there."""
-    return next(parent for parent in path.parents if parent.exists())
 
 
 def writable(path: Path) -> bool:

@@ -55,25 +55,6 @@ class OpenPicture:
     version: str
 
 
-class FileHashes:
-    """The SHA-256 of files, each version of which is read once."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, there: OpenPicture) -> str:
-        """Empty for a file that can't be read."""
-        if there.version not in self._known:
-            if len(self._known) >= MOST_HASHES:
-                self._known.clear()
-            try:
-                with os.fdopen(there.descriptor, "rb", closefd=False) as stream:
-                    self._known[there.version] = file_digest(stream, "sha256").hexdigest()
-            except OSError:
-                return ""
-        return self._known[there.version]
-
-
 def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     """Where the delivered picture, the original or the arriving photo of that id lies; None where there is
     none of it any more. Raises StoreError, LocalTrouble."""
@@ -164,6 +145,22 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
             if opened is not None:
                 return opened
     return None
+
+
+def content_of(there: OpenPicture) -> str:
+    """The SHA-256 of the file; empty where it can't be read. Each version is read once, since open pages ask
+    again with every change."""
+    known = _contents.get(there.version, "")
+    if not known:
+        with suppress(OSError), os.fdopen(there.descriptor, "rb", closefd=False) as stream:
+            known = file_digest(stream, "sha256").hexdigest()
+            if len(_contents) >= MOST_HASHES:
+                _contents.clear()
+            _contents[there.version] = known
+    return known
+
+
+_contents: dict[str, str] = {}
 
 
 def _looked_at(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:

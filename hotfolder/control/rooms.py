@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from hotfolder.control.actions import comes_as, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
-from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
+from hotfolder.control.pictures import OpenPicture, PicturePlace, content_of, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown, UsageError
@@ -299,19 +298,10 @@ def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
     """The names of those that hold something else than was placed there. What was taken away isn't told."""
     for one in pictures:
         if (there := opened(done, one.path)) is not None:
+            content = content_of(there)
             os.close(there.descriptor)
-            if content_of(done, one.path, there.version) not in ("", one.sha256):
+            if content not in ("", one.sha256):
                 yield visible(Path(one.path).name)
-
-
-@lru_cache(maxsize=1024)
-def content_of(done: Path, name: str, version: str) -> str:
-    """The sha256 of the file of that path; "" where there is none any more. Read once in each version, since
-    an open page asks again with every change."""
-    if (there := opened(done, name)) is None:
-        return ""
-    with os.fdopen(there.descriptor, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def opened(done: Path, name: str) -> OpenPicture | None:

@@ -18,7 +18,7 @@ from hotfolder.page.actions import Action, asked
 from hotfolder.page.pictures import picture_response, thumb_response
 from hotfolder.page.security import PublicRoute
 from hotfolder.page.signin import caller_in
-from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.site import settings_of
 from hotfolder.page.templating import looked_up, render, request_language
 from hotfolder.page.thumbnails import Edge
 from hotfolder.patience import patiently
@@ -94,8 +94,7 @@ async def picture(request: Request) -> Response:
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGES.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
-    hashes = site_of(request).hashes
-    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted, hashes)
+    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
     if there is None:
         raise HTTPException(404)
     if edge is None:

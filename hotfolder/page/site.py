@@ -18,7 +18,6 @@ from starlette.responses import Response
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
-from hotfolder.control.pictures import FileHashes
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
@@ -118,7 +117,6 @@ class Site:
     sent: dict[str, tuple[object, asyncio.Future[Response], float]] = field(default_factory=dict)
     """The last form of each browser, with its answer and when it came."""
     photos: PhotoReader = field(default_factory=PhotoReader)
-    hashes: FileHashes = field(default_factory=FileHashes)
 
     def settings(self) -> CurrentSettings:
         """The settings as they are in the file now."""
