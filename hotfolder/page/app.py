@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -14,8 +15,7 @@ from starlette.routing import BaseRoute
 from hotfolder.errors import BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import actions, held, live, pictures, share, signin, static, views
 from hotfolder.page.callers import SAFE_METHODS
-from hotfolder.page.security import Guard
-from hotfolder.page.site import Site
+from hotfolder.page.security import Guard, Refusal, refusal
 from hotfolder.page.templating import error_page
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -31,11 +31,12 @@ ROUTES: tuple[BaseRoute, ...] = (
 """Of all views. A new module of views is added here, and its words in `words/`."""
 
 
-def page_app(site: Site) -> Starlette:
-    """The whole page as an application."""
+def page_app(site: object, routes: Sequence[BaseRoute] = ROUTES, refuses: Refusal = refusal) -> Starlette:
+    """The whole page, the views of a `Site`, as an application; or those of another site, that has other
+    routes and refuses others."""
     app = Starlette(
-        routes=ROUTES,
-        middleware=[Middleware(Guard)],
+        routes=routes,
+        middleware=[Middleware(Guard, refuses=refuses)],
         exception_handlers={HTTPException: http_error, HotfolderError: told_error},
     )
     # Where to would be told by a name and scheme that a proxy may have changed on the way.

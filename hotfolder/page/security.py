@@ -52,10 +52,10 @@ class Guard:
     """Middleware around everything: lets in who may, bounds what they send, gives every answer its headers,
     and has a page where a view fails."""
 
-    def __init__(self, app: ASGIApp, refuses: Refusal | None = None) -> None:
-        """`refuses` says what is answered in place of a view; left out, `refusal` does."""
+    def __init__(self, app: ASGIApp, refuses: Refusal) -> None:
+        """`refuses` says what is answered in place of a view."""
         self.app = app
-        self.refuses = refuses or refusal
+        self.refuses = refuses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

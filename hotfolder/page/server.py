@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
@@ -31,18 +32,21 @@ def serve(site: Site) -> int:
     StoreError, and LocalTrouble where the address can't be served on."""
     protected = refuse_unprotected(site.settings().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
-    config = server_config(page_app(site), MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)
         if not protected:
             link = f"{address}first/{site.first_token.token}"
             logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
-        server = uvicorn.Server(config)
+        server = server_of(page_app(site))
         site.live.ending = lambda: server.should_exit
         asyncio.run(served(server, listener, site))
     logger.info("page_stopped")
     return 130 if signal.SIGINT in signals else 0
+
+
+def server_of(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(server_config(app, MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS))
 
 
 async def served(server: uvicorn.Server, listener: socket.socket, site: Site) -> None:

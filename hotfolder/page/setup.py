@@ -15,7 +15,6 @@ import uvicorn
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,15 +24,15 @@ from hotfolder.config.page import PageSettings
 from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
 from hotfolder.errors import HotfolderError
-from hotfolder.page.app import http_error, told_error
+from hotfolder.page.app import page_app
 from hotfolder.page.callers import caller_of, from_another_site
-from hotfolder.page.security import Guard, refused
-from hotfolder.page.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS, told_signals
+from hotfolder.page.security import refused
+from hotfolder.page.server import server_of, told_signals
 from hotfolder.page.signin import text, why_no_password
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.static import static
 from hotfolder.page.templating import render, request_language
-from hotfolder.telemetry.web import listening, server_config
+from hotfolder.telemetry.web import listening
 from hotfolder.words import word
 
 logger = log.get("page")
@@ -67,11 +66,10 @@ def serve_setup(site: SetupSite, port: int) -> int | None:
     """Serve it until the settings are written: None then; else the exit code, once a signal has ended it.
     Raises LocalTrouble where the port is taken."""
     listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
-    config = server_config(setup_app(site), MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:
         link = f"http://THIS-MACHINE:{listener.getsockname()[1]}/setup/{site.token.token}"
         logger.warning("settings_missing", meaning="Open this page in a browser to set it up.", open=link)
-        server = uvicorn.Server(config)
+        server = server_of(setup_app(site))
 
         async def served() -> None:
             ending = asyncio.create_task(end_when_done(server, site))
@@ -92,18 +90,12 @@ async def end_when_done(server: uvicorn.Server, site: SetupSite) -> None:
 
 
 def setup_app(site: SetupSite) -> Starlette:
-    app = Starlette(
-        routes=[
-            Route("/setup/{token}", form, methods=["GET"]),
-            Route("/setup/{token}", answers, methods=["POST"]),
-            Route("/static/{name}", own_static, methods=["GET"]),
-        ],
-        middleware=[Middleware(Guard, refuses=refusal)],
-        exception_handlers={HTTPException: http_error, HotfolderError: told_error},
-    )
-    app.router.redirect_slashes = False
-    app.state.site = site
-    return app
+    routes = [
+        Route("/setup/{token}", form, methods=["GET"]),
+        Route("/setup/{token}", answers, methods=["POST"]),
+        Route("/static/{name}", own_static, methods=["GET"]),
+    ]
+    return page_app(site, routes, refusal)
 
 
 async def refusal(request: Request) -> Response | None:
