@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
+from hotfolder.inbox.guard import folders_in
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.notifier import Message, apprise_for, try_out
@@ -198,12 +198,6 @@ def page(settings: Settings) -> Iterator[Finding]:
 
 
 def count_folders(settings: Settings) -> int:
-    """How many folders the inboxes have, three levels deep, as far as they can be read."""
-    total = 0
-    for inbox in settings.all_inboxes():
-        root = settings.inbox_folder(inbox)
-        for parent, below, _ in os.walk(root):
-            total += 1
-            if len(Path(parent).relative_to(root).parts) >= 2:
-                below.clear()
-    return total
+    """How many folders the inboxes are and have, as deep as sets lie, as far as they can be read."""
+    inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
+    return sum(1 + len([*folders_in(inbox, 2)]) for inbox in inboxes)

@@ -114,7 +114,7 @@ def labelled(picture: Image.Image, text: str) -> Image.Image:
     return picture
 
 
-def letters(size: float) -> ImageFont.FreeTypeFont:
+def letters(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
     """Inter, in which Latin, Greek and Cyrillic letters are drawn the same on every machine."""
     try:
         from fontpkg import path
@@ -124,7 +124,7 @@ def letters(size: float) -> ImageFont.FreeTypeFont:
             hint=f"Install it, {to_install('page')}",
         ) from None
     font = ImageFont.truetype(path("inter"), size, layout_engine=ImageFont.Layout.BASIC)
-    font.set_variation_by_axes([32, 600])
+    font.set_variation_by_axes([32, weight])
     return font
 
 

@@ -8,7 +8,6 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from hotfolder.demo import captions
 from hotfolder.demo.captions import dark_to_bright, labels, lines
 from hotfolder.demo.contact_sheet import PAPER, REFUSED, SheetRow, contact_sheet
 from hotfolder.errors import UnusablePhoto, UsageError
@@ -97,26 +96,19 @@ def test_a_refusal_is_shown_in_words(tmp_path: Path) -> None:
     merged = [("merged", picture(tmp_path / "m.png", GREEN))]
     for results in (merged, []):
         row = SheetRow("12 Elm Road", brackets, results, "Not made: no lawn was found in this picture.")
-        contact_sheet([row], tmp_path / "sheet.png", width=900)
+        contact_sheet([row], tmp_path / "sheet.png")
         assert share(tmp_path / "sheet.png", REFUSED) > 0.0002
         assert (share(tmp_path / "sheet.png", GREEN) > 0.01) is bool(results)
 
 
-@pytest.mark.parametrize("fonts", [captions.FONTS, ()], ids=["the system's fonts", "no font but Pillow's"])
-def test_titles_stay_inside_and_can_be_read(
-    tmp_path: Path, fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One longer than the sheet is cut; letters are drawn or respelt, pictographs are left out."""
-    monkeypatch.setattr(captions, "FONTS", fonts)
+def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
+    """One longer than the sheet is cut; pictographs are left out."""
     title = "Große Straße – " * 40
     row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
     contact_sheet([row], tmp_path / "sheet.png", width=700)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert (np.asarray(sheet)[:, -12:] == PAPER).all()
-    set_text = lines("Küche 🏠", 20, 500)[0]
-    assert set_text in (["Küche"], ["Kueche"]) and (fonts or set_text == ["Kueche"])
-    if not fonts:
-        assert lines("Café Müßig – 3½ · 家…", 20, 500)[0] == ["Cafe Muessig - 31/2 · _…"]
+    assert lines("Küche 🏠", 20, 500)[0] == ["Küche"]
 
 
 def test_photos_go_from_dark_to_bright(tmp_path: Path) -> None:
@@ -133,7 +125,7 @@ def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:
     dark = shot(tmp_path / "a.jpg", Fraction(1, 250))
     middle = shot(tmp_path / "b.jpg", Fraction(1, 60))
     bright = shot(tmp_path / "c.jpg", Fraction(1, 60), iso=400)
-    assert labels([bright, dark, middle]) == ["+2 EV · 1/60 s", "-2 EV · 1/250 s", "0 EV · 1/60 s"]
+    assert labels([bright, dark, middle]) == ["+2 EV · 1/60 s", "−2 EV · 1/250 s", "0 EV · 1/60 s"]
     assert labels([dark, picture(tmp_path / "d.png", RED)]) == ["photo 1", "photo 2"]
     assert labels([shot(tmp_path / "e.jpg", Fraction(5, 2))]) == ["0 EV · 2.5 s"]
 
