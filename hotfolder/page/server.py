@@ -32,13 +32,13 @@ def serve(site: Site) -> int:
     StoreError, and LocalTrouble where the address can't be served on."""
     protected = refuse_unprotected(site.settings().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
-    with listener, told_signals() as signals:
+    server = server_of(page_app(site))
+    with listener, told_signals(server) as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)
         if not protected:
             link = f"{address}first/{site.first_token.token}"
             logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
-        server = server_of(page_app(site))
         site.live.ending = lambda: server.should_exit
         asyncio.run(served(server, listener, site))
     logger.info("page_stopped")
@@ -58,13 +58,16 @@ async def served(server: uvicorn.Server, listener: socket.socket, site: Site) ->
 
 
 @contextmanager
-def told_signals() -> Iterator[list[int]]:
-    """Which of them have come meanwhile: uvicorn ends by them, and then raises them again."""
+def told_signals(server: uvicorn.Server) -> Iterator[list[int]]:
+    """Which of them have come meanwhile: uvicorn ends by them, and then raises them again. One that comes
+    before it hears of any ends it, too."""
     came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda told, _frame: came.append(told))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+
+    def told(number: int, _frame: object) -> None:
+        came.append(number)
+        server.should_exit = True
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield came
     finally:

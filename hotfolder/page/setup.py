@@ -66,10 +66,10 @@ def serve_setup(site: SetupSite, port: int) -> int | None:
     """Serve it until the settings are written: None then; else the exit code, once a signal has ended it.
     Raises LocalTrouble where the port is taken."""
     listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
-    with listener, told_signals() as signals:
+    server = server_of(setup_app(site))
+    with listener, told_signals(server) as signals:
         link = f"http://THIS-MACHINE:{listener.getsockname()[1]}/setup/{site.token.token}"
         logger.warning("settings_missing", meaning="Open this page in a browser to set it up.", open=link)
-        server = server_of(setup_app(site))
 
         async def served() -> None:
             ending = asyncio.create_task(end_when_done(server, site))

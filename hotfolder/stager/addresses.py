@@ -19,13 +19,14 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class SignedUrl:
-    """A URL that is itself a password. `str` and `repr` show its host and its last part; `reveal()` all.
+    """A URL that is itself a password. `str` and `repr` show its host and its last part; `parsed` is all of
+    it, as the HTTP client understands it, which is what must be judged.
 
     Spaces around it are taken away, and those in it encoded. Raises ValueError, without the text, for
     anything but an absolute http or https URL.
     """
 
-    __slots__ = ("_parsed", "_text")
+    __slots__ = ("parsed",)
 
     def __init__(self, text: str) -> None:
         text = text.strip()
@@ -35,20 +36,10 @@ class SignedUrl:
             parsed = httpx.URL("")
         if parsed.scheme not in DEFAULT_PORTS or not parsed.host or not port_is_possible(parsed.port):
             raise ValueError("not an absolute http or https URL")
-        self._text = text
-        self._parsed = parsed
-
-    def reveal(self) -> str:
-        """The whole text, for the request itself and for the store."""
-        return self._text
-
-    @property
-    def parsed(self) -> httpx.URL:
-        """As the HTTP client understands it, which is what must be judged."""
-        return self._parsed
+        self.parsed = parsed
 
     def __str__(self) -> str:
-        url = self._parsed
+        url = self.parsed
         host = f"[{url.host}]" if ":" in url.host else url.host
         port = f":{url.port}" if url.port is not None else ""
         folder, _, last = url.path.rpartition("/")
@@ -60,10 +51,10 @@ class SignedUrl:
         return f"SignedUrl({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SignedUrl) and other._text == self._text
+        return isinstance(other, SignedUrl) and other.parsed == self.parsed
 
     def __hash__(self) -> int:
-        return hash(self._text)
+        return hash(self.parsed)
 
 
 def port_is_possible(port: int | None) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
+import os
 import signal
 import socket
 
 import pytest
+from starlette.applications import Starlette
 
+from hotfolder.page.server import server_of, told_signals
+from hotfolder.telemetry.web import listening
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import PATIENCE_SECONDS, Studio
 
@@ -66,6 +71,14 @@ def test_who_asks_only_for_the_head_of_news_is_answered_at_once(page: PageProces
         answer = connection.getresponse()
         assert answer.status == 200 and bool(answer.read()) is (method == "GET")
     connection.close()
+
+
+def test_a_stop_before_the_server_hears_of_any_ends_it() -> None:
+    server = server_of(Starlette())
+    with listening("A test", "127.0.0.1", 0, "") as listener, told_signals(server) as signals:
+        os.kill(os.getpid(), signal.SIGTERM)
+        asyncio.run(asyncio.wait_for(server.serve(sockets=[listener]), PATIENCE_SECONDS))
+    assert signals == [signal.SIGTERM]
 
 
 def test_a_port_in_use_is_told(studio: Studio, page: PageProcess) -> None:
