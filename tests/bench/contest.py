@@ -45,7 +45,7 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 def ours(aligned: Aligned, reference: int) -> Picture:
     frames = list(aligned.frames)
     usable = lay_ghosts(frames, aligned.coverage, reference)
-    return balanced(finish(fuse(frames, usable), Exposures.of(frames, usable)), frames[reference])
+    return balanced(finish(fuse(frames, usable), Exposures.of(frames, usable)), frames, reference)
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:

@@ -7,6 +7,8 @@ or dusk. And only where a lamp or a window shines: a facade's colour is its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +32,11 @@ WHITE_KNEE = 0.94
 Gains = npt.NDArray[np.float32]
 
 
-def balanced(picture: Picture, frame: Picture) -> Picture:
+def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
     """`picture`, a merge, without the cast of lamplight; as it is where no white surface is found, and where
-    `frame`, its best exposed photo, isn't one of a room."""
-    gains = against_lamplight(picture) if light_within(frame) else None
+    `frames`, its photos from dark to bright, aren't those of a room. `reference` is the best exposed one."""
+    within = light_within(frames[reference]) and not under_sky(frames)
+    gains = against_lamplight(picture) if within else None
     if gains is None:
         return picture
     values = np.arange(256, dtype=np.float32) / np.float32(255)
@@ -46,6 +49,11 @@ def light_within(frame: Picture) -> bool:
     """Whether something in the picture is burnt out that isn't a sky: a lamp, or a window."""
     burnt = grow(shrink(frame, EDGE).min(axis=2) >= BURNT, -1)
     return bool(burnt.mean() > LEAST_BURNT and burnt[1].mean() < SPANNING)
+
+
+def under_sky(frames: Sequence[Picture]) -> bool:
+    """Whether a frame shows a sky, which at night not all do. In the brightest a ceiling may look alike."""
+    return any(open_sky(shrink(frame, EDGE))[0].any() for frame in frames[:-1])
 
 
 def against_lamplight(picture: Picture) -> Gains | None:

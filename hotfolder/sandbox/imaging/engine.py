@@ -69,9 +69,9 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
     exposures = Exposures.of(aligned.frames, usable)
     fused = fuse(aligned.frames, usable)
-    best = shrink(aligned.frames[reference], EDGE)
+    small = [shrink(frame, EDGE) for frame in aligned.frames]
     del aligned
-    return balanced(finish(fused, exposures), best)
+    return balanced(finish(fused, exposures), small, reference)
 
 
 def same_size(frames: Sequence[Photo]) -> None:

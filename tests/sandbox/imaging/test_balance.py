@@ -24,7 +24,7 @@ CEILING, WALL, CURTAIN, LAMPSHADE = (
 
 def balanced(picture: Picture) -> Picture:
     """As a merge of which it is the best exposed photo."""
-    return balance.balanced(picture, picture)
+    return balance.balanced(picture, [picture], 0)
 
 
 def room(wall: tuple[int, int, int] = (196, 196, 196), light: float | np.ndarray = 1.0) -> Picture:
@@ -88,6 +88,15 @@ def test_outdoors_nothing_changes() -> None:
         < 2
         < np.hypot(*colour(below, np.s_[:, 100:600]))
     )
+
+
+def test_a_sky_that_one_exposure_shows_is_outdoors() -> None:
+    """At night stars and the glow of a town hide it in the others, and in the merge."""
+    merged = room(light=LAMP)
+    assert (balanced(merged) != merged).any()
+    picture, sky, _ = garden()
+    shown = clouded(picture, sky)
+    assert (balance.balanced(merged, [shown, merged, merged], 1) == merged).all()
 
 
 def test_paint_is_left_where_neither_lamp_nor_window_shines() -> None:
