@@ -84,13 +84,12 @@ def test_what_stood_in_the_address_outlives_the_session(studio: Studio) -> None:
         assert entered.headers["location"] == draft
 
 
-@pytest.mark.parametrize(
-    "to", ["/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""]
-)
-def test_signing_in_leads_nowhere_else(studio: Studio, to: str) -> None:
+def test_signing_in_leads_nowhere_else(studio: Studio) -> None:
     set_password(studio, PASSWORD)
     with page_process(studio) as page:
-        assert page.post("/signin", {"password": PASSWORD, "to": to}).headers["location"] == "/"
+        for to in ("/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""):
+            entered = page.post("/signin", {"password": PASSWORD, "to": to})
+            assert entered.headers["location"] == "/", to
 
 
 def test_another_password_signs_everybody_out(studio: Studio) -> None:

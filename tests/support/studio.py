@@ -222,7 +222,7 @@ class Studio:
         for name, value in settings.items():
             usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
         if Studio.new_server is not None:
-            usual.setdefault("store", {"url": Studio.new_server().url, "lease_seconds": 3})
+            usual.setdefault("store", {"url": Studio.new_server().url})
         url = usual.get("store", {}).get("url")
         self.place: StorePlace = StoreServer(url) if url else self.state
         self.inboxes = [root / one["path"] for one in usual.get("inboxes", [{"path": "inbox"}])]
