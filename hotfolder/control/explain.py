@@ -20,14 +20,14 @@ from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import room_named, why_room_held
+from hotfolder.jobs.previous import orphans, room_named, why_room_held
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.drops import ChosenSet, Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
-from hotfolder.rules.late import MergedSet, Why, why_part
+from hotfolder.rules.late import Why
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
 from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot
@@ -169,8 +169,8 @@ class Explainer:
         told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
             back = sort_shoot(self.rulebook, self.place.project, drop.photos, drop.earlier)
-            grouped = group_drop(self.rulebook, replace(drop, back=back))
-            told, shoot = replace(told, waiting=grouped.waiting), grouped.shoot
+            shoot, waiting = group_drop(self.rulebook, replace(drop, back=back))
+            told = replace(told, waiting=waiting)
             if shoot is None:
                 return told
             sets = self._sets(shoot, approved=drop.found.approved)
@@ -243,8 +243,8 @@ class Explainer:
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
         if self.records is None:
             return why_room_held(None, self.rulebook, place, found)
-        orphans = [MergedSet(merged) for merged in self.records.ledger.orphans()]
-        return why_part(found, orphans) or why_room_held(self.records.store, self.rulebook, place, found)
+        store = self.records.store
+        return why_room_held(store, self.rulebook, place, found, orphans(store))
 
     def _under_way(self) -> set[str]:
         """Names of files in the folder that belong to sets under way."""
@@ -274,7 +274,7 @@ class Explainer:
         store, (inbox, project, _) = self.records.store, self._known_as()
         # Asked first: a set that begins in between is under way then, and not one whose name is taken.
         drop = looked_up(store, inbox, replace(drop, found=replace(found, project=project)))
-        drop = replace(drop, found=found, orphans=[*map(MergedSet, self.records.ledger.orphans())])
+        drop = replace(drop, found=found, orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}
         return drop.without(kept_out(store, inbox, project, there).keys() | self._under_way())
 

@@ -17,12 +17,12 @@ from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
-from hotfolder.jobs.previous import room_named, why_room_held
+from hotfolder.jobs.previous import orphans, room_named, why_room_held
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
-from hotfolder.rules.late import MergedSet, Why, why_part
+from hotfolder.rules.late import MergedSet, Why
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 
 logger = log.get("intake")
@@ -66,20 +66,18 @@ class Intake:
         """Make the jobs of a set, but for what is held."""
         context = self.worker.context
         if self._orphans is None:
-            self._orphans = [
-                MergedSet(photos) for photos in await context.store_thread(context.ledger.orphans)
-            ]
+            self._orphans = await context.store_thread(orphans, context.store)
         if found.folder:
-            return Hold(why_part(found, self._orphans) or await self._take_room(place, found))
+            return Hold(await self._take_room(place, found, self._orphans))
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)
         rulebook = context.settings.rulebooks[place[0]]
         return await self.shoots.take(place[0], found, fresh, rulebook, self._orphans)
 
-    async def _take_room(self, place: Place, found: BracketSet) -> Why:
+    async def _take_room(self, place: Place, found: BracketSet, lost: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; or why it is held."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
-        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found):
+        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, lost):
             return why
         given = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]

@@ -146,8 +146,8 @@ class Shoots:
         """Make the jobs of the drop, but for those that wait or that a person must look at first: why, and
         which sets are held by themselves."""
         found, project = drop.found, drop.found.project
-        grouped = await to_thread.run_sync(group_drop, rulebook, drop)
-        shoot, why = grouped.shoot, together(grouped.waiting)
+        shoot, waits = await to_thread.run_sync(group_drop, rulebook, drop)
+        why = together(waits)
         if shoot is None:
             return Hold(why)
         for told_so in shoot.unmade:

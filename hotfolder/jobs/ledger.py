@@ -287,17 +287,6 @@ class Ledger(Records):
         made = (SPENT, col(Purchase.started_at) >= moment)
         return self.rows(select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing)))
 
-    def orphans(self) -> list[frozenset[str]]:
-        """The photos (sha256 each) of every merge that may have been charged and whose job is not in the
-        store, which has been lost or restored since."""
-        merges = select(Purchase.photos).where(
-            Purchase.photos != "",
-            col(Purchase.state).in_(HOLDING),
-            col(Purchase.job_let_go_at).is_(None),
-            col(Purchase.job_id).not_in(select(Job.id)),
-        )
-        return [frozenset(photos.split()) for photos in self.rows(merges)]
-
     def all_purchases(self) -> list[Purchase]:
         """Every purchase that was ever begun, in order."""
         return self.rows(select(Purchase).order_by(col(Purchase.id)))

@@ -94,15 +94,21 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
 
 
 def why_room_held(
-    store: Store | None, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet
+    store: Store | None,
+    rulebook: Rulebook,
+    place: tuple[str, str, str],
+    found: BracketSet,
+    orphans: Sequence[MergedSet] = (),
 ) -> Why:
     """Why the photos that were found in a room's folder are not made before a person has looked; nothing
     where they are. The one list of reasons: the daemon holds by it, and `explain` tells by it.
 
     `place` is inbox, project and folder. `found` are all photos that the folder has now, not grouped yet.
-    `store` is None where nothing has run.
+    `store` is None where nothing has run; `orphans` are merges of sets that it has lost.
     """
     inbox, project, folder = place
+    if why := why_part(found, orphans):
+        return why
     latest = latest_set(store, *place) if store is not None else None
     if latest is not None and (why := why_late_in_room(found, latest)):
         return why
@@ -121,6 +127,18 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
         .order_by(col(Purchase.id))
     )
     return [MergedSet(frozenset(photos.split()), room) for photos, room in store.rows(merges)]
+
+
+def orphans(store: Store) -> list[MergedSet]:
+    """Every merge that may have been charged and whose job is not in the store, which has been lost or
+    restored since."""
+    merges = select(Purchase.photos).where(
+        Purchase.photos != "",
+        col(Purchase.state).in_(HOLDING),
+        col(Purchase.job_let_go_at).is_(None),
+        col(Purchase.job_id).not_in(select(Job.id)),
+    )
+    return [MergedSet(frozenset(photos.split())) for photos in store.rows(merges)]
 
 
 def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:

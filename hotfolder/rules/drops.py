@@ -97,16 +97,9 @@ class Drop:
         return making, broken
 
 
-@dataclass(frozen=True, slots=True)
-class GroupedDrop:
-    """How a drop is grouped, None where all of it waits; and why photos wait."""
-
-    shoot: Shoot | None
-    waiting: tuple[Why, ...] = ()
-
-
-def group_drop(rulebook: Rulebook, drop: Drop) -> GroupedDrop:
-    """What is made of a drop, as far as no photo of it has to wait for anything but a look at its set."""
+def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why, ...]]:
+    """What is made of a drop, as far as no photo of it has to wait for anything but a look at its set, None
+    where all of it has to; and why photos wait."""
     waiting: list[Why] = []
     spoken_for = {name for one in drop.chosen for name in one.photos}
     rest = tuple(photo for photo in drop.found.photos if photo.path.name not in spoken_for)
@@ -118,14 +111,14 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> GroupedDrop:
         waiting.append(drop.back.why_aside())
         drop = drop.without(aside)
     if not drop.photos:
-        return GroupedDrop(None, tuple(waiting))
+        return None, tuple(waiting)
     shoot: Shoot | None = (grouped := drop.grouped(rulebook))
     new = {} if drop.found.approved else of_new_sets(grouped, drop)
     if new and drop.latest is not None and (why := why_late_in_shoot(list(new.values()), drop.latest)):
         waiting.append(why)
         drop = drop.without(new)
         shoot = drop.grouped(rulebook) if drop.photos else None
-    return GroupedDrop(shoot, tuple(waiting))
+    return shoot, tuple(waiting)
 
 
 def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
