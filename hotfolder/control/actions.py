@@ -63,7 +63,6 @@ def retry(
         returning = copies_of(installation, job, comes_as(job), AGAIN)
     else:
         returning = _retriable(installation, job, crash_point)
-        returning.check()
         returning.gather()
 
     def tell() -> None:
@@ -151,7 +150,6 @@ def resolve(
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
     elif call is not None:
         refuse_answered(call)
-    returning.check()
     returning.gather()
 
     def answer() -> None:

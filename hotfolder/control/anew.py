@@ -59,7 +59,6 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
     if job.state == State.FAILED:
         # As a plain retry gathers them, so that either goes on where the other was broken off.
         returning = way_back(installation, job, found.folder)
-        returning.check()
         returning.gather()
     else:
         returning = copies_of(installation, job, found.folder, found.tag)

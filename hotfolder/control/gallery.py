@@ -126,7 +126,7 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
     if not paths:
         raise UsageError("No picture is chosen.", hint="Choose one at the least.")
     with changing(settings) as store:
-        return access.share(store, found.inbox, found.project, paths, at, at + timedelta(days=days))[1]
+        return access.share(store, found.inbox, found.project, paths, at, at + timedelta(days=days))
 
 
 def revoke(settings: Settings, known: str, link: str) -> None:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 
-from hotfolder.errors import UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink
 from hotfolder.jobs.store import ID_ALPHABET, Store
@@ -81,8 +80,8 @@ def sign_out(store: Store, token: str) -> None:
 
 def share(
     store: Store, inbox: str, project: str, pictures: Sequence[str], at: datetime, until: datetime
-) -> tuple[ShareLink, str]:
-    """A new link to these pictures of a project, by their paths relative to done/, and its token."""
+) -> str:
+    """A new link to these pictures of a project, by their paths relative to done/; its token."""
     token = new_token()
     link = ShareLink(
         id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
@@ -95,7 +94,7 @@ def share(
     )
     with store.session.begin() as session:
         session.add(link)
-    return link, token
+    return token
 
 
 def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
@@ -111,9 +110,7 @@ def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:
 
 
 def revoke(store: Store, link_id: str, at: datetime) -> None:
-    """Let a link lead nowhere from now on. Raises UsageError where there is none of that id."""
+    """Let a link lead nowhere from now on."""
     revoking = update(ShareLink).where(col(ShareLink.id) == link_id, col(ShareLink.revoked_at).is_(None))
     with store.session.begin() as session:
-        if session.get(ShareLink, link_id) is None:
-            raise UsageError(f"There is no shared link {link_id}.")
         session.exec(revoking.values(revoked_at=at))

@@ -55,9 +55,9 @@ def gathering_folder(target: Path, job: str) -> Path:
 class Returning:
     """The way of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
 
-    `check`, `gather`, `arrive`, in this order; or `copy`, `arrive`, which leaves the files where they are as
-    well. Killed anywhere, the same again goes on; until `arrive` has returned, nothing of the set is in
-    `target`. The files that lie in `target` already, beside no photo, arrive together with the set.
+    `gather`, `arrive`, in this order; or `copy`, `arrive`, which leaves the files where they are as well.
+    Killed anywhere, the same again goes on; until `arrive` has returned, nothing of the set is in `target`.
+    The files that lie in `target` already, beside no photo, arrive together with the set.
     """
 
     def __init__(
@@ -80,19 +80,17 @@ class Returning:
         """The files that are about to arrive, by name."""
         return {path.name: FileIdentity.of(path.lstat()) for path in _plain_files(self._gathering)}
 
-    def check(self) -> None:
-        """Raise UsageError where there is nothing to put back, or where it can't go. Moves nothing."""
+    def gather(self) -> None:
+        """Take the files from `source` to their place of gathering. Raises LocalTrouble, and UsageError where
+        there is nothing to put back, or where it can't go; nothing is moved then."""
         with local_trouble(self._source):
             coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
-        if not coming:
-            raise UsageError(
-                f"{shown(self._source)} is not there any more.", hint="Drop the photos into the inbox again."
-            )
-        self._check_target({folded(path.name) for path in coming})
-
-    def gather(self) -> None:
-        """Take the files from `source` to their place of gathering. Raises LocalTrouble."""
-        with local_trouble(self._source):
+            if not coming:
+                raise UsageError(
+                    f"{shown(self._source)} is not there any more.",
+                    hint="Drop the photos into the inbox again.",
+                )
+            self._check_target({folded(path.name) for path in coming})
             make_folder(self._gathering, self._shared)
             for path in _plain_files(self._source):
                 move(path, self._gathering / path.name, expected=None, shared=self._shared)
@@ -104,8 +102,8 @@ class Returning:
             self._passing(HandStep.SOURCE_REMOVED)
 
     def copy(self, originals: Sequence[Path]) -> None:
-        """Take copies of these files to the place of gathering, in place of `check` and `gather`: they stay
-        where they are. Raises UsageError, LocalTrouble."""
+        """Take copies of these files to the place of gathering, in place of `gather`: they stay where they
+        are. Raises UsageError, LocalTrouble."""
         self._check_target({folded(path.name) for path in originals})
         with local_trouble(self._gathering):
             make_folder(self._gathering, self._shared)

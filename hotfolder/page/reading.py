@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, from_thread, to_thread
 
@@ -34,7 +34,7 @@ class PhotoReader:
         self._decoder = Decoder(patience_seconds=PATIENCE_SECONDS)
         self._facts: OrderedDict[tuple[str, FileIdentity], PictureFacts] = OrderedDict()
         self._limiter: CapacityLimiter | None = None
-        self._running: dict[str, asyncio.Task[object]] = {}
+        self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, work: Callable[[Look], T]) -> T:
         """What `work` makes in a thread, with this to read the photos by."""
@@ -46,12 +46,9 @@ class PhotoReader:
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
         """The same; None where it takes longer. It goes on then, and whoever asks by that key again gets what
         comes of it."""
-        task = self._running.get(key)
-        if task is None:
-            task = self._running[key] = asyncio.create_task(self.run(work))
-            task.add_done_callback(lambda done: self._forget(key, done))
+        task = once(self._running, key, partial(self.run, work))
         done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
-        return task.result() if done else None  # type: ignore[return-value]
+        return task.result() if done else None
 
     def progress(self, place: PhotoPlace) -> tuple[int, int]:
         """How many photos of a folder are read, of how many."""
@@ -79,7 +76,15 @@ class PhotoReader:
             self._facts.popitem(last=False)
         return facts
 
-    def _forget(self, key: str, done: asyncio.Task[object]) -> None:
-        self._running.pop(key, None)
-        if not done.cancelled():
-            done.exception()
+
+def once(
+    running: dict[str, asyncio.Task[Any]], key: str, work: Callable[[], Coroutine[Any, Any, T]]
+) -> asyncio.Task[T]:
+    """The task of that key among those that run; begun where there is none. It may fail with nobody
+    waiting."""
+    task = running.get(key)
+    if task is None:
+        task = running[key] = asyncio.create_task(work())
+        task.add_done_callback(lambda done: running.pop(key, None))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task

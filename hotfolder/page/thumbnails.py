@@ -9,10 +9,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from enum import IntEnum
+from functools import partial
 from pathlib import Path
 
 from hotfolder.control.pictures import OpenPicture
 from hotfolder.errors import LocalTrouble
+from hotfolder.page.reading import once
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -55,14 +57,11 @@ class Thumbnails:
             content = await asyncio.to_thread((self.folder / f"{name}.jpg").read_bytes)
             self._used(name, len(content))
             return content
-        task = self._making.get(name)
-        if task is None:
-            if len(self._making) >= MOST_WAITING:
-                raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
-            task = self._making[name] = asyncio.create_task(self._made(name, source, edge, roots))
-            task.add_done_callback(lambda done: self._forget(name, done))
+        if name not in self._making and len(self._making) >= MOST_WAITING:
+            raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
         # Whoever goes away leaves the work to the others who wait for it.
-        return await asyncio.shield(task)
+        made = partial(self._made, name, source, edge, roots)
+        return await asyncio.shield(once(self._making, name, made))
 
     async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
         target = self.folder / f"{name}.jpg"
@@ -75,11 +74,6 @@ class Thumbnails:
         content = await asyncio.to_thread(target.read_bytes)
         self._used(name, len(content))
         return content
-
-    def _forget(self, name: str, done: asyncio.Task[bytes]) -> None:
-        self._making.pop(name, None)
-        if not done.cancelled():
-            done.exception()
 
     def _read(self) -> None:
         """What an earlier process has left, the oldest first."""

@@ -260,10 +260,9 @@ def put_back(story: Story, choices: Random) -> bool:
         target = story.project / choices.choice(ROOMS)
         way = Returning(choices.choice(sets), target, "job", shared=Sharing())
         try:
-            way.check()
+            way.gather()
         except UsageError:
             return False
-        way.gather()
         way.arrive(lambda: None)
         story.moved(target)
     return bool(sets)

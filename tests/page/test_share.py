@@ -144,7 +144,7 @@ def test_a_link_opens_nothing_but_itself_where_a_password_is_set(shared: Shared)
 def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
     over, pictures = datetime.now(UTC) - timedelta(days=1), [f"{ELM}/hall.jpg"]
     with changing(load(shared.studio.config, {})) as store:
-        _, token = share_for(store, "inbox", ELM, pictures, over, over)
+        token = share_for(store, "inbox", ELM, pictures, over, over)
     assert shared.page.get(f"/share/{token}/").status == 404
     assert "over since" in shared.page.get(f"/project/{shared.project}/share").text
 
