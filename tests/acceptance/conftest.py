@@ -13,7 +13,7 @@ def studio_at(make_studio: Callable[..., Studio]) -> Callable[..., Studio]:
     """`studio_at(shop, **settings)`: a studio whose processes buy from `shop`."""
 
     def make(shop: Shop, **settings: Any) -> Studio:
-        api = {"base_url": shop.url, "storage_hosts": [shop.storage_host], **settings.pop("api", {})}
+        api = {**shop.api, **settings.pop("api", {})}
         return make_studio(api=api, **settings)
 
     return make

@@ -20,8 +20,7 @@ def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
 def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop) -> None:
     """Whatever needs a person comes first, its id in one piece; what is done is a line for each project;
     money is shown, since there are prices; and a set is named by project and room wherever a job is."""
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    studio = make_studio(api=api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     studio.drop(ELM, "kitchen__sky-blue", bracket(3))
     studio.drop(ELM, "bath__skyblu", bracket(2))
     assert studio.start("--until-idle", key="any-key").wait(150) == 1

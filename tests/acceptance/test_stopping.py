@@ -113,7 +113,7 @@ def children_of(process: int) -> list[int]:
 def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
     shop: Shop, make_studio: Callable[..., Studio]
 ) -> None:
-    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+    studio = make_studio(api=shop.api)
     page = studio.inbox / "STATUS.txt"
 
     def told() -> str:

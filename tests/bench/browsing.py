@@ -179,8 +179,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=SETS)
     sets = parser.parse_args().sets
     with tempfile.TemporaryDirectory() as folder, Shop(Path(folder) / "shop") as shop:
-        api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-        studio = Studio(Path(folder) / "studio", api=api)
+        studio = Studio(Path(folder) / "studio", api=shop.api)
         fill(studio, sets)
         run = studio.start(key="any-key", really=True)
         try:

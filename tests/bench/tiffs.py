@@ -42,8 +42,7 @@ def main() -> int:
         large_tiff(root / "large.tif", given.compression)
         size_bytes = (root / "large.tif").stat().st_size
         with Shop(root / "shop") as shop:
-            api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-            studio = Studio(root / "studio", api=api, settle={"quiet_seconds": 2, "scan_seconds": 1})
+            studio = Studio(root / "studio", api=shop.api, settle={"quiet_seconds": 2, "scan_seconds": 1})
             for number in range(given.sets):
                 room = studio.inbox / "Large" / f"room-{number}"
                 room.mkdir(parents=True)

@@ -191,8 +191,7 @@ async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
 ) -> None:
     """Money is shown where the settings have prices; what was bought before costs nothing."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    studio = make_studio(api=api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     front = bracket(3)
     studio.drop("14 Elm Road", "front", front)
     await studio.until_idle(shop.access())

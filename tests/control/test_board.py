@@ -167,9 +167,7 @@ async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> 
 
 
 async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
-    studio.config.write_text(
-        studio.config.read_text() + "routes:\n- {name: look, match: {room: front}, group: review}\n"
-    )
+    studio.edit(routes=[{"name": "look", "match": {"room": "front"}, "group": "review"}])
     studio.drop(ELM, "front", bracket())
     await studio.until_idle(shop.access())
     [card] = seen(studio).projects[0].cards

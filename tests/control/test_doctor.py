@@ -29,7 +29,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_for(shop: Shop) -> dict[str, Any]:
-    return {"api": {"base_url": shop.url, "storage_hosts": [shop.storage_host]}}
+    return {"api": shop.api}
 
 
 def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:

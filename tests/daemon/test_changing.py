@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from hotfolder.jobs.context import CrashPoint
+from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
 
-def once(at: CrashPoint, act: Callable[[], object]) -> Callable[[CrashPoint], None]:
-    """Act when the checkpoint is passed for the first time."""
-    left = [act]
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint == at and left:
-            left.pop()()
-
-    return crash_point
-
-
 async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studio, shop: Shop) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     late = jpeg()
-    crash_point = once(CrashPoint.GROUP_COMPLETE, lambda: (folder / "DSC0004.jpg").write_bytes(late))
+    crash_point = at(CrashPoint.GROUP_COMPLETE, lambda: (folder / "DSC0004.jpg").write_bytes(late))
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert shop.bought() == 1
@@ -40,7 +29,7 @@ async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_a
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    crash_point = once(CrashPoint.ANSWER_RECEIVED, lambda: folder.rename(folder.with_name("scullery")))
+    crash_point = at(CrashPoint.ANSWER_RECEIVED, lambda: folder.rename(folder.with_name("scullery")))
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done", "done")
     assert shop.bought() == 1
@@ -53,7 +42,7 @@ async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_a
 async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, shop: Shop) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    crash_point = once(CrashPoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
+    crash_point = at(CrashPoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     del photos["DSC0002.jpg"]
@@ -67,7 +56,7 @@ async def test_a_photo_overwritten_during_the_merge_stays_and_is_explained(
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     new = jpeg()
-    crash_point = once(CrashPoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
+    crash_point = at(CrashPoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done", "settling")
         assert (folder / "DSC0002.jpg").read_bytes() == new

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PIL import Image
 
 from hotfolder.jobs.context import CrashPoint
+from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio, files_below
 
@@ -84,8 +85,7 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
 ) -> None:
     """Only the middle exposure's counts, and only what the level allows."""
     studio = make_studio(deliver={"metadata": "copyright"})
-    rest = {"routes": [{"name": "all", "match": {"room": "hall"}, "deliver": {"metadata": "all"}}]}
-    studio.config.write_text(studio.config.read_text() + json.dumps(rest)[1:-1] + "\n")
+    studio.edit(routes=[{"name": "all", "match": {"room": "hall"}, "deliver": {"metadata": "all"}}])
     for room in ("hall", "kitchen"):
         photos = bracket()
         beside = {name.replace(".jpg", ".xmp"): SIDECAR % name.encode() for name in photos}
@@ -106,18 +106,17 @@ async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_n
     room, backup = studio.drop(ELM, "kitchen", bracket()), studio.root / "backup"
     kept = {**bracket(), **{name.replace(".jpg", ".xmp"): SIDECAR % b"private" for name in bracket()}}
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.ANSWER_RECORDED:
-            room.rename(studio.root / "elsewhere")
-            backup.mkdir()
-            for name, content in kept.items():
-                (backup / name).write_bytes(content)
-            room.symlink_to(backup)
+    def exchange() -> None:
+        room.rename(studio.root / "elsewhere")
+        backup.mkdir()
+        for name, content in kept.items():
+            (backup / name).write_bytes(content)
+        room.symlink_to(backup)
 
     files = {**bracket(), **{name: SIDECAR % b"own" for name in kept if name.endswith(".xmp")}}
     for name, content in files.items():
         (room / name).write_bytes(content)
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
         await studio.comes_to("done")
     assert b"private" not in (studio.done / ELM / "kitchen.jpg").read_bytes()
     assert files_below(backup) == kept

@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
-import yaml
 
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
+from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import ELM, held, held_sets, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below
@@ -114,17 +114,11 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
     }
 
 
-def with_route(studio: Studio, *settings: str) -> Studio:
-    text = "routes:\n  - name: shoots\n" + "".join(f"    {setting}\n" for setting in settings)
-    studio.config.write_text(studio.config.read_text() + text)
-    return studio
-
-
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
     """On the page while the photos lie there, and for good with each set that was made of them."""
-    studio = with_route(make_studio(), "brackets: 5")
+    studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     told = f"! About the photos in {ELM}: {EXPORT_WITH_CAMERA_DATA}"
     page = studio.inbox / "STATUS.txt"
@@ -164,7 +158,7 @@ async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
 async def test_over_seven_may_be_spread(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
-    studio = with_route(make_studio(), "over_seven: spread")
+    studio = make_studio(routes=[{"name": "shoots", "over_seven": "spread"}])
     files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     folder = studio.drop(ELM, "", files)
     (folder / ".ready").touch()
@@ -181,16 +175,11 @@ async def test_a_restart_does_not_group_what_is_under_way_again(
     class Killed(Exception):
         pass
 
-    passed = []
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.JOB_CREATED:
-            passed.append(checkpoint)
-            if len(passed) == 2:
-                raise Killed
+    def kill() -> NoReturn:
+        raise Killed
 
     with pytest.raises(Killed):
-        async with studio.working(shop.access(), crash_point=crash_point):
+        async with studio.working(shop.access(), crash_point=at(CrashPoint.JOB_CREATED, kill, nth=2)):
             await asyncio.sleep(10)
     await studio.until_idle(shop.access())
     assert shop.bought() == 3
@@ -207,14 +196,8 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
     folder = studio.drop(ELM, "", files)
     name = sets[0][2]
     new = files[name] + b"\0" * 10
-    left = [CrashPoint.PHOTO_UPLOADED]
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if left and checkpoint is left[0]:
-            left.clear()
-            (folder / name).write_bytes(new)
-
-    async with studio.working(shop.access(), crash_point=crash_point):
+    changed = at(CrashPoint.PHOTO_UPLOADED, lambda: (folder / name).write_bytes(new))
+    async with studio.working(shop.access(), crash_point=changed):
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
     filed = {path.split("/")[1]: content for path, content in originals(studio).items()}
@@ -307,8 +290,7 @@ async def test_explain_subtracts_what_a_shoot_has_bought_already(
     studio.drop(ELM, "hall", {name: files[name] for name in sets[0]})
     await studio.until_idle(shop.access())
     folder = studio.drop("another", "", files)
-    config = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    studio.config.write_text(yaml.safe_dump({**yaml.safe_load(studio.config.read_text()), "api": config}))
+    studio.edit(api=shop.api)
     told = json.loads(studio.say("explain", str(folder), "--json").stdout)
     assert (told["paid_calls"], told["remembered_calls"]) == (2, 1)
     assert sorted(one["remembered_calls"] for one in told["sets"]) == [0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hotfolder.jobs.context import CrashPoint
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -28,12 +29,11 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
 ) -> None:
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.INTENT_RECORDED:
-            (folder / "DSC0001.xmp").write_bytes(b"<x>edited in Lightroom</x>")
-            (folder / "DSC0002.xmp").write_bytes(b"<x>new</x>")
+    def edit() -> None:
+        (folder / "DSC0001.xmp").write_bytes(b"<x>edited in Lightroom</x>")
+        (folder / "DSC0002.xmp").write_bytes(b"<x>new</x>")
 
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.INTENT_RECORDED, edit)):
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "DSC0001.xmp, DSC0002.xmp" in str(status["notices"]))
     assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -26,14 +25,6 @@ ELM = "12 Elm Road"
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]
 
 
-def edit(studio: Studio, **settings: Any) -> None:
-    """Change the file as a careful editor does: another one in its place."""
-    content = {**yaml.safe_load(studio.config.read_text()), **settings}
-    beside = studio.config.with_suffix(".new")
-    beside.write_text(yaml.safe_dump(content))
-    beside.replace(studio.config)
-
-
 def ask(daemon: Daemon) -> None:
     daemon.live.ask()
 
@@ -44,7 +35,7 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
         daemon.worker.most_jobs = 0  # until the settings are read again
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("queued")
-        edit(studio, routes=BLUE)
+        studio.edit(routes=BLUE)
         ask(daemon)
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
@@ -54,14 +45,14 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
 async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: Studio, shop: Shop) -> None:
     """However long it has waited, also over a new start: its recipe is fixed when its first photo goes up."""
     hour = datetime.now().astimezone().hour
-    edit(studio, schedule={"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"})
+    studio.edit(schedule={"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"})
     async with studio.working(shop.access(), live=True):
         studio.drop(ELM, "kitchen", bracket())
         studio.drop(ELM, "bath", bracket())
         await studio.comes_to_say(
             lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"] * 2
         )
-    edit(studio, schedule={}, routes=BLUE)
+    studio.edit(schedule={}, routes=BLUE)
     async with studio.working(shop.access(), live=True):
         await studio.comes_to("done", "done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
@@ -71,12 +62,12 @@ async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: 
 async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
     studio: Studio, shop: Shop
 ) -> None:
-    edit(studio, tags={"curb": ["sky-blue"]})
+    studio.edit(tags={"curb": ["sky-blue"]})
     async with studio.working(shop.access(), live=True) as daemon:
         daemon.worker.most_jobs = 0
         studio.drop(ELM, "front__curb", bracket())
         await studio.comes_to("queued")
-        edit(studio, tags={})
+        studio.edit(tags={})
         ask(daemon)
         await studio.comes_to("failed")
     assert 'Unknown tag "curb"' in (studio.failed / ELM / "front__curb" / "REASON.txt").read_text()
@@ -89,7 +80,7 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
 
     def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
-            edit(studio, routes=BLUE)
+            studio.edit(routes=BLUE)
             ask(running[0])
 
     async with studio.working(shop.access(), live=True, crash_point=crash_point) as daemon:
@@ -111,7 +102,7 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
 ) -> None:
     """Found by looking, with line and column, in status, in STATUS.txt and to people; then all-clear."""
     receiver = Receiver()
-    edit(studio, notify={"urls": [receiver.address], "gather_seconds": 1})
+    studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
     good = studio.config.read_text()
     async with studio.working(shop.access(), live=True) as daemon:
         before = daemon.live.settings
@@ -132,7 +123,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
     async with studio.working(shop.access(), live=True) as daemon:
         paid_seconds = daemon.context.paid_seconds
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
-        edit(studio, routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
+        studio.edit(routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
         ask(daemon)
         found = await studio.comes_to_say(lambda status: status["settings"]["only_at_next_start"])
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
@@ -145,7 +136,7 @@ async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> 
     """Whoever is entered at notify hears of what happens from then on."""
     receiver = Receiver()
     async with studio.working(shop.access(), live=True) as daemon:
-        edit(studio, notify={"urls": [receiver.address], "gather_seconds": 1})
+        studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
         ask(daemon)
         await until(lambda: bool(daemon.live.settings.notify.urls))
         studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
@@ -189,10 +180,10 @@ def test_places_and_the_shop_change_only_with_a_restart(
 async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(studio: Studio) -> None:
     """It is watched until the next start."""
     two = [{"path": "inbox", "routes": [{"name": "one"}]}, {"path": "second", "routes": [{"name": "two"}]}]
-    edit(studio, inboxes=two)
+    studio.edit(inboxes=two)
     file = SettingsFile(studio.config, {})
     live = LiveSettings(file.load(), file)
-    edit(studio, inboxes=[{"path": "inbox", "routes": [{"name": "new"}]}])
+    studio.edit(inboxes=[{"path": "inbox", "routes": [{"name": "new"}]}])
     watching = asyncio.create_task(live.run(lambda *_: None, Telemetry(live.settings, SystemClock())))
     live.ask()
     await until(lambda: live.restart == ("inboxes",))

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
-import yaml
 from sqlalchemy import create_engine, inspect, select, text
 from typer.testing import CliRunner
 
@@ -60,8 +59,7 @@ async def idle(studio: Studio, shop: Shop) -> Studio:
 
 def name_results(studio: Studio) -> None:
     """What is left to do here: to name the folder that the other machines will look into."""
-    settings = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
+    studio.edit(results="results")
     (studio.root / "results").mkdir()
 
 
@@ -90,8 +88,7 @@ def daemon_can_have(studio: Studio, server: StoreServer) -> int:
 
 def switched(studio: Studio, server: StoreServer) -> Studio:
     """The studio with its settings changed as it is told."""
-    settings = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(yaml.safe_dump({**settings, "store": {"url": server.url}}))
+    studio.edit(store={"url": server.url})
     studio.place, studio.results = server, studio.root / "results"
     return studio
 
@@ -180,8 +177,7 @@ def test_another_store_there_is_refused_and_neither_is_changed(idle: Studio, pos
 
 def test_without_a_folder_for_results_nothing_is_moved(idle: Studio, postgres: Postgres) -> None:
     studio, server = idle, postgres.fresh()
-    settings = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(yaml.safe_dump({**settings, "results": None}))
+    studio.edit(results=None)
     with pytest.raises(UsageError, match="no folder `results`"):
         move_to_server(studio.config, {}, server.url)
     assert daemon_can_have(studio, server) == 1

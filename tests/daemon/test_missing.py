@@ -7,11 +7,13 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import until
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
 from tests.support.studio import MERGE, SKY, Shop, Studio
@@ -24,17 +26,12 @@ ROOM = "living-room__sky-twilight"
 async def test_results_that_vanish_before_they_are_used_are_fetched_again(
     studio: Studio, shop: Shop, nth: int
 ) -> None:
-    passed = 0
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        nonlocal passed
-        passed += checkpoint is CrashPoint.RESULTS_RECORDED
-        if checkpoint is CrashPoint.RESULTS_RECORDED and passed == nth:
-            for path in studio.kept_results():
-                path.unlink()
+    def vanish() -> None:
+        for path in studio.kept_results():
+            path.unlink()
 
     studio.drop(ELM, ROOM, bracket())
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.RESULTS_RECORDED, vanish, nth)):
         await studio.comes_to("done")
     assert (studio.done / ELM / "living-room.jpg").is_file()
     assert (studio.done / ELM / f"{ROOM}.png").is_file()
@@ -45,15 +42,14 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
     studio: Studio, shop: Shop
 ) -> None:
     """A picture can be whole and yet another one than what was paid for."""
-    spoilt = []
+    spoilt: list[Path] = []
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.RESULT_DOWNLOADED and not spoilt:
-            spoilt.extend(studio.results.glob("*.part"))
-            spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
+    def spoil() -> None:
+        spoilt.extend(studio.results.glob("*.part"))
+        spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
 
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.RESULT_DOWNLOADED, spoil)):
         await studio.comes_to("done")
     assert spoilt
     (kept,) = studio.kept_results()
@@ -67,15 +63,9 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
 ) -> None:
     """After the first of its photos went, or with none left: whoever tidies up there sees an empty folder."""
     folder = studio.drop(ELM, "kitchen", bracket())
-    taken, moved = studio.root / "elsewhere", 0
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        nonlocal moved
-        moved += checkpoint is CrashPoint.ORIGINAL_MOVED
-        if moved == nth and folder.exists():
-            folder.rename(taken)
-
-    async with studio.working(shop.access(), crash_point=crash_point):
+    taken = studio.root / "elsewhere"
+    take_away = at(CrashPoint.ORIGINAL_MOVED, lambda: folder.rename(taken), nth)
+    async with studio.working(shop.access(), crash_point=take_away):
         await studio.comes_to("done")
     originals = studio.done / ELM / "originals" / "kitchen"
     assert {path.name for path in (*originals.iterdir(), *taken.iterdir())} == bracket().keys()
@@ -89,16 +79,10 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     """All of them during the merge, or those that are left when the first was filed."""
     receiver = Receiver()
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
-    folder, moved = studio.drop(ELM, "kitchen", bracket()), 0
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        nonlocal moved
-        moved += checkpoint is CrashPoint.ORIGINAL_MOVED
-        if (checkpoint is CrashPoint.ANSWER_RECORDED or moved) and moved == nth and folder.exists():
-            shutil.rmtree(folder)
-
+    folder = studio.drop(ELM, "kitchen", bracket())
+    point = CrashPoint.ORIGINAL_MOVED if nth else CrashPoint.ANSWER_RECORDED
     words = "The 3 originals were removed" if nth == 0 else "2 of the 3 originals were removed"
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(point, lambda: shutil.rmtree(folder))):
         [job] = (await studio.comes_to("done"))["jobs"]
         await until(lambda: any(words in body for body in receiver.bodies()))
         await until(lambda: words in " ".join((studio.inbox / "STATUS.txt").read_text().split()))
@@ -117,12 +101,8 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
     studio: Studio, shop: Shop
 ) -> None:
     folder = studio.drop(ELM, "kitchen__sky-blu", bracket())
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.FOLDER_RESERVED:
-            (folder / "DSC0002.jpg").unlink()
-
-    async with studio.working(shop.access(), crash_point=crash_point):
+    removed = at(CrashPoint.FOLDER_RESERVED, (folder / "DSC0002.jpg").unlink)
+    async with studio.working(shop.access(), crash_point=removed):
         await studio.comes_to("failed")
     page = " ".join((studio.failed / ELM / "kitchen__sky-blu" / "REASON.txt").read_text().split())
     assert "1 of the 3 originals was removed before it could be filed." in page
@@ -134,12 +114,11 @@ async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
     """Work until the photos are up, and end there with a defect."""
     stopped = asyncio.Event()
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.GROUP_COMPLETE:
-            stopped.set()
-            raise ZeroDivisionError
+    def fail() -> NoReturn:
+        stopped.set()
+        raise ZeroDivisionError
 
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.GROUP_COMPLETE, fail)):
         await stopped.wait()
 
 

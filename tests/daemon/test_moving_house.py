@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import NoReturn
 
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import FastClock
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio
 
@@ -15,16 +17,15 @@ ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 
 
-async def stop_at(studio: Studio, access: ApiAccess, at: CrashPoint) -> None:
+async def stop_at(studio: Studio, access: ApiAccess, point: CrashPoint) -> None:
     """Run until the checkpoint, and leave the job there."""
     reached = asyncio.Event()
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is at:
-            reached.set()
-            raise ZeroDivisionError
+    def fail() -> NoReturn:
+        reached.set()
+        raise ZeroDivisionError
 
-    async with studio.working(access, crash_point=crash_point):
+    async with studio.working(access, crash_point=at(point, fail)):
         async with asyncio.timeout(120):
             await reached.wait()
 

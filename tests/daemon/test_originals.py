@@ -6,33 +6,20 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hotfolder.jobs.context import CrashHook, CrashPoint
+from hotfolder.jobs.context import CrashPoint
+from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
+from tests.support.rolls import originals
 from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
 
-def at(checkpoint: CrashPoint, act: Callable[[], object]) -> CrashHook:
-    """Do something once, in the middle of a daemon's work."""
-    done: list[object] = []
-
-    def crash_point(passed: CrashPoint) -> None:
-        if passed == checkpoint and not done:
-            done.append(act())
-
-    return crash_point
-
-
 def told(studio: Studio, name: str = "kitchen") -> Any:
     told = json.loads((studio.done / ELM / "receipts" / f"{name}.json").read_bytes())["originals"]
     assert (told.pop("removed"), told.pop("note")) == ([], "")
     return told
-
-
-def in_originals(studio: Studio) -> dict[str, bytes]:
-    return files_below(studio.done / ELM / "originals")
 
 
 async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
@@ -63,7 +50,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     del found[".hotfolder-archive"]
     rooms = ("kitchen", "hall")
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
-    assert in_originals(studio) == {}
+    assert originals(studio) == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
@@ -94,7 +81,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     await studio.until_idle(shop.access())
     kept = {"proofs/DSC0001.xmp": SIDECAR["DSC0001.xmp"]}
     kept |= {f"kitchen/{name}": content for name, content in photos.items()}
-    assert in_originals(studio) == kept
+    assert originals(studio) == kept
     assert files_below(studio.inbox / ELM) == {}
     failed = files_below(studio.failed / ELM / "proofs__sky-blu")
     assert failed.keys() - {"REASON.txt"} == photos.keys()
@@ -124,7 +111,7 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
             f"The originals were kept and not deleted: the picture {ELM}/kitchen.jpg can't be read where it"
             " was put."
         )
-        assert len(in_originals(studio)) == number * len(photos)
+        assert len(originals(studio)) == number * len(photos)
         picture.unlink(missing_ok=True)
     assert told(studio)["kept_because"] == reason and told(studio)["deleted"] == []
 
@@ -153,7 +140,7 @@ async def test_a_photo_whose_every_picture_is_altered_is_kept(
     studio.drop(ELM, "kitchen__sky-blue", bracket())
     async with studio.working(shop.access()):
         status = await studio.comes_to("done", "done")
-    assert in_originals(studio) == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
+    assert originals(studio) == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
     why = "kept and not deleted: every picture of the set is altered, and only the originals show the room"
     assert why in told(studio, "solo__sky-blue")["kept_because"]
     assert told(studio, "kitchen__sky-blue")["deleted"] == sorted(bracket())

@@ -70,7 +70,7 @@ async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
     studio.drop(ELM, "kitchen", photos)
     await studio.until_idle(shop.access())
     span = hours_from(datetime.now().astimezone(), 2, 4)
-    studio.config.write_text(f"{studio.config.read_text()}schedule: {{active: '{span}'}}\n")
+    studio.edit(schedule={"active": span})
     studio.drop(ELM, "kitchen again", photos)
     await studio.until_idle(shop.access())
     assert studio.states() == ["done", "done"] and shop.bought() == 1

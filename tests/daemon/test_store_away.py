@@ -55,7 +55,7 @@ def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iter
     made = Studio(
         tmp_path / "studio",
         store={"url": proxy.server(database).url},
-        api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+        api=shop.api,
     )
     yield made
     proxy.mend()

@@ -14,6 +14,7 @@ from hotfolder.cli.run import exit_code
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import FastClock, until
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
 from tests.support.studio import Shop, Studio, files_below
@@ -52,17 +53,16 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
     studio.drop(ELM, "kitchen", bracket())
     failed = asyncio.Event()
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.GROUP_CREATED and not failed.is_set():
-            rename_table("job", "elsewhere")
-            failed.set()
+    def fail() -> None:
+        rename_table("job", "elsewhere")
+        failed.set()
 
     def rename_table(old: str, new: str) -> None:
         with sqlite3.connect(studio.state / "jobs.sqlite", isolation_level=None) as connection:
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
         connection.close()
 
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.GROUP_CREATED, fail)):
         await failed.wait()
         await asyncio.sleep(1.5)
         rename_table("elsewhere", "job")
@@ -77,14 +77,11 @@ async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall", bracket())
-    met: list[CrashPoint] = []
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.PICTURE_PLACED and not met:
-            met.append(checkpoint)
-            raise ZeroDivisionError
+    def defect() -> NoReturn:
+        raise ZeroDivisionError
 
-    async with studio.working(shop.access(), crash_point=crash_point) as daemon:
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.PICTURE_PLACED, defect)) as daemon:
         await studio.comes_to("done", "publishing")
         await studio.comes_to_say(lambda status: "error of its own" in str(status))
         await until(lambda: "hotfolder met an error of its own" in str(receiver.bodies()))

@@ -19,6 +19,7 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired, KeptKind
 from hotfolder.jobs.states import State
 from hotfolder.rules.delivery import Keep
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -133,12 +134,8 @@ async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed
     studio: Studio, shop: Shop
 ) -> None:
     folder = studio.drop(ELM, "kitchen", bracket(3))
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.ANSWER_RECORDED:
-            (folder / "DSC0001.jpg").unlink()
-
-    async with studio.working(shop.access(), crash_point=crash_point):
+    removed = at(CrashPoint.ANSWER_RECORDED, (folder / "DSC0001.jpg").unlink)
+    async with studio.working(shop.access(), crash_point=removed):
         await studio.comes_to("done")
     receipt = studio.done / ELM / "receipts" / "kitchen.json"
     before = json.loads(receipt.read_text())["originals"]

@@ -20,8 +20,7 @@ from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio
 
 @pytest.fixture
 def settings(unused_tcp_port: int, shop: Shop) -> dict[str, Any]:
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    return {"page": {"port": unused_tcp_port}, "api": api}
+    return {"page": {"port": unused_tcp_port}, "api": shop.api}
 
 
 def waited_for(holds: Callable[[], Any], run: Run) -> Any:

@@ -31,7 +31,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
     one_shop.mark()
     studio = Studio(
         tmp_path_factory.mktemp("studio"),
-        api={"base_url": one_shop.url, "storage_hosts": [one_shop.storage_host]},
+        api=one_shop.api,
         deliver={"gallery": True},
         gallery={"base_url": "https://pictures.example.com"},
     )

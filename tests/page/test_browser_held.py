@@ -32,7 +32,7 @@ DRAG = """() => {
 @pytest.fixture
 def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
     """With a daemon at work in a process of its own."""
-    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]}, routes=REVIEW)
+    studio = make_studio(api=shop.api, routes=REVIEW)
     studio.start(key="any-key")
     yield studio
     studio.end()

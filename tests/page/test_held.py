@@ -27,7 +27,7 @@ SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
 def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
     """With a daemon at work in a process of its own, and a price for each call."""
     studio = make_studio(
-        api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+        api=shop.api,
         prices={"currency": "EUR", "merge": "0.50", "sky": "0.80"},
         routes=[{"name": "kitchens", "match": {"room": "Kitchen"}, "operations": ["sky-blue"]}, *REVIEW],
     )

@@ -88,6 +88,6 @@ def test_a_port_in_use_is_told(studio: Studio, page: PageProcess) -> None:
 
 
 def test_a_page_of_another_host_and_port_than_the_settings_say(studio: Studio) -> None:
-    studio.config.write_text(studio.config.read_text() + "page: {host: 127.0.0.9, port: 1}\n")
+    studio.edit(page={"host": "127.0.0.9", "port": 1})
     with page_process(studio, "--host", "127.0.0.1") as process:
         assert process.get("/").status == 200

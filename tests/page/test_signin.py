@@ -39,7 +39,7 @@ def test_beyond_this_computer_it_is_not_served_without_a_password(studio: Studio
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for host in ("0.0.0.0", "::", "127.0.0.1"):
         if host == "127.0.0.1":
-            studio.config.write_text(studio.config.read_text() + "page: {trusted_proxies: 127.0.0.1}\n")
+            studio.edit(page={"trusted_proxies": "127.0.0.1"})
         refused = studio.call("page", "--host", host, "--port", "0")
         assert refused.returncode == 2 and "there is no password yet" in refused.stderr
         assert "hotfolder page set-password" in refused.stderr
@@ -155,7 +155,7 @@ def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody
     studio: Studio,
 ) -> None:
     set_password(studio, PASSWORD)
-    studio.config.write_text(studio.config.read_text() + "page: {trusted_proxies: 127.0.0.1}\n")
+    studio.edit(page={"trusted_proxies": "127.0.0.1"})
     with page_process(studio) as page:
 
         def tried(address: str, *passwords: str) -> list[int]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
-import yaml
 from starlette.routing import Route
 
 from hotfolder.config.load import load
@@ -90,9 +89,7 @@ async def test_a_project_is_found_by_a_part_of_its_name(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """One that waits for a person, too."""
-    config = yaml.safe_load(studio.config.read_text())
-    routes = [{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}]
-    studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
+    studio.edit(routes=[{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}])
     await finished(shop, studio)
     studio.drop("3 Oak Lane", "hall", bracket())
     studio.drop("7 Mill St", "", bracket())
@@ -287,12 +284,9 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
 async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_approved(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    config = yaml.safe_load(studio.config.read_text())
-    config["api"] = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    studio.config.write_text(yaml.safe_dump(config))
+    studio.edit(api=shop.api)
     await finished(shop, studio)
-    routes = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
-    studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
+    studio.edit(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     [card] = cards(studio)
     shop.mark()
     went_to(page.post(f"/set/{card.job}/pay-again"))
@@ -431,10 +425,7 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
     shop.goes_wrong({"endpoint": "enhance", "fault": 422})
     card = await finished(shop, studio, "front")
     assert "0.50 EUR" in set_page(page, card, "/pay-again")
-    config = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(
-        yaml.safe_dump({**config, "routes": [{"name": "all", "operations": ["sky-blue"]}]})
-    )
+    studio.edit(routes=[{"name": "all", "operations": ["sky-blue"]}])
     assert "1.75 EUR" in set_page(page, card, "/pay-again")
     shop.mark()
     went_to(page.post(f"/set/{card.job}/pay-again"))

@@ -165,8 +165,7 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Shop(Path(folder) / "shop") as shop:
-        api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-        studio = Studio(Path(folder) / "studio", api=api)
+        studio = Studio(Path(folder) / "studio", api=shop.api)
         edits = Edits(studio, asked.seed)
         try:
             edits.play(asked.edits, looked_for=asked.edits // 2)

@@ -106,8 +106,7 @@ def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     """Measured at the process itself: its peak of resident memory."""
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    bench = Bench(make_studio(api=api), shop)
+    bench = Bench(make_studio(api=shop.api), shop)
     shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
     bench.drop("kitchen")
     run = bench.studio.start(key=KEY)

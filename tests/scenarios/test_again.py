@@ -14,6 +14,7 @@ import pytest
 from hotfolder.control import actions
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
+from tests.support.crashing import at
 
 AGAIN = "kitchen__again"
 
@@ -71,22 +72,14 @@ async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merg
     photos = {room: bench.drop(room) for room in rooms}
     await bench.until_idle()
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 503})
-    left = [CrashPoint.ANSWER_RECORDED] * len(rooms)
     all_asked = asyncio.Event()
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint in left:
-            left.pop()
-            if not left:
-                all_asked.set()
-
     for room in rooms:
         bench.drop(f"{room}__again", photos[room])
 
     def all_are_done(status: dict[str, Any]) -> bool:
         return {job["state"] for job in status["jobs"]} == {"done"}
 
-    async with bench.working(crash_point=crash_point):
+    async with bench.working(crash_point=at(CrashPoint.ANSWER_RECORDED, all_asked.set, len(rooms))):
         await all_asked.wait()
         for room, change in rooms.items():
             change(bench.path(ELM, f"{room}__again"))
@@ -100,14 +93,9 @@ async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merg
 async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once_more(bench: Bench) -> None:
     photos = bench.drop("kitchen")
     await bench.until_idle()
-    folder = bench.path(ELM, AGAIN)
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.PICTURES_RECORDED and folder.exists():
-            rename(folder)
-
     bench.drop(AGAIN, photos)
-    async with bench.working(crash_point=crash_point):
+    renamed = at(CrashPoint.PICTURES_RECORDED, lambda: rename(bench.path(ELM, AGAIN)))
+    async with bench.working(crash_point=renamed):
         await bench.studio.comes_to("done", "done", "done")
     assert bench.shop.bought() == 2
 

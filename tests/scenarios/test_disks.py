@@ -62,14 +62,12 @@ exit $code
 
 @pytest.fixture
 def disk_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    return Bench(make_studio(api=api), shop)
+    return Bench(make_studio(api=shop.api), shop)
 
 
 @pytest.fixture
 def archiving_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    return Bench(make_studio(api=api, archive="archive", deliver={"originals": "archive"}), shop)
+    return Bench(make_studio(api=shop.api, archive="archive", deliver={"originals": "archive"}), shop)
 
 
 def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:

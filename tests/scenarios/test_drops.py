@@ -13,6 +13,7 @@ import pytest
 
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
 
@@ -71,14 +72,10 @@ async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(
     bench.drop("kitchen", changed)
     folder = bench.path(ELM, "kitchen")
     (folder / "DSC0001.jpg").write_bytes(photos["DSC0001.jpg"])
-    left = [CrashPoint.PHOTO_UPLOADED]
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint in left:
-            left.clear()
-            (folder / "DSC0001.jpg").write_bytes(changed["DSC0001.jpg"])
-
-    async with bench.working(crash_point=crash_point):
+    change = at(
+        CrashPoint.PHOTO_UPLOADED, lambda: (folder / "DSC0001.jpg").write_bytes(changed["DSC0001.jpg"])
+    )
+    async with bench.working(crash_point=change):
         await bench.studio.comes_to("done")
     bench.check("done", "withdrawn", paid=1)
 

@@ -10,6 +10,7 @@ import pytest
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
+from tests.support.crashing import at
 from tests.support.studio import Shop, Studio, files_below
 
 
@@ -66,20 +67,18 @@ async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
     bench.check("done", paid=2)
 
 
-@pytest.mark.parametrize("at", [CrashPoint.GROUP_COMPLETE, CrashPoint.RECEIPT_RECORDED])
+@pytest.mark.parametrize("point", [CrashPoint.GROUP_COMPLETE, CrashPoint.RECEIPT_RECORDED])
 async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_not_taken_for_gone(
-    bench: Bench, elsewhere: Path, at: CrashPoint
+    bench: Bench, elsewhere: Path, point: CrashPoint
 ) -> None:
-    inbox, hidden = bench.studio.inbox, list[CrashPoint]()
+    inbox = bench.studio.inbox
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is at and not hidden:
-            hidden.append(checkpoint)
-            inbox.rename(elsewhere / "inbox")
-            inbox.mkdir()
+    def hide() -> None:
+        inbox.rename(elsewhere / "inbox")
+        inbox.mkdir()
 
     photos = bench.drop()
-    async with bench.working(crash_point=crash_point):
+    async with bench.working(crash_point=at(point, hide)):
         await bench.studio.comes_to_say(lambda status: "empty mount point" in str(status["jobs"]))
         shutil.rmtree(inbox)
         (elsewhere / "inbox").rename(inbox)
@@ -91,7 +90,7 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
     make_studio: type[Studio], shop: Shop
 ) -> None:
-    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+    studio = make_studio(api=shop.api)
     run = studio.start(key="any-key")
     whole = studio.config.read_text()
     studio.config.write_text(whole[: len(whole) // 2] + '"')

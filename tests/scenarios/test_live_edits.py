@@ -18,8 +18,7 @@ def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     """`python -m tests.scenarios.edits --edits 30` is the long run of the same."""
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    edits = Edits(make_studio(api=api), seed=7)
+    edits = Edits(make_studio(api=shop.api), seed=7)
     edits.play(6, looked_for=1)
     assert edits.broken == []
     assert len(edits.dropped) == 12 and len(edits.routes) > 2

@@ -92,8 +92,7 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_disk(
     make_studio: Callable[..., Studio], shop: Shop, other_disk: Path, tmp_path: Path
 ) -> None:
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    bench = Bench(make_studio(api=api, done=str(other_disk / "done")), shop)
+    bench = Bench(make_studio(api=shop.api, done=str(other_disk / "done")), shop)
     photos = bench.drop()
     told = tmp_path / "account.txt"
     strace = ["strace", "-f", "--seccomp-bpf", "-y", "-s", "4096", "-o", str(told), "-e", f"trace={TRACED}"]

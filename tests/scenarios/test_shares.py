@@ -89,7 +89,7 @@ def shared_studio(make_studio: Callable[..., Studio], shop: Shop, share: Share) 
 
     def make(**settings: Any) -> Studio:
         return make_studio(
-            api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+            api=shop.api,
             inboxes=[{"path": str(share.here), "name": "share"}, {"path": "local", "name": "local"}],
             **settings,
         )

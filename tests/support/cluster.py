@@ -79,7 +79,7 @@ class Cluster:
         usual: dict[str, Any] = {
             "inboxes": [{"path": name} for name in inboxes],
             "store": {"url": url, "lease_seconds": 2.0},
-            "api": {"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+            "api": shop.api,
         }
         for name, value in settings.items():
             usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -48,16 +47,22 @@ def calling(call: Callable[..., object], arguments: Sequence[object], kill_at: S
     call(*arguments, killing(kill_at, nth))
 
 
-def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
-    """What ends this process at the `nth` crash_point of a checkpoint, as a power cut would."""
-    passed: Counter[str] = Counter()
+def at(point: str | None, act: Callable[[], object], nth: int = 1) -> Callable[[StrEnum], None]:
+    """A crash hook that acts when that crash point is passed for the `nth` time."""
+    passed = 0
 
-    def crash_point(checkpoint: StrEnum) -> None:
-        passed[checkpoint] += 1
-        if checkpoint == kill_at and passed[checkpoint] == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
+    def crash_point(passing: StrEnum) -> None:
+        nonlocal passed
+        passed += passing == point
+        if passing == point and passed == nth:
+            act()
 
     return crash_point
+
+
+def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
+    """What ends this process there, as a power cut would."""
+    return at(kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL), nth)
 
 
 def kill_after(seconds: float) -> None:

@@ -7,27 +7,22 @@ import asyncio
 import os
 import signal
 import sys
-from collections import Counter
-from enum import StrEnum
 from pathlib import Path
 
 from hotfolder import log
 from hotfolder.cli.run import real_access
 from hotfolder.config.load import load
 from hotfolder.daemon.service import Daemon
+from tests.support.crashing import at
 
 
 async def work(config: Path, checkpoint: str, nth: int) -> None:
-    passed: Counter[str] = Counter()
-
-    def crash_point(passing: StrEnum) -> None:
-        passed[passing] += 1
-        if passing == checkpoint and passed[passing] == nth:
-            log.get("test").info("frozen")
-            os.kill(os.getpid(), signal.SIGSTOP)
+    def freeze() -> None:
+        log.get("test").info("frozen")
+        os.kill(os.getpid(), signal.SIGSTOP)
 
     settings = load(config, os.environ)
-    daemon = Daemon(settings, real_access(settings), crash_point=crash_point)
+    daemon = Daemon(settings, real_access(settings), crash_point=at(checkpoint, freeze, nth))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     try:

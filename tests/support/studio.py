@@ -103,6 +103,11 @@ class Shop:
     def access(self) -> ApiAccess:
         return ApiAccess(self.url, self.url, (self.storage_host,), partial(str, "any-key"))
 
+    @property
+    def api(self) -> dict[str, Any]:
+        """The settings by which a daemon in a process of its own buys here."""
+        return {"base_url": self.url, "storage_hosts": [self.storage_host]}
+
     def mark(self) -> None:
         """Count from here."""
         self._marked = len(self.entries())
@@ -234,6 +239,12 @@ class Studio:
             self.results.mkdir(exist_ok=True)
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []
+
+    def edit(self, **settings: Any) -> None:
+        """Change the file of settings as a careful editor does: another one in its place."""
+        beside = self.config.with_suffix(".new")
+        beside.write_text(yaml.safe_dump({**yaml.safe_load(self.config.read_text()), **settings}))
+        beside.replace(self.config)
 
     def drop(self, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
         """Copy files into the inbox, as a photographer does."""
