@@ -64,7 +64,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
             news.met(f"{error.message}: {error.detail}" if error.detail else error.message)
             systemd.ready(error.message)  # else it would end this one for not being ready in time
             systemd.feed_watchdog([])
-            await to_thread.run_sync(tell_waiting, settings, f"{error.message}. {error.hint}")
+            await to_thread.run_sync(tell_waiting, settings, error.told)
         await sleep_unless(stop, clock, AWAY_SECONDS)
     return not stop.is_set()
 
@@ -73,12 +73,13 @@ def tell_waiting(settings: Settings, why: str) -> None:
     """In STATUS.txt, where there is one: without the store nobody knows an inbox from a bare mount point."""
     for inbox in places_of(settings).inboxes.values():
         with suppress(LocalTrouble, OSError):
-            at_once(inbox, partial(_tell_waiting, inbox, why), START_SECONDS)
+            at_once(inbox, partial(_tell_waiting, inbox, why, settings.language), START_SECONDS)
 
 
-def _tell_waiting(inbox: Path, why: str) -> None:
+def _tell_waiting(inbox: Path, why: str, language: str) -> None:
     if (inbox / STATUS_NAME).is_file():
-        write_status(inbox, status_text({}, notices=[why], at=datetime.now().astimezone()))
+        now = datetime.now().astimezone()
+        write_status(inbox, status_text({}, notices=[why], at=now, language=language))
 
 
 def refuse_left_behind(settings: Settings) -> None:

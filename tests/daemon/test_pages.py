@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.config.load import load
 from hotfolder.daemon import reporter as module
+from hotfolder.daemon.records import tell_waiting
 from hotfolder.daemon.reporter import Pages
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.postgres import ONCE_BACK
 from hotfolder.jobs.states import State
 from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
@@ -61,6 +64,18 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
     answers.set()
     await shown.finish()
     assert "third" in (inboxes["a"] / STATUS_NAME).read_text()
+
+
+def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"root: {tmp_path}\nlanguage: de\n")
+    settings = load(config, {})
+    page = settings.inbox_folder() / STATUS_NAME
+    page.parent.mkdir()
+    page.touch()
+    tell_waiting(settings, f"the database with the job store can't be reached. {ONCE_BACK}")
+    told = " ".join(page.read_text().split())
+    assert "Die Datenbank mit dem Speicher der Jobs ist nicht erreichbar." in told
 
 
 def test_what_holds_up_everything_is_said_once() -> None:
