@@ -29,7 +29,6 @@ from hotfolder.outbox.outputs import confirm_results, nearest
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")
 FEWEST_FILES = 1024
-WAL_MENDED = (3, 51, 3)
 LOW_BYTES = 5 * 1024 * 1024 * 1024
 RIGHTS = "Give the user that hotfolder runs as the right to write there."
 
@@ -67,8 +66,8 @@ def problem(what: str, text: str, hint: str) -> Finding:
 def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:
     """What doesn't depend on the settings; `folders` is how many are to be watched."""
     yield ok("hotfolder", f"{__version__}, {platform.python_implementation()} {platform.python_version()}")
-    yield sqlite(sqlite3.sqlite_version_info)
-    yield ok("libraries", ", ".join(f"{name} {installed(name)}" for name in LIBRARIES))
+    libraries = [f"{name} {installed(name)}" for name in LIBRARIES]
+    yield ok("libraries", ", ".join([f"SQLite {sqlite3.sqlite_version}", *libraries]))
     yield user(os.geteuid())
     yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield watches(folders, inotify)
@@ -80,13 +79,6 @@ def installed(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "(not installed)"
-
-
-def sqlite(found: tuple[int, ...]) -> Finding:
-    text = f"{'.'.join(map(str, found))}, used with the rollback journal"
-    if found < WAL_MENDED:
-        text += "; its WAL mode can damage a file before 3.51.3, so don't switch the store to it"
-    return ok("SQLite", text)
 
 
 def user(number: int) -> Finding:

@@ -98,7 +98,7 @@ def test_wrong_settings_are_one_problem_and_the_machine_is_looked_at_still(studi
     studio.config.write_text("root: .\ninbx: a\n")
     code, found = ask(studio.config)
     assert code == 1 and f"{studio.config}:2:1" in found["settings"][0]["text"]
-    assert found["SQLite"][0]["verdict"] == "ok"
+    assert found["libraries"][0]["verdict"] == "ok" and "SQLite" in found["libraries"][0]["text"]
 
 
 async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(

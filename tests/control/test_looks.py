@@ -17,7 +17,6 @@ from hotfolder.control.local import (
     how_noticed,
     on_local_disk,
     open_files,
-    sqlite,
     watches,
 )
 from hotfolder.control.remote import EXPIRING_SECONDS, clock, judged, key, proxies, storage
@@ -96,10 +95,6 @@ def test_limits_that_are_too_low_are_told(tmp_path: Path) -> None:
         Grade.OK,
         Grade.OK,
     ]
-
-
-def test_the_wal_bug_is_named_where_this_sqlite_has_it() -> None:
-    assert "WAL" in sqlite((3, 46, 1)).text and "WAL" not in sqlite((3, 51, 3)).text
 
 
 def test_the_nearest_mount_counts_and_the_later_of_two_at_one_place(tmp_path: Path) -> None:
