@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.colours import profile
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import Shop, Studio, files_below, wait_for
 from tests.support.tiffs import tiff
 
 ELM = "12 Elm Road"
@@ -31,10 +30,7 @@ def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(
     run = studio.start(key=KEY)
     studio.drop(ELM, "kitchen", files)
     darkroom: Path = studio.state / "developed"
-    end = time.monotonic() + 20
-    while not any(darkroom.iterdir()):
-        assert time.monotonic() < end, run.text()
-        time.sleep(0.005)
+    wait_for(lambda: any(darkroom.iterdir()), run.text)
     run.process.send_signal(signal.SIGKILL)
     run.process.wait()
     assert studio.start("--until-idle", key=KEY).wait() == 0

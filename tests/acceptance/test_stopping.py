@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Run, Shop, Studio, files_below
+from tests.support.studio import MERGE, SKY, Run, Shop, Studio, files_below, wait_for
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -46,10 +46,7 @@ def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
     shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": seconds})
     studio.drop(ELM, ROOM, bracket())
     run = studio.start(key=KEY)
-    end = time.monotonic() + 60
-    while not shop.bought(SKY):
-        assert time.monotonic() < end, run.text()
-        time.sleep(0.05)
+    wait_for(lambda: shop.bought(SKY), run.text)
     return run
 
 

@@ -14,11 +14,10 @@ from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from tests.support.clocks import until
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MERGE, SKY, Shop, Studio
+from tests.support.studio import MERGE, SKY, Shop, Studio, until
 
 
 def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(

@@ -10,14 +10,14 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.control import actions
-from hotfolder.control.anew import another, offer, tags_for
+from hotfolder.control.anew import offer
 from hotfolder.control.board import HELD, Board, Card, Watched, board
 from hotfolder.control.ids import photo_id
 from hotfolder.control.rooms import project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State
 from tests.support.pictures import bracket
-from tests.support.studio import SKY, Shop, Studio, files_below
+from tests.support.studio import Shop, Studio
 
 ELM = "12 Elm Road"
 SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
@@ -109,29 +109,6 @@ def comes_to(studio: Studio, holds: Callable[[Card], bool]) -> tuple[int, int]:
     studio.wait_until(holding)
     assert found is not None
     return found.done, found.total
-
-
-async def test_another_tag_keeps_the_old_version_and_buys_only_what_is_new(
-    shop: Shop, studio: Studio
-) -> None:
-    studio.drop(ELM, "front__sky-twilight", bracket())
-    await studio.until_idle(shop.access())
-    before = files_below(studio.done)
-    [card] = seen(studio).projects[0].cards
-    settings = load(studio.config, {})
-    assert "sky-blue" in tags_for(settings, card.job) and "sky-twilight" not in tags_for(settings, card.job)
-    wanted = offer(settings, card.job, "sky-blue")
-    assert wanted.left == ("sky",)
-    assert not (studio.inbox / ELM / "front__sky-blue").exists()
-    shop.mark()
-    studio.by_hand(another, card.job, "sky-blue")
-    await studio.until_idle(shop.access())
-    assert (shop.bought(), shop.bought(SKY)) == (1, 1)
-    after = files_below(studio.done)
-    assert {name: after.get(name) for name in before} == before
-    assert f"{ELM}/front__sky-blue.png" in after
-    view = set_view(settings, seen(studio).projects[0].cards[0].job)
-    assert [one.tags for one in view.others] == [("sky-twilight",)]
 
 
 async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(

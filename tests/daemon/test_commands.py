@@ -12,9 +12,9 @@ from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
-from tests.support.clocks import JumpingClock, until
+from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, PATIENCE_SECONDS, Fault, Shop, Studio, files_below
+from tests.support.studio import MERGE, Fault, Shop, Studio, files_below, until
 
 ELM, ROOM = "12 Elm Road", "kitchen"
 GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"
@@ -20,12 +20,6 @@ GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploa
 def patient(make_studio: Callable[..., Studio]) -> Studio:
     """A studio whose sets never settle by themselves in the time of a test."""
     return make_studio(settle={"quiet_seconds": 600})
-
-
-async def comes_true(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - the sandbox is another process
-            await asyncio.sleep(0.05)
 
 
 def up(shop: Shop) -> int:
@@ -43,10 +37,10 @@ async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: 
     first = dict(list(photos.items())[:2])
     folder = patient.drop(ELM, ROOM, first)
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 2)
+        await until(lambda: up(shop) == 2)
         await patient.comes_to("settling")
         patient.drop(ELM, ROOM, photos)  # writes the first two again, too: they are other files now
-        await comes_true(lambda: up(shop) == 5)
+        await until(lambda: up(shop) == 5)
         assert shop.charged() == []
         (folder / ".ready").touch()
         await patient.comes_to("done")
@@ -60,7 +54,7 @@ async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop
     async with patient.working(shop.access()):
         for number, (name, content) in enumerate(photos.items(), start=1):
             (folder / name).write_bytes(content)
-            await comes_true(lambda number=number: up(shop) == number)
+            await until(lambda number=number: up(shop) == number)
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)
@@ -71,13 +65,13 @@ async def test_a_photo_that_is_rewritten_or_removed_is_in_no_merge(patient: Stud
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 3)
+        await until(lambda: up(shop) == 3)
         first, second, third = photos
         (folder / first).unlink()
         photos.pop(first)
-        await comes_true(lambda: up(shop) == 5)
+        await until(lambda: up(shop) == 5)
         (folder / second).write_bytes(jpeg())
-        await comes_true(lambda: up(shop) >= 6)
+        await until(lambda: up(shop) >= 6)
         photos[second] = (folder / second).read_bytes()
         (folder / ".ready").touch()
         await patient.comes_to("done")
@@ -91,11 +85,11 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
     photos = bracket(7)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working(shop.access()) as daemon:
-        await comes_true(lambda: up(shop) == 7)
+        await until(lambda: up(shop) == 7)
         (folder / "eighth.jpg").write_bytes(jpeg())
-        await comes_true(lambda: not daemon.context.early)
+        await until(lambda: not daemon.context.early)
         (folder / "eighth.jpg").unlink()
-        await comes_true(lambda: up(shop) == 14)
+        await until(lambda: up(shop) == 14)
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)
@@ -113,7 +107,7 @@ async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     patient.drop(ELM, "attic", bracket(8))
     patient.drop(ELM, "hall", bracket(2))
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 2)  # of the hall, which came behind them
+        await until(lambda: up(shop) == 2)  # of the hall, which came behind them
         await asyncio.sleep(0.5)
     assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
 
@@ -130,7 +124,7 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working(shop.access()) as daemon:
-        await comes_true(lambda: any(group.failed for group in daemon.context.early.values()))
+        await until(lambda: any(group.failed for group in daemon.context.early.values()))
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)
@@ -141,9 +135,9 @@ async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(patient: 
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 3)
+        await until(lambda: up(shop) == 3)
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 6)
+        await until(lambda: up(shop) == 6)
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)

@@ -16,10 +16,9 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.telemetry.telemetry import Telemetry
-from tests.support.clocks import until
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import SKY, Shop, Studio
+from tests.support.studio import SKY, Shop, Studio, until
 
 ELM = "12 Elm Road"
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]

@@ -12,11 +12,10 @@ from typing import NoReturn
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
-from tests.support.clocks import until
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, Shop, Studio
+from tests.support.studio import MERGE, SKY, Shop, Studio, until
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, Shop, Studio
+from tests.support.studio import MERGE, Shop, Studio, until
 
 ELM = "12 Elm Road"
 
@@ -35,18 +32,12 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
         )
         assert waiting["uploads"] == {"waiting": True, "reason": opens}
         page = studio.inbox / "STATUS.txt"
-        await asyncio.to_thread(wait_for_text, page, f"Whatever has still to be sent {opens}.")
+        told = f"Whatever has still to be sent {opens}."
+        await until(lambda: told in " ".join(page.read_text().split()))
         assert shop.bought() == 0
         clock.jump(timedelta(hours=3))
         await studio.comes_to("done")
     assert shop.bought(MERGE) == 1
-
-
-def wait_for_text(page: Path, text: str) -> None:
-    end = time.monotonic() + 180
-    while text not in " ".join(page.read_text().split()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_are(

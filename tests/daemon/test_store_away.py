@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,21 +24,13 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.texts import STATUS_NAME as STATUS
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
-from tests.support.studio import MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment
+from tests.support.studio import MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment, until, wait_for
 
 SAID = "database with the job store can't be reached"
-
-
-def wait_for(holds: Callable[[], object]) -> float:
-    """How long it took until it held."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < PATIENCE_SECONDS
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @pytest.fixture
@@ -82,8 +73,7 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     assert shop.bought() == 0
     proxy.cut()  # whatever hangs is over once the server is back
     proxy.mend()
-    took = wait_for(lambda: shop.bought(MERGE))
-    print(f"the first paid call {took:.1f} s after its return")
+    wait_for(lambda: shop.bought(MERGE))
     studio.wait_for_states("done")
     wait_for(lambda: page(studio) and SAID not in page(studio))
     assert daemon.stop() == 0
@@ -93,16 +83,12 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
 async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_the_database(
     studio: Studio, proxy: Proxy, shop: Shop
 ) -> None:
-    def cut(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.ANSWER_RECEIVED:
-            proxy.cut()
-
     def in_journal() -> list[str]:
         return [one["call"]["state"] for one in Journal(studio.state / JOURNAL).read()]
 
     studio.drop("12 Elm Road", "kitchen", bracket())
-    async with studio.working(shop.access(), crash_point=cut):
-        await asyncio.to_thread(wait_for, lambda: in_journal() == [PurchaseState.ANSWERED])
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECEIVED, proxy.cut)):
+        await until(lambda: in_journal() == [PurchaseState.ANSWERED])
         proxy.mend()
         await studio.comes_to("done")
     assert in_journal() == [PurchaseState.SUCCEEDED]

@@ -13,11 +13,11 @@ import pytest
 from hotfolder.cli.run import exit_code
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.context import CrashPoint
-from tests.support.clocks import FastClock, until
+from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 

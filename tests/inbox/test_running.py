@@ -19,9 +19,9 @@ from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet
-from tests.support.clocks import until
 from tests.support.listening import Heard, listening
 from tests.support.pictures import jpeg
+from tests.support.studio import until
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]

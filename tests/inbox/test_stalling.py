@@ -17,8 +17,8 @@ from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.rules.sets import BracketSet
-from tests.support.clocks import until
 from tests.support.listening import listening
+from tests.support.studio import until
 
 Open = Callable[..., Inbox]
 Drop = Callable[..., Path]

@@ -26,7 +26,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import wait_for
 
 INBOXES = ("a", "b", "c", "d")
 SECONDS = 1.0
@@ -334,10 +334,7 @@ def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Eng
             other.flush()
             keeping = pool.submit(ledger.keep, number, [Result(**result)])
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            end = time.monotonic() + PATIENCE_SECONDS
-            while not other.execute(waiting).scalar():
-                assert time.monotonic() < end
-                time.sleep(0.01)
+            wait_for(lambda: other.execute(waiting).scalar())
         keeping.result()
     assert [one.file for one in ledger.results(number)] == ["k-1-0.png"]
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,20 +14,12 @@ from typing import Any
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio
+from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, wait_for
 
 
 @pytest.fixture
 def settings(unused_tcp_port: int, shop: Shop) -> dict[str, Any]:
     return {"page": {"port": unused_tcp_port}, "api": shop.api}
-
-
-def waited_for(holds: Callable[[], Any], run: Run) -> Any:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < end, run.text()
-        time.sleep(0.05)
-    return found
 
 
 def told(run: Run, event: str) -> list[dict[str, Any]]:
@@ -61,7 +52,7 @@ def test_the_page_comes_and_goes_with_the_daemon(
 ) -> None:
     studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
-    waited_for(lambda: answers(settings["page"]["port"]), run)
+    wait_for(lambda: answers(settings["page"]["port"]), run.text)
     [page] = pages_of(run)
     assert run.stop() == 0
     assert not pages_of(run) and told(run, "page_stopped")
@@ -74,9 +65,9 @@ def test_a_page_outlives_no_daemon_that_is_killed(
 ) -> None:
     studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
-    waited_for(lambda: answers(settings["page"]["port"]), run)
+    wait_for(lambda: answers(settings["page"]["port"]), run.text)
     assert run.stop(signal.SIGKILL) == -signal.SIGKILL
-    waited_for(lambda: not pages_of(run), run)
+    wait_for(lambda: not pages_of(run), run.text)
 
 
 def test_a_page_that_is_killed_again_and_again_changes_no_job(
@@ -87,11 +78,11 @@ def test_a_page_that_is_killed_again_and_again_changes_no_job(
     run = studio.start("--page", key="any-key")
     studio.drop("12 Elm Road", "kitchen", bracket())
     for _ in range(5):
-        [page] = waited_for(lambda: pages_of(run), run)
+        [page] = wait_for(lambda: pages_of(run), run.text)
         os.kill(page, signal.SIGKILL)
-        waited_for(lambda killed=page: killed not in pages_of(run), run)
+        wait_for(lambda killed=page: killed not in pages_of(run), run.text)
     studio.wait_for_states("done")
-    waited_for(lambda: answers(settings["page"]["port"]), run)
+    wait_for(lambda: answers(settings["page"]["port"]), run.text)
     assert run.stop() == 0
     assert shop.bought() == 1 and len(told(run, "page_ended")) == 5
     assert studio.call("verify").returncode == 0
@@ -104,7 +95,7 @@ def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
 ) -> None:
     with socket.create_server(("127.0.0.1", settings["page"]["port"])):
         run = make_studio(**settings).start("--page", key="any-key")
-        waited_for(lambda: len(told(run, "page_ended")) == 4, run)
+        wait_for(lambda: len(told(run, "page_ended")) == 4, run.text)
         assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 8]
         assert run.stop() == 0
 

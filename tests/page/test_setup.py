@@ -20,7 +20,7 @@ from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, faults, faults
 from tests.support.forking import fork
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, environment
+from tests.support.studio import PATIENCE_SECONDS, Shop, environment, wait_for
 
 KEY, PASSWORD = "a-key-of-some-length", "a long password"
 ROUTES = [
@@ -128,10 +128,7 @@ def test_what_is_given_is_written_and_the_daemon_begins(start: Callable[..., Con
     room.mkdir(parents=True)
     for name, content in bracket(3).items():
         (room / name).write_bytes(content)
-    done, end = container.data / "done" / "12 Elm Road" / "hall.jpg", time.monotonic() + PATIENCE_SECONDS
-    while not done.exists():
-        assert time.monotonic() < end, container.log.read_text()
-        time.sleep(0.1)
+    wait_for((container.data / "done" / "12 Elm Road" / "hall.jpg").exists, container.log.read_text)
     assert KEY not in container.log.read_text() and PASSWORD not in container.log.read_text()
 
 

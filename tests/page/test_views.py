@@ -362,9 +362,10 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
 ) -> None:
     card = await finished(shop, studio)
     before = files_below(studio.done)
-    assert "<option>sky-blue</option>" in set_page(page, card, "/another")
+    offered = set_page(page, card, "/another")
+    assert "<option>sky-blue</option>" in offered and "<option>sky-twilight</option>" not in offered
     told = set_page(page, card, "/another?tag=sky-blue")
-    assert "1.25 EUR" in told and "front__sky-blue" in told
+    assert "1.25 EUR" in told and "front__sky-blue" in told and not files_below(studio.inbox / ELM)
     shop.mark()
     assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-blue"})).endswith("told=another")
     await studio.until_idle(shop.access())

@@ -27,16 +27,6 @@ def test_a_project_answers_its_title_and_an_id(caller: Caller) -> None:
     assert answer.json() == {"id": answer.json()["id"], "title": "Łódź, 12 Elm Road 🏠"}
 
 
-def test_seven_photos_are_taken_and_an_eighth_is_not(caller: Caller) -> None:
-    """The reference's limit, also for photos that are only registered."""
-    project = caller.project()
-    group = caller.group(project)
-    assert [caller.upload_url(project, group, f"{n}.jpg").status_code for n in range(7)] == [200] * 7
-    refused = caller.upload_url(project, group, "8.jpg")
-    assert refused.status_code == 400
-    assert "7 photos" in refused.json()["error"]
-
-
 def test_the_merge_runs_behind_the_answer(start: Start) -> None:
     """hdr-enhance answers at once; until the merge is there, the group says processing and nothing else."""
     with start(merge_delay_seconds=3) as caller:

@@ -19,7 +19,7 @@ from hotfolder import log
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment, files_below
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment, files_below, wait_for
 from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -92,10 +92,7 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def until_said(bench: Bench, *words: str) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not any(word in bench.text() for word in words):
-        assert time.monotonic() < end, bench.text()
-        time.sleep(0.05)
+    wait_for(lambda: any(word in bench.text() for word in words), bench.text)
 
 
 @needs_mounts
@@ -210,10 +207,7 @@ def switch(bench: Bench, what: str) -> None:
     """Pull the disk, or plug it in, while the daemon runs."""
     told = bench.studio.root / what
     told.touch()
-    end = time.monotonic() + PATIENCE_SECONDS
-    while told.exists():
-        assert time.monotonic() < end, bench.text()
-        time.sleep(0.02)
+    wait_for(lambda: not told.exists(), bench.text)
 
 
 def end(bench: Bench, process: subprocess.Popen[bytes]) -> None:

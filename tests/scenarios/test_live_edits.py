@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.edits import Edits
 from tests.support.manager import Manager
-from tests.support.studio import Shop, Studio, environment
+from tests.support.studio import Shop, Studio, environment, wait_for
 
 
 def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
@@ -57,8 +57,5 @@ def test_a_file_that_vanishes_is_no_order_to_work_without_rules(
     run = studio.start(key="any-key")
     studio.config.unlink()
     run.process.send_signal(signal.SIGHUP)
-    end = time.monotonic() + 180
-    while "the file is gone" not in run.text():
-        assert time.monotonic() < end, run.text()
-        time.sleep(0.05)
+    wait_for(lambda: "the file is gone" in run.text(), run.text)
     assert run.stop() == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.support.pageprocess import PageProcess
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import PATIENCE_SECONDS, wait_for
 
 CHROMIUM = shutil.which("chromium")
 NO_BROWSER = "there is no chromium on this machine"
@@ -76,10 +75,7 @@ def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
 
 def becomes(holds: Callable[[], object], what: str) -> None:
     """Wait for it; Playwright's own way of asking again is an `eval`, which the page's policy forbids."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not by_now(holds):
-        assert time.monotonic() < end, f"it never came to that: {what}"
-        time.sleep(0.05)
+    wait_for(lambda: by_now(holds), lambda: f"it never came to that: {what}")
 
 
 def by_now(holds: Callable[[], object]) -> bool:

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 HELD_BEGAN = datetime(2026, 5, 4, tzinfo=UTC)
-
-
-async def until(holds: Callable[[], object], seconds: float = 180) -> None:
-    """Return once it `holds`. Raises TimeoutError after `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.02)
 
 
 class FastClock:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from hotfolder.inbox.events import InboxEvent, SetArriving
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.notices import Notice
-from tests.support.clocks import until
+from tests.support.studio import until
 
 
 class Heard:

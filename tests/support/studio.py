@@ -52,6 +52,22 @@ PATIENCE_SECONDS = 180.0
 Fault = dict[str, Any]
 
 
+def wait_for(holds: Callable[[], T], told: Callable[[], object] = str) -> T:
+    """What it answers once that is true; fails with what is `told` where it never is."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := holds()):
+        assert time.monotonic() < end, told()
+        time.sleep(0.02)
+    return found
+
+
+async def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Return once it `holds`. Raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.02)
+
+
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -177,10 +193,7 @@ class Run:
 
     def watching(self) -> Self:
         """Once it has begun to watch, or has ended."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while self.process.poll() is None and '"event": "started"' not in self.text():
-            assert time.monotonic() < end, self.text()
-            time.sleep(0.02)
+        wait_for(lambda: self.process.poll() is not None or '"event": "started"' in self.text(), self.text)
         return self
 
     def stop(self, number: int = signal.SIGTERM, within_seconds: float = PATIENCE_SECONDS) -> int:

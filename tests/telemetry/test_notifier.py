@@ -15,8 +15,8 @@ from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.notifications import Detector, Memory, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Line, Overview
-from tests.support.clocks import until
 from tests.support.receiver import Receiver
+from tests.support.studio import until
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
 

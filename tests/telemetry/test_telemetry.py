@@ -17,8 +17,8 @@ from hotfolder.config.load import load
 from hotfolder.daemon import folders
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.telemetry import Telemetry
-from tests.support.clocks import until
 from tests.support.receiver import Receiver
+from tests.support.studio import until
 
 
 def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> Telemetry:
