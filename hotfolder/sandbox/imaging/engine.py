@@ -11,7 +11,7 @@ from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.balance import EDGE, balanced
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import Photo, Picture, Unsuitable, load, luma, save, shrink
+from hotfolder.sandbox.imaging.files import DecodedPhoto, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
@@ -74,16 +74,16 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     return balanced(finish(fused, exposures), small, reference)
 
 
-def same_size(frames: Sequence[Photo]) -> None:
+def same_size(frames: Sequence[DecodedPhoto]) -> None:
     if len({frame.size for frame in frames}) > 1:
         listing = ", ".join(f"{frame.name} {frame.size[0]}×{frame.size[1]}" for frame in frames)
         raise Unsuitable(f"the photos of one bracket must have one size, and these differ: {listing}")
 
 
-def best_exposed(frames: Sequence[Photo]) -> int:
+def best_exposed(frames: Sequence[DecodedPhoto]) -> int:
     """The frame with the most pixels that are neither too dark nor too bright."""
 
-    def usable(frame: Photo) -> float:
+    def usable(frame: DecodedPhoto) -> float:
         gray = luma(shrink(frame.pixels, 512))
         return float(((gray > 0.08) & (gray < 0.92)).mean())
 

@@ -28,7 +28,7 @@ class Unsuitable(Exception):
 
 
 @dataclass(frozen=True)
-class Photo:
+class DecodedPhoto:
     """One decoded file: its pixels, and what of its metadata the imaging needs.
 
     `size` is the (width, height) of the file, upright, before it was shrunk.
@@ -41,7 +41,7 @@ class Photo:
     exif: dict[int, Any]
 
 
-def load(path: Path, *, long_edge: int | None = None) -> Photo:
+def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
     """Decode `path` upright, shrunk so that its longer side is at most `long_edge` pixels.
 
     Raises Unsuitable when the file is not a picture that decodes to its end.
@@ -57,7 +57,7 @@ def load(path: Path, *, long_edge: int | None = None) -> Photo:
             pixels = np.asarray(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unsuitable(f"{path.name} can't be read as a picture ({error})") from error
-    return Photo(
+    return DecodedPhoto(
         name=path.name,
         size=(size[1], size[0]) if exif.get(ORIENTATION) in SIDEWAYS else size,
         pixels=shrink(pixels, long_edge),

@@ -31,7 +31,7 @@ WIDEST_GAP = 8
 
 
 @dataclass(frozen=True)
-class Sky:
+class SkyMask:
     """Where the sky is, and what of the picture lies outdoors under it.
 
     `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None
@@ -42,7 +42,7 @@ class Sky:
     outdoors: Plane | None
 
 
-def find_sky(pixels: Picture) -> Sky:
+def find_sky(pixels: Picture) -> SkyMask:
     """The sky of a picture. Raises Unsuitable, saying what was found instead, unless it surely is one.
 
     In a room all that the windows show counts towards the least share, since it takes the new sky's light.
@@ -76,7 +76,7 @@ def find_sky(pixels: Picture) -> Sky:
             f" ends at something darker; found {doubt}. Looked for windows that show the outside on at least"
             f" {LEAST_VIEW:.0%} of it; found {share:.1%}"
         )
-    return Sky(mask, outdoors)
+    return SkyMask(mask, outdoors)
 
 
 def filled(found: Bits, small: Picture) -> Bits:

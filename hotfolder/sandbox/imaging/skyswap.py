@@ -10,7 +10,7 @@ import numpy as np
 from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
 from hotfolder.sandbox.imaging.masks import Bits, regions, to_lab
-from hotfolder.sandbox.imaging.sky import Sky, find_sky
+from hotfolder.sandbox.imaging.sky import SkyMask, find_sky
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
@@ -56,7 +56,7 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
     return to_bytes(mixed)
 
 
-def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: Sky) -> np.float32:
+def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: SkyMask) -> np.float32:
     """What `dusk` is multiplied by, so that the house loses as much light as its sky."""
     clear = sky.mask > 0.5
     below = ~clear if sky.outdoors is None else (sky.outdoors > 0.5) & ~clear
@@ -72,7 +72,7 @@ def picture_seed(pixels: Picture) -> int:
     return zlib.crc32(np.ascontiguousarray(shrink(pixels, 256)).tobytes())
 
 
-def sky_span(sky: Sky) -> tuple[float, float]:
+def sky_span(sky: SkyMask) -> tuple[float, float]:
     """Rows of zenith and horizon.
 
     Through a window only the lower sky is seen, so its zenith lies above the frame.
