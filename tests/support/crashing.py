@@ -19,7 +19,7 @@ from hotfolder.control import actions
 from hotfolder.control.opening import opened
 from hotfolder.daemon.service import ApiAccess, Daemon
 from tests.support.clocks import JumpingClock
-from tests.support.forking import Forked, as_new
+from tests.support.forking import Forked, as_new, starts_now
 
 if TYPE_CHECKING:
     from tests.support.studio import Shop, Studio
@@ -34,16 +34,24 @@ def live(studio: Studio, shop: Shop, **request: Any) -> int:
     `kill_after_seconds`, the `speed` of the daemon's clock, and the `version` of hotfolder that it says it
     is. With `action`, the name of a command and its arguments, that is run in the daemon's stead.
     """
-    return Forked(become, studio.config, shop.access(), studio.root / "daemon.log", request).wait()
+    return ended(Forked(become, studio.config, shop.access(), studio.root / "daemon.log", request))
 
 
 def killed(call: Callable[..., object], *arguments: object, kill_at: StrEnum, nth: int) -> int:
     """Call it in a process of its own, where its last argument, a crash hook, ends it at that point; its exit
     code."""
-    return Forked(calling, call, arguments, kill_at, nth).wait()
+    return ended(Forked(calling, call, arguments, kill_at, nth))
+
+
+def ended(process: Forked) -> int:
+    """Its exit code. What goes on in this process from here on finds what that one has left behind."""
+    code = process.wait()
+    starts_now()
+    return code
 
 
 def calling(call: Callable[..., object], arguments: Sequence[object], kill_at: StrEnum, nth: int) -> None:
+    as_new()
     call(*arguments, killing(kill_at, nth))
 
 

@@ -123,9 +123,14 @@ def become(words: Sequence[str], env: Mapping[str, str], folder: Path, files: Se
 
 def as_new() -> None:
     """Let this process pass for one that was not forked."""
+    gc.freeze()  # what was imported stays shared with the others
+    starts_now()
+
+
+def starts_now() -> None:
+    """Let this process pass for one that began after whatever was left behind until now."""
     from hotfolder.outbox import linking
 
-    gc.freeze()  # what was imported stays shared with the others
     linking.PROCESS_STARTED_NS = time.time_ns()
 
 
