@@ -273,8 +273,7 @@ class Explainer:
             return drop
         store, (inbox, project, _) = self.records.store, self._known_as()
         # Asked first: a set that begins in between is under way then, and not one whose name is taken.
-        drop = looked_up(store, inbox, replace(drop, found=replace(found, project=project)))
-        drop = replace(drop, found=found, orphans=orphans(store))
+        drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}
         return drop.without(kept_out(store, inbox, project, there).keys() | self._under_way())
 

@@ -114,7 +114,7 @@ class Shoots:
         hold = Hold()
         if fresh:
             context, drop = self.worker.context, Drop(found, fresh, chosen, orphans=orphans)
-            drop = await context.store_thread(looked_up, context.store, inbox, drop)
+            drop = await context.store_thread(looked_up, context.store, inbox, found.project, drop)
             back = await self._sort(found.project, fresh, rulebook, drop.earlier)
             drop = replace(drop, back=back)
             hold = await self._make(inbox, drop, rulebook)
@@ -228,9 +228,9 @@ def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
     return {photo.path.name: photo.identity for photo in photos}
 
 
-def looked_up(store: Store, inbox: str, drop: Drop) -> Drop:
-    """The drop with what the store knows of it."""
-    project, there = drop.found.project, identities(drop.found.photos)
+def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
+    """The drop with what the store knows of it, by which the project may be called otherwise."""
+    there = identities(drop.found.photos)
     return replace(
         drop,
         given=store.rooms(inbox, project),

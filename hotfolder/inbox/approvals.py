@@ -32,6 +32,8 @@ from hotfolder.rules.sets import FileIdentity
 
 SET = "set "
 MOST_BYTES = 8 * 1024 * 1024
+_MOST_NAMES = 99
+_TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,6 @@ def _set_in(text: str) -> ChosenSet:
                 return ChosenSet(name, photos)
     raise ValueError(text)
 
-
-_MOST_NAMES = 99
-_TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 Marked = tuple[str, ...]
 """The names that lead from the inbox to a folder with the tag: a project's, or a project's and a room's."""

@@ -98,16 +98,16 @@ def why_room_held(
     rulebook: Rulebook,
     place: tuple[str, str, str],
     found: BracketSet,
-    orphans: Sequence[MergedSet] = (),
+    lost: Sequence[MergedSet] = (),
 ) -> Why:
     """Why the photos that were found in a room's folder are not made before a person has looked; nothing
     where they are. The one list of reasons: the daemon holds by it, and `explain` tells by it.
 
     `place` is inbox, project and folder. `found` are all photos that the folder has now, not grouped yet.
-    `store` is None where nothing has run; `orphans` are merges of sets that it has lost.
+    `store` is None where nothing has run; `lost` are merges whose sets it has lost.
     """
     inbox, project, folder = place
-    if why := why_part(found, orphans):
+    if why := why_part(found, lost):
         return why
     latest = latest_set(store, *place) if store is not None else None
     if latest is not None and (why := why_late_in_room(found, latest)):
