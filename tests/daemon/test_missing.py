@@ -13,9 +13,9 @@ import pytest
 
 from hotfolder.jobs.context import CrashPoint
 from tests.support.crashing import at
-from tests.support.pictures import bracket
+from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, Shop, Studio, until
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -96,6 +96,24 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.say("verify").exit_code == 0
 
 
+async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio, shop: Shop) -> None:
+    """What was dropped is gone, and what took its place is no original of the set."""
+    folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
+
+    def export_again() -> None:
+        (folder / "DSC0002.jpg").write_bytes(jpeg(seed=99))
+        (folder / "DSC0001.xmp").write_bytes(b"<x>edited</x>")
+
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, export_again)):
+        status = await studio.comes_to_say(lambda status: status["counts"].get("done"))
+    [reason] = [job["reason"] for job in status["jobs"] if job["state"] == "done"]
+    assert reason == "1 of the 3 originals was removed or replaced before it could be filed."
+    told = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())["originals"]
+    assert sorted(told["removed"]) == ["DSC0001.xmp", "DSC0002.jpg"]
+    assert sorted(files_below(folder)) == ["DSC0001.xmp", "DSC0002.jpg"]
+    assert studio.say("verify").exit_code == 0
+
+
 async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_the_reason(
     studio: Studio, shop: Shop
 ) -> None:
@@ -104,7 +122,7 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
     async with studio.working(shop.access(), crash_point=removed):
         await studio.comes_to("failed")
     page = " ".join((studio.failed / ELM / "kitchen__sky-blu" / "REASON.txt").read_text().split())
-    assert "1 of the 3 originals was removed before it could be filed." in page
+    assert "1 of the 3 originals was removed or replaced before it could be filed." in page
     assert "The others lie beside this page, unchanged: DSC0001.jpg DSC0003.jpg" in page
     assert "Every file that you dropped" not in page
 

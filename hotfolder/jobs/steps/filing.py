@@ -39,8 +39,8 @@ from hotfolder.words import word
 
 logger = log.get("moving")
 
-REMOVED = "removed before"
-"""In what is said of originals that somebody has taken away."""
+REMOVED = "removed or replaced before"
+"""In what is said of originals that somebody has taken away, or written anew."""
 
 
 async def reserve(context: JobContext, job: Job, parent: Path) -> str:
@@ -57,7 +57,8 @@ async def move_files(
     context: JobContext, job: Job, files: Sequence[JobFile], parent: Path
 ) -> tuple[Path, list[JobFile]]:
     """Move each of the job's `files` that was not let go of into a folder of its own below `parent`; returns
-    the folder, and those that somebody has removed before that: the store knows then that they are gone.
+    the folder, and those that somebody has removed or rewritten before that: the store knows then that they
+    are gone.
 
     The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
     photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
@@ -70,18 +71,17 @@ async def move_files(
         await to_thread.run_sync(move_each, context, job, here, target, enough)
     finally:
         enough.set()
-    gone = await to_thread.run_sync(removed, context, job, here, target)
+    gone = await to_thread.run_sync(not_moved, context, job, here, target)
     for file in gone:
         await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
     return target, gone
 
 
-def removed(context: JobContext, job: Job, files: Sequence[JobFile], target: Path) -> list[JobFile]:
-    """Those that are neither where they were dropped nor in the folder `target`, though both can be seen."""
+def not_moved(context: JobContext, job: Job, files: Sequence[JobFile], target: Path) -> list[JobFile]:
+    """Those that aren't in the folder `target`, which can be seen: somebody has removed or rewritten them."""
     with local_trouble(target):
         context.places.guard(target)
-        folder = context.places.folder(job)
-        gone = [file for file in files if not status(target / file.name) and not status(folder / file.name)]
+        gone = [file for file in files if not status(target / file.name)]
     if gone:
         context.places.confirm_inbox(context.places.inbox(job))
         refuse_renamed(context.places.inbox(job), job)
