@@ -60,17 +60,21 @@ def place_of(settings: Settings, folder: Path) -> PhotoPlace:
 
 def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
     """The folder itself where photos lie in it, else the folders in it that hold some; both for a project's
-    folder in an inbox, and for all projects of an inbox. Raises UsageError where there are none."""
+    folder in an inbox, and for all projects of an inbox. What lies deeper in an inbox is none.
+    Raises UsageError where there are none."""
     folder = path.absolute()
     if not folder.is_dir():
         raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     outer = folders_in(folder) if folder in inboxes else [folder]
     candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
-    found = [place for place in candidates if place.seen() is not None]
+    looked_at = [one for one in candidates if one.root in inboxes or not set(inboxes) & {*one.path.parents}]
+    found = [place for place in looked_at if place.seen() is not None]
     if not found:
         left = left_alone(settings, folder.parent if is_junk_folder(folder.name) else folder)
-        raise UsageError(f"There are no photos in {path}, nor in its folders.", hint=" ".join(left))
+        if left:
+            raise UsageError(f"Nothing in {path} would be made.", hint=" ".join(left))
+        raise UsageError(f"There are no photos in {path}, nor in its folders.")
     return found[:1] if found[0].path == folder and found[0].folder else found
 
 
@@ -83,8 +87,9 @@ def left_alone(settings: Settings, path: Path) -> list[str]:
     if root is None:
         return []
     with local_trouble(root):
-        notices = scan(root).notices
-    return [notice.text for notice in notices if notice.path.is_relative_to(folder)]
+        found = scan(root)
+    obstacles = (one.notice for seen in found.folders.values() for one in seen.obstacles)
+    return [notice.text for notice in (*found.notices, *obstacles) if notice.path.is_relative_to(folder)]
 
 
 def folders_in(folder: Path) -> list[Path]:

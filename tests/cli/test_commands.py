@@ -170,6 +170,16 @@ def test_explain_of_a_project_names_what_is_not_looked_into(config: Path) -> Non
     assert alone.exit_code == 2 and "'@bath' in '12 Elm Road'" in " ".join(alone.output.split())
 
 
+def test_explain_says_of_photos_that_lie_too_deep_that_they_stay(config: Path) -> None:
+    """A folder for a town, with the project in it: nothing of it is a room."""
+    town = config.parent / "inbox" / "Springfield"
+    drop(town / "12 Elm Road" / "kitchen", 3)
+    for path in (town, town / "12 Elm Road", town / "12 Elm Road" / "kitchen"):
+        result = invoke("explain", path, "--config", config)
+        assert result.exit_code == 2 and "Nothing in" in result.output
+        assert "3 photos lie in 'kitchen' inside the room '12 Elm Road'" in " ".join(result.output.split())
+
+
 def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> None:
     inbox = config.parent / "inbox"
     drop(inbox / "12 Elm Road" / "kitchen", 1)
