@@ -78,6 +78,8 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
     await studio.until_idle(shop.access())
     shop.goes_wrong()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+    page = " ".join((studio.failed / ELM / f"{ROOM}__again" / "REASON.txt").read_text().split())
+    assert 'Do what is said under "What to do" first: as it is, the folder would come back again.' in page
     (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
     await studio.until_idle(shop.access())
     studio.by_hand(actions.retry, newest(studio), pay_again=False)

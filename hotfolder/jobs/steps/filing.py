@@ -296,6 +296,8 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     unmakeable = not recipe_of(job).paid_kinds()
+    # Of a merge the API may still tell; of another call only a person can, and until then it comes back again.
+    unsure = any(link.path and link.purchase.state not in CHARGED for link in links)
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
     language = context.settings.language
@@ -311,7 +313,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
         removed=removed_words(before + len(gone), len(all_files)),
         when=job.updated_at.astimezone(),
         job=job.id,
-        as_it_is=not unmakeable,
+        as_it_is=not (unmakeable or unsure),
         also=recipe_of(job).notes if unmakeable else (),
     )
     sharing = await to_thread.run_sync(context.places.sharing, job)
