@@ -146,7 +146,7 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
         text = sentence(f"{asked}; {end}" if end else asked)
         yield HistoryEntry(stamp(call.started_at), "call", text, PAID[state], call.id)
         results = ledger.results(call.id)
-        if call.answered_at is not None:
+        if call.answered_at is not None and state != PurchaseState.UNKNOWN:
             text = answered(call, results, later=came_later(call, results, events) is not None)
             yield HistoryEntry(stamp(call.answered_at), "answer", text, call=call.id)
 
@@ -189,7 +189,7 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
 
 
 def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """What earlier jobs had bought. It is told where the job came to it."""
+    """What earlier jobs had bought, or asked for. It is told where the job came to it."""
     for link in chain:
         if link.purchase.job_id == job_id:
             continue
@@ -198,6 +198,9 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
         if at:
             name = sentence(PAID_KINDS[link.purchase.operation], end="")
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."
+            if link.purchase.state == PurchaseState.UNKNOWN:
+                why = f"nobody knows how it ended: {note_of(link.purchase)}"
+                text = sentence(f"{name} was asked for by job {link.purchase.job_id}; {why}")
             yield HistoryEntry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
 
 

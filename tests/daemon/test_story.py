@@ -87,6 +87,25 @@ async def test_a_merge_that_failed_is_told_as_maybe_paid_with_its_reason(studio:
     assert told["entries"][-1]["text"].startswith("It needs a person")
 
 
+async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_it_used_again(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": "success-false"})
+    studio.drop(ELM, ROOM, bracket())
+    await studio.until_idle(shop.access())
+    first = job_id(studio)
+    (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
+    await studio.until_idle(shop.access())
+    told = logs(studio, first)
+    texts = [entry["text"] for entry in told["entries"]]
+    lost = "nobody knows how it ended: given up: its answer says success: false."
+    sky = [text for text in texts if text.startswith("The sky replacement")]
+    assert sky == [f"The sky replacement is asked for; {lost}"]
+    told = logs(studio, job_id(studio))
+    [_, reused] = [entry["text"] for entry in told["entries"] if entry["what"] == "reuse"]
+    assert reused == f"The sky replacement was asked for by job {first}; {lost}"
+
+
 async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Shop) -> None:
     studio = make_studio(limits={"paid_calls_per_day": 0})
     studio.drop(ELM, "kitchen", bracket())

@@ -296,7 +296,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     unmakeable = not recipe_of(job).paid_kinds()
-    # Of a merge the API may still tell; of another call only a person can, and until then it comes back again.
+    # Of a merge the API may still tell; of another call only a person can, and until then it comes back.
     unsure = any(link.path and link.purchase.state not in CHARGED for link in links)
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
