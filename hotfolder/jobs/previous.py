@@ -197,17 +197,29 @@ def place_of_room(store: Store, job: Job) -> int:
 
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     """Ids of earlier jobs that wait for a person and have none of their files in failed/ any more: `new` is
-    their photos' return, under the same room or another. Raises LocalTrouble where that can't be told."""
-    names = {file.name for file in new.files}
-    back = []
+    their photos' return, under the same room or another. Raises LocalTrouble where that can't be told.
+
+    Several sets may come back together, with the same names in them, and each is told apart from the others
+    by its photos, then by its folder; else only the room, or a name, can tell what was mended."""
+    names = {file.name for file in new.files if file.role == FileRole.PHOTO}
+    contents = contents_of(new.files)
+    back: list[tuple[int, str]] = []
     for job in await context.store_thread(context.store.needing_person, new, context.origin):
-        files = {file.name for file in await context.store_thread(context.store.files, job.id)}
-        if job.filed_as is None or not (job.room == new.room or names & files):
+        files = await context.store_thread(context.store.files, job.id)
+        same_photos, same_names = contents & contents_of(files), names & {file.name for file in files}
+        if job.filed_as is None or not (same_photos or job.room == new.room or same_names):
             continue
         folder = context.places.failed / safe_name(job.project) / job.filed_as
         # What can't be seen because its disk is gone has not been dragged anywhere.
         await to_thread.run_sync(context.places.guard, folder)
-        still_there = partial(any, ((folder / name).exists() for name in files))
+        still_there = partial(any, ((folder / file.name).exists() for file in files))
         if not await to_thread.run_sync(still_there):
-            back.append(job.id)
-    return back
+            same_folder = new.folder in (job.folder, job.filed_as)
+            kind = (0 if same_folder else 1) if same_photos else 2 if job.room == new.room else 3
+            back.append((kind, job.id))
+    return [id for kind, id in back if kind == min(back)[0]]
+
+
+def contents_of(files: Iterable[JobFile]) -> set[str]:
+    """The hashes of the photos among a set's files, as far as they are known."""
+    return {file.sha256 for file in files if file.role == FileRole.PHOTO and file.sha256}

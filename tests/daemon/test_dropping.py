@@ -167,3 +167,24 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
     (folder / "READY.txt").touch()
     await studio.until_idle(shop.access())
     assert studio.states() == ["done"] * 3 and shop.bought(MERGE) == 2
+
+
+async def test_sets_that_come_back_together_with_the_same_names_in_them_are_told_apart(
+    studio: Studio, shop: Shop
+) -> None:
+    """Each export numbers its photos from one, and two looks are made of the same ones. An `__again` that was
+    obeyed is not obeyed once more because another set has come back first."""
+    rooms = {"front__sky-blue__again": 0, "front__sky-twilight__again": 0, "back__sky-blue__again": 40}
+    photos = {room: {f"DSC{n}.jpg": jpeg(seed=seed + n) for n in range(3)} for room, seed in rooms.items()}
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    for room, files in photos.items():
+        studio.drop(ELM, room, files)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
+    shop.goes_wrong()
+    studio.by_hand(actions.resume)
+    for room in rooms:
+        (studio.failed / ELM / room).rename(studio.inbox / ELM / room)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
+    assert studio.states() == ["needs_attention"] * 3
