@@ -257,9 +257,10 @@ def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verd
     reason = (
         f"A transfer into this folder broke off: {name} is unfinished and has not changed for a long time."
     )
+    hint = "Copy the room's photos once more."
     if not free.photos:
-        return Waiting(count, reason, may_proceed=False)
-    return Refused(_all_files(free), reason, "Copy the room's photos once more.")
+        return Waiting(count, reason, may_proceed=False, hint=hint)
+    return Refused(_all_files(free), reason, hint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ def test_a_dead_transfer_alone_is_shown_and_not_moved() -> None:
     room.look()
     verdict = room.look(GIVE_UP)
     assert isinstance(verdict, Waiting)
-    assert not verdict.may_proceed
+    assert not verdict.may_proceed and verdict.hint == "Copy the room's photos once more."
 
 
 def test_a_photo_that_never_becomes_whole_refuses_the_set_in_the_end() -> None:
