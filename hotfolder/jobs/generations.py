@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -77,20 +77,33 @@ def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
 
 def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
     """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
-    folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
+    folder was removed, and nobody asks for those. None where it wasn't said. It is said once for each folder:
+    of the same photos several looks may come back."""
     row = session.get(Generation, scope, with_for_update=True)
-    if row is None or row.pay_again is None:
+    if row is None or not (asked := asked_for(row)):
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
-    told, row.pay_again = pays_again(session, scope, photos, machine), None
+    others = [files for files in asked if not are_told(files, photos, machine)]
+    told = len(others) < len(asked)
+    row.pay_again = (others or None) if told else None
     return told
 
 
 def pays_again(session: Session, scope: str, photos: Mapping[str, FileIdentity], machine: str) -> bool:
     """Whether `retry --pay-again` was said of these very files, and is still to be obeyed."""
     row = session.get(Generation, scope)
-    told = row.pay_again if row is not None and isinstance(row.pay_again, dict) else None
-    return told is not None and all(is_told(told.get(name), one, machine) for name, one in photos.items())
+    return row is not None and any(are_told(files, photos, machine) for files in asked_for(row))
+
+
+def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
+    """The files, by name, of each folder of which `retry --pay-again` is still to be obeyed."""
+    asked = row.pay_again or []
+    return asked if isinstance(asked, list) else [asked]
+
+
+def are_told(files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str) -> bool:
+    """Whether a machine sees the files of a folder that was put back."""
+    return all(is_told(files.get(name), one, machine) for name, one in photos.items())
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:

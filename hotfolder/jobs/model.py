@@ -240,7 +240,8 @@ class ApiProject(SQLModel, table=True):
 
 class Generation(SQLModel, table=True):
     """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `pay_again`
-    are the identities of the files, by name, whose job is to buy everything anew; None where nobody asks."""
+    has, for each folder whose job is to buy everything anew, the identities of its files by name; a store of
+    before may have those of one folder alone. None where nobody asks."""
 
     scope: str = Field(primary_key=True)
     number: int = 0

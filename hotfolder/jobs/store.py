@@ -19,6 +19,7 @@ from hotfolder.jobs.database import Records, batches, put
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
     as_told,
+    asked_for,
     asked_to_pay_again,
     bought_generation,
     generation_row,
@@ -168,7 +169,8 @@ class Store(Records):
         """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
         with self.session.begin() as session:
             told = {name: as_told(identity, self.machine) for name, identity in files.items()}
-            generation_row(session, scope).pay_again = told
+            row = generation_row(session, scope)
+            row.pay_again = [*(one for one in asked_for(row) if one != told), told]
 
     def pays_again(self, scope: str, files: Mapping[str, FileIdentity]) -> bool:
         """Whether the next job of these very files buys everything anew."""

@@ -15,6 +15,7 @@ from hotfolder.control import actions
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.crashing import at
+from tests.support.studio import MERGE, SKY
 
 AGAIN = "kitchen__again"
 
@@ -181,6 +182,17 @@ async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench
     bench.drop("kitchen", photos)
     await bench.until_idle()
     assert bench.shop.bought() == 1
+
+
+async def test_two_looks_of_the_same_photos_are_paid_again_where_it_is_said_of_both(bench: Bench) -> None:
+    photos = bench.drop("front__sky-blue")
+    bench.drop("front__sky-twilight", photos)
+    await bench.until_idle()
+    assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
+    for job in bench.studio.status()["jobs"]:
+        bench.studio.by_hand(actions.retry, job["job"], pay_again=True)
+    await bench.until_idle()
+    assert bench.shop.bought(MERGE) in (2, 3) and bench.shop.bought(SKY) == 4
 
 
 def logged(bench: Bench, job: str) -> str:
