@@ -10,6 +10,7 @@ import grp
 import os
 import pwd
 import re
+import shlex
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -310,7 +311,8 @@ def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
         yield f"Wrote the API key into {key_file}, for the user {uid} alone."
     elif not key_file.exists():
         yield f"The API key goes alone into {key_file}, readable for the user {uid}. Paste it, Enter, Ctrl-D:"
-        yield f"  install -m 600 /dev/stdin {key_file}"
+        owner = f" -o {uid} -g {gid}" if os.geteuid() == 0 else ""
+        yield f"  install -m 600{owner} /dev/stdin {shlex.quote(str(key_file))}"
     yield "Build the image in the folder with hotfolder's Dockerfile; start it where the compose file is:"
     yield "  docker build -t hotfolder ."
     yield "  docker compose up -d && docker compose exec hotfolder hotfolder doctor"
