@@ -221,14 +221,12 @@ def board(settings: Settings) -> Board:
             return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
         seen = overview(records.store, pid=pid)
         today = midnight(now())
-        calls = looks.under_way(records.store, [line.job for line in seen.running])
-        idle = sum(waits(line, calls.get(line.job)) for line in seen.running)
         return Board(
             at=now(),
             seen=seen,
             projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
-            running=len(seen.running) - idle,
-            waiting=len(seen.waiting) + idle,
+            running=len(seen.running),
+            waiting=len(seen.waiting),
             paid_today=records.ledger.paid_since(today),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(records.ledger.paid_operations_since(today)),
@@ -295,18 +293,12 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     for card in cards:
         middle, count = photos.get(card.job, ("", 0))
         call = calls.get(card.job)
-        if waits(card, call):
+        if card.waits:
             card = replace(card, state=State.QUEUED)
         progress = progress_of(card, call, up, count, usual)
         shown = tuple(frames(card.job, middle, pictures.get(card.job, ())))
         full.append(replace(card, frames=shown, progress=progress))
     return full
-
-
-def waits(line: Line, call: Purchase | None) -> bool:
-    """Whether a set whose turn for a paid call has come can't make it now, as while such are paused."""
-    held_up = line.reason not in ("", line.words) and not line.cancelled_by
-    return held_up and call is None and line.state in (State.MERGING, State.EDITING)
 
 
 def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from hotfolder.display import with_hint
 from hotfolder.jobs.commands import Priority
+from hotfolder.jobs.looks import under_way
 from hotfolder.jobs.model import DaemonState, Job, stamp
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
@@ -40,6 +41,7 @@ HELD_WORDS = "held"
 MOST_FINISHED = 1000
 NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
 ENDED = (State.DONE, *NEEDS_PERSON)
+ASKS_TO_PAY = (State.MERGING, State.EDITING)
 RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
 
@@ -48,7 +50,8 @@ class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
     `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
     says that it may be made, or mends what is wrong with it. `photo` is the name of one to show it by, where
-    there is no job. `cancelled_by` is who has it cancelled, which may have been too late."""
+    there is no job. `cancelled_by` is who has it cancelled, which may have been too late. It `waits` while
+    its turn for a paid call has come and the call can't be made, as when a budget is spent."""
 
     job: str
     inbox: str
@@ -65,11 +68,13 @@ class Line:
     held: bool = False
     photo: str = ""
     cancelled_by: str = ""
+    waits: bool = False
 
     @property
     def words(self) -> str:
         """Its state in plain words."""
-        return HELD_WORDS if self.held else WORDS.get(self.state, self.state)
+        state = State.QUEUED if self.waits else self.state
+        return HELD_WORDS if self.held else WORDS.get(state, state)
 
     @property
     def told(self) -> str:
@@ -151,9 +156,14 @@ class Overview:
     def count_words(self) -> Iterator[str]:
         """How many sets are in which state, such as "3 done"."""
         held = sum(line.held for line in self.lines)
-        for state, number in self.counts.items():
-            number -= held if state == SETTLING else 0
-            if number:
+        counts = Counter(self.counts)
+        counts[SETTLING] -= held
+        for line in self.lines:
+            if line.waits:
+                counts[line.state] -= 1
+                counts[State.QUEUED] += 1
+        for state, number in counts.items():
+            if number > 0:
                 yield f"{number} {WORDS.get(state, state)}"
         if held:
             yield f"{held} {HELD_WORDS}"
@@ -169,12 +179,13 @@ class Overview:
 
     @property
     def running(self) -> tuple[Line, ...]:
-        return self.in_states(RUNNING)
+        return tuple(line for line in self.in_states(RUNNING) if not line.waits)
 
     @property
     def waiting(self) -> tuple[Line, ...]:
         """What still arrives, and what waits for its turn."""
-        return tuple(line for line in self.in_states([SETTLING, State.QUEUED]) if not line.held)
+        to_come = (SETTLING, State.QUEUED)
+        return tuple(line for line in self.lines if line.waits or (line.state in to_come and not line.held))
 
     def in_states(self, states: Sequence[str]) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.state in states)
@@ -204,7 +215,12 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         for line in arriving(inboxes)
         if line.held or (running and (line.inbox, line.project, line.folder) not in begun)
     ]
-    lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in active if job.id not in over)
+    calls = under_way(store, [job.id for job in active if job.state in ASKS_TO_PAY])
+    lines += (
+        line_of(job, paused, str(waits.get(job.id, "")), called=job.id in calls)
+        for job in active
+        if job.id not in over
+    )
     lines += (line_of(job, "") for job in ended)
     counts = store.counts()
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
@@ -281,8 +297,9 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
             yield Line(**{"job": "", "inbox": name, "state": SETTLING, **known})
 
 
-def line_of(job: Job, paused: str, waits: str = "") -> Line:
-    """`waits` is why a job doesn't move, where its reason says something else."""
+def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> Line:
+    """`waits` is why a job doesn't move, where its reason says something else; `called`: a paid call of its
+    own is under way."""
     active = State(job.state) in ACTIVE
     if job.cancelled_by and State(job.state) in ASKS_API:
         paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
@@ -307,6 +324,9 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         updated_at=stamp(job.updated_at),
         priority=Priority(job.priority).name.lower(),
         cancelled_by=job.cancelled_by,
+        waits=job.state in ASKS_TO_PAY
+        and not (called or job.cancelled_by)
+        and reason not in ("", WORDS.get(job.state)),
     )
 
 

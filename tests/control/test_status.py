@@ -9,15 +9,20 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.telemetry.overview import ENDED, SETTLING, Line, Overview
 
 HELD = "held"
+WAITS = "waits"
+SPECIAL = {
+    HELD: Line("id", "inbox", "p", "room", "folder", SETTLING, held=True),
+    WAITS: Line("id", "inbox", "p", "room", "folder", State.MERGING, waits=True),
+}
 
 
-def line(state: str, *, held: bool = False, project: str = "p", updated_at: str = "") -> Line:
-    return Line("id", "inbox", project, "room", "folder", state, held=held, updated_at=updated_at)
+def line(state: str, *, project: str = "p", updated_at: str = "") -> Line:
+    return Line("id", "inbox", project, "room", "folder", state, updated_at=updated_at)
 
 
-@pytest.mark.parametrize("state", [SETTLING, HELD, *sorted({*ACTIVE, *ENDED})])
+@pytest.mark.parametrize("state", [SETTLING, *SPECIAL, *sorted({*ACTIVE, *ENDED})])
 def test_every_set_is_in_exactly_one_part(state: str) -> None:
-    found = Status(Overview((line(SETTLING, held=True) if state == HELD else line(state),), {}))
+    found = Status(Overview((SPECIAL.get(state) or line(state),), {}))
     seen = found.seen
     parts = (seen.needing_person, seen.failed, seen.running, seen.waiting, found.finished)
     assert sum(len(part) for part in parts) == 1

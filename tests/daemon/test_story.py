@@ -112,6 +112,8 @@ async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Sho
     await studio.until_idle(shop.access())
     notes = [entry["text"] for entry in logs(studio, job_id(studio))["entries"]]
     assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
+    said = studio.say("status").output
+    assert "1 waiting for its turn" in said and "Waiting: 1" in said and "being merged" not in said
 
 
 def test_the_story_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
