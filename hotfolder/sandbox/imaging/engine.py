@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from hotfolder.sandbox.imaging.align import align
-from hotfolder.sandbox.imaging.balance import EDGE, balanced
+from hotfolder.sandbox.imaging.balance import balanced
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import DecodedPhoto, Picture, Unsuitable, load, luma, save, shrink
@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.tone import WORKING_EDGE, finish
 
 __all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 
@@ -67,10 +67,10 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     aligned = align(pixels, reference)
     pixels.clear()
     usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
-    exposures = Exposures.of(aligned.frames, usable)
     fused = fuse(aligned.frames, usable)
-    small = [shrink(frame, EDGE) for frame in aligned.frames]
+    small = [shrink(frame, WORKING_EDGE) for frame in aligned.frames]
     del aligned
+    exposures = Exposures.of(small, usable)
     return balanced(finish(fused, exposures), small, reference)
 
 

@@ -16,6 +16,7 @@ from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 # Colours are compared at this size, where so much is nearly gray.
 COLOUR_EDGE = 256
 LEAST_GRAY = 0.01
+MATCHING_ROUNDS = 2
 # Each round corrects what the last one left; together by no more than this.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -35,8 +36,13 @@ class Exposures:
         return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
 
     def matched(self, light: Plane) -> Plane:
-        """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does."""
-        return turned_back(raised(light, self.contrast), self.rises)
+        """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does.
+
+        Turning gradients back takes some of the details that were raised, and raising turns some gradients.
+        """
+        for _ in range(MATCHING_ROUNDS):
+            light = turned_back(raised(light, self.contrast), self.rises)
+        return light
 
     def without_cast(self, colour: Plane) -> Plane:
         """What the channels of a merge (0 to 1) are multiplied by to take its colour cast out.

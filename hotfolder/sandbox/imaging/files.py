@@ -53,8 +53,8 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
             size = opened.size
             # A JPEG is decoded at a half, a quarter or an eighth, as long as that is large enough.
             opened.draft(None, fitting(size, long_edge))
-            upright = ImageOps.exif_transpose(opened)
-            pixels = np.asarray(upright.convert("RGB"))
+            ImageOps.exif_transpose(opened, in_place=True)
+            pixels = np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unsuitable(f"{path.name} can't be read as a picture ({error})") from error
     return DecodedPhoto(

@@ -16,12 +16,12 @@ import numpy as np
 from hotfolder.sandbox.imaging.files import Picture, Plane, fitting, luma, resize, shrink
 
 # Gradients are looked at over these shares of the long edge, each at the size at which that is STEP pixels.
-SCALES = (0.05, 0.032, 0.02, 0.012)
+SCALES = (0.05, 0.032, 0.02, 0.0135, 0.0115, 0.0095)
 STEP = 6
 BLUR = STEP / 3
 # A frame shows a rise from the first difference on; one below the second contradicts nothing.
 CLEAR, SLIGHT = 6 / 255, 1 / 255
-ROUNDS = 48
+ROUNDS = 32
 # More than what is lacking is added, since the correction's blur spreads it.
 OVERSTEP = 3.0
 

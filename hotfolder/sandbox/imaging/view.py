@@ -27,7 +27,7 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes_of_room
 SKY_LEVELS = (80, 83, 86, 89, 92)
 MOST_YELLOW = 4
 # It is as thick as twice this, and larger than this share of the picture.
-THICK, LEAST_SKY = 3, 0.0004
+THICK, LEAST_SKY = 4, 0.0004
 # In shares of the picture's width: a narrower pane isn't looked at.
 LEAST_WIDE = 0.055
 # Glass is where so many of the panes that were found see it, and such a share of them.
@@ -107,7 +107,8 @@ def find_view(small: Picture) -> View:
     sure = [*seeing_sky, *beside]
     glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
-    doubtful = np.any([pane.glass for pane in (*views, *sure) if not pane.cut_off], axis=0)
+    doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
+    doubtful = np.sum([pane.looks(frames) * pane.glass for pane in doubting], axis=0) >= LEAST_AGREEING
     doubtful &= alive & ~grow(glass, 4)
     # Leaves with the sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
@@ -148,6 +149,10 @@ class Pane:
         seen, dead = glass_and_bars(corners, lab, outside, framed=framed)
         return cls(seen & ~room, dead & ~room, sides, bool(corners[:, 1].min() <= 2))
 
+    def looks(self, frames: Set[int]) -> int:
+        """How many looks at a pane this one counts for: two where it hangs in such a frame."""
+        return 2 if self.sides_in(frames) else 1
+
     def sides_in(self, frames: Set[int]) -> int:
         """How many of its sides are along such surfaces."""
         return sum(bool(side & frames) for side in self.sides)
@@ -160,7 +165,7 @@ def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]
     """
     agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for pane in panes:
-        looks = np.float32(2 if pane.sides_in(frames) else 1)
+        looks = np.float32(pane.looks(frames))
         agreeing += looks * pane.glass
         asked += looks * (pane.glass | pane.bars)
     glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)

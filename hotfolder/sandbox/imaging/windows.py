@@ -18,11 +18,11 @@ LEAST_HEIGHT = 0.06
 LEAST_WIDTH = 0.04
 LONGEST_GAP = 0.06
 # An edge that is lost in one look is found in another.
-BLURS = (1.0, 1.7)
+BLURS = (0.7, 1.0, 1.35, 1.7, 2.2)
 # Of a pane's width so much is crossed by its foot; in shares of its height, it is no lower than this.
 LEAST_ACROSS, LOWEST_FOOT = 0.6, 1.25
 # How wide the edge of an even surface is, in pixels.
-SURFACE_EDGE = 5
+SURFACE_EDGE = 4
 
 
 def find_panes(small: Picture) -> list[Corners]:
