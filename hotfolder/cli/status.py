@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -45,9 +46,15 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
     enough = threading.Event()
     # Not KeyboardInterrupt: raised within a destructor or a callback of a library, it would be lost.
     signal.signal(signal.SIGINT, lambda *_: enough.set())
-    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+    # Into a pipe, or without a terminal at the other end of ssh, Live would show the last page alone.
+    live = Live(console=console, screen=True, auto_refresh=False) if console.is_terminal else None
+    with live or nullcontext():
         while True:
-            live.update(page(read_status(config, os.environ)), refresh=True)
+            found = page(read_status(config, os.environ))
+            if live is not None:
+                live.update(found, refresh=True)
+            else:
+                console.print(found)
             if enough.wait(WATCH_SECONDS):
                 return 0
 

@@ -48,3 +48,18 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[...,
     finally:
         watching.kill()
         os.close(screen)
+
+
+def test_status_watch_says_it_again_and_again_where_there_is_no_terminal(
+    make_studio: Callable[..., Studio],
+) -> None:
+    command = make_studio().command("status", "--watch")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(None)) as watching:
+        try:
+            assert watching.stdout is not None
+            first, second = watching.stdout.readline(), watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(PATIENCE_SECONDS) == 0
+        finally:
+            watching.kill()
+    assert first == second and "not running" in first
