@@ -248,9 +248,22 @@ def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIde
 
 
 def held_before(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> list[HeldSet]:
-    """The sets of a drop that were held by themselves, as they were then; `there` are its files now."""
-    told = store.told(held_title(inbox, project), shared=True)
-    return [as_held(each, there if store.shared else {}) for each in told or ()]
+    """The sets of a drop that were held by themselves, as they were then; `there` are its files now. Where
+    its folder had another name then, they get new names of their own."""
+    told = store.told_of_inbox(held_title(inbox, ""))
+    held = {
+        name: [as_held(each, there if store.shared else {}) for each in content]
+        for name, content in told.items()
+    }
+    mine = held.pop(held_title(inbox, project), [])
+    known = {name for one in mine for name in one.photos}
+    renamed = [
+        replace(one, name="")
+        for others in held.values()
+        for one in others
+        if known.isdisjoint(one.photos) and all(there.get(name) == was for name, was in one.photos.items())
+    ]
+    return [*mine, *renamed]
 
 
 def title(inbox: str, project: str) -> str:

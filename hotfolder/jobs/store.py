@@ -457,6 +457,13 @@ class Store(Records):
             state = session.get(DaemonState, ("" if shared else self.machine, name))
         return None if state is None else state.content
 
+    def told_of_inbox(self, beginning: str) -> dict[str, Any]:
+        """What is said of inboxes under names that begin so."""
+        said = select(DaemonState).where(
+            DaemonState.machine == "", col(DaemonState.name).startswith(beginning, autoescape=True)
+        )
+        return {one.name: one.content for one in self.rows(said)}
+
     def told_by_all(self, name: str) -> list[DaemonState]:
         """What every machine says under that name, the latest word last."""
         said = select(DaemonState).where(DaemonState.name == name)

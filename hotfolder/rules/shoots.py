@@ -76,7 +76,7 @@ class NamedRefusal:
 @dataclass(frozen=True, slots=True)
 class HeldSet:
     """A set that waits for a person, while the others of its drop were made: its photos by name, and what was
-    doubtful about it beside the others."""
+    doubtful about it beside the others. `name` is "" where its project had another name then."""
 
     name: str
     photos: Mapping[str, FileIdentity]
@@ -163,7 +163,7 @@ def group_shoot(
     unchanged = [held for held in before if held.there(by_name)]
     for place, files in enumerate(members):
         for held in before:
-            if held.photos.keys() <= files and held.name not in kept.values():
+            if held.name and held.photos.keys() <= files and held.name not in kept.values():
                 kept.setdefault(place, held.name)
         if place >= len(grouping.sets):
             continue  # it is refused, whatever was doubtful about it
@@ -177,7 +177,7 @@ def group_shoot(
             each for place, each in enumerate(grouping.refused, len(grouping.sets)) if place not in kept
         ),
     )
-    given = {*given, *kept.values(), *(one.name for one in before)}
+    given = {*given, *kept.values(), *(one.name for one in before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
     found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))], photos)
     sets = tuple(

@@ -333,6 +333,25 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     assert set(files_below(studio.done / ELM / "originals" / name)) == set(sets[3])
 
 
+async def test_a_held_set_stays_held_when_its_project_is_renamed(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Alone nothing is doubtful about it, and the name of its folder approves nothing."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=4)
+    last = set(sets[3][:3])
+    folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in sets[3][3:]})
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 3 and set(files_below(folder)) == last
+    renamed = folder.rename(studio.inbox / "14 Elm Road")
+    assert "HELD: 1 set, held for a person: 14 Elm Road-01" in studio.say("explain", str(renamed)).stdout
+    for _ in range(2):
+        await studio.until_idle(shop.access())
+        assert shop.bought() == 3 and set(files_below(renamed)) == last
+    assert studio.say("approve", "14 Elm Road").exit_code == 0
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 4 and files_below(renamed) == {}
+
+
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
