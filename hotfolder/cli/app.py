@@ -9,11 +9,15 @@ import typer
 from typer.core import TyperGroup
 
 from hotfolder import __version__
-from hotfolder.cli.output import told
+from hotfolder.cli.output import told, written
 
 
 class CommandGroup(TyperGroup):
     """Ends with the exit code that a command returns, and tells of an error as users meet it."""
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        with written():
+            return super().main(*arguments, **named)
 
     def invoke(self, ctx: Any) -> None:
         with told():

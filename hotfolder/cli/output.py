@@ -8,7 +8,8 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import rich.text
@@ -52,9 +53,37 @@ def told() -> Iterator[None]:
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Exit with FAILED where what was printed can't be written to its end, and say so; in silence where
+    whoever read it has gone."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if not _refused():
+            raise
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError):
+                print(f"What is printed can't be written: {error.strerror}.", file=sys.stderr)
         sys.exit(FAILED)
+
+
+def _refused() -> bool:
+    """Whether standard output can't be written. What it holds is thrown away then: the interpreter would
+    complain of it once more."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        return True
+    return False
 
 
 def fitted(lines: Iterable[str]) -> Iterator[str]:

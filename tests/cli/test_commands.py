@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -417,3 +418,19 @@ def test_approve_takes_a_room_as_well(config: Path, shoot: Path, by_path: bool) 
     result = invoke("approve", room if by_path else "14 Elm Road/kitchen", "--config", config)
     assert result.exit_code == 0
     assert (room / ".ready").is_file() and "3 photos" in result.output
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_can_t_be_written_is_said_in_a_line(config: Path, words: list[str], unbuffered: str) -> None:
+    """A full disk behind `>`: no traceback, and no exit code 0."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hotfolder", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "HOTFOLDER_CONFIG": str(config), "PYTHONUNBUFFERED": unbuffered},
+        )
+    told = "What is printed can't be written: No space left on device.\n"
+    assert (ended.returncode, ended.stderr) == (1, told)
