@@ -18,6 +18,8 @@ SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
 )
 """What this store has paid for, or may have: not what it knows another one to have bought."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
+USED_UP = "the budget of paid calls for"
+TODAY, THIS_SET = "today", "this set"
 BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_project", "paid_calls_per_job"
 
 
@@ -64,13 +66,13 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}")
     checks = (
-        (DAILY, "today", col(Purchase.started_at) >= midnight(now)),
+        (DAILY, TODAY, col(Purchase.started_at) >= midnight(now)),
         (
             OF_PROJECT,
             f"the project {wanted.project}",
             (col(Purchase.inbox) == wanted.inbox) & (col(Purchase.project) == wanted.project),
         ),
-        (OF_JOB, "this set", col(Purchase.job_id) == wanted.job_id),
+        (OF_JOB, THIS_SET, col(Purchase.job_id) == wanted.job_id),
     )
     for setting, what, condition in checks:
         if (most := budgets.get(setting)) is None:
@@ -81,7 +83,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
             later = later if setting == DAILY else "To continue, "
             kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
             raise kind(
-                f"the budget of paid calls for {what} is used up ({made} of {most})",
+                f"{USED_UP} {what} is used up ({made} of {most})",
                 hint=f"{later}raise limits.{setting}.",
             )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.settings import Notify
+from hotfolder.jobs.budget import USED_UP
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.notifications import Detector, Kind, Notification, Situation
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
@@ -197,6 +198,29 @@ def test_what_all_machines_see_is_told_by_the_one_that_leads() -> None:
     ):
         ended = machine.look(looks, 300.0) + machine.look(looks, 400.0)
         assert {(note.kind, note.over) for note in ended} == {(kind, True) for kind in kinds}
+
+
+def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
+    """Each waits for whoever raises it, for ever; that of the day is told once for all."""
+    detector = new_detector()
+    hint = "To continue, raise limits.paid_calls_per_project."
+    spent = {
+        "bath": "the project 12 Elm Road",
+        "hall": "the project 12 Elm Road",
+        "kitchen": "this set",
+        "porch": "this set",
+        "attic": "today",
+    }
+    lines = [
+        replace(line("merging", folder, reason=f"{USED_UP} {of} is used up (3 of 3)", hint=hint), waits=True)
+        for folder, of in spent.items()
+    ]
+    heard = detector.look(facts(*lines), 0)
+    assert [(one.kind, one.text.partition(":")[0]) for one in heard] == [
+        (Kind.BUDGET_SPENT, f"12 Elm Road / {room}") for room in ("bath", "kitchen", "porch")
+    ]
+    assert heard[0].text.endswith(f"the project 12 Elm Road is used up (3 of 3). {hint}")
+    assert not detector.look(facts(*lines), 100)
 
 
 def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
