@@ -1,8 +1,9 @@
 """White balance of a room: its white paint is white, under whatever lamps.
 
 The brightest calm surfaces of a room are its ceiling, its frames and its doors, and these are white, or
-nearly so, where a wall may have any colour. Only lamplight is taken out: what is bluer than white is daylight
-or dusk. And only where a lamp or a window shines: a facade's colour is its own.
+nearly so, where a wall may have any colour: they tell how strong the lamps' colour is. In mixed light it is
+taken out of each place by as much as that place shows of it. Only lamplight is: what is bluer than white is
+daylight or dusk. And only where a lamp or a window shines: a facade's colour is its own.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
-from hotfolder.sandbox.imaging.masks import grow, local_spread, nearly_gray, to_lab
+from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink, to_bytes
+from hotfolder.sandbox.imaging.masks import Bits, grow, local_spread, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 EDGE = 640
@@ -24,12 +24,14 @@ CALM, DARK, LIGHT = 1.5, 45.0, 97.0
 MOST_CHROMA, LEAST_CALM = 26.0, 0.05
 # Of the calm surfaces the brightest third is taken for white where its chroma lies between these.
 BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
+# What is greener, as a share of how yellow it is, is paint and no lamplight.
+GREENEST = 0.7
 # In a room so much is burnt out, and less than this of its upper edge.
 BURNT, LEAST_BURNT, SPANNING = 250, 0.0005, 0.35
 # From here to white a channel bends to white, so that what is burnt in all of them gets no colour.
 WHITE_KNEE = 0.94
-
-Gains = npt.NDArray[np.float32]
+# How far around a pixel its light is looked at, as shares of the long edge, and how much each says.
+NEAR = ((0.03, 1.0), (0.2, 0.02))
 
 
 def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
@@ -39,10 +41,11 @@ def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Pic
     gains = against_lamplight(picture) if within else None
     if gains is None:
         return picture
-    values = np.arange(256, dtype=np.float32) / np.float32(255)
-    tables = np.stack([towards_white(values * gain, gain) for gain in gains], axis=1)
-    table = (tables.clip(0, 1) * 255 + 0.5).astype(np.uint8)[None, :, :]
-    return np.asarray(cv2.LUT(picture, table), np.uint8)
+    channels = []
+    for index, channel in enumerate(cv2.split(picture)):
+        gain = resize(np.ascontiguousarray(gains[:, :, index]), (picture.shape[0], picture.shape[1]))
+        channels.append(to_bytes(towards_white(gain * channel / np.float32(255), gain)))
+    return np.asarray(cv2.merge(channels), np.uint8)
 
 
 def light_within(frame: Picture) -> bool:
@@ -56,8 +59,8 @@ def under_sky(frames: Sequence[Picture]) -> bool:
     return any(open_sky(shrink(frame, EDGE))[0].any() for frame in frames[:-1])
 
 
-def against_lamplight(picture: Picture) -> Gains | None:
-    """What the channels are multiplied by; None where there is nothing to be taken out."""
+def against_lamplight(picture: Picture) -> Plane | None:
+    """What the channels are multiplied by, at a small size; None where there is nothing to be taken out."""
     small = shrink(picture, EDGE)
     lab = to_lab(small)
     lightness = np.ascontiguousarray(lab[:, :, 0])
@@ -68,18 +71,31 @@ def against_lamplight(picture: Picture) -> Gains | None:
     surfaces = lab[calm]
     white = np.median(surfaces[surfaces[:, 0] >= np.percentile(surfaces[:, 0], BRIGHTEST)], axis=0)
     cast = white[1:]
-    if cast[1] <= 0 or not LEAST_CAST < np.hypot(*cast) < MOST_CAST:
+    yellow = cast[1] > 0 and -cast[0] < GREENEST * cast[1]
+    if not (yellow and LEAST_CAST < np.hypot(*cast) < MOST_CAST):
         return None
-    # In mixed light, no further than 1 beyond neutral for most of what is nearly gray.
-    grayish = nearly_gray(lab)
-    gray = np.median(lab[grayish], axis=0)[1:] if grayish.any() else cast
-    share = min(max(float(gray @ cast) / float(cast @ cast) + 1 / float(np.hypot(*cast)), 0), 1)
-    pair = np.array([[white, white - share * np.array((0, *cast))]], np.float32)
-    here, there = cv2.cvtColor(pair, cv2.COLOR_LAB2RGB)[0]
+    casts = around(lab[:, :, 1:], calm)
+    # Daylight on a wall is left, and nowhere is more taken out than the white surfaces show.
+    casts *= (casts @ cast > 0)[:, :, None]
+    casts *= np.minimum(1, np.hypot(*cast) / np.maximum(np.linalg.norm(casts, axis=2), 1e-3))[:, :, None]
+    light = np.full((*calm.shape, 1), white[0], np.float32)
+    here = cv2.cvtColor(np.concatenate((light, casts), axis=2), cv2.COLOR_LAB2RGB)
+    there = cv2.cvtColor(np.concatenate((light, 0 * casts), axis=2), cv2.COLOR_LAB2RGB)
     return np.asarray(there / here, np.float32)
 
 
-def towards_white(values: Plane, gain: np.float32) -> Plane:
+def around(colours: Plane, where: Bits) -> Plane:
+    """The mean colour of the pixels `where` near each pixel; near none, that of those farther off."""
+    known = where.astype(np.float32)
+    total, weight = np.zeros_like(colours), np.zeros_like(known)
+    for reach, say in NEAR:
+        sigma = reach * max(known.shape)
+        total += np.float32(say) * cv2.GaussianBlur(colours * known[:, :, None], (0, 0), sigma)
+        weight += np.float32(say) * cv2.GaussianBlur(known, (0, 0), sigma)
+    return np.asarray(total / np.maximum(weight, 1e-6)[:, :, None], np.float32)
+
+
+def towards_white(values: Plane, gain: Plane) -> Plane:
     """`values`, 0 to `gain`, bent above the knee so that they end at 1."""
     part = np.maximum(values / gain - np.float32(WHITE_KNEE), 0) / np.float32(1 - WHITE_KNEE)
     return np.asarray(values + (1 - gain) * part * part, np.float32)

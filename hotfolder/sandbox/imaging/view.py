@@ -27,7 +27,7 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes_of_room
 SKY_LEVELS = (80, 83, 86, 89, 92)
 MOST_YELLOW = 4
 # It is as thick as twice this, and larger than this share of the picture.
-THICK, LEAST_SKY = 4, 0.0004
+THICK, LEAST_SKY = 5, 0.0004
 # In shares of the picture's width: a narrower pane isn't looked at.
 LEAST_WIDE = 0.055
 # Glass is where so many of the panes that were found see it, and such a share of them.
@@ -89,7 +89,8 @@ def find_view(small: Picture) -> View:
     # Lower down, what shines as the sky does is a leaf, a wall or water.
     horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
     bright[horizon:] = alike[horizon:] = False
-    outside = clear | foliage(lab) | bright & alike
+    rims = long_and_thin(bright & ~clear)
+    outside = clear | foliage(lab) | bright & alike & ~rims
     thin = thin_ones(surfaces) - set(surfaces[clear].tolist())
     panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
     panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
@@ -106,7 +107,7 @@ def find_view(small: Picture) -> View:
     ]
     sure = [*seeing_sky, *beside]
     glass = agreed_glass(sure, frames, bright.shape)
-    sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
+    sky = glass & (clear | (bright | alike) & ~rims)
     doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
     doubtful = np.sum([pane.looks(frames) * pane.glass for pane in doubting], axis=0) >= LEAST_AGREEING
     doubtful &= alive & ~grow(glass, 4)

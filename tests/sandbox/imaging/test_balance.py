@@ -57,6 +57,18 @@ def test_white_paint_in_lamplight_is_neutral() -> None:
     )
 
 
+def test_in_mixed_light_each_side_is_neutral() -> None:
+    """A lamp on the left, a window on the right: one correction for both would make the right side blue."""
+    share = np.linspace(1, 0, 600)[None, :, None].clip(0.2, 0.8) / 0.6 - 1 / 3
+    before = room(light=1.05 * LAMP * share + 0.75 * (1 - share))
+    after = balanced(before)
+    by_lamp, by_window = np.s_[20:130, 20:110], np.s_[20:130, 500:580]
+    assert np.hypot(*colour(before, by_lamp)) > 8
+    assert np.hypot(*colour(before, by_window)) < 2
+    assert np.hypot(*colour(after, by_lamp)) < 2
+    assert np.hypot(*colour(after, by_window)) < 2
+
+
 def test_a_lamp_stays_white_and_a_coloured_thing_coloured() -> None:
     after = balanced(room(light=LAMP))
     assert after[LAMPSHADE].mean(axis=(0, 1)).min() >= 252
@@ -68,7 +80,11 @@ def test_a_painted_wall_keeps_its_colour() -> None:
     assert colour(balanced(in_lamplight), WALL) == pytest.approx(colour(by_day, WALL), abs=2)
 
 
-@pytest.mark.parametrize("light", [1.0, np.array([0.85, 0.95, 1.0])], ids=["neutral", "blue"])
+@pytest.mark.parametrize(
+    "light",
+    [1.0, np.array([0.85, 0.95, 1.0]), np.array([0.86, 0.95, 0.85])],
+    ids=["neutral", "blue", "green paint"],
+)
 def test_other_light_than_that_of_lamps_is_left(light: float | np.ndarray) -> None:
     before = room(light=light)
     assert np.abs(balanced(before).astype(int) - before).max() <= 2
