@@ -15,7 +15,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveSettings
-from hotfolder.errors import LocalTrouble, StoreAway
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
@@ -118,7 +118,7 @@ class Reporter:
         self._paused: str | None = None
         self._language = ""
         self._news = False
-        self._away = False
+        self._told_trouble = False
         self._last: tuple[Overview, Mapping[str, Mapping[str, Mapping[str, datetime]]]]
         self._last = (Overview((), {}), {})
 
@@ -136,8 +136,7 @@ class Reporter:
                 trouble.over()
             except LocalTrouble as error:
                 trouble.met(error.message)
-                if isinstance(error, StoreAway):
-                    self._tell_away(error)
+                self._tell_trouble(error)
                 took = self.clock.monotonic() - began
             if began >= report_at:
                 self._beat()  # a store that answers with an error answers
@@ -179,7 +178,7 @@ class Reporter:
         # What others work with, they tell.
         seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
         await self.telemetry.see(seen)
-        self._away = False
+        self._told_trouble = False
         now = self.clock.now().astimezone()
         ended = await context.store_thread(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
         self._last = (seen, ended)
@@ -192,11 +191,12 @@ class Reporter:
         """Whether another machine is not the one that works with it."""
         return inbox in self.inboxes or inbox not in self.context.places.inboxes
 
-    def _tell_away(self, error: StoreAway) -> None:
-        """Say that the store's database is away, beside how everything stood before; once."""
-        if self._away:
+    def _tell_trouble(self, error: LocalTrouble) -> None:
+        """Say that the store is of no use, as when its database is away or its disk is full, beside how
+        everything stood before; once."""
+        if self._told_trouble:
             return
-        self._away = True
+        self._told_trouble = True
         self._changes = -1  # told anew once it is back
         last, ended = self._last
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)

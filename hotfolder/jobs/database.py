@@ -154,11 +154,20 @@ def store_trouble() -> Iterator[None]:
     except MemoryError:
         raise cant_write("there is not enough memory") from None
     except (OperationalError, InternalError) as error:
-        raise (cant_write(error.orig) if isinstance(error.orig, sqlite3.Error) else away(error)) from None
+        met = error.orig
+        raise (cant_write(_first(met)) if isinstance(met, sqlite3.Error) else away(error)) from None
     except DatabaseError as error:
         if type(error) is not DatabaseError:
             raise  # a wrong statement, or a broken constraint: a defect of ours
         raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    """What SQLite met first: out of room it ends the transaction by itself, and the savepoint that is to be
+    given up then isn't there."""
+    while isinstance(before := error.__context__, OperationalError) and before.orig is not None:
+        error = before.orig
+    return error
 
 
 def sessions(database: Engine) -> sessionmaker[Session]:

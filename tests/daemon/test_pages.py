@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hotfolder.config.load import load
 from hotfolder.daemon import reporter as module
@@ -19,6 +22,7 @@ from hotfolder.jobs.states import State
 from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
+from tests.support.studio import Shop, Studio, until
 
 
 def folders(tmp_path: Path) -> dict[str, Path]:
@@ -64,6 +68,28 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
     answers.set()
     await shown.finish()
     assert "third" in (inboxes["a"] / STATUS_NAME).read_text()
+
+
+async def test_the_page_says_that_the_disk_of_the_store_is_full(
+    studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it said before would be taken for how things stand; and it is over once there is room."""
+    page = studio.inbox / STATUS_NAME
+
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
+
+    def says(words: str) -> bool:
+        return page.exists() and words in " ".join(page.read_text().split())
+
+    async with studio.working(shop.access()) as daemon:
+        await until(lambda: says("Nothing is waiting."))
+        with monkeypatch.context() as patched:
+            patched.setattr(daemon.store, "tell", full)
+            folder = studio.drop("12 Elm Road", "kitchen", {"a.jpg": b"not a photo"})
+            await until(lambda: says("The job store can't be written: database or disk is full."))
+        await until(lambda: not says("The job store") and says("12 Elm Road / kitchen"))
+        shutil.rmtree(folder)
 
 
 def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_path: Path) -> None:

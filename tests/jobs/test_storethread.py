@@ -7,13 +7,15 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from hotfolder.errors import LocalTrouble, StoreAway
-from hotfolder.jobs.database import StoreThread
+from hotfolder.jobs.database import StoreThread, store_trouble
+from hotfolder.jobs.sqlite import sqlite_engine
 
 
 async def test_all_work_is_done_by_one_thread_in_order() -> None:
@@ -38,6 +40,17 @@ async def test_a_store_that_cant_be_written_is_a_local_trouble() -> None:
     with pytest.raises(LocalTrouble, match="disk is full"):
         await thread(work)
     thread.close()
+
+
+def test_what_is_told_of_a_full_disk_is_that_it_is_full(tmp_path: Path) -> None:
+    """And not that the savepoint is missing, which SQLite has given up by itself."""
+    engine = sqlite_engine(tmp_path / "store.db")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 2")
+        connection.exec_driver_sql("CREATE TABLE a (b)")
+        with pytest.raises(LocalTrouble, match="disk is full"), store_trouble(), connection.begin_nested():
+            connection.exec_driver_sql("INSERT INTO a VALUES (zeroblob(1000000))")
+    engine.dispose()
 
 
 async def test_a_server_that_is_away_is_asked_now_and_then_and_everybody_told_at_once() -> None:
