@@ -14,6 +14,7 @@ from hotfolder.sandbox.imaging.masks import Bits, grow
 Labels = npt.NDArray[np.int32]
 Line = npt.NDArray[np.float64]
 """Two points, each of x and y."""
+Sizes = npt.NDArray[np.intp]
 
 # In CIELAB, from pixel to pixel, at most; and how many pixels at least.
 EVEN, LEAST_AREA = 1.5, 60
@@ -43,9 +44,8 @@ def thin_ones(surfaces: Labels) -> Set[int]:
     return set(range(1, int(surfaces.max()) + 1)) - set(wide.tolist())
 
 
-def running_on(pane: Bits, surfaces: Labels) -> Bits:
-    """By number, which surfaces run on beyond the pane."""
-    sizes = np.bincount(surfaces.ravel())
+def running_on(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:
+    """By number, which surfaces run on beyond the pane. `sizes` are theirs, in pixels."""
     parts = np.bincount(surfaces[pane], minlength=sizes.size)
     beyond = np.asarray(sizes - parts > BEYOND * sizes)
     beyond[0] = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -46,18 +48,20 @@ def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, 
     uprights[:, [1, -2]] = True
     level = segments[lean > 45]
     level = np.where(level[:, :1] <= level[:, 2:3], level, level[:, [2, 3, 0, 1]])
-    beneath_edges = [surfaces_along(edge.reshape(2, 2), surfaces) for edge in level]
+    sizes = np.bincount(surfaces.ravel())
+    beneath_edges = np.zeros((len(level), sizes.size), bool)
+    for edge, numbers in zip(level, beneath_edges, strict=True):
+        numbers[list(surfaces_along(edge.reshape(2, 2), surfaces))] = True
 
     def over_room(room: Bits) -> Segments:
-        return level[[bool(room[list(numbers)].any()) for numbers in beneath_edges]]
+        return np.asarray(level[beneath_edges[:, room].any(axis=1)])
 
     found = []
     for pane in panes_below(level, uprights):
-        whole = down_to_foot(
-            pane, over_room(running_on(fill([pane], surfaces.shape), surfaces)), surfaces.shape
-        )
+        beyond = running_on(fill([pane], surfaces.shape), surfaces, sizes)
+        whole = down_to_foot(pane, over_room(beyond), surfaces.shape)
         if whole is not None:
-            room = running_on(fill([whole], surfaces.shape), surfaces)
+            room = running_on(fill([whole], surfaces.shape), surfaces, sizes)
             hidden = beneath(whole, over_room(room), surfaces.shape)
             found.append((whole, grow(room[surfaces], SURFACE_EDGE) | hidden))
     return found
@@ -73,7 +77,8 @@ def edges(small: Picture) -> tuple[Segments, npt.NDArray[np.float64]]:
 def panes_below(level: Segments, uprights: Bits) -> list[Corners]:
     """The panes whose top edges are among the level edges, or at the picture's upper edge."""
     tops = level[np.abs(level[:, 2] - level[:, 0]) > LEAST_WIDTH * uprights.shape[1]]
-    found = [pane_below(top, uprights) for top in (*tops, *cut_off_tops(uprights))]
+    rows = [row.tobytes() for row in uprights]
+    found = [pane_below(top, rows) for top in (*tops, *cut_off_tops(uprights))]
     return [pane for pane in found if pane is not None]
 
 
@@ -101,15 +106,17 @@ def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corne
 
 
 def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
-    """What lies beneath those of the edges `tops` that are well below the pane's top: a table, say."""
+    """What lies beneath those of the edges `tops` that cross the pane well below its top: a table, say."""
     canvas = np.zeros(shape, np.uint8)
-    for x0, y0, x1, y1 in tops:
-        middle = (x0 + x1) / 2
-        top = np.interp(middle, pane[:2, 0], pane[:2, 1])
-        if (y0 + y1) / 2 > top + LEAST_HEIGHT * shape[0]:
-            # Up to where the edge is over.
-            corners = [(x0, y0 - 2), (x1, y1 - 2), (x1, shape[0]), (x0, shape[0])]
-            cv2.fillConvexPoly(canvas, np.array(corners).round().astype(np.int32), 1)
+    x0, y0, x1, y1 = tops.T
+    pane_tops = np.interp((x0 + x1) / 2, pane[:2, 0], pane[:2, 1])
+    crossing = (x1 >= pane[:, 0].min() - 1) & (x0 <= pane[:, 0].max() + 1)
+    for left, left_row, right, right_row in tops[
+        crossing & ((y0 + y1) / 2 > pane_tops + LEAST_HEIGHT * shape[0])
+    ]:
+        # Up to where the edge is over.
+        corners = [(left, left_row - 2), (right, right_row - 2), (right, shape[0]), (left, shape[0])]
+        cv2.fillConvexPoly(canvas, np.array(corners).round().astype(np.int32), 1)
     return canvas > 0
 
 
@@ -132,7 +139,7 @@ def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
     return tops
 
 
-def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:
+def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corners | None:
     """The pane whose top edge this is, or None where no upright edges hang from its ends."""
     left, right = sorted([(top[0], top[1]), (top[2], top[3])])
     left_foot, right_foot = follow(left, uprights), follow(right, uprights)
@@ -140,7 +147,7 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:
         return None
     drops = (left_foot[1] - left[1], right_foot[1] - right[1])
     drop = max(drops)
-    if drop < LEAST_HEIGHT * uprights.shape[0] or min(drops) < 0.3 * drop:
+    if drop < LEAST_HEIGHT * len(uprights) or min(drops) < 0.3 * drop:
         return None
     # An edge that ends early was lost on the way, behind a handle or against leaves.
     left_drop, right_drop = (own if own > 0.8 * drop else drop for own in drops)
@@ -149,18 +156,22 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:
     )
 
 
-def follow(start: tuple[float, float], uprights: Bits) -> tuple[float, float] | None:
-    """The lower end of the upright edge that begins near `start`, across small gaps."""
-    height, width = uprights.shape
+def follow(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float, float] | None:
+    """The lower end of the upright edge that begins near `start`, across small gaps.
+
+    `uprights` holds a byte for each pixel of each row, which isn't 0 where an upright edge goes.
+    """
+    width = len(uprights[0])
     reach = max(3, width // 100)
-    patience = round(LONGEST_GAP * height)
+    patience = round(LONGEST_GAP * len(uprights))
     column, foot = round(start[0]), None
     last = round(start[1])
-    for row in range(max(0, round(start[1])), height):
-        low = max(0, column - reach)
-        hits = np.nonzero(uprights[row, low : column + reach + 1])[0]
-        if hits.size:
-            column = low + int(hits[np.argmin(np.abs(hits + low - column))])
+    for row in range(max(0, round(start[1])), len(uprights)):
+        pixels = uprights[row]
+        near = range(max(0, column - reach), min(width, column + reach + 1))
+        hits = [(abs(hit - column), hit) for hit in near if pixels[hit]]
+        if hits:
+            column = min(hits)[1]
             foot, last, reach = (float(column), float(row)), row, 4
         elif row - last > patience:
             break
