@@ -15,7 +15,7 @@ from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.previous import earlier_sets, latest_set
+from hotfolder.jobs.previous import earlier_sets, latest_set, own_pictures
 from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
@@ -237,6 +237,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
         earlier=earlier_sets(store, inbox, project),
         before=held_before(store, inbox, project, there),
         latest=latest_set(store, inbox, project, ""),
+        own=own_pictures(store, drop.photos),
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext
+from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
@@ -26,11 +27,12 @@ from hotfolder.rules.late import (
     Why,
     matched,
     why_late_in_room,
+    why_own,
     why_part,
 )
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, shot_from
+from hotfolder.rules.sets import BracketSet, Photo, shot_from
 from hotfolder.rules.shoots import why_name_held
 
 
@@ -114,7 +116,24 @@ def why_room_held(
         return why
     if store is not None and (why := why_part(found, merged_sets(store, inbox, project))):
         return why
-    return Why() if found.approved else why_name_held(rulebook, project, folder, known=latest is not None)
+    if found.approved:
+        return Why()
+    if store is not None and (why := why_own(found.photos, own_pictures(store, found.photos))):
+        return why
+    return why_name_held(rulebook, project, folder, known=latest is not None)
+
+
+def own_pictures(store: Store, photos: Iterable[Photo]) -> set[str]:
+    """The hashes of those that are pictures which were delivered, and never were photos."""
+    hashes = {photo.sha256 for photo in photos}
+    own: set[str] = set()
+    for some in batches(sorted(hashes)):
+        were_photos = select(JobFile.sha256).where(
+            JobFile.role == FileRole.PHOTO, col(JobFile.sha256).in_(some)
+        )
+        own |= {*store.rows(select(Picture.sha256).where(col(Picture.sha256).in_(some)))}
+        own -= {*store.rows(were_photos)}
+    return own
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:

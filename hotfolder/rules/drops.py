@@ -11,7 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
-from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, Why, why_late_in_shoot, why_part
+from hotfolder.rules.late import (
+    EarlierSet,
+    LatestSet,
+    MergedSet,
+    Sorted,
+    Why,
+    why_late_in_shoot,
+    why_own,
+    why_part,
+)
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
 from hotfolder.rules.shoots import HeldSet, NamedRefusal, NamedSet, Shoot, group_shoot
@@ -41,7 +50,8 @@ class Drop:
     kept out before; `found` has the others too, and is `approved` where a person let all be made. `chosen`
     are sets that a person put together. `earlier` are the project's sets, `back` is what the photos have to
     do with them, `given` are names that are taken, `before` the sets that were held. `latest` was made last;
-    `orphans` are merges of which the store has lost the sets."""
+    `orphans` are merges of which the store has lost the sets, `own` the hashes of those photos that are
+    pictures made here."""
 
     found: BracketSet
     photos: Sequence[Photo]
@@ -52,6 +62,7 @@ class Drop:
     before: Sequence[HeldSet] = ()
     latest: LatestSet | None = None
     orphans: Sequence[MergedSet] = ()
+    own: Collection[str] = ()
 
     def without(self, names: Collection[str]) -> Drop:
         return replace(self, photos=[photo for photo in self.photos if photo.path.name not in names])
@@ -110,6 +121,10 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why,
     elif aside:
         waiting.append(drop.back.why_aside())
         drop = drop.without(aside)
+    own = () if drop.found.approved else drop.own
+    if why := why_own([photo for photo in drop.photos if photo.path.name not in spoken_for], own):
+        waiting.append(why)
+        drop = drop.without({photo.path.name for photo in drop.photos if photo.sha256 in own} - spoken_for)
     if not drop.photos:
         return None, tuple(waiting)
     shoot: Shoot | None = (grouped := drop.grouped(rulebook))

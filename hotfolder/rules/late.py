@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -336,6 +336,29 @@ def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
     names = [photo.path.name for photo in found.photos if photo.sha256 in torn[-1].photos]
     some = f"{', '.join(names[:MOST_TOLD])} {'is' if len(names) == 1 else 'are'}"
     return Why(f"{some} a part of {torn[-1].room}, which has been paid for", TO_MAKE_ANEW)
+
+
+def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
+    """Why some of the photos must not be paid for, which by their hashes, `own`, are pictures that were made
+    here; nothing where none is."""
+    names = [photo.path.name for photo in photos if photo.sha256 in own]
+    if not names:
+        return Why()
+    if len(names) == 1:
+        return Why(
+            f"{names[0]} is a finished picture that hotfolder made, and is not paid for as if it were a"
+            " photo",
+            "Move it out; to have another picture of its room, drop its original photos. If it is to be made"
+            " as it is, add __ok to the folder's name, put a file named READY.txt beside it, or say"
+            " `hotfolder approve`.",
+        )
+    return Why(
+        f"{names[0]} and {len(names) - 1} more are finished pictures that hotfolder made, and are not paid"
+        " for as if they were photos",
+        "Move them out; to have other pictures of their rooms, drop their original photos. If they are to be"
+        " made as they are, add __ok to the folder's name, put a file named READY.txt beside them, or say"
+        " `hotfolder approve`.",
+    )
 
 
 def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:

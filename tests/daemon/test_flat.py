@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -350,6 +351,24 @@ async def test_a_held_set_stays_held_when_its_project_is_renamed(
     assert studio.say("approve", "14 Elm Road").exit_code == 0
     await studio.until_idle(shop.access())
     assert shop.bought() == 4 and files_below(renamed) == {}
+
+
+async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Neither its pictures nor, again, its originals; until a person says so."""
+    studio.drop(ELM, "kitchen__sky-blue", bracket())
+    await studio.until_idle(shop.access())
+    bought = shop.bought()
+    shutil.copytree(studio.done / ELM, folder := studio.inbox / "12 Elm Road again")
+    shutil.copytree(studio.done / ELM, studio.inbox / "finished" / "12 Elm Road")
+    assert "finished pictures that hotfolder made" in studio.say("explain", str(folder)).stdout
+    await studio.until_idle(shop.access())
+    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    assert shop.bought() == bought and page.count("finished pictures that hotfolder made") == 2
+    (studio.inbox / "finished" / "12 Elm Road" / "READY.txt").touch()
+    await studio.until_idle(shop.access())
+    assert shop.bought() > bought and files_below(folder).keys() >= {"kitchen.jpg"}
 
 
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
