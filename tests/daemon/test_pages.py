@@ -113,3 +113,10 @@ def test_what_holds_up_everything_is_said_once() -> None:
     told = " ".join(status_page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
     assert told.count("the connection was refused") == told.count("It goes on by itself.") == 1
     assert "the photos are on a share that is away" in told
+
+
+def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:
+    """It lies in failed until somebody takes it out, however long ago it came there."""
+    old = Line("j", "a", "12 Elm Road", "kitchen", "kitchen", State.FAILED, updated_at="2026-01-01T00:00:00Z")
+    told = status_page(Overview((old,), {}), "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC))
+    assert "Came back (see REASON.txt in failed): 1" in told and "12 Elm Road / kitchen: failed" in told
