@@ -109,8 +109,7 @@ def find_view(small: Picture) -> View:
     glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~rims)
     doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
-    doubtful = np.sum([pane.looks(frames) * pane.glass for pane in doubting], axis=0) >= LEAST_AGREEING
-    doubtful &= alive & ~grow(glass, 4)
+    doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, 4)
     # Leaves with the sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
     whole = not (
@@ -150,25 +149,28 @@ class Pane:
         seen, dead = glass_and_bars(corners, lab, outside, framed=framed)
         return cls(seen & ~room, dead & ~room, sides, bool(corners[:, 1].min() <= 2))
 
-    def looks(self, frames: Set[int]) -> int:
-        """How many looks at a pane this one counts for: two where it hangs in such a frame."""
-        return 2 if self.sides_in(frames) else 1
-
     def sides_in(self, frames: Set[int]) -> int:
         """How many of its sides are along such surfaces."""
         return sum(bool(side & frames) for side in self.sides)
 
 
+def looks_at(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> tuple[Plane, Plane]:
+    """How often each pixel is taken for glass, and how often it is looked at; in sure frames each look counts
+    twice."""
+    agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for pane in panes:
+        looks = np.float32(2 if pane.sides_in(frames) else 1)
+        agreeing += looks * pane.glass
+        asked += looks * (pane.glass | pane.bars)
+    return agreeing, asked
+
+
 def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> Bits:
-    """What most of the panes that look at it take for glass; those in sure frames count twice.
+    """What most of the panes that look at it take for glass.
 
     An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
     """
-    agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for pane in panes:
-        looks = np.float32(pane.looks(frames))
-        agreeing += looks * pane.glass
-        asked += looks * (pane.glass | pane.bars)
+    agreeing, asked = looks_at(panes, frames, shape)
     glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)
     large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
     return np.asarray(glass & np.any([part.bits for part in large] or [~glass], axis=0))
