@@ -3,15 +3,19 @@ and what to do, and STATUS.txt in the inbox, whose text others make."""
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
+from hotfolder.newfiles import folder_at
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.names import folded
@@ -149,7 +153,8 @@ def timeless(page: bytes) -> list[bytes]:
 
 
 def write_status(inbox: Path, text: str) -> None:
-    """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet.
+    """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet. Where the disk is full
+    it is written over, if it has the room: a page that says that all is well would be worse than half a one.
 
     A STATUS.txt that isn't ours is set aside as "STATUS (yours).txt". Raises `LocalTrouble`, also where the
     inbox isn't there: it is never created.
@@ -164,4 +169,25 @@ def write_status(inbox: Path, text: str) -> None:
                 return
             if not present.startswith(tuple(map(str.encode, HEADLINES))):
                 set_aside(path, "STATUS (yours)")
-        replace_file(path, data, Sharing.of(inbox))
+        try:
+            replace_file(path, data, Sharing.of(inbox))
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not written_over(inbox, data):
+                raise
+
+
+def written_over(inbox: Path, data: bytes) -> bool:
+    """Whether our STATUS.txt is there, plain and by this one name, has room for `data` on the disk, and says
+    that now. Raises OSError."""
+    with folder_at(inbox) as folder, suppress(FileNotFoundError):
+        safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(STATUS_NAME, os.O_WRONLY | safely, dir_fd=folder)
+        with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+            found = os.fstat(descriptor)
+            room = found.st_blocks * 512
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or room < len(data):
+                return False
+            file.write(data)
+            file.truncate()
+            return True
+    return False

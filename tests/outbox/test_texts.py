@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.outbox import linking
+from hotfolder.outbox import linking, texts
 from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.receipts import (
     Receipt,
@@ -26,7 +27,7 @@ from hotfolder.outbox.receipts import (
 )
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import clear_leftovers
-from hotfolder.outbox.texts import WIDTH, reason_text, write_reason, write_status
+from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line
 from hotfolder.telemetry.statuspage import status_text
 
@@ -180,6 +181,28 @@ def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None
     assert "Paused." in page.read_text()
     assert page.stat().st_mtime_ns > time.time_ns() - 60 * 10**9
     assert [path.name for path in tmp_path.iterdir()] == ["STATUS.txt"]
+
+
+def test_the_status_page_is_written_over_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would go on saying that all is well. Only within the room that it has, and never through a name
+    that somebody else gave it."""
+    page = tmp_path / "STATUS.txt"
+    write_status(tmp_path, status_text({}, notices=["All is well. " * 30]))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(texts, "replace_file", full)
+    write_status(tmp_path, told := status_text({}, notices=["The disk is full."]))
+    assert page.read_bytes() == as_file(told)
+    with pytest.raises(LocalTrouble, match="the disk is full"):
+        write_status(tmp_path, status_text({}, notices=["A long story. " * 2000]))
+    (tmp_path / "theirs").hardlink_to(page)
+    with pytest.raises(LocalTrouble, match="the disk is full"):
+        write_status(tmp_path, status_text({}))
+    assert page.read_bytes() == as_file(told)
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
