@@ -39,8 +39,8 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
     What moved is taken whole from one frame, the reference or the one that shows most of it, and put into the
     others as bright as they would show it: the changed frames take their places in `frames`.
     """
-    looks = [Look(frame) for frame in frames]
     smalls = [shrink(frame, SEARCH_EDGE) for frame in frames]
+    looks = [Look(small) for small in smalls]
     trusts = [
         np.ones_like(look.usable) if index == reference else trusted(look, looks[reference])
         for index, look in enumerate(looks)
