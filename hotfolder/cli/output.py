@@ -77,7 +77,7 @@ def _refused() -> bool:
     """Whether standard output can't be written. What it holds is thrown away then: the interpreter would
     complain of it once more."""
     try:
-        sys.stdout.write("\n")
+        sys.stdout.write("\n")  # an empty buffer would flush well
         sys.stdout.flush()
     except OSError:
         with Path(os.devnull).open("w") as nothing:

@@ -18,8 +18,8 @@ SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
 )
 """What this store has paid for, or may have: not what it knows another one to have bought."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
-USED_UP = "the budget of paid calls for"
-TODAY, THIS_SET = "today", "this set"
+THIS_SET, THE_PROJECT = "this set", "the project "
+_USED_UP = "the budget of paid calls for "
 BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_project", "paid_calls_per_job"
 
 
@@ -66,10 +66,10 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}")
     checks = (
-        (DAILY, TODAY, col(Purchase.started_at) >= midnight(now)),
+        (DAILY, "today", col(Purchase.started_at) >= midnight(now)),
         (
             OF_PROJECT,
-            f"the project {wanted.project}",
+            f"{THE_PROJECT}{wanted.project}",
             (col(Purchase.inbox) == wanted.inbox) & (col(Purchase.project) == wanted.project),
         ),
         (OF_JOB, THIS_SET, col(Purchase.job_id) == wanted.job_id),
@@ -83,9 +83,14 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
             later = later if setting == DAILY else "To continue, "
             kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
             raise kind(
-                f"{USED_UP} {what} is used up ({made} of {most})",
+                f"{_USED_UP}{what} is used up ({made} of {most})",
                 hint=f"{later}raise limits.{setting}.",
             )
+
+
+def own_budget_in(reason: str) -> str:
+    """THIS_SET or THE_PROJECT where a reason that was given here is that its budget is used up, else ""."""
+    return next((own for own in (THIS_SET, THE_PROJECT) if reason.startswith(f"{_USED_UP}{own}")), "")
 
 
 def pause(session: Session, reason: str) -> None:

@@ -220,23 +220,32 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
 
     Several sets may come back together, with the same names in them, and each is told apart from the others
     by its photos, then by its folder; else only the room, or a name, can tell what was mended."""
-    names = {file.name for file in new.files if file.role == FileRole.PHOTO}
-    contents = contents_of(new.files)
-    back: list[tuple[int, str]] = []
+    back: dict[str, int] = {}
     for job in await context.store_thread(context.store.needing_person, new, context.origin):
         files = await context.store_thread(context.store.files, job.id)
-        same_photos, same_names = contents & contents_of(files), names & {file.name for file in files}
-        if job.filed_as is None or not (same_photos or job.room == new.room or same_names):
+        alike = likeness(new, job, files)
+        if job.filed_as is None or not alike:
             continue
         folder = context.places.failed / safe_name(job.project) / job.filed_as
         # What can't be seen because its disk is gone has not been dragged anywhere.
         await to_thread.run_sync(context.places.guard, folder)
         still_there = partial(any, ((folder / file.name).exists() for file in files))
         if not await to_thread.run_sync(still_there):
-            same_folder = new.folder in (job.folder, job.filed_as)
-            kind = (0 if same_folder else 1) if same_photos else 2 if job.room == new.room else 3
-            back.append((kind, job.id))
-    return [id for kind, id in back if kind == min(back)[0]]
+            back[job.id] = alike
+    most = max(back.values(), default=0)
+    return [job_id for job_id, alike in back.items() if alike == most]
+
+
+def likeness(new: NewJob, job: Job, files: Iterable[JobFile]) -> int:
+    """How surely `new` is the return of `job`, which has `files`: from 4, the same photos in the same folder,
+    to 1, a photo of the same name; 0 where nothing speaks for it."""
+    if contents_of(new.files) & contents_of(files):
+        return 4 if new.folder in (job.folder, job.filed_as) else 3
+    if job.room == new.room:
+        return 2
+    return int(
+        any(file.role == FileRole.PHOTO and file.name in {one.name for one in files} for file in new.files)
+    )
 
 
 def contents_of(files: Iterable[JobFile]) -> set[str]:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from hotfolder.config.settings import Notify
 from hotfolder.display import with_hint
-from hotfolder.jobs.budget import THIS_SET, TODAY, USED_UP
+from hotfolder.jobs.budget import THIS_SET, own_budget_in
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
@@ -237,9 +237,8 @@ class Detector:
                 where = f"{line.project} / {line.room}" if line.room else line.project
                 subject = f"held {line.inbox}/{line.project}/{line.folder or line.room}"
                 yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", HELD_SECONDS)
-            budget = line.reason.removeprefix(f"{USED_UP} ") if line.waits else line.reason
-            if budget != line.reason and not budget.startswith(TODAY):
-                folder = line.folder if budget.startswith(THIS_SET) else ""  # else one for all that wait
+            if line.waits and (own := own_budget_in(line.reason)):
+                folder = line.folder if own == THIS_SET else ""  # of a project one for all that wait
                 text = f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}"
                 yield Alarm(Kind.BUDGET_SPENT, f"budget {line.inbox}/{line.project}/{folder}", text)
         if situation.leads:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.settings import Notify
-from hotfolder.jobs.budget import USED_UP
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.notifications import Detector, Kind, Notification, Situation
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
@@ -212,7 +211,12 @@ def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
         "attic": "today",
     }
     lines = [
-        replace(line("merging", folder, reason=f"{USED_UP} {of} is used up (3 of 3)", hint=hint), waits=True)
+        replace(
+            line(
+                "merging", folder, reason=f"the budget of paid calls for {of} is used up (3 of 3)", hint=hint
+            ),
+            waits=True,
+        )
         for folder, of in spent.items()
     ]
     heard = detector.look(facts(*lines), 0)

@@ -111,9 +111,8 @@ def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
     x0, y0, x1, y1 = tops.T
     pane_tops = np.interp((x0 + x1) / 2, pane[:2, 0], pane[:2, 1])
     crossing = (x1 >= pane[:, 0].min() - 1) & (x0 <= pane[:, 0].max() + 1)
-    for left, left_row, right, right_row in tops[
-        crossing & ((y0 + y1) / 2 > pane_tops + LEAST_HEIGHT * shape[0])
-    ]:
+    crossing &= (y0 + y1) / 2 > pane_tops + LEAST_HEIGHT * shape[0]
+    for left, left_row, right, right_row in tops[crossing]:
         # Up to where the edge is over.
         corners = [(left, left_row - 2), (right, right_row - 2), (right, shape[0]), (left, shape[0])]
         cv2.fillConvexPoly(canvas, np.array(corners).round().astype(np.int32), 1)
