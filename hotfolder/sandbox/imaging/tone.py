@@ -64,8 +64,23 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
         part = np.asarray(fused[rows] * ratio[rows, :, None], np.float32)
         part += wanted[rows, :, None]
         part *= gains
-        finished[rows] = to_bytes(bend(part, WHITE_KNEE, WHITE))
+        finished[rows] = to_bytes(bend(within_gamut(part), WHITE_KNEE, WHITE))
     return finished
+
+
+def within_gamut(part: Plane) -> Plane:
+    """`part` as light as it is with its channels cut off at black, and its colours faded instead of cut off.
+
+    Fusion drives deep shadows below black; cut off there, wood and skin would glow in red alone.
+    """
+    red, green, blue = cv2.split(part)
+    lacking = np.maximum(-cv2.min(cv2.min(red, green), blue), 0)
+    if not lacking.any():
+        return part
+    luma = np.asarray(cv2.transform(part, LUMA), np.float32)
+    shown = np.asarray(cv2.transform(np.maximum(part, 0), LUMA), np.float32)
+    kept = np.minimum(shown / np.maximum(luma + lacking, np.float32(1e-6)), 1)
+    return np.asarray(part * kept[:, :, None] + (shown - luma * kept)[:, :, None], np.float32)
 
 
 def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
