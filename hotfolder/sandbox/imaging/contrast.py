@@ -24,7 +24,7 @@ MOST_STEP, MOST_RAISED = 0.1, 0.2
 GRAIN = 0.004
 MOST_GAIN = 3.0
 # What would be whiter than this sinks with its surroundings, so much per excess, out to this share.
-WHITEST, SINKING, SURROUNDINGS = 0.93, 1.6, 0.008
+WHITEST, SINKING, SURROUNDINGS = 0.94, 1.6, 0.008
 
 
 def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:

@@ -22,12 +22,13 @@ STRONGEST_GAMMA, WEAKEST_GAMMA = 0.8, 1.2
 # Black is set so far below the darkest pixels, and no more than that is taken off.
 TOE, MOST_BLACK = 0.03, 0.08
 # Above the knee the curve gets flatter over `BENDING`, just so much that the brightest ends at `HIGHEST`.
-KNEE, BENDING, HIGHEST = 0.64, 0.15, 0.915
+KNEE, BENDING, HIGHEST = 0.64, 0.15, 0.92
 # What details add to that is bent once more, so that white keeps its drawing.
 WHITE_KNEE, WHITE = 0.94, 0.985
-# Steps smaller than this are details. They keep their height, and get more of it where the curve is flat.
+# Steps smaller than this are details. At these lights they come out so much higher: fusion and the curve
+# flatten them, most of all where it is bright.
 DETAIL = 0.2
-DETAIL_GAIN, HIGHLIGHT_GAIN = 1.1, 1.5
+LIGHTS, DETAIL_GAINS = (0.2, 0.5, 0.9), (1.1, 1.25, 1.5)
 # More than this over the curve's own slope would turn some steps round.
 MOST_OVER_SLOPE = 1.9
 SAMPLES = 12
@@ -159,9 +160,8 @@ def local_laplacian(light: Plane, curve: Curve) -> Plane:
 
 
 def keeping(step: Plane, slope: float, anchor: float) -> Plane:
-    """What a step from `anchor` gets on top of the curve, so that a small one keeps its height."""
-    bright = min(max((anchor - 0.7) / 0.2, 0.0), 1.0)
-    gain = DETAIL_GAIN + (HIGHLIGHT_GAIN - DETAIL_GAIN) * bright
+    """What a step from `anchor` gets on top of the curve, so that a small one has its height."""
+    gain = float(np.interp(anchor, LIGHTS, DETAIL_GAINS))
     near = cv2.exp(step * step * np.float32(-0.5 / DETAIL**2))
     return np.asarray(near * step * np.float32(min(gain - slope, MOST_OVER_SLOPE * slope)), np.float32)
 

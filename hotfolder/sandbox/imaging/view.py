@@ -23,7 +23,8 @@ from hotfolder.sandbox.imaging.masks import (
 from hotfolder.sandbox.imaging.surfaces import Labels, even_surfaces, surfaces_along, thin_ones
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes_of_room
 
-# A sky behind glass stands out at one of these levels of L*, however bright the merge is; and its most b*.
+# A sky behind glass stands out at two of these levels of L*, however bright the merge is: at one alone a jamb
+# in the sun hangs together with it. And its most b*.
 SKY_LEVELS = (80, 83, 86, 89, 92)
 MOST_YELLOW = 4
 # It is as thick as twice this, and larger than this share of the picture.
@@ -32,11 +33,12 @@ THICK, LEAST_SKY = 5, 0.0004
 LEAST_WIDE = 0.055
 # Glass is where so many of the panes that were found see it, and such a share of them.
 LEAST_AGREEING, AGREED = 2, 0.75
-# A pane may show the outside when this much of it is as bright and neutral as sky, and surely does when so
-# much is sky.
+# A pane may show the outside when this much of it is as bright and neutral as sky, or when most of it is sky
+# or leaves; and surely does when so much is sky.
 LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
+MOSTLY_OUTSIDE = 0.5
 # In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass is a doubt.
-LEAST_GLASS, LEAST_DOUBT, LEAST_LEAVES = 0.002, 0.0005, 0.002
+LEAST_GLASS, LEAST_LEAVES = 0.002, 0.002
 # Of a sky behind glass so much must have been found to be glass.
 WHOLE_SKY = 0.5
 # Of what is just below a sky so much has structure.
@@ -69,9 +71,11 @@ def find_view(small: Picture) -> View:
     lab = to_lab(small)
     lightness, blue_yellow = np.ascontiguousarray(lab[:, :, 0]), lab[:, :, 2]
     lively = local_spread(lightness, 7) > 3
-    clear = np.zeros(lightness.shape, bool)
-    for level in SKY_LEVELS:
-        clear |= sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
+    looks = [
+        sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
+        for level in SKY_LEVELS
+    ]
+    clear = np.asarray(np.sum(looks, axis=0) > 1)
     surfaces = even_surfaces(lab)
     found = [
         (pane, room)
@@ -94,7 +98,11 @@ def find_view(small: Picture) -> View:
     thin = thin_ones(surfaces) - set(surfaces[clear].tolist())
     panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
     panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
-    views = [pane for pane in panes if bright[pane.glass].mean() > LEAST_SKY_IN_PANE]
+    views = [
+        pane
+        for pane in panes
+        if bright[pane.glass].mean() > LEAST_SKY_IN_PANE or outside[pane.glass].mean() > MOSTLY_OUTSIDE
+    ]
     seeing_sky = [
         pane for pane in views if not pane.cut_off and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
     ]
@@ -108,17 +116,19 @@ def find_view(small: Picture) -> View:
     sure = [*seeing_sky, *beside]
     glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~rims)
-    doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
+    doubting = [
+        pane for pane in panes if pane in [*views, *beside] and (pane.sides_in(frames) or not pane.cut_off)
+    ]
     doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, MARGIN)
     # Leaves with the sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
     whole = not (
-        regions(grow(doubtful, -3), LEAST_DOUBT * glass.size)
+        regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
         or regions(grow(grow(leaves, -1), 1), LEAST_LEAVES * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
     # A foot is rather found too low, at the edge of a lit sill.
-    glass[:-3] &= glass[3:].copy()
+    glass[:-4] &= glass[4:].copy()
     return View(sky & glass, glass.astype(np.float32), whole)
 
 
