@@ -86,6 +86,19 @@ def test_what_is_gray_keeps_the_colour_that_the_exposures_give_it(
         assert measures.added_cast(frames, picture) <= 0.5, name
 
 
+def test_a_deep_shadow_on_a_wooden_floor_does_not_glow_red() -> None:
+    wood = np.array((0.42, 0.26, 0.13))
+    light = np.full((480, 720, 3), 0.9)
+    light[200:] = wood
+    light[60:300, 200:560] = (0.25, 0.35, 0.5)
+    light[300:318, 190:570] = 0.12 * wood
+    frames = [photographed(light, stops) for stops in (-4, -2, 0, 2, 3)]
+    picture = finish(fuse(frames), Exposures.of(frames, [None] * 5))
+    red, green, _ = picture[304:314, 260:500].reshape(-1, 3).T.astype(int)
+    assert np.median(red) > 10
+    assert np.mean(red > 3 * green + 10) < 0.01
+
+
 def test_the_same_at_another_size() -> None:
     """Sizes are shares of the picture, so that a small copy's merge looks like the merge's small copy."""
     wall = wall_beside_window()[0]
