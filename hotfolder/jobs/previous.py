@@ -236,16 +236,15 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     return [job_id for job_id, alike in back.items() if alike == most]
 
 
-def likeness(new: NewJob, job: Job, files: Iterable[JobFile]) -> int:
+def likeness(new: NewJob, job: Job, files: Sequence[JobFile]) -> int:
     """How surely `new` is the return of `job`, which has `files`: from 4, the same photos in the same folder,
     to 1, a photo of the same name; 0 where nothing speaks for it."""
     if contents_of(new.files) & contents_of(files):
         return 4 if new.folder in (job.folder, job.filed_as) else 3
     if job.room == new.room:
         return 2
-    return int(
-        any(file.role == FileRole.PHOTO and file.name in {one.name for one in files} for file in new.files)
-    )
+    names = {file.name for file in files}
+    return int(any(file.role == FileRole.PHOTO and file.name in names for file in new.files))
 
 
 def contents_of(files: Iterable[JobFile]) -> set[str]:

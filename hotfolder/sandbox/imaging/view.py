@@ -37,8 +37,9 @@ LEAST_AGREEING, AGREED = 2, 0.75
 # or leaves; and surely does when so much is sky.
 LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
 MOSTLY_OUTSIDE = 0.5
-# In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass is a doubt.
-LEAST_GLASS, LEAST_LEAVES = 0.002, 0.002
+# In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass, or leaves behind
+# it, is a doubt.
+LEAST_GLASS = 0.002
 # Of a sky behind glass so much must have been found to be glass.
 WHOLE_SKY = 0.5
 # Of what is just below a sky so much has structure.
@@ -116,15 +117,13 @@ def find_view(small: Picture) -> View:
     sure = [*seeing_sky, *beside]
     glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~rims)
-    doubting = [
-        pane for pane in panes if pane in [*views, *beside] and (pane.sides_in(frames) or not pane.cut_off)
-    ]
-    doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, MARGIN)
+    doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
+    doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, 4)
     # Leaves with the sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
     whole = not (
         regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
-        or regions(grow(grow(leaves, -1), 1), LEAST_LEAVES * glass.size)
+        or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
     # A foot is rather found too low, at the edge of a lit sill.
