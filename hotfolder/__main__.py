@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -15,13 +16,15 @@ def main() -> None:
 
 
 def heed_an_early_stop() -> None:
-    """Where SIGTERM is blocked, let it through again and end by it with exit code 0, also if it came already.
+    """Have SIGTERM end `run`, until that handles it by itself, at once and with exit code 0. Where SIGTERM is
+    blocked, so for every command, and let it through again: it may have come already.
 
     The first process of a container is deaf to a signal that it has no handler for, so a stop that comes
     while it begins would be lost, and the whole grace period waited for. Blocked, it is kept until now.
     """
-    if signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
-        signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
+    if signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()) or sys.argv[1:2] == ["run"]:
+        # Not SystemExit: raised in a callback, as the import of a module has some, it would be lost.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Run, Shop, Studio, files_below, wait_for
+from tests.support.studio import MERGE, SKY, Run, Shop, Studio, begun, environment, files_below, wait_for
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -98,6 +98,17 @@ def test_the_embedded_sandbox_ends_with_its_daemon(studio: Studio) -> None:
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+def test_a_stop_that_comes_while_it_begins_is_clean(studio: Studio) -> None:
+    """The embedded sandbox is on its way, and the daemon isn't there yet."""
+    run = begun(studio.command("run", "--sandbox"), studio.root / "run.log", environment(None), really=True)
+    studio.runs.append(run)
+    wait_for(lambda: children_of(run.process.pid), run.text)
+    [sandbox] = children_of(run.process.pid)
+    assert run.stop() == 0
+    assert '"started"' not in run.text()
+    wait_for(lambda: not Path(f"/proc/{sandbox}").exists(), run.text)
 
 
 def children_of(process: int) -> list[int]:
