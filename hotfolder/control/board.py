@@ -15,7 +15,7 @@ from hotfolder.control.opening import JobRecords, now, reading
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
-from hotfolder.jobs import looks
+from hotfolder.jobs import access, looks
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
@@ -182,13 +182,14 @@ class Board:
 
 
 class Watched:
-    """The store as a page's process watches it: whether there is anything new to see. Opened once, and anew
-    where it has become another file."""
+    """The store as a page's process watches it: whether there is anything new to see, and who may. Opened
+    once, and anew where it has become another file."""
 
     def __init__(self, settings: Settings) -> None:
         self.state, self.place = settings.state_folder, store_of(settings)
         self._store: Store | None = None
         self._inode = 0
+        self._sessions: frozenset[str] | None = None
 
     def stamp(self) -> str:
         """Differs from an earlier one where a page would. Never raises for what may go wrong."""
@@ -201,10 +202,15 @@ class Watched:
             if self._store is None:
                 return "none"
             with store_trouble():
+                self._sessions = access.sessions(self._store, now())
                 return f"{holder_of(self.state)} {looks.stamp(self._store)}"
         except (HotfolderError, OSError) as error:
             self.close()
             return f"trouble {error}"
+
+    def admits(self, token: str | None) -> bool:
+        """Whether a browser with that session, if it has any, might see the page at the last stamp."""
+        return self._sessions is None or (token is not None and access.hashed(token) in self._sessions)
 
     def close(self) -> None:
         if self._store is not None:

@@ -72,6 +72,16 @@ def signed_in(store: Store, token: str, at: datetime) -> PageRole | None:
     return PageRole(found.role) if found is not None and found.expires_at > at else None
 
 
+def sessions(store: Store, at: datetime) -> frozenset[str] | None:
+    """The hash of each session's token; None while no password is set, and nobody needs one."""
+    with store.session() as session:
+        if session.exec(select(PagePassword).limit(1)).first() is None:
+            return None
+        return frozenset(
+            session.exec(select(PageSession.token_sha256).where(col(PageSession.expires_at) > at)).all()
+        )
+
+
 def sign_out(store: Store, token: str) -> None:
     """End the session with that token, if there is one."""
     with store.session.begin() as session:

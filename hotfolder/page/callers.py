@@ -14,6 +14,7 @@ from hotfolder.config.page import PageSettings, is_loopback
 
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 SAFE_METHODS = ("GET", "HEAD")
+SESSION_COOKIE = "hotfolder_session"
 NO_HOST = frozenset("@/\\?#")
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 

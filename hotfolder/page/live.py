@@ -15,12 +15,13 @@ from starlette.routing import Route
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.board import Watched
+from hotfolder.page.callers import SESSION_COOKIE
 
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 15.0
 """How often a line is sent that says nothing, so that whoever went away is noticed."""
 LONGEST_SECONDS = 600.0
-"""After so long a browser asks anew, and must still be signed in."""
+"""After so long a browser asks anew."""
 MOST_LISTENERS = 200
 FRESH_SECONDS = 1.0
 """For so long open pages share what was made of the store, unless there is news."""
@@ -62,14 +63,17 @@ class Live:
         told = f"{self._watched.stamp()} {self._settings_error()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
-    async def news(self) -> AsyncIterator[str]:
-        """The stamp, and then each other one as it comes, as events."""
+    async def news(self, token: str | None) -> AsyncIterator[str]:
+        """The stamp, and then each other one as it comes, as events; while the browser with that session may
+        see the page."""
         self.listeners += 1
         try:
             end = time.monotonic() + LONGEST_SECONDS
             known, told_at = "", time.monotonic()
             while (now := time.monotonic()) < end and not self.ending():
                 stamp = await self.stamp()
+                if known and not self._watched.admits(token):  # the first look may be older than the session
+                    return
                 if stamp != known:
                     known, told_at = stamp, now
                     yield f"data: {stamp}\n\n"
@@ -87,7 +91,7 @@ async def live(request: Request) -> Response:
         raise HTTPException(503)
     if request.method == "HEAD":  # whose answer would have no end, and nothing in it
         return Response(media_type="text/event-stream")
-    return StreamingResponse(told.news(), media_type="text/event-stream")
+    return StreamingResponse(told.news(request.cookies.get(SESSION_COOKIE)), media_type="text/event-stream")
 
 
 ROUTES = (Route("/live", live, methods=["GET"]),)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hotfolder import log
 from hotfolder.control.access import FULL, visitor
 from hotfolder.errors import BadWorld, StoreError
-from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
+from hotfolder.page.callers import SAFE_METHODS, SESSION_COOKIE, caller_of, from_another_site, known_name
 from hotfolder.page.site import Site, settings_of
 from hotfolder.page.templating import error_page, request_language
 from hotfolder.words import word
@@ -26,7 +26,6 @@ logger = log.get("page")
 
 Refusal = Callable[[Request], Awaitable[Response | None]]
 
-SESSION_COOKIE = "hotfolder_session"
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 30.0
 """How long a request's body may take to come, all of it."""

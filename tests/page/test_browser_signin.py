@@ -39,6 +39,16 @@ def test_a_person_signs_in_and_out_by_keyboard(page: PageProcess, browser: Brows
         opened.get_by_label("The studio's password").wait_for()
 
 
+def test_another_tab_of_who_signs_out_asks_to_sign_in(page: PageProcess, browser: Browser) -> None:
+    with tab(browser, page) as opened:
+        opened.get_by_label("The studio's password").fill(PASSWORD)
+        opened.get_by_role("button", name="Sign in").click()
+        other = opened.context.new_page()
+        other.goto(opened.url)
+        opened.get_by_role("button", name="Sign out").click()
+        other.get_by_label("The studio's password").wait_for()
+
+
 def test_who_may_only_look_is_told_so(page: PageProcess, browser: Browser) -> None:
     with tab(browser, page) as opened:
         opened.get_by_label("The studio's password").fill(LOOKING)

@@ -14,6 +14,7 @@ import pytest
 from sqlmodel import update
 
 from hotfolder.config.load import load
+from hotfolder.control import actions
 from hotfolder.control.access import changing
 from hotfolder.jobs.model import PageSession
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
@@ -22,7 +23,7 @@ from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
 
-PASSWORD = "correct horse battery"
+PASSWORD, LOOKING = "correct horse battery", "only for looking"
 
 
 class Hand:
@@ -72,6 +73,29 @@ def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> No
         assert page.post("/signout").status == 303
         page.cookies.update(kept)
         assert page.get("/").status == 401
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_an_open_stream_ends_with_its_session(studio: Studio, anew: bool) -> None:
+    """By signing out, or by another password; that of another browser goes on."""
+    set_password(studio, PASSWORD)
+    set_password(studio, LOOKING, "--read-only")
+    with page_process(studio) as page:
+        page.post("/signin", {"password": LOOKING})
+        other_stream = page.listening()
+        page.post("/signin", {"password": PASSWORD})
+        with closing(other_stream), closing(page.listening()) as stream:
+            first = stream.readline()
+            assert first.startswith(b"data: ") and other_stream.readline() == first
+            if anew:
+                set_password(studio, "quite another one")
+            else:
+                assert page.post("/signout").status == 303
+            assert (stream.readline(), stream.readline()) == (b"\n", b"")
+            studio.by_hand(actions.pause, "by hand")
+            assert other_stream.readline() == b"\n"
+            assert other_stream.readline().startswith(b"data: ")
+        assert page.status("GET", "/live")[0] == 401
 
 
 def test_what_stood_in_the_address_outlives_the_session(studio: Studio) -> None:

@@ -92,6 +92,13 @@ class PageProcess:
         finally:
             connection.close()
 
+    def listening(self) -> http.client.HTTPResponse:
+        """What a page that stays open hears of, with the cookies of this browser."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        told = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        connection.request("GET", "/live", headers={"Cookie": told} if told else {})
+        return connection.getresponse()
+
     def first_link(self) -> str:
         """The path that the log names for setting the first password."""
         [line] = [line for line in self.text().splitlines() if "page_without_password" in line]

@@ -84,7 +84,14 @@ function listen() {
   if (!main || source || document.hidden) return;
   source = new EventSource("/live");
   source.onopen = () => document.documentElement.classList.remove("away");
-  source.onerror = () => document.documentElement.classList.add("away");
+  source.onerror = () => {
+    document.documentElement.classList.add("away");
+    // Refused, as where another tab has signed out: a page leads to signing in.
+    if (source.readyState === EventSource.CLOSED) {
+      wanted = "";
+      renew();
+    }
+  };
   source.onmessage = (event) => {
     wanted = event.data;
     renew();
