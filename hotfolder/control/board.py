@@ -16,7 +16,6 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
 from hotfolder.jobs import access, looks
-from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import ASKS_API, State
@@ -226,16 +225,16 @@ def board(settings: Settings) -> Board:
         if records is None:
             return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
         seen = overview(records.store, pid=pid)
-        today = midnight(now())
+        at = now()
         return Board(
-            at=now(),
+            at=at,
             seen=seen,
             projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
             running=len(seen.running),
             waiting=len(seen.waiting),
-            paid_today=records.ledger.paid_since(today),
+            paid_today=records.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
-            bought=tuple(records.ledger.paid_operations_since(today)),
+            bought=tuple(records.ledger.paid_operations_today(at)),
             several_inboxes=several,
         )
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from hotfolder.config.load import state_location
 from hotfolder.control.opening import nothing_yet, now, reading
 from hotfolder.daemon.folders import holder_of
-from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.states import State
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.history import JobHistory
@@ -47,7 +46,7 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
         if records is None:
             return Status(Overview(lines=(), counts={}, pid=pid))
         seen = overview(records.store, pid=pid)
-        paid = records.ledger.paid_operations_since(midnight(now()))
+        paid = records.ledger.paid_operations_today(now())
     if place.settings is None:
         error = place.error.message if place.error is not None else ""
         return Status(replace(seen, settings_error=error), paid)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select, update
 
 from hotfolder.errors import BadWorld
@@ -47,11 +48,18 @@ Budgets = Mapping[str, int | None]
 machine's own time zone."""
 
 
-def midnight(now: datetime) -> datetime:
-    """The last midnight of the machine's own time zone."""
-    today = now.astimezone()
+def midnight(now: datetime, *, days: int = 0) -> datetime:
+    """The last midnight of the machine's own time zone, or so many `days` after it."""
+    day = now.astimezone().date() + timedelta(days=days)
     # Without an offset, so that midnight gets its own: it differs from now's on two days of the year.
-    return datetime(today.year, today.month, today.day).astimezone()
+    return datetime(day.year, day.month, day.day).astimezone()
+
+
+def begun_today(now: datetime) -> ColumnElement[bool]:
+    """Whether a purchase was begun today. What a clock that was ahead dated later than today isn't: it would
+    count on every day until then."""
+    began = col(Purchase.started_at)
+    return (began >= midnight(now)) & (began < midnight(now, days=1))
 
 
 def lock_money(session: Session) -> str | None:
@@ -66,7 +74,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}")
     checks = (
-        (DAILY, "today", col(Purchase.started_at) >= midnight(now)),
+        (DAILY, "today", begun_today(now)),
         (
             OF_PROJECT,
             f"{THE_PROJECT}{wanted.project}",

@@ -14,7 +14,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select, update
 
 from hotfolder import log
-from hotfolder.jobs.budget import SPENT, Budgets, lock_money, pause, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.budget import (
+    SPENT,
+    Budgets,
+    begun_today,
+    lock_money,
+    pause,
+    refuse_unless_allowed,
+    unknown_in_a_row,
+)
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import Fence, Records, batches, no_fence
 from hotfolder.jobs.journal import Entry, Journal, standing
@@ -275,16 +283,16 @@ class Ledger(Records):
         own = col(Purchase.outcome).not_in(BY_RECEIPTS)
         return self.rows(select(func.max(Purchase.started_at)).where(own))[0]
 
-    def paid_since(self, moment: datetime) -> int:
-        """How many purchases were begun since then that may have been charged."""
-        made = (SPENT, col(Purchase.started_at) >= moment)
+    def paid_today(self, now: datetime) -> int:
+        """How many purchases were begun today that may have been charged."""
+        made = (SPENT, begun_today(now))
         return self.rows(select(func.count()).select_from(Purchase).where(*made))[0]
 
-    def paid_operations_since(self, moment: datetime) -> list[str]:
-        """What was begun since then and was, or may have been, charged: merge, sky, lawn or stage each.
+    def paid_operations_today(self, now: datetime) -> list[str]:
+        """What was begun today and was, or may have been, charged: merge, sky, lawn or stage each.
         What the stand-in made is left out."""
         for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-        made = (SPENT, col(Purchase.started_at) >= moment)
+        made = (SPENT, begun_today(now))
         return self.rows(select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing)))
 
     def all_purchases(self) -> list[Purchase]:

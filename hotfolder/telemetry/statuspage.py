@@ -114,7 +114,7 @@ def on_the_whole(seen: Overview) -> Iterator[str]:
         yield f"Whatever has still to be sent {seen.schedule}."
     yield from (f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why)
     if seen.trouble:
-        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
+        after = "" if "by itself" in seen.trouble_told else " Everything continues by itself then."
         yield seen.trouble_told + after
     if seen.settings_error:
         yield f"The settings have an error, and those before it stay in force: {seen.settings_error}"
@@ -129,7 +129,9 @@ def finished(
         there = {line.room for line in lines if line.project == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
-        last = max(rooms.values()).astimezone(now.tzinfo)
+        last = max(
+            rooms.values()
+        ).astimezone()  # at its own distance from UTC: clocks may have gone back since
         when = word(language, "time.clock", clock=f"{last:%H:%M}")
         when = when if last.date() == now.date() else day_and_time(language, last)
         yield word(language, key, project=project, number=number, most=every, time=when)

@@ -14,7 +14,6 @@ from hotfolder.config.load import notify_addresses
 from hotfolder.config.settings import Settings
 from hotfolder.display import with_hint
 from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
-from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import CHARGED
@@ -99,8 +98,8 @@ class Telemetry:
     async def see(self, seen: Overview) -> None:
         """The latest overview: pages, metrics and messages speak of it, and systemd's status."""
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
-            today = midnight(self.clock.now())
-            self.paid_today = await self._context.store_thread(self._context.ledger.paid_since, today)
+            paid_today = self._context.ledger.paid_today
+            self.paid_today = await self._context.store_thread(paid_today, self.clock.now())
         self.show(seen)
 
     def show(self, seen: Overview) -> None:

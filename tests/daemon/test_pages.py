@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -113,6 +114,27 @@ def test_what_holds_up_everything_is_said_once() -> None:
     told = " ".join(status_page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
     assert told.count("the connection was refused") == told.count("It goes on by itself.") == 1
     assert "the photos are on a share that is away" in told
+
+
+def test_that_it_goes_on_by_itself_is_said_once() -> None:
+    seen = Overview(
+        (), {}, trouble="the database with the job store can't be reached", trouble_hint=ONCE_BACK
+    )
+    told = " ".join(status_page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
+    assert told.count("by itself") == 1
+
+
+def test_what_was_finished_before_the_clocks_went_back_is_told_by_the_time_of_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        now = datetime(2026, 10, 25, 8, tzinfo=UTC).astimezone()
+        ended = {"12 Elm Road": {"kitchen": datetime(2026, 10, 24, 15, 8, tzinfo=UTC)}}
+        told = status_page(Overview((), {}), "a", ended, now)
+    time.tzset()
+    assert "12 Elm Road: 1 room, at 17:08, 24 October 2026" in told
 
 
 def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:

@@ -47,6 +47,21 @@ async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
     bench.check("done", "done", paid=4)
 
 
+@pytest.mark.sqlite_alone
+async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(
+    make_bench: Callable[..., Bench],
+) -> None:
+    """Else nothing was paid for until that day, though the budget is said to go on tomorrow."""
+    bench = make_bench(limits={"paid_calls_per_day": 1})
+    bench.clock.jump(timedelta(days=365))
+    bench.drop("hall")
+    await bench.until_idle()
+    bench.clock.jump(timedelta(days=-365))
+    bench.drop("bath")
+    await bench.until_idle()
+    bench.check("done", "done", paid=2)
+
+
 async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_one_lets_it_go_on(
     make_bench: Callable[..., Bench],
 ) -> None:
