@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 import zoneinfo
-from collections.abc import Iterable, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     StringConstraints,
-)
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
 )
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
@@ -379,20 +373,10 @@ class InboxSettings(Frozen):
         return self.name or Path(self.path).name or self.path
 
 
-WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
-"""What the file and the environment say, while `Settings()` is called."""
-
-
-class Settings(BaseSettings):
+class Settings(Frozen):
     """All settings, as `load` makes them: `root`, and every file that a setting names, are absolute."""
 
-    model_config = SettingsConfigDict(
-        title="hotfolder",
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = ConfigDict(title="hotfolder")
 
     root: Folder
     """The folder that holds all others; relative to this file. It must exist."""
@@ -452,17 +436,6 @@ class Settings(BaseSettings):
     """Rules by project, room, tag and photos; the first match wins."""
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (InitSettingsSource(settings_cls, dict(WRITTEN.get({}))),)
 
     @property
     def warnings(self) -> tuple[str, ...]:
