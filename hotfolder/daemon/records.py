@@ -79,7 +79,7 @@ def tell_waiting(settings: Settings, why: str) -> None:
 def _tell_waiting(inbox: Path, why: str, language: str) -> None:
     if (inbox / STATUS_NAME).is_file():
         now = datetime.now().astimezone()
-        write_status(inbox, status_text({}, notices=[why], at=now, language=language))
+        write_status(inbox, status_text(None, notices=[why[:1].upper() + why[1:]], at=now, language=language))
 
 
 def refuse_left_behind(settings: Settings) -> None:

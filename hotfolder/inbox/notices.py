@@ -123,10 +123,12 @@ def marker_made_again(root: Path, marker: str) -> Notice:
 
 def without_a_photo(folder: Path, names: list[str]) -> Notice:
     """Files that would travel with a set lie where no photo is."""
+    told = "What came, or was changed, after its set had begun has to be moved to its originals by hand."
+    if any("." not in name for name in names):
+        told = "A photo is known by the end of its name, such as .jpg: if these are photos, give them theirs."
     return Notice(
         folder,
-        f"Left alone in the room {folder.name!r}, where no photo is: {_some_names(names)}. What came, or "
-        "was changed, after its set had begun has to be moved to its originals by hand.",
+        f"Left alone in the room {folder.name!r}, where no photo is: {_some_names(names)}. {told}",
     )
 
 

@@ -33,7 +33,7 @@ from hotfolder.rules.late import (
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo, shot_from
-from hotfolder.rules.shoots import why_name_held
+from hotfolder.rules.shoots import why_name_held, why_shapes_held
 
 
 def earlier_sets(
@@ -119,6 +119,8 @@ def why_room_held(
     if found.approved:
         return Why()
     if store is not None and (why := why_own(found.photos, own_pictures(store, found.photos))):
+        return why
+    if why := why_shapes_held(found.photos):
         return why
     return why_name_held(rulebook, project, folder, known=latest is not None)
 

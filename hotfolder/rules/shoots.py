@@ -17,7 +17,7 @@ from hotfolder.rules.grouping.model import (
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
-from hotfolder.rules.sets import FileIdentity, Photo, as_grouped
+from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo, as_grouped
 
 MOST_DOUBTS = 3
 LET_IT_GO = (
@@ -304,6 +304,23 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
                 f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
             )
     return Why()
+
+
+def why_shapes_held(photos: Sequence[Photo]) -> Why:
+    """Why a person must look at a room of one picture first: some of its photos are upright and some lie
+    across, so no merge can have them all. Nothing where nobody must, and where more photos than one picture
+    has are told apart anyhow."""
+    shapes = [as_grouped(photo).shape for photo in photos]
+    across = sum(width > height for width, height in shapes)
+    upright = sum(width < height for width, height in shapes)
+    if not across or not upright or len(photos) > MOST_PHOTOS:
+        return Why()
+    return Why(
+        f"{counted(across, 'photo')} in landscape format and {upright} in portrait format can't be merged"
+        " into one picture",
+        "Move those of another view into a room's folder of their own, and turn those that are turned"
+        f" wrongly; or, if they do belong together, {LET_IT_GO}.",
+    )
 
 
 def which(photos: Sequence[Photo]) -> str:

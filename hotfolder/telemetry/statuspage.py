@@ -59,7 +59,7 @@ def status_page(
 
 
 def status_text(
-    sections: Mapping[str, Sequence[Line]],
+    sections: Mapping[str, Sequence[Line]] | None,
     finished: Sequence[str] = (),
     notices: Sequence[str] = (),
     *,
@@ -69,7 +69,8 @@ def status_text(
 ) -> str:
     """The page in that `language`. What it is to say comes in English, but for `finished`.
 
-    `sections` are sets by the word of the catalogue that stands above them, in order. `notices` are sentences
+    `sections` are sets by the word of the catalogue that stands above them, in order; None where nobody knows
+    which there are. `notices` are sentences
     about the whole inbox: that the queue is paused and why, files in a wrong place. `finished` has a line for
     each project of which something was finished lately. `at` is when all this was so; the line that tells it
     is no reason to write the page anew. `stopped`: hotfolder was stopped then.
@@ -83,10 +84,10 @@ def status_text(
         parts += [t("status.as_of", time=day_and_time(language, at)), ""]
     for notice in notices:
         parts += [paragraph(f"! {said(language, notice)}"), ""]
-    for key, lines in sections.items():
+    for key, lines in (sections or {}).items():
         if lines:
             parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN]), ""]
-    if not any(sections.values()):
+    if sections is not None and not any(sections.values()):
         parts += [t("status.nothing"), ""]
     if finished:
         parts += [t("status.finished"), *(f"  {plain(line)}" for line in finished), ""]

@@ -103,6 +103,7 @@ def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_pat
     tell_waiting(settings, f"the database with the job store can't be reached. {ONCE_BACK}")
     told = " ".join(page.read_text().split())
     assert "Die Datenbank mit dem Speicher der Jobs ist nicht erreichbar." in told
+    assert "Es wartet nichts" not in told, "nobody knows"
 
 
 def test_what_holds_up_everything_is_said_once() -> None:

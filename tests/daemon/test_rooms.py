@@ -118,6 +118,21 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     assert files_below(folder) == {}
 
 
+async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything_is_paid(
+    studio: Studio, shop: Shop
+) -> None:
+    """They are two views, or one was turned wrongly: no merge can have them all."""
+    photos = {f"{number}.jpg": jpeg() for number in range(3)} | {"3.jpg": jpeg(size=(120, 160))}
+    folder = studio.drop(ELM, "kitchen", photos)
+    reason = "3 photos in landscape format and 1 in portrait format can't be merged into one picture"
+    assert f"HELD: {reason}" in studio.say("explain", str(folder)).stdout
+    async with studio.working(shop.access()):
+        status = await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
+        assert (status["jobs"][0]["reason"], shop.bought()) == (reason, 0)
+        assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
+        await studio.comes_to("done")
+
+
 async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(
     studio: Studio, shop: Shop
 ) -> None:
