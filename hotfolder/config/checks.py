@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from hotfolder.config.operations import Items, OneOperation
+from hotfolder.config.operations import Items
 from hotfolder.config.rulebooks import resolve
 from hotfolder.config.settings import CONTROL, InboxSettings
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
@@ -25,7 +25,7 @@ from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import OK, normal, shown
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
 from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
-from hotfolder.stager.operations import Operation
+from hotfolder.stager.operations import OneOperation, Operation
 
 FOLDERS = ("done", "failed", "state", "archive", "results")
 OPTIONAL = ("archive", "results")

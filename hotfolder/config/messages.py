@@ -8,12 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_snake
 
-from hotfolder.config.operations import OneOperation
 from hotfolder.config.schema import kind_at, model_of, names
 from hotfolder.config.settings import PASSWORD_PLACES
 from hotfolder.config.sources import KEY_NAMES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.rules.foldernames import nearest, normal, shown
+from hotfolder.stager.operations import OneOperation
 
 KEY_MESSAGE = (
     "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY,"

@@ -1,44 +1,19 @@
-"""Operations as they are written in YAML: a tag, or one mapping with the API's own parameters."""
+"""Operations as they are written in YAML, alone or in a list: a tag, or one with the API's own parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, cast
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from hotfolder.rules.delivery import NAME, Frozen
+from hotfolder.rules.delivery import NAME
 from hotfolder.rules.foldernames import shown
-from hotfolder.stager.operations import Lawn, Operation, OperationParameters, Sky, Stage
+from hotfolder.stager.operations import OneOperation
 
 
 def as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def _short(model: type[OperationParameters]) -> BeforeValidator:
-    """`sky: twilight` as `sky: {skyType: twilight}`."""
-    main = model.model_fields[model.main]
-
-    def full(value: object) -> object:
-        return value if isinstance(value, dict | OperationParameters) else {main.alias: value}
-
-    return BeforeValidator(full, json_schema_input_type=main.annotation | model)
-
-
-class OneOperation(Frozen):
-    """An operation with the API's own parameters: exactly one of these."""
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    sky: Annotated[Sky, _short(Sky)] | None = None
-    lawn: Annotated[Lawn, _short(Lawn)] | None = None
-    stage: Annotated[Stage, _short(Stage)] | None = None
-
-    @property
-    def operation(self) -> Operation:
-        (one,) = (value for _, value in self if value is not None)
-        return cast(Operation, one)
 
 
 def _item(value: object) -> OneOperation | str:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import yaml
 
-from hotfolder.config.operations import OneOperation
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
 from hotfolder.rules.foldernames import normal
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions, Operation
+from hotfolder.stager.operations import HdrOptions, OneOperation, Operation
 
 Written = Iterable[OneOperation | str]
 

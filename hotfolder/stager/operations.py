@@ -8,9 +8,9 @@ changing one would make everything bought so far look unbought.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 Json = dict[str, object]
@@ -170,6 +170,32 @@ class Sky(OperationParameters):
 
 
 Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
+
+
+def _short(model: type[OperationParameters]) -> BeforeValidator:
+    """`sky: twilight` as `sky: {skyType: twilight}`."""
+    main = model.model_fields[model.main]
+
+    def full(value: object) -> object:
+        return value if isinstance(value, dict | OperationParameters) else {main.alias: value}
+
+    return BeforeValidator(full, json_schema_input_type=main.annotation | model)
+
+
+class OneOperation(Parameters):
+    """An operation with the API's own parameters: exactly one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    sky: Annotated[Sky, _short(Sky)] | None = None
+    lawn: Annotated[Lawn, _short(Lawn)] | None = None
+    stage: Annotated[Stage, _short(Stage)] | None = None
+
+    @property
+    def operation(self) -> Operation:
+        (one,) = (value for _, value in self if value is not None)
+        return cast(Operation, one)
+
 
 PAID_KINDS: dict[str, str] = {
     "merge": "the HDR merge",
