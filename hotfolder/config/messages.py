@@ -79,8 +79,9 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
         elif MUST[kind] == "a list" and isinstance(value, dict):
             cure = f"; begin each with `- {ITEMS.get(str(path[-1]), '')}`"
         return f"{title} must be {MUST[kind].format(**numbers)}, not {_value_text(value)}{cure}"
-    ours = kind == "value_error" or "message" in error.get("ctx", {})
-    return str(error["msg"]).removeprefix("Value error, ") if ours else f"{title}: {error['msg']}"
+    if kind == "value_error":  # one of ours: it says by itself what it is about
+        return str(error["ctx"]["error"])
+    return f"{title}: {error['msg']}"
 
 
 def _unknown_name(path: KeyPath) -> str:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 
-from hotfolder.rules.delivery import NAME
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.delivery import check_names
 from hotfolder.stager.operations import OneOperation
 
 
@@ -33,15 +32,7 @@ OwnTagItems = Annotated[Items, Field(min_length=1)]
 
 
 def _variant_names(variants: Mapping[str, object]) -> Mapping[str, object]:
-    spelt: dict[str, str] = {}
-    for name in variants:
-        if not NAME.fullmatch(name) or len(name) > 40:
-            wrong = f"{shown(name)} is no name for a variant"
-            raise ValueError(f"{wrong}; use letters, digits and single hyphens")
-        other = spelt.setdefault(name.casefold(), name)
-        if other != name:
-            both = f"{shown(other)} and {shown(name)}"
-            raise ValueError(f"the variants {both} would have the same name in files; rename one of them")
+    check_names(variants, "variant", "have the same name in files")
     return variants
 
 

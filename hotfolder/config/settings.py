@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -80,16 +80,23 @@ Rate = Annotated[
 ]
 
 
-def _base_url(text: str) -> str:
-    said = f"base_url {shown(text)}" if "@" not in text else "base_url"
-    no_address = ValueError(f"{said} is not an address like https://api.stagerai.com")
+def _web_address(text: str) -> SplitResult | None:
+    """The parts of an http or https address with a host; None where it is none."""
     try:
         url = urlsplit(text)
-        host, port = url.hostname or "", url.port
+        host, _ = url.hostname, url.port  # a port that is no number is found here
     except ValueError:
-        raise no_address from None
-    if url.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text):
-        raise no_address
+        return None
+    whole = url.scheme in ("http", "https") and host and not re.search(r"[\s\\]", text)
+    return url if whole else None
+
+
+def _base_url(text: str) -> str:
+    said = f"base_url {shown(text)}" if "@" not in text else "base_url"
+    url = _web_address(text)
+    if url is None:
+        raise ValueError(f"{said} is not an address like https://api.stagerai.com")
+    host, port = url.hostname or "", url.port
     if "@" in url.netloc:
         raise ValueError("base_url must not hold a user name or password")
     if url.path not in ("", "/") or url.query or url.fragment or text.endswith(("?", "#")):
@@ -122,13 +129,8 @@ StorageHosts = Annotated[
 
 
 def _proxy(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    try:
-        url = urlsplit(text)
-        whole = url.scheme in ("http", "https") and url.hostname and url.port
-    except ValueError:
-        whole = False
-    if not whole or url.path not in ("", "/") or url.query or url.fragment or re.search(r"[\s\\]", text):
+    url = _web_address(secret.get_secret_value())
+    if url is None or not url.port or url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError("proxy is no address of a proxy; write it like http://proxy.example:3128")
     return secret
 
@@ -139,12 +141,8 @@ Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 def _gallery_url(text: str) -> str:
     """An address under which galleries are put; `{project}` in it stands for the project's folder."""
     told = "base_url of the galleries"
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname or "", url.port
-    except ValueError:
-        host = ""
-    if not host or url.scheme not in ("http", "https") or re.search(r"[\s\\<>\"]", text):
+    url = _web_address(text)
+    if url is None or re.search(r"[<>\"]", text):
         raise ValueError(f"{told} is not an address like https://pictures.example.com/galleries")
     if "@" in url.netloc or url.query or url.fragment:
         raise ValueError(f"{told} must not hold a user, a ? or a #: everybody is to see it")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
 
 from hotfolder.display import visible
 from hotfolder.metadata.blocks import Level
@@ -19,6 +18,7 @@ LEAST_QUALITY = 30
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
+LONGEST_NAME = 40
 GALLERY = "gallery"
 """The folder of a project's gallery, beside its pictures."""
 LABELLED = "labelled"
@@ -41,10 +41,6 @@ class RenditionFormat(StrEnum):
     JPEG = "jpeg"
 
 
-def wrong(kind: str, message: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, "{message}", {"message": message})
-
-
 def _size(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -52,7 +48,7 @@ def _size(value: object) -> object:
     unit = UNITS.get(found.group(2).lower()) if found else None
     if found is None or unit is None:
         message = f"{shown(value)} is no size; write bytes, or a number with KB or MB, such as 10MB"
-        raise wrong("size", message)
+        raise ValueError(message)
     return int(float(found.group(1)) * unit)
 
 
@@ -80,20 +76,25 @@ class Rendition(Frozen):
         return ", ".join(parts)
 
 
-def _names(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
+def check_names(names: Iterable[str], noun: str, alike: str) -> None:
+    """Raise ValueError for what is no name of such things, and for two names that are one in files; `alike`
+    says what such two would have in common."""
     spelt: dict[str, str] = {}
+    for name in names:
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise ValueError(f"{shown(name)} is no name for a {noun}; use letters, digits and single hyphens")
+        other = spelt.setdefault(name.casefold(), name)
+        if other != name:
+            raise ValueError(
+                f"the {noun}s {shown(other)} and {shown(name)} would {alike}; rename one of them"
+            )
+
+
+def _names(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
+    check_names(renditions, "rendition", "share a folder")
     for name in renditions:
-        message = ""
-        if not NAME.fullmatch(name) or len(name) > 40:
-            message = f"{shown(name)} is no name for a rendition; use letters, digits and single hyphens"
-        elif name.casefold() in TAKEN:
-            message = f"{shown(name)} is the name of another folder there; rename the rendition"
-        elif name.casefold() in spelt:
-            both = f"{shown(spelt[name.casefold()])} and {shown(name)}"
-            message = f"the renditions {both} would share a folder; rename one of them"
-        if message:
-            raise wrong("rendition", message)
-        spelt[name.casefold()] = name
+        if name.casefold() in TAKEN:
+            raise ValueError(f"{shown(name)} is the name of another folder there; rename the rendition")
     return renditions
 
 
@@ -116,7 +117,7 @@ def _shipped(value: object) -> object:
             meant = f'; did you mean "{guess}"?' if guess else "."
             message = f"{shown(unknown)} is no rendition that need not be defined{meant} There are:"
             message += f" {', '.join(SHIPPED)}. Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
-            raise wrong("rendition", message)
+            raise ValueError(message)
         return {name: SHIPPED[name] for name in value}
     if isinstance(value, dict):
         return {name: SHIPPED.get(name) if one is None else one for name, one in value.items()}
@@ -134,7 +135,7 @@ def _label(text: str) -> str:
     unknown = LABEL.sub("", text)
     if unknown:
         message = f"{shown(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
-        raise wrong("label", message)
+        raise ValueError(message)
     return text
 
 
@@ -171,7 +172,7 @@ def checked_template(text: str) -> str:
             " project would have the same one"
         )
     if message:
-        raise wrong("template", message)
+        raise ValueError(message)
     return text
 
 
