@@ -28,8 +28,9 @@ START_SECONDS = 5.0
 MOST_THREADS = 500
 """More than all jobs and inboxes ask for at once, so that those that are stuck leave some for the others. A
 thread is made only where there is work for it."""
-LAST_SECONDS = 5.0
-"""How long the end of the daemon waits for threads that still work."""
+LAST_SECONDS = 2.0
+"""How long the end of the daemon waits for threads that still work. For a page or a message that hangs
+whoever wanted it has waited by then."""
 
 
 class NoAnswer(LocalTrouble):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,6 +74,34 @@ def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
     time.sleep(0.5)
     assert run.process.poll() is None
     assert run.stop(signal.SIGINT, within_seconds=20) == 130
+
+
+def test_an_address_of_messages_that_never_ends_its_answer_holds_no_stop_up_for_long(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+        studio = studio_at(shop, notify={"urls": [f"json://127.0.0.1:{listener.getsockname()[1]}/x"]})
+        studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
+        run = studio.start(key=KEY)
+        studio.wait_for_states("failed")
+        dripping = thread.submit(drip, listener)
+        began = time.monotonic()
+        assert run.stop() == 0
+        assert time.monotonic() - began < 10
+        assert dripping.result() > 3
+
+
+def drip(listener: socket.socket) -> int:
+    """Answer one request with a line of a header each half second; how many until it was given up."""
+    channel, _ = listener.accept()
+    lines = 0
+    with channel, suppress(OSError):
+        channel.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            channel.sendall(b"X-Number: 1\r\n")
+            lines += 1
+            time.sleep(0.5)
+    return lines
 
 
 def test_an_embedded_sandbox_that_dies_is_started_again_under_its_old_addresses(studio: Studio) -> None:
