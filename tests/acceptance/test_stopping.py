@@ -144,9 +144,11 @@ def test_a_stop_that_comes_while_it_begins_is_clean(studio: Studio) -> None:
 
 def children_of(process: int) -> list[int]:
     """Of Linux's tables: the sandbox, and soon the process that decodes photos."""
-    tasks = Path(f"/proc/{process}/task")
-    found = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
-    return [int(child) for child in found]
+    found: list[int] = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
