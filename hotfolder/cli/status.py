@@ -83,7 +83,8 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
         working = sum(machine.running for machine in seen.machines)
         running = f"running on {working} of {counted(len(seen.machines), 'machine')}"
     counts = ", ".join(seen.count_words())
-    yield f"hotfolder is {running}. {counts or 'No sets yet'}.", ""
+    none = "No sets are recorded" if seen.missing.get("state") else "No sets yet"
+    yield f"hotfolder is {running}. {counts or none}.", ""
     yield from map(machine_told, seen.machines)
     if seen.sandbox:
         yield NOTHING_BOUGHT, "bold yellow"
@@ -122,7 +123,7 @@ def out_of_reach(seen: Overview) -> Iterator[str]:
             yield f"{inbox}: {why}"
         elif seen.looking.get(name):
             yield f"{inbox}: changes are found by looking, {seen.looking[name]}."
-    yield from (f"Out of reach: {why}" for why in seen.missing.values() if why)
+    yield from (f"Nothing can be put into {name}: {why}." for name, why in seen.missing.items() if why)
 
 
 def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:

@@ -11,7 +11,7 @@ from pathlib import PurePath
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
-from hotfolder.control.opening import JobRecords, now, reading
+from hotfolder.control.opening import JobRecords, now, reading, seen_in
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
@@ -29,7 +29,6 @@ from hotfolder.telemetry.overview import (
     Overview,
     as_mapping,
     merged,
-    overview,
     place_key,
 )
 
@@ -219,12 +218,11 @@ class Watched:
 
 def board(settings: Settings) -> Board:
     """All projects. Raises StoreError, LocalTrouble."""
-    pid = holder_of(settings.state_folder)
     several = len(settings.all_inboxes()) > 1
     with reading(settings) as records:
+        seen = seen_in(settings.state_folder, records)
         if records is None:
-            return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
-        seen = overview(records.store, pid=pid)
+            return Board(now(), seen, several_inboxes=several)
         at = now()
         return Board(
             at=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.daemon.folders import full_disks, holder_of, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
@@ -25,6 +26,8 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_strangers
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
+from hotfolder.outbox.faults import TROUBLES
+from hotfolder.telemetry.overview import Overview, overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,14 @@ def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
             yield JobRecords(Store(database), Ledger(database))
     finally:
         database.dispose()
+
+
+def seen_in(state: Path, records: JobRecords | None) -> Overview:
+    """How all sets stand, as far as the records tell, and whether a full disk keeps them from more."""
+    pid = holder_of(state)
+    seen = Overview((), {}, pid=pid) if records is None else overview(records.store, pid=pid)
+    full = dict.fromkeys(full_disks({"state": state}), TROUBLES[errno.ENOSPC][0])
+    return replace(seen, missing={**seen.missing, **full})
 
 
 @contextmanager

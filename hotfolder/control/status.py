@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hotfolder.config.load import state_location
-from hotfolder.control.opening import nothing_yet, now, reading
-from hotfolder.daemon.folders import holder_of
+from hotfolder.control.opening import nothing_yet, now, reading, seen_in
 from hotfolder.jobs.states import State
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
-from hotfolder.telemetry.overview import Line, Overview, overview
+from hotfolder.telemetry.overview import Line, Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,12 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     """Also while the settings have an error, as far as they say where the records are. Raises
     ConfigurationError where they don't, StoreError."""
     place = state_location(config, environ)
-    pid = holder_of(place.state_folder)
     with reading(place) as records:
         if records is None and place.error is not None:
             raise place.error
+        seen = seen_in(place.state_folder, records)
         if records is None:
-            return Status(Overview(lines=(), counts={}, pid=pid))
-        seen = overview(records.store, pid=pid)
+            return Status(seen)
         paid = records.ledger.paid_operations_today(now())
     if place.settings is None:
         error = place.error.message if place.error is not None else ""

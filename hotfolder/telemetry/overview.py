@@ -101,7 +101,8 @@ class Overview:
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
     well. `restart` names edited settings that only a new start takes up.
     `degraded` says of every inbox why it is out of reach, "" where it isn't.
-    `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
+    `missing` says why nothing can be put into `done`, `failed` or `state`, by that name; empty when all is
+    well.
     `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
     `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
     with the stand-in of the API. `machines` are those that share the store; none where it is SQLite."""

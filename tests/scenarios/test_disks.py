@@ -118,6 +118,23 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
 
 
 @needs_mounts
+def test_status_says_that_the_disk_of_the_store_is_full(disk_bench: Bench) -> None:
+    """Of what was dropped since it knows nothing."""
+    bench = disk_bench
+    bench.studio.state.mkdir()
+    full = 'mount -t tmpfs -o size=400k tmpfs $STATE; dd if=/dev/zero of=$STATE/filler 2>/dev/null; exec "$@"'
+    environ = {**environment(None), "STATE": str(bench.studio.state)}
+
+    def said(*options: str) -> str:
+        command = [*NAMESPACE, "sh", "-c", full, "sh", *bench.studio.command("status", *options)]
+        return subprocess.run(command, env=environ, check=True, capture_output=True, text=True).stdout
+
+    told = " ".join(said().split())
+    assert "No sets are recorded." in told and "Nothing can be put into state: the disk is full." in told
+    assert json.loads(said("--json"))["folders"] == {"state": {"degraded": "the disk is full"}}
+
+
+@needs_mounts
 def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench: Bench) -> None:
     """It holds the first of two developed photos, and not the second one, until somebody makes room."""
     bench = disk_bench
