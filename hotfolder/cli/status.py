@@ -180,7 +180,7 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
 
 
 def history_lines(told: JobHistory) -> Iterator[str]:
-    """For people: local times, one day's heading before what happened that day."""
+    """For people: local times, one day's heading before what happened that day, in one distance from UTC."""
     job = told.job
     yield visible(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"
@@ -189,9 +189,9 @@ def history_lines(told: JobHistory) -> Iterator[str]:
     day = ""
     for entry in told.entries:
         at = datetime.fromisoformat(entry.at).astimezone()
-        if f"{at:%A %Y-%m-%d}" != day:
-            day = f"{at:%A %Y-%m-%d}"
-            yield f"\n{day}, {at:%Z}"
+        if f"{at:%A %Y-%m-%d, %Z}" != day:
+            day = f"{at:%A %Y-%m-%d, %Z}"
+            yield f"\n{day}"
         yield visible(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
     yield ""
     if job.reason:

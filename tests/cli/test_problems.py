@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hotfolder.cli.output import USAGE, fitted
+from hotfolder.cli.status import history_lines
+from hotfolder.jobs.model import Job
+from hotfolder.telemetry.history import HistoryEntry, JobHistory
 from tests.support.studio import environment
 
 
@@ -45,3 +50,15 @@ def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -
     shown = list(fitted(lines))
     assert shown[:2] == ["12 Elm Road / kitchen", "    HELD: Did you mean"] and shown[-1] == ""
     assert max(map(len, shown)) <= 40 and all(line.startswith(" " * 8) for line in shown[2:-1])
+
+
+def test_times_before_and_after_the_clocks_went_back_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime(2026, 10, 25, tzinfo=UTC)
+    job = Job(id="a", inbox="", project="", folder="", room="", title="", created_at=at, updated_at=at)
+    entries = (HistoryEntry(f"2026-10-25T0{hour}:30:00Z", "note", "It waits.") for hour in (0, 1))
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        told = " ".join(" ".join(history_lines(JobHistory(job, (), tuple(entries), ()))).split())
+    time.tzset()
+    assert "2026-10-25, CEST 02:30:00 It waits. Sunday 2026-10-25, CET 02:30:00 It waits." in told
