@@ -155,14 +155,13 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         return StateLocation(folder, _with_absolute_file(store, "password_file", above), error=error)
 
 
-def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:
+def load_key(settings: Settings, environ: Mapping[str, str]) -> SecretStr:
     """The API key: STAGER_API_KEY if set, else what `api.key_file` holds. Read anew at every call.
 
-    `environ` is the process's own environment when left out. Raises ConfigurationError when there is no
-    key, or when it has a character that no key has; neither the key nor the file's name is part of the
-    message, since a key pasted into the wrong place would be shown.
+    Raises ConfigurationError when there is no key, or when it has a character that no key has; neither the
+    key nor the file's name is part of the message, since a key pasted into the wrong place would be shown.
     """
-    text = (os.environ if environ is None else environ).get(KEY_VARIABLE, "")
+    text = environ.get(KEY_VARIABLE, "")
     what = f"The API key in {KEY_VARIABLE}"
     if not text.strip():
         if settings.api.key_file is None:

@@ -58,11 +58,16 @@ def archives(folder: Path, names: list[str]) -> Notice:
     )
 
 
+def _at(folder: Path, name: str) -> Path:
+    """The path of what lies in the folder under that name; the folder's where the name can't be printed."""
+    return folder / name if name == visible(name) else folder
+
+
 def too_deep(folder: Path, inner: str, count: int) -> Notice:
     """Photos lie in a folder inside a set."""
     photos = "1 photo lies" if count == 1 else f"{count} photos lie"
     return Notice(
-        folder / inner if inner == visible(inner) else folder,
+        _at(folder, inner),
         f"{photos} in {visible(inner)!r} inside the room {folder.name!r}, deeper than "
         "a room's photos, and stay there. Move them up into the room's folder, or make a room of them.",
     )
@@ -71,7 +76,7 @@ def too_deep(folder: Path, inner: str, count: int) -> Notice:
 def link(folder: Path, name: str) -> Notice:
     """A symbolic link."""
     return Notice(
-        folder / name if name == visible(name) else folder,
+        _at(folder, name),
         f"{visible(name)!r} is a link and is not followed. Put the files themselves here instead.",
     )
 
@@ -79,7 +84,7 @@ def link(folder: Path, name: str) -> Notice:
 def hard_link(folder: Path, name: str) -> Notice:
     """A file with a second name somewhere, through which it could change under a job."""
     return Notice(
-        folder / name if name == visible(name) else folder,
+        _at(folder, name),
         f"{visible(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
         "Replace it by a copy.",
     )
@@ -88,7 +93,7 @@ def hard_link(folder: Path, name: str) -> Notice:
 def not_a_file(folder: Path, name: str) -> Notice:
     """A FIFO, socket or device."""
     return Notice(
-        folder / name if name == visible(name) else folder,
+        _at(folder, name),
         f"{visible(name)!r} is not an ordinary file and is never opened. Remove it.",
     )
 

@@ -6,7 +6,7 @@ A file counts as unchanged only between our own observations; no timestamp of a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from hotfolder.display import counted
@@ -205,9 +205,8 @@ def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]
 def _without(seen: SetFolder, names: frozenset[str]) -> SetFolder:
     if not names:
         return seen
-    return SetFolder(
-        project=seen.project,
-        folder=seen.folder,
+    return replace(
+        seen,
         photos=tuple(file for file in seen.photos if file.name not in names),
         companions=tuple(file for file in seen.companions if file.name not in names),
         temporaries=tuple(file for file in seen.temporaries if file.name not in names),

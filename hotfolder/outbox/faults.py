@@ -19,6 +19,10 @@ SOON = "It is tried again by itself."
 MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
 FILES = ("too many files are open", "Check the limit on open files; it is tried again by itself.")
 BUSY = ("it is in use just now", SOON)
+FAULTY = ("the disk or share reports an error", SHARE)
+UNCONNECTED = ("the share is not connected", SHARE)
+DISK_GONE = ("the disk has gone away", SHARE)
+SILENT = ("the share's server doesn't answer", SHARE)
 
 TROUBLES = {
     errno.ENOSPC: ("the disk is full", SPACE),
@@ -26,22 +30,19 @@ TROUBLES = {
     errno.EROFS: ("the disk is read-only", RIGHTS),
     errno.EACCES: ("no permission", RIGHTS),
     errno.EPERM: ("not permitted", RIGHTS),
-    errno.EIO: ("the disk or share reports an error", SHARE),
+    errno.EIO: FAULTY,
+    errno.EREMOTEIO: FAULTY,
     errno.ESTALE: ("the share has gone away", SHARE),
-    errno.ENOTCONN: ("the share is not connected", SHARE),
-    errno.ECONNABORTED: (
-        "the share is not connected",
-        SHARE,
-    ),  # what was asked of a FUSE server that is killed
-    errno.ECONNRESET: ("the share is not connected", SHARE),
-    errno.ESHUTDOWN: ("the share is not connected", SHARE),
-    errno.EREMOTEIO: ("the disk or share reports an error", SHARE),
-    errno.ENODEV: ("the disk has gone away", SHARE),
-    errno.ENXIO: ("the disk has gone away", SHARE),
-    errno.EHOSTDOWN: ("the share's server doesn't answer", SHARE),
-    errno.EHOSTUNREACH: ("the share's server doesn't answer", SHARE),
-    errno.ENETUNREACH: ("the share's server doesn't answer", SHARE),
-    errno.ETIMEDOUT: ("the share's server doesn't answer", SHARE),
+    errno.ENOTCONN: UNCONNECTED,
+    errno.ECONNABORTED: UNCONNECTED,  # what was asked of a FUSE server that is killed
+    errno.ECONNRESET: UNCONNECTED,
+    errno.ESHUTDOWN: UNCONNECTED,
+    errno.ENODEV: DISK_GONE,
+    errno.ENXIO: DISK_GONE,
+    errno.EHOSTDOWN: SILENT,
+    errno.EHOSTUNREACH: SILENT,
+    errno.ENETUNREACH: SILENT,
+    errno.ETIMEDOUT: SILENT,
     errno.EBUSY: BUSY,
     errno.ETXTBSY: BUSY,
     errno.EAGAIN: BUSY,

@@ -185,12 +185,11 @@ def group_shoot(
         for each in found.sets
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
-    doubtful = [each for each in sets if each.doubts]
-    if doubtful and not grouping.doubts and not review and _told_apart(grouping, rule.options):
-        why = _why(review, grouping, doubtful)
-        return replace(found, sets=sets, why=why, held=frozenset(each.name for each in doubtful))
-    why = _why(review, grouping, sets)
-    return replace(found, sets=sets, why=why, held=frozenset(each.name for each in sets if why))
+    waiting = [each for each in sets if each.doubts]
+    if review or grouping.doubts or not waiting or not _told_apart(grouping, rule.options):
+        waiting = list(sets)  # one for all
+    why = _why(review, grouping, waiting)
+    return replace(found, sets=sets, why=why, held=frozenset(each.name for each in waiting if why))
 
 
 def _doubted(grouping: Grouping, place: int, doubts: Sequence[str]) -> Grouping:
