@@ -19,8 +19,8 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from hotfolder.display import with_hint
-from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, uncopied
-from hotfolder.rules.grouping.group import group, tells
+from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, tells, uncopied
+from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions, GroupingPhoto
 from hotfolder.rules.sets import BracketSet, Photo
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
-from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, tells
+from hotfolder.rules.grouping.evidence import tells
+from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import (
     Grouping,
     GroupingOptions,

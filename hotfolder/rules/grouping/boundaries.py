@@ -82,13 +82,7 @@ def _idle(seconds: float, limit: float) -> str:
 
 def _same_exposure(at: Neighbours) -> GroupingPhoto | None:
     ours = value(at.following)
-    if ours is None:
-        return None
-    for earlier in at.so_far:
-        theirs = value(earlier)
-        if theirs is not None and abs(theirs - ours) <= SAME_EXPOSURE_EV:
-            return earlier
-    return None
+    return next((frame for frame in at.so_far if abs(value(frame) - ours) <= SAME_EXPOSURE_EV), None)
 
 
 def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) -> Boundary:
@@ -188,20 +182,17 @@ def _set_by_hand(at: Neighbours) -> bool:
     if before.bias_ev is None or after.bias_ev is None or before.bias_ev == after.bias_ev:
         return False
     turned = before.bias_ev - after.bias_ev
-    return abs((value(at.following) or 0.0) - (value(at.last) or 0.0) - turned) <= 0.35
+    return abs(value(at.following) - value(at.last) - turned) <= 0.35
 
 
 def _least_step(at: Neighbours) -> float:
     ours = value(at.following)
-    values = [theirs for frame in at.so_far if (theirs := value(frame)) is not None]
-    if ours is None or not values:
-        return 0.0
-    return min(abs(theirs - ours) for theirs in values)
+    return min(abs(value(frame) - ours) for frame in at.so_far)
 
 
 def _continues(at: Neighbours) -> bool:
     """Whether the exposures go on as they went: all up, all down, or out from the first."""
-    values = [value(frame) or 0.0 for frame in (*at.so_far, at.following)]
+    values = [value(frame) for frame in (*at.so_far, at.following)]
     turns = [after - before for before, after in pairwise(values)]
     if all(turn > 0 for turn in turns) or all(turn < 0 for turn in turns):
         return True

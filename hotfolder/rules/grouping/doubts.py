@@ -28,13 +28,12 @@ BracketPattern = tuple[float, ...]
 
 
 def examine(drafts: Sequence[Draft]) -> None:
-    """Add to the `doubts` of one body's sets, which are in the order taken. Weak doubts become doubts, but
-    for sets that were exposed as most others were."""
+    """Add to the `doubts` of one body's sets, one or more, which are in the order taken. Weak doubts become
+    doubts, but for sets that were exposed as most others were."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     patterns = {id(draft): pattern(draft.photos) for draft in several}
     # The order within a second is not known where the clock writes whole ones.
-    steps = [shot(draft.photos[0]).clock_step_seconds for draft in drafts]
-    coarse = bool(steps) and max(steps) >= 1.0
+    coarse = max(shot(draft.photos[0]).clock_step_seconds for draft in drafts) >= 1.0
     ladders = {name: _ladder(each) if coarse else each for name, each in patterns.items()}
     usual = [_as_most(ladders.get(id(each), ()), list(ladders.values()), len(drafts)) for each in drafts]
     for draft, alike, all_alike in zip(drafts, usual, _with_neighbours(drafts, usual), strict=True):
@@ -46,8 +45,7 @@ def examine(drafts: Sequence[Draft]) -> None:
         odd_pictures(draft)
     for draft in drafts:
         draft.doubts += piece_of_bracket(draft)
-    if drafts:
-        drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
+    drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
     for before, after in pairwise(drafts):
         _stray_frame(before, after)
     for before, after in pairwise(drafts):
@@ -56,7 +54,7 @@ def examine(drafts: Sequence[Draft]) -> None:
 
 def pattern(photos: Sequence[GroupingPhoto]) -> BracketPattern:
     """The exposure values in the order taken, relative to the first."""
-    values = [value(photo) or 0.0 for photo in photos]
+    values = [value(photo) for photo in photos]
     return tuple(each - values[0] for each in values)
 
 
@@ -116,12 +114,8 @@ def _evenly_spaced(values: BracketPattern) -> bool:
 
 
 def _odd_values(draft: Draft) -> None:
-    values = [value(photo) for photo in draft.photos]
-    if None in values:
-        draft.doubts.append("the exposure of some of its frames is not known")
-        return
-    known = sorted(each for each in values if each is not None)
-    if max(after - before for before, after in pairwise(known)) < _HALF_STOP_EV:
+    values = sorted(value(photo) for photo in draft.photos)
+    if max(after - before for before, after in pairwise(values)) < _HALF_STOP_EV:
         draft.doubts.append("its exposures differ by less than half a stop")
 
 
@@ -165,8 +159,7 @@ def _share_doubts(before: Draft, after: Draft) -> None:
 
 
 def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
-    ours = value(photo)
-    return ours is not None and any(abs((value(other) or 0.0) - ours) <= _NEAR_EV for other in draft.photos)
+    return any(abs(value(other) - value(photo)) <= _NEAR_EV for other in draft.photos)
 
 
 def piece_of_bracket(draft: Draft) -> list[str]:

@@ -44,13 +44,22 @@ def shot(photo: GroupingPhoto) -> Capture:
     return photo.capture or Capture()
 
 
-def value(photo: GroupingPhoto) -> float | None:
-    """The exposure value, higher is darker; comparable between frames of one camera. A lens that tells no
-    aperture, or a body that tells no ISO, is taken to have changed neither, where `Photo.exposure_value`
-    is None."""
+def tells(photo: GroupingPhoto) -> bool:
+    """Whether the camera has recorded when it was taken, and for how long."""
+    return shot(photo).started_seconds is not None and timed(photo)
+
+
+def timed(photo: GroupingPhoto) -> bool:
+    """Whether the camera has recorded for how long it was exposed."""
+    return shot(photo).exposure_seconds is not None
+
+
+def value(photo: GroupingPhoto) -> float:
+    """The exposure value of a `timed` photo, higher is darker; comparable between frames of one camera. A
+    lens that tells no aperture, or a body that tells no ISO, is taken to have changed neither, where
+    `Photo.exposure_value` is None."""
     taken = shot(photo)
-    if taken.exposure_seconds is None:
-        return None
+    assert taken.exposure_seconds is not None
     return math.log2((taken.aperture or 1.0) ** 2 / taken.exposure_seconds) - math.log2(
         (taken.iso or 100) / 100
     )
@@ -63,7 +72,7 @@ def came_back(earlier: GroupingPhoto, again: GroupingPhoto) -> str:
         seconds = second.exposure_seconds
         shutter = f"{seconds:.2g} s" if seconds >= 0.3 else f"1/{round(1 / seconds)} s"
         return f"the exposure {shutter} came back"
-    return f"the exposure value {value(again) or 0.0:.1f} came back"
+    return f"the exposure value {value(again):.1f} came back"
 
 
 def fired(photo: GroupingPhoto) -> bool:
@@ -345,9 +354,9 @@ def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[Group
 def capture_key(photo: GroupingPhoto) -> Hashable:
     """Equal for two exports of one capture, and for frames that were taken alike within what the camera's
     clock can tell; None where the camera data can't tell."""
-    taken = shot(photo)
-    if taken.started_seconds is None or taken.exposure_seconds is None:
+    if not tells(photo):
         return None
+    taken = shot(photo)
     how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm)
     return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
 

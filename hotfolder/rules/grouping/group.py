@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, product
 from math import inf
 from pathlib import PurePath
 
@@ -20,6 +20,8 @@ from hotfolder.rules.grouping.evidence import (
     shot,
     started,
     step_between,
+    tells,
+    timed,
     value,
     without_copies,
 )
@@ -77,14 +79,14 @@ EXPORT_WITH_CAMERA_DATA = (
 def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
     """Group a flat drop. The order of `photos` is of no account. Raises ValueError when two have one name."""
     own, kept_out = _own_photos(photos)
-    timed = [photo for photo in own if tells(photo)]
+    telling = [photo for photo in own if tells(photo)]
     silent = [photo for photo in own if not tells(photo)]
     doubts: list[str] = []
     if options.brackets is None:
-        drafts = drafts_by_capture(timed)
-        lit, alone = lit_frames(timed)
+        drafts = drafts_by_capture(telling)
+        lit, alone = lit_frames(telling)
         drafts += alone + drafts_by_picture(silent)
-        if timed and silent:
+        if telling and silent:
             doubts.append(
                 f"{len(silent)} of {len(own)} photos lack camera data and may belong to sets of the others"
             )
@@ -119,8 +121,8 @@ def _apart(before: GroupedSet, after: GroupedSet) -> bool:
     one, other = in_order(before.photos)[-1], in_order(after.photos)[0]
     if step_between(one, other).changes or shot(one).body_serial != shot(other).body_serial:
         return True
-    values = [(value(a) or 0.0) - (value(b) or 0.0) for a in before.photos for b in after.photos]
-    return any(abs(difference) <= SAME_EXPOSURE_EV for difference in values)
+    pairs = product(before.photos, after.photos)
+    return any(abs(value(a) - value(b)) <= SAME_EXPOSURE_EV for a, b in pairs)
 
 
 def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
@@ -128,12 +130,6 @@ def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], l
         raise ValueError("two photos of a drop can't have one name")
     kept, copies = without_copies(sorted(photos, key=by_name))
     return sorted(kept, key=by_name), copies
-
-
-def tells(photo: GroupingPhoto) -> bool:
-    """Whether the camera has recorded when it was taken, and for how long."""
-    taken = shot(photo)
-    return taken.started_seconds is not None and taken.exposure_seconds is not None
 
 
 def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
@@ -180,8 +176,8 @@ def _set(ordered: list[GroupingPhoto], draft: Draft, evidence: tuple[str, ...]) 
 
 def _dark_to_bright(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
     named = sorted(photos, key=by_name)
-    if all(value(photo) is not None for photo in named):
-        return sorted(named, key=lambda photo: -(value(photo) or 0.0))
+    if all(timed(photo) for photo in named):
+        return sorted(named, key=value, reverse=True)
     return sorted(named, key=lambda photo: photo.brightness)
 
 

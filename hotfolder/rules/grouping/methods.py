@@ -24,6 +24,7 @@ from hotfolder.rules.grouping.evidence import (
     shot,
     steps_past_flash,
     streams,
+    timed,
     value,
 )
 from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, GroupingPhoto, KeptOut, RefusedSet
@@ -66,9 +67,9 @@ def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[
 def drafts_by_count(photos: Sequence[GroupingPhoto], count: int) -> list[Draft]:
     """Every `count` photos one set, in the order taken where all tell it, else in the order of their
     names."""
-    timed = all(shot(photo).started_seconds is not None for photo in photos)
+    dated = all(shot(photo).started_seconds is not None for photo in photos)
     drafts: list[Draft] = []
-    for frames in streams(photos) if timed else [sorted(photos, key=by_name)]:
+    for frames in streams(photos) if dated else [sorted(photos, key=by_name)]:
         for start in range(0, len(frames), count):
             evidence = (f"every {counted(count, 'frame')} are one set",) if drafts else ()
             drafts.append(Draft(list(frames[start : start + count]), evidence))
@@ -81,7 +82,7 @@ def _examine(draft: Draft, count: int) -> None:
     if len(draft.photos) < count:
         draft.doubts.append(f"only {counted(len(draft.photos), 'frame')} are left where {count} make a set")
     odd_pictures(draft)
-    known = [(each, photo) for photo in draft.photos if (each := value(photo)) is not None]
+    known = [(value(photo), photo) for photo in draft.photos if timed(photo)]
     for number, (ours, photo) in enumerate(known):
         for theirs, earlier in known[:number]:
             if abs(ours - theirs) <= SAME_EXPOSURE_EV:
@@ -193,8 +194,8 @@ def _equally_bright(drafts: Sequence[Draft]) -> None:
 
 
 def drafts_by_capture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
-    """The sets of all bodies, frames in the order taken. All photos must have a start time; those with flash
-    are left out, but fill the time that they took."""
+    """The sets of all bodies, frames in the order taken. Every camera must have told when and for how long it
+    exposed. Photos with flash are left out, but fill the time that they took."""
     drafts: list[Draft] = []
     found = streams(photos)
     for frames in found:
