@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.control.opening import now, reading
-from hotfolder.daemon.records import store_of
+from hotfolder.daemon.records import make_store, store_of
 from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs import access
-from hotfolder.jobs.database import open_store, store_trouble
+from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.model import PageRole
 from hotfolder.jobs.sqlite import FILE_NAME, owner_of, refuse_strangers, user_named
 from hotfolder.jobs.store import Store
@@ -124,12 +124,12 @@ def changing(settings: Settings) -> Iterator[Store]:
                 f"There is no job store yet, and its folder belongs to {user_named(owner_of(place))}.",
                 hint="Start hotfolder once, or run this as the user that it runs as.",
             )
-    database = open_store(place)
+    store = make_store(settings)
     try:
         with store_trouble():
-            yield Store(database)
+            yield store
     finally:
-        database.dispose()
+        store.database.dispose()
 
 
 def _hasher() -> PasswordHasher:

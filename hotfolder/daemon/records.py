@@ -56,7 +56,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
     began, news = clock.monotonic(), log.News(logger, "waits_for_store")
     while isinstance(place, StoreServer) and not stop.is_set():
         try:
-            (await to_thread.run_sync(open_store, place)).dispose()
+            (await to_thread.run_sync(make_store, settings)).database.dispose()
             return True
         except LocalTrouble as error:
             if until_idle and clock.monotonic() - began > LONGEST_AWAY_SECONDS:
@@ -82,6 +82,12 @@ def _tell_waiting(inbox: Path, why: str, language: str) -> None:
         write_status(inbox, status_text(None, notices=[why[:1].upper() + why[1:]], at=now, language=language))
 
 
+def make_store(settings: Settings) -> Store:
+    """The store, made where there is none yet. Raises StoreError, having made nothing, and LocalTrouble."""
+    refuse_left_behind(settings)
+    return Store(open_store(store_of(settings)))
+
+
 def refuse_left_behind(settings: Settings) -> None:
     """Raise StoreError where `state` has a store of its own, which would be forgotten for that of a server,
     with all that is in flight there."""
@@ -99,8 +105,7 @@ def refuse_left_behind(settings: Settings) -> None:
 def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
     """The store and what was paid for, with the leases where machines share them. Raises StoreError,
     LocalTrouble."""
-    refuse_left_behind(settings)
-    database, journal = open_store(store_of(settings)), Journal(places.state / LEDGER_FILE)
+    database, journal = make_store(settings).database, Journal(places.state / LEDGER_FILE)
     if settings.store.url is None:
         return Store(database), Ledger(database, journal), None
     machine = machine_of(places.state)

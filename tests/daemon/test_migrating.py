@@ -13,9 +13,12 @@ from sqlalchemy import create_engine, inspect, select, text
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
+from hotfolder.config.load import load
+from hotfolder.control.access import set_password
 from hotfolder.control.upkeep import move_to_server
 from hotfolder.errors import StoreError, UsageError
 from hotfolder.jobs.database import open_store
+from hotfolder.jobs.model import PageRole
 from hotfolder.jobs.moving import TABLES, MoveStep
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.sqlite import FILE_NAME
@@ -231,6 +234,9 @@ def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
     ended = studio.start(key="any-key")
     assert ended.wait() == 2
     assert "hotfolder store migrate" in ended.text()
+    with pytest.raises(StoreError, match="names another one"):
+        set_password(load(studio.config, {}), PageRole.FULL, "correct horse battery")
+    assert move_to_server(studio.config, {}, server.url), "neither has made a store of its own there"
 
 
 @pytest.mark.parametrize("gone", [(), ("developed", "work", "results")], ids=["ran", "never ran"])
