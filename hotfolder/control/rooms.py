@@ -130,7 +130,11 @@ def project_view(settings: Settings, known: str) -> ProjectView:
         seen = overview(store, pid=holder_of(settings.state_folder))
         inbox, name = known_project(records, known, seen.lines)
         begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
-        jobs = [job for job in looks.jobs_of_project(store, inbox, name) if job.state != State.SUPERSEDED]
+        jobs = [
+            job
+            for job in looks.jobs_of_project(store, inbox, name)
+            if job.state != State.SUPERSEDED and job.id not in seen.gone
+        ]
         lines = [*begun, *lines_of(jobs, seen.lines)]
         [project] = projects_of(records, latest_of(lines)) or [ProjectCards(inbox, name)]
         pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,12 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
-from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole
+from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, Job
+from hotfolder.jobs.states import State
+from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
+from hotfolder.outbox.placing import present
 from hotfolder.outbox.texts import write_status
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import split_name
@@ -28,6 +34,7 @@ from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import Why
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
+    MOST_FINISHED,
     PROGRESS,
     Overview,
     overview,
@@ -84,6 +91,8 @@ PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.5, 10.0, 10
 WHOLE_SECONDS = 3.0
 """Between two whole reports: STATUS.txt, and what is to be notified."""
 STORE_SECONDS = 60.0
+FAILED_SECONDS = 60.0
+"""Between two looks into failed/, which may be on a share: a listing for each project with a failed set."""
 MOST_ROOMS = 1000
 """Of which it is told that they were finished lately."""
 WHOLE_SHOOT = "(the whole shoot)"
@@ -119,6 +128,7 @@ class Reporter:
         self._language = ""
         self._news = False
         self._told_trouble = False
+        self._gone: Mapping[str, list[str]] = {}
         self._last: tuple[Overview, Mapping[str, Mapping[str, Mapping[str, datetime]]]]
         self._last = (Overview((), {}), {})
 
@@ -142,6 +152,16 @@ class Reporter:
                 self._beat()  # a store that answers with an error answers
                 report_at = began + pause_after(self.clock.monotonic() - began, WHOLE_SECONDS)
             await self.clock.sleep(pause_after(took, PAUSE_SECONDS))
+
+    async def watch_failed(self) -> None:
+        """Look again and again which failed sets have no folder in failed/ any more. Until cancelled."""
+        context = self.context
+        while True:
+            with suppress(LocalTrouble):  # what can't be seen was not deleted
+                newest = partial(context.store.in_states, [State.FAILED], newest=MOST_FINISHED)
+                failed = await context.store_thread(newest)
+                self._gone = await to_thread.run_sync(taken_away, context.places, failed)
+            await self.clock.sleep(FAILED_SECONDS)
 
     async def tell(self) -> None:
         """Say to other processes what has changed since the last time. What the store says itself, such as
@@ -262,6 +282,7 @@ class Reporter:
             "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
             "degraded": outlook.degraded,
             "why_looking": outlook.why_looking,
+            "gone": self._gone.get(name, []),
         }
 
     def _kept_out(self, name: str) -> Iterator[str]:
@@ -269,6 +290,18 @@ class Reporter:
             if inbox == name:
                 there = self.inboxes[name].delivered(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
+
+
+def taken_away(places: Places, jobs: Sequence[Job]) -> dict[str, list[str]]:
+    """Which of these failed jobs have no folder in failed/, since somebody has deleted or moved it, by inbox.
+    Raises LocalTrouble where that can't be told, as while its disk is gone."""
+    there = {job.project: present(places.failed / safe_name(job.project)) for job in jobs}
+    places.guard(places.failed)  # after the look: it was there then
+    gone: defaultdict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        if job.filed_as is not None and folded(job.filed_as) not in there[job.project]:
+            gone[job.inbox].append(job.id)
+    return gone
 
 
 def pause_after(took: float, least: float) -> float:

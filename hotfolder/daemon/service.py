@@ -378,6 +378,7 @@ class Daemon:
             partial(apply_retention, self.context, self.live, self._leads),
             self.galleries.run,  # shows what is finished
             self.reporter.run,  # says how everything stands
+            self.reporter.watch_failed,  # sees what of it nobody need care for any more
         ]
         if self.ownership is not None:
             work.append(self.ownership.run)  # works with the inboxes that are its own

@@ -105,7 +105,8 @@ class Overview:
     well.
     `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
     `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
-    with the stand-in of the API. `machines` are those that share the store; none where it is SQLite."""
+    with the stand-in of the API. `machines` are those that share the store; none where it is SQLite. `gone`
+    are failed jobs that are left out, since their folders were taken out of failed/."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -121,6 +122,7 @@ class Overview:
     schedule: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
     sandbox: bool = False
+    gone: frozenset[str] = frozenset()
     machines: tuple[MachineLine, ...] = ()
 
     @property
@@ -222,8 +224,10 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         for job in active
         if job.id not in over
     )
-    lines += (line_of(job, "") for job in ended)
+    gone = frozenset(job for inbox in inboxes.values() for job in as_mapping(inbox).get("gone", ()))
+    lines += (line_of(job, "") for job in ended if job.id not in gone)
     counts = store.counts()
+    counts[State.FAILED] = counts.get(State.FAILED, 0) - len(gone & over)
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
     return Overview(
         lines=tuple(lines),
@@ -245,6 +249,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         missing={name: str(why) for name, why in missing.items()},
         restart=tuple(str(name) for name in settings.get("restart", ())),
         sandbox=bool(daemon.get("sandbox")),
+        gone=gone,
         machines=machines,
     )
 

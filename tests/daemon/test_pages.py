@@ -7,13 +7,17 @@ import shutil
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from hotfolder.config.load import load
+from hotfolder.control.board import board
+from hotfolder.control.rooms import project_view
 from hotfolder.daemon import reporter as module
 from hotfolder.daemon.records import tell_waiting
 from hotfolder.daemon.reporter import Pages
@@ -23,6 +27,7 @@ from hotfolder.jobs.states import State
 from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
+from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, until
 
 
@@ -143,3 +148,39 @@ def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:
     old = Line("j", "a", "12 Elm Road", "kitchen", "kitchen", State.FAILED, updated_at="2026-01-01T00:00:00Z")
     told = status_page(Overview((old,), {}), "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC))
     assert "Came back (see REASON.txt in failed): 1" in told and "12 Elm Road / kitchen: failed" in told
+
+
+async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
+    shop: Shop, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor once it was stopped, and as before where the folder comes back."""
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+    for room in ("bath", "hall"):
+        studio.drop("12 Elm Road", f"{room}__sky-twilihgt", bracket())
+    page, folder = studio.inbox / STATUS_NAME, studio.failed / "12 Elm Road" / "hall__sky-twilihgt"
+
+    def listed(status: dict[str, Any]) -> list[str]:
+        return sorted(job["room"].partition("__")[0] for job in status["jobs"])
+
+    async with studio.working(shop.access()) as daemon:
+        await studio.comes_to("failed", "failed")
+        jobs = daemon.store.in_states([State.FAILED])
+        assert module.taken_away(daemon.context.places, jobs) == {}
+        folder.rename(studio.root / "kept")
+        told = await studio.comes_to_say(lambda status: listed(status) == ["bath"])
+        assert told["counts"] == {"failed": 1}
+        await until(lambda: "Came back" in (text := page.read_text()) and "hall" not in text)
+        [project] = board(load(studio.config, {})).projects
+        assert [card.folder for card in project.cards] == ["bath__sky-twilihgt"]
+        seen = project_view(load(studio.config, {}), project.id)
+        assert seen.project.cards == project.cards
+        with pytest.raises(LocalTrouble):  # its disk is gone, as far as can be seen
+            module.taken_away(replace(daemon.context.places, guard=refuse), jobs)
+    assert listed(studio.status()) == ["bath"]
+    (studio.root / "kept").rename(folder)
+    async with studio.working(shop.access()):
+        await studio.comes_to_say(lambda status: listed(status) == ["bath", "hall"])
+
+
+def refuse(_: Path) -> None:
+    raise LocalTrouble("it is not mounted")
