@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from hotfolder.config.operations import Items
 from hotfolder.config.rulebooks import resolve
-from hotfolder.config.settings import CONTROL, InboxSettings
+from hotfolder.config.settings import InboxSettings
+from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
 from hotfolder.patience import at_once

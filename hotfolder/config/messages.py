@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from pydantic.alias_generators import to_snake
 
 from hotfolder.config.schema import kind_at, model_of, names
-from hotfolder.config.settings import PASSWORD_PLACES
 from hotfolder.config.sources import KEY_NAMES
+from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.rules.foldernames import nearest, normal, shown
 from hotfolder.stager.operations import OneOperation

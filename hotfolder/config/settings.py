@@ -1,44 +1,44 @@
-"""All settings by section, with their bounds. What stands below a setting is its description for editors."""
+"""All settings by section. What stands below a setting is its description for editors."""
 
 from __future__ import annotations
 
-import re
-import zoneinfo
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    StringConstraints,
+from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+
+from hotfolder.config.values import (
+    MIB,
+    ActiveHours,
+    AtOnce,
+    BaseUrl,
+    FileBytes,
+    Folder,
+    GalleryUrl,
+    HostNames,
+    HostText,
+    Items,
+    Networks,
+    OwnTagItems,
+    PaidCalls,
+    Proxy,
+    QuietSeconds,
+    Rate,
+    Seconds,
+    StorageHosts,
+    StoreUrl,
+    Text,
+    TimeZone,
+    Variants,
+    is_loopback,
 )
-
-from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
-from hotfolder.config.page import PageSettings, is_loopback
 from hotfolder.rules.delivery import Delivery, Frozen, Keep
-from hotfolder.rules.foldernames import shown
-from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
 
-MIB = 1024 * 1024
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?\Z")
-RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-
-Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
-QuietSeconds = Annotated[float, Field(strict=True, ge=0.2, le=86400)]
-AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
-PaidCalls = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-FileBytes = Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)]
+PAGE_PORT = 8480
 
 
 class LogLevel(StrEnum):
@@ -54,121 +54,9 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
-def _no_control(text: str) -> str:
-    if CONTROL.search(text):
-        raise ValueError("a control character, such as a line break, can't be part of this text")
-    return text
-
-
-Folder = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
-]
-
-
-def _rate(value: object) -> object:
-    """`5MB/s` as bytes in a second; numbers pass."""
-    if not isinstance(value, str):
-        return value
-    found = RATE.fullmatch(value)
-    if found is None:
-        raise ValueError(f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
-    return round(float(found[1]) * UNITS[found[2].lower()])
-
-
-Rate = Annotated[
-    int, Field(strict=True, ge=10_000, le=10**11), BeforeValidator(_rate, json_schema_input_type=int | str)
-]
-
-
-def _web_address(text: str) -> SplitResult | None:
-    """The parts of an http or https address with a host; None where it is none."""
-    try:
-        url = urlsplit(text)
-        host, _ = url.hostname, url.port  # a port that is no number is found here
-    except ValueError:
-        return None
-    whole = url.scheme in ("http", "https") and host and not re.search(r"[\s\\]", text)
-    return url if whole else None
-
-
-def _base_url(text: str) -> str:
-    said = f"base_url {shown(text)}" if "@" not in text else "base_url"
-    url = _web_address(text)
-    if url is None:
-        raise ValueError(f"{said} is not an address like https://api.stagerai.com")
-    host, port = url.hostname or "", url.port
-    if "@" in url.netloc:
-        raise ValueError("base_url must not hold a user name or password")
-    if url.path not in ("", "/") or url.query or url.fragment or text.endswith(("?", "#")):
-        raise ValueError(f"{said} must end after the host and port, without a path")
-    if url.scheme == "http" and not is_loopback(host):
-        must = "must start with https://, or the key would travel readable"
-        raise ValueError(f"{said} {must}; http:// is for this machine alone")
-    # The same address must not be spelt in two ways: it names the shop that things were bought from.
-    host = f"[{host}]" if ":" in host else host.rstrip(".")
-    usual = {"http": 80, "https": 443}[url.scheme]
-    return f"{url.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
-
-
-BaseUrl = Annotated[Folder, AfterValidator(_base_url)]
-
-
-def _storage_host(text: str) -> str:
-    if not HOST.match(text.lower()):
-        what = shown(text) if "@" not in text else "this"
-        like = "a name like storage.googleapis.com, with or without a port"
-        raise ValueError(f"{what} is no storage host; write {like}")
-    return text.lower()
-
-
-StorageHosts = Annotated[
-    tuple[Annotated[Folder, AfterValidator(_storage_host)], ...],
-    BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...]),
-    Field(min_length=1),
-]
-
-
-def _proxy(secret: SecretStr) -> SecretStr:
-    url = _web_address(secret.get_secret_value())
-    if url is None or not url.port or url.path not in ("", "/") or url.query or url.fragment:
-        raise ValueError("proxy is no address of a proxy; write it like http://proxy.example:3128")
-    return secret
-
-
-Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
-
-
-def _gallery_url(text: str) -> str:
-    """An address under which galleries are put; `{project}` in it stands for the project's folder."""
-    told = "base_url of the galleries"
-    url = _web_address(text)
-    if url is None or re.search(r"[<>\"]", text):
-        raise ValueError(f"{told} is not an address like https://pictures.example.com/galleries")
-    if "@" in url.netloc or url.query or url.fragment:
-        raise ValueError(f"{told} must not hold a user, a ? or a #: everybody is to see it")
-    if len(text) > 200:
-        raise ValueError(f"{told} is longer than 200 characters, too long for a QR code that can be read")
-    return text
-
-
-GalleryUrl = Annotated[Folder, AfterValidator(_gallery_url)]
-
-
 class Language(StrEnum):
     ENGLISH = "en"
     GERMAN = "de"
-
-
-def _spans(value: object) -> object:
-    texts = as_list(value)
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise ValueError('hours are written like "22:00-06:00"')
-    return tuple(parse_span(text) for text in texts)
-
-
-ActiveHours = Annotated[
-    tuple[Span, ...], BeforeValidator(_spans, json_schema_input_type=str | tuple[str, ...])
-]
 
 
 class Api(Frozen):
@@ -196,43 +84,6 @@ class Api(Frozen):
     @property
     def proxy_url(self) -> str | None:
         return None if self.proxy is None else self.proxy.get_secret_value()
-
-
-def _store_url(text: str) -> str:
-    told = "store.url is no address like postgresql+psycopg://hotfolder@db.example/hotfolder"
-    try:
-        url = urlsplit(text)
-        password, _ = url.password, url.port
-    except ValueError:
-        raise ValueError(told) from None
-    # Nothing of it is shown: what can't be read may hold a password anywhere.
-    if password is not None or SECRET_IN_QUERY.search(url.query):
-        raise ValueError(f"store.url must not hold a password; {PASSWORD_PLACES}")
-    if url.scheme in ("sqlite", "sqlite3"):
-        raise ValueError("store.url is for a shared database; leave it out, and SQLite is used in `state`")
-    if url.scheme != "postgresql+psycopg":
-        raise ValueError("store.url must begin with postgresql+psycopg://; no other database is supported")
-    if not url.path.strip("/") or "/" in url.path[1:] or url.fragment or re.search(r"\s", text):
-        raise ValueError(told)
-    return text
-
-
-SECRET_IN_QUERY = re.compile(r"(?:^|&)(?:ssl)?password=", re.IGNORECASE)
-PASSWORD_PLACES = "put it into the file that store.password_file names, or into PGPASSFILE or PGPASSWORD"
-StoreUrl = Annotated[Folder, AfterValidator(_store_url)]
-
-
-def _time_zone(text: str) -> str:
-    try:
-        known = any(Path(folder, text).is_file() for folder in zoneinfo.TZPATH) and zoneinfo.ZoneInfo(text)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        known = None
-    if not known:
-        raise ValueError(f"time_zone {text} is not known here; give a name like Europe/Berlin")
-    return text
-
-
-TimeZone = Annotated[Folder, AfterValidator(_time_zone)]
 
 
 class StoreSettings(Frozen):
@@ -299,7 +150,7 @@ class Web(Frozen):
 
     port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = None
     """The port that they are served on; left out: they are not served."""
-    host: Folder = "127.0.0.1"
+    host: Text = "127.0.0.1"
     """The address that they are served on; 0.0.0.0 for all."""
 
 
@@ -313,6 +164,24 @@ class GallerySettings(Frozen):
     """The language that it opens in: en or de; the other one is a click away."""
 
 
+class PageSettings(Frozen):
+    """The page of `hotfolder page`: everything at a glance, and what people do about it."""
+
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] = PAGE_PORT
+    """The port that it is served on."""
+    host: HostText = "127.0.0.1"
+    """The address that it is served on; 0.0.0.0 for all, which needs a password."""
+    hosts: HostNames = ()
+    """The names that people reach it by, such as photos.example.com; its own address needs no mention."""
+    trusted_proxies: Networks = ()
+    """Addresses or networks of reverse proxies before it, whose X-Forwarded-For, -Host and -Proto count."""
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether others than this machine's users may reach it: it has a password then, or isn't served."""
+        return bool(self.trusted_proxies) or not is_loopback(self.host)
+
+
 class Notify(Frozen):
     """Who is told what happened, through apprise. The addresses are secret, so they stand in a file."""
 
@@ -320,9 +189,9 @@ class Notify(Frozen):
     """A file with one apprise address a line; relative to this file. Keep it like the key."""
     urls: tuple[SecretStr, ...] = ()
     """Addresses, where a file is not wanted, as in an environment variable."""
-    done_link: Folder | None = None
+    done_link: Text | None = None
     """Where people find done, such as smb://nas/photos/done; left out: its path."""
-    failed_link: Folder | None = None
+    failed_link: Text | None = None
     """Where people find failed; left out: its path."""
     gather_seconds: Annotated[float, Field(strict=True, ge=1, le=3600)] = 60
     """Seconds that news is gathered before it is told."""
@@ -358,7 +227,7 @@ class InboxSettings(Frozen):
 
     path: Folder
     """The inbox's folder, relative to root."""
-    name: Folder | None = None
+    name: Text | None = None
     """A name for people; the folder's name if left out."""
     routes: tuple[RouteSettings, ...] = ()
     """Routes for this inbox alone, tried before the general ones."""

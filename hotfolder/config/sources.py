@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
 
 from hotfolder.config.schema import all_settings, below, holds, model_of
-from hotfolder.config.settings import PASSWORD_PLACES, Settings
+from hotfolder.config.settings import Settings
+from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
 from hotfolder.rules.foldernames import nearest, normal
 

@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hotfolder.config.page import PageSettings
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import PageSettings, Settings
 from hotfolder.control.opening import now, reading
 from hotfolder.daemon.records import make_store, store_of
 from hotfolder.errors import CommandHint, UsageError

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hotfolder import log
-from hotfolder.config.page import PageSettings
+from hotfolder.config.settings import PageSettings
 from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
 from hotfolder.errors import HotfolderError

@@ -16,8 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hotfolder.config.load import SettingsFile
-from hotfolder.config.page import PageSettings
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import PageSettings, Settings
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from hotfolder.config.page import PORT as PAGE_PORT
+from hotfolder.config.settings import PAGE_PORT
 
 USER = "hotfolder"
 ROOT = Path("/srv/photos")

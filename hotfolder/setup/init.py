@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.config.load import checked_key, load
-from hotfolder.config.page import PORT as PAGE_PORT
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import PAGE_PORT, Settings
 from hotfolder.control.first import OWNERS_ALONE, smallest
 from hotfolder.display import visible
 from hotfolder.errors import UsageError

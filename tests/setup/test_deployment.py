@@ -9,8 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
-from hotfolder.config.page import PORT
-from hotfolder.config.settings import Api
+from hotfolder.config.settings import PAGE_PORT, Api
 from hotfolder.config.sources import SETUP_PORT
 from hotfolder.setup import deployment, health
 
@@ -38,7 +37,7 @@ def test_the_image_has_the_same_folders_user_and_ports() -> None:
     assert f"{owner} -m 2777 {data} && {owner} -m 1777 {kept}" in image
     assert f"USER {number}:{number}" in image and f"VOLUME {data}" in image
     assert f'CMD ["run", "--config", "{data}/config.yaml"]' in image
-    assert f"HOTFOLDER_WEB__PORT={health.PORT}" in image and f"{SETUP_PORT}={PORT}\n" in image
+    assert f"HOTFOLDER_WEB__PORT={health.PORT}" in image and f"{SETUP_PORT}={PAGE_PORT}\n" in image
     script = (REPOSITORY / "hotfolder/setup/container.sh").read_text()
     assert re.findall(r"\$\{P[UG]ID:-(\d+)\}", script) == [str(number)] * 2
     assert f"for folder in {data} {kept}; do" in script
@@ -60,7 +59,7 @@ def test_the_template_for_unraid_names_the_same() -> None:
     fields = {(field.get("Type"), field.get("Target")) for field in container.iter("Config")}
     paths = {("Path", "/data"), ("Path", "/state")}
     variables = {("Variable", name) for name in ("PUID", "PGID", "TZ")}
-    assert fields == paths | variables | {("Port", str(PORT))}
+    assert fields == paths | variables | {("Port", str(PAGE_PORT))}
     options = container.findtext("ExtraParams", "")
     assert f"--stop-timeout {deployment.STOP_SECONDS}" in options and "--cap-drop ALL" in options
-    assert f"[PORT:{PORT}]" in container.findtext("WebUI", "")
+    assert f"[PORT:{PAGE_PORT}]" in container.findtext("WebUI", "")
