@@ -319,7 +319,7 @@ def why_shapes_held(photos: Sequence[Photo]) -> Why:
         f"{counted(across, 'photo')} in landscape format and {upright} in portrait format can't be merged"
         " into one picture",
         "Move those of another view into a room's folder of their own, and turn those that are turned"
-        f" wrongly; or, if they do belong together, {LET_IT_GO}.",
+        f" wrongly; or, if all of them belong into this folder, {LET_IT_GO}.",
     )
 
 
