@@ -16,7 +16,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_of, sharing_stem
 from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder
 
 
@@ -30,7 +30,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
         where = (inbox, found.project, found.folder)
         job = refused(where, found.folder, files, error.message, error.hint)
         return replace(job, recipe=NOTHING.model_copy(update={"notes": error.also}))
-    middle = found.middle()
+    middle = middle_of(found.photos)
     return NewJob(
         inbox=inbox,
         project=found.project,

@@ -157,7 +157,7 @@ class Approvals:
     async def _approve(self, folder: Marked) -> bool:
         path = self._inbox.joinpath(*folder)
         try:
-            inner = await patiently(path, folders_in, self._inbox, folder) if len(folder) == 1 else []
+            inner = await patiently(path, rooms_in, self._inbox, folder) if len(folder) == 1 else []
             claimed = {
                 names: self._claimed(*map(without_ok, (*names, "")[:2]))
                 for names in (folder, *((*folder, name) for name in inner))
@@ -198,7 +198,7 @@ def _put_ready(folder: int, claimed: Collection[str]) -> None:
         put_ready(folder)
 
 
-def folders_in(inbox: Path, folder: Marked) -> list[str]:
+def rooms_in(inbox: Path, folder: Marked) -> list[str]:
     """Names of a project's rooms. Raises OSError."""
     with listed(inbox, *folder) as entries:
         return [

@@ -29,7 +29,7 @@ class Span:
         return minute >= self.start or minute < self.end
 
     def __str__(self) -> str:
-        return f"{shown(self.start)}-{shown(self.end)}"
+        return f"{_clock(self.start)}-{_clock(self.end)}"
 
 
 Hours = tuple[Span, ...]
@@ -60,5 +60,5 @@ def opens_at(hours: Sequence[Span], local: datetime) -> time | None:
     return time(start // 60, start % 60)
 
 
-def shown(minute: int) -> str:
+def _clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"

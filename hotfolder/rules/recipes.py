@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
-from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.delivery import Delivery, Frozen
 from hotfolder.stager.operations import HdrOptions, Operation
 
 
-class Variant(BaseModel):
+class Variant(Frozen):
     """One of several looks of a set: a name, and the operations from the merge on. No two are the same."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     operations: tuple[Operation, ...]
 
 
-class Recipe(BaseModel):
+class Recipe(Frozen):
     """HDR options, an ordered list of operations, and how what comes of them is delivered. `merge` is False
     for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown;
     `notes` are sentences on the photos for whoever reads the receipt; `by_person`: a person put them
@@ -26,8 +22,6 @@ class Recipe(BaseModel):
 
     Stored as JSON with its job: a job keeps the recipe that it started with.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     merge: bool = True
     hdr: HdrOptions = HdrOptions()

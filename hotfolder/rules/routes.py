@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import translate
-from functools import lru_cache
+from fnmatch import fnmatchcase
 from typing import Annotated, Self
 
 from pydantic import (
@@ -193,12 +192,7 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _glob(name: str, pattern: str) -> bool:
-    return _compiled(pattern).match(name.casefold()) is not None
-
-
-@lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern.casefold()))
+    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 def has_wildcard(pattern: str) -> bool:

@@ -112,13 +112,10 @@ class BracketSet:
     def path(self) -> Path:
         return self.inbox / self.project / self.folder
 
-    def middle(self) -> Photo:
-        """The middle exposure, whose metadata stands for the set."""
-        return middle_of(self.photos)
-
 
 def middle_of(photos: Sequence[Photo]) -> Photo:
-    """The middle exposure of a set: by exposure value, else by brightness, else by name."""
+    """The middle exposure, whose metadata stands for the set: by exposure value, else by brightness, else by
+    name."""
     if all(photo.exposure_value is not None for photo in photos):
         ordered = sorted(photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
     else:

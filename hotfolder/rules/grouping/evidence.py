@@ -365,8 +365,4 @@ def _named_capture_key(photo: GroupingPhoto) -> Hashable:
     key = capture_key(photo)
     # Within a whole second a camera may have taken several alike: there the names must agree as well.
     coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
-    return (key, _COPY_MARK.sub("", _stem(photo))) if coarse else key
-
-
-def _stem(photo: GroupingPhoto) -> str:
-    return PurePath(photo.name).stem.casefold()
+    return (key, PurePath(uncopied(photo.name)).stem.casefold()) if coarse else key
