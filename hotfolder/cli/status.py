@@ -27,6 +27,7 @@ from hotfolder.words import day_and_time
 MOST_ROWS = 20
 """Of each part."""
 WATCH_SECONDS = 2.0
+OTHER_SETTINGS = "Where hotfolder runs with other settings, name their file with --config."
 COLOURS: Mapping[str, str] = {
     State.FAILED: "red",
     State.NEEDS_ATTENTION: "bold red",
@@ -37,7 +38,8 @@ COLOURS: Mapping[str, str] = {
 def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
     """Print how all sets stand, with `watch` again and again until Ctrl-C."""
     if as_json:
-        print_json(read_status(config, os.environ).seen.as_dict())
+        found = read_status(config, os.environ)
+        print_json({**found.seen.as_dict(), "state_folder": str(found.state_folder)})
         return 0
     console = Console(highlight=False)
     if not watch:
@@ -50,11 +52,11 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
     live = Live(console=console, screen=True, auto_refresh=False) if console.is_terminal else None
     with live or nullcontext():
         while True:
-            found = page(read_status(config, os.environ))
+            shown = page(read_status(config, os.environ))
             if live is not None:
-                live.update(found, refresh=True)
+                live.update(shown, refresh=True)
             else:
-                console.print(found)
+                console.print(shown)
             if enough.wait(WATCH_SECONDS):
                 return 0
 
@@ -86,6 +88,8 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     none = "No sets are recorded" if seen.missing.get("state") else "No sets yet"
     yield f"hotfolder is {running}. {counts or none}.", ""
     yield from map(machine_told, seen.machines)
+    if not (seen.running_at_all or seen.machines):
+        yield f"Nothing works with the state folder {found.state_folder}. {OTHER_SETTINGS}", ""
     if seen.sandbox:
         yield NOTHING_BOUGHT, "bold yellow"
     if found.paid_today:

@@ -18,9 +18,11 @@ from hotfolder.telemetry.overview import Line, Overview
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How all sets stand, and the paid calls since midnight by kind, with the prices of such."""
+    """How all sets stand, as `state_folder` and the store tell it, and the paid calls since midnight by kind,
+    with the prices of such."""
 
     seen: Overview
+    state_folder: Path
     paid_today: Sequence[str] = ()
     prices: Prices = field(default_factory=Prices)
 
@@ -43,12 +45,12 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
             raise place.error
         seen = seen_in(place.state_folder, records)
         if records is None:
-            return Status(seen)
+            return Status(seen, place.state_folder)
         paid = records.ledger.paid_operations_today(now())
     if place.settings is None:
         error = place.error.message if place.error is not None else ""
-        return Status(replace(seen, settings_error=error), paid)
-    return Status(seen, paid, place.settings.prices)
+        return Status(replace(seen, settings_error=error), place.state_folder, paid)
+    return Status(seen, place.state_folder, paid, place.settings.prices)
 
 
 def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:

@@ -57,9 +57,12 @@ def test_status_watch_says_it_again_and_again_where_there_is_no_terminal(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(None)) as watching:
         try:
             assert watching.stdout is not None
-            first, second = watching.stdout.readline(), watching.stdout.readline()
+            first = [watching.stdout.readline()]
+            while (line := watching.stdout.readline()) != first[0]:
+                first.append(line)
+            second = [line, *(watching.stdout.readline() for _ in first[1:])]
             watching.send_signal(signal.SIGINT)
             assert watching.wait(PATIENCE_SECONDS) == 0
         finally:
             watching.kill()
-    assert first == second and "not running" in first
+    assert first == second and "not running" in first[0]

@@ -226,7 +226,9 @@ def test_status_before_the_first_start(config: Path) -> None:
     """Nothing has run yet: an empty list, not an error, and no folder is made."""
     told = json.loads(invoke("status", "--config", config, "--json").output)
     assert told["jobs"] == [] and told["daemon"] == {"running": False, "pid": None}
-    assert "not running" in invoke("status", "--config", config).output
+    assert told["state_folder"] == str(config.parent / "state")
+    said = "".join(invoke("status", "--config", config).output.split())
+    assert "notrunning" in said and f"thestatefolder{config.parent / 'state'}.Wherehotfolderruns" in said
     assert not (config.parent / "state").exists()
 
 
