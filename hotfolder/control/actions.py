@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hotfolder.control.opening import Installation, JobRecords, now
 from hotfolder.errors import CommandHint, UsageError
-from hotfolder.jobs import commands
+from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.ledger import Ledger
@@ -68,7 +68,7 @@ def retry(
     def tell() -> None:
         if pay_again and job.scope:
             # Before the daemon can see the files.
-            installation.store.pay_again(job.scope, returning.gathered())
+            generations.pay_again(installation.store, job.scope, returning.gathered())
 
     returning.arrive(tell)
     return PutBack(returning.count, returning.target, copied=copied)

@@ -14,6 +14,7 @@ from hotfolder.control.actions import PutBack, copies_of, way_back
 from hotfolder.control.opening import Installation, JobRecords
 from hotfolder.control.rooms import existing, left_of
 from hotfolder.errors import RuleRefused, UsageError
+from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.model import Job, JobFile, scope_key
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import remembered
@@ -95,7 +96,7 @@ def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Of
     folder = folder_with(job, found.name)
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
-    generation = records.store.generation(scope_key(job.origin, hashes))
+    generation = present_generation(records.store, scope_key(job.origin, hashes))
     return Offer(job, found.name, folder, left_of(records, job, hashes, recipe, generation))
 
 

@@ -18,6 +18,7 @@ from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
+from hotfolder.jobs.generations import pays_again, present_generation
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import orphans, room_named, why_room_held
@@ -216,9 +217,9 @@ class Explainer:
             return found
         origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
         store, scope = self.records.store, scope_key(origin, hashes)
-        if store.pays_again(scope, {photo.path.name: photo.identity for photo in photos}):
+        if pays_again(store, scope, {photo.path.name: photo.identity for photo in photos}):
             return found
-        generation = store.generation(scope)
+        generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
         links = read_chain(self.records.ledger, origin, hashes, recipe, generation)
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))

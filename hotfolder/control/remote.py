@@ -206,7 +206,6 @@ def server(place: StoreServer) -> Iterator[Finding]:
 
 def asked(place: StoreServer) -> tuple[ServerFacts, float, float]:
     """The server's facts, the seconds that an answer took, and by how many this machine's clock is ahead."""
-    place.password()
     engine = server_engine(place, read_only=True)
     try:
         with store_trouble(), closing(engine.connect()) as connection:

@@ -138,7 +138,7 @@ def project_view(settings: Settings, known: str) -> ProjectView:
         lines = [*begun, *lines_of(jobs, seen.lines)]
         [project] = projects_of(records, latest_of(lines)) or [ProjectCards(inbox, name)]
         pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])
-        calls = looks.paid_of_project(store, inbox, name)
+        calls = records.ledger.paid_operations_of(inbox, name)
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(

@@ -22,6 +22,7 @@ from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silen
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, read_marker, write_whole
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
+from hotfolder.rules.sets import signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class Root:
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
-        place = (facts.st_dev, facts.st_ino)
+        place = (signed(facts.st_dev), signed(facts.st_ino))
         found = read_marker(folder, MARKER_NAME) or None
         ours, missing = found == self._marker_id, found is None
         if not (ours or self._unmet or (missing and place == self._place)):

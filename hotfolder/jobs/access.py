@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 
 from hotfolder.jobs.database import put
-from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink
-from hotfolder.jobs.store import ID_ALPHABET, Store
+from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink, short_id
+from hotfolder.jobs.store import Store
 
 MOST_SESSIONS = 500
 """Beyond these the oldest ends: nobody fills the store by signing in."""
@@ -58,8 +58,8 @@ def sign_in(store: Store, role: PageRole, at: datetime) -> str:
     with store.session.begin() as session:
         session.exec(delete(PageSession).where(col(PageSession.expires_at) <= at))
         newest = select(PageSession.token_sha256).order_by(col(PageSession.created_at).desc())
-        for one in session.exec(newest.offset(MOST_SESSIONS - 1)).all():
-            session.exec(delete(PageSession).where(col(PageSession.token_sha256) == one))
+        over = newest.offset(MOST_SESSIONS - 1)
+        session.exec(delete(PageSession).where(col(PageSession.token_sha256).in_(over)))
         ends = at + timedelta(days=SESSION_DAYS)
         session.add(PageSession(token_sha256=hashed(token), role=role, created_at=at, expires_at=ends))
     return token
@@ -94,7 +94,7 @@ def share(
     """A new link to these pictures of a project, by their paths relative to done/; its token."""
     token = new_token()
     link = ShareLink(
-        id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
+        id=short_id(),
         token_sha256=hashed(token),
         inbox=inbox,
         project=project,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from operator import itemgetter
@@ -48,7 +47,8 @@ async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callabl
     """What `attempt` returns, tried again and again for as long as this machine or the store's database can't
     do just now what is asked of it: each time `met` is told the reason, and a hint. Raises every other error,
     a defect of ours."""
-    for failures in itertools.count(1):
+    failures = 0
+    while True:
         try:
             return await attempt()
         except Exception as error:
@@ -56,8 +56,8 @@ async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callabl
             if trouble is None:
                 raise
             met(reason=trouble.message, hint=trouble.hint)
+            failures += 1
             await clock.sleep(retry_seconds(trouble, min(failures, 5)))
-    raise AssertionError("count() never ends")
 
 
 logger = log.get("breaker")

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -308,13 +307,7 @@ class JobContext:
 
 def recipe_of(job: Job) -> Recipe:
     """The recipe that the job started with."""
-    return recipe_from(job.recipe)
-
-
-@lru_cache(maxsize=256)
-def recipe_from(text: str) -> Recipe:
-    """The recipe that is written so; most jobs of a shoot have the same."""
-    return Recipe.model_validate_json(text)
+    return Recipe.model_validate_json(job.recipe)
 
 
 def chain_of(store: Store, ledger: Ledger, job: Job) -> list[PurchaseStep]:

@@ -78,7 +78,6 @@ def inode_of(place: StorePlace) -> int:
 
 def open_server(server: StoreServer) -> Engine:
     """As `open_store`."""
-    server.password()
     engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
@@ -94,19 +93,26 @@ def open_server(server: StoreServer) -> Engine:
 
 def migrate_server(server: StoreServer) -> None:
     """Make the tables, or bring them up to date. One at a time does; the others wait for it."""
+    with changing_tables(server) as engine, engine.begin() as connection:
+        take_turn(connection)
+        version = format_of(connection, server)
+        if version < FORMAT:
+            bring_up_to_date(connection, empty=version == 0)
+
+
+@contextmanager
+def changing_tables(server: StoreServer) -> Iterator[Engine]:
+    """Connections that make, fill or change tables, and may take their time."""
     engine = server_engine(server, migrating=True)
     try:
-        with store_trouble(), rights_needed(server), engine.begin() as connection:
-            take_turn(connection)
-            version = format_of(connection, server)
-            if version < FORMAT:
-                bring_up_to_date(connection, empty=version == 0)
+        with store_trouble(), rights_needed(server):
+            yield engine
     finally:
         engine.dispose()
 
 
 def read_server(server: StoreServer) -> Engine | None:
-    server.password()
+    """As `read_store`."""
     engine = server_engine(server, read_only=True)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from hotfolder.jobs.database import Records
 from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
 from hotfolder.jobs.states import ACTIVE, HOLDING, State
 from hotfolder.rules.sets import FileIdentity
@@ -38,6 +39,20 @@ def next_generation(
             return max(latest, old.generation)
     obeyed = latest > 0 and last is not None and was_there(session, new, last)
     return latest if obeyed else latest + 1
+
+
+def present_generation(store: Records, scope: str) -> int:
+    """The generation that these photos are bought in now."""
+    with store.session() as session:
+        return bought_generation(session, scope)[0]
+
+
+def remember_generation(store: Records, scope: str, number: int) -> None:
+    """These photos were bought in that generation."""
+    with store.session.begin() as session:
+        row = generation_row(session, scope)  # locked, and only then looked at
+        if bought_generation(session, scope)[0] < number:
+            row.number = number
 
 
 def generation_row(session: Session, scope: str) -> Generation:
@@ -89,10 +104,19 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
     return told
 
 
-def pays_again(session: Session, scope: str, photos: Mapping[str, FileIdentity], machine: str) -> bool:
-    """Whether `retry --pay-again` was said of these very files, and is still to be obeyed."""
-    row = session.get(Generation, scope)
-    return row is not None and any(are_told(files, photos, machine) for files in asked_for(row))
+def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> None:
+    """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
+    with store.session.begin() as session:
+        told = {name: as_told(identity, store.machine) for name, identity in files.items()}
+        row = generation_row(session, scope)
+        row.pay_again = [*(one for one in asked_for(row) if one != told), told]
+
+
+def pays_again(store: Records, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
+    """Whether the next job of these very files buys everything anew, as `retry --pay-again` has asked."""
+    with store.session() as session:
+        row = session.get(Generation, scope)
+    return row is not None and any(are_told(files, photos, store.machine) for files in asked_for(row))
 
 
 def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import ColumnElement, Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select, update
 
@@ -291,9 +291,16 @@ class Ledger(Records):
     def paid_operations_today(self, now: datetime) -> list[str]:
         """What was begun today and was, or may have been, charged: merge, sky, lawn or stage each.
         What the stand-in made is left out."""
+        return self._paid_operations(begun_today(now))
+
+    def paid_operations_of(self, inbox: str, project: str) -> list[str]:
+        """As `paid_operations_today`, for one project."""
+        return self._paid_operations(col(Purchase.inbox) == inbox, col(Purchase.project) == project)
+
+    def _paid_operations(self, *those: ColumnElement[bool]) -> list[str]:
         for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-        made = (SPENT, begun_today(now))
-        return self.rows(select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing)))
+        of_api = col(Purchase.job_id).not_in(for_nothing)
+        return self.rows(select(Purchase.operation).where(SPENT, of_api, *those))
 
     def all_purchases(self) -> list[Purchase]:
         """Every purchase that was ever begun, in order."""
@@ -310,11 +317,7 @@ class Ledger(Records):
 
     def held(self, keys: Sequence[str]) -> set[str]:
         """Those of these keys that a purchase holds."""
-        return {
-            key
-            for some in batches(keys)
-            for key in self.rows(select(Purchase.key).where(col(Purchase.key).in_(some), HOLDS_KEY))
-        }
+        return set(self.rows(select(Purchase.key).where(col(Purchase.key).in_(keys), HOLDS_KEY)))
 
     def result_named(self, file: str) -> Result | None:
         """The picture that lies in results/ under that name."""

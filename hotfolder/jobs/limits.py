@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from hotfolder.errors import TooManyRequests
+from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import Job, stamp
 
 Rank = tuple[int, str, str]
 PICTURE: Rank = (0, "", "")
 """A merged picture on its way to an operation: it unblocks work that is paid for already."""
-NORMAL = 1
 START = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
 MOST = {"uploads": 10, "merges": 32, "operations": 16, "downloads": 16}
 """Where an adaptive limit begins, and how far it may go. Rather a few too many than a line or a cluster that
@@ -114,7 +114,7 @@ class AdaptiveLimit:
 
     def _order(self, one: tuple[Rank, int, asyncio.Future[None]]) -> tuple[int, int, str, str, int]:
         (kind, created_at, job_id), came, _ = one
-        return (kind, self.priorities.get(job_id, NORMAL), created_at, job_id, came)
+        return (kind, self.priorities.get(job_id, Priority.NORMAL), created_at, job_id, came)
 
 
 class ConcurrencyLimits:

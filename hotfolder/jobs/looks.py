@@ -10,10 +10,8 @@ from statistics import median
 
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.budget import SPENT
 from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import (
-    SANDBOX,
     DaemonState,
     FileRole,
     InboxLease,
@@ -115,11 +113,3 @@ def projects(store: Store) -> list[tuple[str, str, datetime]]:
     return store.rows(
         select(Job.inbox, Job.project, changed).group_by(Job.inbox, Job.project).order_by(changed.desc())
     )
-
-
-def paid_of_project(store: Store, inbox: str, project: str) -> list[str]:
-    """The operation of every paid call for it that was, or may have been, charged; what the stand-in made is
-    left out."""
-    for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-    of_project = (SPENT, Purchase.inbox == inbox, Purchase.project == project)
-    return store.rows(select(Purchase.operation).where(*of_project, col(Purchase.job_id).not_in(for_nothing)))

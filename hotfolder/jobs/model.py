@@ -1,6 +1,7 @@
 """The tables of the store, and the keys that make two purchases the same.
 
-The same tables serve SQLite and PostgreSQL: sizes, times and inodes have 64 bits, moments are aware.
+The same tables serve SQLite and PostgreSQL: sizes, times and inodes have 64 bits with a sign (`rules.sets`
+folds them), moments are aware.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from sqlmodel import Field, SQLModel
 
 from hotfolder.jobs.states import HOLDING, PurchaseOutcome, PurchaseState, State
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import FileIdentity, Photo, shot_as_text, signed
+from hotfolder.rules.sets import FileIdentity, Photo, shot_as_text
 from hotfolder.stager.operations import HdrOptions, Operation
 
 
@@ -45,17 +46,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
-class Unsigned64(TypeDecorator[int]):
-    """An inode or a device: up to 64 bits without a sign, where databases have 63 bits and a sign."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        return value - 2**64 if value is not None and value >= 2**63 else value
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
-        return value + 2**64 if value is not None and value < 0 else value
+def short_id() -> str:
+    """An id of random letters and digits, without those that are misread over the phone."""
+    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(8))
 
 
 def stamp(at: datetime) -> str:
@@ -119,7 +112,7 @@ class JobFile(SQLModel, table=True):
     size_bytes: int = Field(sa_type=BigInteger)
     mtime_ns: int = Field(sa_type=BigInteger)
     ctime_ns: int = Field(sa_type=BigInteger)
-    inode: int = Field(sa_type=Unsigned64)
+    inode: int = Field(sa_type=BigInteger)
     format: str = ""
     exposure_value: float | None = None
     is_middle: bool = False
@@ -130,7 +123,7 @@ class JobFile(SQLModel, table=True):
     @property
     def identity(self) -> FileIdentity:
         """That of the file when its set had settled, or when another machine took its job over."""
-        return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, signed(self.inode))
+        return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 class Purchase(SQLModel, table=True):
@@ -293,8 +286,8 @@ class FolderIdentity(SQLModel, table=True):
     role: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     path: str
-    device: int = Field(default=0, sa_type=Unsigned64)
-    inode: int = Field(default=0, sa_type=Unsigned64)
+    device: int = Field(default=0, sa_type=BigInteger)
+    inode: int = Field(default=0, sa_type=BigInteger)
     mount: str = ""
 
 
@@ -408,7 +401,7 @@ def operation_key(origin: str, source: str, operation: Operation, generation: in
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """What the store needs to know of a job. A `reason` makes it a refused one from the start; `notes` are
-    told in its history."""
+    told in its history. By its `id` it can be asked for where the answer of the store was lost."""
 
     inbox: str
     project: str
@@ -423,6 +416,7 @@ class NewJob:
     reason: str = ""
     hint: str = ""
     notes: tuple[str, ...] = ()
+    id: str = field(default_factory=short_id)
 
 
 def scope_of(new: NewJob, origin: str) -> str:

@@ -17,14 +17,20 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, selec
 
 from hotfolder import log
 from hotfolder.errors import StoreError
-from hotfolder.jobs.database import BATCH, MOVING, MOVING_WORD, format_of, open_store, store_trouble
+from hotfolder.jobs.database import (
+    BATCH,
+    MOVING,
+    MOVING_WORD,
+    changing_tables,
+    format_of,
+    open_store,
+    store_trouble,
+)
 from hotfolder.jobs.model import DaemonState, FolderIdentity, Job, Purchase
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
     refuse_unfit,
-    rights_needed,
-    server_engine,
     set_sequences,
     take_turn,
 )
@@ -52,7 +58,7 @@ def move_store(
     everything as it was where the server holds anything else."""
     if not is_moved(state):
         open_store(state).dispose()  # checked, and in the present format
-    with opened_file(state) as source, opened_server(server) as target:
+    with opened_file(state) as source, changing_tables(server) as target:
         # What a person asks of the store meanwhile waits, and is refused once the file is marked.
         with source.begin() as known:
             with target.begin() as copy:
@@ -148,17 +154,6 @@ def opened_file(state: Path) -> Iterator[Engine]:
     engine = sqlite_engine(state / FILE_NAME)
     try:
         with store_trouble():
-            yield engine
-    finally:
-        engine.dispose()
-
-
-@contextmanager
-def opened_server(server: StoreServer) -> Iterator[Engine]:
-    server.password()
-    engine = server_engine(server, migrating=True)
-    try:
-        with store_trouble(), rights_needed(server):
             yield engine
     finally:
         engine.dispose()

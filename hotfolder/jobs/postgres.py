@@ -70,7 +70,8 @@ class StoreServer:
 
 def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bool = False) -> Engine:
     """Connections to the server. One that is lost is thrown away, and the next statement gets a new one.
-    Raises StoreError where psycopg isn't installed."""
+    Raises StoreError where psycopg isn't installed, and ConfigurationError."""
+    server.password()  # later, whoever is just changing it is waited for
     connection_class = patient_connection(MIGRATION_SECONDS if migrating else ANSWER_SECONDS)
     url = make_url(server.url)
     milliseconds = 0 if migrating else int(STATEMENT_SECONDS * 1000)

@@ -12,7 +12,7 @@ from anyio import to_thread
 from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.context import JobContext
+from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
@@ -30,7 +30,6 @@ from hotfolder.rules.late import (
     why_own,
     why_part,
 )
-from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo, shot_from
 from hotfolder.rules.shoots import why_name_held, why_shapes_held
@@ -58,7 +57,7 @@ def earlier_sets(
         how = state_of(job, paid_for)
         if how is None or not photos[job.id]:
             continue
-        by_person = Recipe.model_validate_json(job.recipe).by_person
+        by_person = recipe_of(job).by_person
         if by_person and how is EarlierState.OPEN:
             how = EarlierState.BUSY  # of these photos, whatever comes to them
         one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]), by_person)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -18,13 +17,10 @@ from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import Records, batches, put
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
-    as_told,
-    asked_for,
     asked_to_pay_again,
     bought_generation,
     generation_row,
     next_generation,
-    pays_again,
 )
 from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import (
@@ -63,7 +59,6 @@ from hotfolder.rules.sets import FileIdentity
 
 EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
 """States into which a job takes its reason; with any other move it is over."""
-ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
 
@@ -83,7 +78,7 @@ class Store(Records):
         LocalTrouble while another job of the same set is open."""
         scope = scope_of(new, origin)
         job = Job(
-            id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
+            id=new.id,
             inbox=new.inbox,
             project=new.project,
             folder=new.folder,
@@ -129,20 +124,15 @@ class Store(Records):
             note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
-    def created(self, new: NewJob, at: datetime) -> Job | None:
-        """The job that `create` has recorded at that very moment."""
-        place = (in_project(new.inbox, new.project), Job.folder == new.folder, Job.room == new.room)
-        return self.first(select(Job).where(*place, col(Job.created_at) == at))
-
     def _own(self, session: Session, job_id: str) -> Job:
-        """The job, whose inbox is this machine's until the transaction ends."""
+        """The job, to be changed: its inbox is this machine's until the transaction ends."""
+        self.changes += 1
         job = session.get_one(Job, job_id)
         self.fence(session, job.inbox)
         return job
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""
-        self.changes += 1
         with self.session.begin() as session:
             job = self._own(session, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
@@ -152,30 +142,6 @@ class Store(Records):
             begun = {"origin": origin, "scope": scope, "generation": generation}
             move(session, job, State.QUEUED, at, text, group_id=None, api_project_id=None, **begun)
         return job
-
-    def generation(self, scope: str) -> int:
-        """The generation that these photos are bought in now."""
-        with self.session() as session:
-            return bought_generation(session, scope)[0]
-
-    def remember_generation(self, scope: str, number: int) -> None:
-        """These photos were bought in that generation."""
-        with self.session.begin() as session:
-            row = generation_row(session, scope)  # locked, and only then looked at
-            if bought_generation(session, scope)[0] < number:
-                row.number = number
-
-    def pay_again(self, scope: str, files: Mapping[str, FileIdentity]) -> None:
-        """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
-        with self.session.begin() as session:
-            told = {name: as_told(identity, self.machine) for name, identity in files.items()}
-            row = generation_row(session, scope)
-            row.pay_again = [*(one for one in asked_for(row) if one != told), told]
-
-    def pays_again(self, scope: str, files: Mapping[str, FileIdentity]) -> bool:
-        """Whether the next job of these very files buys everything anew."""
-        with self.session() as session:
-            return pays_again(session, scope, files, self.machine)
 
     def job(self, job_id: str) -> Job | None:
         with self.session() as session:
@@ -336,7 +302,6 @@ class Store(Records):
 
     def advance(self, job_id: str, state: State, at: datetime, **changes: Any) -> Job:
         """Move a job to `state`, as the table of states allows, and set `changes` with it."""
-        self.changes += 1
         text = str(changes.get("reason") or "")
         if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
@@ -347,7 +312,6 @@ class Store(Records):
 
     def change(self, job_id: str, **changes: Any) -> Job:
         """Set columns of a job that stays in its state."""
-        self.changes += 1
         with self.session.begin() as session:
             job = self._own(session, job_id)
             for name, value in changes.items():
@@ -356,7 +320,6 @@ class Store(Records):
 
     def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
         """Give a job that hasn't begun another recipe, by a route or by the defaults."""
-        self.changes += 1
         with self.session.begin() as session:
             job = self._own(session, job_id)
             job.recipe, job.route = recipe, route
@@ -365,7 +328,6 @@ class Store(Records):
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
         """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
-        self.changes += 1
         with self.session.begin() as session:
             job = self._own(session, job_id)
             if State(job.state) not in EXPLAINED:

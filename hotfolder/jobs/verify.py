@@ -13,6 +13,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.generations import remember_generation
 from hotfolder.jobs.ledger import NOT_WRITTEN, RANK, Ledger
 from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
@@ -84,7 +85,7 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: st
         logger.warning("purchase_known_by_receipt", receipt=path, operation=bought.operation)
     if receipt.generation:
         scope = scope_key(receipt.api_origin, [photo.sha256 for photo in receipt.photos])
-        store.remember_generation(scope, receipt.generation)
+        remember_generation(store, scope, receipt.generation)
 
 
 def unknown_to(ledger: Ledger, receipt: Receipt) -> list[ReceiptCall]:

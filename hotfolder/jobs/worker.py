@@ -26,9 +26,8 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
-from hotfolder.jobs.commands import cancellation
+from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
-from hotfolder.jobs.limits import NORMAL
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
@@ -90,10 +89,8 @@ class JobEntry:
     job: Job
     task: asyncio.Task[None] | None = None
     """Drives it; None while it waits."""
-    in_step: bool = False
-    """Whether it is at a step, and not between two of them."""
-    broken_off: int = 0
-    """How often its task was cancelled to end that step alone: one time may not be enough, as in `end`."""
+    step: asyncio.Task[Job] | None = None
+    """The step that it is at, a task of its own, which can be broken off; None between two of them."""
     began: float = 0.0
     """When that step was begun."""
     joined: str = ""
@@ -188,7 +185,7 @@ class Worker:
         try:
             job = await context.store_thread(context.store.create, new, context.origin, at, supersedes=back)
         except StoreAway:  # it may have taken the job, and its answer be lost
-            made = await record(context, context.store.created, new, at)
+            made = await record(context, context.store.job, new.id)
             if made is None:
                 raise
             job = made
@@ -244,7 +241,7 @@ class Worker:
                 while not self._full() and (ready := self._ready()):
                     levels = self.context.limits.priorities
                     # Of equals the first is taken: the oldest.
-                    self._start(min(ready, key=lambda one: levels.get(one.job.id, NORMAL)))
+                    self._start(min(ready, key=lambda one: levels.get(one.job.id, Priority.NORMAL)))
                 self._work.clear()
                 self.beat()
                 next_at = min((one.not_before for one in put_off if one.put_off), default=math.inf)
@@ -286,12 +283,11 @@ class Worker:
         one = self._jobs.get(job_id)
         if one is not None and one.task is None:
             self._start(one)
-        elif one is not None and one.in_step and not await self._owes(job_id):
+        elif one is not None and one.step is not None and not await self._owes(job_id):
             # A call that has begun since is still on its way.
             paying = any(task.get_name() == job_id for task in self.context.paying)
-            if one.task is not None and one.in_step and not paying:
-                one.broken_off += 1
-                one.task.cancel()
+            if one.step is not None and not paying:
+                one.step.cancel()
 
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
@@ -343,22 +339,19 @@ class Worker:
     async def _step(self, one: JobEntry) -> Job:
         """The job after one step, or after what was done of one that was broken off. How a step ends that is
         ended with the worker is of no account: what it was at is done again at the next start."""
-        task = asyncio.current_task()
-        assert task is not None
-        one.in_step, one.broken_off, left = True, 0, None
+        driver = asyncio.current_task()
+        assert driver is not None
+        one.step = step = asyncio.create_task(self._attempt(one), name=f"step of {one.job.id}")
         try:
-            left = await self._attempt(one)
-        except (asyncio.CancelledError, Exception) as error:
-            if task.cancelling() > one.broken_off:
+            left = await step
+        except (asyncio.CancelledError, Exception):
+            if driver.cancelling():
                 raise asyncio.CancelledError from None
-            if isinstance(error, Exception):
+            if not step.cancelled():
                 raise
-        finally:
-            one.in_step = False
-            for _ in range(one.broken_off):
-                task.uncancel()
-        if left is None:
             return await self._as_stored(one.job)
+        finally:
+            one.step = None
         one.moved()
         return left
 

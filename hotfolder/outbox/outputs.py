@@ -17,6 +17,7 @@ from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import pieces_of, replace_file, sha256_of, temporary_file
+from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
@@ -37,11 +38,11 @@ class MountIdentity:
     def of(cls, folder: Path) -> MountIdentity:
         """Raises OSError."""
         facts = folder.stat()
-        return cls(str(folder), facts.st_dev, facts.st_ino, mount_point(folder))
+        return cls(str(folder), signed(facts.st_dev), signed(facts.st_ino), mount_point(folder))
 
     def same_folder(self, folder: Path) -> bool:
         facts = folder.stat()
-        return (facts.st_dev, facts.st_ino) == (self.device, self.inode)
+        return (signed(facts.st_dev), signed(facts.st_ino)) == (self.device, self.inode)
 
     def unmounted(self, folder: Path) -> bool:
         """Whether the disk that `folder` was on isn't mounted there now. A folder that was moved to another

@@ -58,7 +58,7 @@ class FileIdentity:
 
 
 def signed(number: int) -> int:
-    """The number as a signed integer of 64 bits."""
+    """The number as a signed integer of 64 bits, which is what a database takes."""
     return (number + 2**63) % 2**64 - 2**63
 
 

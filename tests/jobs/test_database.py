@@ -15,7 +15,7 @@ from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.model import FileRole, NewJob, job_file
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_network_folder
 from hotfolder.jobs.store import Store
-from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.sets import FileIdentity, signed
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -122,10 +122,15 @@ def test_an_inode_may_need_all_of_its_64_bits(
 ) -> None:
     """File systems that hash, such as mergerfs, have such; neither database does."""
     new = new_job("a")
-    big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, BIG), FileRole.PHOTO)
+    big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, signed(BIG)), FileRole.PHOTO)
     job = store.create(replace(new, files=(big,)), "origin", at)
     [file] = store.files(job.id)
-    assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (2**40, 2**62, 2**62 + 1, BIG)
+    assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (
+        2**40,
+        2**62,
+        2**62 + 1,
+        signed(BIG),
+    )
 
 
 def test_a_moment_comes_back_aware_and_the_same_in_every_database(

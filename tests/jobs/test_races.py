@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from hotfolder.jobs import access
 from hotfolder.jobs.budget import DAILY, NotAllowed
 from hotfolder.jobs.commands import Priority, prioritise_project, project_priority
+from hotfolder.jobs.generations import pay_again, present_generation, remember_generation
 from hotfolder.jobs.ledger import UNKNOWNS, Ledger
 from hotfolder.jobs.model import NewJob, PageRole, Purchase, scope_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
@@ -89,14 +90,14 @@ def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_the_photos(
 ) -> None:
     new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
     files = {file.name: file.identity for file in new[0].files if file.role == "photo"}
-    store.pay_again(scope_key("origin", "abc"), files)
+    pay_again(store, scope_key("origin", "abc"), files)
     made = at_once(*(partial(store.create, one, "origin", at) for one in new))
     assert sorted(job.generation for job in made) == [0, 0, 0, 1]
 
 
 def test_the_highest_of_many_generations_is_remembered(store: Store) -> None:
-    at_once(*(partial(store.remember_generation, "scope", n + 1) for n in range(AT_ONCE)))
-    assert store.generation("scope") == AT_ONCE
+    at_once(*(partial(remember_generation, store, "scope", n + 1) for n in range(AT_ONCE)))
+    assert present_generation(store, "scope") == AT_ONCE
 
 
 def test_one_adopts_what_many_receipts_tell(ledger: Ledger, at: datetime) -> None:

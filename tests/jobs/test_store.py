@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.generations import pay_again
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
 from hotfolder.jobs.states import IllegalMove, State
@@ -159,7 +160,7 @@ def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_ma
     """A copy that comes later is another file on the same machine; another machine sees other inodes."""
     store = Store(database)
     new = new_job("a")
-    store.pay_again(scope_of(new, ORIGIN), {"a.jpg": seen})
+    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen})
     assert Store(database, machine=machine).create(new, ORIGIN, at).generation == bought_anew
 
 
