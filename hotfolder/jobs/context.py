@@ -19,7 +19,7 @@ from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, PurchaseStep, read_chain
 from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.model import Job, JobFile, Purchase
-from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder
@@ -78,18 +78,22 @@ def no_crash(_checkpoint: CrashPoint) -> None:
     """What a service does at a checkpoint."""
 
 
+Place = tuple[str, str, str]
+"""Where a set lies: the inbox's name, the project's folder, the set's folder."""
+
+
 class Claims:
     """The files of every job that isn't at its end, by their place: inbox, project, folder."""
 
     def __init__(self) -> None:
         # Asked of every folder at every look, so it must not depend on how many jobs there are.
-        self._of: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
+        self._of: dict[Place, dict[str, frozenset[str]]] = {}
 
-    def take(self, place: tuple[str, str, str], job_id: str, names: frozenset[str]) -> None:
+    def take(self, place: Place, job_id: str, names: frozenset[str]) -> None:
         """The files `names` there are the job's from now on."""
         self._of.setdefault(place, {})[job_id] = names
 
-    def let_go(self, place: tuple[str, str, str], job_id: str) -> None:
+    def let_go(self, place: Place, job_id: str) -> None:
         """None there is the job's any more."""
         there = self._of.get(place, {})
         there.pop(job_id, None)
@@ -183,7 +187,7 @@ class Places:
         if job.filed_as is None:
             return dropped or [self.folder(job) / file.name]
         project = safe_name(job.project)
-        if state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING):
+        if state in NEEDS_PERSON | EXPLAINED:
             if known:
                 folder = self.folder(job) if job.folder else self.folder(job) / job.filed_as
                 dropped.append(gathering_folder(folder, job.id) / file.name)
@@ -202,10 +206,6 @@ class Places:
             self.guard(path)
 
         return Sharing.of(self.inbox(job), guard)
-
-
-Place = tuple[str, str, str]
-"""Where a set lies: the inbox's name, the project's folder, the set's folder."""
 
 
 def place_of(job: Job) -> Place:

@@ -164,10 +164,8 @@ class Ledger(Records):
         """Record a purchase that only its receipt knew of. Repeating it changes nothing."""
         try:
             with self.session.begin() as session:
-                if holder(session, purchase.key) is not None:
-                    return
                 session.add(purchase)
-        except IntegrityError:  # another process has, a moment ago
+        except IntegrityError:  # its key is held
             return
         self._write_down(purchase)
 

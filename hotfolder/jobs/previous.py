@@ -12,7 +12,7 @@ from anyio import to_thread
 from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.context import JobContext, recipe_of
+from hotfolder.jobs.context import JobContext, Place, recipe_of
 from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
@@ -97,7 +97,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
 def why_room_held(
     store: Store | None,
     rulebook: Rulebook,
-    place: tuple[str, str, str],
+    place: Place,
     found: BracketSet,
     lost: Sequence[MergedSet] = (),
 ) -> Why:
@@ -170,9 +170,7 @@ def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto
     return photos
 
 
-def room_named(
-    store: Store, place: tuple[str, str, str], wanted: str, photos: Sequence[GroupingPhoto]
-) -> str:
+def room_named(store: Store, place: Place, wanted: str, photos: Sequence[GroupingPhoto]) -> str:
     """What a folder's room is called (`place` is inbox, project and folder): as `wanted`, with a number
     behind it where another folder of the project has that name for other photos. A folder keeps the name
     that it had."""

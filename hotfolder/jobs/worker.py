@@ -262,8 +262,8 @@ class Worker:
     def _ready(self) -> list[JobEntry]:
         """The jobs that may be begun. Those whose photos are out of reach don't, unless they are sent."""
         new = [one for one in self._jobs.values() if one.task is None and not one.put_off]
-        ill = {inbox: bool(self.context.places.out_of_reach(inbox)) for inbox in self.context.places.inboxes}
-        return [one for one in new if one.job.state != State.QUEUED or not ill.get(one.job.inbox)]
+        out_of_reach = self.context.places.out_of_reach
+        return [one for one in new if one.job.state != State.QUEUED or not out_of_reach(one.job.inbox)]
 
     def _start(self, one: JobEntry) -> None:
         one.began = self.context.clock.monotonic()
@@ -399,16 +399,15 @@ class Worker:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
         context, job = self.context, one.job
-        if State(job.state) in ASKS_API:
-            if job.cancelled_by and not await self._owes(job.id):
-                return await self._move(job, State.REFUSING, cancellation(job.cancelled_by))
-            if job.origin != context.origin:
-                raise LocalTrouble(
-                    f"this set was begun at {job.origin}, and what it bought there is not known here",
-                    hint="It continues by itself once hotfolder runs against that API again.",
-                )
         try:
             if State(job.state) in ASKS_API:
+                if job.cancelled_by and not await self._owes(job.id):
+                    raise cancellation(job.cancelled_by)
+                if job.origin != context.origin:
+                    raise LocalTrouble(
+                        f"this set was begun at {job.origin}, and what it bought there is not known here",
+                        hint="It continues by itself once hotfolder runs against that API again.",
+                    )
                 await self._ask_receipts()
                 if one.joined and not await self._has_bought(job):
                     raise SetChanged(f"{one.joined}, which came later, belongs to it")

@@ -273,7 +273,6 @@ async def tell_in_receipt(
         note=note,
     )
     receipt = context.places.done / job.receipt
-
     sharing = await to_thread.run_sync(context.places.sharing, job)
     complete = partial(complete_receipt, receipt, originals, sha256=job.receipt_sha256, shared=sharing)
     sha256 = await to_thread.run_sync(complete)
@@ -285,8 +284,7 @@ async def tell_in_receipt(
 
 async def set_aside(context: JobContext, job: Job) -> Job:
     """Publish what was bought, move the originals to failed/, and say there what happened."""
-    photos = await context.photos(job)
-    pictures = await deliver_what_there_is(context, job) if photos else ()
+    pictures = await deliver_what_there_is(context, job)
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
     target, gone = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
