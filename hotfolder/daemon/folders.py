@@ -20,7 +20,6 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.model import FolderIdentity
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
@@ -172,10 +171,11 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
 
     Only `inboxes` are looked at; a folder that takes its time is cleared while everything else begins.
     """
-    clear_developed(places.developed)
-    with local_trouble(places.state), suppress(FileNotFoundError):  # as in a state that no daemon has had
-        for left in places.work.iterdir():
-            left.unlink()
+    for folder in (places.developed, places.work):
+        with local_trouble(folder), suppress(FileNotFoundError):  # as in a state that no daemon has had
+            for left in folder.iterdir():
+                if not left.is_dir():
+                    left.unlink()
     with suppress(LocalTrouble):
         at_once(places.results, partial(clear_parts, places, gone), START_SECONDS)
     archive = (places.archive,) if places.archive is not None else ()

@@ -41,7 +41,6 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.budget import BUDGETS
-from hotfolder.jobs.commands import follow_commands
 from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, store_trouble
@@ -372,7 +371,7 @@ class Daemon:
         """What runs until the stop, each beside the others."""
         work: list[Work] = [
             self.worker.run,  # drives the jobs
-            partial(follow_commands, self.worker),  # what people ask of them
+            self.worker.follow_commands,  # does what people ask of them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
             partial(apply_retention, self.context, self.live, self._leads),

@@ -1,29 +1,20 @@
-"""What people ask of jobs that run: to be cancelled, to go first. Columns of the job, read each second."""
+"""What people ask of jobs that run: to be cancelled, to go first. The worker reads it in their columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from hotfolder import log
-from hotfolder.errors import Cancelled, CommandHint, LocalTrouble, UsageError
-from hotfolder.jobs.database import put
+from hotfolder.errors import Cancelled, CommandHint, UsageError
+from hotfolder.jobs.database import Records, put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 
-if TYPE_CHECKING:
-    from hotfolder.jobs.store import Store
-    from hotfolder.jobs.worker import Worker
-
 HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
-POLL_SECONDS = 1.0
-
-logger = log.get("commands")
 
 
 class Priority(IntEnum):
@@ -129,23 +120,7 @@ def cancellation(by: str) -> Cancelled:
     return Cancelled(f"cancelled by {by}", hint=HINT)
 
 
-async def follow_commands(worker: Worker) -> None:
-    """Do, each second, what is asked of unfinished jobs, until cancelled."""
-    context = worker.context
-    trouble = log.News(logger, "commands_not_seen")
-    while True:
-        try:
-            cancelled, priorities = await context.store_thread(commands, context.store)
-            context.limits.prioritise(priorities)
-            for job_id in cancelled:
-                await worker.break_off(job_id)
-            trouble.over()
-        except LocalTrouble as error:
-            trouble.met(error.message)
-        await context.clock.sleep(POLL_SECONDS)
-
-
-def commands(store: Store) -> tuple[list[str], dict[str, int]]:
+def commands(store: Records) -> tuple[list[str], dict[str, int]]:
     """The jobs that are still to be cancelled, and the priorities that aren't normal, by job."""
     can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
     unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL

@@ -15,7 +15,6 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -86,14 +85,6 @@ class Darkroom:
             for left in (f"{sha256}.jpg", f"{sha256}.part"):
                 with suppress(OSError):  # the next start clears it away
                     (self.folder / left).unlink(missing_ok=True)
-
-
-def clear(folder: Path) -> None:
-    """Remove everything: for a start, when nobody works with any of it. Raises LocalTrouble."""
-    with local_trouble(folder), suppress(FileNotFoundError):  # as in a state that no daemon has had
-        for left in folder.iterdir():
-            if not left.is_dir():
-                left.unlink()
 
 
 def refuse_changed(photo: Path, expected: FileIdentity) -> None:

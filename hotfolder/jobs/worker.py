@@ -26,11 +26,11 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
-from hotfolder.jobs.commands import Priority, cancellation
+from hotfolder.jobs.commands import Priority, cancellation, commands
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
-from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, SETTLED, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.steps.paying import record
 from hotfolder.jobs.takeover import identities_here
@@ -57,6 +57,8 @@ logger = log.get("worker")
 
 BEAT_SECONDS = 10.0
 """How often the worker says that it is alive, at the least."""
+COMMAND_SECONDS = 1.0
+"""Between two looks at what people ask of the jobs."""
 MOST_PUT_OFF = 256
 """So many jobs may be put off, each with a trouble of its own, before they take others' places."""
 LEAVE_SECONDS = 5.0
@@ -269,6 +271,20 @@ class Worker:
         one.began = self.context.clock.monotonic()
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
+    async def follow_commands(self) -> None:
+        """Do, each second, what is asked of unfinished jobs, until cancelled."""
+        context, trouble = self.context, log.News(log.get("commands"), "commands_not_seen")
+        while True:
+            try:
+                cancelled, priorities = await context.store_thread(commands, context.store)
+                context.limits.prioritise(priorities)
+                for job_id in cancelled:
+                    await self.break_off(job_id)
+                trouble.over()
+            except LocalTrouble as error:
+                trouble.met(error.message)
+            await context.clock.sleep(COMMAND_SECONDS)
+
     async def reopen(self, job_id: str, name: str) -> None:
         """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
         one = self._jobs.get(job_id)
@@ -292,8 +308,7 @@ class Worker:
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
         calls = await self.context.store_thread(self.context.ledger.of_job, job_id)
-        open_states = (PurchaseState.STARTED, PurchaseState.ANSWERED, PurchaseState.UNKNOWN)
-        return any(call.state in open_states and not call.given_up for call in calls)
+        return any(call.state not in SETTLED and not call.given_up for call in calls)
 
     async def drain(self) -> None:
         """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""
