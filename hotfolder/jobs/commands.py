@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from hotfolder.errors import Cancelled, CommandHint, UsageError
 from hotfolder.jobs.database import Records, put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
-from hotfolder.jobs.states import ACTIVE, ASKS_API, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API
 
 HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
 
@@ -42,7 +42,7 @@ def meant(
     inbox, or where several inboxes have such a project and none is named."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
-        if State(job.state) not in ACTIVE:
+        if job.state not in ACTIVE:
             raise UsageError(
                 f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}.",
                 hint="Only a set that isn't finished can be cancelled or go first.",
@@ -78,7 +78,7 @@ def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list
     """Ask for the jobs to be cancelled; those for which it isn't too late. May be repeated."""
     for job in jobs:
         session.refresh(job, with_for_update=True)  # so that it isn't too late by the time that it is asked
-    taken = [job for job in jobs if State(job.state) in ASKS_API]
+    taken = [job for job in jobs if job.state in ASKS_API]
     for job in taken:
         if not job.cancelled_by:
             job.cancelled_by = by

@@ -145,7 +145,7 @@ def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
 def was_there(session: Session, new: NewJob, before: Job) -> bool:
     """Whether all photos of a job to be lay where they are while `before` was still being made: left behind,
     copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
-    if State(before.state) in (*ACTIVE, State.WITHDRAWN):
+    if before.state in (*ACTIVE, State.WITHDRAWN):
         return True
     moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
     made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()

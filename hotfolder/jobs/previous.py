@@ -90,7 +90,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     of_job = select(Purchase).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     paid_for = job.state == State.DONE or store.first(of_job) is not None
     photos = [(file.name, file.sha256) for file in store.photos(job.id)]
-    ended = None if State(job.state) in ACTIVE else job.finished_at or job.updated_at
+    ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for)
 
 
@@ -200,7 +200,7 @@ def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Groupin
     raise AssertionError("count() never ends")
 
 
-def place_of_room(store: Store, job: Job) -> int:
+def number_of_room(store: Store, job: Job) -> int:
     """Which of its project's rooms the job's is, from 1, in the order in which they first had a job. It never
     changes, and a room that is dropped again keeps it."""
     as_begun = (

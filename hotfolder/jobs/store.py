@@ -103,7 +103,7 @@ class Store(Records):
             job.generation = next_generation(session, scope, new, returning, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
-                if State(old.state) in NEEDS_PERSON:
+                if old.state in NEEDS_PERSON:
                     move(session, old, State.SUPERSEDED, at, f"dropped again as job {job.id}")
             session.add(job)
             try:
@@ -330,7 +330,7 @@ class Store(Records):
         """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
         with self.session.begin() as session:
             job = self._own(session, job_id)
-            if State(job.state) not in EXPLAINED:
+            if job.state not in EXPLAINED:
                 job.reason, job.hint = reason, hint
             note(session, job, at, f"it waits: {reason}")
 

@@ -151,7 +151,7 @@ class Worker:
             files = await context.store_thread(context.store.files, job.id)
             if (
                 job.origin != context.origin
-                and State(job.state) in ASKS_API
+                and job.state in ASKS_API
                 and (job.origin == SANDBOX or not await self._has_bought(job))
             ):  # nothing was paid for there
                 job = await context.store_thread(
@@ -218,7 +218,7 @@ class Worker:
         now = self.context.clock.monotonic()
         if one.task is None and one.bad_since is not None and now - one.bad_since >= seconds:
             return True  # one that is being tried again may get through, and then take its time
-        if State(one.job.state) in ASKS_API:
+        if one.job.state in ASKS_API:
             return self.context.breakers.bad_seconds() >= seconds
         hangs = one.task is not None and now - one.began >= seconds
         return hangs and bool(self.context.places.out_of_reach(one.job.inbox))
@@ -324,7 +324,7 @@ class Worker:
                 if one.taken_over:
                     await identities_here(self.context, one.job)
                     one.taken_over = False
-                while State(one.job.state) in ACTIVE:
+                while one.job.state in ACTIVE:
                     phase, one.began = one.job.state, clock.monotonic()
                     one.job = await self._step(one)
                     self.context.counts.phase(phase, clock.monotonic() - one.began)
@@ -346,7 +346,7 @@ class Worker:
             finally:
                 one.task = None
                 self._work.set()
-            if State(one.job.state) not in ACTIVE:
+            if one.job.state not in ACTIVE:
                 self._forget(job)
                 logger.info("job_ended", state=one.job.state, reason=one.job.reason)
                 self.ended(one.job)
@@ -391,7 +391,7 @@ class Worker:
 
     async def _tell(self, one: JobEntry, error: BadWorld) -> None:
         context, job = self.context, one.job
-        explained = State(job.state) in EXPLAINED
+        explained = job.state in EXPLAINED
         # The job's own hint is about why it fails; what to do about this goes with this.
         why = ". ".join(filter(None, (error.message, error.hint))) if explained else error.message
         if why == (one.reason if explained else job.reason):
@@ -415,7 +415,7 @@ class Worker:
         the move: then the step is simply repeated."""
         context, job = self.context, one.job
         try:
-            if State(job.state) in ASKS_API:
+            if job.state in ASKS_API:
                 if job.cancelled_by and not await self._owes(job.id):
                     raise cancellation(job.cancelled_by)
                 if job.origin != context.origin:

@@ -16,7 +16,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.names import of_file
-from hotfolder.jobs.previous import place_of_room
+from hotfolder.jobs.previous import number_of_room
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.outbox.names import (
@@ -194,7 +194,7 @@ async def deliver(
     """
     photos = await context.photos(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
-    seq = await context.store_thread(place_of_room, context.store, job) if numbered else 0
+    seq = await context.store_thread(number_of_room, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
