@@ -28,10 +28,6 @@ class NotAllowed(BadWorld):
     """No paid call may be made just now. Nothing is lost by waiting: it goes on by itself, or by `resume`."""
 
 
-class OwnBudgetUsedUp(NotAllowed):
-    """It is the budget of a project or of a set, which doesn't concern the others."""
-
-
 def refuse_outside(hours: Hours, now: datetime) -> None:
     """Raise NotAllowed unless photos may be sent now, by the clock of this machine's own time zone."""
     opens = opens_at(hours, now.astimezone())
@@ -89,15 +85,15 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
         if made >= most:
             later = "It continues by itself tomorrow; to continue now, "
             later = later if setting == DAILY else "To continue, "
-            kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
-            raise kind(
+            raise NotAllowed(
                 f"{_USED_UP}{what} is used up ({made} of {most})",
                 hint=f"{later}raise limits.{setting}.",
             )
 
 
 def own_budget_in(reason: str) -> str:
-    """THIS_SET or THE_PROJECT where a reason that was given here is that its budget is used up, else ""."""
+    """THIS_SET or THE_PROJECT where a reason that was given here is that its budget is used up, which doesn't
+    concern the others; else ""."""
     return next((own for own in (THIS_SET, THE_PROJECT) if reason.startswith(f"{_USED_UP}{own}")), "")
 
 

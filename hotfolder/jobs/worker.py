@@ -25,7 +25,7 @@ from hotfolder.errors import (
     StoreAway,
 )
 from hotfolder.jobs.breaker import retry_seconds
-from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
+from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation, commands
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
@@ -377,7 +377,7 @@ class Worker:
         if one.bad_since is None:
             one.bad_since = clock.monotonic()
         one.failures += 1
-        one.keeps_place = isinstance(error, NotAllowed) and not isinstance(error, OwnBudgetUsedUp)
+        one.keeps_place = isinstance(error, NotAllowed) and not own_budget_in(error.message)
         if not isinstance(error, StoreAway):  # told once, by whoever talks to the store
             await self._tell(one, error)
         seconds = 0.0
