@@ -120,7 +120,7 @@ def cancellation(by: str) -> Cancelled:
     return Cancelled(f"cancelled by {by}", hint=HINT)
 
 
-def commands(store: Records) -> tuple[list[str], dict[str, int]]:
+def open_commands(store: Records) -> tuple[list[str], dict[str, int]]:
     """The jobs that are still to be cancelled, and the priorities that aren't normal, by job."""
     can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
     unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL

@@ -26,7 +26,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
-from hotfolder.jobs.commands import Priority, cancellation, commands
+from hotfolder.jobs.commands import Priority, cancellation, open_commands
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
@@ -276,7 +276,7 @@ class Worker:
         context, trouble = self.context, log.News(log.get("commands"), "commands_not_seen")
         while True:
             try:
-                cancelled, priorities = await context.store_thread(commands, context.store)
+                cancelled, priorities = await context.store_thread(open_commands, context.store)
                 context.limits.prioritise(priorities)
                 for job_id in cancelled:
                     await self.break_off(job_id)
