@@ -178,10 +178,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     photos = [file for file in files if file.role == FileRole.PHOTO]
     note = removed_words(sum(file in gone for file in photos), len(photos))
     receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
-    # What there is to be said of pictures is which renditions they lack.
-    delivery = recipe_of(job).delivery
-    told = delivery.renditions or delivery.label
-    pictures = await context.store_thread(context.store.pictures, job.id) if told else []
+    pictures = await context.store_thread(context.store.pictures, job.id)
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await context.advance(job, State.DONE, reason=reason, hint="", **receipt)
     context.crash_point(CrashPoint.JOB_ENDED)
