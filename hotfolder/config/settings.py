@@ -34,9 +34,10 @@ from hotfolder.config.values import (
     Variants,
     is_loopback,
 )
-from hotfolder.rules.delivery import Delivery, Frozen, Keep
+from hotfolder.rules.delivery import Delivery, Keep
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
+from hotfolder.stager.operations import Frozen
 
 PAGE_PORT = 8480
 

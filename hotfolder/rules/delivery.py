@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hotfolder.display import visible
 from hotfolder.metadata.blocks import Level
 from hotfolder.rules.foldernames import nearest, shown
+from hotfolder.stager.operations import Frozen
 
 LEAST_QUALITY = 30
 """A rendition that is still too large at this quality is not made."""
@@ -26,15 +27,6 @@ LABELLED = "labelled"
 TAKEN = ("originals", "receipts", GALLERY, LABELLED)
 LABEL = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
 """What can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
-
-
-class Frozen(BaseModel):
-    """Base of what the settings say: immutable, and strict about unknown keys. The text below a field is its
-    description in the settings' schema."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
 
 
 class RenditionFormat(StrEnum):
@@ -224,7 +216,7 @@ class Delivery(Frozen):
     """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
     folders: Folders = Folders.FLAT
     """flat: a project's pictures lie together; room: in a folder for each room."""
-    renditions: Renditions = {}
+    renditions: Renditions = Field(default={})
     """Further files of every picture, by name, each in a folder of that name; mls-2048 and web-1280 need only
     be named."""
     metadata: Level = Level.ALL

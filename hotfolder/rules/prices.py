@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hotfolder.rules.delivery import Frozen
-from hotfolder.stager.operations import PAID_KINDS
+from hotfolder.stager.operations import PAID_KINDS, Frozen
 
 Price = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=4)]
 

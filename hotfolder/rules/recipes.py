@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hotfolder.rules.delivery import Delivery, Frozen
-from hotfolder.stager.operations import HdrOptions, Operation
+from hotfolder.rules.delivery import Delivery
+from hotfolder.stager.operations import Frozen, HdrOptions, Operation
 
 
 class Variant(Frozen):

@@ -17,13 +17,13 @@ from pydantic import (
 )
 
 from hotfolder.display import counted
-from hotfolder.rules.delivery import DeliveryChoices, Frozen
+from hotfolder.rules.delivery import DeliveryChoices
 from hotfolder.rules.foldernames import normal, shown
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.stager.operations import HdrOptions, Operation, Parameters, RoomType
+from hotfolder.stager.operations import Frozen, HdrOptions, Operation, Parameters, RoomType
 
 WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.delivery import Delivery, Frozen
+from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import (
     TAG_MARK,
     FolderName,
@@ -23,7 +23,7 @@ from hotfolder.rules.roomtypes import room_type_of
 from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations
-from hotfolder.stager.operations import HdrOptions, Operation, RoomType, Stage
+from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType, Stage
 
 
 class Defaults(Frozen):

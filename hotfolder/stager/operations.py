@@ -93,17 +93,19 @@ class SkySubType(StrEnum):
     DRAMATIC = "dramatic"
 
 
-class Parameters(BaseModel):
-    """Base: immutable, strict about unknown fields, spelt in YAML and JSON as the API spells them."""
+class Frozen(BaseModel):
+    """Base of what people write: immutable, and strict about unknown names. The text below a field is its
+    description in the settings' schema."""
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
     )
+
+
+class Parameters(Frozen):
+    """Base of what is spelt in YAML and JSON as the API spells it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     def body(self) -> Json:
         """The JSON body of the request: every documented field; what is None or empty is left out."""
