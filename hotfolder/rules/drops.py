@@ -127,12 +127,12 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why,
         drop = drop.without({photo.path.name for photo in drop.photos if photo.sha256 in own} - spoken_for)
     if not drop.photos:
         return None, tuple(waiting)
-    shoot: Shoot | None = (grouped := drop.grouped(rulebook))
-    new = {} if drop.found.approved else of_new_sets(grouped, drop)
+    shoot = drop.grouped(rulebook)
+    new = {} if drop.found.approved else of_new_sets(shoot, drop)
     if new and drop.latest is not None and (why := why_late_in_shoot(list(new.values()), drop.latest)):
         waiting.append(why)
         drop = drop.without(new)
-        shoot = drop.grouped(rulebook) if drop.photos else None
+        return drop.grouped(rulebook) if drop.photos else None, tuple(waiting)
     return shoot, tuple(waiting)
 
 
