@@ -63,6 +63,8 @@ class Inbox:
         self._book = PhotoBook(path, decoder, settings.limits, clock)
         self._tracker = SetTracker(path)
         self._approvals = Approvals(path, claimed)
+        self._marker_notice: Notice | None = None
+        self._lock_notice: Notice | None = None
         self._events: asyncio.Queue[InboxEvent | None] = asyncio.Queue()
         self._undelivered = False
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
@@ -143,7 +145,7 @@ class Inbox:
         looks = self._wake.is_set() or self._again or not self._looked
         return InboxOutlook(
             settling=settling,
-            notices=self._tracker.notices(),
+            notices=self._notices(),
             degraded=self._degraded or self._book.trouble,
             why_looking=self._watch.why_none if self._watch is not None else "not looked yet",
             may_proceed=not self._degraded
@@ -248,7 +250,6 @@ class Inbox:
         unsettled = {one.project for one in self._tracker.settling(now) if one.may_proceed}
         if await self._approvals.apply(snapshot, unsettled):
             self._scan_soon()
-        self._tracker.approval_notices = tuple(self._approvals.notices.values())
         self._tell_new_notices()
         return [*decided, *self._arriving(snapshot)]
 
@@ -266,9 +267,9 @@ class Inbox:
                 if self._watch is not None:
                     self._watch.forget_place()
         if status.marker_made:
-            self._tracker.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
+            self._marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not status.degraded:
-            self._tracker.lock_notice = None if status.lockable else notices.no_locks(self._path)
+            self._lock_notice = None if status.lockable else notices.no_locks(self._path)
             if self._degraded or (self._place is not None and self._place != status.place):
                 self._tracker.restart(now)
             self._place = status.place
@@ -310,8 +311,13 @@ class Inbox:
         companions = tuple(folder / file.name for file in verdict.companions)
         return BracketSet(self._path, *key, photos, companions, verdict.approved)
 
+    def _notices(self) -> tuple[Notice, ...]:
+        """All that is left alone, and why."""
+        own = filter(None, (self._marker_notice, self._lock_notice))
+        return (*own, *self._approvals.notices.values(), *self._tracker.notices())
+
     def _tell_new_notices(self) -> None:
-        current = frozenset(self._tracker.notices())
+        current = frozenset(self._notices())
         for notice in sorted(current - self._told, key=lambda notice: str(notice.path)):
             self._log.warning("left_alone", path=str(notice.path), text=notice.text)
         self._told = current

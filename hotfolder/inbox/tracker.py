@@ -167,9 +167,6 @@ class SetTracker:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self.marker_notice: Notice | None = None
-        self.lock_notice: Notice | None = None
-        self.approval_notices: tuple[Notice, ...] = ()
         self._above: tuple[Notice, ...] = ()
         self._sets: dict[SetKey, _Tracked] = {}
 
@@ -259,10 +256,8 @@ class SetTracker:
         return waits if waits is not None and waits.quiet_from is not None else None
 
     def notices(self) -> tuple[Notice, ...]:
-        """What is left alone, and why."""
-        own = tuple(notice for notice in (self.marker_notice, self.lock_notice) if notice is not None)
-        inner = tuple(notice for key in sorted(self._sets) for notice in self._sets[key].notices)
-        return (*own, *self.approval_notices, *self._above, *inner)
+        """What is left alone in the inbox and its folders, and why."""
+        return (*self._above, *(notice for key in sorted(self._sets) for notice in self._sets[key].notices))
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are not ready, in order, each with what it waits for."""
