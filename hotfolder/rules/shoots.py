@@ -9,12 +9,7 @@ from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
 from hotfolder.rules.grouping.evidence import tells
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import (
-    Grouping,
-    GroupingOptions,
-    GroupingPhoto,
-    OverSeven,
-)
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, GroupingPhoto, OverSeven
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
@@ -159,18 +154,14 @@ def group_shoot(
     grouping = group([as_grouped(photo) for photo in photos], rule.options)
     members = [{photo.name for photo in photos} for photos in grouping.members()]
     kept, doubts = _kept_names(members, back)
-    grouping = replace(grouping, doubts=(*grouping.doubts, *doubts))
     by_name = {photo.path.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
+    sets = tuple(_still_doubtful(each, unchanged) for each in grouping.sets)
+    grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     for place, files in enumerate(members):
         for held in before:
             if held.name and held.photos.keys() <= files and held.name not in kept.values():
                 kept.setdefault(place, held.name)
-        if place >= len(grouping.sets):
-            continue  # it is refused, whatever was doubtful about it
-        mine = [held for held in unchanged if held.photos.keys() & files]
-        if files <= {name for held in mine for name in held.photos}:
-            grouping = _doubted(grouping, place, [doubt for held in mine for doubt in held.doubts])
     new = replace(
         grouping,
         sets=tuple(each for place, each in enumerate(grouping.sets) if place not in kept),
@@ -181,22 +172,26 @@ def group_shoot(
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
     found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))], photos)
-    sets = tuple(
+    named = tuple(
         replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
         for each in found.sets
     )
-    review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
-    waiting = [each for each in sets if each.doubts]
+    review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
+    waiting = [each for each in named if each.doubts]
     if review or grouping.doubts or not waiting or not _told_apart(grouping, rule.options):
-        waiting = list(sets)  # one for all
+        waiting = list(named)  # one for all
     why = _why(review, grouping, waiting)
-    return replace(found, sets=sets, why=why, held=frozenset(each.name for each in waiting if why))
+    return replace(found, sets=named, why=why, held=frozenset(each.name for each in waiting if why))
 
 
-def _doubted(grouping: Grouping, place: int, doubts: Sequence[str]) -> Grouping:
-    sets = list(grouping.sets)
-    sets[place] = replace(sets[place], doubts=tuple(dict.fromkeys((*sets[place].doubts, *doubts))))
-    return replace(grouping, sets=tuple(sets))
+def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
+    """The set with the doubts that there were about its photos before, where each was `held`."""
+    files = {photo.name for photo in each.photos}
+    mine = [one for one in held if one.photos.keys() & files]
+    if not files <= {name for one in mine for name in one.photos}:
+        return each
+    doubts = (*each.doubts, *(doubt for one in mine for doubt in one.doubts))
+    return replace(each, doubts=tuple(dict.fromkeys(doubts)))
 
 
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
