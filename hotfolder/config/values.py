@@ -45,6 +45,7 @@ Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
 ]
 Folder = Text
+"""The name of a folder or a file."""
 HostText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
 
