@@ -131,19 +131,19 @@ class _Pass:
     def set_folder(self, project: str, folder: str) -> None:
         """Take one set."""
         path = self._root / project / folder
-        contents = Contents(path)
         try:
             with listed(self._root, project, *filter(None, [folder])) as inner:
-                if not folder:
+                if folder:
+                    contents = Contents(path)
+                    for entry in inner:
+                        contents.take(entry)
+                    self._folders[(project, folder)] = contents.as_set(project, folder)
+                else:
                     self._flat_drop(project, inner)
-                    return
-                for entry in inner:
-                    contents.take(entry)
         except OSError as error:
             self._missing(path, (project, folder), error)
             return
         self._moved()
-        self._folders[(project, folder)] = contents.as_set(project, folder)
 
     def _flat_drop(self, project: str, entries: Iterable[os.DirEntry[str]]) -> list[str]:
         """Take the photos that lie in the project's folder itself, if there are any; the names of files that
