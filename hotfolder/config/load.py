@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
-from hotfolder.config.settings import Settings, StoreSettings
+from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import complete
 from hotfolder.config.yamlfile import Document, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
@@ -47,10 +47,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     complete(document, environ)
     problems = list(document.problems)
     settings: Settings | None = None
+    token = WRITTEN.set(document.data if isinstance(document.data, dict) else {})
     try:
-        settings = Settings.model_validate(document.data or {})
+        settings = Settings()
     except ValidationError as error:
         problems += structure_problems(error, document)
+    finally:
+        WRITTEN.reset(token)
     folder = path.absolute().parent
     problems += meaning_problems(document, folder)
     if problems or settings is None:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import Field, PrivateAttr, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from hotfolder.config.values import (
     MIB,
@@ -241,10 +248,20 @@ class InboxSettings(Frozen):
         return self.name or Path(self.path).name or self.path
 
 
-class Settings(Frozen):
+WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
+"""What the file and the environment say, while `Settings()` is called."""
+
+
+class Settings(BaseSettings):
     """All settings, as `load` makes them: `root`, and every file that a setting names, are absolute."""
 
-    model_config = ConfigDict(title="hotfolder")
+    model_config = SettingsConfigDict(
+        title="hotfolder",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
     root: Folder
     """The folder that holds all others; relative to this file. It must exist."""
@@ -304,6 +321,17 @@ class Settings(Frozen):
     """Rules by project, room, tag and photos; the first match wins."""
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (InitSettingsSource(settings_cls, dict(WRITTEN.get({}))),)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -356,7 +356,7 @@ class Worker:
         ended with the worker is of no account: what it was at is done again at the next start."""
         driver = asyncio.current_task()
         assert driver is not None
-        one.step = step = asyncio.create_task(self._attempt(one), name=f"step of {one.job.id}")
+        one.step = step = asyncio.create_task(self._attempt(one), name=f"step-{one.job.id}")
         try:
             left = await step
         except (asyncio.CancelledError, Exception):
