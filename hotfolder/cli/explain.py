@@ -15,7 +15,7 @@ from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.rules.shoots import Shoot
 
 

@@ -42,7 +42,7 @@ from hotfolder.config.values import (
     is_loopback,
 )
 from hotfolder.rules.delivery import Delivery, Keep
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
 from hotfolder.stager.operations import Frozen
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hotfolder.config.load import state_location
 from hotfolder.control.opening import nothing_yet, now, reading, seen_in
 from hotfolder.jobs.states import State
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, Overview

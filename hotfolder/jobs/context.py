@@ -29,7 +29,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import FileIdentity

@@ -25,8 +25,8 @@ from hotfolder.outbox.names import receipts_folder, safe_name
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, read_receipt
 from hotfolder.rules.delivery import GALLERY, LABELLED
+from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.tags import operation_word
 
 PROJECT_FIELD = "{project}"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
-from hotfolder.rules.tags import what_was_altered
+from hotfolder.rules.kinds import what_was_altered
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 

@@ -15,7 +15,7 @@ from hotfolder.control.rooms import all_projects, project_view, set_view
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
-from hotfolder.rules.tags import FAMILIES
+from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words import word
 
 MOST_PROJECTS = 12

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from hotfolder.display import counted, visible
 from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
 from hotfolder.rules.foldernames import shown
+from hotfolder.rules.kinds import hyphened, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.roomtypes import read_room
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
-from hotfolder.rules.tags import hyphened, operation_word
 from hotfolder.stager.operations import Json, Operation, Stage
 
 # What only the API's answers can tell stands in angle brackets.

@@ -18,11 +18,12 @@ from hotfolder.rules.foldernames import (
     shown,
     split_name,
 )
+from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.roomtypes import room_type_of
 from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations
+from hotfolder.rules.tags import AGAIN, Tag, TagTable, merged_operations
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType, Stage
 
 

@@ -10,110 +10,12 @@ from functools import cache
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import OK, TAG_MARK, nearest, normal, shown, split_name
-from hotfolder.stager.operations import (
-    Lawn,
-    LawnType,
-    Operation,
-    RoomStyle,
-    RoomType,
-    Sky,
-    SkySubType,
-    SkyType,
-    Stage,
-)
+from hotfolder.rules.kinds import FAMILIES
+from hotfolder.stager.operations import Operation
 
 AGAIN = "again"
-CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, approve, approved, ready"}
 """What people write in place of the tags that are no operation's."""
-
-
-def hyphened(word: str) -> str:
-    """An enum's value as a tag spells it: `midCentury` is `mid-century`, `LIVING_ROOM` is `living-room`."""
-    return CAMEL.sub("-", word).replace("_", "-").lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """The tags of one kind of operation, all of which begin with its name, and how people speak of them."""
-
-    tags: Mapping[str, Operation]
-    lines: tuple[str, ...]
-    """All of them, for people."""
-    example: str
-    lacking: str
-    """What is missing where the family alone was named."""
-    choice: str
-    words: Mapping[str, str]
-    """What people write, by the tag that they mean, or by the family where they don't say which."""
-    called: str
-    """What one operation is called where pictures are shown."""
-    altered: str
-    """What it has altered in a picture, for the disclosure."""
-    told: tuple[str, ...] = ()
-    """Parameters that a picture's name tells besides the main one, where they aren't the default."""
-
-
-FAMILIES: Mapping[str, Family] = {
-    "sky": Family(
-        tags={
-            "sky-blue": Sky(sky_type=SkyType.BLUE),
-            "sky-twilight": Sky(sky_type=SkyType.TWILIGHT),
-            **{
-                f"sky-twilight-{sub_type}": Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=sub_type)
-                for sub_type in SkySubType
-            },
-        },
-        lines=("sky-blue", "sky-twilight (or with -" + ", -".join(SkySubType) + ")"),
-        example="sky-blue",
-        lacking="which sky",
-        choice="sky-blue or sky-twilight",
-        words={
-            "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night,"
-            " day-to-dusk",
-            "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement,"
-            " sky-replace",
-        },
-        called="sky",
-        altered="sky replaced",
-        told=("sky_sub_type",),
-    ),
-    "lawn": Family(
-        tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in LawnType},
-        lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),),
-        example="lawn-medium",
-        lacking="how strong",
-        choice="lawn-light, lawn-medium or lawn-strong",
-        words={"lawn": "grass, green, green-grass, green-lawn"},
-        called="lawn",
-        altered="lawn replaced",
-    ),
-    "stage": Family(
-        tags={
-            hyphened(f"stage-{style}{room and '-'}{room}"): Stage(room_style=style, room_type=room or None)
-            for style in RoomStyle
-            for room in ("", *RoomType)
-        },
-        lines=(
-            "stage-<style> or stage-<style>-<room type>, with the styles "
-            + ", ".join(map(hyphened, RoomStyle))
-            + " and the room types "
-            + ", ".join(map(hyphened, RoomType)),
-        ),
-        example="stage-modern",
-        lacking="a style",
-        choice="a style that there is, such as stage-modern",
-        words={"stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room"},
-        called="staging",
-        altered="virtually staged",
-    ),
-}
-"""By the operations' kinds."""
-
-
-def what_was_altered(kind: str) -> str:
-    """The kind itself for one that nobody named: receipts of other versions may hold such."""
-    return FAMILIES[kind].altered if kind in FAMILIES else kind
 
 
 JOINED = re.compile(r"[\s_\u2010-\u2015-]+")
@@ -275,13 +177,3 @@ def merged_operations(tags: Iterable[Tag]) -> tuple[Operation, ...]:
     for tag in tags:
         operations += [one for one in tag.operations if one not in operations]
     return tuple(operations)
-
-
-def operation_word(operation: Operation) -> str:
-    """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
-    fields = type(operation).model_fields
-    said = [getattr(operation, operation.main)]
-    for name in FAMILIES[operation.kind].told:
-        if (value := getattr(operation, name)) != fields[name].default:
-            said.append(value)
-    return hyphened("-".join((operation.kind, *said)))

@@ -20,7 +20,7 @@ from hotfolder.jobs.budget import THIS_SET, own_budget_in
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
 WELL_SECONDS = 60.0

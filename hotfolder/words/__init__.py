@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hotfolder.rules.tags import FAMILIES
+from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words.saying import lines_in, said
 
 LANGUAGES = ("en", "de")

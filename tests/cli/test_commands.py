@@ -27,7 +27,7 @@ from hotfolder.daemon.folders import lock_state
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import Line
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from hotfolder.config.load import load
-from hotfolder.rules.tags import FAMILIES
+from hotfolder.rules.kinds import FAMILIES
 from hotfolder.setup.lightroom.presets import EXPORT
 from hotfolder.setup.lightroom.write import PLUGIN
 from tests.support.studio import Studio

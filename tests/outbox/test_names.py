@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hotfolder.outbox.names import RESERVED, folded, numbered, picture_stem, safe_name
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.tags import operation_word
+from hotfolder.rules.kinds import operation_word
 from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkySubType, SkyType, Stage
 
 TRICKY = st.text(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from hotfolder.rules.explain import Sent, explain
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.rules.routes import HdrChoices, Match, Route
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.stager.operations import PAID_KINDS

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
+from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.roomtypes import SYNONYMS, RoomName, read_room, room_type_of, spellings
-from hotfolder.rules.tags import hyphened
 from hotfolder.stager.operations import RoomType
 
 

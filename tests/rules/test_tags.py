@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import normal
+from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, hyphened, merged_operations
+from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
 from hotfolder.stager.operations import (
     Lawn,
     LawnType,

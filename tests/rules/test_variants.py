@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.explain import Sent, delivered_names, explain
+from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Plan, Rulebook, plan
-from hotfolder.rules.tags import operation_word
 from hotfolder.stager.operations import Lawn, LawnType, Operation, Sky, SkyType
 
 BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)

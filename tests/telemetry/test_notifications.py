@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.settings import Notify
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.notifications import Detector, Kind, Notification, Situation
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 

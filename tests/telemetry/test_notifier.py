@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.settings import Notify
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.notifications import Detector, Memory, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Line, Overview

@@ -38,10 +38,9 @@ from hotfolder.outbox.receipts import (
 from hotfolder.outbox.temporary import Pieces, pieces_of, sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
-from hotfolder.rules.prices import Prices
+from hotfolder.rules.kinds import Prices, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.sets import sharing_stem
-from hotfolder.rules.tags import operation_word
 
 SOFTWARE = "hotfolder"
 """In the metadata. Without a version, which the receipt has: a picture that was placed before an upgrade is

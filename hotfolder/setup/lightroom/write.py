@@ -14,8 +14,9 @@ from hotfolder.errors import UsageError
 from hotfolder.newfiles import folder_at, write_whole
 from hotfolder.outbox.faults import TROUBLES, shown
 from hotfolder.outbox.names import safe_name
+from hotfolder.rules.kinds import FAMILIES
 from hotfolder.rules.routes import GroupMode
-from hotfolder.rules.tags import FAMILIES, TagTable
+from hotfolder.rules.tags import TagTable
 from hotfolder.setup.lightroom.presets import Value, identity, lua, preset
 
 PLUGIN, PRESETS, DARKTABLE = "hotfolder.lrplugin", "presets", "darktable/hotfolder"
