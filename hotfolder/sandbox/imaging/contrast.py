@@ -16,15 +16,17 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize, shrink
 # Strengths are measured at this size; they are smooth.
 WORKING_EDGE = 1024
 # The bands' blurs, as shares of the long edge, and how far around a pixel strength is measured, in blurs.
-BLURS = (0.0015, 0.003, 0.006)
+BLURS = (0.0015, 0.003, 0.006, 0.012)
 NEIGHBOURHOOD = 2.0
-# A step beyond the first counts no more, and one beyond the second is hardly raised: edges get no halos.
-MOST_STEP, MOST_RAISED = 0.1, 0.2
+# What is much stronger than this is an edge and no detail: it counts for nothing and isn't raised, since
+# lamps and window frames would get halos.
+EDGE = 0.12
 # Below this strength there is grain and no detail.
 GRAIN = 0.004
 MOST_GAIN = 3.0
-# What would be whiter than this sinks with its surroundings, so much per excess, out to this share.
-WHITEST, SINKING, SURROUNDINGS = 0.94, 1.6, 0.008
+# What would be whiter than this sinks to it, together with what is bright around it, out to this share. What
+# is darker than the second stays where it is: a wall gets no shadow from a lamp before it.
+WHITEST, BRIGHT, SURROUNDINGS = 0.94, 0.6, 0.008
 
 
 def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:
@@ -48,10 +50,21 @@ def raised(light: Plane, best: Sequence[Plane]) -> Plane:
     result = light.copy()
     for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
-        result += resize(gain, shape) * (np.float32(MOST_RAISED) * np.tanh(band / np.float32(MOST_RAISED)))
-    excess = np.maximum(result - np.float32(WHITEST), 0)
-    result -= np.float32(SINKING) * cv2.GaussianBlur(excess, (0, 0), SURROUNDINGS * max(shape))
-    return result
+        result += resize(gain, shape) * without_edges(band)
+    return result - sinking(result)
+
+
+def sinking(light: Plane) -> Plane:
+    """How far each pixel of `light` has to sink, so that what is too white keeps its details."""
+    reach = SURROUNDINGS * max(light.shape)
+    bright = np.clip((light - np.float32(BRIGHT)) / np.float32(WHITEST - BRIGHT), 0, 1)
+    excess = cv2.GaussianBlur(np.maximum(light - np.float32(WHITEST), 0), (0, 0), reach)
+    around = np.maximum(cv2.GaussianBlur(bright, (0, 0), reach), np.float32(1e-3))
+    return np.asarray(bright * excess / around, np.float32)
+
+
+def without_edges(band: Plane) -> Plane:
+    return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
 
 
 def bands(light: Plane) -> Iterator[Plane]:
@@ -67,4 +80,4 @@ def strengths(light: Plane) -> Iterator[Plane]:
     """How strong each band is around each pixel."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield np.asarray(cv2.GaussianBlur(np.minimum(np.abs(band), MOST_STEP), (0, 0), reach), np.float32)
+        yield np.asarray(cv2.GaussianBlur(np.abs(without_edges(band)), (0, 0), reach), np.float32)

@@ -28,7 +28,7 @@ WHITE_KNEE, WHITE = 0.94, 0.985
 # Steps smaller than this are details. At these lights they come out so much higher: fusion and the curve
 # flatten them, most of all where it is bright.
 DETAIL = 0.2
-LIGHTS, DETAIL_GAINS = (0.2, 0.5, 0.9), (1.1, 1.25, 1.5)
+LIGHTS, DETAIL_GAINS = (0.2, 0.5, 0.9), (1.1, 1.25, 2.0)
 # More than this over the curve's own slope would turn some steps round.
 MOST_OVER_SLOPE = 1.9
 SAMPLES = 12

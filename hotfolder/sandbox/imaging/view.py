@@ -126,8 +126,8 @@ def find_view(small: Picture) -> View:
         or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
-    # A foot is rather found too low, at the edge of a lit sill.
-    glass[:-4] &= glass[4:].copy()
+    # A foot is rather found too low, at the edge of a lit sill; where sky goes down to it, it is right.
+    glass[:-8] &= glass[8:] | clear[:-8]
     return View(sky & glass, glass.astype(np.float32), whole)
 
 
@@ -180,7 +180,7 @@ def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]
     An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
     """
     agreeing, asked = looks_at(panes, frames, shape)
-    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)
+    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 3)
     large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
     return np.asarray(glass & np.any([part.bits for part in large] or [~glass], axis=0))
 

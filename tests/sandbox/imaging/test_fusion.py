@@ -99,6 +99,19 @@ def test_a_deep_shadow_on_a_wooden_floor_does_not_glow_red() -> None:
     assert np.mean(red > 3 * green + 10) < 0.01
 
 
+def test_a_lamp_before_a_wall_throws_no_dark_ring_and_is_not_hollow() -> None:
+    light = np.full((480, 720, 3), 0.06)
+    cv2.circle(light, (360, 240), 40, (4.0, 3.8, 3.4), -1)
+    frames = [photographed(light, stops) for stops in (-4, -2, 0, 2, 3)]
+    picture = finish(fuse(frames), Exposures.of(frames, [None] * 5))
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int)
+    away = np.hypot(*np.mgrid[-240:240, -360:360])
+    wall, beside = (np.median(gray[(away > near) & (away < far)]) for near, far in ((120, 160), (41, 43)))
+    assert beside > wall - 8
+    core, rim = (np.median(gray[(away >= near) & (away < far)]) for near, far in ((0, 20), (38, 40)))
+    assert core > rim - 8
+
+
 def test_the_same_at_another_size() -> None:
     """Sizes are shares of the picture, so that a small copy's merge looks like the merge's small copy."""
     wall = wall_beside_window()[0]
