@@ -110,7 +110,7 @@ def demo(
 ) -> int:
     """Show the whole thing, offline and free.
 
-    It renders brackets of its own and has them made by a stand-in of the API.
+    It drops brackets of its own and has them made by a stand-in of the API.
     """
     from hotfolder.cli import demo
 
