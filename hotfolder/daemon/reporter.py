@@ -24,9 +24,11 @@ from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, Job
 from hotfolder.jobs.states import State
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
-from hotfolder.outbox.placing import present
+from hotfolder.outbox.placing import names_in
+from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.outbox.texts import write_status
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import split_name
@@ -294,12 +296,24 @@ class Reporter:
 
 def taken_away(places: Places, jobs: Sequence[Job]) -> dict[str, list[str]]:
     """Which of these failed jobs have no folder in failed/, since somebody has deleted or moved it, by inbox.
-    Raises LocalTrouble where that can't be told, as while its disk is gone."""
-    there = {job.project: present(places.failed / safe_name(job.project)) for job in jobs}
+    None of a project where a failed set has a name that is none of theirs, as a person gives it who is about
+    to put it back. Raises LocalTrouble where that can't be told, as while its disk is gone."""
+    filed = {
+        job.id: (safe_name(job.project), folded(job.filed_as)) for job in jobs if job.filed_as is not None
+    }
+    there: set[tuple[str, str]] = set()
+    renamed: set[str] = set()
+    for project in {project for project, _ in filed.values()}:
+        folder = places.failed / project
+        with local_trouble(folder):
+            for name, shown in names_in(folder) if folder.is_dir() else []:
+                there.add((project, name))
+                if (project, name) not in filed.values() and (folder / shown / REASON).is_file():
+                    renamed.add(project)
     places.guard(places.failed)  # after the look: it was there then
     gone: defaultdict[str, list[str]] = defaultdict(list)
     for job in jobs:
-        if job.filed_as is not None and folded(job.filed_as) not in there[job.project]:
+        if job.id in filed and filed[job.id] not in there and filed[job.id][0] not in renamed:
             gone[job.inbox].append(job.id)
     return gone
 
