@@ -157,13 +157,16 @@ class Reporter:
 
     async def watch_failed(self) -> None:
         """Look again and again which failed sets have no folder in failed/ any more. Until cancelled."""
-        context = self.context
         while True:
             with suppress(LocalTrouble):  # what can't be seen was not deleted
-                newest = partial(context.store.in_states, [State.FAILED], newest=MOST_FINISHED)
-                failed = await context.store_thread(newest)
-                self._gone = await to_thread.run_sync(taken_away, context.places, failed)
+                self._gone = await self._find_gone()
             await self.clock.sleep(FAILED_SECONDS)
+
+    async def _find_gone(self) -> Mapping[str, list[str]]:
+        context = self.context
+        newest = partial(context.store.in_states, [State.FAILED], newest=MOST_FINISHED)
+        failed = await context.store_thread(newest)
+        return await to_thread.run_sync(taken_away, context.places, failed)
 
     async def tell(self) -> None:
         """Say to other processes what has changed since the last time. What the store says itself, such as

@@ -105,7 +105,9 @@ async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio:
         (folder / "DSC0001.xmp").write_bytes(b"<x>edited</x>")
 
     async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, export_again)):
-        status = await studio.comes_to_say(lambda status: status["counts"].get("done"))
+        status = await studio.comes_to_say(
+            lambda status: [job for job in status["jobs"] if job["state"] == "done"]
+        )
     [reason] = [job["reason"] for job in status["jobs"] if job["state"] == "done"]
     assert reason == "1 of the 3 originals was removed or replaced before it could be filed."
     told = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())["originals"]
