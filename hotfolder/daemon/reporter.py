@@ -297,28 +297,30 @@ class Reporter:
                 yield from self.intake.shoots.notices(name, project, there)
 
 
-def taken_away(places: Places, jobs: Sequence[Job]) -> dict[str, list[str]]:
+def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
     """Which of these failed jobs have no folder in failed/, since somebody has deleted or moved it, by inbox.
-    None of a project where a failed set has a name that is none of theirs, as a person gives it who is about
-    to put it back. Raises LocalTrouble where that can't be told, as while its disk is gone."""
-    filed = {
-        job.id: (safe_name(job.project), folded(job.filed_as)) for job in jobs if job.filed_as is not None
-    }
-    there: set[tuple[str, str]] = set()
-    renamed: set[str] = set()
-    for project in {project for project, _ in filed.values()}:
-        folder = places.failed / project
-        with local_trouble(folder):
-            for name, shown in names_in(folder) if folder.is_dir() else []:
-                there.add((project, name))
-                if (project, name) not in filed.values() and (folder / shown / REASON).is_file():
-                    renamed.add(project)
+    Raises LocalTrouble where that can't be told, as while its disk is gone."""
+    filed: defaultdict[str, list[tuple[str, Job]]] = defaultdict(list)
+    for job in jobs:
+        if job.filed_as is not None:
+            filed[safe_name(job.project)].append((folded(job.filed_as), job))
+    absent = [job for project, known in filed.items() for job in not_in(places.failed / project, known)]
     places.guard(places.failed)  # after the look: it was there then
     gone: defaultdict[str, list[str]] = defaultdict(list)
-    for job in jobs:
-        if job.id in filed and filed[job.id] not in there and filed[job.id][0] not in renamed:
-            gone[job.inbox].append(job.id)
+    for job in absent:
+        gone[job.inbox].append(job.id)
     return gone
+
+
+def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
+    """Those of a project's failed jobs, each with its folder's name, whose folder isn't there. None of them
+    while a failed set has another name than theirs, as a person gives it who is about to put it back. Raises
+    LocalTrouble."""
+    with local_trouble(folder):
+        there = dict(names_in(folder)) if folder.is_dir() else {}
+        others = there.keys() - {name for name, _ in known}
+        renamed = any((folder / there[name] / REASON).is_file() for name in others)
+    return [] if renamed else [job for name, job in known if name not in there]
 
 
 def pause_after(took: float, least: float) -> float:

@@ -130,9 +130,8 @@ def finished(
         there = {line.room for line in lines if line.project == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
-        last = max(
-            rooms.values()
-        ).astimezone()  # at its own distance from UTC: clocks may have gone back since
+        # At its own distance from UTC: clocks may have gone back since.
+        last = max(rooms.values()).astimezone()
         when = word(language, "time.clock", clock=f"{last:%H:%M}")
         when = when if last.date() == now.date() else day_and_time(language, last)
         yield word(language, key, project=project, number=number, most=every, time=when)

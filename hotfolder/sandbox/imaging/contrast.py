@@ -64,6 +64,7 @@ def sinking(light: Plane) -> Plane:
 
 
 def without_edges(band: Plane) -> Plane:
+    """`band` where it is weak, and the closer to nothing the stronger it is."""
     return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
 
 
