@@ -30,7 +30,7 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
 from hotfolder.rules.late import Why
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot
 
 
@@ -259,7 +259,7 @@ class Explainer:
         if self.records is None:
             return ""
         wanted = split_name(self.place.folder).name or self.place.folder
-        return room_named(self.records.store, self._known_as(), wanted, [*map(as_grouped, photos)])
+        return room_named(self.records.store, self._known_as(), wanted, photos)
 
     @cached_property
     def drop(self) -> Drop:

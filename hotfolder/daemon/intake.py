@@ -23,7 +23,7 @@ from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.late import MergedSet, Why
-from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
 
 logger = log.get("intake")
 
@@ -84,8 +84,9 @@ class Intake:
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS:
             found = replace(found, photos=await self._looked_at(found.photos))
-        photos = [as_grouped(photo) for photo in found.photos]
-        room = await context.store_thread(room_named, context.store, place, room_of(found.folder), photos)
+        room = await context.store_thread(
+            room_named, context.store, place, room_of(found.folder), found.photos
+        )
         for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)

@@ -135,7 +135,8 @@ class PhotoBook:
 def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
     """The photo at `path`, of which `facts` were read in that state."""
     return Photo(
-        path=path,
+        folder=path.parent,
+        name=path.name,
         identity=identity,
         sha256=facts.sha256,
         format=facts.format,

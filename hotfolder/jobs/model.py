@@ -428,7 +428,7 @@ def scope_of(new: NewJob, origin: str) -> str:
 def photo_file(photo: Photo) -> JobFile:
     """The row of a photo of a job to be: `Store.create` puts it in."""
     return job_file(
-        photo.path.name,
+        photo.name,
         photo.identity,
         FileRole.PHOTO,
         sha256=photo.sha256,

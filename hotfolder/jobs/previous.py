@@ -18,7 +18,6 @@ from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Pictu
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
-from hotfolder.rules.grouping.model import GroupingPhoto
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,
@@ -31,7 +30,7 @@ from hotfolder.rules.late import (
     why_part,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, Photo, shot_from
+from hotfolder.rules.sets import BracketSet, Photo, remembered
 from hotfolder.rules.shoots import why_name_held, why_shapes_held
 
 
@@ -161,16 +160,16 @@ def orphans(store: Store) -> list[MergedSet]:
     return [MergedSet(frozenset(photos.split())) for photos in store.rows(merges)]
 
 
-def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
+def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
     """As they were, by the ids of their jobs."""
-    photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
+    photos: dict[str, list[Photo]] = defaultdict(list)
     files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
     for file in store.rows(files):
-        photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
+        photos[file.job_id].append(remembered(file.name, file.identity, file.sha256, file.shot))
     return photos
 
 
-def room_named(store: Store, place: Place, wanted: str, photos: Sequence[GroupingPhoto]) -> str:
+def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo]) -> str:
     """What a folder's room is called (`place` is inbox, project and folder): as `wanted`, with a number
     behind it where another folder of the project has that name for other photos. A folder keeps the name
     that it had."""

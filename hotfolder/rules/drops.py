@@ -65,7 +65,7 @@ class Drop:
     own: Collection[str] = ()
 
     def without(self, names: Collection[str]) -> Drop:
-        return replace(self, photos=[photo for photo in self.photos if photo.path.name not in names])
+        return replace(self, photos=[photo for photo in self.photos if photo.name not in names])
 
     def grouped(self, rulebook: Rulebook) -> Shoot:
         """As `group_shoot` does, but for the sets that a person has `chosen`: those are made of just their
@@ -75,9 +75,9 @@ class Drop:
         shoot = group_shoot(rulebook, project, self.photos, self.given, self.back, self.before)
         if not self.chosen:
             return shoot
-        there = {photo.path.name: photo for photo in self.photos}
+        there = {photo.name: photo for photo in self.photos}
         making, broken = self._making(there)
-        taken = {photo.path.name for each in making for photo in each.photos}
+        taken = {photo.name for each in making for photo in each.photos}
         held = list(_still_held(shoot, taken, {each.name for each in making}, broken))
         # What was kept out stays out, also where what it was kept out for is in another set now.
         out = {name: why for name, why in shoot.kept_out.items() if name not in taken}
@@ -95,7 +95,7 @@ class Drop:
         making: list[NamedSet] = []
         broken: dict[str, str] = {}
         for one in self.chosen:
-            made = [photo.path.name for each in making for photo in each.photos]
+            made = [photo.name for each in making for photo in each.photos]
             kept = {self.back.rooms.get(photo) for photo in one.photos}
             names = {*(name for name in self.given if name not in kept), *(each.name for each in making)}
             why = why_not(one, there, made) or why_name_taken(one.name, names)
@@ -113,18 +113,18 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why,
     where all of it has to; and why photos wait."""
     waiting: list[Why] = []
     spoken_for = {name for one in drop.chosen for name in one.photos}
-    rest = tuple(photo for photo in drop.found.photos if photo.path.name not in spoken_for)
+    rest = tuple(photo for photo in drop.found.photos if photo.name not in spoken_for)
     aside = set() if drop.found.approved else drop.back.aside - spoken_for
     if why := why_part(replace(drop.found, photos=rest), drop.orphans):
         waiting.append(why)
-        drop = drop.without({photo.path.name for photo in rest})
+        drop = drop.without({photo.name for photo in rest})
     elif aside:
         waiting.append(drop.back.why_aside())
         drop = drop.without(aside)
     own = () if drop.found.approved else drop.own
-    if why := why_own([photo for photo in drop.photos if photo.path.name not in spoken_for], own):
+    if why := why_own([photo for photo in drop.photos if photo.name not in spoken_for], own):
         waiting.append(why)
-        drop = drop.without({photo.path.name for photo in drop.photos if photo.sha256 in own} - spoken_for)
+        drop = drop.without({photo.name for photo in drop.photos if photo.sha256 in own} - spoken_for)
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
@@ -142,7 +142,7 @@ def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
     if drop.found.approved:
         return []
     known = {name for one in drop.before for name in one.photos}
-    return [one for one in shoot.refused if drop.chosen or {photo.path.name for photo in one.photos} <= known]
+    return [one for one in shoot.refused if drop.chosen or {photo.name for photo in one.photos} <= known]
 
 
 def of_new_sets(shoot: Shoot, drop: Drop) -> dict[str, Photo]:
@@ -151,7 +151,7 @@ def of_new_sets(shoot: Shoot, drop: Drop) -> dict[str, Photo]:
     known = {name for one in drop.before for name in one.photos} | drop.back.rooms.keys()
     known |= {name for one in drop.chosen for name in one.photos}
     every = [each.photos for each in shoot.sets] + [each.photos for each in shoot.refused]
-    sets = [{photo.path.name: photo for photo in photos} for photos in every]
+    sets = [{photo.name: photo for photo in photos} for photos in every]
     return {name: photo for each in sets if not each.keys() & known for name, photo in each.items()}
 
 
@@ -184,17 +184,17 @@ def _still_held(
     parts: list[NamedSet | NamedRefusal] = [*shoot.sets, *shoot.refused]
     used = {*names, *(each.name for each in parts)}
     for each in parts:
-        left = [photo for photo in each.photos if photo.path.name not in taken]
+        left = [photo for photo in each.photos if photo.name not in taken]
         if isinstance(each, NamedRefusal):
             doubts = [each.reason]
         else:
             doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []
         doubts += [TORN] if len(left) < len(each.photos) else []
-        doubts += [broken[photo.path.name] for photo in left if photo.path.name in broken]
+        doubts += [broken[photo.name] for photo in left if photo.name in broken]
         if not left or not doubts:
             continue
         name = each.name
         if name.casefold() in {one.casefold() for one in names}:
             name = free_name(name, used)
         used.add(name)
-        yield HeldSet(name, {photo.path.name: photo.identity for photo in left}, tuple(dict.fromkeys(doubts)))
+        yield HeldSet(name, {photo.name: photo.identity for photo in left}, tuple(dict.fromkeys(doubts)))

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from hotfolder.display import with_hint
 from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, tells, uncopied
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
 from hotfolder.rules.sets import BracketSet, Photo
 
 MOST_TOLD = 3
@@ -79,7 +79,7 @@ class EarlierSet:
     job: str
     room: str
     state: EarlierState
-    photos: tuple[GroupingPhoto, ...]
+    photos: tuple[Photo, ...]
     by_person: bool = False
 
 
@@ -115,7 +115,7 @@ class PhotoMatch:
     """A photo that was there before: `of` is how it was in the set of `job`."""
 
     job: str
-    of: GroupingPhoto
+    of: Photo
     same_content: bool
 
 
@@ -123,9 +123,7 @@ Matches = Mapping[str, PhotoMatch]
 """By the name of the photo that is there now."""
 
 
-def sort_out(
-    photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet], options: GroupingOptions
-) -> Sorted:
+def sort_out(photos: Sequence[Photo], earlier: Sequence[EarlierSet], options: GroupingOptions) -> Sorted:
     """Tell what `photos` have to do with the sets of before, which come oldest first."""
     found = Sorted()
     matches = matched(photos, earlier)
@@ -150,7 +148,7 @@ def sort_out(
     return found
 
 
-def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
+def matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
     """The photos that were there before. Of several sets that had one, the newest counts, and one that was
     withdrawn only where there is no other."""
     withdrawn = [one for one in earlier if one.state is EarlierState.WITHDRAWN]
@@ -158,7 +156,7 @@ def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> d
     return {**_matched(photos, withdrawn), **_matched(photos, standing)}
 
 
-def _matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
+def _matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
     by_content: dict[str, PhotoMatch] = {}
     by_capture: dict[Hashable, list[PhotoMatch]] = defaultdict(list)
     for one in earlier:
@@ -174,7 +172,7 @@ def _matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> 
     return found
 
 
-def same_shot(photo: GroupingPhoto, earlier: GroupingPhoto) -> bool:
+def same_shot(photo: Photo, earlier: Photo) -> bool:
     """Whether two photos of one key are exports of one capture."""
     alike = likeness(photo, earlier)
     certain = tells(photo) and shot(photo).clock_step_seconds < 1.0
@@ -186,14 +184,14 @@ def same_shot(photo: GroupingPhoto, earlier: GroupingPhoto) -> bool:
 
 
 def belonging(
-    photos: Sequence[GroupingPhoto], beside: Sequence[EarlierSet], options: GroupingOptions
+    photos: Sequence[Photo], beside: Sequence[EarlierSet], options: GroupingOptions
 ) -> list[tuple[str, str]]:
     """The photos that are grouped with frames of an earlier set: their names, each with that set's job."""
     timed = [photo for photo in photos if tells(photo)]
     if options.brackets is not None or not timed:
         return []
     of_job: dict[str, str] = {}
-    frames: list[GroupingPhoto] = []
+    frames: list[Photo] = []
     for one in _near(beside, timed, _NEAR_PAUSES * BY_HAND_SECONDS):
         for photo in one.photos:
             name = f"{one.room}/{photo.name}"  # no file is called so
@@ -213,9 +211,7 @@ def belonging(
     return sorted(found.items())
 
 
-def _near(
-    sets: Sequence[EarlierSet], photos: Sequence[GroupingPhoto], seconds: float
-) -> Iterator[EarlierSet]:
+def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -> Iterator[EarlierSet]:
     """Those of the sets of which a frame was taken so shortly before or after one of the photos: a project
     may have thousands, and no drop waits until all of them are grouped again."""
     times = sorted(started(photo) for photo in photos)
@@ -227,7 +223,7 @@ def _near(
                 break
 
 
-def _key(photo: GroupingPhoto) -> Hashable:
+def _key(photo: Photo) -> Hashable:
     return capture_key(photo) if tells(photo) else uncopied(photo.name).casefold()
 
 
@@ -294,7 +290,7 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     may: as many as the latest set had may be a set of their own."""
     if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
         return Why()
-    name = photos[0].path.name
+    name = photos[0].name
     if len(photos) == 1:
         return Why(
             f"{name} came alone, after the other photos of its shoot had begun, and is not paid for by"
@@ -333,7 +329,7 @@ def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
             " of it is lost",
             "The others lie among the originals in done; move them back here, and nothing is paid again.",
         )
-    names = [photo.path.name for photo in found.photos if photo.sha256 in torn[-1].photos]
+    names = [photo.name for photo in found.photos if photo.sha256 in torn[-1].photos]
     some = f"{', '.join(names[:MOST_TOLD])} {'is' if len(names) == 1 else 'are'}"
     return Why(f"{some} a part of {torn[-1].room}, which has been paid for", TO_MAKE_ANEW)
 
@@ -341,7 +337,7 @@ def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
 def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
     """Why some of the photos must not be paid for, which by their hashes, `own`, are pictures that were made
     here; nothing where none is."""
-    names = [photo.path.name for photo in photos if photo.sha256 in own]
+    names = [photo.name for photo in photos if photo.sha256 in own]
     if not names:
         return Why()
     if len(names) == 1:
@@ -364,7 +360,7 @@ def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
 def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     """Why `found` must not be paid for by itself, as the rest of its folder's latest set; nothing when it
     may."""
-    names = ", ".join(photo.path.name for photo in found.photos[:MOST_TOLD])
+    names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
     one = len(found.photos) == 1
     if latest.ended_at is None:
         waits = "it waits" if one else "they wait"
@@ -385,7 +381,7 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:
     """Whether all photos of the latest set came too, as they were or exported anew under their names."""
-    names = {photo.path.name for photo in found.photos}
+    names = {photo.name for photo in found.photos}
     names |= {uncopied(name) for name in names}
     hashes = {photo.sha256 for photo in found.photos}
     return all(name in names or sha256 in hashes for name, sha256 in latest.photos)

@@ -10,7 +10,6 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.model import GroupingPhoto
 
 MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, section 2.3
 
@@ -66,25 +65,41 @@ def signed(number: int) -> int:
 class Photo:
     """One exposure, whole and readable when it was looked at.
 
-    `path` is absolute and keeps the raw name. `brightness` is the mean luma, 0 (black) to 1 (white), None
-    where nobody looked. `orientation`, `capture`, `signature` and `develop` are as in `PictureFacts`.
+    `folder` is absolute; it is empty, and so is `format`, where the store alone remembers the photo. `name`
+    and `folder` are raw. `width`, `height`, `brightness`, `orientation`, `capture`, `signature` and `develop`
+    are as in `PictureFacts`.
     """
 
-    path: Path
+    name: str
     identity: FileIdentity
     sha256: str
-    format: str
     width: int
     height: int
     brightness: float | None
+    folder: Path = Path()
+    format: str = ""
     orientation: int = 1
     capture: Capture | None = None
     signature: str = ""
     develop: str = ""
 
     @property
+    def path(self) -> Path:
+        return self.folder / self.name
+
+    @property
     def size_bytes(self) -> int:
         return self.identity.size_bytes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Width and height as displayed."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def luma(self) -> float:
+        """The brightness, a middle one where nobody looked."""
+        return 0.5 if self.brightness is None else self.brightness
 
     @property
     def exposure_value(self) -> float | None:
@@ -117,9 +132,9 @@ def middle_of(photos: Sequence[Photo]) -> Photo:
     """The middle exposure, whose metadata stands for the set: by exposure value, else by brightness, else by
     name."""
     if all(photo.exposure_value is not None for photo in photos):
-        ordered = sorted(photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
+        ordered = sorted(photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.name))
     else:
-        ordered = sorted(photos, key=lambda photo: (photo.brightness or 0.0, photo.path.name))
+        ordered = sorted(photos, key=lambda photo: (photo.brightness or 0.0, photo.name))
     return ordered[len(ordered) // 2]
 
 
@@ -128,48 +143,32 @@ def from_middle(value: float | None, middle: float | None) -> float | None:
     return None if value is None or middle is None else middle - value
 
 
-def as_grouped(photo: Photo) -> GroupingPhoto:
-    """The photo as grouping sees it."""
-    return GroupingPhoto(
-        name=photo.path.name,
-        width=photo.width,
-        height=photo.height,
-        brightness=0.5 if photo.brightness is None else photo.brightness,
-        sha256=photo.sha256,
-        orientation=photo.orientation,
-        signature=photo.signature,
-        capture=photo.capture,
-        modified_seconds=photo.identity.mtime_ns / 1e9,
-    )
-
-
 def shot_as_text(photo: Photo) -> str:
     """What the camera recorded and what is to be seen, as JSON."""
-    seen = as_grouped(photo)
     told: dict[str, Any] = {
-        "size": [seen.width, seen.height, seen.orientation],
-        "brightness": round(seen.brightness, 4),
-        "signature": seen.signature,
+        "size": [photo.width, photo.height, photo.orientation],
+        "brightness": round(photo.luma, 4),
+        "signature": photo.signature,
     }
-    if seen.capture is not None:
-        told["capture"] = {name: value for name, value in asdict(seen.capture).items() if value is not None}
+    if photo.capture is not None:
+        told["capture"] = {name: value for name, value in asdict(photo.capture).items() if value is not None}
     return json.dumps(told, separators=(",", ":"))
 
 
-def shot_from(name: str, sha256: str, mtime_ns: int, text: str) -> GroupingPhoto:
-    """The photo as grouping saw it; without a text, as from before such were kept, only its content is
-    known."""
+def remembered(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
+    """The photo with what `shot_as_text` wrote of it; without a text, as from before such were kept, only its
+    content is known."""
     told: dict[str, Any] = {"size": [0, 0, 1], "brightness": 0.5, "signature": ""}
     told |= json.loads(text) if text else {}
     width, height, orientation = told["size"]
-    return GroupingPhoto(
-        name=name,
-        width=width,
-        height=height,
-        brightness=told["brightness"],
-        sha256=sha256,
+    return Photo(
+        name,
+        identity,
+        sha256,
+        width,
+        height,
+        told["brightness"],
         orientation=orientation,
         signature=told["signature"],
         capture=Capture(**told["capture"]) if "capture" in told else None,
-        modified_seconds=mtime_ns / 1e9,
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
 from hotfolder.rules.grouping.evidence import tells
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, GroupingPhoto, OverSeven
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
-from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo, as_grouped
+from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 
 MOST_DOUBTS = 3
 LET_IT_GO = (
@@ -135,7 +136,7 @@ def sort_shoot(
     rulebook: Rulebook, project: str, photos: Sequence[Photo], earlier: Sequence[EarlierSet]
 ) -> Sorted:
     """Tell what `photos` have to do with the project's `earlier` sets, which come oldest first."""
-    return sort_out([as_grouped(photo) for photo in photos], earlier, shoot_rule(rulebook, project).options)
+    return sort_out(photos, earlier, shoot_rule(rulebook, project).options)
 
 
 def group_shoot(
@@ -151,10 +152,10 @@ def group_shoot(
     of their set changes and none comes to them, since the others that they were compared with may be gone; a
     set keeps its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
-    grouping = group([as_grouped(photo) for photo in photos], rule.options)
+    grouping = group(photos, rule.options)
     members = [{photo.name for photo in photos} for photos in grouping.members()]
     kept, doubts = _kept_names(members, back)
-    by_name = {photo.path.name: photo for photo in photos}
+    by_name = {photo.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
     sets = tuple(_still_doubtful(each, unchanged) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
@@ -171,7 +172,7 @@ def group_shoot(
     )
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
-    found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))], photos)
+    found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))])
     named = tuple(
         replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
         for each in found.sets
@@ -233,11 +234,11 @@ def group_folder(
     and the rules let them be split. No person is asked. `given` are the names of the project's earlier sets.
     """
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
-    grouping = group_room([as_grouped(photo) for photo in photos], options)
+    grouping = group_room(photos, options)
     room = room or split_name(folder).name or folder
     if len(grouping.sets) + len(grouping.refused) == 1:
-        return _named(grouping, (room,), photos)
-    return _named(grouping, name_sets(grouping, NameScheme.NUMBERED, room, given), photos)
+        return _named(grouping, (room,))
+    return _named(grouping, name_sets(grouping, NameScheme.NUMBERED, room, given))
 
 
 def _over_seven(routes: Sequence[Route]) -> OverSeven:
@@ -245,17 +246,12 @@ def _over_seven(routes: Sequence[Route]) -> OverSeven:
     return next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
 
 
-def _named(grouping: Grouping, names: Sequence[str], photos: Sequence[Photo]) -> Shoot:
+def _named(grouping: Grouping, names: Sequence[str]) -> Shoot:
     """The grouping, with a name for each set and then for each refused one; nobody is asked."""
-    by_name = {photo.path.name: photo for photo in photos}
-
-    def own(members: Sequence[GroupingPhoto]) -> tuple[Photo, ...]:
-        return tuple(by_name[name] for name in sorted(member.name for member in members))
-
     sets = tuple(
         NamedSet(
             name,
-            own(each.photos),
+            _by_name(each.photos),
             each.evidence,
             each.doubts,
             () if all(tells(photo) for photo in each.photos) else grouping.notices,
@@ -263,11 +259,15 @@ def _named(grouping: Grouping, names: Sequence[str], photos: Sequence[Photo]) ->
         for name, each in zip(names, grouping.sets, strict=False)
     )
     refused = tuple(
-        NamedRefusal(name, own(each.photos), each.reason, each.hint)
+        NamedRefusal(name, _by_name(each.photos), each.reason, each.hint)
         for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
     )
     kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
     return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts)
+
+
+def _by_name(photos: Sequence[Photo]) -> tuple[Photo, ...]:
+    return tuple(sorted(photos, key=attrgetter("name")))
 
 
 def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
@@ -305,7 +305,7 @@ def why_shapes_held(photos: Sequence[Photo]) -> Why:
     """Why a person must look at a room of one picture first: some of its photos are upright and some lie
     across, so no merge can have them all. Nothing where nobody must, and where more photos than one picture
     has are told apart anyhow."""
-    shapes = [as_grouped(photo).shape for photo in photos]
+    shapes = [photo.shape for photo in photos]
     across = sum(width > height for width, height in shapes)
     upright = sum(width < height for width, height in shapes)
     if not across or not upright or len(photos) > MOST_PHOTOS:
@@ -319,7 +319,7 @@ def why_shapes_held(photos: Sequence[Photo]) -> Why:
 
 
 def which(photos: Sequence[Photo]) -> str:
-    first, last = photos[0].path.name, photos[-1].path.name
+    first, last = photos[0].name, photos[-1].name
     return first if len(photos) == 1 else f"{len(photos)} photos, {first} to {last}"
 
 

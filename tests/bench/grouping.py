@@ -14,12 +14,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.sets import Photo
 from tests.bench.page import GROUPING, put
 from tests.support.shoots import Shoot, shoots
 
 OUTCOMES = ("right", "right, held", "cut apart, held", "mixed, held", "wrong")
-Rule = Callable[[Sequence[GroupingPhoto]], list[list[GroupingPhoto]]]
+Rule = Callable[[Sequence[Photo]], list[list[Photo]]]
 
 
 def outcomes(shoot: Shoot) -> Counter[str]:
@@ -45,7 +45,7 @@ def outcomes(shoot: Shoot) -> Counter[str]:
     return count
 
 
-def names(photos: Iterable[GroupingPhoto]) -> frozenset[str]:
+def names(photos: Iterable[Photo]) -> frozenset[str]:
     return frozenset(photo.name for photo in photos)
 
 
@@ -60,18 +60,18 @@ def exactly_right(shoot: Shoot, rule: Rule) -> int:
 
 
 def gap_between_starts(seconds: float) -> Rule:
-    def rule(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    def rule(photos: Sequence[Photo]) -> list[list[Photo]]:
         return _cut(photos, lambda run, photo: _start(photo) - _start(run[-1]) > seconds)
 
     return rule
 
 
-def until_the_first_exposure_repeats(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+def until_the_first_exposure_repeats(photos: Sequence[Photo]) -> list[list[Photo]]:
     """A set ends where its first exposure comes back."""
     return _cut(photos, lambda run, photo: _exposure(run[0]) == _exposure(photo))
 
 
-def number_of_the_first_set(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+def number_of_the_first_set(photos: Sequence[Photo]) -> list[list[Photo]]:
     """Every set has as many frames as there are before the very first exposure comes back."""
     again = (
         place for place, photo in enumerate(photos) if place and _exposure(photo) == _exposure(photos[0])
@@ -80,14 +80,12 @@ def number_of_the_first_set(photos: Sequence[GroupingPhoto]) -> list[list[Groupi
     return [list(photos[start : start + number]) for start in range(0, len(photos), number)]
 
 
-def maker_bias(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+def maker_bias(photos: Sequence[Photo]) -> list[list[Photo]]:
     """A set ends where its exposure bias comes back."""
     return _cut(photos, lambda run, photo: _bias(photo) in {_bias(each) for each in run})
 
 
-def _cut(
-    photos: Sequence[GroupingPhoto], begins: Callable[[list[GroupingPhoto], GroupingPhoto], bool]
-) -> list[list[GroupingPhoto]]:
+def _cut(photos: Sequence[Photo], begins: Callable[[list[Photo], Photo], bool]) -> list[list[Photo]]:
     runs = [[photos[0]]]
     for _, photo in pairwise(photos):
         if begins(runs[-1], photo):
@@ -96,15 +94,15 @@ def _cut(
     return runs
 
 
-def _start(photo: GroupingPhoto) -> float:
+def _start(photo: Photo) -> float:
     return (photo.capture.started_seconds or 0.0) if photo.capture else 0.0
 
 
-def _exposure(photo: GroupingPhoto) -> float | None:
+def _exposure(photo: Photo) -> float | None:
     return photo.capture.exposure_seconds if photo.capture else None
 
 
-def _bias(photo: GroupingPhoto) -> float | None:
+def _bias(photo: Photo) -> float | None:
     return photo.capture.bias_ev if photo.capture else None
 
 

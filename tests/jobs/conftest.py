@@ -52,17 +52,7 @@ def new_job() -> MakeJob:
 
     def make(hashes: str = "abc", **changes: object) -> NewJob:
         files = tuple(
-            photo_file(
-                Photo(
-                    Path(f"/inbox/elm/kitchen/{name}.jpg"),
-                    FileIdentity(10, 1, 2, position),
-                    name,
-                    "JPEG",
-                    4,
-                    3,
-                    0.5,
-                )
-            )
+            photo_file(Photo(f"{name}.jpg", FileIdentity(10, 1, 2, position), name, 4, 3, 0.5, format="JPEG"))
             for position, name in enumerate(hashes)
         )
         notes = job_file("notes.txt", FileIdentity(5, 1, 2, 99), FileRole.COMPANION)

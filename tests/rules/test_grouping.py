@@ -10,8 +10,9 @@ import pytest
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import Grouping, GroupingPhoto
-from tests.support.camera import CANON_ORDER, MIDDLE, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
+from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.sets import Photo
+from tests.support.camera import CANON_ORDER, FILE, MIDDLE, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
 
 
 def found(by: Photographer) -> Grouping:
@@ -29,7 +30,7 @@ def right(by: Photographer) -> Grouping:
     return grouping
 
 
-def blind(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
+def blind(photos: Sequence[Photo]) -> list[Photo]:
     return [replace(photo, signature="") for photo in photos]
 
 
@@ -268,6 +269,6 @@ def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> No
 
 
 def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:
-    photo = GroupingPhoto("a.jpg", 60, 40, 0.5, capture=Capture(started_seconds=1.0))
+    photo = Photo("a.jpg", FILE, "", 60, 40, 0.5, capture=Capture(started_seconds=1.0))
     with pytest.raises(ValueError, match="one name"):
         group([photo, photo])

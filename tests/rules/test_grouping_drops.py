@@ -8,7 +8,7 @@ import pytest
 
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
-from tests.support.camera import CANON_ORDER, MIDDLE, SONY, Photographer
+from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer
 
 NINE = (0, -1, 1, -2, 2, -3, 3, -4, 4)
 
@@ -21,7 +21,7 @@ def kept(grouping: Grouping) -> set[str]:
 def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(by: Photographer, body: object) -> None:
     by.body = SONY if body else by.body
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    again = replace(by.photos[1], name="IMG_0002-2.jpg", sha256="another", modified_seconds=9.0)
+    again = replace(by.photos[1], name="IMG_0002-2.jpg", sha256="another", identity=replace(FILE, mtime_ns=9))
     grouping = group([*by.photos, again])
     assert "IMG_0002-2.jpg" in kept(grouping) and len(kept(grouping)) == 5
     (out,) = grouping.kept_out

@@ -15,18 +15,17 @@ from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import GroupingPhoto
-from hotfolder.rules.sets import FileIdentity, as_grouped
+from hotfolder.rules.sets import FileIdentity, Photo
 from tests.support.camera import MIDDLE, SONY, Photographer
 from tests.support.exposures import written
 
 
-def seen(path: Path) -> GroupingPhoto:
+def seen(path: Path) -> Photo:
     facts = inspect(path, limits=PictureLimits())
-    return as_grouped(photo_of(path, FileIdentity.of(path.stat()), facts))
+    return photo_of(path, FileIdentity.of(path.stat()), facts)
 
 
-def shot_to_files(folder: Path, by: Photographer, *, flash: bool = False) -> list[GroupingPhoto]:
+def shot_to_files(folder: Path, by: Photographer, *, flash: bool = False) -> list[Photo]:
     """Three rooms in five exposures, with identical settings, and a flash frame beside the second."""
     files = []
     for number in range(3):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group, group_room
-from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, OverSeven
-from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.rules.grouping.model import GroupingOptions, OverSeven
+from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 
 maybe = st.none
 captures = st.builds(
@@ -33,7 +33,7 @@ signatures = st.sampled_from(
     ["", "0-0", f"{0:x}-{2**288 - 1:x}", f"{2**288 - 1:x}-{2**288 - 1:x}", "f0-ffffffffff"]
 )
 photos = st.builds(
-    GroupingPhoto,
+    Photo,
     name=st.sampled_from(["a", "b", "B", "a-2", "a (2)", "é", "\udcff", "10", "9", "²"]).flatmap(
         lambda stem: st.sampled_from([".jpg", ".ARW", ".png", ""]).map(lambda suffix: stem + suffix)
     ),
@@ -44,7 +44,7 @@ photos = st.builds(
     orientation=st.integers(1, 8),
     signature=signatures,
     capture=maybe() | captures,
-    modified_seconds=st.floats(0, 10),
+    identity=st.builds(FileIdentity, st.just(1), st.integers(0, 10), st.just(1), st.just(1)),
 )
 drops = st.lists(photos, max_size=24, unique_by=lambda photo: photo.name)
 options = st.builds(
@@ -57,7 +57,7 @@ options = st.builds(
 @settings(max_examples=80, deadline=None)
 @given(drops, options, st.booleans(), st.randoms(use_true_random=False))
 def test_every_photo_is_in_one_set_or_named_and_their_order_is_of_no_account(
-    drop: list[GroupingPhoto], chosen: GroupingOptions, room: bool, chance: random.Random
+    drop: list[Photo], chosen: GroupingOptions, room: bool, chance: random.Random
 ) -> None:
     by = group_room if room else group
     found = by(drop, chosen)

@@ -6,8 +6,9 @@ import random
 from dataclasses import replace
 
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, group
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
-from tests.support.camera import CANON_ORDER, MIDDLE, Photographer
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions
+from hotfolder.rules.sets import Photo
+from tests.support.camera import CANON_ORDER, FILE, MIDDLE, Photographer
 
 
 def found(by: Photographer, options: GroupingOptions) -> Grouping:
@@ -28,7 +29,7 @@ def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(
 
 
 def test_stripped_photos_that_show_nothing_are_held() -> None:
-    photos = [GroupingPhoto(f"{number}.jpg", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
+    photos = [Photo(f"{number}.jpg", FILE, "", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
     grouping = group(photos)
     assert all(not each.sure for each in grouping.sets)
 

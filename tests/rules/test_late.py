@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from hotfolder.rules.grouping.group import USUAL, group
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, sort_out, why_part
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
-from tests.support.camera import CANON, CANON_ORDER, MIDDLE, SONY, Body, Photographer
+from hotfolder.rules.sets import BracketSet, Photo
+from tests.support.camera import CANON, CANON_ORDER, FILE, MIDDLE, SONY, Body, Photographer
 
 
 def made(by: Photographer, standing: EarlierState = EarlierState.MADE) -> list[EarlierSet]:
@@ -33,7 +33,7 @@ def shots(by: Photographer, rooms: int = 2, body: Body = CANON) -> Photographer:
     return by
 
 
-def exported(photos: Iterable[GroupingPhoto], name: str = "{stem}-2.jpg") -> list[GroupingPhoto]:
+def exported(photos: Iterable[Photo], name: str = "{stem}-2.jpg") -> list[Photo]:
     return [
         replace(photo, name=name.format(stem=photo.name[:-4], number=number), sha256=f"anew {number}")
         for number, photo in enumerate(photos)
@@ -110,7 +110,7 @@ def test_a_late_bracket_is_compared_with_the_sets_around_it_alone(
     """A project that collects shoots for years has thousands of sets."""
     compared = []
 
-    def counting(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> Grouping:
+    def counting(photos: Sequence[Photo], options: GroupingOptions) -> Grouping:
         compared.append(len(photos))
         return group(photos, options)
 
@@ -128,8 +128,7 @@ def test_a_late_bracket_is_compared_with_the_sets_around_it_alone(
 
 def a_room(*hashes: str, approved: bool = False) -> BracketSet:
     photos = tuple(
-        Photo(Path("/inbox/elm/hall") / f"{sha256}.jpg", FileIdentity(1, 1, 1, 1), sha256, "JPEG", 9, 9, None)
-        for sha256 in hashes
+        Photo(f"{sha256}.jpg", FILE, sha256, 9, 9, None, Path("/inbox/elm/hall")) for sha256 in hashes
     )
     return BracketSet(Path("/inbox"), "elm", "hall", photos, approved=approved)
 

@@ -8,8 +8,9 @@ from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.routes import GroupMode, Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
-from hotfolder.rules.sets import FileIdentity, Photo, sharing_stem
+from hotfolder.rules.sets import Photo, sharing_stem
 from hotfolder.rules.shoots import group_shoot, shoot_rule
+from tests.support.camera import FILE
 
 ELM = "12 Elm Road"
 
@@ -19,7 +20,7 @@ def book(*routes: Route) -> Rulebook:
 
 
 def photo(name: str) -> Photo:
-    return Photo(Path("/inbox") / ELM / name, FileIdentity(1, 1, 1, 1), name, "JPEG", 60, 40, 0.5)
+    return Photo(name, FILE, name, 60, 40, 0.5, Path("/inbox") / ELM)
 
 
 def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_it() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.sets import FileIdentity, Photo
 from tests.support.scenery import Scene, looks, nudged, room
 
 # Third stops, as cameras name them; the true times are powers of two, and pauses follow the true ones.
@@ -27,6 +27,7 @@ SIX_SECONDS = SHUTTER.index(6.0)
 MIDDLE = SHUTTER.index(1 / 30)
 CANON_ORDER = (0, -4, -2, 2, 4)
 BEGIN = 1_778_580_000.0
+FILE = FileIdentity(size_bytes=1, mtime_ns=1, ctime_ns=1, inode=1)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Photographer:
     aperture: float | None = 8.0
     iso: int = 200
     now: float = BEGIN
-    photos: list[GroupingPhoto] = field(default_factory=list)
+    photos: list[Photo] = field(default_factory=list)
     sets: list[list[str]] = field(default_factory=list)
     flash: list[str] = field(default_factory=list)
 
@@ -131,8 +132,9 @@ class Photographer:
         )
         name = f"IMG_{len(self.photos) + 1:04d}.jpg"
         self.photos.append(
-            GroupingPhoto(
+            Photo(
                 name=name,
+                identity=FILE,
                 width=body.size[0],
                 height=body.size[1],
                 brightness=brightness,

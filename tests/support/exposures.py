@@ -10,13 +10,13 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.sets import Photo
 from tests.support.scenery import SIDE, Scene, greys
 
 TAG = ExifTags.Base
 
 
-def written(folder: Path, photo: GroupingPhoto, scene: Scene, stops: float) -> Path:
+def written(folder: Path, photo: Photo, scene: Scene, stops: float) -> Path:
     """The frame as a file: the pixels of the scene, and what the body says of it."""
     image = Image.fromarray(greys(scene, stops).astype(np.uint8))
     image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hotfolder.rules.grouping.group import USUAL
-from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.model import GroupingOptions
+from hotfolder.rules.sets import Photo
 from tests.support import visits
-from tests.support.camera import Photographer
+from tests.support.camera import FILE, Photographer
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Shoot:
 
     kind: str
     seed: str
-    photos: tuple[GroupingPhoto, ...]
+    photos: tuple[Photo, ...]
     sets: frozenset[frozenset[str]]
     flash: frozenset[str] = frozenset()
     old_exports: frozenset[str] = frozenset()
@@ -92,7 +93,9 @@ def exported_twice(made: Shoot, rng: random.Random) -> Shoot:
     for photo in old:
         digest = f"{rng.getrandbits(128):032x}"
         photos.append(replace(photo, name=photo.name.replace(".jpg", "-2.jpg"), sha256=digest))
-    photos = [replace(photo, modified_seconds=1000.0 + ("-2" not in photo.name)) for photo in photos]
+    photos = [
+        replace(photo, identity=replace(FILE, mtime_ns=1 + ("-2" not in photo.name))) for photo in photos
+    ]
     return replace(
         made,
         photos=tuple(photos),

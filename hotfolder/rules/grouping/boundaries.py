@@ -21,7 +21,8 @@ from hotfolder.rules.grouping.evidence import (
     started,
     value,
 )
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV, GroupingPhoto
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV
+from hotfolder.rules.sets import Photo
 
 _LEAST_STEP_EV = 0.6
 _MANUAL = 1
@@ -44,14 +45,14 @@ class Neighbours:
     """A set so far, the frame that comes next, the step between, and how many frames each of the two
     was fired with in one burst (1: alone)."""
 
-    so_far: Sequence[GroupingPhoto]
-    following: GroupingPhoto
+    so_far: Sequence[Photo]
+    following: Photo
     step: Step
     burst_before: int
     burst_after: int
 
     @property
-    def last(self) -> GroupingPhoto:
+    def last(self) -> Photo:
         return self.so_far[-1]
 
 
@@ -80,12 +81,12 @@ def _idle(seconds: float, limit: float) -> str:
     return f"idle for {seconds:.1f} s, more than {limit:g} s"
 
 
-def _same_exposure(at: Neighbours) -> GroupingPhoto | None:
+def _same_exposure(at: Neighbours) -> Photo | None:
     ours = value(at.following)
     return next((frame for frame in at.so_far if abs(value(frame) - ours) <= SAME_EXPOSURE_EV), None)
 
 
-def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) -> Boundary:
+def _returned(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundary:
     evidence = (came_back(earlier, at.following), *pause)
     if at.step.untold:
         doubt = (

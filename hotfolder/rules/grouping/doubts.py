@@ -16,7 +16,8 @@ from hotfolder.rules.grouping.evidence import (
     strangers,
     value,
 )
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
+from hotfolder.rules.sets import Photo
 
 _NEAR_EV = 0.35
 _HALF_STOP_EV = 0.5
@@ -52,7 +53,7 @@ def examine(drafts: Sequence[Draft]) -> None:
         _share_doubts(before, after)
 
 
-def pattern(photos: Sequence[GroupingPhoto]) -> BracketPattern:
+def pattern(photos: Sequence[Photo]) -> BracketPattern:
     """The exposure values in the order taken, relative to the first."""
     values = [value(photo) for photo in photos]
     return tuple(each - values[0] for each in values)
@@ -158,7 +159,7 @@ def _share_doubts(before: Draft, after: Draft) -> None:
         sound.doubts.append(cut[0])
 
 
-def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
+def _has_value(draft: Draft, photo: Photo) -> bool:
     return any(abs(value(other) - value(photo)) <= _NEAR_EV for other in draft.photos)
 
 

@@ -13,7 +13,8 @@ from itertools import combinations, pairwise
 from pathlib import PurePath
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto, KeptOut
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, KeptOut
+from hotfolder.rules.sets import Photo
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
@@ -39,22 +40,22 @@ class Step:
     untold: bool
 
 
-def shot(photo: GroupingPhoto) -> Capture:
+def shot(photo: Photo) -> Capture:
     """The capture data, empty where there are none."""
     return photo.capture or Capture()
 
 
-def tells(photo: GroupingPhoto) -> bool:
+def tells(photo: Photo) -> bool:
     """Whether the camera has recorded when it was taken, and for how long."""
     return shot(photo).started_seconds is not None and timed(photo)
 
 
-def timed(photo: GroupingPhoto) -> bool:
+def timed(photo: Photo) -> bool:
     """Whether the camera has recorded for how long it was exposed."""
     return shot(photo).exposure_seconds is not None
 
 
-def value(photo: GroupingPhoto) -> float:
+def value(photo: Photo) -> float:
     """The exposure value of a `timed` photo, higher is darker; comparable between frames of one camera. A
     lens that tells no aperture, or a body that tells no ISO, is taken to have changed neither, where
     `Photo.exposure_value` is None."""
@@ -65,7 +66,7 @@ def value(photo: GroupingPhoto) -> float:
     )
 
 
-def came_back(earlier: GroupingPhoto, again: GroupingPhoto) -> str:
+def came_back(earlier: Photo, again: Photo) -> str:
     """In words: a frame's exposure is one that the set has already."""
     first, second = shot(earlier), shot(again)
     if (first.aperture, first.iso) == (second.aperture, second.iso) and second.exposure_seconds:
@@ -75,31 +76,31 @@ def came_back(earlier: GroupingPhoto, again: GroupingPhoto) -> str:
     return f"the exposure value {value(again):.1f} came back"
 
 
-def fired(photo: GroupingPhoto) -> bool:
+def fired(photo: Photo) -> bool:
     return shot(photo).flash_fired is True
 
 
-def streams(photos: Iterable[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
     """The frames of each body, in the order they were taken. All must have a start time."""
-    bodies: dict[tuple[str, ...], list[GroupingPhoto]] = defaultdict(list)
+    bodies: dict[tuple[str, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
         taken = shot(photo)
         bodies[taken.make or "", taken.model or "", taken.body_serial or ""].append(photo)
     return [in_order(frames) for _, frames in sorted(bodies.items())]
 
 
-def in_order(frames: Iterable[GroupingPhoto]) -> list[GroupingPhoto]:
+def in_order(frames: Iterable[Photo]) -> list[Photo]:
     """By start. Where a clock of whole seconds leaves a tie: by name."""
     return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
 
 
-def by_name(photo: GroupingPhoto) -> tuple[list[tuple[int, int, str]], str]:
+def by_name(photo: Photo) -> tuple[list[tuple[int, int, str]], str]:
     """A key that puts `a2` before `a10`."""
     parts = re.split(r"(\d+)", photo.name.casefold())
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part], photo.name
 
 
-def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
+def step_between(one: Photo, other: Photo) -> Step:
     before, after = shot(one), shot(other)
     apart = started(other) - started(one)
     exposure = before.exposure_seconds or 0.0
@@ -122,7 +123,7 @@ def _dark_frame(idle: float, exposure: float, blur: float) -> bool:
     return exposure >= 1.0 and abs(idle - exposure) <= 0.15 * exposure + 0.5 + blur
 
 
-def _changes(one: GroupingPhoto, other: GroupingPhoto) -> Iterable[str]:
+def _changes(one: Photo, other: Photo) -> Iterable[str]:
     before, after = shot(one), shot(other)
     if before.lens and after.lens and before.lens != after.lens:
         yield f"the lens changed to {after.lens}"
@@ -134,7 +135,7 @@ def _changes(one: GroupingPhoto, other: GroupingPhoto) -> Iterable[str]:
         yield "the size changed from {} to {} pixels".format(*sizes)
 
 
-def started(photo: GroupingPhoto) -> float:
+def started(photo: Photo) -> float:
     """The start, in UTC where the camera tells its offset."""
     taken = shot(photo)
     return round((taken.started_seconds or 0.0) - (taken.offset_seconds or 0), 6)
@@ -151,7 +152,7 @@ class Likeness(Enum):
     UNCLEAR = auto()
 
 
-def likeness(one: GroupingPhoto, *others: GroupingPhoto) -> Likeness:
+def likeness(one: Photo, *others: Photo) -> Likeness:
     """Whether they show the same, as the most similar of `others` says: a very dark and a very bright frame
     may share nothing visible. UNCLEAR too where too little is visible in both."""
     shares = [share for other in others if (share := difference(one, other)) is not None]
@@ -160,13 +161,13 @@ def likeness(one: GroupingPhoto, *others: GroupingPhoto) -> Likeness:
     return Likeness.SAME if min(shares) <= SAME_UP_TO else Likeness.DIFFERENT
 
 
-def difference(one: GroupingPhoto, other: GroupingPhoto) -> float | None:
+def difference(one: Photo, other: Photo) -> float | None:
     """The share, 0 to 1, of answers in which their signatures differ; None where they share too few."""
     differing, shared = _compared(one.signature, other.signature)
     return differing / shared if shared >= _LEAST_ANSWERS else None
 
 
-def on_the_whole(one: Sequence[GroupingPhoto], other: Sequence[GroupingPhoto]) -> float | None:
+def on_the_whole(one: Sequence[Photo], other: Sequence[Photo]) -> float | None:
     """As `difference`, for two groups of photos, of all answers that photos of both share."""
     pairs = [_compared(a.signature, b.signature) for a in one for b in other]
     shared = sum(number for _, number in pairs)
@@ -193,10 +194,10 @@ APART_FROM = 0.33
 
 CLEAR_LEAD = 0.13
 
-Photos = list[GroupingPhoto]
+Photos = list[Photo]
 
 
-def scenes(photos: Sequence[GroupingPhoto]) -> list[Photos]:
+def scenes(photos: Sequence[Photo]) -> list[Photos]:
     """Groups of photos that show one scene each, in the order of their first photos."""
     near = sorted(
         (share, one, other)
@@ -217,7 +218,7 @@ def scenes(photos: Sequence[GroupingPhoto]) -> list[Photos]:
     return _with_stragglers([group for group in groups if group])
 
 
-def strangers(photos: Sequence[GroupingPhoto]) -> tuple[GroupingPhoto, GroupingPhoto] | None:
+def strangers(photos: Sequence[Photo]) -> tuple[Photo, Photo] | None:
     """Two photos of different scenes, if there certainly are such among `photos`."""
     for one, other in combinations(scenes(photos), 2):
         apart = on_the_whole(one, other)
@@ -232,7 +233,7 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
     if not settled:
         return groups
     alone: list[Photos] = []
-    found: list[tuple[Photos, GroupingPhoto]] = []
+    found: list[tuple[Photos, Photo]] = []
     for group in groups:
         if len(group) == 1:
             shares = sorted(
@@ -250,11 +251,11 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
     return sorted(settled + alone, key=lambda group: group[0].name)
 
 
-def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
+def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
     """What lies between each two frames without flash. A flash frame between them is not idle time: the
     longest pause on the way counts."""
     steps: list[Step] = []
-    last: GroupingPhoto | None = None
+    last: Photo | None = None
     way: list[Step] = []
     for before, frame in zip([None, *frames], frames, strict=False):
         if before is not None and last is not None:
@@ -270,10 +271,10 @@ def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
     return steps
 
 
-def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
+def lit_in_burst(frames: Sequence[Photo]) -> Counter[str]:
     """How many frames with flash were fired in one burst with a frame without, by the name of that one."""
     counts: Counter[str] = Counter()
-    unlit: GroupingPhoto | None = None
+    unlit: Photo | None = None
     for before, frame in pairwise(frames):
         unlit = before if not fired(before) else unlit
         if not step_between(before, frame).burst:
@@ -283,7 +284,7 @@ def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
     return counts
 
 
-def lit_frames(photos: Sequence[GroupingPhoto]) -> tuple[list[KeptOut], list[Draft]]:
+def lit_frames(photos: Sequence[Photo]) -> tuple[list[KeptOut], list[Draft]]:
     """What becomes of the frames with flash among `photos`: kept out of the merge of those that they were
     taken with, or, where there are none, sets of one that a person should see first."""
     kept_out: list[KeptOut] = []
@@ -303,8 +304,8 @@ def lit_frames(photos: Sequence[GroupingPhoto]) -> tuple[list[KeptOut], list[Dra
     return kept_out, alone
 
 
-def _nearest(frame: GroupingPhoto, unlit: Sequence[GroupingPhoto]) -> GroupingPhoto | None:
-    found: list[tuple[float, GroupingPhoto]] = []
+def _nearest(frame: Photo, unlit: Sequence[Photo]) -> Photo | None:
+    found: list[tuple[float, Photo]] = []
     for other in unlit:
         step = step_between(*sorted((frame, other), key=started))
         if step.idle_seconds <= BY_HAND_SECONDS and not step.changes:
@@ -321,17 +322,17 @@ def uncopied(name: str) -> str:
     return _COPY_MARK.sub("", path.stem) + path.suffix
 
 
-def without_copies(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
     """Of several exports of one photo, with the same content or of the same capture, keep the newest."""
     kept, out = _newest((photo.sha256, photo) for photo in photos)
     kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
     return kept, out + more
 
 
-def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], list[KeptOut]]:
     """A false key is nobody's copy."""
-    same: dict[Hashable, list[GroupingPhoto]] = defaultdict(list)
-    kept: list[GroupingPhoto] = []
+    same: dict[Hashable, list[Photo]] = defaultdict(list)
+    kept: list[Photo] = []
     for key, photo in keyed:
         if key:
             same[key].append(photo)
@@ -339,7 +340,7 @@ def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[Group
             kept.append(photo)
     out: list[KeptOut] = []
     for copies in same.values():
-        copies.sort(key=lambda photo: (photo.modified_seconds, by_name(photo)))
+        copies.sort(key=lambda photo: (photo.identity.mtime_ns, by_name(photo)))
         newest = copies.pop()
         kept.append(newest)
         for photo in copies:
@@ -351,7 +352,7 @@ def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[Group
     return kept, out
 
 
-def capture_key(photo: GroupingPhoto) -> Hashable:
+def capture_key(photo: Photo) -> Hashable:
     """Equal for two exports of one capture, and for frames that were taken alike within what the camera's
     clock can tell; None where the camera data can't tell."""
     if not tells(photo):
@@ -361,7 +362,7 @@ def capture_key(photo: GroupingPhoto) -> Hashable:
     return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
 
 
-def _named_capture_key(photo: GroupingPhoto) -> Hashable:
+def _named_capture_key(photo: Photo) -> Hashable:
     key = capture_key(photo)
     # Within a whole second a camera may have taken several alike: there the names must agree as well.
     coarse = key is not None and shot(photo).clock_step_seconds >= 1.0

@@ -32,12 +32,11 @@ from hotfolder.rules.grouping.model import (
     GroupedSet,
     Grouping,
     GroupingOptions,
-    GroupingPhoto,
     KeptOut,
     OverSeven,
     RefusedSet,
 )
-from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 
 class NameScheme(StrEnum):
@@ -76,7 +75,7 @@ EXPORT_WITH_CAMERA_DATA = (
 )
 
 
-def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
+def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
     """Group a flat drop. The order of `photos` is of no account. Raises ValueError when two have one name."""
     own, kept_out = _own_photos(photos)
     telling = [photo for photo in own if tells(photo)]
@@ -98,7 +97,7 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
     return _finished(drafts, kept_out, notices, tuple(doubts), options)
 
 
-def group_room(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
+def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
     """Group a room's folder: one set, unless the photos fall without any doubt into sets of two and more, and
     are too many for one set or proved to be several by their capture data.
 
@@ -125,14 +124,14 @@ def _apart(before: GroupedSet, after: GroupedSet) -> bool:
     return any(abs(value(a) - value(b)) <= SAME_EXPOSURE_EV for a, b in pairs)
 
 
-def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
     if len({photo.name for photo in photos}) < len(photos):
         raise ValueError("two photos of a drop can't have one name")
     kept, copies = without_copies(sorted(photos, key=by_name))
     return sorted(kept, key=by_name), copies
 
 
-def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+def _unlit(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
     """Without the frames with flash, unless there are no others."""
     unlit = [photo for photo in photos if not fired(photo)]
     if not unlit:
@@ -169,22 +168,22 @@ def _finished(
     return Grouping(tuple(sets), tuple(refused), tuple(kept_out), notices, doubts)
 
 
-def _set(ordered: list[GroupingPhoto], draft: Draft, evidence: tuple[str, ...]) -> GroupedSet:
+def _set(ordered: list[Photo], draft: Draft, evidence: tuple[str, ...]) -> GroupedSet:
     first = min(ordered, key=_taken)
     return GroupedSet(tuple(ordered), first.name, evidence, tuple(dict.fromkeys(draft.doubts)))
 
 
-def _dark_to_bright(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
+def _dark_to_bright(photos: Sequence[Photo]) -> list[Photo]:
     named = sorted(photos, key=by_name)
     if all(timed(photo) for photo in named):
         return sorted(named, key=value, reverse=True)
-    return sorted(named, key=lambda photo: photo.brightness)
+    return sorted(named, key=lambda photo: photo.luma)
 
 
 def _place(draft: Draft) -> tuple[float, object]:
     return min(_taken(photo) for photo in draft.photos)
 
 
-def _taken(photo: GroupingPhoto) -> tuple[float, object]:
+def _taken(photo: Photo) -> tuple[float, object]:
     told = shot(photo).started_seconds is not None
     return (started(photo) if told else inf), by_name(photo)

@@ -27,11 +27,11 @@ from hotfolder.rules.grouping.evidence import (
     timed,
     value,
 )
-from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, GroupingPhoto, KeptOut, RefusedSet
-from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, KeptOut, RefusedSet
+from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 
-def refused(ordered: Sequence[GroupingPhoto]) -> RefusedSet:
+def refused(ordered: Sequence[Photo]) -> RefusedSet:
     """The set as it stands, with the sentence that says what to do."""
     return RefusedSet(
         tuple(ordered),
@@ -41,13 +41,13 @@ def refused(ordered: Sequence[GroupingPhoto]) -> RefusedSet:
     )
 
 
-def split(ordered: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+def split(ordered: Sequence[Photo]) -> list[list[Photo]]:
     """As few parts as possible, each spanning dark to bright."""
     parts = ceil(len(ordered) / MOST_PHOTOS)
     return [list(ordered[start::parts]) for start in range(parts)]
 
 
-def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
     """The darkest, the brightest and what lies evenly between; and the rest, each named."""
     last = len(ordered) - 1
     picked = {round(number * last / (MOST_PHOTOS - 1)) for number in range(MOST_PHOTOS)}
@@ -64,7 +64,7 @@ def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[
     return chosen, out
 
 
-def drafts_by_count(photos: Sequence[GroupingPhoto], count: int) -> list[Draft]:
+def drafts_by_count(photos: Sequence[Photo], count: int) -> list[Draft]:
     """Every `count` photos one set, in the order taken where all tell it, else in the order of their
     names."""
     dated = all(shot(photo).started_seconds is not None for photo in photos)
@@ -103,17 +103,17 @@ def _compare(drafts: Sequence[Draft]) -> None:
 
 def _order(draft: Draft) -> tuple[int, ...]:
     """The places of its photos when sorted from dark to bright."""
-    by_brightness = sorted(range(len(draft.photos)), key=lambda place: draft.photos[place].brightness)
+    by_brightness = sorted(range(len(draft.photos)), key=lambda place: draft.photos[place].luma)
     return tuple(by_brightness)
 
 
 _LEAST_BRIGHTNESS_STEP = 0.01
 
 
-def drafts_by_picture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
+def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
     """Sets of photos that resemble each other, in the order of their names; photos from dark to bright."""
     drafts = [
-        Draft(sorted(alike, key=lambda photo: photo.brightness), ("it shows another picture",))
+        Draft(sorted(alike, key=lambda photo: photo.luma), ("it shows another picture",))
         for alike in scenes(sorted(photos, key=by_name))
     ]
     sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
@@ -188,12 +188,12 @@ def _blank(draft: Draft, other: Draft) -> bool:
 def _equally_bright(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         for darker, brighter in pairwise(draft.photos):
-            if brighter.brightness - darker.brightness < _LEAST_BRIGHTNESS_STEP:
+            if brighter.luma - darker.luma < _LEAST_BRIGHTNESS_STEP:
                 draft.doubts.append(f"{darker.name} and {brighter.name} are equally bright: perhaps two sets")
                 break
 
 
-def drafts_by_capture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
+def drafts_by_capture(photos: Sequence[Photo]) -> list[Draft]:
     """The sets of all bodies, frames in the order taken. Every camera must have told when and for how long it
     exposed. Photos with flash are left out, but fill the time that they took."""
     drafts: list[Draft] = []
@@ -212,7 +212,7 @@ def drafts_by_capture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
     return drafts
 
 
-def _segments(frames: list[GroupingPhoto], steps: list[Step]) -> list[Draft]:
+def _segments(frames: list[Photo], steps: list[Step]) -> list[Draft]:
     bursts = _burst_lengths(steps)
     drafts = [Draft([frames[0]])]
     for number, step in enumerate(steps, start=1):

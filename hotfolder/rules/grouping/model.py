@@ -1,11 +1,11 @@
-"""Grouping's types: the photos that go in, and the sets, refusals and doubts that come out."""
+"""Grouping's types: its options, and the sets, refusals and doubts that come out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hotfolder.capture import Capture
+from hotfolder.rules.sets import Photo
 
 IDLE_SECONDS = 4.0
 """No bracketing camera pauses longer between two frames of a set."""
@@ -33,30 +33,6 @@ class GroupingOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupingPhoto:
-    """One file of the drop. `name` is unique within it; `width` and `height` are as stored, `orientation`
-    EXIF's. `brightness` is 0 to 1; `signature` as `pictures.signature` writes it, empty when unknown.
-
-    `modified_seconds` orders two exports of one photo.
-    """
-
-    name: str
-    width: int
-    height: int
-    brightness: float
-    sha256: str = ""
-    orientation: int = 1
-    signature: str = ""
-    capture: Capture | None = None
-    modified_seconds: float = 0.0
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Width and height as displayed."""
-        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
-
-
-@dataclass(frozen=True, slots=True)
 class GroupedSet:
     """Photos that become one picture, 1 to 7, from dark to bright.
 
@@ -64,7 +40,7 @@ class GroupedSet:
     `first` is the name of the photo that was taken first.
     """
 
-    photos: tuple[GroupingPhoto, ...]
+    photos: tuple[Photo, ...]
     first: str
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -78,7 +54,7 @@ class GroupedSet:
 class RefusedSet:
     """Photos that belong together but can't be made into one picture."""
 
-    photos: tuple[GroupingPhoto, ...]
+    photos: tuple[Photo, ...]
     reason: str
     hint: str
 
@@ -87,7 +63,7 @@ class RefusedSet:
 class KeptOut:
     """A photo that takes part in no set, and why, in a sentence."""
 
-    photo: GroupingPhoto
+    photo: Photo
     reason: str
 
 
@@ -104,7 +80,7 @@ class Grouping:
     notices: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
-    def members(self) -> list[tuple[GroupingPhoto, ...]]:
+    def members(self) -> list[tuple[Photo, ...]]:
         """The photos of each of `sets`, and then of each of `refused`."""
         return [*(each.photos for each in self.sets), *(each.photos for each in self.refused)]
 
@@ -120,7 +96,7 @@ class Draft:
     of the drop are alike, `mutual` ones when those that share them are so too; `doubts` stay. `lit` counts
     frames with flash that were fired in its burst."""
 
-    photos: list[GroupingPhoto]
+    photos: list[Photo]
     evidence: tuple[str, ...] = ()
     doubts: list[str] = field(default_factory=list)
     weak: list[str] = field(default_factory=list)
