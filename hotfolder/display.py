@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import TextIO
+from typing import Any, TextIO
 
 _SPACES = frozenset({"Zs", "Zl", "Zp"})
 _REFUSED = frozenset({"Cc", "Cf", "Cs"})
@@ -67,3 +68,9 @@ def signed(ev: float) -> str:
 def counted(number: int, what: str) -> str:
     """Such as "1 photo" and "3 photos"."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def natural_order(name: str) -> tuple[list[Any], str]:
+    """A sort key under which `IMG_9` comes before `IMG_10`; the raw name decides between equals."""
+    pieces = re.split(r"([0-9]+)", name.casefold())  # text and numbers in turn
+    return [int(piece) if index % 2 else piece for index, piece in enumerate(pieces)], name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from hotfolder.demo.workspace import (
     make_workspace,
     sets_in,
 )
-from hotfolder.display import counted
+from hotfolder.display import counted, natural_order
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State
 from hotfolder.outbox.names import originals_folder, safe_name
@@ -108,7 +107,7 @@ def progress(lines: Sequence[Line]) -> Table:
 def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[SheetRow]:
     """Per set its title, its photos, its pictures with captions, and why there are no more of them."""
     rows: list[SheetRow] = []
-    for line in sorted(lines, key=lambda line: (natural(line.project), natural(line.folder))):
+    for line in sorted(lines, key=lambda line: (natural_order(line.project), natural_order(line.folder))):
         job = daemon.store.job(line.job)
         if job is None or job.filed_as is None:
             continue
@@ -130,11 +129,6 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
 
 def not_made(line: Line) -> str:
     return f"Not made: {(line.reason or line.words).removesuffix('.')}."
-
-
-def natural(text: str) -> list[tuple[int, str]]:
-    """Sorts room-2 before room-10."""
-    return [(int(part), "") if part.isdigit() else (-1, part.casefold()) for part in re.split(r"(\d+)", text)]
 
 
 def tell(

@@ -15,8 +15,8 @@ from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.kinds import Prices
-from hotfolder.rules.shoots import Shoot
 
 
 def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> int:
@@ -102,7 +102,7 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
     yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
 
 
-def shoot_remarks(one: Explained, shoot: Shoot) -> Iterator[str]:
+def shoot_remarks(one: Explained, shoot: Grouping) -> Iterator[str]:
     for refused in shoot.refused:
         yield f"REFUSED: {visible(refused.name)}: {refused.reason} {refused.hint}"
     where = "Kept out of the merge" if one.place.folder else "Left in the inbox"
@@ -133,7 +133,7 @@ def as_dict(one: Explained) -> dict[str, object]:
     }
 
 
-def shoot_as_dict(one: Explained, shoot: Shoot) -> dict[str, object]:
+def shoot_as_dict(one: Explained, shoot: Grouping) -> dict[str, object]:
     return {
         "sets": [
             {

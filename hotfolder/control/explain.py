@@ -28,10 +28,11 @@ from hotfolder.rules.drops import ChosenSet, Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.late import Why
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
-from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot
+from hotfolder.rules.shoots import group_folder, sort_shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Explained:
 
     place: PhotoPlace
     several: bool = False
-    shoot: Shoot | None = None
+    shoot: Grouping | None = None
     sets: tuple[ExplainedSet, ...] = ()
     held: Why = field(default_factory=Why)
     held_whole: bool = True
@@ -197,7 +198,7 @@ class Explainer:
         except BadJob as error:
             return Explained(self.place, problems=(*self.problems, error.told))
 
-    def _sets(self, shoot: Shoot, *, approved: bool) -> tuple[ExplainedSet, ...]:
+    def _sets(self, shoot: Grouping, *, approved: bool) -> tuple[ExplainedSet, ...]:
         return tuple(
             replace(
                 self.set_of(each.name, each.photos),

@@ -14,10 +14,11 @@ from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.foldernames import split_name
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_of, sharing_stem
-from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder
+from hotfolder.rules.shoots import group_folder
 
 
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
@@ -78,7 +79,7 @@ def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
     return tuple(found)
 
 
-def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
+def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) -> list[NewJob]:
     """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
     left = {path.name: path for path in found.companions if not is_ready(path.name)}
     jobs = []
@@ -107,7 +108,7 @@ def jobs_of_room(
     frame with flash, travels with the first of them, whose history says why. The room is called `name`, or as
     its folder says."""
     room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
-    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
+    parts = room.parts()
     if len(parts) == 1 and not room.kept_out:
         return [named(new_job(inbox, found, rulebook), parts[0].name)]
     left = {path.name: path for path in found.companions}

@@ -21,14 +21,12 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, Why, together
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import (
     HeldSet,
-    NamedRefusal,
-    NamedSet,
-    Shoot,
     sort_shoot,
 )
 
@@ -191,7 +189,7 @@ class Shoots:
                 shared=True,
             )
 
-    async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
+    async def _keep_out(self, inbox: str, found: BracketSet, shoot: Grouping) -> None:
         context = self.worker.context
         there = identities(found.photos)
         new = {name: (there[name], reason) for name, reason in shoot.kept_out.items()}
@@ -288,7 +286,7 @@ def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Ke
     }
 
 
-def told(found: BracketSet, shoot: Shoot) -> Why:
+def told(found: BracketSet, shoot: Grouping) -> Why:
     """Why the drop is held, and what to do."""
     return Why(
         " ".join((f"{shoot.asks}.", *shoot.notices)).removesuffix("."),
@@ -297,7 +295,7 @@ def told(found: BracketSet, shoot: Shoot) -> Why:
     )
 
 
-def told_of_set(found: BracketSet, each: NamedSet) -> Why:
+def told_of_set(found: BracketSet, each: GroupedSet) -> Why:
     """Why a set is held by itself, and what to do."""
     return Why(
         each.told(),
@@ -307,7 +305,7 @@ def told_of_set(found: BracketSet, each: NamedSet) -> Why:
     )
 
 
-def waiting_sets(shoot: Shoot, *, approved: bool) -> list[NamedSet]:
+def waiting_sets(shoot: Grouping, *, approved: bool) -> list[GroupedSet]:
     """The sets that a person must look at; none where one has let all be made. One that waits although
     nothing was doubtful about it alone does for what was about the whole."""
     if approved:
@@ -330,12 +328,12 @@ def as_held(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> He
     return HeldSet(content["name"], photos, tuple(content["doubts"]))
 
 
-def names_of(each: NamedSet | NamedRefusal) -> frozenset[str]:
+def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
     return frozenset(photo.path.name for photo in each.photos)
 
 
-def held_set(each: NamedSet | NamedRefusal) -> HeldSet:
-    doubts = (each.reason,) if isinstance(each, NamedRefusal) else each.doubts
+def held_set(each: GroupedSet | RefusedSet) -> HeldSet:
+    doubts = (each.reason,) if isinstance(each, RefusedSet) else each.doubts
     return HeldSet(each.name, identities(each.photos), doubts)
 
 

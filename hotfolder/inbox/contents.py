@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.display import natural_order
 from hotfolder.inbox import notices
 from hotfolder.inbox.notices import Notice
 from hotfolder.pictures.formats import (
@@ -177,15 +178,6 @@ class SetFolder:
         if ready is None or any(file.identity.ctime_ns > ready.identity.ctime_ns for file in self.photos):
             return None
         return ready
-
-
-def natural_order(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
-    """A sort key under which `IMG_9` comes before `IMG_10`; the raw name decides between equals."""
-    pieces = re.split(r"([0-9]+)", name.casefold())
-    numbered = tuple(
-        (1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)
-    )
-    return numbered, name
 
 
 DEEPEST = 8

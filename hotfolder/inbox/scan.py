@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotfolder.display import visible
+from hotfolder.display import natural_order, visible
 from hotfolder.errors import SetChanged
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import (
@@ -27,7 +27,6 @@ from hotfolder.inbox.contents import (
     is_utf8,
     left_files,
     lstat,
-    natural_order,
 )
 from hotfolder.inbox.notices import Notice
 from hotfolder.newfiles import folder_beneath

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.late import (
     EarlierSet,
     LatestSet,
@@ -23,7 +24,7 @@ from hotfolder.rules.late import (
 )
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
-from hotfolder.rules.shoots import HeldSet, NamedRefusal, NamedSet, Shoot, group_shoot
+from hotfolder.rules.shoots import HeldSet, group_shoot
 
 BY_PERSON = "a person put it together"
 TORN = "some of its photos are in a set that a person put together"
@@ -67,7 +68,7 @@ class Drop:
     def without(self, names: Collection[str]) -> Drop:
         return replace(self, photos=[photo for photo in self.photos if photo.name not in names])
 
-    def grouped(self, rulebook: Rulebook) -> Shoot:
+    def grouped(self, rulebook: Rulebook) -> Grouping:
         """As `group_shoot` does, but for the sets that a person has `chosen`: those are made of just their
         photos and held no more. What was held beside them stays held, and so does a set that lost photos to
         them. One whose photos aren't what the person saw is not made, and the sets that have them say so."""
@@ -84,15 +85,15 @@ class Drop:
         rest = [photo for name, photo in there.items() if name not in taken and name not in out]
         unmade = tuple(dict.fromkeys(broken.values()))
         if not rest:
-            return Shoot(tuple(making), (), out, shoot.notices, unmade=unmade)
+            return Grouping(tuple(making), (), out, shoot.notices, unmade=unmade)
         given = {*self.given, *(each.name for each in making)}
         found = group_shoot(rulebook, project, rest, given, self.back, held)
         kept_out = {**out, **found.kept_out}
         return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
 
-    def _making(self, there: Mapping[str, Photo]) -> tuple[list[NamedSet], dict[str, str]]:
+    def _making(self, there: Mapping[str, Photo]) -> tuple[list[GroupedSet], dict[str, str]]:
         """The chosen sets that can be made, and, by photo, why others are not."""
-        making: list[NamedSet] = []
+        making: list[GroupedSet] = []
         broken: dict[str, str] = {}
         for one in self.chosen:
             made = [photo.name for each in making for photo in each.photos]
@@ -101,14 +102,14 @@ class Drop:
             why = why_not(one, there, made) or why_name_taken(one.name, names)
             if not why:
                 own = tuple(there[name] for name in sorted(one.photos))
-                making.append(NamedSet(one.name, own, (BY_PERSON,), (), by_person=True))
+                making.append(GroupedSet(own, own[0].name, (BY_PERSON,), name=one.name, by_person=True))
             elif not one.made_as(self.earlier):
                 told = f"{shown(one.name)}, as a person put it together, was not made: {why}"
                 broken |= dict.fromkeys(one.photos, told)
         return making, broken
 
 
-def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why, ...]]:
+def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[Why, ...]]:
     """What is made of a drop, as far as no photo of it has to wait for anything but a look at its set, None
     where all of it has to; and why photos wait."""
     waiting: list[Why] = []
@@ -136,7 +137,7 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Shoot | None, tuple[Why,
     return shoot, tuple(waiting)
 
 
-def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
+def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
     """The refused sets of a drop that a person approves set by set: each waits until it is split, or all is
     approved as it is."""
     if drop.found.approved:
@@ -145,13 +146,12 @@ def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
     return [one for one in shoot.refused if drop.chosen or {photo.name for photo in one.photos} <= known]
 
 
-def of_new_sets(shoot: Shoot, drop: Drop) -> dict[str, Photo]:
+def of_new_sets(shoot: Grouping, drop: Drop) -> dict[str, Photo]:
     """The photos, by name, of those sets that have to do with no set of before, and that no person has seen
     as held."""
     known = {name for one in drop.before for name in one.photos} | drop.back.rooms.keys()
     known |= {name for one in drop.chosen for name in one.photos}
-    every = [each.photos for each in shoot.sets] + [each.photos for each in shoot.refused]
-    sets = [{photo.name: photo for photo in photos} for photos in every]
+    sets = [{photo.name: photo for photo in each.photos} for each in shoot.parts()]
     return {name: photo for each in sets if not each.keys() & known for name, photo in each.items()}
 
 
@@ -177,15 +177,14 @@ def why_name_taken(name: str, given: Collection[str]) -> str:
 
 
 def _still_held(
-    shoot: Shoot, taken: Collection[str], names: Collection[str], broken: Mapping[str, str]
+    shoot: Grouping, taken: Collection[str], names: Collection[str], broken: Mapping[str, str]
 ) -> Iterator[HeldSet]:
     """What is left of the sets of which something is doubtful once the photos `taken` are gone; none has one
     of the chosen sets' `names`."""
-    parts: list[NamedSet | NamedRefusal] = [*shoot.sets, *shoot.refused]
-    used = {*names, *(each.name for each in parts)}
-    for each in parts:
+    used = {*names, *(each.name for each in shoot.parts())}
+    for each in shoot.parts():
         left = [photo for photo in each.photos if photo.name not in taken]
-        if isinstance(each, NamedRefusal):
+        if isinstance(each, RefusedSet):
             doubts = [each.reason]
         else:
             doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []

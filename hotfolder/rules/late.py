@@ -199,15 +199,15 @@ def belonging(
                 of_job[name] = one.job
                 frames.append(replace(photo, name=name))
     found: dict[str, str] = {}
-    for members in group([*frames, *timed], options).members():
-        jobs = [of_job[photo.name] for photo in members if photo.name in of_job]
+    for each in group([*frames, *timed], options).parts():
+        jobs = [of_job[photo.name] for photo in each.photos if photo.name in of_job]
         if jobs:
-            found |= {photo.name: jobs[-1] for photo in members if photo.name not in of_job}
+            found |= {photo.name: jobs[-1] for photo in each.photos if photo.name not in of_job}
     # What is a set by itself is not torn: the rest of it would be paid for as a set of its own.
-    for members in group(timed, options).members():
-        jobs = [found[photo.name] for photo in members if photo.name in found]
+    for each in group(timed, options).parts():
+        jobs = [found[photo.name] for photo in each.photos if photo.name in found]
         if jobs:
-            found |= {photo.name: jobs[0] for photo in members}
+            found |= {photo.name: jobs[0] for photo in each.photos}
     return sorted(found.items())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -10,13 +10,12 @@ from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
 from hotfolder.rules.grouping.evidence import tells
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 
-MOST_DOUBTS = 3
 LET_IT_GO = (
     "add __ok to its name, put a file named READY.txt into it, or say `hotfolder approve`, and its photos are"
     " made as they are"
@@ -39,37 +38,6 @@ class ShootRule:
     names: NameScheme
 
 
-@dataclass(frozen=True)
-class NamedSet:
-    """A set of a shoot under the name that it gets; `photos` by name. `notes` are the shoot's notices that
-    are about these photos. `by_person`: a person put it together."""
-
-    name: str
-    photos: tuple[Photo, ...]
-    evidence: tuple[str, ...]
-    doubts: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    by_person: bool = False
-
-    def told(self) -> str:
-        """Which photos it is of, and what is doubtful about them, without its full stop."""
-        return f"{which(self.photos)}, held for a person: {some(self.doubts)}"
-
-
-@dataclass(frozen=True)
-class NamedRefusal:
-    """A set that can't be made, under the name that it gets."""
-
-    name: str
-    photos: tuple[Photo, ...]
-    reason: str
-    hint: str
-
-    def told(self) -> str:
-        """Which photos it is of, and why they wait, without its full stop."""
-        return f"{which(self.photos)}, held for a person: {self.reason.rstrip('.')}"
-
-
 @dataclass(frozen=True, slots=True)
 class HeldSet:
     """A set that waits for a person, while the others of its drop were made: its photos by name, and what was
@@ -82,36 +50,6 @@ class HeldSet:
     def there(self, photos: Mapping[str, Photo]) -> bool:
         """Whether all its photos are still among these, unchanged."""
         return all(name in photos and photos[name].identity == was for name, was in self.photos.items())
-
-
-@dataclass(frozen=True)
-class Shoot:
-    """A grouped drop. `kept_out` says why, by file name. `why` a person must look first, "" when nobody must.
-    `held` are names of sets that wait for that: all, or where the others are beyond doubt, those that
-    aren't. `unmade` says why sets that a person put together aren't made."""
-
-    sets: tuple[NamedSet, ...]
-    refused: tuple[NamedRefusal, ...]
-    kept_out: dict[str, str]
-    notices: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    why: str = ""
-    held: frozenset[str] = frozenset()
-    unmade: tuple[str, ...] = ()
-
-    @property
-    def asks(self) -> str:
-        """How many sets wait for a person, and why; "" where none does."""
-        return f"{counted(len(self.held), 'set')}, held for a person: {self.why}" if self.held else ""
-
-    @property
-    def waits_whole(self) -> bool:
-        """Whether nothing of it may be made before a person has looked."""
-        return bool(self.held) and len(self.held) == len(self.sets)
-
-    def why_waits(self, each: NamedSet) -> tuple[str, ...]:
-        """What is doubtful about a set that is held: one that isn't by itself is for what is about all."""
-        return each.doubts or self.doubts or (self.why,)
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -146,33 +84,27 @@ def group_shoot(
     given: Collection[str] = (),
     back: Sorted | None = None,
     before: Sequence[HeldSet] = (),
-) -> Shoot:
+) -> Grouping:
     """Group `photos`, one or more. `given` are the names of the project's earlier sets; `back` says which of
     the photos were in one and keep its name. Photos that were held `before` stay doubtful for as long as none
     of their set changes and none comes to them, since the others that they were compared with may be gone; a
     set keeps its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
-    members = [{photo.name for photo in photos} for photos in grouping.members()]
+    members = [{photo.name for photo in each.photos} for each in grouping.parts()]
     kept, doubts = _kept_names(members, back)
     by_name = {photo.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
     sets = tuple(_still_doubtful(each, unchanged) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
-    for place, files in enumerate(members):
+    for number, files in enumerate(members):
         for held in before:
             if held.name and held.photos.keys() <= files and held.name not in kept.values():
-                kept.setdefault(place, held.name)
-    new = replace(
-        grouping,
-        sets=tuple(each for place, each in enumerate(grouping.sets) if place not in kept),
-        refused=tuple(
-            each for place, each in enumerate(grouping.refused, len(grouping.sets)) if place not in kept
-        ),
-    )
+                kept.setdefault(number, held.name)
+    new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
-    found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))])
+    found = _named(grouping, [kept.get(number) or next(names) for number in range(len(members))])
     named = tuple(
         replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
         for each in found.sets
@@ -202,17 +134,17 @@ def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
 
 
 def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
-    """The sets, by their place, that keep a name; and what is doubtful about those that were paid for."""
+    """The names that sets keep, by their numbers; and what is doubtful about those that were paid for."""
     kept: dict[int, str] = {}
     doubts = []
-    for place, names in enumerate(members):
+    for number, names in enumerate(members):
         rooms = sorted({back.rooms[name] for name in names if name in back.rooms})
         if rooms and rooms[0] not in kept.values():
-            kept[place] = rooms[0]
+            kept[number] = rooms[0]
         paid_for = sorted({back.rooms[name] for name in names if name in back.made})
         if len(paid_for) > 1:
             doubts.append(f"{paid_for[0]} and {paid_for[1]}, which have been paid for, would become one set")
-        elif paid_for and kept.get(place) not in paid_for:
+        elif paid_for and kept.get(number) not in paid_for:
             doubts.append(f"{paid_for[0]}, which has been paid for, would become several sets")
         doubts += [
             f"{room}, which a person had put together, has changed"
@@ -228,7 +160,7 @@ def group_folder(
     photos: Sequence[Photo],
     given: Collection[str] = (),
     room: str = "",
-) -> Shoot:
+) -> Grouping:
     """Group the photos of a room's folder, one or more: one set under the name of the `room`, which is the
     folder's where none is given, unless the capture data prove that there are several, or there are too many
     and the rules let them be split. No person is asked. `given` are the names of the project's earlier sets.
@@ -236,9 +168,9 @@ def group_folder(
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
     grouping = group_room(photos, options)
     room = room or split_name(folder).name or folder
-    if len(grouping.sets) + len(grouping.refused) == 1:
-        return _named(grouping, (room,))
-    return _named(grouping, name_sets(grouping, NameScheme.NUMBERED, room, given))
+    parts = grouping.parts()
+    names = (room,) if len(parts) == 1 else name_sets(parts, NameScheme.NUMBERED, room, given)
+    return _named(grouping, names)
 
 
 def _over_seven(routes: Sequence[Route]) -> OverSeven:
@@ -246,24 +178,22 @@ def _over_seven(routes: Sequence[Route]) -> OverSeven:
     return next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
 
 
-def _named(grouping: Grouping, names: Sequence[str]) -> Shoot:
-    """The grouping, with a name for each set and then for each refused one; nobody is asked."""
+def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:
+    """The grouping with these names for its sets and then for its refused ones."""
+    names = iter(names)
     sets = tuple(
-        NamedSet(
-            name,
-            _by_name(each.photos),
-            each.evidence,
-            each.doubts,
-            () if all(tells(photo) for photo in each.photos) else grouping.notices,
+        replace(
+            each,
+            name=next(names),
+            photos=_by_name(each.photos),
+            notes=() if all(tells(photo) for photo in each.photos) else grouping.notices,
         )
-        for name, each in zip(names, grouping.sets, strict=False)
+        for each in grouping.sets
     )
     refused = tuple(
-        NamedRefusal(name, _by_name(each.photos), each.reason, each.hint)
-        for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
+        replace(each, name=next(names), photos=_by_name(each.photos)) for each in grouping.refused
     )
-    kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
-    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts)
+    return replace(grouping, sets=sets, refused=refused)
 
 
 def _by_name(photos: Sequence[Photo]) -> tuple[Photo, ...]:
@@ -318,20 +248,7 @@ def why_shapes_held(photos: Sequence[Photo]) -> Why:
     )
 
 
-def which(photos: Sequence[Photo]) -> str:
-    first, last = photos[0].name, photos[-1].name
-    return first if len(photos) == 1 else f"{len(photos)} photos, {first} to {last}"
-
-
-def some(doubts: Sequence[str]) -> str:
-    """The first doubts, and how many more there are."""
-    told = list(doubts[:MOST_DOUBTS])
-    if len(doubts) > len(told):
-        told.append(f"and {len(doubts) - len(told)} more")
-    return "; ".join(told)
-
-
-def _why(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
+def _why(review: bool, grouping: Grouping, sets: Sequence[GroupedSet]) -> str:
     if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]

@@ -29,7 +29,7 @@ def outcomes(shoot: Shoot) -> Counter[str]:
     held = {names(each.photos) for each in found.sets} - sure
     refused = {names(each.photos) for each in found.refused}
     strayed = {name for each in sure - shoot.sets for name in each}
-    left_out = {out.photo.name for out in found.kept_out} - shoot.flash - shoot.old_exports
+    left_out = found.kept_out.keys() - shoot.flash - shoot.old_exports
     count: Counter[str] = Counter()
     for true in shoot.sets:
         if true in sure or true in refused:

@@ -11,9 +11,11 @@ from enum import Enum, auto
 from functools import lru_cache
 from itertools import combinations, pairwise
 from pathlib import PurePath
+from typing import Any
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, KeptOut
+from hotfolder.display import natural_order
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
 from hotfolder.rules.sets import Photo
 
 _BURST_SECONDS = 1.2
@@ -94,10 +96,9 @@ def in_order(frames: Iterable[Photo]) -> list[Photo]:
     return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
 
 
-def by_name(photo: Photo) -> tuple[list[tuple[int, int, str]], str]:
+def by_name(photo: Photo) -> tuple[list[Any], str]:
     """A key that puts `a2` before `a10`."""
-    parts = re.split(r"(\d+)", photo.name.casefold())
-    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part], photo.name
+    return natural_order(photo.name)
 
 
 def step_between(one: Photo, other: Photo) -> Step:
@@ -284,10 +285,10 @@ def lit_in_burst(frames: Sequence[Photo]) -> Counter[str]:
     return counts
 
 
-def lit_frames(photos: Sequence[Photo]) -> tuple[list[KeptOut], list[Draft]]:
+def lit_frames(photos: Sequence[Photo]) -> tuple[dict[str, str], list[Draft]]:
     """What becomes of the frames with flash among `photos`: kept out of the merge of those that they were
     taken with, or, where there are none, sets of one that a person should see first."""
-    kept_out: list[KeptOut] = []
+    kept_out: dict[str, str] = {}
     alone: list[Draft] = []
     for frames in streams(photos):
         unlit = [frame for frame in frames if not fired(frame)]
@@ -299,8 +300,9 @@ def lit_frames(photos: Sequence[Photo]) -> tuple[list[KeptOut], list[Draft]]:
                 doubt = f"{frame.name} was taken with flash, and no frame without flash was taken with it"
                 alone.append(Draft([frame], ("taken with flash, by itself",), [doubt]))
                 continue
-            reason = f"The flash fired for {frame.name}: it is kept out of the merge with {beside.name}."
-            kept_out.append(KeptOut(frame, reason))
+            kept_out[frame.name] = (
+                f"The flash fired for {frame.name}: it is kept out of the merge with {beside.name}."
+            )
     return kept_out, alone
 
 
@@ -322,14 +324,14 @@ def uncopied(name: str) -> str:
     return _COPY_MARK.sub("", path.stem) + path.suffix
 
 
-def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
+def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
     """Of several exports of one photo, with the same content or of the same capture, keep the newest."""
     kept, out = _newest((photo.sha256, photo) for photo in photos)
     kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
-    return kept, out + more
+    return kept, out | more
 
 
-def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], list[KeptOut]]:
+def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[str, str]]:
     """A false key is nobody's copy."""
     same: dict[Hashable, list[Photo]] = defaultdict(list)
     kept: list[Photo] = []
@@ -338,7 +340,7 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], list[
             same[key].append(photo)
         else:
             kept.append(photo)
-    out: list[KeptOut] = []
+    out: dict[str, str] = {}
     for copies in same.values():
         copies.sort(key=lambda photo: (photo.identity.mtime_ns, by_name(photo)))
         newest = copies.pop()
@@ -348,7 +350,7 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], list[
                 kept.append(photo)
                 continue
             what = "has the same content as" if photo.sha256 == newest.sha256 else "is an earlier export of"
-            out.append(KeptOut(photo, f"{photo.name} {what} {newest.name}, which is used."))
+            out[photo.name] = f"{photo.name} {what} {newest.name}, which is used."
     return kept, out
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise, product
 from math import inf
 from pathlib import PurePath
 
+from hotfolder.display import natural_order
 from hotfolder.rules.foldernames import free_name
 from hotfolder.rules.grouping import methods
 from hotfolder.rules.grouping.evidence import (
@@ -32,7 +33,6 @@ from hotfolder.rules.grouping.model import (
     GroupedSet,
     Grouping,
     GroupingOptions,
-    KeptOut,
     OverSeven,
     RefusedSet,
 )
@@ -47,11 +47,14 @@ class NameScheme(StrEnum):
 
 
 def name_sets(
-    grouping: Grouping, scheme: NameScheme, stem: str = "", given: Collection[str] = ()
+    parts: Sequence[GroupedSet | RefusedSet],
+    scheme: NameScheme,
+    stem: str = "",
+    given: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """A name for each of `grouping.sets` and then of `grouping.refused`, in their order; no two alike, nor
-    like one that was `given` before, even where case doesn't count. Numbers go on after those given."""
-    firsts = [each.first for each in grouping.sets] + [each.photos[0].name for each in grouping.refused]
+    """A name for each of the `parts` of a grouping, in their order; no two alike, nor like one that was
+    `given` before, even where case doesn't count. Numbers go on after those given."""
+    firsts = [each.first if isinstance(each, GroupedSet) else each.photos[0].name for each in parts]
     if scheme is NameScheme.NUMBERED:
         start = 1 + max((_number(name, stem) for name in given), default=0)
         digits = max(2, len(str(start + len(firsts) - 1)))
@@ -92,9 +95,8 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
     else:
         unlit, lit = _unlit(own)
         drafts = drafts_by_count(unlit, options.brackets) if unlit else []
-    kept_out += lit
     notices = (EXPORT_WITH_CAMERA_DATA,) if silent else ()
-    return _finished(drafts, kept_out, notices, tuple(doubts), options)
+    return _finished(drafts, kept_out | lit, notices, tuple(doubts), options)
 
 
 def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
@@ -113,7 +115,7 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
         if too_many or proved:
             return found
     unlit, lit = _unlit(own)
-    return _finished([Draft(unlit)] if unlit else [], kept_out + lit, (), (), options)
+    return _finished([Draft(unlit)] if unlit else [], kept_out | lit, (), (), options)
 
 
 def _apart(before: GroupedSet, after: GroupedSet) -> bool:
@@ -124,33 +126,32 @@ def _apart(before: GroupedSet, after: GroupedSet) -> bool:
     return any(abs(value(a) - value(b)) <= SAME_EXPOSURE_EV for a, b in pairs)
 
 
-def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
+def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
     if len({photo.name for photo in photos}) < len(photos):
         raise ValueError("two photos of a drop can't have one name")
     kept, copies = without_copies(sorted(photos, key=by_name))
     return sorted(kept, key=by_name), copies
 
 
-def _unlit(photos: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
+def _unlit(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
     """Without the frames with flash, unless there are no others."""
     unlit = [photo for photo in photos if not fired(photo)]
     if not unlit:
-        return list(photos), []
+        return list(photos), {}
     reason = "The flash fired for {}: it is kept out of the merge."
-    return unlit, [KeptOut(photo, reason.format(photo.name)) for photo in photos if fired(photo)]
+    return unlit, {photo.name: reason.format(photo.name) for photo in photos if fired(photo)}
 
 
 def _finished(
     drafts: list[Draft],
-    kept_out: list[KeptOut],
+    kept_out: dict[str, str],
     notices: tuple[str, ...],
     doubts: tuple[str, ...],
     options: GroupingOptions,
 ) -> Grouping:
     sets: list[GroupedSet] = []
     refused: list[RefusedSet] = []
-    kept_out = list(kept_out)
-    for draft in sorted(drafts, key=_place):
+    for draft in sorted(drafts, key=_begun):
         ordered = _dark_to_bright(draft.photos)
         if len(ordered) <= MOST_PHOTOS:
             sets.append(_set(ordered, draft, draft.evidence))
@@ -158,14 +159,14 @@ def _finished(
             refused.append(methods.refused(ordered))
         elif options.over_seven is OverSeven.SPREAD:
             chosen, out = methods.spread(ordered)
-            kept_out += out
+            kept_out |= out
             sets.append(_set(chosen, draft, draft.evidence))
         else:
             for number, part in enumerate(parts := methods.split(ordered), start=1):
                 of_all = f"part {number} of {len(parts)} of a set of {len(ordered)}"
                 sets.append(_set(part, draft, (*draft.evidence, of_all)))
-    kept_out.sort(key=lambda out: by_name(out.photo))
-    return Grouping(tuple(sets), tuple(refused), tuple(kept_out), notices, doubts)
+    kept_out = {name: kept_out[name] for name in sorted(kept_out, key=natural_order)}
+    return Grouping(tuple(sets), tuple(refused), kept_out, notices, doubts)
 
 
 def _set(ordered: list[Photo], draft: Draft, evidence: tuple[str, ...]) -> GroupedSet:
@@ -180,7 +181,7 @@ def _dark_to_bright(photos: Sequence[Photo]) -> list[Photo]:
     return sorted(named, key=lambda photo: photo.luma)
 
 
-def _place(draft: Draft) -> tuple[float, object]:
+def _begun(draft: Draft) -> tuple[float, object]:
     return min(_taken(photo) for photo in draft.photos)
 
 

@@ -27,7 +27,7 @@ from hotfolder.rules.grouping.evidence import (
     timed,
     value,
 )
-from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, KeptOut, RefusedSet
+from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, RefusedSet
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 
@@ -47,20 +47,17 @@ def split(ordered: Sequence[Photo]) -> list[list[Photo]]:
     return [list(ordered[start::parts]) for start in range(parts)]
 
 
-def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], list[KeptOut]]:
-    """The darkest, the brightest and what lies evenly between; and the rest, each named."""
+def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
+    """The darkest, the brightest and what lies evenly between; and why each of the rest is kept out."""
     last = len(ordered) - 1
     picked = {round(number * last / (MOST_PHOTOS - 1)) for number in range(MOST_PHOTOS)}
     chosen = [photo for number, photo in enumerate(ordered) if number in picked]
-    out = [
-        KeptOut(
-            photo,
-            f"{photo.name} is left out of a set of {len(ordered)}: the API takes {MOST_PHOTOS}, "
-            "and those that span it evenly are used.",
-        )
+    out = {
+        photo.name: f"{photo.name} is left out of a set of {len(ordered)}: the API takes {MOST_PHOTOS}, "
+        "and those that span it evenly are used."
         for number, photo in enumerate(ordered)
         if number not in picked
-    ]
+    }
     return chosen, out
 
 
