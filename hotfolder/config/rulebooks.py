@@ -13,7 +13,7 @@ from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions, OneOperation, Operation
+from hotfolder.stager.operations import OneOperation, Operation
 
 Written = Iterable[OneOperation | str]
 
@@ -33,7 +33,7 @@ def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -
         tags=table,
         routes=tuple(_route(one, table) for one in (*inbox.routes, *settings.routes)),
         defaults=Defaults(
-            hdr=settings.hdr.over(HdrOptions()),
+            hdr=settings.hdr,
             quiet_seconds=settings.settle.quiet_seconds,
             single_photo=settings.single_photo,
             delivery=settings.deliver,

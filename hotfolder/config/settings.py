@@ -43,8 +43,8 @@ from hotfolder.config.values import (
 )
 from hotfolder.rules.delivery import Delivery, Keep
 from hotfolder.rules.kinds import Prices
-from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
-from hotfolder.stager.operations import Frozen
+from hotfolder.rules.routes import RouteBase, SinglePhoto
+from hotfolder.stager.operations import Frozen, HdrOptions
 
 PAGE_PORT = 8480
 
@@ -311,7 +311,7 @@ class Settings(BaseSettings):
     """Who is told what happened."""
     log: Log = Log()
     """What the daemon says while it runs."""
-    hdr: HdrChoices = HdrChoices()
+    hdr: HdrOptions = HdrOptions()
     """What every merge corrects; all are on by default."""
     single_photo: SinglePhoto = SinglePhoto.MERGE
     """One photo alone without operations: merge sends it through the merge, refuse turns it away."""

@@ -190,27 +190,8 @@ class Originals(StrEnum):
     DELETE = "delete"
 
 
-class DeliveryChoices(Frozen):
-    """What a route may decide of the delivery; what is None is left as it was."""
-
-    name: Template | None = None
-    """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
-    folders: Folders | None = None
-    """flat: a project's pictures lie together; room: in a folder for each room."""
-    renditions: Renditions | None = None
-    """Further files of every picture, by name, instead of those in general."""
-    metadata: Level | None = None
-    """How much of the photo's metadata the pictures get: all, copyright or none."""
-    originals: Originals | None = None
-    """What becomes of the originals: keep, archive or delete."""
-    label: Label | None = None
-    """What is burnt into a rendition of its own of every altered picture."""
-    gallery: Annotated[bool, Field(strict=True)] | None = None
-    """Whether the project's gallery is made anew after each finished set."""
-
-
 class Delivery(Frozen):
-    """What is delivered of a set, decided."""
+    """What is delivered of a set."""
 
     name: Template = USUAL_NAME
     """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
@@ -231,10 +212,6 @@ class Delivery(Frozen):
     staged; left out: there is none."""
     gallery: Annotated[bool, Field(strict=True)] = False
     """Whether the project's gallery is made anew after each finished set."""
-
-    def chosen(self, choices: DeliveryChoices) -> Delivery:
-        """This delivery with these choices made."""
-        return self.model_copy(update={name: value for name, value in choices if value is not None})
 
     def template(self, *, altered: bool, variant: bool = False) -> str:
         """The name's template. An altered picture always names its operations, or its variant if it is one:

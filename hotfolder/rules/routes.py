@@ -17,13 +17,13 @@ from pydantic import (
 )
 
 from hotfolder.display import counted
-from hotfolder.rules.delivery import DeliveryChoices
+from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import normal, shown
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.stager.operations import Frozen, HdrOptions, Operation, Parameters, RoomType
+from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType
 
 WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")
@@ -106,29 +106,14 @@ class Match(Frozen):
         return names and self.tag is None and self.photos in (None, PhotoRange())
 
 
-class HdrChoices(Parameters):
-    """HDR options that a route may decide; what is None is left as it was."""
-
-    lens_correction: bool | None = None
-    """Correct lens and fish-eye distortion."""
-    perspective_correction: bool | None = None
-    """Straighten the verticals."""
-    photographer_removal: bool | None = None
-    """Remove the photographer's reflection."""
-
-    def over(self, base: HdrOptions) -> HdrOptions:
-        """`base` with these choices made."""
-        return base.model_copy(update=self.model_dump(exclude_none=True))
-
-
 class RouteBase(Frozen):
-    """All of a route but its operations."""
+    """All of a route but its operations. Of `hdr` and `deliver` only what is said expressly counts."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     """A name for this route; it appears in `hotfolder explain` and in receipts."""
     match: Match = Match()
     """Which sets this route is for. Left out: all."""
-    hdr: HdrChoices = HdrChoices()
+    hdr: HdrOptions = HdrOptions()
     """HDR options that differ from the general ones."""
     room_type: RoomType | None = None
     """The room type for staging, where neither tag nor room name says one."""
@@ -147,7 +132,7 @@ class RouteBase(Frozen):
     """A set of more than seven photos in a whole shoot: refuse, split or spread."""
     name_sets: NameScheme | None = None
     """What the sets of a whole shoot are called: numbered (12 Elm Road-01) or first_file."""
-    deliver: DeliveryChoices = DeliveryChoices()
+    deliver: Delivery = Delivery()
     """What is delivered differently from `deliver` in general."""
 
 

@@ -223,10 +223,10 @@ def _recipe(
         )
     return Recipe(
         merge=photo_count > 1 or nothing,
-        hdr=route.hdr.over(defaults.hdr),
+        hdr=defaults.hdr.overlaid(route.hdr),
         operations=operations,
         variants=tuple(variants) if told else (),
-        delivery=defaults.delivery.chosen(route.deliver),
+        delivery=defaults.delivery.overlaid(route.deliver),
     )
 
 

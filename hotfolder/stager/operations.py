@@ -8,7 +8,7 @@ changing one would make everything bought so far look unbought.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal, cast
+from typing import Annotated, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -101,6 +101,10 @@ class Frozen(BaseModel):
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
+    def overlaid(self, upper: Self) -> Self:
+        """This with what `upper` says expressly in its place."""
+        return self.model_copy(update={name: getattr(upper, name) for name in upper.model_fields_set})
+
 
 class Parameters(Frozen):
     """Base of what is spelt in YAML and JSON as the API spells it."""
@@ -114,11 +118,15 @@ class Parameters(Frozen):
 
 
 class HdrOptions(Parameters):
-    """What the merge corrects. The fields of `POST /api/hdr-image-group`."""
+    """What the merge corrects."""
 
+    # The fields of `POST /api/hdr-image-group`.
     lens_correction: bool = True
+    """Correct lens and fish-eye distortion."""
     perspective_correction: bool = True
+    """Straighten the verticals."""
     photographer_removal: bool = True
+    """Remove the photographer's reflection."""
 
 
 class OperationParameters(Parameters):

@@ -169,6 +169,6 @@ def test_the_schema_explains_every_setting() -> None:
     for name, described in schema["properties"].items():
         if not any("$ref" in part for part in described.get("anyOf", ())):
             assert described.get("description"), name
-    for section in ("Api", "Settle", "Limits", "Keep", "Log", "HdrChoices", "Match", "RouteSettings"):
+    for section in ("Api", "Settle", "Limits", "Keep", "Log", "HdrOptions", "Match", "RouteSettings"):
         for name, described in schema["$defs"][section]["properties"].items():
             assert described.get("description"), f"{section}.{name}"

@@ -6,14 +6,14 @@ import json
 
 from hotfolder.rules.explain import Sent, explain
 from hotfolder.rules.kinds import Prices
-from hotfolder.rules.routes import HdrChoices, Match, Route
+from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.stager.operations import PAID_KINDS
+from hotfolder.stager.operations import PAID_KINDS, HdrOptions
 
 RULES = Rulebook(
     routes=(
         Route(name="inside", match=Match(room=("kitchen*",))),
-        Route(name="outside", hdr=HdrChoices(photographer_removal=False), quiet_seconds=20),
+        Route(name="outside", hdr=HdrOptions(photographer_removal=False), quiet_seconds=20),
     )
 )
 

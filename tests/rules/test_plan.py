@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.explain import Sent, explain
-from hotfolder.rules.routes import HdrChoices, Match, PhotoRange, Route, SinglePhoto
+from hotfolder.rules.routes import Match, PhotoRange, Route, SinglePhoto
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import (
@@ -120,7 +120,7 @@ def test_a_route_can_look_at_tags_in_any_spelling(pattern: str) -> None:
 def test_a_route_sets_what_the_merge_corrects() -> None:
     """Only what it names; the rest stays as it is in general."""
     rules = Rulebook(
-        routes=(Route(name="r", hdr=HdrChoices(photographer_removal=False)),),
+        routes=(Route(name="r", hdr=HdrOptions(photographer_removal=False)),),
         defaults=Defaults(hdr=HdrOptions(lens_correction=False)),
     )
     assert plan(rules, "p", "a", 3).recipe.hdr == HdrOptions(
