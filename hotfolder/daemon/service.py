@@ -38,7 +38,7 @@ from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.scan import recheck
+from hotfolder.inbox.scan import recheck, refuse_moved
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
@@ -148,6 +148,7 @@ class Daemon:
                 confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
                 out_of_reach=self._out_of_reach,
                 recheck=recheck,
+                refuse_moved=refuse_moved,
             )
             self.ledger.restore()
         # What it tells, before any child process is started; and what jobs share.

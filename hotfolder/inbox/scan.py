@@ -243,3 +243,15 @@ def recheck(
     joined = sorted(photos.keys() - expected.keys() - set(others)) if folder else []
     if joined:
         raise SetChanged(f"{joined[0]} joined after its set had settled")
+
+
+def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
+    """Raise SetChanged where none of the `expected` photos (by name) lies in the set's folder any more, and
+    all of them lie in another one that is looked at: somebody has renamed the folder."""
+    seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
+    if seen and any(file.name in expected for file in seen.photos):
+        return
+    for key, found in scan(inbox).folders.items():
+        there = {file.name: file.identity for file in found.photos}
+        if all(name in there and there[name].same(identity) for name, identity in expected.items()):
+            raise SetChanged(f"its folder is {'/'.join(filter(None, key))} by now")

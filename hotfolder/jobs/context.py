@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -146,6 +147,9 @@ class Places:
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
     recheck: Recheck = lambda *_: None
+    refuse_moved: Callable[[Path, str, str, Mapping[str, FileIdentity]], None] = lambda *_: None
+    """Takes inbox, project, folder and the photos by name; raises SetChanged where all of them lie in another
+    folder of the inbox by now. Blocks."""
     confirm_ours: Callable[[str], None] = lambda _: None
     """Takes an inbox's name; raises LeaseLost where another machine works with it. Blocks."""
 
@@ -290,6 +294,16 @@ class JobContext:
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
         await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
+
+    async def refuse_moved(self, job: Job) -> None:
+        """Raise SetChanged where the job's folder was renamed: under its new name it is a set of its own, for
+        which what was bought is used. Where that can't be seen, it counts as not renamed."""
+        if self.places.out_of_reach(job.inbox):
+            return
+        expected = {file.name: file.identity for file in await self.photos(job)}
+        with suppress(OSError, LocalTrouble):
+            inbox = self.places.inbox(job)
+            await patiently(inbox, self.places.refuse_moved, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""

@@ -28,8 +28,8 @@ class State(StrEnum):
 S = State
 
 ANEW = {S.WITHDRAWN, S.QUEUED}
-"""A set that changes before anything was paid for is looked at anew. A job that was begun at another API, and
-has bought nothing there that counts, begins anew."""
+"""A set that changes before anything was paid for, or that is renamed before its pictures are placed, is
+looked at anew. A job that was begun at another API, and has bought nothing there that counts, begins anew."""
 EXPLAINED = frozenset({S.REFUSING, S.HALTING})
 """States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from hotfolder.jobs.context import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, Shop, Studio, files_below
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
@@ -24,19 +26,37 @@ async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studi
     assert filed == {**photos, "DSC0004.jpg": late}
 
 
-async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_and_paid_once(
+@pytest.mark.parametrize(
+    ("point", "nth"),
+    [(CrashPoint.ANSWER_RECEIVED, 1), (CrashPoint.IMAGE_UPLOADED, 1), (CrashPoint.ANSWER_RECEIVED, 2)],
+)
+async def test_a_folder_renamed_while_it_is_made_is_one_picture_under_its_new_name(
+    studio: Studio, shop: Shop, point: CrashPoint, nth: int
+) -> None:
+    """What was bought is used again there, and what its old name asked for isn't bought any more."""
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen__sky-twilight", photos)
+    crash_point = at(point, lambda: folder.rename(folder.with_name("scullery__sky-blue")), nth)
+    async with studio.working(shop.access(), crash_point=crash_point):
+        await studio.comes_to("done")
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 2 if nth == 2 else 1)
+    assert files_below(studio.done / ELM / "originals") == {
+        f"scullery__sky-blue/{name}": content for name, content in photos.items()
+    }
+    pictures = {path.name for path in (studio.done / ELM).iterdir() if path.is_file()}
+    assert pictures == {"scullery.jpg", "scullery__sky-blue.png"}
+    assert studio.say("verify").exit_code == 0
+
+
+async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
     studio: Studio, shop: Shop
 ) -> None:
-    photos = bracket()
-    folder = studio.drop(ELM, "kitchen", photos)
-    crash_point = at(CrashPoint.ANSWER_RECEIVED, lambda: folder.rename(folder.with_name("scullery")))
-    async with studio.working(shop.access(), crash_point=crash_point):
-        await studio.comes_to("done", "done")
+    folder = studio.drop(ELM, "kitchen", bracket())
+    rename = at(CrashPoint.ANSWER_RECEIVED, lambda: folder.parent.rename(studio.inbox / "14 Elm Road"))
+    async with studio.working(shop.access(), crash_point=rename):
+        await studio.comes_to("done")
     assert shop.bought() == 1
-    assert files_below(studio.done / ELM / "originals") == {
-        f"scullery/{name}": content for name, content in photos.items()
-    }
-    assert (studio.done / ELM / "kitchen.jpg").is_file() and (studio.done / ELM / "scullery.jpg").is_file()
+    assert (studio.done / "14 Elm Road" / "kitchen.jpg").is_file() and not (studio.done / ELM).exists()
 
 
 async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, shop: Shop) -> None:

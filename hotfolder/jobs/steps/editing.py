@@ -59,6 +59,7 @@ async def edit(context: JobContext, job: Job) -> Job:
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
+    await context.refuse_moved(job)
     finished_at = context.clock.now().replace(microsecond=0)
     return await context.advance(job, State.PUBLISHING, finished_at=finished_at)
 
@@ -133,8 +134,11 @@ async def operate(
 
 
 async def look(context: JobContext, job: Job) -> None:
-    """The last look at a photo that is edited as it is; where there is a merge, that is what is edited."""
-    if not recipe_of(job).merge:
+    """The last look at a photo that is edited as it is. Where there is a merge, that is what is edited, unless
+    the folder has another name, and perhaps other tags, by now."""
+    if recipe_of(job).merge:
+        await context.refuse_moved(job)
+    else:
         await context.look_again(job)
 
 
