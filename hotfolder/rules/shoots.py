@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
-from hotfolder.rules.grouping.evidence import tells
+from hotfolder.rules.grouping.evidence import by_name, tells, without_copies
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
 from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
@@ -233,19 +233,33 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
 
 def why_shapes_held(photos: Sequence[Photo]) -> Why:
     """Why a person must look at a room of one picture first: some of its photos are upright and some lie
-    across, so no merge can have them all. Nothing where nobody must, and where more photos than one picture
-    has are told apart anyhow."""
-    shapes = [photo.shape for photo in photos]
-    across = sum(width > height for width, height in shapes)
-    upright = sum(width < height for width, height in shapes)
-    if not across or not upright or len(photos) > MOST_PHOTOS:
+    across, or were exported at another size, so no merge can have them all. Nothing where nobody must, and
+    where more photos than one picture has are told apart anyhow. Older exports of the same photos are of no
+    account."""
+    own, _ = without_copies(photos)
+    if len({photo.shape for photo in own}) < 2 or len(photos) > MOST_PHOTOS:
         return Why()
+    across = sum(width > height for width, height in (photo.shape for photo in own))
+    upright = sum(width < height for width, height in (photo.shape for photo in own))
+    if across and upright:
+        return Why(
+            f"{counted(across, 'photo')} in landscape format and {upright} in portrait format can't be merged"
+            " into one picture",
+            "Move those of another view into a room's folder of their own, and turn those that are turned"
+            f" wrongly; or, if all of them belong into this folder, {LET_IT_GO}.",
+        )
+    one, *others = sorted(own, key=by_name)
+    other = next(photo for photo in others if photo.shape != one.shape)
     return Why(
-        f"{counted(across, 'photo')} in landscape format and {upright} in portrait format can't be merged"
-        " into one picture",
-        "Move those of another view into a room's folder of their own, and turn those that are turned"
-        f" wrongly; or, if all of them belong into this folder, {LET_IT_GO}.",
+        f"{one.name} has {sized(one)} pixels and {other.name} {sized(other)}: photos of different sizes can't"
+        " be merged into one picture",
+        "Export them once more, all at one size, and move those of another view into a room's folder of their"
+        f" own; or, if all of them belong together as they are, {LET_IT_GO}.",
     )
+
+
+def sized(photo: Photo) -> str:
+    return "{}x{}".format(*photo.shape)
 
 
 def _why(review: bool, grouping: Grouping, sets: Sequence[GroupedSet]) -> str:

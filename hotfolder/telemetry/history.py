@@ -55,7 +55,7 @@ ENTERED: Mapping[str, str] = {
     State.FAILED: "It has failed; its originals are in the failed folder.",
     State.HALTING: "It goes to failed, and needs a person.",
     State.NEEDS_ATTENTION: "It needs a person; its originals are in the failed folder.",
-    State.WITHDRAWN: "Its photos changed, or its folder has another name; what lies there now is looked at anew.",
+    State.WITHDRAWN: "Its photos changed, or its folder has another name; they are looked at anew.",
     State.SUPERSEDED: "A later job of the same photos has taken its place.",
 }
 

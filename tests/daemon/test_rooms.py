@@ -141,3 +141,19 @@ async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_drop
     studio.drop(ELM, "kitchen__sky-twiligt", bracket())
     await studio.until_idle(shop.access())
     assert {job["room"] for job in studio.status()["jobs"]} == {"kitchen", "kitchen__sky-twiligt"}
+
+
+async def test_a_room_of_photos_of_two_sizes_is_held_before_anything_is_paid(
+    studio: Studio, shop: Shop
+) -> None:
+    folder = studio.drop(ELM, "kitchen", {"1.jpg": jpeg(), "2.jpg": jpeg(), "3.jpg": jpeg(size=(80, 60))})
+    reason = "1.jpg has 160x120 pixels and 3.jpg 80x60: photos of different sizes can't be merged into one"
+    reason += " picture"
+    async with studio.working(shop.access()):
+        [held] = (
+            await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
+        )["jobs"]
+        assert (held["reason"], shop.bought()) == (reason, 0)
+        assert "Export them once more, all at one size" in held["hint"]
+        (folder / "3.jpg").write_bytes(jpeg())
+        await studio.comes_to("done")

@@ -134,8 +134,8 @@ async def operate(
 
 
 async def look(context: JobContext, job: Job) -> None:
-    """The last look at a photo that is edited as it is. Where there is a merge, that is what is edited, unless
-    the folder has another name, and perhaps other tags, by now."""
+    """The last look at a photo that is edited as it is. Where there is a merge, that is what is edited,
+    unless the folder has another name, and perhaps other tags, by now."""
     if recipe_of(job).merge:
         await context.refuse_moved(job)
     else:
