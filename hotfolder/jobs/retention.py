@@ -1,7 +1,8 @@
 """Retention: deletes originals, receipts, bought results and records that are older than the `keep` settings.
 
 Before a file is deleted it is read again and must be what was recorded; before originals are deleted, the
-pictures made of them must lie in done/ as they were delivered. Purchases and the journal are never deleted.
+pictures made of them must lie in done/ as they were delivered; and nothing counts as old whose photos are
+younger, as after a clock that was wrong. Purchases and the journal are never deleted.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.delivery import Keep, Originals
 
 NEVER = datetime.min.replace(tzinfo=UTC)
+EPOCH = datetime.fromtimestamp(0, UTC)
 PAGE = 200
 """So many jobs are held in memory at once."""
 KeptKind = Literal["original", "receipt", "result", "record"]
@@ -94,6 +96,17 @@ class Retention:
                     async for one in of_job(job):
                         yield one
 
+    async def _too_young(self, job: Job, days: float | None) -> str:
+        """Why a job that was recorded as finished so long ago can't have been: its photos were taken or
+        written later, so the clock was wrong then. What is later than now tells of another clock."""
+        photos = await self.store_thread(self.store.photos, job.id)
+        moments = [EPOCH + timedelta(microseconds=photo.mtime_ns // 1000) for photo in photos]
+        if taken_on := recipe_of(job).taken_on:
+            moments.append(datetime.fromisoformat(taken_on).replace(tzinfo=UTC))
+        if not any(self._before(days) < moment <= self.now for moment in moments):
+            return ""
+        return f"{job.shown_folder} of {job.project} is younger than the clock said when it was finished"
+
     async def _done(self) -> AsyncIterator[Job]:
         last: Job | None = None
         while jobs := await self.store_thread(self.store.page, State.DONE, last, PAGE):
@@ -123,7 +136,8 @@ class Retention:
         doubt, deleted = "", False
         if photos := await self._photos(job):
             pictures = await self.store_thread(self.store.pictures, job.id)
-            doubt = await doubt_of_originals(job, pictures, self.places, self.decoder, self.limits)
+            doubt = await self._too_young(job, self.keep.originals_days)
+            doubt = doubt or await doubt_of_originals(job, pictures, self.places, self.decoder, self.limits)
         for photo, path in photos:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not self.dry_run:
@@ -164,6 +178,7 @@ class Retention:
         there = {photo for _, photo in await self._photos(job)} - self.gone
         if not why and self.keep.originals_days is not None and there:
             why = "its originals are still there, and are never deleted without it"
+        why = why or await self._too_young(job, self.keep.receipts_days)
         why = why or await self._delete(path, job.receipt_sha256)
         if not why and not self.dry_run:
             await self.store_thread(self.store.change, job.id, receipt="", receipt_sha256="")
@@ -192,7 +207,8 @@ class Retention:
         async for job in self._done():
             if used := results & await self.store_thread(results_of, self.store, self.ledger, job):
                 pictures = await self.store_thread(self.store.pictures, job.id)
-                doubt = await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+                doubt = await self._too_young(job, self.keep.results_days)
+                doubt = doubt or await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
 
@@ -203,6 +219,7 @@ class Retention:
             jobs = await self.store_thread(self.store.of_project, project)
             why = await self._lies_in_inbox(project)
             for job in jobs:
+                why = why or await self._too_young(job, self.keep.records_days)
                 if not why and job.state == State.DONE:
                     why = await self._needed(job)
             if not why and not self.dry_run:

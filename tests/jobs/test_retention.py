@@ -122,6 +122,35 @@ async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
     assert await clean(studio, Keep(results_days=None)) == []
 
 
+def finished(studio: Studio, at: datetime) -> None:
+    """Let the only set be one that was finished then, by the clock of its machine."""
+    store = studio.store()
+    [job] = store.in_states([State.DONE])
+    store.change(job.id, finished_at=at, updated_at=at)
+    store.database.dispose()
+
+
+async def test_a_set_that_was_finished_under_a_clock_in_the_past_is_as_old_as_its_photos(
+    studio: Studio, shop: Shop
+) -> None:
+    """The machine began with its clock at 2020, and set it later; results, too, were written under it."""
+    await done_set(studio, shop)
+    before = files_below(studio.done)
+    finished(studio, datetime(2020, 1, 1, tzinfo=UTC))
+    keep = Keep(originals_days=30, receipts_days=30, results_days=30, records_days=30)
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    why = f"kitchen of {ELM} is younger than the clock said when it was finished"
+    found = await clean(studio, keep, now=soon)
+    assert {due.kind: due.kept_because for due in found} == {
+        "original": why,
+        "receipt": "its originals are still there, and are never deleted without it",
+        "result": why,
+        "record": why,
+    }
+    assert files_below(studio.done) == before and studio.kept_results()
+    assert kept(await clean(studio, keep)) == {kind: {""} for kind in FILES}
+
+
 async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
     await clean(studio, Keep(originals_days=30, results_days=None))
@@ -247,11 +276,12 @@ async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     studio = make_studio(keep={"originals_days": 1, "results_days": 1})
-    files = await done_set(studio, shop)
-    store = studio.store()
-    [job] = store.in_states([State.DONE])
-    store.change(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
-    store.database.dispose()
+    files = bracket(2)
+    folder = studio.drop(ELM, "kitchen", files)
+    for name in files:
+        os.utime(folder / name, (0, 0))
+    await studio.until_idle(shop.access())
+    finished(studio, datetime.now(UTC) - timedelta(days=2))
     told = studio.say("clean", "--dry-run")
     assert told.exit_code == 0 and "Would go: 2 files" in told.stdout, told
     assert all(name in told.stdout for name in files)
