@@ -75,7 +75,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
     if not there:
         what = "is not a folder" if os.path.exists(path) else "doesn't exist"  # noqa: PTH110
         message = f"the root folder {shown(root)} {what}; correct it or make the folder"
-        yield Problem(document.place(("root",)), message)
+        yield Problem(document.position(("root",)), message)
 
 
 def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
@@ -93,8 +93,8 @@ def _everywhere(document: Document, name: str) -> list[KeyPath]:
 
 def _inbox_problems(document: Document) -> Iterator[Problem]:
     if document.at(("inboxes",)) and document.at(("inbox",)) is not None:
-        both = [document.place(("inbox",), of_name=True), document.place(("inboxes",), of_name=True)]
-        later = max(both, key=lambda place: place.order)
+        both = [document.position(("inbox",), of_name=True), document.position(("inboxes",), of_name=True)]
+        later = max(both, key=lambda position: position.order)
         yield Problem(later, "inbox and inboxes are both given; keep one of them")
     titles: set[str] = set()
     for here, raw in _listed(document, ("inboxes",)):
@@ -104,25 +104,25 @@ def _inbox_problems(document: Document) -> Iterator[Problem]:
         title = InboxSettings.model_construct(path=path, name=name or None).title
         if title.casefold() in titles:
             message = f"two inboxes are called {shown(title)}; give one of them another name"
-            yield Problem(document.place((*here, "name" if name else "path")), message)
+            yield Problem(document.position((*here, "name" if name else "path")), message)
         titles.add(title.casefold())
 
 
 def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
     root = absolute(folder, _text(document.at(("root",)), "."))
     inboxes = _everywhere(document, "path")[1:] or [("inbox",)]
-    places: list[tuple[KeyPath, str, str]] = []
+    folders: list[tuple[KeyPath, str, str]] = []
     for path in (*inboxes, *((name,) for name in FOLDERS)):
         default = str(path[0]) if len(path) == 1 and path[0] not in OPTIONAL else ""
         text = _text(document.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
-            places.append((path, title, absolute(Path(root), text)))
+            folders.append((path, title, absolute(Path(root), text)))
     with suppress(LocalTrouble):  # where a share hangs, links are not followed
-        names = [place for _, _, place in places]
+        names = [name for _, _, name in folders]
         real = at_once(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
-        places = [(path, title, name) for (path, title, _), name in zip(places, real, strict=True)]
-    for (path, title, here), (other_path, other_title, there) in combinations(places, 2):
+        folders = [(path, title, name) for (path, title, _), name in zip(folders, real, strict=True)]
+    for (path, title, here), (other_path, other_title, there) in combinations(folders, 2):
         message = ""
         if here == there:
             message = f"{title} and {other_title} are the same folder"
@@ -131,8 +131,8 @@ def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
         elif Path(there).is_relative_to(here):
             message = f"{other_title} lies inside {title}"
         if message:
-            place = document.later_place(path, other_path)
-            yield Problem(place, f"{message}; each needs a place of its own")
+            position = document.later_position(path, other_path)
+            yield Problem(position, f"{message}; each needs a place of its own")
 
 
 def _archive_problems(document: Document) -> Iterator[Problem]:
@@ -142,7 +142,7 @@ def _archive_problems(document: Document) -> Iterator[Problem]:
     for path in [(), *routes]:
         if document.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
             message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
-            yield Problem(document.place((*path, "deliver", "originals")), message)
+            yield Problem(document.position((*path, "deliver", "originals")), message)
 
 
 def _results_problems(document: Document) -> Iterator[Problem]:
@@ -151,7 +151,7 @@ def _results_problems(document: Document) -> Iterator[Problem]:
             "store.url is for machines that share a store, and no folder `results` is named, where each finds"
             " what another has bought; name one on the share, beside `done`"
         )
-        yield Problem(document.place(("store", "url")), message)
+        yield Problem(document.position(("store", "url")), message)
 
 
 def _tag_problems(document: Document) -> Iterator[Problem]:
@@ -201,7 +201,7 @@ def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
             both = f"{shown(taken[spelling])} and {shown(name)}"
             message = f"the own tags {both} are read as one; rename one of them"
         if message:
-            yield Problem(document.place((*path, name), of_name=True), message)
+            yield Problem(document.position((*path, name), of_name=True), message)
         taken.setdefault(spelling, name)
         yield from _item_problems(document, (*path, name), TagTable(), siblings)
 
@@ -212,12 +212,12 @@ def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Itera
         if not isinstance(pattern, str) or not pattern.strip():
             continue
         if normal(pattern) == OK:
-            yield Problem(document.place(here), FOR_FOLDERS[OK])
+            yield Problem(document.position(here), FOR_FOLDERS[OK])
         elif not has_wildcard(pattern) and table.find(pattern) is None:
-            yield Problem(document.place(here), unknown_tag(pattern, table))
+            yield Problem(document.position(here), unknown_tag(pattern, table))
         elif has_wildcard(pattern) and not tag_matches(names, pattern):
             message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}"
-            yield Problem(document.place(here), message)
+            yield Problem(document.position(here), message)
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
@@ -242,13 +242,13 @@ def _item_problems(
         elif tag is not None:
             message = FOR_FOLDERS.get(tag.name, "")
         if message:
-            yield Problem(document.place(here), message)
+            yield Problem(document.position(here), message)
         kinds = {operation.kind for operation in tag.operations} if tag else set()
         if isinstance(item, dict):
             kinds = {name for name in item if name in OneOperation.model_fields}
         for kind in sorted(seen & kinds):
             message = f"a second {kind} operation; a picture gets one of each kind"
-            yield Problem(document.place(here), message)
+            yield Problem(document.position(here), message)
         seen |= kinds
 
 
@@ -261,14 +261,14 @@ def _route_problems(document: Document) -> Iterator[Problem]:
             if not isinstance(route, dict):
                 continue
             name = _text(route.get("name"))
-            place = document.place((*here, "name"))
+            position = document.position((*here, "name"))
             if name and name.casefold() in names:
-                yield Problem(place, f"two routes are called {shown(name)}; rename one of them")
+                yield Problem(position, f"two routes are called {shown(name)}; rename one of them")
             names.add(name.casefold())
             if catch_all:
                 called = shown(name) if name else "without a name"
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
-                yield Problem(place, f"the route {called} is never reached, {message}")
+                yield Problem(position, f"the route {called} is never reached, {message}")
             with suppress(ValidationError):
                 if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
                     catch_all = shown(name) if name else "the one without a name"

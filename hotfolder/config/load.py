@@ -17,7 +17,7 @@ from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import complete
-from hotfolder.config.yamlfile import Document, Place, read_document, refusal
+from hotfolder.config.yamlfile import Document, Position, read_document, refusal
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.sets import FileIdentity
 
@@ -41,7 +41,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     line, sorted by position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
-    document = Document(Place(str(path))) if without_file else read_document(path)
+    document = Document(Position(str(path))) if without_file else read_document(path)
     if document.broken:
         raise refusal([*document.problems, document.broken])
     complete(document, environ)

@@ -53,8 +53,8 @@ def structure_problems(error: ValidationError, document: Document) -> list[Probl
 def _problem(error: Mapping[str, Any], document: Document) -> Problem:
     path: KeyPath = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        return Problem(document.place(path, of_name=True), _unknown_name(path))
-    return Problem(document.place(path), _message(error, path, _title(path, document)))
+        return Problem(document.position(path, of_name=True), _unknown_name(path))
+    return Problem(document.position(path), _message(error, path, _title(path, document)))
 
 
 def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_snake
 from hotfolder.config.schema import all_settings, below, holds, model_of
 from hotfolder.config.settings import Settings
 from hotfolder.config.values import PASSWORD_PLACES
-from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
+from hotfolder.config.yamlfile import Document, KeyPath, Position, Problem, parse
 from hotfolder.rules.foldernames import nearest, normal
 
 PREFIX = "HOTFOLDER_"
@@ -34,11 +34,11 @@ def complete(document: Document, environ: Mapping[str, str]) -> None:
         document.lay_over(path, value)
     _leave_out_empty(document.data, Settings)
     for path, why in RETIRED.items():
-        place = document.place(path, of_name=True)
+        position = document.position(path, of_name=True)
         section = document.at(path[:-1])
         if isinstance(section, dict) and section.pop(path[-1], None):
             warning = f"{'.'.join(map(str, path))} has no effect any more, since {why}; leave it out"
-            document.warnings.append(Problem(place, warning))
+            document.warnings.append(Problem(position, warning))
 
 
 def _variables(document: Document, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, Document]]:
@@ -47,25 +47,25 @@ def _variables(document: Document, environ: Mapping[str, str]) -> Iterator[tuple
     for variable in sorted(environ):
         if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
             continue
-        place = Place(variable=variable)
+        position = Position(variable=variable)
         parts = variable.removeprefix(PREFIX).split("__")
         path, kind = known.get(tuple(map(normal, parts)), ((), None))
         if not path:
-            document.problems.append(Problem(place, _unknown(variable, parts)))
+            document.problems.append(Problem(position, _unknown(variable, parts)))
         elif environ[variable].strip():  # what a container's template leaves empty is as good as unset
-            value = _value(environ[variable], kind, place)
+            value = _value(environ[variable], kind, position)
             if value.broken or value.problems:
-                document.problems.append(Problem(place, "its value is not valid YAML"))
+                document.problems.append(Problem(position, "its value is not valid YAML"))
             else:
                 yield path, value
 
 
-def _value(text: str, kind: object, place: Place) -> Document:
+def _value(text: str, kind: object, position: Position) -> Document:
     if holds(kind, str, SecretStr):
-        value = Document(place)
+        value = Document(position)
         value.data = text
         return value
-    value = parse(text, place)
+    value = parse(text, position)
     if holds(kind, tuple) and isinstance(value.data, str):
         value.data = [part.strip() for part in value.data.split(",")]
     return value

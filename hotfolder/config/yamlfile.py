@@ -1,4 +1,4 @@
-"""The YAML file as plain values, each with its place; and problems, which are told by place.
+"""The YAML file as plain values, each with its place; and problems, which are told by position.
 
 It is PyYAML's reader with a smaller language: no aliases, no type marks, no octal or base-60 numbers, no
 dates, and the names of settings are always text.
@@ -55,7 +55,7 @@ KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where something is written: a file with line and column (0: the whole file), or a variable."""
 
     file: str = ""
@@ -73,11 +73,11 @@ class Place:
         """Sorts the places of the file before the variables."""
         return self.variable, self.line, self.column
 
-    def at(self, line: int, column: int) -> Place:
-        """This line and column, counted from 0, in the same file; a variable is one place."""
-        return self if self.variable else Place(self.file, line + 1, column + 1)
+    def at(self, line: int, column: int) -> Position:
+        """This line and column, counted from 0, in the same file; a variable is one position."""
+        return self if self.variable else Position(self.file, line + 1, column + 1)
 
-    def of(self, mark: yaml.Mark) -> Place:
+    def of(self, mark: yaml.Mark) -> Position:
         return self.at(mark.line, mark.column)
 
 
@@ -85,52 +85,52 @@ class Place:
 class Problem:
     """One thing that is wrong, said so that whoever wrote it can put it right."""
 
-    place: Place
+    position: Position
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        return f"{self.position}: {self.message}"
 
 
 def refusal(problems: Iterable[Problem]) -> ConfigurationError:
     """One error with one problem a line: those of the file by position, then those of the environment."""
-    ordered = sorted(set(problems), key=lambda one: (one.place.order, one.message))
+    ordered = sorted(set(problems), key=lambda one: (one.position.order, one.message))
     return ConfigurationError("\n".join(map(str, ordered)))
 
 
 class Document:
-    """What is written, as plain values, and where: `place` answers for every value and every name.
+    """What is written, as plain values, and where: `position` answers for every value and every name.
 
-    `places` and `names` have where values, and their names, stand. `broken` is why there is no more of it,
+    `positions` and `names` have where values, and their names, stand. `broken` is why there is no more of it,
     where it isn't YAML to its end. `problems` are names that are written twice and variables that name
     nothing; `warnings` name what is accepted and has no effect.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, position: Position) -> None:
         self.data: Any = None
         self.broken: Problem | None = None
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
-        self.places: dict[KeyPath, Place] = {(): place}
-        self.names: dict[KeyPath, Place] = {(): place}
+        self.positions: dict[KeyPath, Position] = {(): position}
+        self.names: dict[KeyPath, Position] = {(): position}
 
-    def put(self, path: KeyPath, place: Place, name_place: Place | None = None) -> None:
+    def put(self, path: KeyPath, position: Position, of_name: Position | None = None) -> None:
         """Note where the value at `path` is written, and its name, if it has one."""
-        self.places[path] = place
-        self.names[path] = name_place or place
+        self.positions[path] = position
+        self.names[path] = of_name or position
 
     def lay_over(self, path: KeyPath, other: Document) -> None:
-        """Put what another document says at `path`, all of it in the one place of that document."""
-        place = other.place(())
+        """Put what another document says at `path`, all of it in the one position of that document."""
+        position = other.position(())
         section = self.data = self.data if isinstance(self.data, dict) else {}
         for depth, part in enumerate(path[:-1], start=1):
             if not isinstance(section.get(part), dict):
                 section[part] = {}
-                self.put(path[:depth], place)
+                self.put(path[:depth], position)
             section = section[part]
         section[path[-1]] = other.data
-        self.places = {known: at for known, at in self.places.items() if known[: len(path)] != path}
-        self.put(path, place)
+        self.positions = {known: at for known, at in self.positions.items() if known[: len(path)] != path}
+        self.put(path, position)
 
     def _find(self, path: KeyPath) -> tuple[int, KeyPath, Any]:
         """How much of `path` is written, where that really stands, and what. One thing alone counts as a list
@@ -154,22 +154,22 @@ class Document:
         """As much of `path` as is written."""
         return path[: self._find(path)[0]]
 
-    def place(self, path: KeyPath, *, of_name: bool = False) -> Place:
+    def position(self, path: KeyPath, *, of_name: bool = False) -> Position:
         """Where the value (or the name) at `path` is written; of what is missing, where it should be."""
         count, written, _ = self._find(path)
-        while written not in self.places:
+        while written not in self.positions:
             written = written[:-1]
-        return (self.names if of_name and count == len(path) else self.places)[written]
+        return (self.names if of_name and count == len(path) else self.positions)[written]
 
-    def later_place(self, *paths: KeyPath) -> Place:
-        """Of several settings the place that a reader meets last, leaving aside what isn't written at all."""
+    def later_position(self, *paths: KeyPath) -> Position:
+        """Of several settings the position that comes last, leaving aside what isn't written at all."""
         written = [path for path in paths if self.known_prefix(path) == path]
-        return max((self.place(path) for path in written or [()]), key=lambda place: place.order)
+        return max((self.position(path) for path in written or [()]), key=lambda position: position.order)
 
 
 def read_document(path: Path) -> Document:
     """Read and parse a YAML file of settings. Raises ConfigurationError when it can't be one."""
-    file = Place(str(path))
+    file = Position(str(path))
     text = _read_text(path)
     document = parse(text, file)
     if document.broken:
@@ -179,13 +179,13 @@ def read_document(path: Path) -> Document:
     if not isinstance(document.data, dict):
         message = "the file must hold settings, like `root: .`, one a line"
         found = _no_space(file, text.splitlines(), range(1))
-        raise refusal([found or Problem(document.place(()), message)])
+        raise refusal([found or Problem(document.position(()), message)])
     return document
 
 
 def _read_text(path: Path) -> str:
     def refuse(message: str) -> Exception:
-        return refusal([Problem(Place(str(path)), message)])
+        return refusal([Problem(Position(str(path)), message)])
 
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for, for ever
@@ -247,38 +247,38 @@ class Loader(yaml.SafeLoader):
         return node
 
 
-def parse(text: str, place: Place) -> Document:
-    """Parse YAML text that stands at `place`, as far as it is YAML."""
-    document = Document(place)
+def parse(text: str, position: Position) -> Document:
+    """Parse YAML text that stands at `position`, as far as it is YAML."""
+    document = Document(position)
     loader: Loader | None = None
     try:
         loader = Loader(text)
         top = loader.get_single_node()
     except (yaml.YAMLError, RecursionError, ValueError, IndexError) as error:
-        document.broken = _syntax_problem(place, text, error)
+        document.broken = _syntax_problem(position, text, error)
         top = loader.top if loader is not None else None
     if top is not None:
-        document.data = _value(document, top, place, ())
+        document.data = _value(document, top, position, ())
     return document
 
 
-def _value(document: Document, node: yaml.Node, place: Place, path: KeyPath) -> object:
-    document.put(path, place.of(node.start_mark))
+def _value(document: Document, node: yaml.Node, position: Position, path: KeyPath) -> object:
+    document.put(path, position.of(node.start_mark))
     if isinstance(node, yaml.ScalarNode):
         return scalar(node.value) if node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):
-        return [_value(document, item, place, (*path, index)) for index, item in enumerate(node.value)]
+        return [_value(document, item, position, (*path, index)) for index, item in enumerate(node.value)]
     found: dict[str, object] = {}
     for key, item in node.value:
         below = (*path, key.value)
-        here = place.of(key.start_mark)
+        here = position.of(key.start_mark)
         if key.value in found:
             line = document.names[below].line
             message = f"{shown(key.value)} is written twice, here and in line {line}; keep one of them"
             document.problems.append(Problem(here, message))
             continue
-        found[key.value] = _value(document, item, place, below)
-        document.put(below, place.of(item.start_mark), here)
+        found[key.value] = _value(document, item, position, below)
+        document.put(below, position.of(item.start_mark), here)
     return found
 
 
@@ -293,38 +293,38 @@ def scalar(text: str) -> object:
     return float(text) if DECIMAL.match(text) else text
 
 
-def _syntax_problem(place: Place, text: str, error: Exception) -> Problem:
+def _syntax_problem(position: Position, text: str, error: Exception) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
         # The reader checks the text in one piece, so its position counts from the start.
         before = text[: error.position]
-        where = place.at(before.count("\n"), len(before) - (before.rfind("\n") + 1))
+        where = position.at(before.count("\n"), len(before) - (before.rfind("\n") + 1))
         return Problem(where, "a control character that YAML doesn't allow")
     if not isinstance(error, yaml.MarkedYAMLError):
-        return Problem(place, "this is not valid YAML")
+        return Problem(position, "this is not valid YAML")
     said, mark, context = error.problem or "", error.problem_mark, error.context_mark
     if mark is None or (context is not None and said == "found unexpected end of stream"):
         mark = context  # where the quote was opened
     if mark is None:
-        return Problem(place, "this is not valid YAML")
+        return Problem(position, "this is not valid YAML")
     if isinstance(error, RefusedYaml):
-        return Problem(place.of(mark), said)
+        return Problem(position.of(mark), said)
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     indent = line[: len(line) - len(line.lstrip())]
     if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
         column = indent.index("\t") if "\t" in indent else mark.column
-        return Problem(place.at(mark.line, column), "a tab; indent with spaces only")
+        return Problem(position.at(mark.line, column), "a tab; indent with spaces only")
     message = next((words for start, words in SYNTAX.items() if said.startswith(start)), "")
     first = max(0, min((context or mark).line, mark.line) - 1)
-    missing = _no_space(place, lines, range(first, mark.line + 1)) if "colon" in message else None
-    return missing or Problem(place.of(mark), message or f"this is not valid YAML: {said}")
+    missing = _no_space(position, lines, range(first, mark.line + 1)) if "colon" in message else None
+    return missing or Problem(position.of(mark), message or f"this is not valid YAML: {said}")
 
 
-def _no_space(place: Place, lines: Sequence[str], numbers: range) -> Problem | None:
+def _no_space(position: Position, lines: Sequence[str], numbers: range) -> Problem | None:
     """A colon without a space behind it, in the lines of these numbers."""
     for number in numbers:
         found = NO_SPACE.match(lines[number]) if number < len(lines) else None
         if found is not None:
             message = f"a space is missing after the colon: write `{found['setting']}: …`"
-            return Problem(place.at(number, found.end() - 1), message)
+            return Problem(position.at(number, found.end() - 1), message)
     return None

@@ -242,8 +242,8 @@ class Reporter:
     async def _note_places(self) -> None:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""
         for name, inbox in list(self.inboxes.items()):
-            if inbox.place is not None:
-                path, (device, inode) = str(self.context.places.inboxes[name]), inbox.place
+            if inbox.identity is not None:
+                path, (device, inode) = str(self.context.places.inboxes[name]), inbox.identity
                 await self._remember("inbox", name, MountIdentity(path, device, inode, ""))
         for name, output in self.outputs.by_name.items():
             if output.known is not None:

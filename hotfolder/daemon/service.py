@@ -270,7 +270,7 @@ class Daemon:
             path,
             self.store.identity(),
             first_start=first_start,
-            known_place=met_at,
+            known_identity=met_at,
             lock=self.inbox_locks.get(name),
         )
         return Inbox(

@@ -27,12 +27,12 @@ from hotfolder.rules.sets import signed
 
 @dataclass(frozen=True, slots=True)
 class RootStatus:
-    """`degraded` is why the inbox can't be trusted now, "" when it can. `place` is its device and inode.
+    """`degraded` is why the inbox can't be trusted now, "" when it can. `identity` is its device and inode.
 
     `holder` is the other process that works with it now, "" when there is none. `lockable`: it knows locks.
     """
 
-    place: tuple[int, int] | None = None
+    identity: tuple[int, int] | None = None
     degraded: str = ""
     marker_made: bool = False
     holder: str = ""
@@ -44,7 +44,7 @@ class Root:
 
     With `first_start` a missing marker is made: our store knows nothing of this inbox yet. Another store's is
     taken over then, under the `lock`, which proves that nobody works with it. Later a missing marker is made
-    again only while device and inode are those seen last, by this process or, as `known_place`, by the one
+    again only while device and inode are those seen last, by this process or, as `known_identity`, by the one
     before. The `lock` is the caller's to close; without one it is only looked whether the inbox is ours, and
     who else works with it is not.
     """
@@ -55,21 +55,25 @@ class Root:
         marker_id: str,
         *,
         first_start: bool,
-        known_place: tuple[int, int] | None = None,
+        known_identity: tuple[int, int] | None = None,
         lock: FolderLock | None = None,
     ) -> None:
         self.path = path
         self._marker = path / MARKER_NAME
         self._marker_id = marker_id
         self._unmet = first_start
-        self._place = known_place
+        self._identity = known_identity
         self._lock = lock
         self._alone = False
 
     def another(self) -> Root:
         """One that knows as much, for another thread."""
         return Root(
-            self.path, self._marker_id, first_start=self._unmet, known_place=self._place, lock=self._lock
+            self.path,
+            self._marker_id,
+            first_start=self._unmet,
+            known_identity=self._identity,
+            lock=self._lock,
         )
 
     def check(self) -> RootStatus:
@@ -96,10 +100,10 @@ class Root:
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
-        place = (signed(facts.st_dev), signed(facts.st_ino))
+        identity = (signed(facts.st_dev), signed(facts.st_ino))
         found = read_marker(folder, MARKER_NAME) or None
         ours, missing = found == self._marker_id, found is None
-        if not (ours or self._unmet or (missing and place == self._place)):
+        if not (ours or self._unmet or (missing and identity == self._identity)):
             return RootStatus(degraded=self._doubt(found))
         locked = self._lock is not None and self._lock.hold(folder)
         if self._lock is not None and not self._alone:
@@ -109,10 +113,10 @@ class Root:
             return RootStatus(degraded=self._doubt(found))
         if not ours:
             write_whole(folder, MARKER_NAME, f"{self._marker_id}\n".encode())
-        made = not ours and self._place is not None
+        made = not ours and self._identity is not None
         self._unmet = False
-        self._place = place
-        return RootStatus(place=place, marker_made=made, lockable=locked or self._lock is None)
+        self._identity = identity
+        return RootStatus(identity=identity, marker_made=made, lockable=locked or self._lock is None)
 
     def _in_use(self, held: Held) -> str:
         lies = f", which {held.lies} {self.path}" if held.lies else " already"
@@ -139,14 +143,14 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
     the same photos would be projects to one and rooms to the other, and paid for by both. A marker alone is
     what one has left behind that doesn't run, and that finds our lock when it does."""
     here = Path(os.path.realpath(inbox))
-    for place in (*here.parents, *folders_in(here, 2)):
-        if marker_of(place) in (None, marker_id):
+    for folder in (*here.parents, *folders_in(here, 2)):
+        if marker_of(folder) in (None, marker_id):
             continue
         try:
-            refuse_held(place, LOCK_NAME)
+            refuse_held(folder, LOCK_NAME)
         except Held as held:
-            lies = "contains" if here.is_relative_to(place) else "lies in"
-            raise Held(held.holder, place, lies) from None
+            lies = "contains" if here.is_relative_to(folder) else "lies in"
+            raise Held(held.holder, folder, lies) from None
 
 
 def folders_in(folder: Path, levels: int) -> Iterator[Path]:
@@ -186,7 +190,7 @@ def look_at(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
         return RootStatus(degraded=f"The inbox {root.path} can't be read: {error.strerror or error}."), None
     after = root.check()
     moved()
-    if after.degraded or after.place != before.place:
+    if after.degraded or after.identity != before.identity:
         return after, None
     return replace(after, marker_made=before.marker_made or after.marker_made), snapshot
 

@@ -73,7 +73,7 @@ class Inbox:
         self._scan_at = float("-inf")
         self._looked = False
         self._degraded = ""
-        self._place: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None
         self._told: frozenset[Notice] = frozenset()
         self._log = log.get("inbox")
 
@@ -135,9 +135,9 @@ class Inbox:
         return self._degraded
 
     @property
-    def place(self) -> tuple[int, int] | None:
+    def identity(self) -> tuple[int, int] | None:
         """Device and inode of the folder when it was last found to be the right one."""
-        return self._place
+        return self._identity
 
     def outlook(self) -> InboxOutlook:
         """How the inbox stood at the last look."""
@@ -171,7 +171,7 @@ class Inbox:
                 self._wake.clear()
                 await self._hand_over(await self._observe(self._due(watch.take())))
                 if not self._degraded:
-                    watch.ensure(self._place)
+                    watch.ensure(self._identity)
                 await self._rest(reading)
             reading.result()
         finally:
@@ -265,14 +265,14 @@ class Inbox:
             else:
                 self._log.info("inbox_recovered", inbox=str(self._path))
                 if self._watch is not None:
-                    self._watch.forget_place()
+                    self._watch.forget_folder()
         if status.marker_made:
             self._marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not status.degraded:
             self._lock_notice = None if status.lockable else notices.no_locks(self._path)
-            if self._degraded or (self._place is not None and self._place != status.place):
+            if self._degraded or (self._identity is not None and self._identity != status.identity):
                 self._tracker.restart(now)
-            self._place = status.place
+            self._identity = status.identity
         self._degraded = status.degraded
 
     def _take(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:

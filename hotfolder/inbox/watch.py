@@ -22,7 +22,7 @@ from hotfolder.inbox.contents import SetKey
 from hotfolder.mounts import mount_of
 from hotfolder.patience import PATIENCE_SECONDS
 
-Place = tuple[int, int] | None
+Identity = tuple[int, int] | None
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -56,7 +56,7 @@ class Watch(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._hints: set[SetKey | None] = set()
         self._observer: BaseObserver | None = None
-        self._place: Place = None
+        self._identity: Identity = None
         self._retry_at = float("-inf")
         self._beginning: asyncio.Task[None] | None = None
 
@@ -78,16 +78,16 @@ class Watch(FileSystemEventHandler):
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
 
-    def ensure(self, place: Place) -> None:
-        """Have events of the folder that is at `place` (device, inode) now, beside everything else: with
+    def ensure(self, identity: Identity) -> None:
+        """Have events of the folder of this `identity` (device, inode), beside everything else: with
         thousands of folders that takes seconds, and on a share that doesn't answer it may get stuck."""
-        fits = place == self._place and (self.alive or self._clock.monotonic() < self._retry_at)
+        fits = identity == self._identity and (self.alive or self._clock.monotonic() < self._retry_at)
         if not fits and (self._beginning is None or self._beginning.done()):
-            self._beginning = asyncio.create_task(to_thread.run_sync(self._begin, place))
+            self._beginning = asyncio.create_task(to_thread.run_sync(self._begin, identity))
 
-    def forget_place(self) -> None:
+    def forget_folder(self) -> None:
         """The folder was away: begin again, even where the same one has come back."""
-        self._place = None
+        self._identity = None
 
     async def stop(self) -> None:
         """End the events; wait for that only so long, since a share may hang."""
@@ -117,9 +117,9 @@ class Watch(FileSystemEventHandler):
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._wake)
 
-    def _begin(self, place: Place) -> None:
+    def _begin(self, identity: Identity) -> None:
         self._end()
-        self._place = place
+        self._identity = identity
         mount = mount_of(self._inbox)
         why = "" if mount is None or mount.announces else f"{mount.kind} may not announce what others do"
         if mount is None or mount.announces is not False:

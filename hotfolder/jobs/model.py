@@ -101,7 +101,7 @@ class Job(SQLModel, table=True):
 class JobFile(SQLModel, table=True):
     """One file of a job, as it was when the set had settled. One that was let go of, as the rules had it,
     need not be anywhere any more; `let_go_at` is written before it is deleted. `develop` is as in
-    `PictureFacts`. `shot` is what the camera recorded and what is to be seen, as `rules.remembered` writes
+    `PictureFacts`. `shot` is what the camera recorded and what is to be seen, as `shot_as_text` writes
     it; empty for a companion."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")

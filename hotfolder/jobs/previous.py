@@ -30,7 +30,7 @@ from hotfolder.rules.late import (
     why_part,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, Photo, remembered
+from hotfolder.rules.sets import BracketSet, Photo, photo_from
 from hotfolder.rules.shoots import why_name_held, why_shapes_held
 
 
@@ -165,7 +165,7 @@ def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
     photos: dict[str, list[Photo]] = defaultdict(list)
     files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
     for file in store.rows(files):
-        photos[file.job_id].append(remembered(file.name, file.identity, file.sha256, file.shot))
+        photos[file.job_id].append(photo_from(file.name, file.identity, file.sha256, file.shot))
     return photos
 
 

@@ -37,7 +37,7 @@ def refuse_without_decoder(name: str) -> None:
 
 
 @contextmanager
-def opened(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Image.Image]:
+def heif_image(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Image.Image]:
     """Its main picture, not decoded yet, and upright whatever EXIF says: the file itself says how it is
     turned. Raises `NotWhole` and `NeverUsable`, for what goes wrong while it is used, too."""
     refuse_without_decoder(name)
@@ -102,8 +102,8 @@ def block_of(image: Image.Image) -> bytes | None:
 
 
 def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Image, Blocks]:
-    """The picture in sRGB with 8 bits, upright, and its metadata. Raises as `opened` does."""
-    with opened(file, name, limits) as image:
+    """The picture in sRGB with 8 bits, upright, and its metadata. Raises as `heif_image` does."""
+    with heif_image(file, name, limits) as image:
         image.load()
         block = exif.in_srgb(block_of(image))
         flat = image if image.mode in PLAIN_MODES else plain(image)

@@ -172,7 +172,7 @@ def _inspect_large(
         size = (found.width, found.height)
         return _facts(kind, size, digest, size_bytes, exposure, "it is a RAW file", found.small, turn=1)
     if kind == "HEIC":
-        with heic.opened(file, name, limits) as image:
+        with heic.heif_image(file, name, limits) as image:
             image.load()
             exposure = exposure_in(heic.block_of(image), 1)
             return _facts(kind, image.size, digest, size_bytes, exposure, "it is a HEIC picture", image)

@@ -48,7 +48,7 @@ def refuse_without_developer(name: str) -> None:
 def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
     """Unpack it to its end. Raises `NotWhole` and `NeverUsable`."""
     block = exif_of_tags(file)
-    with opened(file, name) as raw:
+    with raw_photo(file, name) as raw:
         sizes = raw.sizes
         if sizes.width * sizes.height > limits.pixels:
             raise NeverUsable(
@@ -67,19 +67,19 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
 def develop(file: BinaryIO, name: str) -> tuple[Image.Image, bytes | None]:
     """The picture as shot, upright in sRGB, and its EXIF. Raises `NotWhole` and `NeverUsable`."""
     block = exif_of_tags(file)
-    with opened(file, name) as raw:
+    with raw_photo(file, name) as raw:
         return developed(raw), block or exif_of_preview(raw) or exif_of_shot(raw)
 
 
 def preview(file: BinaryIO, name: str) -> bytes | None:
     """The JPEG that its camera put into it for looking at, if there is one. Raises `NotWhole` and
     `NeverUsable`."""
-    with opened(file, name) as raw:
+    with raw_photo(file, name) as raw:
         return preview_of(raw)
 
 
 @contextmanager
-def opened(file: BinaryIO, name: str) -> Iterator[Any]:
+def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread would claim address space of its own
     import rawpy
 

@@ -217,8 +217,8 @@ def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -
     times = sorted(started(photo) for photo in photos)
     for one in sets:
         for at in (started(photo) for photo in one.photos if tells(photo)):
-            place = bisect_left(times, at - seconds)
-            if place < len(times) and times[place] <= at + seconds:
+            number = bisect_left(times, at - seconds)
+            if number < len(times) and times[number] <= at + seconds:
                 yield one
                 break
 

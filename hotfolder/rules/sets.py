@@ -155,7 +155,7 @@ def shot_as_text(photo: Photo) -> str:
     return json.dumps(told, separators=(",", ":"))
 
 
-def remembered(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
+def photo_from(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
     """The photo with what `shot_as_text` wrote of it; without a text, as from before such were kept, only its
     content is known."""
     told: dict[str, Any] = {"size": [0, 0, 1], "brightness": 0.5, "signature": ""}

@@ -44,9 +44,9 @@ def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
 
 
 def test_a_marker_that_was_deleted_while_nobody_watched_is_made_again_in_the_known_place(root: Path) -> None:
-    place = met(root).check().place
+    place = met(root).check().identity
     (root / MARKER_NAME).unlink()
-    status = Root(root, "store-1", first_start=False, known_place=place).check()
+    status = Root(root, "store-1", first_start=False, known_identity=place).check()
     assert (status.degraded, status.marker_made) == ("", True)
 
 
@@ -60,7 +60,7 @@ def test_an_empty_marker_is_a_missing_one(root: Path) -> None:
 
 def test_a_replaced_folder_is_degraded_until_the_right_one_is_back(root: Path) -> None:
     checked = met(root)
-    place = checked.check().place
+    place = checked.check().identity
     kept = root.with_name("kept")
     root.rename(kept)
     assert "is not there" in checked.check().degraded
@@ -68,18 +68,18 @@ def test_a_replaced_folder_is_degraded_until_the_right_one_is_back(root: Path) -
     assert "looks like an empty mount point" in checked.check().degraded
     root.rmdir()
     kept.rename(root)
-    assert checked.check().place == place
+    assert checked.check().identity == place
 
 
 def test_a_copy_with_the_marker_is_the_inbox_in_another_place(root: Path) -> None:
     checked = met(root)
-    place = checked.check().place
+    place = checked.check().identity
     shutil.copytree(root, root.with_name("copy"))
     root.rename(root.with_name("old"))
     root.with_name("copy").rename(root)
     status = checked.check()
     assert status.degraded == ""
-    assert status.place != place
+    assert status.identity != place
 
 
 def test_another_stores_inbox_is_left_alone(root: Path) -> None:

@@ -98,7 +98,7 @@ async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away
     await listener.heard()
     root.joinpath(*KITCHEN, "a.jpg").write_bytes(b"x")
     assert await listener.heard() == {KITCHEN}
-    listener.watch.forget_place()
+    listener.watch.forget_folder()
     await listener.begin()
 
 

@@ -238,8 +238,8 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
     for group in groups:
         if len(group) == 1:
             shares = sorted(
-                (share, place)
-                for place, other in enumerate(settled)
+                (share, number)
+                for number, other in enumerate(settled)
                 if (share := on_the_whole(group, other)) is not None
             )
             clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD)

@@ -99,8 +99,8 @@ def _compare(drafts: Sequence[Draft]) -> None:
 
 
 def _order(draft: Draft) -> tuple[int, ...]:
-    """The places of its photos when sorted from dark to bright."""
-    by_brightness = sorted(range(len(draft.photos)), key=lambda place: draft.photos[place].luma)
+    """The numbers of its photos when sorted from dark to bright."""
+    by_brightness = sorted(range(len(draft.photos)), key=lambda number: draft.photos[number].luma)
     return tuple(by_brightness)
 
 
