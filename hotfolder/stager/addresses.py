@@ -1,4 +1,4 @@
-"""Addresses: signed URLs, which are never shown whole, and the hosts that may be contacted."""
+"""Signed URLs, which are never shown in full, and the hosts that requests may go to."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 class SignedUrl:
-    """A URL that is itself a password. `str` and `repr` show its host and its last part; `parsed` is all of
-    it, as the HTTP client understands it, which is what must be judged.
+    """A URL whose signature is a credential. `str` and `repr` show its scheme, host, port and last path
+    segment; `parsed` is the whole URL as httpx reads it, and the only form to check.
 
-    Spaces around it are taken away, and those in it encoded. Raises ValueError, without the text, for
-    anything but an absolute http or https URL.
+    Surrounding spaces are stripped, inner ones percent-encoded. The constructor raises ValueError, without
+    quoting the text, for anything but an absolute http or https URL of at most 16,384 characters.
     """
 
     __slots__ = ("parsed",)
@@ -62,7 +62,7 @@ def port_is_possible(port: int | None) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is `localhost` or a loopback address; no name is looked up."""
+    """Whether `host` is `localhost` or a loopback address, without a DNS lookup."""
     if host == "localhost":
         return True
     try:
@@ -80,7 +80,7 @@ def is_address(host: str) -> bool:
 
 
 def parse_base_url(text: str) -> httpx.URL:
-    """The API's origin (and path prefix, if any). Raises ConfigurationError unless it is safe for a key."""
+    """The API's origin and path prefix, if any. Raises ConfigurationError unless the key is safe there."""
     try:
         url = httpx.URL(text.strip())
     except (httpx.InvalidURL, TypeError):
@@ -103,15 +103,15 @@ def parse_base_url(text: str) -> httpx.URL:
 
 
 def path_part(identifier: str) -> str:
-    """An identifier of the API as one part of a path, percent-encoded. Raises RequestRefused when a server
-    that decodes it could leave its place."""
+    """An id from the API as one percent-encoded path segment. Raises RequestRefused for an id with which a
+    server that decodes it could read another path."""
     if not is_identifier(identifier):
         raise RequestRefused("an id from the API can't be part of a request; nothing was sent")
     return quote(identifier, safe="")
 
 
 def is_identifier(value: str) -> bool:
-    """Whether `value` is an id: printable, not too long, and no path that leads elsewhere."""
+    """Whether `value` can be an id: printable, at most 1,000 characters, no empty, `.` or `..` segment."""
     leads_elsewhere = any(part in ("", ".", "..") for part in value.replace("\\", "/").split("/"))
     return len(value) <= MOST_ID_LETTERS and value.isprintable() and not leads_elsewhere
 
@@ -133,12 +133,13 @@ class AllowedHost:
                 f"api.storage_hosts: {entry!r} is not a host",
                 hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",
             )
-        # The library drops a port that is the scheme's own, and here it is meant.
+        # httpx drops the scheme's default port, but a port that is written here is a restriction.
         written = re.search(r":(\d+)$", entry.strip())
         return cls(url.host, int(written[1]) if written else None)
 
     def covers(self, url: httpx.URL) -> bool:
-        """Loopback entries without a port cover every port; other hosts their scheme's own port only."""
+        """Whether the entry allows `url`. Without a port it allows every port of a loopback host, and only
+        the scheme's default port of any other host."""
         subdomain = not is_address(self.host) and url.host.endswith("." + self.host)
         if url.host != self.host and not subdomain:
             return False
@@ -148,17 +149,17 @@ class AllowedHost:
 
 
 class AllowedHosts:
-    """The hosts that signed URLs may point to. Raises ConfigurationError for an entry that is no host.
+    """The hosts that signed URLs may point to. Raises ConfigurationError for an entry that is not a host.
 
-    A name covers its subdomains. https everywhere; plain http only for a loopback address that is listed.
-    Names are compared, not looked up: behind https the certificate proves who answers.
+    A name includes its subdomains. Plain http is allowed only to a listed loopback address. Names are
+    compared, never resolved: with https the certificate authenticates the host.
     """
 
     def __init__(self, entries: Sequence[str]) -> None:
         self._entries = tuple(AllowedHost.parse(entry) for entry in entries)
 
     def check(self, signed: SignedUrl) -> httpx.URL:
-        """The URL as the HTTP client takes it. Raises UrlRefused, before anything is sent."""
+        """`signed` as an httpx URL. Raises UrlRefused where its host or scheme isn't allowed."""
         url = signed.parsed
         if url.userinfo or not any(entry.covers(url) for entry in self._entries):
             raise UrlRefused(

@@ -1,7 +1,7 @@
-"""Answers of the API: kept raw, then parsed.
+"""Answers of the API: stored raw, then parsed.
 
-Strict in what is sent, generous in what is taken: of a picture only its address is needed, since decoding it
-to its end is the proof of it.
+Parsing is lenient: all that an answer must hold of a picture is its URL, since the downloaded file is decoded
+completely before it counts.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ STATUS_WORD = re.compile(r"[A-Za-z_-]{1,40}")
 NO_WORD = "not a word"
 DONE = frozenset({"completed", "complete", "done", "finished", "ready", "succeeded", "success"})
 FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled"})
-"""Taken to mean that the merge ended without a picture, and may have been charged."""
+"""Statuses assumed to mean that the merge ended without a picture, and may have been charged."""
 ADDRESS_NAMES = ("imageUrl", "imageURL", "image_url", "url")
 PLACES = ("data", "images", "image", "results", "result", "output")
-"""Where an answer's pictures are looked for."""
+"""Keys under which pictures are searched for in an answer, in this order."""
 DEEPEST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer as it came. `body` is its text (at most 1 MiB), undecodable bytes replaced.
+    """A raw answer. `body` is its text (at most 1 MiB), with undecodable bytes replaced.
 
-    It can hold signed URLs, so it is left out of `repr`.
+    The body can contain signed URLs, so `repr` omits it.
     """
 
     status: int
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ResultImage:
-    """One picture of a paid operation. `id` is "", and a size in pixels None, where the API doesn't say."""
+    """One picture of a paid operation. `id` is "", and `width` and `height` (pixels) are None, if unknown."""
 
     url: SignedUrl
     id: str = ""
@@ -65,10 +65,11 @@ class ResultImage:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """How far a merge is. `image_url` is None until the API names one. `status` is a word that can be shown;
-    "not a word" stands for anything else.
+    """The progress of a merge. `image_url` is None until the API gives one. `status` is safe to display: a
+    status that isn't one plain word is replaced by "not a word".
 
-    `said` is what the API says beside a status that the reference doesn't know, such as why it failed.
+    `said` is the API's message for a status that the reference doesn't document, such as why the merge
+    failed, or that a finished merge has no URL; else "".
     """
 
     status: str
@@ -77,7 +78,7 @@ class GroupState:
 
     @property
     def done(self) -> bool:
-        """Whether the merge has come to its end, however the API spells that."""
+        """Whether the merge is complete, in any spelling of `DONE`."""
         return self.status.lower() in DONE
 
     @property
@@ -87,14 +88,14 @@ class GroupState:
 
 
 class Malformed(Exception):
-    """The answer can't be used. Its text says why, and shows none of it."""
+    """The answer can't be used. The message says why, and quotes nothing of the answer."""
 
 
 def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
     """The pictures of a paid operation, at least one.
 
-    Raises OutcomeUnknown where there is no address, or where the answer says that it failed: the request was
-    taken, so it may have been charged.
+    Raises OutcomeUnknown where the status isn't 2xx, the body isn't JSON, says `success: false` or has no
+    picture's URL: the API accepted the request, so it may have been charged.
     """
     try:
         if not 200 <= answer.status < 300:
@@ -114,7 +115,7 @@ def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
 
 
 def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
-    """The pictures that an answer names, in its order; whatever else it holds is passed over."""
+    """The pictures in a parsed answer, in its order; everything else in it is ignored."""
     if depth > DEEPEST:
         return
     if isinstance(found, list):
@@ -135,7 +136,7 @@ def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
 
 @contextmanager
 def of_free_call() -> Iterator[None]:
-    """Turns Malformed into Unreachable: what was asked for free can be asked again."""
+    """Translate Malformed into Unreachable: a free call can be retried."""
     try:
         yield
     except Malformed as problem:
@@ -146,7 +147,7 @@ def of_free_call() -> Iterator[None]:
 
 
 def parse_id(answer: Answer, name: str) -> str:
-    """The id of that name. Raises Unreachable where there is none."""
+    """The id under the key `name`. Raises Unreachable where it is missing or invalid."""
     with of_free_call():
         value = identifier(object_with(answer, name).get(name))
         if not value:
@@ -155,7 +156,7 @@ def parse_id(answer: Answer, name: str) -> str:
 
 
 def parse_upload_url(answer: Answer) -> SignedUrl:
-    """Where a photo is to be put. Raises Unreachable where the answer doesn't say."""
+    """The URL to upload a photo to. Raises Unreachable where the answer has none."""
     with of_free_call():
         url = address(object_with(answer, "uploadUrl").get("uploadUrl"))
         if url is None:
@@ -164,8 +165,8 @@ def parse_upload_url(answer: Answer) -> SignedUrl:
 
 
 def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
-    """How far a merge is, with no `secret` in it. Raises Unreachable where there is neither a status nor a
-    picture's address."""
+    """The progress of a merge, with `secret` masked. Raises Unreachable where the answer has neither a status
+    nor a picture's URL."""
     with of_free_call():
         found = object_with(answer, "status", failed_too=True)
         status, url = found.get("status"), address_in(found)
@@ -175,7 +176,7 @@ def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
             status = "completed"
     status = status.strip()
     if not STATUS_WORD.fullmatch(status):
-        status = NO_WORD  # it will be shown to people, and might hold anything
+        status = NO_WORD  # people see it, and the API could send anything
     state = GroupState(status, url)
     if state.done:
         said = "it names no address of a picture" if url is None else ""
@@ -185,8 +186,8 @@ def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
 
 
 def object_with(answer: Answer, name: str, *, failed_too: bool = False) -> dict[str, Any]:
-    """The object that holds `name`: the answer itself, or what it wraps as `data`. Raises Malformed, also for
-    an answer that says `success: false` unless `failed_too`."""
+    """The object that holds the key `name`: the answer itself, or its `data`. Raises Malformed where it is no
+    object, or says `success: false` without `failed_too`."""
     found = json_of(answer)
     if not isinstance(found, dict):
         raise Malformed("its answer is not a JSON object")
@@ -204,13 +205,13 @@ def json_of(answer: Answer) -> Any:
 
 
 def refuse_failed(found: object) -> None:
-    """Raise Malformed for an answer that says `success: false`; to say nothing of it is fine."""
+    """Raise Malformed for an answer with `success: false`. The key may be missing."""
     if isinstance(found, dict) and found.get("success") in (False, "false"):
         raise Malformed("its answer says success: false")
 
 
 def identifier(value: object) -> str:
-    """The id as text, a number too; "" for anything that can't be one."""
+    """An id as text, given as text or as an integer; "" for anything else."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if is_identifier(text) else ""
 
@@ -220,7 +221,7 @@ def pixels(value: object) -> int | None:
 
 
 def address_in(found: dict[str, Any]) -> SignedUrl | None:
-    """The address of a picture that an object names, None where it names none."""
+    """The first valid picture URL in an object, or None."""
     return next((url for name in ADDRESS_NAMES if (url := address(found.get(name))) is not None), None)
 
 

@@ -1,4 +1,4 @@
-"""The API client: every endpoint. It holds the key and can address nothing but the API's own origin."""
+"""The API client: every endpoint. It holds the key and sends requests only to the API's origin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NOBODYS_GROUP = "hotfolder-doctor"
 
 
 class Secret(str):
-    """The key, unseen wherever a traceback or a debugger shows variables."""
+    """The key, as a string whose `repr` hides it from tracebacks and debuggers."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ class Secret(str):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How the API answered a request that changes nothing: its status, its own clock, how long it took."""
+    """The API's answer to a request without side effects: HTTP status, Date header, duration in seconds."""
 
     status: int
     at: datetime | None
@@ -54,10 +54,10 @@ class StagerClient:
     """Every endpoint of the API, one method each.
 
     Nothing is retried here. Free calls raise Unreachable (no answer, 5xx, 408, a redirect, an answer that
-    makes no sense), KeyRejected, PaymentRequired, TooManyRequests, or RequestRefused with its `status`. Paid
+    can't be used), KeyRejected, PaymentRequired, TooManyRequests, or RequestRefused with its `status`. Paid
     calls (`enhance`, `operate`) raise the same where the request was certainly not executed: no connection,
-    401, 402, 429, any other 4xx but 408. Everything else, and anything unforeseen, is OutcomeUnknown.
-    KeyUnusable comes before anything is sent.
+    401, 402, 429, any other 4xx but 408. For any other failure, unexpected exceptions included, they raise
+    OutcomeUnknown. KeyUnusable is raised before anything is sent.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class StagerClient:
         throttle: Throttle | None = None,
         proxy: str | None = None,
     ) -> None:
-        """`key` is asked at every request; `throttle` slows `upload_image` down; `proxy` is an http or https
+        """`key` is called for every request; `throttle` limits `upload_image`; `proxy` is an http or https
         URL. Raises ConfigurationError for an unsafe `base_url`."""
         base = parse_base_url(base_url)
         self._key = key
@@ -77,53 +77,54 @@ class StagerClient:
         self._timeouts = timeouts or Timeouts()
         tls = trusted()
         self._free_client = open_client(tls, proxy, self._timeouts.of_client(), base_url=base)
-        # A connection for each call: on a kept one, a closing server can't be told from an executing one.
+        # A new connection for each call: when a reused one is closed, the request may have been executed.
         self._paid_client = open_client(
             tls, proxy, self._timeouts.of_client(paid=True), base_url=base, most_idle=0
         )
 
     async def aclose(self) -> None:
-        """Close idle connections; the client can't be used any more."""
+        """Close the connections; the client can't be used afterwards."""
         await self._free_client.aclose()
         await self._paid_client.aclose()
 
     async def create_project(self, title: str) -> str:
-        """The id of a new project. Repeating it makes another one. A line break or another control character
-        in the title is sent as a space."""
+        """Create a project and return its id. Not idempotent: each call creates another one. Control
+        characters in the title, line breaks included, are sent as spaces; an empty title as "unnamed"."""
         said = " ".join(CONTROLS.sub(" ", title).split()) or "unnamed"
         return answers.parse_id(await self._free("POST", "/api/projects", {"title": said}), "id")
 
     async def create_group(self, project_id: str, options: HdrOptions) -> str:
-        """The id of a new group of up to seven photos."""
+        """Create a group for up to seven photos and return its id. Not idempotent."""
         body = {"projectId": project_id, **options.body()}
         return answers.parse_id(await self._free("POST", "/api/hdr-image-group", body), "groupId")
 
     async def upload_url(self, project_id: str, group_id: str, filename: str) -> SignedUrl:
-        """A signed URL for one photo. When this fails without an answer the group may hold a ghost image."""
+        """A signed URL to upload one photo to. If this fails without an answer, the group may hold an image
+        that is never uploaded."""
         body: Json = {"projectId": project_id, "groupId": group_id, "filename": filename}
         return answers.parse_upload_url(await self._free("POST", "/api/hdr-upload-url", body))
 
     async def enhance(
         self, project_id: str, group_id: str, leaves: Callable[[], None] = lambda: None
     ) -> Answer:
-        """PAID. Start the merge of a group. Whatever the answer says, the group's status tells more. `leaves`
-        as in `operate`."""
+        """PAID. Start the merge of a group; the answer is raw. Whatever it says, the group's status is more
+        reliable. `leaves` as in `operate`."""
         body: Json = {"projectId": project_id, "groupId": group_id}
         return await self._paid("/api/hdr-enhance", body, leaves)
 
     async def group(self, group_id: str) -> GroupState:
-        """How far the merge of a group is."""
+        """The progress of a group's merge."""
         answer = await self._free("GET", f"/api/hdr-image-group/{path_part(group_id)}")
         return answers.parse_group(answer, secret=usable(self._key))
 
     async def ping(self) -> None:
-        """Ask, for free, for a group that can't exist: does nothing, or raises BadWorld."""
+        """Check that the API works, by a free request for a group that can't exist. Raises BadWorld."""
         with suppress(RequestRefused):
             await self._free("GET", f"/api/hdr-image-group/{NOBODYS_GROUP}")
 
     async def probe(self) -> Probe:
-        """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
-        Unreachable when there is none, KeyUnusable."""
+        """Send a free request for a group that can't exist, and return the answer whatever its status. Raises
+        Unreachable when none came, and KeyUnusable."""
         path = f"/api/hdr-image-group/{NOBODYS_GROUP}"
         request = self._request(self._free_client, "GET", path, {}, b"")
         began = time.monotonic()
@@ -134,7 +135,8 @@ class StagerClient:
         return Probe(reply.status, date_of(reply.headers), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
-        """Upload a picture for `operate`; its id. Raises SetChanged when the file changes on the way."""
+        """Upload a picture for `operate` and return its id. Raises SetChanged when the file changes
+        meanwhile, LocalTrouble when it can't be read."""
         async with opened_photo(photo) as opened:
             total_seconds = self._timeouts.upload_seconds(self._throttle, opened.size_bytes)
             pieces = opened.pieces(self._throttle)
@@ -153,8 +155,8 @@ class StagerClient:
     ) -> Answer:
         """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`.
 
-        `leaves` is called once the connection is made, before the first byte is sent; when it raises, what it
-        raises is raised, and nothing was sent."""
+        `leaves` is a callback after connecting, before the first byte is sent. When it raises, nothing is
+        sent; a HotfolderError from it is passed on unchanged."""
         if isinstance(operation, Stage) and operation.room_type is None:
             raise RequestRefused("a staging needs a room type; nothing was sent")
         path = f"/api/images/{path_part(image_id)}/{operation.endpoint}"
@@ -194,7 +196,7 @@ class StagerClient:
         total_seconds: float,
         leaves: Callable[[], None] | None = None,
     ) -> Answer:
-        """The raw answer of a success; raises what anything else amounts to. A paid request has `leaves`."""
+        """The raw answer of a success; else raises the matching error. A request with `leaves` is paid."""
         paid = leaves is not None
         client = self._paid_client if paid else self._free_client
         try:
@@ -208,7 +210,7 @@ class StagerClient:
 
 
 def usable(key: Callable[[], str]) -> Secret:
-    """The key as it is now. Raises KeyUnusable, which never shows it."""
+    """The current key. Raises KeyUnusable, whose message doesn't contain it."""
     try:
         secret = Secret(key())
     except (ConfigurationError, OSError, UnicodeError) as problem:
@@ -229,7 +231,7 @@ def encoded(body: Json | None) -> tuple[bytes, dict[str, str]]:
 
 
 def around(filename: str, media_type: str) -> tuple[bytes, bytes, str]:
-    """What a form with one file holds before and after the file's bytes, and the form's own type."""
+    """The bytes of a multipart form before and after the content of its one file, and its content type."""
     mark = secrets.token_bytes(16)
     files = {UPLOAD_FIELD: (filename, mark, media_type)}
     form = httpx.Request("POST", "https://form.invalid/", files=files)

@@ -1,4 +1,4 @@
-"""What a failed request means: the errors of the API and of its storage, and the API's own words in them."""
+"""The errors for failed requests to the API and to its storage, with the API's own message."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SENTENCE_LETTERS = 300
 
 
 class UrlExpired(BadWorld):
-    """A signed upload URL isn't valid any more: ask for one fresh URL and put the photo there."""
+    """A signed upload URL is no longer valid: request one fresh URL and upload the photo there."""
 
 
 class ResultGone(BadWorld):
-    """A result can't be had under this URL: expired, withdrawn or deleted. Ask for a fresh one."""
+    """A result can't be downloaded from this URL: expired, withdrawn or deleted. Request a fresh one."""
 
 
 class UrlRefused(BadWorld):
-    """A URL that is never followed, or content that is never kept: another host, a redirect, too large."""
+    """A URL that isn't followed, or content that isn't kept: another host, a redirect, too large."""
 
 
 class KeyUnusable(KeyRejected, ConfigurationError):
-    """No request can carry this key, or there is none. Nothing was sent; the key is asked for again."""
+    """The key is missing, or can't be sent in a header. Nothing was sent; the next request reads it again."""
 
 
 def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
@@ -51,7 +51,7 @@ def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
 
 
 def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
-    """The error for a request that may be repeated: `what` was asked of `who`."""
+    """The error for a request that may be retried: `what` names the request, `who` the server."""
     message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
     if lost.offline:
         message = "the internet can't be reached"
@@ -59,14 +59,14 @@ def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
 
 
 def may_have_been_charged(call: str, why: str, wish: float | None = None) -> OutcomeUnknown:
-    """The error for a paid call of which nobody knows whether it was executed."""
+    """The error for a paid call that may have been executed. `wish` is its Retry-After in seconds."""
     return OutcomeUnknown(
         f"{call} may have been charged: {why}", hint=CHARGED_HINT, why=why, retry_after_seconds=wish
     )
 
 
 def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:
-    """The error that `reply` amounts to, None for a success. `secret` is kept out of its message."""
+    """The error for `reply`, None for a 2xx status. `secret` is masked in its message."""
     status = reply.status
     if 200 <= status < 300:
         return None
@@ -79,10 +79,10 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         )
     if status == 402:
         return PaymentRequired(f"the account has no credit: {answered}", hint="Buy new credit for it.")
-    # A paid call is sent once: whoever redirects it may have taken it first, and would again.
+    # Free calls only: a server that redirects a paid call may have executed it.
     if 300 <= status < 400 and not paid:
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
-    # 408 is a 4xx that says nothing about what was done.
+    # 408 doesn't say whether the request was executed.
     if 400 <= status < 500 and status not in (408, 429):
         return RequestRefused(f"the API refused a request: {answered}", status=status, why=said or answered)
     if paid and status != 429:
@@ -92,7 +92,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
 
 
 def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWorld:
-    """The error for a status that says that `who` can't do anything now, 429 or another."""
+    """The error for a temporary failure of `who`: TooManyRequests for 429, else HostInTrouble."""
     wish = retry_after_seconds(headers)
     if status == 429:
         return TooManyRequests(f"{who} asks for a pause: {answered}", hint=GOES_ON, retry_after_seconds=wish)
@@ -100,9 +100,9 @@ def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWor
 
 
 def error_text(text: str, secret: str = "") -> str:
-    """What the body `text` of an answer says, as one short line that is safe to show.
+    """The message in the body `text` of an answer, as one line of at most 300 characters, safe to show.
 
-    No control characters, no `secret`, of a URL no more than its host. Empty where it says nothing.
+    Control characters become spaces, `secret` is masked, URLs are cut after their host. "" if there is none.
     """
     try:
         text = message_in(json.loads(text)) or ""
@@ -116,7 +116,8 @@ def error_text(text: str, secret: str = "") -> str:
 
 
 def message_in(found: object) -> str | None:
-    """The first sentence in the usual places: message, error, detail, errors; a list of them is joined."""
+    """The first message under the usual keys (message, error, detail, errors, msg); of a list, the first five
+    joined. None where there is none."""
     match found:
         case str():
             return found

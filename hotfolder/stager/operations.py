@@ -1,8 +1,8 @@
-"""The API's operations and words: every parameter and value that its reference (v1) documents.
+"""The API's operations: every parameter and value that its reference (v1) documents.
 
-Fields carry the API's own spelling as alias, so the same models read the YAML and write the request.
-The defaults are ours, since the reference names none; they enter the content key of a paid call, and
-changing one would make everything bought so far look unbought.
+Each field has the API's spelling as its alias, so the same models read the YAML and write the request.
+The defaults are hotfolder's own, since the reference names none. They are part of a purchase's key: with
+another default, what was already bought would be bought again.
 """
 
 from __future__ import annotations
@@ -94,25 +94,25 @@ class SkySubType(StrEnum):
 
 
 class Frozen(BaseModel):
-    """Base of what people write: immutable, and strict about unknown names. The text below a field is its
-    description in the settings' schema."""
+    """Base of the models that people write: immutable, unknown names are errors. A field's docstring is its
+    description in the settings' JSON schema."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
     )
 
     def overlaid(self, upper: Self) -> Self:
-        """This with what `upper` says expressly in its place."""
+        """A copy in which the fields set explicitly in `upper` replace its own."""
         return self.model_copy(update={name: getattr(upper, name) for name in upper.model_fields_set})
 
 
 class Parameters(Frozen):
-    """Base of what is spelt in YAML and JSON as the API spells it."""
+    """Base of the models whose names in YAML and JSON are the API's, in camel case."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
     def body(self) -> Json:
-        """The JSON body of the request: every documented field; what is None or empty is left out."""
+        """The JSON body of the request: every documented field that isn't None or empty."""
         dumped = self.model_dump(mode="json", by_alias=True, exclude={"kind"})
         return {name: value for name, value in dumped.items() if value not in (None, [], ())}
 
@@ -130,13 +130,13 @@ class HdrOptions(Parameters):
 
 
 class OperationParameters(Parameters):
-    """Base of what `POST /api/images/:imageId/<endpoint>` takes."""
+    """Base of the parameters of `POST /api/images/:imageId/<endpoint>`."""
 
     endpoint: ClassVar[str]
     spoken: ClassVar[str]
-    """What it is called in a sentence."""
+    """The operation's name in a sentence."""
     main: ClassVar[str]
-    """The parameter that alone says what is to be made: what a tag and `sky: twilight` in YAML name."""
+    """The main parameter: the one that a tag, or the short form `sky: twilight` in YAML, sets."""
 
 
 class Stage(OperationParameters):
@@ -183,7 +183,7 @@ Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
 
 
 def _short(model: type[OperationParameters]) -> BeforeValidator:
-    """`sky: twilight` as `sky: {skyType: twilight}`."""
+    """A validator that expands `sky: twilight` to `sky: {skyType: twilight}`."""
     main = model.model_fields[model.main]
 
     def full(value: object) -> object:
@@ -211,4 +211,4 @@ PAID_KINDS: dict[str, str] = {
     "merge": "the HDR merge",
     **{one.model_fields["kind"].default: one.spoken for one in (Stage, Lawn, Sky)},
 }
-"""Every kind of paid call, with its name in a sentence. Metrics, prices and messages go by it."""
+"""Every kind of paid call, with its name in a sentence: the kinds in metrics, prices and messages."""

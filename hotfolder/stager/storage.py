@@ -1,4 +1,4 @@
-"""The storage client: uploads and downloads by signed URLs. It has no key, and allows only listed hosts."""
+"""The storage client: uploads and downloads by signed URLs. It has no key, and contacts listed hosts only."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ GENERATION_MATCH = "x-goog-if-generation-match"
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that was downloaded."""
+    """Hash and size of a downloaded file."""
 
     sha256: str
     size_bytes: int
 
 
 class StorageClient:
-    """Puts photos to signed URLs and fetches results from them. Nothing is retried here, but for a content
-    type that the signature may want."""
+    """Uploads photos to signed URLs and downloads results from them. The only retry is that of an upload with
+    another content type, after a 403."""
 
     def __init__(
         self,
@@ -68,28 +68,29 @@ class StorageClient:
         throttle: Throttle | None = None,
         proxy: str | None = None,
     ) -> None:
-        """`throttle` slows uploads down; `proxy` is an http or https URL. Raises ConfigurationError for an
-        entry that is no host."""
+        """`throttle` limits uploads; `proxy` is an http or https URL. Raises ConfigurationError for an entry
+        that is not a host."""
         self._throttle = throttle
         self._hosts = AllowedHosts(allowed_hosts)
         self._timeouts = timeouts or Timeouts()
         self._client = open_client(trusted(), proxy, self._timeouts.of_client())
         self._took: dict[str, int] = {}
-        """By host, the number of the content type that it accepted last, which is tried first."""
+        """By host: the index of the content type that it accepted last, which is tried first."""
 
     async def aclose(self) -> None:
-        """Close idle connections; the client can't be used any more."""
+        """Close the connections; the client can't be used afterwards."""
         await self._client.aclose()
 
     async def put(self, url: SignedUrl, photo: Path, *, size_bytes: int, still: Still = anything) -> None:
-        """Upload one photo, `size_bytes` long. May be repeated under the same URL. `still` is called in a
-        thread before the first byte is read and after the last one, and raises where it must not go up.
+        """Upload one photo of `size_bytes` bytes. May be repeated with the same URL. `still` is called in a
+        thread before the first byte is read and after the last one; it raises to prevent the upload.
 
-        A signature can cover a content type that nobody has named: after a 403 the usual ones are tried, and
-        what the host took is tried first from then on.
+        A signature can cover a content type that the API doesn't tell: after a 403 the usual ones are tried,
+        and the one that the host accepts is tried first from then on.
 
-        Raises UrlRefused (nothing was sent), UrlExpired, Unreachable, TooManyRequests, RequestRefused, and
-        SetChanged when the file isn't `size_bytes` long or changes on the way.
+        Raises UrlRefused (a redirect, or nothing was sent), UrlExpired, Unreachable, TooManyRequests,
+        RequestRefused, LocalTrouble when the file can't be read, SetChanged when it isn't `size_bytes` long
+        or changes meanwhile, and what `still` raises.
         """
         target = self._hosts.check(url)
         headers = signed_headers(target)
@@ -116,7 +117,7 @@ class StorageClient:
         headers: dict[str, str],
     ) -> Reply:
         async with opened_photo(photo, size_bytes, still) as opened:
-            # Without the client's own headers: nothing goes along that the signature may not cover.
+            # Without the client's default headers, which the signature may not cover.
             request = httpx.Request(
                 "PUT",
                 target,
@@ -131,13 +132,12 @@ class StorageClient:
                 raise unreachable(f"the storage {target.host}", "an upload", lost) from None
 
     async def download(self, url: SignedUrl, target: Path, *, most_bytes: int) -> Download:
-        """Fetch a result into `target`, which must not exist yet. Its bytes are on the disk when this
-        returns; its name is the caller's to sync, who mostly gives it another one. Whether it is whole, only
-        decoding it to its end can tell.
+        """Download a result into `target`, which must not exist. The file is fsynced on return, its folder
+        isn't: most callers rename the file first. Only decoding can tell whether it is complete.
 
-        Raises UrlRefused (another host, a redirect, more than `most_bytes` announced), ResultGone (4xx, or
-        more than that unannounced: ask for a fresh URL), Unreachable, TooManyRequests, LocalTrouble. Whatever
-        is raised, no `target` is left behind.
+        Raises UrlRefused (another host, a redirect, a Content-Length above `most_bytes`), ResultGone (4xx, no
+        content, or a body above `most_bytes`: request a fresh URL), Unreachable, TooManyRequests,
+        LocalTrouble. After an error no partial file is left.
         """
         source = self._hosts.check(url)
         request = self._client.build_request("GET", source)
@@ -162,8 +162,8 @@ class StorageClient:
 
 
 def signed_headers(url: httpx.URL) -> dict[str, str]:
-    """The headers that the URL names as covered by its signature, with the values to send; that of the
-    content type is empty."""
+    """The headers that the URL's signature covers, with the values to send; "" for the content type. Raises
+    UrlRefused for a header whose value can't be known."""
     named = next((value for name, value in url.params.multi_items() if name.lower() in SIGNED_HEADERS), "")
     known = {
         "content-type": NO_TYPE,
@@ -182,7 +182,7 @@ def signed_headers(url: httpx.URL) -> dict[str, str]:
 
 
 def storage_code(reply: Reply) -> str:
-    """The code in the storage's XML error, such as ExpiredToken; its other parts can hold the URL."""
+    """The code in the storage's XML error, such as ExpiredToken, else "". Other parts can hold the URL."""
     found = re.search(rb"<Code>([A-Za-z0-9]{1,60})</Code>", reply.body or b"")
     return found[1].decode("ascii") if found else ""
 
@@ -206,7 +206,7 @@ def is_busy(status: int) -> bool:
 
 
 async def raise_for_download(host: str, response: httpx.Response, most_bytes: int) -> None:
-    """Raises unless the answer brings a file."""
+    """Raise UrlRefused, ResultGone or a busy host's error unless the response carries a file."""
     status, headers = response.status_code, response.headers
     said = f"the download from {host} was answered {status}"
     if 300 <= status < 400:
@@ -246,8 +246,8 @@ async def save(response: httpx.Response, target: Path, most_bytes: int) -> Downl
 
 
 def create(target: Path) -> BinaryIO:
-    """A new file for this user alone, whatever the umask."""
-    # Buffered: closing then waits for a write that a cancelled download left running in its thread.
+    """A new file that only this user can read, whatever the umask. Raises LocalTrouble."""
+    # Buffered, so that close() waits for a write that still runs in a thread after a cancelled download.
     try:
         return open(target, "xb", opener=partial(os.open, mode=0o600))
     except OSError as problem:
@@ -255,7 +255,7 @@ def create(target: Path) -> BinaryIO:
 
 
 def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, *, last: bool = False) -> None:
-    """Write and hash; with the `last` of it, return once all is on the disk."""
+    """Write and hash `pieces`; with `last`, fsync and close the file. Raises LocalTrouble."""
     try:
         file.writelines(pieces)
         if last:

@@ -1,4 +1,4 @@
-"""Photos streamed from disk: exactly as many bytes as announced, within a limit of bytes a second."""
+"""Photos streamed from disk: exactly the announced number of bytes, at a limited rate."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.patience import patiently
 
 LARGEST_PIECE_BYTES = 2 << 20
-"""Measured: reads of 64 KiB cost four fifths of the speed, and so does a whole file in memory."""
+"""Measured: reads of 64 KiB reach a fifth of the speed, and so does reading the whole file at once."""
 SMALLEST_PIECE_BYTES = 16 << 10
 PIECES_PER_SECOND = 8
-"""Into so many pieces a second's worth is cut, so that concurrent uploads share it evenly."""
+"""Pieces a second under a rate limit, so that concurrent uploads share it evenly."""
 MOST_UPLOADS = 64
 
 Still = Callable[[int], None]
-"""A check of an opened photo: takes its file descriptor, and raises where this isn't the file that is meant,
-or must not be sent any more."""
+"""A check of an open photo: takes its file descriptor, and raises where it isn't the expected file, or must
+not be sent any more."""
 
 
 def anything(_descriptor: int) -> None:
@@ -33,8 +33,8 @@ def anything(_descriptor: int) -> None:
 
 
 class Throttle:
-    """A token bucket over all uploads together: `await take(number)` before so many bytes are sent.
-    `bytes_per_second` may change at any time; None stops nobody. At most one second's worth is saved up."""
+    """A token bucket for all uploads together: `await take(size_bytes)` before sending that many bytes.
+    `bytes_per_second` may change at any time; None is no limit. At most one second's tokens accumulate."""
 
     def __init__(self, clock: Clock, bytes_per_second: float | None = None) -> None:
         self.bytes_per_second = bytes_per_second
@@ -45,19 +45,19 @@ class Throttle:
 
     @property
     def piece_bytes(self) -> int:
-        """Bytes to read and send at a time: large ones without a limit, since small pieces cost speed."""
+        """Bytes to read and send at a time; without a limit the largest size, since small pieces are slow."""
         if self.bytes_per_second is None:
             return LARGEST_PIECE_BYTES
         wanted = int(self.bytes_per_second / PIECES_PER_SECOND)
         return min(max(wanted, SMALLEST_PIECE_BYTES), LARGEST_PIECE_BYTES)
 
     def patience_seconds(self, size_bytes: int) -> float:
-        """By how much the limit may prolong an upload of that size."""
+        """Seconds that the limit may add to an upload of that size, when `MOST_UPLOADS` share it."""
         rate = self.bytes_per_second
         return 0.0 if rate is None else MOST_UPLOADS * size_bytes / rate
 
     async def take(self, size_bytes: int) -> None:
-        """Wait until `size_bytes` may be sent; first come, first served."""
+        """Wait until `size_bytes` may be sent, in FIFO order."""
         if self.bytes_per_second is None:
             return
         async with self._turn:
@@ -73,15 +73,15 @@ class Throttle:
         since = 1.0 if self._at is None else now - self._at
         self._at = now
         self._left = min(self._left + since * rate, rate)
-        # A debt is paid off before the next one; so a piece may be larger than what a second brings. Less
-        # than a byte is no debt: by rounding it might never end.
+        # The balance may become negative, so that a piece may exceed one second's tokens; the next piece
+        # waits until it is zero. A debt below one byte is ignored: rounding might keep it for ever.
         return -self._left / rate if self._left <= -1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPhoto:
-    """A photo that stays open while it is sent, so that a rename can't swap it. `still` is what else must
-    hold once it was read: it raises where it doesn't."""
+    """A photo that stays open while it is sent, so that a rename can't replace it. `still` is one more check,
+    called after the last read."""
 
     name: str
     file: BinaryIO
@@ -90,8 +90,8 @@ class OpenPhoto:
     still: Still
 
     async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
-        """All of it, as fast as `throttle` allows. Raises SetChanged when it is no longer what was opened,
-        LocalTrouble when unreadable, and what `still` raises."""
+        """The content, at the rate of `throttle`. Raises SetChanged when the file changed since it was
+        opened, LocalTrouble when it can't be read, and what `still` raises."""
         left_bytes = self.size_bytes
         while left_bytes:
             piece_bytes = min(throttle.piece_bytes if throttle else LARGEST_PIECE_BYTES, left_bytes)
@@ -105,11 +105,11 @@ class OpenPhoto:
                 raise changed(self.name)
             left_bytes -= len(piece)
             yield piece
-            del piece  # before the next one is there
+            del piece  # freed before the next one is read
 
     def read(self, piece_bytes: int, left_bytes: int) -> bytes:
-        """The next piece. With the last of the `left_bytes` the photo is checked and closed: another visit to
-        a thread, for each photo, would cost more than either."""
+        """The next piece. With the last of the `left_bytes` the file is also checked and closed: one more
+        thread call for each photo would cost more than either."""
         piece = self.file.read(piece_bytes)
         if len(piece) == left_bytes:
             self.check()
@@ -128,7 +128,7 @@ class OpenPhoto:
 async def opened_photo(
     photo: Path, size_bytes: int | None = None, still: Still = anything
 ) -> AsyncIterator[OpenPhoto]:
-    """As `open_photo`, off the event loop: on a share every step may wait, closing too. Raises LocalTrouble
+    """As `open_photo`, in a thread: on a network share each call may block, close() too. Raises LocalTrouble
     when the share doesn't answer."""
     found = await patiently(photo, open_photo, photo, size_bytes, still)
     try:
@@ -139,8 +139,9 @@ async def opened_photo(
 
 
 def open_photo(photo: Path, size_bytes: int | None = None, still: Still = anything) -> OpenPhoto:
-    """Open a regular file, no symlink. Raises SetChanged when it is gone or not `size_bytes` long, and what
-    `still` raises, which is asked now and once all is read."""
+    """Open a regular file. `still` is called now and after the last read. Raises SetChanged when the file is
+    missing, a symlink, not regular or not `size_bytes` long, LocalTrouble when it can't be opened, and what
+    `still` raises."""
     try:
         # O_NONBLOCK: opening a FIFO would otherwise hang for good.
         descriptor = os.open(photo, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

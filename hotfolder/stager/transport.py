@@ -1,6 +1,6 @@
-"""HTTP exchanges by httpx: clients, timeouts, bounded answers, and its exceptions translated.
+"""HTTP exchanges by httpx: clients, timeouts, bounded answers, translated exceptions.
 
-Nothing raised here holds a key or a URL with its query: the library's own exceptions print both.
+No exception raised here contains a key or the query of a URL; httpx's own exceptions print both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ON_THE_WIRE = (
 NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 MOST_CONNECTIONS, MOST_IDLE = 100, 12
 IDLE_SECONDS = 2.0
-"""Shorter than servers keep an idle connection, so that none closes one on which a request is being sent."""
+"""Keep-alive time; shorter than any server's, so that none closes a connection while a request is sent."""
 
 NO_TUNNEL = "the proxy made no connection to it"
 LOST_CONNECTION = "the connection was lost after the request was sent"
@@ -60,15 +60,15 @@ FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.RemoteProtocolError, "the connection was lost after the request was sent, or no valid HTTP came"),
 )
 
-# Its INFO lines hold whole signed URLs.
+# At INFO httpx logs complete signed URLs.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `read` and `write` hold for one piece of data, `total` for an exchange as a whole.
+    """Timeouts in seconds: `read` and `write` for one chunk of data, `total` for a whole exchange.
 
-    A piece that is written is up to 2 MiB, and several uploads may share a slow line.
+    A written chunk has up to 2 MiB, and several uploads may share a slow connection.
     """
 
     connect_seconds: float = 10.0
@@ -80,12 +80,12 @@ class Timeouts:
     transfer_total_seconds: float = 3600.0
 
     def upload_seconds(self, throttle: Throttle | None, size_bytes: int) -> float:
-        """`total` for an upload, which a throttle may make take longer."""
+        """The total timeout of an upload, with the time that `throttle` may add."""
         slower = throttle.patience_seconds(size_bytes) if throttle is not None else 0.0
         return self.transfer_total_seconds + slower
 
     def of_client(self, *, paid: bool = False) -> httpx.Timeout:
-        """What a client for free or for paid requests is opened with."""
+        """The httpx timeouts of the client for free or for paid requests."""
         return httpx.Timeout(
             connect=self.connect_seconds,
             read=self.paid_read_seconds if paid else self.read_seconds,
@@ -95,8 +95,8 @@ class Timeouts:
 
 
 class Lost(Exception):
-    """No answer came. `sent` is False only where the request provably never left this machine. `offline` is
-    True where this machine has no way to the internet, as far as it can tell."""
+    """No answer came. `sent` is False only where the request certainly never left this machine. `offline` is
+    True where this machine seems to have no internet connection."""
 
     def __init__(self, why: str, *, sent: bool, offline: bool = False) -> None:
         super().__init__(why)
@@ -107,7 +107,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A response. `body` is None where the status came but the body was cut off or too long."""
+    """A response. `body` is None where an error's body (status 300 or above) was cut off or too long."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -115,8 +115,8 @@ class Reply:
 
 
 def trusted() -> ssl.SSLContext:
-    """TLS that trusts the authorities that SSL_CERT_FILE or SSL_CERT_DIR name, else those of certifi. Raises
-    ConfigurationError."""
+    """A TLS context that trusts the CAs of SSL_CERT_FILE or SSL_CERT_DIR, else those of certifi. Raises
+    ConfigurationError when they can't be loaded."""
     try:
         return httpx.create_ssl_context()
     except OSError as problem:
@@ -135,11 +135,10 @@ def open_client(
     base_url: httpx.URL | str = "",
     most_idle: int = MOST_IDLE,
 ) -> httpx.AsyncClient:
-    """A client that follows no redirects, keeps no cookies, asks for nothing compressed, and takes nothing
-    from the environment.
+    """A client without redirects, cookies, compression, or settings from the environment.
 
-    https goes through `proxy`, always by CONNECT, so that the proxy sees nothing of a request; plain http,
-    which is for this machine alone, never does.
+    https goes through `proxy`, always by CONNECT, so that the proxy can't read requests; plain http, which is
+    allowed to loopback only, never does.
     """
     chosen = None
     if proxy is not None:
@@ -169,14 +168,14 @@ async def answered(
     total_seconds: float,
     leaves: Callable[[], None] | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """The response, its body still to be read; sending and reading end by the deadline. `leaves` is called
-    before the first byte is sent, and may keep the request here by raising. Raises Lost for whatever goes
-    wrong on the way."""
+    """Send `request` and yield the response, its body unread; `total_seconds` is the deadline for both.
+    `leaves` is called before the first byte is sent, and prevents sending by raising. Raises Lost for any
+    network error or timeout."""
     sent = False
 
     async def watch(event: str, facts: Mapping[str, Any]) -> None:
         nonlocal sent
-        # A proxy is asked for its tunnel first, which sends nothing of the request.
+        # CONNECT opens the proxy's tunnel and sends nothing of the request.
         if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
             if leaves is not None and not sent:
                 leaves()
@@ -189,7 +188,7 @@ async def answered(
             try:
                 yield response
             finally:
-                # The answer is in hand: a connection that closes badly must not lose it.
+                # The answer was received: an error on closing must not discard it.
                 with suppress(Exception):
                     await response.aclose()
     except (httpx.HTTPError, httpx.StreamError, OSError, UnicodeError) as problem:
@@ -207,14 +206,15 @@ async def exchange(
     total_seconds: float,
     leaves: Callable[[], None] | None = None,
 ) -> Reply:
-    """Send and read the answer, at most 1 MiB of it; `leaves` as in `answered`. Raises Lost unless at least a
-    status came."""
+    """Send `request` and read the answer, at most 1 MiB; `leaves` as in `answered`. Raises Lost where no
+    status came, or a success without its complete body."""
     async with answered(client, request, total_seconds, leaves) as response:
         return Reply(response.status_code, response.headers, await read_bounded(response))
 
 
 async def read_bounded(response: httpx.Response) -> bytes | None:
-    """The body, or None where an error's body can't be had; a success without its body raises Lost."""
+    """The decompressed body; None where an error's body can't be read. For a success without its complete
+    body, raises Lost or httpx.HTTPError."""
     body = bytearray()
     try:
         async for piece in response.aiter_raw():
@@ -226,14 +226,14 @@ async def read_bounded(response: httpx.Response) -> bytes | None:
             return None
         raise
     unpack = unpacker(response, bytes(body))
-    # Never asked for, yet an answer that was paid for must not be lost to a proxy that compresses.
+    # Compression isn't requested, but a proxy that compresses must not lose an answer that was paid for.
     with suppress(zlib.error):
         return unpack.decompress(body, ANSWER_BYTES) if unpack else bytes(body)
     return bytes(body)
 
 
 def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
-    """A decompressor for a body that begins with `head`; None where that isn't compressed, whatever its
+    """A decompressor for a body that begins with `head`; None where that isn't compressed, whatever the
     headers say."""
     said = response.headers.get("content-encoding", "").strip().lower()
     compressed = said in ("gzip", "x-gzip", "deflate") and head.startswith((b"\x1f\x8b", b"\x78"))
@@ -241,8 +241,8 @@ def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
 
 
 async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterator[bytes]:
-    """The body without its compression, in pieces of some 100 KiB, as it comes. Raises Lost for a body that
-    can't be unpacked, and OverflowError once it has more than `most_bytes`."""
+    """The decompressed body as it arrives, in pieces of about 100 KiB. Raises Lost for a body that can't be
+    decompressed, and OverflowError once it exceeds `most_bytes`."""
     unpack: zlib._Decompress | None = None
     size_bytes, begun = 0, False
     async for raw in response.aiter_raw():
@@ -263,11 +263,11 @@ async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterat
 
 
 def words(problem: Exception) -> tuple[str, bool]:
-    """The cause in words, with nothing of the request or the answer in them; and whether this machine is
+    """The cause as text that contains nothing of the request or the answer, and whether this machine is
     offline."""
     link: BaseException | None = problem
     while link is not None:
-        if isinstance(link, BaseExceptionGroup):  # each of a name's addresses was tried
+        if isinstance(link, BaseExceptionGroup):  # one for each address of the host that was tried
             link = link.exceptions[0]
         if isinstance(link, OSError) and link.errno in NO_NETWORK:
             return "there is no way to it", True
