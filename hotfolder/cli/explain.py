@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotfolder.cli.output import FAILED, fitted, print_json
 from hotfolder.config.load import load
-from hotfolder.control import approve as approving
+from hotfolder.control import held
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
@@ -163,7 +163,7 @@ def shoot_as_dict(one: Explained, shoot: Grouping) -> dict[str, object]:
 
 
 def approve(project: str, config: Path) -> int:
-    found = approving.approve(load(config, os.environ), project)
+    found = held.approve(load(config, os.environ), project)
     if found.sets:
         print(f"Made {found.ready}: {', '.join(found.sets)}, which was held, may be made as it is.")
     else:

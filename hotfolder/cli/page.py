@@ -32,7 +32,7 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
     if beside is not None:
         die_with(beside, signal.SIGTERM)
     refuse_without_extra()
-    from hotfolder.page.server import serve
+    from hotfolder.page.app import serve
     from hotfolder.page.site import site_for
 
     site = site_for(config, dict(os.environ), host=host, port=port)

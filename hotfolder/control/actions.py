@@ -1,4 +1,4 @@
-"""What a person does about jobs: retry, resolve, give up, cancel, priority, pause, resume.
+"""What a person does about jobs: retry, resolve, give up, cancel, priority, pause, resume; another tag.
 
 All of it goes through the store and the folders, so a running daemon takes it up by itself.
 """
@@ -6,24 +6,30 @@ All of it goes through the store and the folders, so a running daemon takes it u
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder.control.opening import Installation, JobRecords, now
-from hotfolder.errors import CommandHint, UsageError
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import Settings
+from hotfolder.control.opening import Installation, JobRecords, existing, now
+from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.context import chain_of
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Job, JobFile, Purchase
+from hotfolder.jobs.generations import present_generation
+from hotfolder.jobs.ledger import Ledger, read_chain
+from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import CrashHook, Returning, no_crash
-from hotfolder.rules.foldernames import COPIES_MARK
-from hotfolder.rules.tags import AGAIN
+from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.tags import AGAIN, built_in_tags
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.failures import UrlRefused
@@ -287,3 +293,102 @@ def pause(installation: Installation, reason: str) -> None:
 def resume(installation: Installation) -> bool:
     """Take the pause away; whether there was one."""
     return installation.store.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a set with another tag would be: its folder, and the paid calls, by kind, that are still to be
+    made for it. `tag` as the rules spell it."""
+
+    job: Job
+    tag: str
+    folder: str
+    left: tuple[str, ...]
+
+
+def tags_for(settings: Settings, job_id: str) -> list[str]:
+    """The tags that the set's room could have by itself, in the order in which people are offered them."""
+    with existing(settings) as records:
+        job, photos = over(records, job_id)
+    rulebook = rules_of(settings, job)
+    names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
+    own = {normal(tag) for tag in split_name(job.folder).tags}
+    wanted = [name for name in names if name not in (AGAIN, OK) and {normal(name)} != own]
+    return [name for name in wanted if _plannable(rulebook, job, name, len(photos))]
+
+
+def offer(settings: Settings, job_id: str, tag: str) -> Offer:
+    """What it would cost. Raises UsageError, RuleRefused, StoreError."""
+    with existing(settings) as records:
+        return _offer(settings, records, job_id, tag)
+
+
+def another(installation: Installation, job_id: str, tag: str) -> PutBack:
+    """Put a set's photos into the inbox, under its room's name with this tag: copies of a finished one's
+    originals, a failed one's own. Broken off, the same again finishes it. Raises UsageError, RuleRefused,
+    LocalTrouble."""
+    found = _offer(installation.settings, installation, job_id, tag)
+    job = found.job
+    if job.state == State.FAILED:
+        # As a plain retry gathers them, so that either goes on where the other was broken off.
+        returning = way_back(installation, job, found.folder)
+        returning.gather()
+    else:
+        returning = copies_of(installation, job, found.folder, found.tag)
+    returning.arrive(lambda: None)
+    return PutBack(returning.count, returning.target, copied=job.state == State.DONE)
+
+
+def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
+    """The job and its photos. Raises UsageError where it can't be made once more."""
+    job = remembered(records.store, job_id)
+    if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
+        raise UsageError(
+            f"{job.project} / {job.room} can't have another tag now.",
+            hint="Only a finished or failed set can.",
+        )
+    return job, records.store.photos(job.id)
+
+
+def rules_of(settings: Settings, job: Job) -> Rulebook:
+    """Those of the job's inbox. Raises UsageError where that is no inbox any more."""
+    try:
+        return rulebook_for(settings, job.inbox)
+    except KeyError:
+        raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
+
+
+def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Offer:
+    job, photos = over(records, job_id)
+    rulebook = rules_of(settings, job)
+    found = rulebook.tags.find(tag)
+    # `again` buys all of it anew, which is another question, with another price.
+    if found is None or found.name in (AGAIN, OK):
+        raise UsageError(f"There is no tag {tag}.", hint="Choose one of those that are offered.")
+    folder = folder_with(job, found.name)
+    recipe = plan(rulebook, job.project, folder, len(photos)).recipe
+    hashes = [photo.sha256 for photo in photos]
+    generation = present_generation(records.store, scope_key(job.origin, hashes))
+    return Offer(job, found.name, folder, left_of(records, job, hashes, recipe, generation))
+
+
+def left_of(
+    records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
+) -> tuple[str, ...]:
+    """The paid calls of a recipe that are still to be made for the job's photos, by kind: one whose end is
+    unknown isn't made again."""
+    known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
+    made = Counter(step.purchase.operation for step in known)
+    return tuple((Counter(recipe.paid_kinds()) - made).elements())
+
+
+def folder_with(job: Job, tag: str) -> str:
+    """The room's folder with this tag in place of its own."""
+    return f"{split_name(job.folder).name or job.room}{TAG_MARK}{tag}"
+
+
+def _plannable(rulebook: Rulebook, job: Job, tag: str, photos: int) -> bool:
+    try:
+        return bool(plan(rulebook, job.project, folder_with(job, tag), photos).recipe.altered())
+    except RuleRefused:
+        return False

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import PurePath
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
+from hotfolder.control.lookup import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading, seen_in
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of

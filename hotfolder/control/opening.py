@@ -15,7 +15,7 @@ from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import full_disks, holder_of, places_of
 from hotfolder.daemon.records import store_of
-from hotfolder.errors import UsageError
+from hotfolder.errors import Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import StorePlace, open_store, read_store, store_trouble
@@ -64,6 +64,15 @@ def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
             yield JobRecords(Store(database), Ledger(database))
     finally:
         database.dispose()
+
+
+@contextmanager
+def existing(settings: Settings) -> Iterator[JobRecords]:
+    """The records, of which there must be some. Raises Unknown."""
+    with reading(settings) as records:
+        if records is None:
+            raise Unknown("Nothing has been made here yet.")
+        yield records
 
 
 def seen_in(state: Path, records: JobRecords | None) -> Overview:

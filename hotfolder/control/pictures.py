@@ -13,8 +13,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.ids import arriving_id, job_of, photo_id, picture_id
-from hotfolder.control.lookup import PhotoPlace
+from hotfolder.control.lookup import PhotoPlace, arriving_id, job_of, photo_id, picture_id
 from hotfolder.control.opening import reading
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import LocalTrouble

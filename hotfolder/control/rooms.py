@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import NamedTuple
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import comes_as, open_question
+from hotfolder.control.actions import comes_as, left_of, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
-from hotfolder.control.ids import photo_id, picture_id, project_id
-from hotfolder.control.opening import JobRecords, now, reading
+from hotfolder.control.lookup import photo_id, picture_id, project_id
+from hotfolder.control.opening import JobRecords, existing, now, reading
 from hotfolder.control.pictures import OpenPicture, PicturePlace, content_of, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.display import visible
@@ -25,7 +24,6 @@ from hotfolder.errors import RuleRefused, Unknown, UsageError
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
@@ -212,15 +210,6 @@ def set_view(settings: Settings, job_id: str) -> SetView:
     )
 
 
-@contextmanager
-def existing(settings: Settings) -> Iterator[JobRecords]:
-    """The records, of which there must be some. Raises Unknown."""
-    with reading(settings) as records:
-        if records is None:
-            raise Unknown("Nothing has been made here yet.")
-        yield records
-
-
 def lines_of(jobs: Sequence[Job], seen: Sequence[Line]) -> list[Line]:
     """The jobs as the overview has them, or as they are where it leaves them out."""
     known = {line.job: line for line in seen if line.job}
@@ -234,16 +223,6 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
     for photo in ordered:
         ev = from_middle(photo.exposure_value, middle_ev)
         yield PhotoView(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
-
-
-def left_of(
-    records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
-) -> tuple[str, ...]:
-    """The paid calls of a recipe that are still to be made for the job's photos, by kind: one whose end is
-    unknown isn't made again."""
-    known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
-    made = Counter(step.purchase.operation for step in known)
-    return tuple((Counter(recipe.paid_kinds()) - made).elements())
 
 
 def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:

@@ -15,10 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hotfolder.control import actions
-from hotfolder.control.anew import another
+from hotfolder.control.actions import another
 from hotfolder.control.opening import Installation, opened
 from hotfolder.control.rooms import known_project, known_set
-from hotfolder.page.callers import SESSION_COOKIE
+from hotfolder.page.security import SESSION_COOKIE
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
 

@@ -24,10 +24,8 @@ from hotfolder.config.settings import PageSettings
 from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
 from hotfolder.errors import HotfolderError
-from hotfolder.page.app import page_app
-from hotfolder.page.callers import caller_of, from_another_site
-from hotfolder.page.security import refused
-from hotfolder.page.server import server_of, told_signals
+from hotfolder.page.app import page_app, server_of, told_signals
+from hotfolder.page.security import caller_of, from_another_site, refused
 from hotfolder.page.signin import text, why_no_password
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.static import static

@@ -14,8 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from hotfolder.control import access
-from hotfolder.page.callers import SESSION_COOKIE, Caller
-from hotfolder.page.security import PublicRoute
+from hotfolder.page.security import SESSION_COOKIE, Caller, PublicRoute
 from hotfolder.page.site import Site, settings_of, site_of
 from hotfolder.page.templating import own_path, render, request_language
 from hotfolder.words import word

@@ -39,7 +39,7 @@ from hotfolder.setup.deployment import (
     VALUES,
     text_of,
 )
-from hotfolder.setup.dropin import InstalledService
+from hotfolder.setup.install import InstalledService
 from hotfolder.telemetry.web import listening
 
 UNITS = Path("/etc/systemd/system")

@@ -10,9 +10,9 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.control import actions
-from hotfolder.control.anew import offer
+from hotfolder.control.actions import offer
 from hotfolder.control.board import HELD, Board, Card, Watched, board
-from hotfolder.control.ids import photo_id
+from hotfolder.control.lookup import photo_id
 from hotfolder.control.rooms import project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State

@@ -11,7 +11,7 @@ import pytest
 from hotfolder.config.load import load
 from hotfolder.control.explain import Explainer
 from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
-from hotfolder.control.ids import folder_id
+from hotfolder.control.lookup import folder_id
 from hotfolder.jobs.model import FileRole, JobFile, NewJob
 from hotfolder.rules.recipes import Recipe
 from tests.support.rolls import ELM, shoot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hotfolder.control.ids import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
+from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
 
 
 def test_no_two_names_share_an_id() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
-from hotfolder.control.approve import approve_sets
 from hotfolder.control.explain import Explained, explain_place
+from hotfolder.control.held import approve_sets
 from hotfolder.control.lookup import PhotoPlace, place_named
 from hotfolder.daemon.shoots import remove_signal
 from hotfolder.errors import UsageError

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from hotfolder.control.ids import project_id
+from hotfolder.control.lookup import project_id
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, faults_at_every_size, tab
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket

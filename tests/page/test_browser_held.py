@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from hotfolder.control.ids import folder_id
+from hotfolder.control.lookup import folder_id
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket

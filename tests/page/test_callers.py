@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from hotfolder.config.settings import PageSettings
-from hotfolder.page.callers import caller_of, from_another_site, known_name
+from hotfolder.page.security import caller_of, from_another_site, known_name
 
 PROXIED = PageSettings(hosts=("photos.example.com",), trusted_proxies=("10.0.0.0/24", "fd00::/8"))
 

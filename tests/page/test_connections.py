@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.page.server import MOST_CONNECTIONS
+from hotfolder.page.app import MOST_CONNECTIONS
 from tests.support.pageprocess import PageProcess
 from tests.support.studio import PATIENCE_SECONDS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.control.ids import folder_id, project_id
+from hotfolder.control.lookup import folder_id, project_id
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import ELM, originals, shoot

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hotfolder.config.load import load
-from hotfolder.control.ids import arriving_id, opaque, photo_id, picture_id
+from hotfolder.control.lookup import arriving_id, opaque, photo_id, picture_id
 from hotfolder.control.pictures import PicturePlace, find_picture, open_picture
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import Job, Picture

@@ -11,7 +11,7 @@ import socket
 import pytest
 from starlette.applications import Starlette
 
-from hotfolder.page.server import server_of, told_signals
+from hotfolder.page.app import server_of, told_signals
 from hotfolder.telemetry.web import listening
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import PATIENCE_SECONDS, Studio

@@ -14,7 +14,7 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.control.access import changing
-from hotfolder.control.ids import picture_id, project_id
+from hotfolder.control.lookup import picture_id, project_id
 from hotfolder.jobs.access import share as share_for
 from hotfolder.jobs.gallery import delivered
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
-from hotfolder.control.ids import folder_id, project_id
+from hotfolder.control.lookup import folder_id, project_id
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.setup.dropin import InstalledService, drop_in, quoted
+from hotfolder.setup.install import InstalledService, drop_in, quoted
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_EXPOSED = 15  # tenths; systemd calls it 1.5

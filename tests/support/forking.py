@@ -32,7 +32,7 @@ SERVER.set_forkserver_preload(
         "hotfolder.cli.run",
         "hotfolder.cli.status",
         "hotfolder.cli.upkeep",
-        "hotfolder.page.server",
+        "hotfolder.page.app",
         "hotfolder.page.site",
         # What these import once they need it.
         "alembic.autogenerate",

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.setup.dropin import InstalledService
-from hotfolder.setup.install import unit_files
+from hotfolder.setup.install import InstalledService, unit_files
 from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
 from tests.support.studio import PATIENCE_SECONDS
 
