@@ -8,7 +8,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +20,12 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.model import FolderIdentity
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
-from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.outbox.outputs import OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
@@ -135,7 +134,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         return Sharing.of(next(iter(reached or places.inboxes.values())))
 
     folders = {"done": places.done, "failed": places.failed}
-    known = {name: met_output(store, name) for name in (*folders, "results")}
+    known = {name: store.folder_identity("output", name) for name in (*folders, "results")}
     each: dict[str, OutputFolder] = {
         name: OutputFolder(path, known[name], sharing) for name, path in folders.items()
     }
@@ -149,14 +148,8 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         if known[name] is None:
             output.confirm()  # with nothing known, trouble is for whoever starts it
             assert output.known is not None
-            store.remember_folder(FolderIdentity(role="output", name=name, **asdict(output.known)))
+            store.remember_folder("output", name, output.known)
     return outputs
-
-
-def met_output(store: Store, name: str) -> MountIdentity | None:
-    """Where `done`, `failed` or `results` was when a daemon with this store last met it; None if none has."""
-    met = store.folder_identity("output", name)
-    return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
 
 def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:

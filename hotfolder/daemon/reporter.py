@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, Job
+from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.states import State
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
@@ -244,15 +244,14 @@ class Reporter:
         for name, inbox in list(self.inboxes.items()):
             if inbox.identity is not None:
                 path, (device, inode) = str(self.context.places.inboxes[name]), inbox.identity
-                await self._remember("inbox", name, MountIdentity(path, device, inode, ""))
+                await self._remember("inbox", name, MountIdentity(path, device, inode))
         for name, output in self.outputs.by_name.items():
             if output.known is not None:
                 await self._remember("output", name, output.known)
 
     async def _remember(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         if self._remembered.get((role, name)) != folder:
-            row = FolderIdentity(role=role, name=name, **asdict(folder))
-            await self.context.store_thread(self.context.store.remember_folder, row)
+            await self.context.store_thread(self.context.store.remember_folder, role, name, folder)
             self._remembered[role, name] = folder
 
     async def _tell(self, name: str, content: object) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -20,7 +20,7 @@ from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
-from sqlmodel import Session
+from sqlmodel import Session, col
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from hotfolder import log
@@ -212,6 +212,16 @@ class Records:
         """All that a query finds."""
         with self.session() as session:
             return list(session.exec(query).all())
+
+    @overload
+    def rows_with(self, query: SelectOfScalar[T], column: object, values: Iterable[Any]) -> list[T]: ...
+
+    @overload
+    def rows_with(self, query: Select[*Ts], column: object, values: Iterable[Any]) -> list[tuple[*Ts]]: ...
+
+    def rows_with(self, query: Any, column: Any, values: Iterable[Any]) -> list[Any]:
+        """All that a query finds where the column has one of the values, of which there may be thousands."""
+        return [row for some in batches([*values]) for row in self.rows(query.where(col(column).in_(some)))]
 
     def first(self, query: SelectOfScalar[T]) -> T | None:
         """The first that a query finds; None where there is nothing."""

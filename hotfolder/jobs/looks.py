@@ -10,7 +10,6 @@ from statistics import median
 
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import (
     DaemonState,
     FileRole,
@@ -46,9 +45,8 @@ def stamp(store: Store) -> str:
 def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
     """The delivered pictures by job; the plain merge before the altered ones."""
     found: dict[str, list[Picture]] = defaultdict(list)
-    for some in batches(jobs):
-        for picture in store.rows(select(Picture).where(col(Picture.job_id).in_(some))):
-            found[picture.job_id].append(picture)
+    for picture in store.rows_with(select(Picture), Picture.job_id, jobs):
+        found[picture.job_id].append(picture)
     for pictures in found.values():
         pictures.sort(key=lambda one: (bool(one.altered), one.variant, one.rendition, one.path))
     return found
@@ -58,13 +56,10 @@ def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
     """The name of each job's middle exposure, by the exposures where none was chosen before it failed; and
     how many photos it has."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    for some in batches(jobs):
-        every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(
-            col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
-        )
-        ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
-        for job, name, is_middle in store.rows(ordered):
-            photos[job].append((name, is_middle))
+    every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(JobFile.role == FileRole.PHOTO)
+    ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
+    for job, name, is_middle in store.rows_with(ordered, JobFile.job_id, jobs):
+        photos[job].append((name, is_middle))
     return {
         job: (next((name for name, is_middle in some if is_middle), some[len(some) // 2][0]), len(some))
         for job, some in photos.items()
@@ -74,11 +69,7 @@ def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
 def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:
     """The paid call that each of these jobs waits for; none for one that waits for no call of its own."""
     begun = select(Purchase).where(col(Purchase.state).in_(UNDER_WAY)).order_by(col(Purchase.id))
-    return {
-        call.job_id: call
-        for some in batches(jobs)
-        for call in store.rows(begun.where(col(Purchase.job_id).in_(some)))
-    }
+    return {call.job_id: call for call in store.rows_with(begun, Purchase.job_id, jobs)}
 
 
 def merge_seconds(store: Store) -> float | None:

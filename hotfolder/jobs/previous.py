@@ -13,7 +13,6 @@ from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, recipe_of
-from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
@@ -126,14 +125,9 @@ def why_room_held(
 def own_pictures(store: Store, photos: Iterable[Photo]) -> set[str]:
     """The hashes of those that are pictures which were delivered, and never were photos."""
     hashes = {photo.sha256 for photo in photos}
-    own: set[str] = set()
-    for some in batches(sorted(hashes)):
-        were_photos = select(JobFile.sha256).where(
-            JobFile.role == FileRole.PHOTO, col(JobFile.sha256).in_(some)
-        )
-        own |= {*store.rows(select(Picture.sha256).where(col(Picture.sha256).in_(some)))}
-        own -= {*store.rows(were_photos)}
-    return own
+    delivered = {*store.rows_with(select(Picture.sha256), Picture.sha256, hashes)}
+    were_photos = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO)
+    return delivered - {*store.rows_with(were_photos, JobFile.sha256, delivered)}
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
@@ -163,8 +157,8 @@ def orphans(store: Store) -> list[MergedSet]:
 def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
     """As they were, by the ids of their jobs."""
     photos: dict[str, list[Photo]] = defaultdict(list)
-    files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
-    for file in store.rows(files):
+    files = select(JobFile).where(JobFile.role == FileRole.PHOTO)
+    for file in store.rows_with(files, JobFile.job_id, jobs):
         photos[file.job_id].append(photo_from(file.name, file.identity, file.sha256, file.shot))
     return photos
 

@@ -55,6 +55,7 @@ from hotfolder.jobs.states import (
     State,
     change_state,
 )
+from hotfolder.outbox.outputs import MountIdentity
 from hotfolder.rules.sets import FileIdentity
 
 EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
@@ -265,21 +266,21 @@ class Store(Records):
             gone = select(Machine.id).where(Machine.heartbeat_at < now - timedelta(days=1))
             return session.exec(gone).all()
 
-    def folder_identity(self, role: FolderRole, name: str) -> FolderIdentity | None:
+    def folder_identity(self, role: FolderRole, name: str) -> MountIdentity | None:
         """Which folder a daemon of this store last met in that role; None if none ever has."""
         with self.session() as session:
-            return session.get(FolderIdentity, (self.machine, role, name))
+            met = session.get(FolderIdentity, (self.machine, role, name))
+        return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
     def met(self, role: FolderRole, name: str) -> bool:
         """Whether any machine has met it in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)
         return self.first(select(FolderIdentity.name).where(*same)) is not None
 
-    def remember_folder(self, folder: FolderIdentity) -> None:
+    def remember_folder(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         """In place of the one of that role and name."""
-        folder.machine = self.machine
         with self.session.begin() as session:
-            put(session, folder)
+            put(session, FolderIdentity(machine=self.machine, role=role, name=name, **asdict(folder)))
 
     def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
         """When each room was finished last, by inbox and project: the latest so many since then."""

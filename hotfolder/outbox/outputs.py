@@ -27,12 +27,13 @@ logger = log.get("folders")
 
 @dataclass(frozen=True, slots=True)
 class MountIdentity:
-    """Where a folder was when it was last found to be right. `mount` is its disk's mount point."""
+    """Where a folder was when it was last found to be right. `mount` is its disk's mount point, empty where
+    that isn't of interest."""
 
     path: str
-    device: int
-    inode: int
-    mount: str
+    device: int = 0
+    inode: int = 0
+    mount: str = ""
 
     @classmethod
     def of(cls, folder: Path) -> MountIdentity:

@@ -15,7 +15,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
-from hotfolder.jobs.model import FileRole, FolderIdentity, Job, JobFile, Picture, Purchase
+from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.names import of_originals
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
@@ -25,7 +25,7 @@ from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
-from hotfolder.outbox.outputs import confirm_archive
+from hotfolder.outbox.outputs import MountIdentity, confirm_archive
 from hotfolder.outbox.placing import move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.temporary import sha256_of
@@ -193,11 +193,11 @@ async def archive(context: JobContext) -> Path:
             "the originals of this set are to be archived, and no archive is known to this hotfolder",
             hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
-    archive = FolderIdentity(role="archive", name=str(folder), path=str(folder))
-    known = await context.store_thread(context.store.folder_identity, "archive", archive.name)
+    name, store = str(folder), context.store
+    known = await context.store_thread(store.folder_identity, "archive", name)
     await to_thread.run_sync(partial(confirm_archive, folder, met_before=known is not None))
-    if known is None:
-        await context.store_thread(context.store.remember_folder, archive)
+    if known is None:  # its marker tells it from then on
+        await context.store_thread(store.remember_folder, "archive", name, MountIdentity(name))
     return folder
 
 
