@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.padding import Padding
 
 from hotfolder.cli.output import Text, print_json
-from hotfolder.control.status import Status, history
-from hotfolder.control.status import status as read_status
+from hotfolder.control.board import Status, history
+from hotfolder.control.board import status as read_status
 from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State

@@ -18,7 +18,7 @@ from hotfolder.daemon.records import store_of
 from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.jobs.database import open_store
 from hotfolder.outbox.faults import local_trouble, make_our_folder
-from hotfolder.outbox.temporary import write_once
+from hotfolder.outbox.files import write_once
 
 OWNERS_ALONE = 0o600
 EVERYWHERE = "0.0.0.0"

@@ -11,9 +11,8 @@ from pathlib import Path, PurePath
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
-from hotfolder.control.lookup import picture_id
+from hotfolder.control.lookup import OpenPicture, PicturePlace, content_of, open_picture, picture_id
 from hotfolder.control.opening import Installation, existing, now, reading
-from hotfolder.control.pictures import OpenPicture, PicturePlace, content_of, open_picture
 from hotfolder.control.rooms import known_project
 from hotfolder.daemon.folders import places_of
 from hotfolder.daemon.galleries import remake

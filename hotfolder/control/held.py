@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, explain_place, look
-from hotfolder.control.lookup import PhotoPlace, arriving_id, folders_in, opaque, place_named
+from hotfolder.control.lookup import PhotoPlace, arriving_id, every_place, folders_in, opaque, place_named
 from hotfolder.control.opening import reading
-from hotfolder.control.pictures import every_place
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.inbox.approvals import read_ready, with_more, write_ready

@@ -15,9 +15,16 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.actions import comes_as, left_of, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
-from hotfolder.control.lookup import photo_id, picture_id, project_id
+from hotfolder.control.lookup import (
+    OpenPicture,
+    PicturePlace,
+    content_of,
+    open_picture,
+    photo_id,
+    picture_id,
+    project_id,
+)
 from hotfolder.control.opening import JobRecords, existing, now, reading
-from hotfolder.control.pictures import OpenPicture, PicturePlace, content_of, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown, UsageError

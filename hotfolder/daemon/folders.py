@@ -25,9 +25,9 @@ from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
+from hotfolder.outbox.files import Sharing, make_folder
+from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.outputs import OutputFolder, OutputFolders, ResultsFolder
-from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
 from hotfolder.telemetry.telemetry import Telemetry
 

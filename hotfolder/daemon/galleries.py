@@ -18,8 +18,8 @@ from hotfolder.jobs.context import JobContext, Places, recipe_of
 from hotfolder.jobs.gallery import Delivered, delivered, due_projects, gallery_of, with_receipts
 from hotfolder.jobs.model import Job
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.gallery import MadeGallery, make_gallery
-from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 

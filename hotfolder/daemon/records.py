@@ -29,8 +29,8 @@ from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.texts import STATUS_NAME, write_status
 from hotfolder.patience import START_SECONDS, at_once
+from hotfolder.telemetry.health import Systemd
 from hotfolder.telemetry.statuspage import status_text
-from hotfolder.telemetry.systemd import Systemd
 
 logger = log.get("daemon")
 

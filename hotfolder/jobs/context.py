@@ -22,9 +22,9 @@ from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.files import Guard, Sharing, unguarded
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder
-from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits

@@ -23,7 +23,7 @@ from hotfolder.errors import LeaseLost, LocalTrouble, StoreError
 from hotfolder.jobs.database import put, sessions, store_trouble
 from hotfolder.jobs.model import InboxLease, Machine, NotBefore, UtcDateTime
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.temporary import write_once
+from hotfolder.outbox.files import write_once
 
 FILE_NAME = "machine"
 """Of the file in `state` that holds the machine's id. A `state` folder is one machine."""

@@ -19,9 +19,9 @@ from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
-from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 

@@ -26,10 +26,9 @@ from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.newfiles import new_file, open_beneath, own_prefix
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SOON, local_trouble, shown
+from hotfolder.outbox.files import PIECE_BYTES, Sharing, fingerprint, pieces_of
 from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, page_files
 from hotfolder.outbox.outputs import refuse_links
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import PIECE_BYTES, fingerprint, pieces_of
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits, Rendering
 from hotfolder.rules.delivery import GALLERY

@@ -14,9 +14,15 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_of
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
 from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.files import (
+    Sharing,
+    make_folder,
+    pieces_of,
+    replace_file,
+    sha256_of,
+    temporary_file,
+)
 from hotfolder.outbox.linking import sync_folder
-from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import pieces_of, replace_file, sha256_of, temporary_file
 from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"

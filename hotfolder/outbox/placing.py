@@ -19,9 +19,17 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.files import (
+    Fingerprint,
+    Pieces,
+    Sharing,
+    fingerprint,
+    make_folder,
+    pieces_of,
+    sha256_of,
+    temporary_file,
+)
 from hotfolder.outbox.names import dotted, folded, numbered
-from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import Fingerprint, Pieces, fingerprint, pieces_of, sha256_of, temporary_file
 from hotfolder.rules.sets import FileIdentity
 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each

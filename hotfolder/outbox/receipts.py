@@ -19,10 +19,9 @@ from pydantic import (
 
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.files import Sharing, replace_file, sha256_of
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.placing import names_in, namesakes
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import replace_file, sha256_of
 
 SCHEMA_VERSION = 1
 

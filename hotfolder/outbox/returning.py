@@ -18,10 +18,9 @@ from pathlib import Path
 from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.files import Sharing, make_folder, pieces_of
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import move, place_as, taken_by_another
-from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import pieces_of
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity

@@ -18,10 +18,9 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.newfiles import folder_at
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SHARE, local_trouble, shown
+from hotfolder.outbox.files import Sharing, make_folder, replace_file
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
-from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import replace_file
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 

@@ -20,16 +20,15 @@ from starlette.routing import BaseRoute
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
 from hotfolder.errors import BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
-from hotfolder.page import actions, held, live, pictures, share, signin, static, views
+from hotfolder.page import actions, files, held, live, share, signin, views
 from hotfolder.page.security import SAFE_METHODS, Guard, Refusal, refusal
 from hotfolder.page.site import Site
 from hotfolder.page.templating import error_page
 from hotfolder.telemetry.web import listening, server_config
 
 ROUTES: tuple[BaseRoute, ...] = (
-    *static.ROUTES,
+    *files.ROUTES,
     *signin.ROUTES,
-    *pictures.ROUTES,
     *live.ROUTES,
     *views.ROUTES,
     *actions.ROUTES,

@@ -19,8 +19,7 @@ from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Look
 from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
-from hotfolder.control.lookup import PhotoPlace
-from hotfolder.control.pictures import folder_choices, inboxes_away
+from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.site import settings_of, site_of

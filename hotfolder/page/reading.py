@@ -1,10 +1,14 @@
-"""Photos that are read to tell what would be made of them: in the bounded child process, each once."""
+"""What the bounded child process reads for the page: photos that are to be explained, and small copies."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from enum import IntEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +16,7 @@ from typing import Any, TypeVar
 from anyio import CapacityLimiter, from_thread, to_thread
 
 from hotfolder.control.explain import Look
-from hotfolder.control.lookup import PhotoPlace
+from hotfolder.control.lookup import OpenPicture, PhotoPlace
 from hotfolder.errors import LocalTrouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
@@ -22,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 SOON_SECONDS = 2.0
 MOST_REMEMBERED = 5000
 MOST_AT_ONCE = 4
-MOST_WAITING = 32
+MOST_READS_WAITING = 32
 
 T = TypeVar("T")
 
@@ -39,7 +43,7 @@ class PhotoReader:
     async def run(self, work: Callable[[Look], T]) -> T:
         """What `work` makes in a thread, with this to read the photos by."""
         self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
-        if self._limiter.statistics().tasks_waiting >= MOST_WAITING:
+        if self._limiter.statistics().tasks_waiting >= MOST_READS_WAITING:
             raise LocalTrouble("Too much is asked for at once.", hint="Try again in a moment.")
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
@@ -88,3 +92,87 @@ def once(
         task.add_done_callback(lambda done: running.pop(key, None))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task
+
+
+FOLDER = "thumbnails"
+"""In `state`."""
+MOST_BYTES = 1024 * 1024 * 1024
+MOST_COPIES_WAITING = 2000
+MEMORY_BYTES = 2 * 1024**3
+
+
+class Edge(IntEnum):
+    """The longer side in pixels: on a card, and as large as a screen."""
+
+    CARD = 640
+    SCREEN = 2048
+
+
+class Thumbnails:
+    """The cache of a process. Beyond `most_bytes` the copies go that nobody has looked at for longest."""
+
+    def __init__(self, state: Path, *, most_bytes: int = MOST_BYTES) -> None:
+        self.folder = state / FOLDER
+        self._most_bytes = most_bytes
+        self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=PATIENCE_SECONDS)
+        self._sizes: OrderedDict[str, int] | None = None
+        self._bytes = 0
+        self._making: dict[str, asyncio.Task[bytes]] = {}
+
+    @staticmethod
+    def name_of(known: str, picture: OpenPicture, edge: Edge) -> str:
+        """Of the copy of this version of a picture; also its ETag."""
+        return hashlib.sha256(f"{known} {picture.version} {edge:d}".encode()).hexdigest()[:40]
+
+    async def get(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
+        """The JPEG of that name, made of `source` if it isn't there. Raises UnusablePhoto for what can't be
+        shown, and LocalTrouble."""
+        self._read()
+        with suppress(OSError):
+            content = await asyncio.to_thread((self.folder / f"{name}.jpg").read_bytes)
+            self._used(name, len(content))
+            return content
+        if name not in self._making and len(self._making) >= MOST_COPIES_WAITING:
+            raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
+        # Whoever goes away leaves the work to the others who wait for it.
+        made = partial(self._made, name, source, edge, roots)
+        return await asyncio.shield(once(self._making, name, made))
+
+    async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
+        target = self.folder / f"{name}.jpg"
+        beneath = [str(root) for root in roots]
+        try:  # people may delete it at any time
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalTrouble(f"Nothing can be put into state/{FOLDER}: {error.strerror}.") from error
+        await self._decoder.thumbnail(source, target, edge, PictureLimits(), beneath)
+        content = await asyncio.to_thread(target.read_bytes)
+        self._used(name, len(content))
+        return content
+
+    def _read(self) -> None:
+        """What an earlier process has left, the oldest first."""
+        if self._sizes is not None:
+            return
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
+                found.append((facts.st_mtime_ns, entry.name.removesuffix(".jpg"), facts.st_size))
+        self._sizes = OrderedDict((name, size) for _, name, size in sorted(found))
+        self._bytes = sum(self._sizes.values())
+
+    def _used(self, name: str, size: int) -> None:
+        sizes = self._sizes
+        assert sizes is not None
+        self._bytes += size - sizes.pop(name, 0)
+        sizes[name] = size
+        while self._bytes > self._most_bytes and len(sizes) > 1:
+            oldest, freed = sizes.popitem(last=False)
+            self._bytes -= freed
+            with suppress(OSError):
+                (self.folder / f"{oldest}.jpg").unlink()
+
+    async def close(self) -> None:
+        """End the child process."""
+        await self._decoder.close()

@@ -25,10 +25,10 @@ from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import page_app, server_of, told_signals
+from hotfolder.page.files import static
 from hotfolder.page.security import caller_of, from_another_site, refused
 from hotfolder.page.signin import text, why_no_password
 from hotfolder.page.site import FirstToken, template_environment
-from hotfolder.page.static import static
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
 from hotfolder.words import word

@@ -15,12 +15,12 @@ from hotfolder.control import gallery as control
 from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
 from hotfolder.page.actions import Action, asked
-from hotfolder.page.pictures import picture_response, thumb_response
+from hotfolder.page.files import picture_response, thumb_response
+from hotfolder.page.reading import Edge
 from hotfolder.page.security import PublicRoute
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import settings_of
 from hotfolder.page.templating import looked_up, render, request_language
-from hotfolder.page.thumbnails import Edge
 from hotfolder.patience import patiently
 from hotfolder.words import word
 

@@ -24,7 +24,7 @@ from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.outbox.faults import made_anywhere
-from hotfolder.outbox.temporary import write_once
+from hotfolder.outbox.files import write_once
 from hotfolder.setup import install
 from hotfolder.setup.deployment import (
     COMPOSE,

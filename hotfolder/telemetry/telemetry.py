@@ -17,12 +17,11 @@ from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import CHARGED
-from hotfolder.telemetry.health import Heartbeats, not_ready, report
+from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Overview, line_of
-from hotfolder.telemetry.systemd import Systemd, status_sentence
 
 if TYPE_CHECKING:
     from hotfolder.telemetry.web import WebServer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.control.status import Status
+from hotfolder.control.board import Status
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.telemetry.overview import ENDED, SETTLING, Line, Overview
 

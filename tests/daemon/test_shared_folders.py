@@ -16,9 +16,9 @@ import pytest
 from hotfolder.daemon.service import Outcome
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME
+from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
-from hotfolder.outbox.sharing import Sharing
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, environment
 

@@ -30,8 +30,8 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import set_aside
+from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.returning import Returning
-from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from tests.support.audit import OURS, kept
 from tests.support.clocks import HeldClock

@@ -14,8 +14,7 @@ import yaml
 
 from hotfolder.config.load import load
 from hotfolder.rules.kinds import FAMILIES
-from hotfolder.setup.lightroom.presets import EXPORT
-from hotfolder.setup.lightroom.write import PLUGIN
+from hotfolder.setup.lightroom.write import EXPORT, PLUGIN
 from tests.support.studio import Studio
 
 REPOSITORY = Path(__file__).parents[2]

@@ -19,7 +19,7 @@ import pytest
 
 import hotfolder.outbox
 from hotfolder.outbox import linking
-from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.files import Sharing
 
 SOURCES = str(Path(hotfolder.outbox.__file__).parent)
 Killed = Callable[[int, Callable[[], object]], bool]

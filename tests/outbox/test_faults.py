@@ -23,7 +23,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.names import numbered
 from hotfolder.outbox.placing import move, place_as
-from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.files import Sharing
 shared = Sharing()
 def trouble(call, *arguments, **named):
     try:

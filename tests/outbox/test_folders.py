@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import (
     RESULTS_MARKER,
     RIGHT_AFTER_ALL,
@@ -20,7 +21,6 @@ from hotfolder.outbox.outputs import (
     confirm_results,
 )
 from hotfolder.outbox.placing import move, place_as
-from hotfolder.outbox.sharing import Sharing
 
 
 def output_at(path: Path, known: MountIdentity | None = None) -> OutputFolder:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import gallery as making
 from hotfolder.outbox import linking
+from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.gallery import make_gallery
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene, page_files
-from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from tests.support.pictures import jpeg

@@ -11,9 +11,8 @@ import pytest
 
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
+from hotfolder.outbox.files import Sharing, clear_leftovers
 from hotfolder.outbox.placing import move
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import clear_leftovers
 from hotfolder.rules.sets import FileIdentity
 
 if TYPE_CHECKING:

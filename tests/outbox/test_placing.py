@@ -17,10 +17,9 @@ import pytest
 from hotfolder import newfiles
 from hotfolder.newfiles import own_prefix, own_temporaries
 from hotfolder.outbox import linking
+from hotfolder.outbox.files import Sharing, clear_leftovers, pieces_of, temporary_file
 from hotfolder.outbox.names import numbered
 from hotfolder.outbox.placing import place_as, placed_before, present
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import clear_leftovers, pieces_of, temporary_file
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints

@@ -15,6 +15,7 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking, texts
+from hotfolder.outbox.files import Sharing, clear_leftovers
 from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.receipts import (
     Receipt,
@@ -25,8 +26,6 @@ from hotfolder.outbox.receipts import (
     read_receipt,
     written_receipt,
 )
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import clear_leftovers
 from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line
 from hotfolder.telemetry.statuspage import status_text

@@ -20,12 +20,19 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from hotfolder.config.load import load
-from hotfolder.control.lookup import arriving_id, opaque, photo_id, picture_id
-from hotfolder.control.pictures import PicturePlace, find_picture, open_picture
+from hotfolder.control.lookup import (
+    PicturePlace,
+    arriving_id,
+    find_picture,
+    opaque,
+    open_picture,
+    photo_id,
+    picture_id,
+)
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import Job, Picture
 from hotfolder.jobs.store import Store
-from hotfolder.page.pictures import part_of
+from hotfolder.page.files import part_of
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio

@@ -18,7 +18,7 @@ from hotfolder.control import actions
 from hotfolder.control.access import changing
 from hotfolder.jobs.model import PageSession
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
-from hotfolder.page.throttle import MOST_ADDRESSES, SignInThrottle
+from hotfolder.page.site import MOST_ADDRESSES, SignInThrottle
 from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment

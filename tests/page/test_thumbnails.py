@@ -10,7 +10,7 @@ from shutil import rmtree
 
 import pytest
 
-from hotfolder.page.thumbnails import Edge, Thumbnails
+from hotfolder.page.reading import Edge, Thumbnails
 from tests.support.pictures import jpeg
 
 

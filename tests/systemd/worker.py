@@ -7,9 +7,8 @@ import signal
 import time
 
 from hotfolder import log
-from hotfolder.telemetry.health import Heartbeats
+from hotfolder.telemetry.health import Heartbeats, Systemd, status_sentence
 from hotfolder.telemetry.overview import Overview
-from hotfolder.telemetry.systemd import Systemd, status_sentence
 
 SCAN_LIMIT_SECONDS = 2.0
 

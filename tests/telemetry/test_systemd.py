@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.telemetry.health import Heartbeats
+from hotfolder.telemetry.health import Heartbeats, Systemd, status_sentence
 from hotfolder.telemetry.overview import SETTLING, Overview
-from hotfolder.telemetry.systemd import Systemd, status_sentence
 from tests.support.manager import Manager
 
 

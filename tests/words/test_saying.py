@@ -37,8 +37,7 @@ SAYING = (
     "control/rooms.py",
     "control/gallery.py",
     "page/reading.py",
-    "page/thumbnails.py",
-    "page/pictures.py",
+    "page/files.py",
 )
 # Modules whose texts are for others: who writes settings, runs the doctor or `explain`, and SQLite.
 ELSEWHERE = (
@@ -90,7 +89,7 @@ OTHERS = {
         "{}: two underscores begin a tag.",
         "{}: not every computer takes that as a file's name.",
     ],
-    "page/pictures.py": ["the file has become shorter"],
+    "page/files.py": ["the file has become shorter"],
 }
 KNOWN = {skeleton(one.english) for one in templates()}
 

@@ -19,6 +19,7 @@ from hotfolder.jobs.names import of_file
 from hotfolder.jobs.previous import number_of_room
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
+from hotfolder.outbox.files import Pieces, pieces_of, sha256_of
 from hotfolder.outbox.names import (
     folded,
     picture_stem,
@@ -35,7 +36,6 @@ from hotfolder.outbox.receipts import (
     as_bytes,
     written_receipt,
 )
-from hotfolder.outbox.temporary import Pieces, pieces_of, sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
 from hotfolder.rules.kinds import Prices, operation_word

@@ -18,8 +18,8 @@ from hotfolder.jobs.model import Job, Purchase, Result
 from hotfolder.jobs.states import State
 from hotfolder.newfiles import own_token
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.linking import sync_folder
-from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.rules.sets import FileIdentity

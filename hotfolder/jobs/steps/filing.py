@@ -23,12 +23,12 @@ from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.jobs.verify import doubt_of_originals
 from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import MountIdentity, confirm_archive
 from hotfolder.outbox.placing import move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
-from hotfolder.outbox.temporary import sha256_of
 from hotfolder.outbox.texts import reason_text, write_reason
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals

@@ -1,7 +1,5 @@
-"""Pictures and their small copies, by opaque id: /picture/<id>, /thumb/<id>, /thumb/<id>?size=screen.
-
-Chosen ones also come as one ZIP: streamed in constant memory, and resumable, since the same pictures always
-make the same bytes. They are stored in it as they are: a picture doesn't get smaller.
+"""What is no page: the page's own style and script; pictures and their small copies, by opaque id; ZIPs of
+pictures, streamed in constant memory, and resumable, since the same pictures always make the same bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +10,8 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -22,15 +22,55 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.pictures import OpenPicture, PicturePlace, find_picture, open_picture
+from hotfolder.control.gallery import page_parts
+from hotfolder.control.lookup import OpenPicture, PicturePlace, find_picture, open_picture
 from hotfolder.control.rooms import chosen
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UnusablePhoto
+from hotfolder.page.reading import Edge, Thumbnails
+from hotfolder.page.security import PublicRoute
 from hotfolder.page.site import site_of
-from hotfolder.page.static import matches
 from hotfolder.page.templating import looked_up
-from hotfolder.page.thumbnails import Edge, Thumbnails
 from hotfolder.patience import patiently
+
+ICON = "icon.svg"
+KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    content: bytes
+    kind: str
+    etag: str
+
+
+@cache
+def static_files() -> dict[str, StaticFile]:
+    """Every file of static/, and what a gallery's page refers to, by name."""
+    folder = resources.files("hotfolder.page").joinpath("static")
+    contents = {file.name: file.read_bytes() for file in folder.iterdir()} | page_parts()
+    found = {}
+    for name, content in contents.items():
+        kind = KINDS.get(name[name.rfind(".") :])
+        if kind:
+            found[name] = StaticFile(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    return found
+
+
+async def static(request: Request) -> Response:
+    file = static_files().get(request.path_params.get("name", ICON))
+    if file is None:
+        raise HTTPException(404)
+    headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
+    if matches(request.headers.get("if-none-match", ""), file.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers=headers, media_type=file.kind)
+
+
+def matches(asked: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this version."""
+    return any(one.strip().removeprefix("W/") in (etag, "*") for one in asked.split(","))
+
 
 CHUNK_BYTES = 256 * 1024
 RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?\Z")
@@ -264,6 +304,9 @@ def zip_response(request: Request, wanted: Zip) -> Response:
 
 
 ROUTES = (
+    PublicRoute("/static/{name}", static, methods=["GET"]),
+    # Browsers ask for it beside pages that name no icon: a gallery, a picture.
+    PublicRoute("/favicon.ico", static, methods=["GET"]),
     Route("/picture/{known}", picture, methods=["GET"]),
     Route("/thumb/{known}", thumb, methods=["GET"]),
 )
