@@ -25,7 +25,7 @@ from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.returning import CrashHook, Returning, no_crash
+from hotfolder.outbox.returning import Returning
 from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
@@ -57,9 +57,7 @@ class Cancellation:
     project: str
 
 
-def retry(
-    installation: Installation, job_id: str, *, pay_again: bool, crash_point: CrashHook = no_crash
-) -> PutBack:
+def retry(installation: Installation, job_id: str, *, pay_again: bool) -> PutBack:
     """Move a failed set back into the inbox, as dragging it would; to buy it anew, copies of a finished one's
     originals, too. `job_id` may be `project/room`. Broken off, the same again finishes it. Raises UsageError,
     LocalTrouble."""
@@ -68,7 +66,7 @@ def retry(
     if copied:
         returning = copies_of(installation, job, comes_as(job), AGAIN)
     else:
-        returning = _retriable(installation, job, crash_point)
+        returning = _retriable(installation, job)
         returning.gather()
 
     def tell() -> None:
@@ -80,11 +78,11 @@ def retry(
     return PutBack(returning.count, returning.target, copied=copied)
 
 
-def _retriable(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
+def _retriable(installation: Installation, job: Job) -> Returning:
     """The way back of a job that can be tried again. Raises UsageError, LocalTrouble."""
     needs_person = State(job.state) in NEEDS_PERSON
     if needs_person or job.filed_as:
-        returning = way_back(installation, job, comes_as(job), crash_point)
+        returning = way_back(installation, job, comes_as(job))
         # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
         if needs_person or returning.begun:
             return returning
@@ -126,9 +124,7 @@ def _original(installation: Installation, job: Job, file: JobFile) -> Path:
     )
 
 
-def way_back(
-    installation: Installation, job: Job, folder: str, crash_point: CrashHook = no_crash
-) -> Returning:
+def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     """From failed/ back into the inbox, to that folder of its project. Raises LocalTrouble where the inbox is
     not there."""
     places = installation.places
@@ -139,18 +135,16 @@ def way_back(
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     target = inbox / job.project / folder
-    return Returning(source, target, job.id, shared=places.sharing(job), crash_point=crash_point)
+    return Returning(source, target, job.id, shared=places.sharing(job))
 
 
-def resolve(
-    installation: Installation, job_id: str, *, paid_result: str | None, crash_point: CrashHook = no_crash
-) -> PutBack:
+def resolve(installation: Installation, job_id: str, *, paid_result: str | None) -> PutBack:
     """Say how a paid call ended that nobody here could know, and let the set go on: its picture is at the
     address `paid_result`, or it was not charged (None). Broken off, the same again finishes it. Raises
     UsageError, LocalTrouble."""
     ledger = installation.ledger
     job = _in_doubt(installation, job_id)
-    returning = way_back(installation, job, comes_as(job), crash_point)
+    returning = way_back(installation, job, comes_as(job))
     call = _question(installation, job, returning)
     if paid_result is not None:
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from hotfolder.daemon.service import result_limits
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
-from hotfolder.jobs.moving import MoveStep, identity_of, move_store
+from hotfolder.jobs.moving import identity_of, move_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.verify import Disagreement
@@ -61,9 +61,7 @@ async def clean(
         store_thread.close()
 
 
-def move_to_server(
-    config: Path, environ: Mapping[str, str], url: str, passed: Callable[[MoveStep], None] = lambda _: None
-) -> bool:
+def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
     """Move the store in the settings' `state` into the database at `url`, with its password as the settings
     say, and copy what was bought into their `results`; False where that was done before. May be repeated
     until it ends well. Raises UsageError, also while a daemon works with `state`, and StoreError and
@@ -92,4 +90,4 @@ def move_to_server(
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
         bring_results(state / "results", results)  # before anybody looks there for what the store names
-        return move_store(state, server, machine, passed)
+        return move_store(state, server, machine)

@@ -41,7 +41,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck, refuse_moved
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.budget import BUDGETS
-from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
+from hotfolder.jobs.context import JobContext, JobSettings, Places
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.limits import START, ConcurrencyLimits
@@ -107,7 +107,6 @@ class Daemon:
         access: ApiAccess,
         *,
         clock: Clock | None = None,
-        crash_point: CrashHook = no_crash,
         file: SettingsFile | None = None,
     ) -> None:
         """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble, and
@@ -126,14 +125,12 @@ class Daemon:
         self.inbox_locks: dict[str, FolderLock] = {}
         self.lock = lock_state(places.state)
         try:
-            self._wire(access, places, reached, crash_point)
+            self._wire(access, places, reached)
         except BaseException:
             self._release_locks()
             raise
 
-    def _wire(
-        self, access: ApiAccess, places: Places, reached: Sequence[Path], crash_point: CrashHook
-    ) -> None:
+    def _wire(self, access: ApiAccess, places: Places, reached: Sequence[Path]) -> None:
         settings = self.settings
         self.store, self.ledger, self.leases = open_records(settings, places)
         if self.leases is not None:
@@ -155,7 +152,7 @@ class Daemon:
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
         self.throttle = Throttle(self.clock, settings.limits.upload_rate)
-        self.context = self._job_context(access, places, crash_point)
+        self.context = self._job_context(access, places)
         # Who makes jobs of what the inboxes see, and who drives them.
         heartbeats = self.telemetry.heartbeats
         self.worker = Worker(
@@ -230,7 +227,7 @@ class Daemon:
             await self.context.store_thread(lambda: None)
         self.telemetry.drop(name)
 
-    def _job_context(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
+    def _job_context(self, access: ApiAccess, places: Places) -> JobContext:
         api = self.settings.api
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
@@ -256,7 +253,6 @@ class Daemon:
             breakers=CircuitBreakers(self.clock, met=counts.api_error),
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
-            crash_point=crash_point,
             paid_seconds=timeouts.paid_total_seconds,
             counts=counts,
             settings=job_settings(self.settings, self.live.rulebooks),

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
+from hotfolder.crashpoints import DurableStep
 from hotfolder.errors import LocalTrouble, OutOfReach
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hotfolder.jobs.steps.uploading import OpenGroup
 
 
-class CrashPoint(StrEnum):
+class CrashPoint(DurableStep):
     JOB_CREATED = "job_created"
     PROJECT_CREATED = "project_created"
     PROJECT_REMEMBERED = "project_remembered"
@@ -69,14 +69,6 @@ class CrashPoint(StrEnum):
     RECEIPT_COMPLETED = "receipt_completed"
     REASON_WRITTEN = "reason_written"
     JOB_ENDED = "job_ended"
-
-
-CrashHook = Callable[[CrashPoint], None]
-"""Called when a checkpoint is passed. May end the process; a service does nothing here."""
-
-
-def no_crash(_checkpoint: CrashPoint) -> None:
-    """What a service does at a checkpoint."""
 
 
 Place = tuple[str, str, str]
@@ -246,7 +238,6 @@ class JobContext:
     breakers: CircuitBreakers
     clock: Clock
     limits: ConcurrencyLimits
-    crash_point: CrashHook
     paid_seconds: float
     """The longest that a paid request may take, as `client` was made with it."""
     settings: JobSettings

@@ -7,15 +7,15 @@ records, and whatever ends the move, it goes on where it was when it is asked fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
 
 from hotfolder import log
+from hotfolder.crashpoints import DurableStep
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import (
     BATCH,
@@ -43,16 +43,14 @@ OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)
 logger = log.get("moving")
 
 
-class MoveStep(StrEnum):
+class MoveStep(DurableStep):
     TABLE_COPIED = "table_copied"
     STORE_COPIED = "store_copied"
     FILE_MARKED = "file_marked"
     STORE_RELEASED = "store_released"
 
 
-def move_store(
-    state: Path, server: StoreServer, machine: str, passed: Callable[[MoveStep], None] = lambda _: None
-) -> bool:
+def move_store(state: Path, server: StoreServer, machine: str) -> bool:
     """Move the store in `state` to `server`; the machine with that id has made its purchases. False where it
     is there already. Only for who holds the lock on `state`. Raises StoreError, LocalTrouble, and leaves
     everything as it was where the server holds anything else."""
@@ -67,13 +65,13 @@ def move_store(
                 if not to_be_done(known, copy, server):
                     return False
                 if not marked(known):
-                    fill(known, copy, machine, passed)
-            passed(MoveStep.STORE_COPIED)
+                    fill(known, copy, machine)
+            MoveStep.STORE_COPIED.passed()
             known.execute(text(f"PRAGMA user_version = {MOVED}"))
-        passed(MoveStep.FILE_MARKED)
+        MoveStep.FILE_MARKED.passed()
         with target.begin() as copy:
             stamp(copy, str(FORMAT))
-        passed(MoveStep.STORE_RELEASED)
+        MoveStep.STORE_RELEASED.passed()
     logger.info("store_moved", to=server.title)
     return True
 
@@ -116,7 +114,7 @@ def to_be_done(known: Connection, copy: Connection, server: StoreServer) -> bool
     return not (moved and version == FORMAT)
 
 
-def fill(source: Connection, copy: Connection, machine: str, passed: Callable[[MoveStep], None]) -> None:
+def fill(source: Connection, copy: Connection, machine: str) -> None:
     """Put all rows into the copy, in place of what an earlier move has left there, for nobody to use yet."""
     if not inspect(copy).has_table(str(Job.__tablename__)):
         bring_up_to_date(copy, empty=True)
@@ -127,7 +125,7 @@ def fill(source: Connection, copy: Connection, machine: str, passed: Callable[[M
         rows = source.execution_options(yield_per=BATCH).execute(select(table)).mappings()
         for some in rows.partitions(BATCH):
             copy.execute(insert(table), [row for one in some for row in as_moved(table, dict(one), machine)])
-        passed(MoveStep.TABLE_COPIED)
+        MoveStep.TABLE_COPIED.passed()
     set_sequences(copy, TABLES)
 
 

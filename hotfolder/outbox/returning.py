@@ -11,10 +11,10 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
+from hotfolder.crashpoints import DurableStep
 from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
@@ -28,22 +28,14 @@ from hotfolder.rules.sets import FileIdentity
 _NAMED = 3
 
 
-class HandStep(StrEnum):
-    """The durable steps of a set's way back, by name: where a crash is worth trying."""
+class HandStep(DurableStep):
+    """Those of a set's way back."""
 
     FILE_GATHERED = "file_gathered"
     NEIGHBOUR_GATHERED = "neighbour_gathered"
     SOURCE_REMOVED = "source_removed"
     TOLD = "told"
     SET_BACK = "set_back"
-
-
-CrashHook = Callable[[HandStep], None]
-"""Called when a step is done. May end the process; a command does nothing here."""
-
-
-def no_crash(_step: HandStep) -> None:
-    """What a command does at a step."""
 
 
 def gathering_folder(target: Path, job: str) -> Path:
@@ -59,16 +51,13 @@ class Returning:
     The files that lie in `target` already, beside no photo, arrive together with the set.
     """
 
-    def __init__(
-        self, source: Path, target: Path, job: str, *, shared: Sharing, crash_point: CrashHook = no_crash
-    ) -> None:
+    def __init__(self, source: Path, target: Path, job: str, *, shared: Sharing) -> None:
         self.target = target
         self.count = 0
         """How many files came from `source`, once gathered."""
         self._source = source
         self._gathering = gathering_folder(target, job)
         self._shared = shared
-        self._passing = crash_point
 
     @property
     def begun(self) -> bool:
@@ -93,12 +82,12 @@ class Returning:
             make_folder(self._gathering, self._shared)
             for path in _plain_files(self._source):
                 move(path, self._gathering / path.name, expected=None, shared=self._shared)
-                self._passing(HandStep.FILE_GATHERED)
+                HandStep.FILE_GATHERED.passed()
             self.count = len(_plain_files(self._gathering))
             if self._source.is_dir() and not any(self._source.iterdir()):
                 self._source.rmdir()
                 linking.sync_folder(self._source.parent)
-            self._passing(HandStep.SOURCE_REMOVED)
+            HandStep.SOURCE_REMOVED.passed()
 
     def copy(self, originals: Sequence[Path]) -> None:
         """Take copies of these files to the place of gathering, in place of `gather`: they stay where they
@@ -125,11 +114,11 @@ class Returning:
             for path in _plain_files(self.target):
                 if not is_photo_name(path.name):  # one that has come just now, which stops all of it below
                     move(path, self._gathering / path.name, expected=None, shared=self._shared)
-                    self._passing(HandStep.NEIGHBOUR_GATHERED)
+                    HandStep.NEIGHBOUR_GATHERED.passed()
             before()
-            self._passing(HandStep.TOLD)
+            HandStep.TOLD.passed()
             self._become_target()
-        self._passing(HandStep.SET_BACK)
+        HandStep.SET_BACK.passed()
 
     def _become_target(self) -> None:
         with suppress(OSError):  # the room's folder stays the photographer's

@@ -207,7 +207,8 @@ def test_what_a_person_asks_meanwhile_is_refused_and_not_lost(
             time.sleep(0.2)
 
     with ThreadPoolExecutor(1) as pool:
-        assert move_to_server(studio.config, {}, server.url, ask)
+        with crashing.hooked(ask):
+            assert move_to_server(studio.config, {}, server.url)
         with pytest.raises(StoreError, match="was moved to a database"):
             asked[0].result()
     store.database.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.outbox.returning import HandStep
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
+from tests.support.crashing import hooked
 from tests.support.pictures import jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -69,8 +70,8 @@ def leave_notes(bench: Bench) -> None:
 def test_the_table_knows_every_step_and_how_often_it_is_passed(bench: Bench) -> None:
     passed: Counter[HandStep] = Counter()
     leave_notes(bench)
-    crash_point: Callable[[HandStep], None] = lambda step: passed.update([step])  # noqa: E731
-    back = bench.studio.by_hand(actions.retry, job_of(bench), pay_again=False, crash_point=crash_point)
+    with hooked(lambda step: passed.update([step])):
+        back = bench.studio.by_hand(actions.retry, job_of(bench), pay_again=False)
     assert back.files == 4
     assert passed == PASSINGS and PASSINGS.keys() == set(HandStep)
     assert bench.in_inbox().keys() == {"DSC0001.jpg", "DSC0002.jpg", "DSC0003.jpg", "REASON.txt", "notes.txt"}

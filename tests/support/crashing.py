@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hotfolder import log
+from hotfolder import crashpoints, log
 from hotfolder.cli.output import told
 from hotfolder.config.load import load
 from hotfolder.control import actions
@@ -38,8 +39,7 @@ def live(studio: Studio, shop: Shop, **request: Any) -> int:
 
 
 def killed(call: Callable[..., object], *arguments: object, kill_at: StrEnum, nth: int) -> int:
-    """Call it in a process of its own, where its last argument, a crash hook, ends it at that point; its exit
-    code."""
+    """Call it in a process of its own, which ends at that crash point; its exit code."""
     return ended(Forked(calling, call, arguments, kill_at, nth))
 
 
@@ -52,7 +52,8 @@ def ended(process: Forked) -> int:
 
 def calling(call: Callable[..., object], arguments: Sequence[object], kill_at: StrEnum, nth: int) -> None:
     as_new()
-    call(*arguments, killing(kill_at, nth))
+    with hooked(killing(kill_at, nth)):
+        call(*arguments)
 
 
 def at(point: str | None, act: Callable[[], object], nth: int = 1) -> Callable[[StrEnum], None]:
@@ -66,6 +67,16 @@ def at(point: str | None, act: Callable[[], object], nth: int = 1) -> Callable[[
             act()
 
     return crash_point
+
+
+@contextmanager
+def hooked(crash_point: Callable[[Any], None]) -> Iterator[None]:
+    """The crash hook of this process meanwhile."""
+    before, crashpoints.hook = crashpoints.hook, crash_point
+    try:
+        yield
+    finally:
+        crashpoints.hook = before
 
 
 def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
@@ -97,19 +108,17 @@ def become(config: Path, access: ApiAccess, logged: Path, request: dict[str, Any
         log.configure(stream=stream)
         if "kill_after_seconds" in request:
             kill_after(request["kill_after_seconds"])
-        crash_point = killing(request.get("kill_at"), request.get("nth", 0))
-        if "action" in request:
-            name, arguments = request["action"]
-            with told(), opened(config) as installation:
-                getattr(actions, name)(installation, crash_point=crash_point, **arguments)
-        else:
-            asyncio.run(work(config, access, JumpingClock(request.get("speed", 1.0)), crash_point))
+        with hooked(killing(request.get("kill_at"), request.get("nth", 0))):
+            if "action" in request:
+                name, arguments = request["action"]
+                with told(), opened(config) as installation:
+                    getattr(actions, name)(installation, **arguments)
+            else:
+                asyncio.run(work(config, access, JumpingClock(request.get("speed", 1.0))))
 
 
-async def work(
-    config: Path, access: ApiAccess, clock: JumpingClock, crash_point: Callable[[StrEnum], None]
-) -> None:
-    daemon = Daemon(load(config, {}), access, clock=clock, crash_point=crash_point)
+async def work(config: Path, access: ApiAccess, clock: JumpingClock) -> None:
+    daemon = Daemon(load(config, {}), access, clock=clock)
     asyncio.get_running_loop().call_later(PATIENCE_SECONDS - 5, tell_what_is_waited_for)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from hotfolder import log
+from hotfolder import crashpoints, log
 from hotfolder.cli.run import real_access
 from hotfolder.config.load import load
 from hotfolder.daemon.service import Daemon
@@ -22,7 +22,8 @@ async def work(config: Path, checkpoint: str, nth: int) -> None:
         os.kill(os.getpid(), signal.SIGSTOP)
 
     settings = load(config, os.environ)
-    daemon = Daemon(settings, real_access(settings), crash_point=at(checkpoint, freeze, nth))
+    crashpoints.hook = at(checkpoint, freeze, nth)
+    daemon = Daemon(settings, real_access(settings))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     try:

@@ -28,9 +28,9 @@ from hotfolder.cli.app import app
 from hotfolder.clock import Clock
 from hotfolder.config.load import SettingsFile, load
 from hotfolder.control.opening import opened
+from hotfolder.crashpoints import no_crash
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
-from hotfolder.jobs.context import CrashHook, no_crash
 from hotfolder.jobs.database import StorePlace, inode_of, open_store, read_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.store import Store
@@ -43,6 +43,7 @@ from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
 from tests.support import forking
 from tests.support.clocks import JumpingClock
+from tests.support.crashing import hooked
 from tests.support.forking import Forked, fork
 
 T = TypeVar("T")
@@ -361,7 +362,7 @@ class Studio:
         access: ApiAccess,
         *,
         clock: Clock | None = None,
-        crash_point: CrashHook = no_crash,
+        crash_point: Callable[[Any], None] = no_crash,
         live: bool = False,
     ) -> AsyncIterator[Daemon]:
         """The daemon at work in this process, until the block ends; its time passes twice as fast. `live`: it
@@ -371,17 +372,18 @@ class Studio:
             structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         file = SettingsFile(self.config, {}) if live else None
         clock = clock or JumpingClock(2)
-        daemon = Daemon(load(self.config, {}), access, clock=clock, crash_point=crash_point, file=file)
+        daemon = Daemon(load(self.config, {}), access, clock=clock, file=file)
         stop = asyncio.Event()
-        running = asyncio.create_task(daemon.run(stop=stop))
-        try:
-            yield daemon
-        finally:
-            stop.set()
+        with hooked(crash_point):
+            running = asyncio.create_task(daemon.run(stop=stop))
             try:
-                await running
+                yield daemon
             finally:
-                await daemon.close()
+                stop.set()
+                try:
+                    await running
+                finally:
+                    await daemon.close()
 
     async def until_idle(self, access: ApiAccess, *, clock: Clock | None = None) -> Outcome:
         """Run the daemon in this process until nothing can go on by itself. Whatever it is to find is there

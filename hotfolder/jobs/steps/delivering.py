@@ -202,7 +202,7 @@ async def deliver(
         for number, delivery in enumerate(wanted):
             placed += await deliver_one(context, job, metadata, delivery, number, notes)
         await context.store_thread(context.store.add_pictures, placed)
-        context.crash_point(CrashPoint.PICTURES_RECORDED)
+        CrashPoint.PICTURES_RECORDED.passed()
     pictures = await context.store_thread(context.store.pictures, job.id)
     if not pictures:
         return (), {}
@@ -212,7 +212,7 @@ async def deliver(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )
     written = await put_receipt(context, job, receipt)
-    context.crash_point(CrashPoint.RECEIPT_WRITTEN)
+    CrashPoint.RECEIPT_WRITTEN.passed()
     path = str(written.relative_to(context.places.done))
     return pictures, {"receipt": path, "receipt_sha256": await to_thread.run_sync(sha256_of, written)}
 
@@ -240,7 +240,7 @@ async def put_named(
     while placed is None:
         take = context.store.take_name
         name = await context.store_thread(take, wanted, there, context.clock.now())
-        context.crash_point(CrashPoint.NAME_TAKEN)
+        CrashPoint.NAME_TAKEN.passed()
         placed = await to_thread.run_sync(partial(place_as, content, folder, name, shared=sharing))
         there |= {folded(name)}  # somebody else's file has it by now, or has had it, unseen here, for long
     return placed
@@ -301,7 +301,7 @@ async def put(
     content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
     purpose = f"{result.purchase_id}/{result.position}"
     placed = await put_named(context, job, content, folder / rendition, stem, extension, purpose)
-    context.crash_point(CrashPoint.PICTURE_PLACED)
+    CrashPoint.PICTURE_PLACED.passed()
     return Picture(
         job_id=job.id,
         path=str(placed.path.relative_to(context.places.done)),
@@ -388,5 +388,5 @@ async def publish(context: JobContext, job: Job) -> Job:
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)
     job = await context.advance(job, State.FILING, **receipt)
-    context.crash_point(CrashPoint.RECEIPT_RECORDED)
+    CrashPoint.RECEIPT_RECORDED.passed()
     return job

@@ -119,7 +119,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
     extension, media_type = MEDIA_TYPES[source.format]
     async with context.limits.uploads.hold(PICTURE), context.breakers.at(API):
         image_id = await context.client.upload_image(source.path, f"picture.{extension}", media_type)
-    context.crash_point(CrashPoint.IMAGE_UPLOADED)
+    CrashPoint.IMAGE_UPLOADED.passed()
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
         request = partial(operate, context, image_id, operation)
@@ -158,7 +158,7 @@ async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
         except OutcomeUnknown as error:
             missing.append(error)
     await context.store_thread(context.ledger.keep, call.id, results, all_of_them=not missing)
-    context.crash_point(CrashPoint.RESULTS_RECORDED)
+    CrashPoint.RESULTS_RECORDED.passed()
     if missing:
         raise missing[0]
     return results

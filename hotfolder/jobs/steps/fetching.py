@@ -77,11 +77,11 @@ async def fetch(
         ) from None
     context.missed.pop(name, None)
     context.counts.bytes_down(download.size_bytes)
-    context.crash_point(CrashPoint.RESULT_DOWNLOADED)
+    CrashPoint.RESULT_DOWNLOADED.passed()
     facts = await verified(context, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
     await to_thread.run_sync(keep, part, kept)
-    context.crash_point(CrashPoint.RESULT_KEPT)
+    CrashPoint.RESULT_KEPT.passed()
     return Result(
         purchase_id=call.id,
         position=position,

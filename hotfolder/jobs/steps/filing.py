@@ -49,7 +49,7 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> str:
     there = await to_thread.run_sync(present, parent)
     now = context.clock.now()
     name = await context.store_thread(context.store.take_name, of_originals(job), there, now)
-    context.crash_point(CrashPoint.FOLDER_RESERVED)
+    CrashPoint.FOLDER_RESERVED.passed()
     return name
 
 
@@ -153,7 +153,7 @@ def move_each(
             except SetChanged as error:
                 context.places.confirm_inbox(context.places.inbox(job))
                 logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
-            context.crash_point(CrashPoint.ORIGINAL_MOVED)
+            CrashPoint.ORIGINAL_MOVED.passed()
     finally:
         with local_trouble(target):
             for folder in folders:
@@ -181,7 +181,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     pictures = await context.store_thread(context.store.pictures, job.id)
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await context.advance(job, State.DONE, reason=reason, hint="", **receipt)
-    context.crash_point(CrashPoint.JOB_ENDED)
+    CrashPoint.JOB_ENDED.passed()
     return job
 
 
@@ -219,7 +219,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
             await context.store_thread(context.store.let_go, job.id, photo.name, None)
         logger.warning("originals_not_deleted", reason=doubt)
         return f"The originals were kept and not deleted: {doubt}."
-    context.crash_point(CrashPoint.RESULTS_VERIFIED)
+    CrashPoint.RESULTS_VERIFIED.passed()
     for photo in left:
         await delete_photo(context, job, photo)
     return ""
@@ -237,7 +237,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     """A photo that was rewritten after its set had settled isn't ours to delete: it starts a new set."""
     path = context.places.folder(job) / photo.name
     await context.store_thread(context.store.let_go, job.id, photo.name, context.clock.now())
-    context.crash_point(CrashPoint.DELETION_RECORDED)
+    CrashPoint.DELETION_RECORDED.passed()
     try:
         await to_thread.run_sync(refuse_links, context, job)
         ours = partial(context.places.confirm_ours, job.inbox)
@@ -247,7 +247,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     except SetChanged as error:
         await context.store_thread(context.store.let_go, job.id, photo.name, None)
         logger.warning("original_not_deleted", file=photo.name, reason=error.message)
-    context.crash_point(CrashPoint.ORIGINAL_DELETED)
+    CrashPoint.ORIGINAL_DELETED.passed()
 
 
 async def tell_in_receipt(
@@ -275,7 +275,7 @@ async def tell_in_receipt(
     sha256 = await to_thread.run_sync(complete)
     if sha256 is None:
         logger.warning("receipt_left_as_it_is", receipt=job.receipt)
-    context.crash_point(CrashPoint.RECEIPT_COMPLETED)
+    CrashPoint.RECEIPT_COMPLETED.passed()
     return {} if sha256 is None else {"receipt_sha256": sha256}
 
 
@@ -313,10 +313,10 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     )
     sharing = await to_thread.run_sync(context.places.sharing, job)
     await to_thread.run_sync(partial(write_reason, target, text, shared=sharing))
-    context.crash_point(CrashPoint.REASON_WRITTEN)
+    CrashPoint.REASON_WRITTEN.passed()
     end = State.NEEDS_ATTENTION if halted else State.FAILED
     job = await context.advance(job, end, charged=charged)
-    context.crash_point(CrashPoint.JOB_ENDED)
+    CrashPoint.JOB_ENDED.passed()
     return job
 
 
@@ -336,7 +336,7 @@ async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Pictu
     pictures, receipt = await deliver(context, job, await purchases(context, job))
     if receipt:
         await context.store_thread(context.store.change, job.id, **receipt)
-        context.crash_point(CrashPoint.RECEIPT_RECORDED)
+        CrashPoint.RECEIPT_RECORDED.passed()
     return pictures
 
 

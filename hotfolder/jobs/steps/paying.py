@@ -80,7 +80,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
             raise
         why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
         raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
-    context.crash_point(CrashPoint.INTENT_RECORDED)
+    CrashPoint.INTENT_RECORDED.passed()
 
     def leaves() -> None:
         # With the connection made: whatever froze this process until then, nothing is sent after its lease.
@@ -105,13 +105,13 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         context.counts.api_error(type(error).__name__)
         await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
         raise
-    context.crash_point(CrashPoint.ANSWER_RECEIVED)
+    CrashPoint.ANSWER_RECEIVED.passed()
     text, at = answer.as_json(), context.clock.now()
     # First where nothing but this machine's disk is needed, and nobody waits for the database.
     await recorded(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
-    context.crash_point(CrashPoint.ANSWER_IN_JOURNAL)
+    CrashPoint.ANSWER_IN_JOURNAL.passed()
     answered = await record(context, context.ledger.answer, number, text, at)
-    context.crash_point(CrashPoint.ANSWER_RECORDED)
+    CrashPoint.ANSWER_RECORDED.passed()
     logger.info("paid_call_answered", operation=call.operation, call=number)
     return answered
 

@@ -145,7 +145,7 @@ class OpenGroup:
                 )
                 raise Unreachable(f"the API doesn't know its project {title!r} any more") from None
             raise
-        context.crash_point(CrashPoint.GROUP_CREATED)
+        CrashPoint.GROUP_CREATED.passed()
         return project_id, group_id
 
     async def _send(self, photo: JobFile, name: str) -> None:
@@ -165,7 +165,7 @@ class OpenGroup:
             url = await upload_url(context, project_id, group_id, name)
             await put(context, url, path, size_bytes, still)
         self.up += 1
-        context.crash_point(CrashPoint.PHOTO_UPLOADED)
+        CrashPoint.PHOTO_UPLOADED.passed()
 
     def _begin(self) -> None:
         """The first photo is about to go up: from then on the group is finished, whatever the hour."""
@@ -189,10 +189,10 @@ async def api_project(context: JobContext, inbox: str, project: str, title: str)
             return known
         async with context.breakers.at(API):
             api_id = await context.client.create_project(title)
-        context.crash_point(CrashPoint.PROJECT_CREATED)
+        CrashPoint.PROJECT_CREATED.passed()
         remember = context.store.remember_api_project
         api_id = await context.store_thread(remember, context.origin, inbox, project, api_id)
-        context.crash_point(CrashPoint.PROJECT_REMEMBERED)
+        CrashPoint.PROJECT_REMEMBERED.passed()
         return api_id
 
 
@@ -308,7 +308,7 @@ async def upload(context: JobContext, job: Job) -> Job:
         del context.sending[job.id]
     ids = {"group_id": group_id, "api_project_id": project_id}
     job = await context.advance(job, State.MERGING, **ids)
-    context.crash_point(CrashPoint.GROUP_COMPLETE)
+    CrashPoint.GROUP_COMPLETE.passed()
     return job
 
 
