@@ -18,7 +18,7 @@ from hotfolder.control import actions
 from hotfolder.control.actions import another
 from hotfolder.control.opening import Installation, opened
 from hotfolder.control.rooms import known_project, known_set
-from hotfolder.page.security import SESSION_COOKIE
+from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
 

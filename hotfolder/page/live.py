@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.board import Watched
-from hotfolder.page.security import SESSION_COOKIE
+from hotfolder.page import SESSION_COOKIE
 
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 15.0

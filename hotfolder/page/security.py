@@ -21,13 +21,13 @@ from hotfolder.config.settings import PageSettings
 from hotfolder.config.values import is_loopback
 from hotfolder.control.access import FULL, visitor
 from hotfolder.errors import BadWorld, StoreError
+from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import Site, settings_of
 from hotfolder.page.templating import error_page, request_language
 from hotfolder.words import word
 
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 SAFE_METHODS = ("GET", "HEAD")
-SESSION_COOKIE = "hotfolder_session"
 NO_HOST = frozenset("@/\\?#")
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from hotfolder.control import access
-from hotfolder.page.security import SESSION_COOKIE, Caller, PublicRoute
+from hotfolder.page import SESSION_COOKIE
+from hotfolder.page.security import Caller, PublicRoute
 from hotfolder.page.site import Site, settings_of, site_of
 from hotfolder.page.templating import own_path, render, request_language
 from hotfolder.words import word
