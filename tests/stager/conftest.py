@@ -7,8 +7,9 @@ import json
 import socket
 import struct
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,18 +22,19 @@ KEPT_BODY_BYTES = 1 << 20
 KEY = "sk_live_5e3r7VeryMuchSecret"
 SKY = Sky(sky_type=SkyType.TWILIGHT)
 
-FREE = [
+Call = Callable[[StagerClient], Coroutine[Any, Any, object]]
+FREE: list[Call] = [
     lambda client: client.create_project("12 Elm Road"),
     lambda client: client.group("group_1"),
     lambda client: client.upload_url("project_1", "group_1", "01.jpg"),
 ]
-PAID = [
+PAID: list[Call] = [
     lambda client: client.enhance("project_1", "group_1"),
     lambda client: client.operate("img_1", SKY),
 ]
 
 
-async def failure(client: StagerClient, call) -> HotfolderError:
+async def failure(client: StagerClient, call: Call) -> HotfolderError:
     with pytest.raises(HotfolderError) as caught:
         async with asyncio.timeout(120):
             await call(client)
@@ -131,7 +133,9 @@ class Behaviours:
     """The things a server can do to a client."""
 
     @staticmethod
-    def answer(status: int = 200, body: bytes | str | dict | list = b"", **headers: str) -> Behaviour:
+    def answer(
+        status: int = 200, body: bytes | str | Mapping[str, object] = b"", **headers: str
+    ) -> Behaviour:
         """Answer whole and keep the connection."""
         content = (
             body
@@ -205,13 +209,15 @@ class Behaviours:
         return behave
 
 
-@pytest.fixture
-def does() -> type[Behaviours]:
-    return Behaviours
+does = Behaviours  # reads well: `serve(does.hang())`
+
+
+class Serve(Protocol):
+    async def __call__(self, behave: Behaviour, host: str = ...) -> Wire: ...
 
 
 @pytest.fixture
-async def serve() -> AsyncIterator[Callable[..., Awaitable[Wire]]]:
+async def serve() -> AsyncIterator[Serve]:
     """`await serve(behaviour)` starts a server of its own port; all end with the test."""
     started: list[Wire] = []
 
@@ -234,8 +240,12 @@ def refused_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class ClientOf(Protocol):
+    def __call__(self, origin: str, key: str = ..., timeouts: Timeouts | None = ...) -> StagerClient: ...
+
+
 @pytest.fixture
-async def client_of() -> AsyncIterator[Callable[..., StagerClient]]:
+async def client_of() -> AsyncIterator[ClientOf]:
     """`client_of(origin)` is a client of that origin; all close with the test."""
     made: list[StagerClient] = []
 

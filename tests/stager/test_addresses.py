@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hotfolder.errors import ConfigurationError
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.failures import UrlRefused
 from hotfolder.stager.storage import StorageClient
+from tests.stager.conftest import Serve, does
 
 GOOGLE = ["storage.googleapis.com"]
 
@@ -28,7 +31,7 @@ GOOGLE = ["storage.googleapis.com"]
         (["127.0.0.1", "10.0.0.5"], "https://10.0.0.5/o.jpg"),
     ],
 )
-def test_allowed(entries, url) -> None:
+def test_allowed(entries: list[str], url: str) -> None:
     """Listed hosts, the subdomains of listed names, and listed ports."""
     AllowedHosts(entries).check(SignedUrl(url))
 
@@ -56,13 +59,13 @@ def test_allowed(entries, url) -> None:
         ([], "https://storage.googleapis.com/o.jpg"),
     ],
 )
-def test_refused(entries, url) -> None:
+def test_refused(entries: list[str], url: str) -> None:
     """Look-alikes, other ports, unencrypted hosts, private addresses that nobody listed."""
     with pytest.raises((UrlRefused, ValueError)):
         AllowedHosts(entries).check(SignedUrl(url))
 
 
-async def test_a_refused_address_is_never_contacted(serve, does, tmp_path) -> None:
+async def test_a_refused_address_is_never_contacted(serve: Serve, tmp_path: Path) -> None:
     """Neither for an upload nor for a download."""
     wire = await serve(does.answer(200, b"x"))
     (tmp_path / "p.jpg").write_bytes(b"x")
@@ -76,7 +79,9 @@ async def test_a_refused_address_is_never_contacted(serve, does, tmp_path) -> No
     await client.aclose()
 
 
-async def test_no_proxy_is_taken_from_the_environment(serve, does, tmp_path, monkeypatch) -> None:
+async def test_no_proxy_is_taken_from_the_environment(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy would see keys, photos and signed URLs."""
     proxy, wire = await serve(does.answer(200, b"proxied")), await serve(does.answer(200, b"x"))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
@@ -90,7 +95,7 @@ async def test_no_proxy_is_taken_from_the_environment(serve, does, tmp_path, mon
 @pytest.mark.parametrize(
     "entry", ["", " ", "https://h", "h/path", "u@h", "h:0", "h:99999", "h:x", "*.h", "a b", "::1"]
 )
-def test_an_entry_that_is_no_host(entry) -> None:
+def test_an_entry_that_is_no_host(entry: str) -> None:
     """It is refused at the start, not taken for something wider."""
     with pytest.raises(ConfigurationError):
         AllowedHosts([entry])
@@ -108,7 +113,7 @@ def test_a_signed_url_shows_its_host_and_its_last_part() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "/x", "h/x", "ftp://h/x", "https://", "https://h/a\nb", "https://h/\0"])
-def test_what_is_no_signed_url(text) -> None:
+def test_what_is_no_signed_url(text: str) -> None:
     """Refused without being shown."""
     with pytest.raises(ValueError) as caught:
         SignedUrl(text)

@@ -9,31 +9,17 @@ import pytest
 from hotfolder.errors import OutcomeUnknown
 from hotfolder.stager.answers import Answer, SignedUrl, parse_group, parse_results
 
-RESULT = {
-    "success": True,
-    "data": [
-        {
-            "id": "res_9823192",
-            "imageUrl": "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret",
-            "width": 1920,
-            "height": 1280,
-        }
-    ],
-}
+URL = "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret"
+PICTURE = {"id": "res_9823192", "imageUrl": URL, "width": 1920, "height": 1280}
+RESULT = {"success": True, "data": [PICTURE]}
 
 
-def without(name: str) -> dict:
-    return {
-        "success": True,
-        "data": [{key: value for key, value in RESULT["data"][0].items() if key != name}],
-    }
+def without(name: str) -> dict[str, object]:
+    return {"success": True, "data": [{key: value for key, value in PICTURE.items() if key != name}]}
 
 
-def with_(**fields: object) -> dict:
-    return {"success": True, "data": [RESULT["data"][0] | fields]}
-
-
-URL = RESULT["data"][0]["imageUrl"]
+def with_(**fields: object) -> dict[str, object]:
+    return {"success": True, "data": [PICTURE | fields]}
 
 
 @pytest.mark.parametrize(
@@ -43,14 +29,14 @@ URL = RESULT["data"][0]["imageUrl"]
         [],
         None,
         {"success": True},
-        {"success": False, "data": RESULT["data"]},
+        {"success": False, "data": [PICTURE]},
         {"success": True, "data": []},
         {"success": True, "data": [None]},
         without("imageUrl"),
         *(with_(imageUrl=value) for value in ("", "/x", "file:///etc/passwd", "https://", "ftp://h/x", 7)),
     ],
 )
-def test_an_answer_without_an_address_may_have_cost(body) -> None:
+def test_an_answer_without_an_address_may_have_cost(body: object) -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         parse_results(Answer(200, json.dumps(body)))
     assert "secret" not in str(caught.value)
@@ -59,14 +45,14 @@ def test_an_answer_without_an_address_may_have_cost(body) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"data": RESULT["data"]},
-        {"success": "true", "data": RESULT["data"]},
-        {"success": True, "data": RESULT["data"][0]},
-        {"success": True, "data": [*RESULT["data"], {}]},
+        {"data": [PICTURE]},
+        {"success": "true", "data": [PICTURE]},
+        {"success": True, "data": PICTURE},
+        {"success": True, "data": [PICTURE, {}]},
         {"success": True, "data": [URL]},
-        {"success": True, "data": {"images": RESULT["data"]}},
+        {"success": True, "data": {"images": [PICTURE]}},
         {"imageUrl": URL},
-        RESULT["data"],
+        [PICTURE],
         *(without(name) for name in ("id", "width", "height")),
         *(with_(width=value) for value in (0, -1, True, "1920", 1.5, None)),
         *(with_(id=value) for value in (7, "", "..", "a/b", "res:1+2=3", "x" * 2000)),
@@ -74,7 +60,7 @@ def test_an_answer_without_an_address_may_have_cost(body) -> None:
         with_(imageUrl=URL.replace("staged", "staged und fertig ü")),
     ],
 )
-def test_the_address_of_a_picture_is_all_that_is_needed(body) -> None:
+def test_the_address_of_a_picture_is_all_that_is_needed(body: object) -> None:
     """What decodes to its end is the picture, whatever else the answer says or leaves out."""
     (picture,) = parse_results(Answer(201, json.dumps(body)))
     assert picture.url.parsed.host == "storage.googleapis.com"
@@ -86,7 +72,7 @@ def test_a_number_is_an_id_too() -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, '{"a":' * 50_000, "\ud800", "<html>"])
-def test_an_answer_that_is_no_json_may_have_cost(body) -> None:
+def test_an_answer_that_is_no_json_may_have_cost(body: str) -> None:
     """Nesting too deep for the parser included."""
     with pytest.raises(OutcomeUnknown):
         parse_results(Answer(200, body))
@@ -95,7 +81,7 @@ def test_an_answer_that_is_no_json_may_have_cost(body) -> None:
 @pytest.mark.parametrize(
     "status", ["completed", "COMPLETED", "complete", "Done", "succeeded", " finished", None]
 )
-def test_a_merge_is_done_however_that_is_spelt(status) -> None:
+def test_a_merge_is_done_however_that_is_spelt(status: str | None) -> None:
     said = {"imageUrl": URL} | ({"status": status} if status else {})
     for body in (said, {"success": True, "data": said}):
         group = parse_group(Answer(200, json.dumps(body)))
@@ -103,7 +89,7 @@ def test_a_merge_is_done_however_that_is_spelt(status) -> None:
 
 
 @pytest.mark.parametrize("status", ["processing", "FAILED", "Error", "weird", 7])
-def test_a_merge_that_is_not_done_is_not_taken_for_done(status) -> None:
+def test_a_merge_that_is_not_done_is_not_taken_for_done(status: str | int) -> None:
     group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
     assert group.done == (status == 7)  # no word at all, and an address
     assert group.failed == (status in ("FAILED", "Error"))
@@ -111,13 +97,13 @@ def test_a_merge_that_is_not_done_is_not_taken_for_done(status) -> None:
 
 def test_unknown_fields_are_tolerated_and_order_is_kept() -> None:
     """An API may add fields; several pictures stay in their order."""
-    second = RESULT["data"][0] | {"id": "res_2", "credits": 3}
-    answer = Answer(200, "\ufeff" + json.dumps(RESULT | {"data": [*RESULT["data"], second], "meta": {}}))
+    second = PICTURE | {"id": "res_2", "credits": 3}
+    answer = Answer(200, "\ufeff" + json.dumps(RESULT | {"data": [PICTURE, second], "meta": {}}))
     assert [image.id for image in parse_results(answer)] == ["res_9823192", "res_2"]
 
 
 @pytest.mark.parametrize("body", ["", "{}", "nul\0 \ud800 \u2028 ü", '{"a": "https://h/x?secret"}'])
-def test_an_answer_survives_the_store(body) -> None:
+def test_an_answer_survives_the_store(body: str) -> None:
     """It is kept as it came, as one ASCII line, and its repr shows none of it."""
     answer = Answer(200, body)
     text = answer.as_json()

@@ -14,13 +14,13 @@ from hotfolder.errors import ConfigurationError, KeyRejected, OutcomeUnknown, Un
 from hotfolder.stager.addresses import SignedUrl
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
-from tests.stager.conftest import KEY, Wire
+from tests.stager.conftest import KEY, ClientOf, Serve, Wire, does
 
 GROUP = {"groupId": "g", "status": "processing"}
 PICTURE = bytes(1 << 20)
 
 
-async def test_a_kept_connection_is_used_again(serve, does, client_of) -> None:
+async def test_a_kept_connection_is_used_again(serve: Serve, client_of: ClientOf) -> None:
     wire = await serve(does.answer(body=GROUP))
     client = client_of(wire.origin)
     for _ in range(3):
@@ -28,8 +28,10 @@ async def test_a_kept_connection_is_used_again(serve, does, client_of) -> None:
     assert [request.connection for request in wire.requests] == [1, 1, 1]
 
 
-async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(serve, does, client_of) -> None:
-    async def once(wire, reader, writer) -> None:
+async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(
+    serve: Serve, client_of: ClientOf
+) -> None:
+    async def once(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await does.answer(body=GROUP)(wire, reader, writer)
         writer.close()
 
@@ -41,7 +43,7 @@ async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(serv
     assert [request.connection for request in wire.requests] == [1, 2, 3]
 
 
-async def test_no_cookie_is_kept(serve, does, client_of) -> None:
+async def test_no_cookie_is_kept(serve: Serve, client_of: ClientOf) -> None:
     wire = await serve(does.answer(body=GROUP, set_cookie="visitor=1; Path=/"))
     client = client_of(wire.origin)
     await client.group("g")
@@ -74,12 +76,12 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-async def secure(authority: tuple[Path, Path], does) -> AsyncIterator[Wire]:
+async def secure(authority: tuple[Path, Path]) -> AsyncIterator[Wire]:
     """A server behind TLS, as the API and as the storage."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*authority)
 
-    async def behave(wire, reader, writer) -> None:
+    async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await wire.receive(reader)
         body = PICTURE if "/bucket/" in request.line else b'{"status": "processing", "id": "p"}'
         writer.write(f"HTTP/1.1 200 X\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
@@ -93,7 +95,11 @@ async def secure(authority: tuple[Path, Path], does) -> AsyncIterator[Wire]:
 
 
 async def test_an_authority_of_the_house_is_trusted_where_the_environment_names_it(
-    secure, authority, client_of, tmp_path, monkeypatch
+    secure: Wire,
+    authority: tuple[Path, Path],
+    client_of: ClientOf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     origin = f"https://localhost:{secure.port}"
     with pytest.raises(Unreachable, match="its certificate is not valid"):
@@ -107,7 +113,7 @@ async def test_an_authority_of_the_house_is_trusted_where_the_environment_names_
     assert download.size_bytes == len(PICTURE)
 
 
-def test_certificates_that_cannot_be_read_are_named(monkeypatch, tmp_path) -> None:
+def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE.*missing\.pem.*No such file"):
         StagerClient("https://127.0.0.1", lambda: KEY)
@@ -147,7 +153,7 @@ class Proxy:
 
 
 async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_seen(
-    secure, authority, tmp_path, monkeypatch
+    secure: Wire, authority: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The names of API and storage are looked up by the proxy alone."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
@@ -172,7 +178,9 @@ async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_s
 @pytest.mark.parametrize(
     "refusal", [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"", b"HTTP/1.1 2", b"no"]
 )
-async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(client_of, refused_port, refusal) -> None:
+async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(
+    client_of: ClientOf, refused_port: int, refusal: bytes
+) -> None:
     proxy = Proxy(1, refusal)
     for address in (await proxy.start(), f"http://127.0.0.1:{refused_port}"):
         client = StagerClient("https://stager.invalid", lambda: KEY, proxy=address)
@@ -182,7 +190,7 @@ async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(client_of, ref
         await client.aclose()
 
 
-async def test_plain_http_never_goes_to_a_proxy(serve, does) -> None:
+async def test_plain_http_never_goes_to_a_proxy(serve: Serve) -> None:
     proxy = Proxy(1)
     wire = await serve(does.answer(401))
     client = StagerClient(wire.origin, lambda: KEY, proxy=await proxy.start())

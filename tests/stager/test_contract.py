@@ -121,7 +121,9 @@ async def fetch(storage: StorageClient, url: SignedUrl, target: Path) -> tuple[i
         return picture.size
 
 
-async def test_merge_from_end_to_end(client, storage, scene, tmp_path) -> None:
+async def test_merge_from_end_to_end(
+    client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
+) -> None:
     """Project, group, uploads, merge, polling, download: Section 2 of the reference in its order."""
     project_id = await client.create_project("12 Elm Road")
     group_id = await client.create_group(project_id, HdrOptions())
@@ -148,7 +150,9 @@ async def test_merge_from_end_to_end(client, storage, scene, tmp_path) -> None:
     ],
     ids=lambda operation: operation.kind,
 )
-async def test_operation_from_end_to_end(operation, client, storage, scene, tmp_path) -> None:
+async def test_operation_from_end_to_end(
+    operation: Operation, client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
+) -> None:
     """Upload an image, have it altered, fetch what came of it: Section 3 of the reference."""
     image_id = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
     results = parse_results(await client.operate(image_id, operation))
@@ -177,7 +181,7 @@ def every_value() -> Iterator[Operation]:
 
 
 @sandbox_only
-async def test_every_value_is_accepted(client, scene, tmp_path) -> None:
+async def test_every_value_is_accepted(client: StagerClient, scene: Path, tmp_path: Path) -> None:
     """Whatever the vocabulary can say, the API takes; on a small picture, for the sake of time."""
     with Image.open(scene / "2.jpg") as picture:
         picture.resize((240, 180)).save(tmp_path / "small.jpg")
@@ -187,7 +191,9 @@ async def test_every_value_is_accepted(client, scene, tmp_path) -> None:
 
 
 @sandbox_only
-async def test_refusals(client, storage, side, scene, tmp_path) -> None:
+async def test_refusals(
+    client: StagerClient, storage: StorageClient, side: Side, scene: Path, tmp_path: Path
+) -> None:
     """A wrong key, an unknown id, an eighth photo, a merge before its uploads, a second merge."""
     stranger = StagerClient(side.base_url, lambda: "another-key")
     with pytest.raises(KeyRejected):
@@ -217,7 +223,9 @@ async def test_refusals(client, storage, side, scene, tmp_path) -> None:
 
 
 @sandbox_only
-async def test_signed_urls_open_nothing_else(client, storage, scene, tmp_path) -> None:
+async def test_signed_urls_open_nothing_else(
+    client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
+) -> None:
     """A URL with another signature neither takes nor gives; an upload URL can't be read from."""
     project_id = await client.create_project("12 Elm Road")
     group_id = await client.create_group(project_id, HdrOptions())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tracemalloc
 from email import message_from_bytes
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import RequestRefused, SetChanged, Unreachable
+from tests.stager.conftest import ClientOf, Serve, Wire, does
 
 UPLOADED = {
     "success": True,
@@ -23,7 +25,7 @@ UPLOADED = {
 
 
 @pytest.mark.parametrize("filename", ["01.jpg", 'a"b\r\nX: y.jpg', "größe.png"])
-async def test_upload_image(filename, serve, does, client_of, tmp_path) -> None:
+async def test_upload_image(filename: str, serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
     """Section 3.1: one part named `file`, with a length, whatever the name."""
     photo = tmp_path / "photo"
     photo.write_bytes(bytes(range(256)) * 9)
@@ -37,14 +39,14 @@ async def test_upload_image(filename, serve, does, client_of, tmp_path) -> None:
     message = message_from_bytes(
         f"Content-Type: {request.header('content-type')}\r\n\r\n".encode() + request.body
     )
-    (part,) = message.get_payload()
+    _, part = message.walk()
     assert part.get_param("name", header="content-disposition") == "file"
     assert part.get_content_type() == "image/png"
     assert part.keys() == ["Content-Disposition", "Content-Type"]
     assert part.get_payload(decode=True) == photo.read_bytes()
 
 
-async def test_a_large_upload_is_streamed(serve, does, client_of, tmp_path) -> None:
+async def test_a_large_upload_is_streamed(serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
     """200 MB go through a few MiB of memory, with their exact length announced."""
     photo = tmp_path / "large.png"
     with photo.open("wb") as file:
@@ -62,12 +64,14 @@ async def test_a_large_upload_is_streamed(serve, does, client_of, tmp_path) -> N
 
 
 @pytest.mark.parametrize("change", ["grow", "shrink", "touch"])
-async def test_a_picture_that_changes_on_the_way(change, serve, does, client_of, tmp_path) -> None:
+async def test_a_picture_that_changes_on_the_way(
+    change: str, serve: Serve, client_of: ClientOf, tmp_path: Path
+) -> None:
     """What was sent isn't what was settled: the upload is given up, however it changed."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"x" * (8 << 20))
 
-    async def meddle(wire, reader, writer) -> None:
+    async def meddle(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         match change:
             case "grow":
@@ -87,7 +91,7 @@ async def test_a_picture_that_changes_on_the_way(change, serve, does, client_of,
         await client_of(wire.origin).upload_image(photo, "01.jpg", "image/jpeg")
 
 
-async def test_only_a_plain_file_is_uploaded(client_of, refused_port, tmp_path) -> None:
+async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, refused_port: int, tmp_path: Path) -> None:
     """A missing file, a symlink, a FIFO and a folder are told apart from trouble with the network."""
     client = client_of(f"http://127.0.0.1:{refused_port}")
     os.mkfifo(tmp_path / "fifo")
@@ -100,12 +104,12 @@ async def test_only_a_plain_file_is_uploaded(client_of, refused_port, tmp_path) 
         await client.upload_image(tmp_path / "real.jpg", "01.jpg", "image/jpeg")
 
 
-async def test_an_upload_that_is_refused_early(serve, does, client_of, tmp_path: Path) -> None:
+async def test_an_upload_that_is_refused_early(serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
     """A server that answers 413 while bytes still flow is heard, not taken for a lost connection."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(8 << 20))
 
-    async def refuse(wire, reader, writer) -> None:
+    async def refuse(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         await writer.drain()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
 
 import pytest
 
@@ -21,8 +23,9 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
+from hotfolder.stager.answers import Answer
 from hotfolder.stager.transport import Timeouts
-from tests.stager.conftest import FREE, KEY, PAID, SKY, failure
+from tests.stager.conftest import FREE, KEY, PAID, SKY, Behaviour, Call, ClientOf, Serve, does, failure
 
 # For servers that say nothing or never end; all others get the time that a busy machine needs.
 QUICK = Timeouts(
@@ -38,29 +41,28 @@ QUICK = Timeouts(
 SUCCESS = b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":'
 # What the server does: a free call may be repeated after it, and nobody knows what became of a paid one.
 LOST = {
-    "reset before reading": lambda does: does.reset_unread(),
-    "closed after the request": lambda does: does.raw(b""),
-    "reset after the request": lambda does: does.raw(b"", then_reset=True),
-    "cut within the headers": lambda does: does.raw(b"HTTP/1.1 200 OK\r\nConte"),
-    "cut within a success": lambda does: does.raw(SUCCESS),
-    "reset within a success": lambda does: does.raw(SUCCESS, then_reset=True),
-    "cut within a chunk": lambda does: does.raw(
-        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{"id":'
-    ),
-    "no HTTP": lambda does: does.raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
-    "silence": lambda does: does.hang(),
-    "dripping": lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"),
-    "dripping headers": lambda does: does.drip(b"HTTP/1.1 200 OK\r\nX-A: "),
-    "an endless success": lambda does: does.endless(b"HTTP/1.1 200 OK\r\n\r\n"),
-    "endless headers": lambda does: does.endless(b"HTTP/1.1 200 OK\r\nX-A: "),
-    "101": lambda does: does.raw(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"),
+    "reset before reading": does.reset_unread(),
+    "closed after the request": does.raw(b""),
+    "reset after the request": does.raw(b"", then_reset=True),
+    "cut within the headers": does.raw(b"HTTP/1.1 200 OK\r\nConte"),
+    "cut within a success": does.raw(SUCCESS),
+    "reset within a success": does.raw(SUCCESS, then_reset=True),
+    "cut within a chunk": does.raw(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{"id":'),
+    "no HTTP": does.raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
+    "silence": does.hang(),
+    "dripping": does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"),
+    "dripping headers": does.drip(b"HTTP/1.1 200 OK\r\nX-A: "),
+    "an endless success": does.endless(b"HTTP/1.1 200 OK\r\n\r\n"),
+    "endless headers": does.endless(b"HTTP/1.1 200 OK\r\nX-A: "),
+    "101": does.raw(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"),
 }
 REFUSED = {
-    "cut within a refusal": lambda does: does.raw(b"HTTP/1.1 422 No\r\nContent-Length: 99\r\n\r\n{"),
-    "an endless refusal": lambda does: does.endless(b"HTTP/1.1 400 No\r\n\r\n"),
-    "too deep": lambda does: does.answer(400, b"[" * 100_000),
+    "cut within a refusal": does.raw(b"HTTP/1.1 422 No\r\nContent-Length: 99\r\n\r\n{"),
+    "an endless refusal": does.endless(b"HTTP/1.1 400 No\r\n\r\n"),
+    "too deep": does.answer(400, b"[" * 100_000),
 }
-STATUSES = {
+Raised = type[HotfolderError]
+STATUSES: dict[tuple[Raised, Raised], tuple[int, ...]] = {
     (Unreachable, OutcomeUnknown): (300, 301, 302, 303, 307, 308),
     (HostInTrouble, OutcomeUnknown): (408, 500, 502, 503, 504, 599),
     (RequestRefused, RequestRefused): (400, 403, 404, 409, 413, 422),
@@ -70,13 +72,13 @@ STATUSES = {
 }
 
 
-def answers(status: int):
+def answers(status: int) -> Behaviour:
     headers = {"location": "/elsewhere"} if 300 < status < 400 else {}
-    return lambda does: does.answer(status, **headers)
+    return does.answer(status, **headers)
 
 
 # (what the server does, what a free call raises, what a paid call raises)
-TABLE = {
+TABLE: dict[str, tuple[Behaviour, Raised, Raised]] = {
     **{name: (behave, Unreachable, OutcomeUnknown) for name, behave in LOST.items()},
     **{name: (behave, RequestRefused, RequestRefused) for name, behave in REFUSED.items()},
     **{str(status): (answers(status), *raised) for raised, each in STATUSES.items() for status in each},
@@ -85,13 +87,13 @@ ENDLESS = ("silence", "dripping", "dripping headers")
 
 
 @pytest.mark.parametrize("name", TABLE)
-async def test_each_failure_has_one_meaning(name, serve, does, client_of) -> None:
+async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: ClientOf) -> None:
     """Every way of failing raises exactly the class of the table, and is never tried twice."""
     behave, free, paid = TABLE[name]
     timeouts = QUICK if name in ENDLESS else None
 
-    async def attempt(call, expected: type[HotfolderError]) -> None:
-        wire = await serve(behave(does))
+    async def attempt(call: Call, expected: Raised) -> None:
+        wire = await serve(behave)
         error = await failure(client_of(wire.origin, KEY, timeouts), call)
         assert type(error) is expected
         assert wire.connections == 1 and len(wire.requests) <= 1
@@ -102,14 +104,16 @@ async def test_each_failure_has_one_meaning(name, serve, does, client_of) -> Non
 
 
 @pytest.mark.parametrize("call", FREE + PAID)
-async def test_a_refused_connection_was_never_sent(call, client_of, refused_port) -> None:
+async def test_a_refused_connection_was_never_sent(
+    call: Call, client_of: ClientOf, refused_port: int
+) -> None:
     """Nobody listens: safe to repeat, even when paid."""
     error = await failure(client_of(f"http://127.0.0.1:{refused_port}", KEY), call)
     assert type(error) is Unreachable and "refused" in error.message
 
 
 @pytest.mark.parametrize("call", [FREE[0], PAID[0]])
-async def test_a_connection_that_is_never_made_was_never_sent(call, client_of) -> None:
+async def test_a_connection_that_is_never_made_was_never_sent(call: Call, client_of: ClientOf) -> None:
     """A listener whose queue is full lets nobody in: safe to repeat, even when paid."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -125,7 +129,9 @@ async def test_a_connection_that_is_never_made_was_never_sent(call, client_of) -
     assert type(error) is Unreachable and "in time" in error.message
 
 
-async def test_a_name_without_an_address_was_never_sent(client_of, monkeypatch) -> None:
+async def test_a_name_without_an_address_was_never_sent(
+    client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """DNS knows no such host: safe to repeat, even when paid."""
 
     async def nowhere(*_args: object, **_kwargs: object) -> list[object]:
@@ -139,7 +145,7 @@ async def test_a_name_without_an_address_was_never_sent(client_of, monkeypatch) 
     )
 
 
-async def test_paid_calls_never_share_a_connection(serve, does, client_of) -> None:
+async def test_paid_calls_never_share_a_connection(serve: Serve, client_of: ClientOf) -> None:
     """Two paid calls after a free one use three connections; free calls reuse one."""
     wire = await serve(does.answer(200, {"id": "p"}))
     client = client_of(wire.origin, KEY)
@@ -168,14 +174,16 @@ async def test_paid_calls_never_share_a_connection(serve, does, client_of) -> No
         b"[" * 100000,
     ],
 )
-async def test_nonsense_on_a_free_call_is_a_bad_world(body, serve, does, client_of) -> None:
+async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve, client_of: ClientOf) -> None:
     """A 200 that can't be used pauses the queue; it never fails a photographer's set."""
     wire = await serve(does.answer(200, body))
     assert type(await failure(client_of(wire.origin, KEY), FREE[0])) is Unreachable
 
 
 @pytest.mark.parametrize("url", [None, "", "/relative.jpg", "ftp://h/x"])
-async def test_a_completed_group_may_still_owe_its_address(url, serve, does, client_of) -> None:
+async def test_a_completed_group_may_still_owe_its_address(
+    url: str | None, serve: Serve, client_of: ClientOf
+) -> None:
     """One odd group must not pause the whole queue: who waits for it asks again, until its time is up."""
     wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url}))
     state = await client_of(wire.origin, KEY).group("g")
@@ -183,7 +191,9 @@ async def test_a_completed_group_may_still_owe_its_address(url, serve, does, cli
 
 
 @pytest.mark.parametrize("body", [{"status": 3}, {}, {"status": ""}])
-async def test_a_group_that_makes_no_sense_is_a_bad_world(body, serve, does, client_of) -> None:
+async def test_a_group_that_makes_no_sense_is_a_bad_world(
+    body: dict[str, object], serve: Serve, client_of: ClientOf
+) -> None:
     """An answer with neither a status nor an address isn't believed."""
     wire = await serve(does.answer(200, body))
     assert type(await failure(client_of(wire.origin, KEY), FREE[1])) is Unreachable
@@ -202,7 +212,9 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(body, serve, does, cli
         ("Wed, 21 Oct 2099 07:28:00 GMT", 3600, 3600),
     ],
 )
-async def test_the_wish_when_to_come_back(value, low, high, serve, does, client_of) -> None:
+async def test_the_wish_when_to_come_back(
+    value: str, low: int | None, high: int | None, serve: Serve, client_of: ClientOf
+) -> None:
     """Retry-After is read in both its forms, and never trusted beyond an hour."""
     wire = await serve(does.answer(429, retry_after=value))
     error = await failure(client_of(wire.origin, KEY), PAID[0])
@@ -210,7 +222,7 @@ async def test_the_wish_when_to_come_back(value, low, high, serve, does, client_
     assert error.retry_after_seconds == low == high
 
 
-async def test_an_answer_compressed_unasked_is_not_lost(serve, does, client_of) -> None:
+async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve, client_of: ClientOf) -> None:
     """A paid answer survives a proxy that compresses, and a bomb stays small."""
     wire = await serve(does.answer(200, gzip.compress(b'{"success": true}'), content_encoding="gzip"))
     assert (await client_of(wire.origin, KEY).operate("img_1", SKY)).body == '{"success": true}'
@@ -220,17 +232,20 @@ async def test_an_answer_compressed_unasked_is_not_lost(serve, does, client_of) 
 
 
 @pytest.mark.parametrize("kind", ["enhance", "operate"])
-async def test_a_paid_request_may_be_kept_here_until_its_first_byte(kind, serve, does, client_of) -> None:
+async def test_a_paid_request_may_be_kept_here_until_its_first_byte(
+    kind: str, serve: Serve, client_of: ClientOf
+) -> None:
     """It is asked with the connection made, however long that took, and nothing of the request has left."""
-    wire, asked = await serve(does.answer(200, {"success": True})), []
+    wire = await serve(does.answer(200, {"success": True}))
+    asked: list[tuple[int, int]] = []
 
-    def call(leaves):
+    def call(leaves: Callable[[], None]) -> Coroutine[Any, Any, Answer]:
         client = client_of(wire.origin, KEY)
         if kind == "enhance":
             return client.enhance("project_1", "group_1", leaves)
         return client.operate("img_1", SKY, leaves)
 
-    def refuse():
+    def refuse() -> NoReturn:
         asked.append((wire.connections, len(wire.requests)))
         raise LeaseLost("another machine works with it")
 
@@ -242,7 +257,7 @@ async def test_a_paid_request_may_be_kept_here_until_its_first_byte(kind, serve,
     assert (asked[1:], len(wire.requests)) == ([(2, 0)], 1)
 
 
-async def test_cancelling_a_paid_call_reaches_the_caller(serve, does, client_of) -> None:
+async def test_cancelling_a_paid_call_reaches_the_caller(serve: Serve, client_of: ClientOf) -> None:
     """Shielding is the caller's; a cancel isn't swallowed and turned into an outcome."""
     wire = await serve(does.hang())
     task = asyncio.create_task(PAID[0](client_of(wire.origin, KEY)))

@@ -9,7 +9,7 @@ import pytest
 from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
-from tests.stager.conftest import KEY
+from tests.stager.conftest import KEY, ClientOf, Serve, Wire, does
 
 RESULT = {
     "success": True,
@@ -37,7 +37,7 @@ ALLOWED = {
     "skyType": "blue, twilight",
     "skySubType": "subtle, middle, dramatic",
 }
-STAGE = {
+STAGE: dict[str, object] = {
     "roomType": "LIVING_ROOM",
     "roomStyle": "modern",
     "actionType": "subtleStaging",
@@ -46,26 +46,30 @@ STAGE = {
     "removeFurniture": False,
     "extraInstructions": "Add a luxury linen sofa assembly",
 }
-LAWN = {"lawnType": "medium", "resolution": "high", "extraInstructions": "Keep the stone pathway intact"}
-SKY = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
-
-
-def variants(model, base: dict, path: str):
-    for name in base:
-        for value in ALLOWED.get(name, "").split(", "):
-            if value:
-                changed = base | {name: [value] if name == "colorTypes" else value}
-                yield pytest.param(model, changed, path, id=f"{path}-{name}-{value}")
+LAWN: dict[str, object] = {
+    "lawnType": "medium",
+    "resolution": "high",
+    "extraInstructions": "Keep the stone pathway intact",
+}
+SKY: dict[str, object] = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
 
 
 OPERATIONS = [
-    *variants(Stage, STAGE, "stage"),
-    *variants(Lawn, LAWN, "lawn-replace"),
-    *variants(Sky, SKY, "sky-replace"),
+    pytest.param(
+        model, base | {name: [value] if name == "colorTypes" else value}, path, id=f"{path}-{name}-{value}"
+    )
+    for model, base, path in (
+        (Stage, STAGE, "stage"),
+        (Lawn, LAWN, "lawn-replace"),
+        (Sky, SKY, "sky-replace"),
+    )
+    for name in base
+    if name in ALLOWED
+    for value in ALLOWED[name].split(", ")
 ]
 
 
-def sent(wire) -> tuple[str, object]:
+def sent(wire: Wire) -> tuple[str, object]:
     """Line and JSON of the only request, whose headers are checked on the way."""
     (request,) = wire.requests
     names = [name for name, _ in request.headers]
@@ -79,14 +83,14 @@ def sent(wire) -> tuple[str, object]:
     return request.line, None
 
 
-async def test_create_project(serve, does, client_of) -> None:
+async def test_create_project(serve: Serve, client_of: ClientOf) -> None:
     """Section 2.1, with a title in any script."""
     wire = await serve(does.answer(200, {"id": "project_uuid_here", "title": "12 Ulmenstraße 東京"}))
     assert await client_of(wire.origin).create_project("12 Ulmenstraße 東京") == "project_uuid_here"
     assert sent(wire) == ("POST /api/projects HTTP/1.1", {"title": "12 Ulmenstraße 東京"})
 
 
-async def test_a_title_that_is_not_unicode_is_still_sent(serve, does, client_of) -> None:
+async def test_a_title_that_is_not_unicode_is_still_sent(serve: Serve, client_of: ClientOf) -> None:
     """A folder name that isn't UTF-8 reaches Python as surrogates, which JSON can't hold."""
     wire = await serve(does.answer(201, {"id": "p"}))
     await client_of(wire.origin).create_project("Stra\udcdfe")
@@ -96,7 +100,9 @@ async def test_a_title_that_is_not_unicode_is_still_sent(serve, does, client_of)
 @pytest.mark.parametrize("lens", [True, False])
 @pytest.mark.parametrize("perspective", [True, False])
 @pytest.mark.parametrize("photographer", [True, False])
-async def test_create_group(lens, perspective, photographer, serve, does, client_of) -> None:
+async def test_create_group(
+    lens: bool, perspective: bool, photographer: bool, serve: Serve, client_of: ClientOf
+) -> None:
     """Section 2.2: all three options are always said."""
     wire = await serve(does.answer(200, {"groupId": "group_uuid_here"}))
     options = HdrOptions(
@@ -114,7 +120,7 @@ async def test_create_group(lens, perspective, photographer, serve, does, client
     )
 
 
-async def test_upload_url(serve, does, client_of) -> None:
+async def test_upload_url(serve: Serve, client_of: ClientOf) -> None:
     """Section 2.3; the URL is kept to the letter and never shown."""
     url = "https://storage.googleapis.com/b/o%2Fp.jpg?X-Goog-Credential=a%2Fb&X-Goog-Signature=c0ffee"
     wire = await serve(does.answer(200, {"id": "image_uuid_here", "uploadUrl": url}))
@@ -128,7 +134,7 @@ async def test_upload_url(serve, does, client_of) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"", b'{"queued": true}', b'{"success": true}', b" \n"])
-async def test_enhance(body, serve, does, client_of) -> None:
+async def test_enhance(body: bytes, serve: Serve, client_of: ClientOf) -> None:
     """Section 2.4; whatever a success says, it is handed over raw."""
     wire = await serve(does.answer(202, body))
     answer = await client_of(wire.origin).enhance("p", "g")
@@ -136,7 +142,7 @@ async def test_enhance(body, serve, does, client_of) -> None:
     assert sent(wire) == ("POST /api/hdr-enhance HTTP/1.1", {"projectId": "p", "groupId": "g"})
 
 
-async def test_group(serve, does, client_of) -> None:
+async def test_group(serve: Serve, client_of: ClientOf) -> None:
     """Section 2.5, before and after completion."""
     wire = await serve(does.answer(200, {"status": "processing"}))
     state = await client_of(wire.origin).group("group_1")
@@ -148,7 +154,7 @@ async def test_group(serve, does, client_of) -> None:
     assert (state.status, state.image_url) == ("completed", SignedUrl(url))
 
 
-async def test_a_group_that_failed_says_why(serve, does, client_of) -> None:
+async def test_a_group_that_failed_says_why(serve: Serve, client_of: ClientOf) -> None:
     """Statuses beyond the reference are passed on, with what the API says about them."""
     wire = await serve(does.answer(200, {"status": "failed", "error": "photos 1 and 2\ndiffer in size"}))
     state = await client_of(wire.origin).group("group_1")
@@ -158,14 +164,18 @@ async def test_a_group_that_failed_says_why(serve, does, client_of) -> None:
 @pytest.mark.parametrize(
     "status", ["gone https://a/b?X-Goog-Signature=beef", f"bad {KEY}", "x" * 41, "\x1b[2J"]
 )
-async def test_a_status_that_is_no_word_is_never_shown(status, serve, does, client_of) -> None:
+async def test_a_status_that_is_no_word_is_never_shown(
+    status: str, serve: Serve, client_of: ClientOf
+) -> None:
     wire = await serve(does.answer(200, {"status": status, "error": f"no merge for {KEY}"}))
     state = await client_of(wire.origin).group("group_1")
     assert (state.status, state.said) == ("not a word", "no merge for [key]")
 
 
 @pytest.mark.parametrize(("model", "body", "path"), OPERATIONS)
-async def test_operations(model, body, path, serve, does, client_of) -> None:
+async def test_operations(
+    model: type[Stage | Lawn | Sky], body: dict[str, object], path: str, serve: Serve, client_of: ClientOf
+) -> None:
     """Section 3.2 to 3.4: every value that the reference allows is sent as it spells it, and nothing else."""
     wire = await serve(does.answer(200, RESULT))
     answer = await client_of(wire.origin).operate("img_71283912739", model.model_validate(body))
@@ -174,7 +184,7 @@ async def test_operations(model, body, path, serve, does, client_of) -> None:
     assert (image.id, image.width, image.height) == ("res_9823192", 1920, 1280)
 
 
-async def test_what_is_not_set_is_not_sent(serve, does, client_of) -> None:
+async def test_what_is_not_set_is_not_sent(serve: Serve, client_of: ClientOf) -> None:
     """extraInstructions and colorTypes go only when set; every other field always goes."""
     wire = await serve(does.answer(200, RESULT))
     await client_of(wire.origin).operate(
@@ -189,7 +199,7 @@ async def test_what_is_not_set_is_not_sent(serve, does, client_of) -> None:
     }
 
 
-async def test_a_staging_without_a_room_type_is_not_sent(serve, does, client_of) -> None:
+async def test_a_staging_without_a_room_type_is_not_sent(serve: Serve, client_of: ClientOf) -> None:
     """The API would refuse it, perhaps after charging."""
     wire = await serve(does.answer(200, RESULT))
     with pytest.raises(RequestRefused):
@@ -197,7 +207,7 @@ async def test_a_staging_without_a_room_type_is_not_sent(serve, does, client_of)
     assert wire.connections == 0
 
 
-async def test_undecodable_bytes_are_replaced(serve, does, client_of) -> None:
+async def test_undecodable_bytes_are_replaced(serve: Serve, client_of: ClientOf) -> None:
     """An answer is always text."""
     wire = await serve(does.answer(200, b'{"a": "\xff"}'))
     assert (await client_of(wire.origin).enhance("p", "g")).body == '{"a": "\ufffd"}'

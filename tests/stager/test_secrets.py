@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
@@ -14,10 +15,10 @@ from hotfolder.errors import (
 )
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.transport import Timeouts
-from tests.stager.conftest import FREE, KEY, PAID, SKY, failure
+from tests.stager.conftest import FREE, KEY, PAID, SKY, ClientOf, Serve, does, failure
 
 
-async def test_the_apis_own_words_reach_the_user(serve, does, client_of) -> None:
+async def test_the_apis_own_words_reach_the_user(serve: Serve, client_of: ClientOf) -> None:
     """The reason of a refusal is passed on as one line, without the key, addresses or control characters."""
     said = f"bad\x1b[31m room\nstyle {KEY} at https://storage.googleapis.com/a/b?X-Goog-Signature=beef"
     wire = await serve(does.answer(422, {"error": {"message": said}}))
@@ -39,13 +40,15 @@ async def test_the_apis_own_words_reach_the_user(serve, does, client_of) -> None
         {"error": {"code": 7, "message": "too many"}},
     ],
 )
-async def test_a_reason_is_found_where_apis_put_it(body, serve, does, client_of) -> None:
+async def test_a_reason_is_found_where_apis_put_it(
+    body: str | dict[str, object], serve: Serve, client_of: ClientOf
+) -> None:
     """The reference doesn't say where an error's text is, so the usual places are looked at."""
     wire = await serve(does.answer(400, body))
     assert "“too many”" in (await failure(client_of(wire.origin, KEY), FREE[0])).message
 
 
-async def test_a_long_or_html_reason_is_kept_short(serve, does, client_of) -> None:
+async def test_a_long_or_html_reason_is_kept_short(serve: Serve, client_of: ClientOf) -> None:
     """An error page is left out, a novel cut."""
     wire = await serve(does.answer(400, {"message": "very " * 10_000}))
     assert len((await failure(client_of(wire.origin, KEY), FREE[0])).message) < 400
@@ -53,7 +56,7 @@ async def test_a_long_or_html_reason_is_kept_short(serve, does, client_of) -> No
     assert "<" not in (await failure(client_of(wire.origin, KEY), FREE[0])).message
 
 
-async def test_a_redirect_never_carries_the_key_away(serve, does, client_of) -> None:
+async def test_a_redirect_never_carries_the_key_away(serve: Serve, client_of: ClientOf) -> None:
     """Another origin is never even connected to."""
     elsewhere = await serve(does.answer(200, {"id": "p"}))
     for status in (301, 302, 303, 307, 308):
@@ -64,18 +67,22 @@ async def test_a_redirect_never_carries_the_key_away(serve, does, client_of) -> 
 
 
 @pytest.mark.parametrize("identifier", ["https://evil/x", "//evil/x", "../../admin", "..", ".", "", "a\nb"])
-async def test_an_identifier_never_leaves_its_place(identifier, serve, does, client_of) -> None:
+async def test_an_identifier_never_leaves_its_place(
+    identifier: str, serve: Serve, client_of: ClientOf
+) -> None:
     """An id from elsewhere can't choose another path or host; nothing is sent."""
     wire = await serve(does.answer(200, {}))
     client = client_of(wire.origin, KEY)
-    for call in (lambda: client.group(identifier), lambda: client.operate(identifier, SKY)):
+    for call in (client.group(identifier), client.operate(identifier, SKY)):
         with pytest.raises(RequestRefused):
-            await call()
+            await call
     assert wire.connections == 0
 
 
 @pytest.mark.parametrize("identifier", ["a?b", "a#b", "a%2fb", "ü", "img:1/2+3=", "a b", "~a.b-c_d"])
-async def test_an_odd_identifier_is_one_part_of_the_path(identifier, serve, does, client_of) -> None:
+async def test_an_odd_identifier_is_one_part_of_the_path(
+    identifier: str, serve: Serve, client_of: ClientOf
+) -> None:
     wire = await serve(does.answer(200, {"status": "processing"}))
     await client_of(wire.origin, KEY).group(identifier)
     _, path, _ = wire.requests[0].line.split(" ")
@@ -84,7 +91,7 @@ async def test_an_odd_identifier_is_one_part_of_the_path(identifier, serve, does
 
 
 @pytest.mark.parametrize("key", ["", KEY + "\n", "two words", "schlüssel", "nul\0"])
-async def test_a_key_that_no_header_can_hold(key, serve, does, client_of) -> None:
+async def test_a_key_that_no_header_can_hold(key: str, serve: Serve, client_of: ClientOf) -> None:
     """It is refused before anything is sent, as a setting and as something to wait for, unseen."""
     wire = await serve(does.answer(200, {}))
     for call in FREE + PAID:
@@ -93,9 +100,9 @@ async def test_a_key_that_no_header_can_hold(key, serve, does, client_of) -> Non
     assert wire.connections == 0
 
 
-async def test_the_key_is_asked_for_at_every_request(serve, does) -> None:
+async def test_the_key_is_asked_for_at_every_request(serve: Serve) -> None:
     """A key file that was corrected takes effect at once; one that can't be read is waited for."""
-    keys = iter(["first", OSError("gone"), "second"])
+    keys: Iterator[str | OSError] = iter(["first", OSError("gone"), "second"])
 
     def key() -> str:
         value = next(keys)
@@ -113,7 +120,9 @@ async def test_the_key_is_asked_for_at_every_request(serve, does) -> None:
     await client.aclose()
 
 
-async def test_logs_at_any_level_show_neither_key_nor_address(serve, does, client_of, caplog) -> None:
+async def test_logs_at_any_level_show_neither_key_nor_address(
+    serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
+) -> None:
     """Even with everything logged, the libraries beneath print nothing secret."""
     caplog.set_level("DEBUG")
     wire = await serve(does.answer(200, {"id": "p"}))
@@ -139,14 +148,14 @@ async def test_logs_at_any_level_show_neither_key_nor_address(serve, does, clien
         "https://h:99999",
     ],
 )
-def test_an_unsafe_base_url_is_refused(base_url) -> None:
+def test_an_unsafe_base_url_is_refused(base_url: str) -> None:
     """The key goes over https, or stays on this machine."""
     with pytest.raises(ConfigurationError):
         StagerClient(base_url, lambda: KEY)
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/prefix", "/prefix/"])
-async def test_a_base_url_may_have_a_path(suffix, serve, does, client_of) -> None:
+async def test_a_base_url_may_have_a_path(suffix: str, serve: Serve, client_of: ClientOf) -> None:
     """Behind a gateway the API may live below a path."""
     wire = await serve(does.answer(200, {"id": "p"}))
     await client_of(wire.origin + suffix).create_project("a")

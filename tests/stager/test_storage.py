@@ -11,7 +11,9 @@ import signal
 import stat
 import traceback
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -29,13 +31,18 @@ from hotfolder.stager.addresses import SignedUrl
 from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
+from tests.stager.conftest import Behaviour, Serve, Wire, does
 
 QUICK = Timeouts(connect_seconds=0.3, read_seconds=0.3, write_seconds=0.3, transfer_total_seconds=0.6)
 SECRET = "X-Goog-Signature=c0ffee"
 
 
+class StorageOf(Protocol):
+    def __call__(self, *hosts: str, timeouts: Timeouts | None = ...) -> StorageClient: ...
+
+
 @pytest.fixture
-async def storage_of() -> AsyncIterator[Callable[..., StorageClient]]:
+async def storage_of() -> AsyncIterator[StorageOf]:
     made: list[StorageClient] = []
 
     def make(*hosts: str, timeouts: Timeouts | None = None) -> StorageClient:
@@ -48,7 +55,7 @@ async def storage_of() -> AsyncIterator[Callable[..., StorageClient]]:
 
 
 @pytest.fixture
-def photo(tmp_path):
+def photo(tmp_path: Path) -> Path:
     path = tmp_path / "IMG_0001.JPG"
     path.write_bytes(b"\xff\xd8" + bytes(5000))
     return path
@@ -59,11 +66,11 @@ def patience(name: str) -> Timeouts | None:
     return QUICK if name in ("silence", "dripping") else None
 
 
-def url_on(wire, signed: str = "host") -> SignedUrl:
+def url_on(wire: Wire, signed: str = "host") -> SignedUrl:
     return SignedUrl(f"{wire.origin}/bucket/o%2Fphoto.jpg?X-Goog-SignedHeaders={signed}&{SECRET}")
 
 
-async def failure(attempt) -> HotfolderError:
+async def failure(attempt: Awaitable[object]) -> HotfolderError:
     """What it raises, within seconds; never with the signature in it, traceback included."""
     with pytest.raises(HotfolderError) as caught:
         async with asyncio.timeout(120):
@@ -85,7 +92,7 @@ async def failure(attempt) -> HotfolderError:
     ],
 )
 async def test_a_put_sends_what_was_signed_and_no_more(
-    signed, expected, serve, does, storage_of, photo
+    signed: str, expected: dict[str, str], serve: Serve, storage_of: StorageOf, photo: Path
 ) -> None:
     """A header too many or too few breaks the signature; the target is sent to the letter."""
     wire = await serve(does.answer(200))
@@ -96,7 +103,9 @@ async def test_a_put_sends_what_was_signed_and_no_more(
     assert request.body == photo.read_bytes()
 
 
-async def test_a_signed_header_that_nobody_told_us_is_not_guessed(serve, does, storage_of, photo) -> None:
+async def test_a_signed_header_that_nobody_told_us_is_not_guessed(
+    serve: Serve, storage_of: StorageOf, photo: Path
+) -> None:
     """Its name is told, and nothing is sent."""
     wire = await serve(does.answer(200))
     error = await failure(storage_of().put(url_on(wire, "host;x-goog-meta-room"), photo, size_bytes=5002))
@@ -110,21 +119,24 @@ EXPIRED = (
 MALFORMED = b"<Error><Code>InvalidArgument</Code><Details>X-Goog-Signature=c0ffee</Details></Error>"
 
 
-def statuses(raised, *each: int, **headers: str):
+Table = dict[str, tuple[Behaviour, type[HotfolderError]]]
+
+
+def statuses(raised: type[HotfolderError], *each: int, **headers: str) -> Table:
     """Each of these statuses, with an empty body, raises that."""
-    return {str(one): (lambda does, status=one: does.answer(status, **headers), raised) for one in each}
+    return {str(one): (does.answer(one, **headers), raised) for one in each}
 
 
-PUTS = {
-    "400 expired": (lambda does: does.answer(400, EXPIRED), UrlExpired),
-    "400": (lambda does: does.answer(400, MALFORMED), RequestRefused),
-    "403": (lambda does: does.answer(403), UrlExpired),
-    "429": (lambda does: does.answer(429, retry_after="3"), TooManyRequests),
-    "reset before reading": (lambda does: does.reset_unread(), Unreachable),
-    "reset after reading": (lambda does: does.raw(b"", then_reset=True), Unreachable),
-    "silence": (lambda does: does.hang(), Unreachable),
-    "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Unreachable),
-    "no HTTP": (lambda does: does.raw(b"hello\r\n\r\n"), Unreachable),
+PUTS: Table = {
+    "400 expired": (does.answer(400, EXPIRED), UrlExpired),
+    "400": (does.answer(400, MALFORMED), RequestRefused),
+    "403": (does.answer(403), UrlExpired),
+    "429": (does.answer(429, retry_after="3"), TooManyRequests),
+    "reset before reading": (does.reset_unread(), Unreachable),
+    "reset after reading": (does.raw(b"", then_reset=True), Unreachable),
+    "silence": (does.hang(), Unreachable),
+    "dripping": (does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Unreachable),
+    "no HTTP": (does.raw(b"hello\r\n\r\n"), Unreachable),
     **statuses(RequestRefused, 404, 412, 413),
     **statuses(HostInTrouble, 408, 500, 503),
     **statuses(UrlRefused, 302, 307, location="http://127.0.0.9/"),
@@ -132,30 +144,32 @@ PUTS = {
 
 
 @pytest.mark.parametrize("name", PUTS)
-async def test_each_failure_of_a_put(name, serve, does, storage_of, photo) -> None:
+async def test_each_failure_of_a_put(name: str, serve: Serve, storage_of: StorageOf, photo: Path) -> None:
     """Each says whether to ask for a fresh URL, to wait, or to give up."""
     behave, expected = PUTS[name]
-    wire = await serve(behave(does))
+    wire = await serve(behave)
     error = await failure(storage_of(timeouts=patience(name)).put(url_on(wire), photo, size_bytes=5002))
     assert type(error) is expected
     assert wire.connections == 1
 
 
-async def test_already_uploaded_is_fine(serve, does, storage_of, photo) -> None:
+async def test_already_uploaded_is_fine(serve: Serve, storage_of: StorageOf, photo: Path) -> None:
     """412 under a signed generation match: an earlier attempt got through, its answer didn't."""
     wire = await serve(does.answer(412))
     await storage_of().put(url_on(wire, "host;x-goog-if-generation-match"), photo, size_bytes=5002)
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5001, 5003])
-async def test_a_photo_of_another_size_is_not_sent(size_bytes, serve, does, storage_of, photo) -> None:
+async def test_a_photo_of_another_size_is_not_sent(
+    size_bytes: int, serve: Serve, storage_of: StorageOf, photo: Path
+) -> None:
     """It isn't the photo that had settled."""
     wire = await serve(does.answer(200))
     error = await failure(storage_of().put(url_on(wire), photo, size_bytes=size_bytes))
     assert type(error) is SetChanged and wire.connections == 0
 
 
-async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> None:
+async def test_a_large_photo_is_streamed(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
     """200 MB go through a few MiB of memory."""
     large = tmp_path / "large.tif"
     with large.open("wb") as file:
@@ -173,7 +187,9 @@ async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> N
     assert peak_bytes < 24 << 20
 
 
-async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of, tmp_path) -> None:
+async def test_a_download_is_whole_and_known_by_its_hash(
+    serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
     """Bytes, hash and length are those of the server; nothing is compressed, and nobody else may read it."""
     body = bytes(range(256)) * 20_000
     wire = await serve(does.answer(200, body))
@@ -191,7 +207,7 @@ async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of
     assert wire.requests[0].header("stager-api-key") is None
 
 
-async def test_a_download_never_replaces_a_file(serve, does, storage_of, tmp_path) -> None:
+async def test_a_download_never_replaces_a_file(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
     """What is there stays there, also when the attempt fails."""
     target = tmp_path / "result"
     target.write_bytes(b"mine")
@@ -203,20 +219,20 @@ async def test_a_download_never_replaces_a_file(serve, does, storage_of, tmp_pat
 PART = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 BOMB, BROKEN = gzip.compress(bytes(900_000)), b"\x1f\x8b" + bytes(99)
-DOWNLOADS = {
-    "400 expired": (lambda does: does.answer(400, EXPIRED), ResultGone),
-    "403": (lambda does: does.answer(403, MALFORMED), ResultGone),
-    "429": (lambda does: does.answer(429), TooManyRequests),
-    "too large": (lambda does: does.answer(200, bytes(1001)), UrlRefused),
-    "a bomb": (lambda does: does.answer(200, BOMB, content_encoding="gzip"), ResultGone),
-    "compressed badly": (lambda does: does.answer(200, BROKEN, content_encoding="gzip"), Unreachable),
-    "an odd length": (lambda does: does.answer(200, b"x", content_length="1, 2"), Unreachable),
-    "chunked without end": (lambda does: does.endless(CHUNKED + b"FFFFFFFF\r\n"), ResultGone),
-    "cut": (lambda does: does.raw(PART), Unreachable),
-    "reset": (lambda does: does.raw(PART, then_reset=True), Unreachable),
-    "silence": (lambda does: does.hang(), Unreachable),
-    "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"), Unreachable),
-    "an endless error": (lambda does: does.endless(b"HTTP/1.1 404 No\r\n\r\n"), ResultGone),
+DOWNLOADS: Table = {
+    "400 expired": (does.answer(400, EXPIRED), ResultGone),
+    "403": (does.answer(403, MALFORMED), ResultGone),
+    "429": (does.answer(429), TooManyRequests),
+    "too large": (does.answer(200, bytes(1001)), UrlRefused),
+    "a bomb": (does.answer(200, BOMB, content_encoding="gzip"), ResultGone),
+    "compressed badly": (does.answer(200, BROKEN, content_encoding="gzip"), Unreachable),
+    "an odd length": (does.answer(200, b"x", content_length="1, 2"), Unreachable),
+    "chunked without end": (does.endless(CHUNKED + b"FFFFFFFF\r\n"), ResultGone),
+    "cut": (does.raw(PART), Unreachable),
+    "reset": (does.raw(PART, then_reset=True), Unreachable),
+    "silence": (does.hang(), Unreachable),
+    "dripping": (does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"), Unreachable),
+    "an endless error": (does.endless(b"HTTP/1.1 404 No\r\n\r\n"), ResultGone),
     **statuses(ResultGone, 204, 404, 410),
     **statuses(HostInTrouble, 408, 500),
     **statuses(UrlRefused, 302, location="http://127.0.0.9/"),
@@ -224,10 +240,12 @@ DOWNLOADS = {
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
-async def test_each_failure_of_a_download(name, serve, does, storage_of, tmp_path) -> None:
+async def test_each_failure_of_a_download(
+    name: str, serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
     """None leaves a file behind, and all are bad worlds: a paid result is never given up here."""
     behave, expected = DOWNLOADS[name]
-    wire = await serve(behave(does))
+    wire = await serve(behave)
     error = await failure(
         storage_of(timeouts=patience(name)).download(url_on(wire), tmp_path / "result", most_bytes=1000)
     )
@@ -238,18 +256,20 @@ async def test_each_failure_of_a_download(name, serve, does, storage_of, tmp_pat
 
 PICTURE = bytes(range(256)) * 3
 GENEROUS = {
-    "206": lambda does: does.answer(206, PICTURE, content_range=f"bytes 0-767/{len(PICTURE)}"),
-    "201": lambda does: does.answer(201, PICTURE),
-    "gzipped": lambda does: does.answer(200, gzip.compress(PICTURE), content_encoding="gzip"),
-    "said to be gzipped": lambda does: does.answer(200, PICTURE, content_encoding="gzip"),
-    "no length": lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\n" + PICTURE),
-    "chunked": lambda does: does.raw(CHUNKED + b"300\r\n" + PICTURE + b"\r\n0\r\n\r\n"),
+    "206": does.answer(206, PICTURE, content_range=f"bytes 0-767/{len(PICTURE)}"),
+    "201": does.answer(201, PICTURE),
+    "gzipped": does.answer(200, gzip.compress(PICTURE), content_encoding="gzip"),
+    "said to be gzipped": does.answer(200, PICTURE, content_encoding="gzip"),
+    "no length": does.raw(b"HTTP/1.1 200 OK\r\n\r\n" + PICTURE),
+    "chunked": does.raw(CHUNKED + b"300\r\n" + PICTURE + b"\r\n0\r\n\r\n"),
 }
 
 
 @pytest.mark.parametrize("name", GENEROUS)
-async def test_a_result_is_taken_however_it_is_sent(name, serve, does, storage_of, tmp_path) -> None:
-    wire = await serve(GENEROUS[name](does))
+async def test_a_result_is_taken_however_it_is_sent(
+    name: str, serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
+    wire = await serve(GENEROUS[name])
     target = tmp_path / "result"
     download = await storage_of().download(url_on(wire), target, most_bytes=len(PICTURE))
     assert target.read_bytes() == PICTURE
@@ -258,11 +278,11 @@ async def test_a_result_is_taken_however_it_is_sent(name, serve, does, storage_o
 
 @pytest.mark.parametrize("wanted", ["image/jpeg", "application/octet-stream"])
 async def test_a_content_type_that_was_signed_in_silence_is_found(
-    wanted, serve, does, storage_of, photo
+    wanted: str, serve: Serve, storage_of: StorageOf, photo: Path
 ) -> None:
     """It takes a 403 or two once; what the host takes is sent first from then on."""
 
-    async def strict(wire, reader, writer) -> None:
+    async def strict(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await wire.receive(reader)
         status = 200 if request.header("content-type") == wanted else 403
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
@@ -275,14 +295,16 @@ async def test_a_content_type_that_was_signed_in_silence_is_found(
     assert types[0] is None and types[-3:] == [wanted] * 3 and len(types) <= 5
 
 
-async def test_a_server_may_end_its_side_while_a_photo_goes_up(serve, storage_of, tmp_path) -> None:
+async def test_a_server_may_end_its_side_while_a_photo_goes_up(
+    serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
     """A FIN in the midst of an upload, after the answer or without one."""
     photo = tmp_path / "photo.tif"
     with photo.open("wb") as file:
         file.truncate(64 << 20)
 
-    def ending(said: bytes):
-        async def behave(wire, reader, writer) -> None:
+    def ending(said: bytes) -> Behaviour:
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(0.3)  # until nothing more can be sent, and the client waits
             writer.write(said)
             writer.write_eof()
@@ -300,7 +322,9 @@ async def test_a_server_may_end_its_side_while_a_photo_goes_up(serve, storage_of
     await storage_of().put(url_on(heard), photo, size_bytes=64 << 20)
 
 
-async def test_a_cancelled_download_leaves_nothing(serve, does, storage_of, tmp_path) -> None:
+async def test_a_cancelled_download_leaves_nothing(
+    serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
     """Stopping the daemon in the middle of a download leaves no half a picture."""
     wire = await serve(does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
     client = storage_of()
@@ -314,14 +338,16 @@ async def test_a_cancelled_download_leaves_nothing(serve, does, storage_of, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_folder_that_is_gone_is_local_trouble(serve, does, storage_of, tmp_path) -> None:
+async def test_a_folder_that_is_gone_is_local_trouble(
+    serve: Serve, storage_of: StorageOf, tmp_path: Path
+) -> None:
     """Trouble with our disk isn't blamed on the network."""
     wire = await serve(does.answer(200, b"x"))
     error = await failure(storage_of().download(url_on(wire), tmp_path / "no" / "result", most_bytes=9))
     assert type(error) is LocalTrouble
 
 
-async def test_a_full_disk_is_local_trouble(serve, does, storage_of, tmp_path) -> None:
+async def test_a_full_disk_is_local_trouble(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
     """A limit on the size of files stands in for the full disk."""
     wire = await serve(does.answer(200, bytes(4 << 20)))
     old, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
