@@ -16,14 +16,14 @@ def main() -> None:
 
 
 def heed_an_early_stop() -> None:
-    """Have SIGTERM end `run`, until that handles it by itself, at once and with exit code 0. Where SIGTERM is
-    blocked, so for every command, and let it through again: it may have come already.
+    """Exit with code 0 on SIGTERM, until `run` installs its own handler. Where SIGTERM is blocked, do so for
+    every command, and unblock it: the signal may be pending.
 
-    The first process of a container is deaf to a signal that it has no handler for, so a stop that comes
-    while it begins would be lost, and the whole grace period waited for. Blocked, it is kept until now.
+    Process 1 of a container ignores signals without a handler, so a stop during its start would be lost, and
+    the container killed after the grace period. A blocked signal stays pending until now.
     """
     if signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()) or sys.argv[1:2] == ["run"]:
-        # Not SystemExit: raised in a callback, as the import of a module has some, it would be lost.
+        # Not SystemExit: raised in a callback, such as those during imports, it would be lost.
         signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 

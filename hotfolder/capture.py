@@ -1,4 +1,4 @@
-"""What a camera recorded of one frame: read by `pictures`, judged by `rules`, and known to both."""
+"""What a camera recorded of one frame: read by `pictures`, used by `rules`, imported by both."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One frame as its EXIF tells it. Every field may be None: cameras differ, and exports strip.
+    """The EXIF data of one frame. Most fields may be None: cameras differ, and exports strip metadata.
 
     `started_seconds` is when the exposure began, by the camera's own clock, in seconds since 1970 as if that
-    clock showed UTC; `clock_step_seconds` is how finely it was written (1.0 without sub-seconds).
-    `offset_seconds` is that clock's distance from UTC. `aperture` is the f-number. `exposure_mode` is EXIF's
-    (0 auto, 1 manual, 2 auto bracket).
+    clock showed UTC; `clock_step_seconds` is its resolution (1.0 without sub-seconds). `offset_seconds` is
+    that clock's offset from UTC. `aperture` is the f-number. `exposure_mode` is EXIF's (0 auto, 1 manual,
+    2 auto bracket).
     """
 
     started_seconds: float | None = None

@@ -1,4 +1,4 @@
-"""Time as an argument, so that a test can own it."""
+"""The clock as an argument, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the daemon asks of time. Durations are seconds."""
+    """The time functions that the daemon uses. Durations are in seconds."""
 
     def now(self) -> datetime:
-        """The wall clock, aware, in UTC. May jump; never measure a duration with it."""
+        """The wall clock, timezone-aware, in UTC. It may jump: never measure a duration with it."""
         ...
 
     def monotonic(self) -> float:
@@ -38,7 +38,7 @@ class SystemClock:
 
 
 async def sleep_unless(event: asyncio.Event, clock: Clock, seconds: float) -> None:
-    """Return as soon as `event` is set, and after `seconds` in any case."""
+    """Return when `event` is set, and after `seconds` at the latest."""
     waiting = {asyncio.create_task(event.wait()), asyncio.create_task(clock.sleep(seconds))}
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""How text from outside is shown, wherever a person meets it: in a terminal, a message, a page or the log."""
+"""Safe display of text from outside: in a terminal, a message, a page or the log."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any, TextIO
 _SPACES = frozenset({"Zs", "Zl", "Zp"})
 _REFUSED = frozenset({"Cc", "Cf", "Cs"})
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
-"""Letters and marks that show nothing: two names that look the same would not be."""
+"""Invisible letters and marks: with them, two different names can look the same."""
 _JOINER = "\u200d"
 SIGN = "�"
 
 
 def visible(text: str) -> str:
-    """`text` on one line, with nothing in it that a terminal obeys, that turns or hides what is beside it, or
-    that can't be written: control and formatting characters, direction marks, what is not UTF-8."""
+    """`text` on one line, with everything replaced that could control a terminal, reverse or hide other text,
+    or can't be encoded: control and formatting characters, direction marks, bytes that aren't UTF-8."""
     if text.isascii() and text.isprintable():
         return text
     shown: list[str] = []
@@ -31,25 +31,25 @@ def _shown(letter: str, before: str) -> str:
     kind = unicodedata.category(letter)
     if kind in _SPACES or letter in "\n\r\t":
         return " "
-    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that isn't UTF-8
         return f"\\x{ord(letter) - 0xDC00:02x}"
     if letter == _JOINER and before and unicodedata.category(before) in ("So", "Sk", "Mn"):
-        return letter  # of an emoji
+        return letter  # part of an emoji
     return SIGN if kind in _REFUSED or letter in _UNSEEN else letter
 
 
 def visible_lines(text: str) -> str:
-    """The same for a text of several lines, such as a message of ours that quotes names."""
+    """`visible` for a text of several lines, such as a message that quotes names."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def say(*values: object, file: TextIO | None = None) -> None:
-    """As `print`, for text that may hold what came from outside."""
+    """`print` for values that may contain text from outside."""
     print(*(visible_lines(str(value)) for value in values), file=file)
 
 
 def with_hint(reason: str, hint: str) -> str:
-    """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
+    """Both on one line, as sentences. The full stop that a quoted reason may lack is added."""
     reason = reason.strip()
     if reason and not reason.endswith((".", "!", "?", ":")):
         reason += "."
@@ -57,7 +57,7 @@ def with_hint(reason: str, hint: str) -> str:
 
 
 def signed(ev: float) -> str:
-    """A step of exposure to a third, as −4, 0 or +0.7."""
+    """An exposure difference in EV, rounded to thirds, such as −4, 0 or +0.7."""
     step = round(ev * 3) / 3
     if abs(step) < 0.1:
         return "0"
@@ -66,7 +66,7 @@ def signed(ev: float) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """Such as "1 photo" and "3 photos"."""
+    """A number with its noun, such as "1 photo" or "3 photos"."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

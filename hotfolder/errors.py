@@ -1,26 +1,27 @@
-"""What can go wrong, as one tree. The class of an error says what happens next.
+"""All errors, as one tree. The class of an error decides what happens next.
 
 HotfolderError
 ├── ConfigurationError   the settings are wrong: nothing starts, exit code 2
 ├── UsageError           the command line is wrong: exit code 2
-│   └── Unknown          nothing has the id or name that is asked for, or not any more
+│   └── Unknown          nothing has the given id or name, or no longer
 ├── StoreError           the job store can't be used: nothing starts, and nothing is recreated
 ├── BadJob               this set can't be made: it goes to failed/ with its reason
 │   ├── RuleRefused      the folder's name or the rules don't allow it
 │   ├── UnusablePhoto    a photo can't be read, or is of a format that the API doesn't take
 │   ├── RequestRefused   the API answered 4xx to this very request
-│   ├── SetChanged       the photos are not the ones that were settled; the set is looked at anew
-│   └── Cancelled        a person has taken it back
-├── BadWorld             nothing moves: the queue pauses, says why, and goes on by itself
-│   ├── Unreachable      no connection, a time-out, or a 5xx on a call that is free to repeat
-│   │   └── HostInTrouble   it answers, with a 5xx
+│   ├── SetChanged       the photos changed after the set had settled; the set is scanned again
+│   └── Cancelled        a person has cancelled it
+├── BadWorld             nothing moves: the queue pauses, says why, and resumes by itself
+│   ├── Unreachable      no connection, a timeout, or a 5xx on a call that is free to repeat
+│   │   └── HostInTrouble   the server answers, with a 5xx or 408
 │   ├── KeyRejected      401: the key file is read again
 │   ├── PaymentRequired  402
-│   ├── TooManyRequests  429, with the server's wish for when to come back
+│   ├── TooManyRequests  429, with the server's Retry-After
 │   └── LocalTrouble     disk full, folder not writable, share gone
+│       ├── OutOfReach   the inbox is gone or doesn't answer
 │       └── StoreAway    the database of the job store doesn't answer
-├── LeaseLost            another machine works with the inbox by now: this one drops it, and touches nothing
-└── OutcomeUnknown       a paid call may have been charged, and nobody can tell: a person decides
+├── LeaseLost            another machine has taken over the inbox: this one drops it, and touches nothing
+└── OutcomeUnknown       a paid call may have been charged, and nothing can tell: a person decides
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ from hotfolder.display import with_hint
 
 
 def to_install(extra: str) -> str:
-    """What to type to get the packages of an extra. No registry has this hotfolder."""
+    """The command that installs an extra's packages, from the source folder: hotfolder isn't published."""
     program = shlex.quote(str(Path(sys.prefix, "bin", "pip")))
     return f"in the folder with hotfolder's pyproject.toml: {program} install '.[{extra}]'"
 
 
 class CommandHint(str):
-    """A hint that names commands or options to type: only whoever sits at a terminal is shown it."""
+    """A hint that names commands or options to type, shown only in a terminal."""
 
 
 class HotfolderError(Exception):
-    """Base of all. `hint` is one sentence that says what to do; it may be empty."""
+    """Base of all errors. `hint` is one sentence that says what to do; it may be empty."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -52,7 +53,7 @@ class HotfolderError(Exception):
 
     @property
     def told(self) -> str:
-        """Both in one line."""
+        """Message and hint on one line."""
         return with_hint(self.message, self.hint)
 
 
@@ -61,11 +62,11 @@ class ConfigurationError(HotfolderError):
 
 
 class UsageError(HotfolderError):
-    """The command line asks for something that isn't there."""
+    """The command line names something that doesn't exist."""
 
 
 class Unknown(UsageError):
-    """Nothing has the id or name that is asked for, or not any more."""
+    """Nothing has the given id or name, or no longer."""
 
 
 class StoreError(HotfolderError):
@@ -73,13 +74,13 @@ class StoreError(HotfolderError):
 
 
 class BadJob(HotfolderError):
-    """This set can't be made as it is; retrying by itself would not help."""
+    """This set can't be made as it is; an automatic retry would not help."""
 
 
 class RuleRefused(BadJob):
     """An unknown tag, contradicting tags, too many photos, a staging without a room type.
 
-    `also` is what is worth reading once, beside the set: a list of what there is, in lines.
+    `also` are lines for the set's REASON.txt, such as the list of the tags that exist.
     """
 
     def __init__(self, message: str, *, hint: str = "", also: tuple[str, ...] = ()) -> None:
@@ -88,7 +89,7 @@ class RuleRefused(BadJob):
 
 
 class UnusablePhoto(BadJob):
-    """A photo that never becomes readable, or of a format that isn't taken."""
+    """A photo that never becomes readable, or has a format that isn't accepted."""
 
 
 class RequestRefused(BadJob):
@@ -108,12 +109,12 @@ class SetChanged(BadJob):
 
 
 class Cancelled(BadJob):
-    """A person doesn't want this set made any more. Nothing is bought for it from then on."""
+    """A person has cancelled this set. Nothing is bought for it from then on."""
 
 
 class BadWorld(HotfolderError):
-    """Not the job's fault. `retry_after_seconds` is the server's wish, None where it has none. `detail` is
-    for the operator, where the message is for everybody."""
+    """A problem outside of the job. `retry_after_seconds` is the server's Retry-After, None without one.
+    `detail` is for the operator, `message` for everybody."""
 
     def __init__(
         self, message: str, *, hint: str = "", retry_after_seconds: float | None = None, detail: str = ""
@@ -128,7 +129,7 @@ class Unreachable(BadWorld):
 
 
 class HostInTrouble(Unreachable):
-    """It answers, and says that it can't do anything just now."""
+    """The server answers with a temporary error of its own (5xx or 408)."""
 
 
 class KeyRejected(BadWorld):
@@ -148,22 +149,22 @@ class LocalTrouble(BadWorld):
 
 
 class OutOfReach(LocalTrouble):
-    """The inbox is gone, or doesn't answer, as its own looks have found: nothing was tried there."""
+    """The inbox is gone or doesn't answer, as its scan has found; the operation was not attempted."""
 
 
 class StoreAway(LocalTrouble):
-    """The database server of the job store can't be reached, or can't do just now what is asked of it."""
+    """The database server of the job store can't be reached, or can't execute a request at the moment."""
 
 
 class LeaseLost(HotfolderError):
-    """Another machine works with the inbox by now, or may."""
+    """Another machine has taken over the inbox, or may have."""
 
 
 class OutcomeUnknown(HotfolderError):
-    """A paid request may have been executed and its answer is lost. Never retried by itself.
+    """A paid request may have been executed and its answer is lost. Never retried automatically.
 
     `why` is the cause alone, for a sentence that already names the call. `retry_after_seconds` is the
-    server's wish for the next call, None where it has none.
+    server's Retry-After, for the next call; None without one.
     """
 
     def __init__(

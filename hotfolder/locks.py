@@ -1,5 +1,5 @@
-"""Advisory locks on a file in a folder: one process at a time works with it. A lock ends with its process,
-however that ends, and the file says which process has it."""
+"""Advisory locks (flock) on a file in a folder, so that one process at a time uses it. A lock ends with its
+process, even in a crash, and the file says which process holds it."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from hotfolder.newfiles import lasting_file
 
 _HOLDER_BYTES = 400
 _ATTEMPTS = 3
-"""Somebody may delete the file between our making and our locking it. On a share that numbers files anew at
-every look, the last attempt counts."""
+"""Retries for a file that is deleted between its creation and its locking. On a share where a file's inode
+number changes at every call, the last attempt counts."""
 _TURN_SECONDS = 2.0
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 
 
 class Held(Exception):
-    """Another process has the lock. `holder` says which one, in words that can be printed. Where it is the
-    lock of another folder, `folder` says of which one, and `lies` how it lies: "contains", or "lies in"."""
+    """Another process holds the lock. `holder` says which one, as printable text. Where the lock is that of
+    another folder, `folder` is that one, and `lies` its relation to this one: "contains" or "lies in"."""
 
     def __init__(self, holder: str, folder: Path | None = None, lies: str = "") -> None:
         super().__init__(holder)
@@ -36,20 +36,19 @@ class Held(Exception):
 
     @property
     def pid(self) -> int | None:
-        """Of the holder, where that is known."""
+        """The holder's process id, None where it is unknown."""
         number = re.search(r"[0-9]+", self.holder)
         return int(number[0]) if number else None
 
 
 class FolderLock:
-    """A lock on the file `name` in a folder. It may be held by several threads' turns, one after another.
+    """A lock on the file `name` in a folder. Its methods may be called by several threads.
 
-    Nothing relies on the file's being there: where it was deleted, or another folder is in the place now, it
-    is made and locked anew.
+    The file may be deleted, or the folder replaced: then `hold` creates and locks it again.
     """
 
     def __init__(self, name: str, *, private: bool = False) -> None:
-        """One that is `private` is its owner's alone, and isn't held without saying by whom."""
+        """`private`: only this user can open the file; a lock whose holder can't be noted is released."""
         self.name = name
         self.private = private
         self._descriptor: int | None = None
@@ -59,10 +58,11 @@ class FolderLock:
         self._one_at_a_time = Lock()
 
     def hold(self, folder: int) -> bool:
-        """Have the lock; False where the file system knows no locks. `folder` is a descriptor of the folder:
-        so nothing is made in a bare mount point when its disk goes away meanwhile.
+        """Acquire the lock, or check that it is still held. Returns False where the file system has no locks.
+        `folder` is a descriptor: with a path, a file could be created in the empty mount point of a disk that
+        is unmounted meanwhile.
 
-        Raises Held, and OSError where the file can't be made or opened. May be repeated.
+        Idempotent. Raises Held, and OSError where the file can't be created or opened, or the share hangs.
         """
         if self._holds(folder) and not self._closed:
             return True
@@ -78,14 +78,14 @@ class FolderLock:
             return True
 
     def close(self) -> None:
-        """Let the next daemon in, for good: a look that still goes on must not take the lock again."""
+        """Release the lock for good: a check that is still running must not acquire it again."""
         self._closed = True
         with suppress(OSError), self._turn():
             self._release()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """Raises OSError where an earlier look still waits for a share that doesn't answer."""
+        """One call at a time. Raises TimeoutError where an earlier one is blocked by a share that hangs."""
         if not self._one_at_a_time.acquire(timeout=_TURN_SECONDS):
             raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         try:
@@ -95,7 +95,7 @@ class FolderLock:
 
     def _release(self) -> None:
         if self._descriptor is not None:
-            # On a share that has gone away closing, too, can wait for an answer, for ever.
+            # On a share that is gone, close() may block for ever.
             self._letting_go = Thread(target=_close, args=(self._descriptor,), daemon=True)
             self._letting_go.start()
             self._letting_go.join(_TURN_SECONDS)
@@ -127,8 +127,8 @@ class FolderLock:
         return True
 
     def _holds(self, folder: int) -> bool:
-        """Whether the file that is there is still the one that was locked. That one itself is never asked:
-        its share may have been mounted anew, and the old mount gives errors, or hangs."""
+        """Whether the file in `folder` is still the one that was locked. The locked descriptor isn't used for
+        this: its share may have been remounted, and calls to the old mount fail or hang."""
         if self._locked is None:
             return False
         try:
@@ -139,12 +139,12 @@ class FolderLock:
 
 
 def _close(descriptor: int) -> None:
-    with suppress(OSError):  # that its share is gone
+    with suppress(OSError):  # its share is gone
         os.close(descriptor)
 
 
 def _told_by(descriptor: int) -> str:
-    """Who has locked the file. A share may not let it be read while it is locked."""
+    """The holder that the file names. Some shares don't allow reading a locked file."""
     with suppress(OSError):
         text = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip()
         if text.isprintable() and text:
@@ -153,7 +153,7 @@ def _told_by(descriptor: int) -> str:
 
 
 def refuse_held(folder: Path, name: str) -> None:
-    """Raise Held where a process has the lock on the file `name` in `folder` now. Makes no file."""
+    """Raise Held if a process holds the lock on the file `name` in `folder`. Creates no file."""
     try:
         lock = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

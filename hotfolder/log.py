@@ -15,14 +15,15 @@ from hotfolder.display import visible_lines
 
 
 def configure(*, stream: TextIO | None = None, level: str = "info", json: bool | None = None) -> None:
-    """Set up logging for the whole process. `json=None` decides by whether `stream` is a terminal."""
+    """Set up logging for the whole process. With `json=None`, JSON is written unless `stream` is a terminal.
+    `stream` is standard error by default."""
     target = stream if stream is not None else sys.stderr
     as_json = json if json is not None else not target.isatty()
-    # A library's INFO line can hold a whole signed URL, so foreign loggers are held to warnings.
+    # Libraries log complete signed URLs at INFO, so their loggers are limited to warnings.
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
     for noisy in ("httpx", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    # It reports as an error that it was stopped; what it misses, the scan finds.
+    # watchdog logs its own stop as an error. What it misses, the scan finds.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
@@ -39,15 +40,15 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
             renderer,
         ],
         wrapper_class=filtering(level),
-        # Asked at every line: whoever replaces standard error afterwards means the log as well.
+        # Looked up for each line, so that the log follows when standard error is replaced.
         logger_factory=lambda *_: _Lines(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
 
 
 class _Lines:
-    """Writes one line. A log that can't be written (its disk full, its pipe closed) is no reason to end any
-    work: lines are left out and counted, and the first that gets through is followed by how many."""
+    """Writes one line. A log that can't be written (disk full, pipe closed) doesn't stop any work: lost lines
+    are counted, and the number is logged after the next line that can be written."""
 
     lost = 0
 
@@ -68,8 +69,8 @@ class _Lines:
 
 
 def write_through(stream: TextIO, text: str) -> None:
-    """Past the stream's buffer, which would hold what can't be written, and fail with it at the very end: as
-    the exit code of the process. Raises OSError, ValueError."""
+    """Write `text` unbuffered. A buffer would keep what can't be written and fail again when the process
+    ends, which would change its exit code. Raises OSError, and ValueError for a closed stream."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if raw is None:
         print(text, end="", file=stream, flush=True)
@@ -86,12 +87,12 @@ def write_through(stream: TextIO, text: str) -> None:
 def show_visibly(
     _logger: object, _method: str, fields: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """For a terminal: JSON escapes by itself."""
+    """A processor that makes values safe for a terminal. JSON needs none: it escapes them."""
     return {name: visible_lines(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 class _Library(logging.Handler):
-    """Writes what a library logs like our own lines: whoever reads JSON must not meet anything else."""
+    """Writes libraries' log records in hotfolder's format, so that a JSON log holds nothing but JSON."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -107,7 +108,7 @@ class _Library(logging.Handler):
 
 
 class News:
-    """A trouble that is met again and again: told as a warning only when it is another one than before."""
+    """Deduplicates the warnings of a recurring problem: one is logged only when its reason has changed."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger, event: str) -> None:
         self._logger = logger
@@ -115,24 +116,24 @@ class News:
         self._told = ""
 
     def met(self, reason: str, **beside: str) -> None:
-        """It was met, or something else was."""
+        """Log a warning unless the last one had the same reason; `beside` are more fields of it."""
         if reason != self._told:
             self._logger.warning(self._event, reason=reason, **beside)
         self._told = reason
 
     def over(self) -> None:
-        """It is told again when it comes back."""
+        """The problem is gone: when it recurs, it is logged again."""
         self._told = ""
 
 
 def configure_if_nobody_has(*, level: str) -> None:
-    """As `configure`, unless that was done: unconfigured, every line would go to standard output."""
+    """`configure`, unless that was done: unconfigured, structlog writes to standard output."""
     if not structlog.is_configured():
         configure(level=level)
 
 
 def set_level(level: str) -> None:
-    """Say more or less from now on, and leave all else as it was set up."""
+    """Change the level and nothing else of the configuration."""
     structlog.configure(wrapper_class=filtering(level))
 
 

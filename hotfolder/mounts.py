@@ -1,4 +1,4 @@
-"""On which file system a path lies, and what that means. Known on Linux only."""
+"""The mount that a path lies on, and the properties of its file system. Known on Linux only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOUNTS = Path("/proc/self/mounts")
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "9p", "afs", "ceph"}
 )
-"""Shares: others write to them from elsewhere, and their locks can't be trusted."""
+"""Network shares: other machines write to them, and their locks are unreliable."""
 SILENT = NETWORK | {
     "virtiofs",
     "vboxsf",
@@ -21,12 +21,13 @@ SILENT = NETWORK | {
     "fuse.osxfs",
     "fakeowner",
 }
-"""They don't announce what somebody else does on the other side. Any other FUSE may or may not."""
+"""File systems without inotify events for changes made on the other side. Other FUSE file systems may or may
+not send them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """Where a file system is mounted, and its kind as the kernel calls it (`ext4`, `cifs`, `fuse.bindfs`)."""
+    """A mount point, and the kernel's name of its file system type (`ext4`, `cifs`, `fuse.bindfs`)."""
 
     point: Path
     kind: str
@@ -37,14 +38,14 @@ class Mount:
 
     @property
     def announces(self) -> bool | None:
-        """Whether changes that others make are announced; None where only trying can tell."""
+        """Whether inotify reports changes that others make; None where only a test can tell."""
         if self.kind in SILENT:
             return False
         return None if self.kind.startswith("fuse") else True
 
 
 def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
-    """The mount that holds `path`, which need not exist yet; None where nobody can tell."""
+    """The mount that holds `path`, which need not exist yet; None where the system doesn't tell."""
     try:
         lines = mounts.read_text(errors="surrogateescape").splitlines()
         target = path.resolve()
@@ -54,12 +55,12 @@ def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
     for line in lines:
         _, point, kind, *_ = line.split(" ")
         mounted = Path(unescaped(point))
-        # The later of two mounts at one place is the one that is seen.
+        # Of two mounts at the same point the later one is visible.
         if target.is_relative_to(mounted) and (found is None or len(mounted.parts) >= len(found.point.parts)):
             found = Mount(mounted, kind)
     return found
 
 
 def unescaped(text: str) -> str:
-    """A field of the kernel's table: blanks and backslashes in it are octal."""
+    """Decode a field of /proc/self/mounts, in which blanks and backslashes are octal escapes."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), text)

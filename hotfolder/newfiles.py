@@ -1,4 +1,4 @@
-"""New files in folders that others write to as well: never one that is there, never through a link."""
+"""Safe file creation in folders that others write to: no link is followed, no existing file taken over."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ _store = ""
 
 
 def own_temporaries(identity: str, store: str) -> None:
-    """Name this process's temporary files after the machine or the store with this identity, so that they are
-    known as its own after a restart, and are never taken for another daemon's. `store` is the identity of the
-    store, which machines may share."""
+    """Set the owner that this process's temporary files are named after: the machine or store with this
+    `identity`. So they are recognized after a restart, and never mistaken for another daemon's. `store` is
+    the identity of the store, which machines may share."""
     global _owner, _store
     _owner, _store = token(identity), token(store)
 
 
 def token(identity: str) -> str:
-    """What stands for a machine or a store in names."""
+    """A short hash of a machine's or a store's identity, for use in file names."""
     return hashlib.sha256(identity.encode()).hexdigest()[:10]
 
 
 def prefix_of(owner: str) -> str:
-    """What the names of all temporary files of the machine or the store with this token begin with."""
+    """The prefix of all temporary files of the machine or store with the token `owner`."""
     return f"{TEMPORARY_PREFIX}{owner}-"
 
 
 def own_prefix() -> str:
-    """`prefix_of` this process's."""
+    """`prefix_of` this process's owner."""
     return prefix_of(_owner)
 
 
@@ -51,22 +51,22 @@ def own_store() -> str:
 
 
 def new_temporary(folder: int) -> tuple[str, int]:
-    """A new, empty file with a name that nobody can guess, in the folder that the descriptor `folder` is of:
-    its name, and a descriptor to read and write it. Raises OSError."""
+    """Create an empty file with an unguessable name in the folder with the descriptor `folder`. Returns its
+    name, and a descriptor for reading and writing. Raises OSError."""
     name = own_prefix() + secrets.token_hex(8)
     return name, new_file(name, folder)
 
 
 def new_file(name: str, folder: int | None = None, mode: int = 0o666) -> int:
-    """A descriptor of a new, empty file. Raises FileExistsError where anything has the name, even a link to
-    nowhere, and OSError."""
+    """Create an empty file and return a descriptor for reading and writing. Raises FileExistsError where the
+    name exists, even as a dangling link, and OSError."""
     return os.open(name, _SAFE | os.O_CREAT | os.O_EXCL | os.O_RDWR, mode, dir_fd=folder)
 
 
 def write_whole(folder: int, name: str, content: bytes, temporary: str = "") -> None:
-    """Put a file with this content into the folder that the descriptor is of, whole or not at all, in place
-    of any other of that name. It is a new file each time. Until it is whole it is called `temporary`, or by a
-    name of this process's own. Raises OSError."""
+    """Write a file atomically into the folder with the descriptor `folder`, replacing any of that name. It is
+    a new inode each time, fsynced under the name `temporary`, or one with `own_prefix`, and then renamed; the
+    folder isn't fsynced. Raises OSError."""
     temporary = temporary or own_prefix() + secrets.token_hex(8)
     try:
         with os.fdopen(new_file(temporary, folder), "wb") as file:
@@ -80,18 +80,19 @@ def write_whole(folder: int, name: str, content: bytes, temporary: str = "") -> 
 
 
 def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
-    """A descriptor of the one file with this name, made where it is missing: a plain file, by one name only,
-    since a link's other name may be that of a file which is not to be written. Raises OSError."""
+    """Open the file with this name, created if missing; its descriptor is for reading only where writing
+    isn't permitted. Raises OSError, also unless it is a regular file with a single hard link: another link
+    may belong to a file that must not be written."""
     try:
         descriptor = os.open(name, _SAFE | os.O_RDWR | os.O_CREAT, mode, dir_fd=folder)
     except OSError as error:
-        # Another user's file, or a disk that is read-only just now.
+        # Another user's file, or a disk that is read-only at the moment.
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         try:
             descriptor = os.open(name, _SAFE | os.O_RDONLY, dir_fd=folder)
         except FileNotFoundError:
-            # The folder is there, and nothing may be made in it: not to be taken for one that is missing.
+            # The folder exists but isn't writable; FileNotFoundError would mean that it is missing.
             raise error from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
@@ -102,8 +103,8 @@ def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
 
 @contextmanager
 def folder_beneath(root: os.PathLike[str] | str, *names: str) -> Iterator[int]:
-    """A descriptor for listing the folder that is reached from `root` by these names, none of them a link:
-    whoever exchanges one for a link meanwhile leads nobody elsewhere. Raises OSError."""
+    """Yield a descriptor for listing the folder `names` below `root`. None of the names may be a link, not
+    even one that replaces a folder meanwhile. Raises OSError."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in names:
@@ -116,16 +117,16 @@ def folder_beneath(root: os.PathLike[str] | str, *names: str) -> Iterator[int]:
 
 
 def open_beneath(root: PurePath, path: PurePath) -> int:
-    """A descriptor for reading the file at `path`, which lies beneath `root`: no link is followed on the way
-    from there. Raises OSError."""
+    """Open the file at `path`, which lies beneath `root`, for reading; no link below `root` is followed.
+    Raises OSError."""
     with folder_beneath(root, *path.parent.relative_to(root).parts) as folder:
         return os.open(path.name, _SAFE | os.O_RDONLY, dir_fd=folder)
 
 
 @contextmanager
 def folder_at(path: os.PathLike[str] | str) -> Iterator[int]:
-    """A descriptor for the calls above, and for nothing else. It stays with its folder when that is renamed.
-    Raises OSError."""
+    """Yield a descriptor of a folder that serves only the functions above (O_PATH). It remains valid when the
+    folder is renamed. Raises OSError."""
     folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield folder
@@ -134,8 +135,8 @@ def folder_at(path: os.PathLike[str] | str) -> Iterator[int]:
 
 
 def read_marker(folder: int, name: str) -> str | None:
-    """What is written in a small file of this name, "" for nothing; None where there is none. Raises OSError,
-    for a link too."""
+    """The text of a small file, its first 4,096 bytes without surrounding blanks; None where it is missing.
+    Raises OSError, also for a link."""
     try:
         descriptor = os.open(name, _SAFE | os.O_RDONLY, dir_fd=folder)
     except FileNotFoundError:

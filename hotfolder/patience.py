@@ -1,7 +1,7 @@
-"""Waiting for file systems that may not answer: a share whose server hangs holds whoever asks for hours.
+"""Timeouts for file systems that may not answer: a call to a hung network share can block for hours.
 
-A thread that is stuck in the kernel can't be ended. So it is abandoned, and nothing else waits for it: what
-may touch a share runs in anyio's threads, since asyncio's own executor is waited for at the end.
+A thread that is blocked in the kernel can't be ended, so it is abandoned. Whatever may touch a share runs in
+anyio's threads: at shutdown asyncio waits for its own executor's threads, but not for these.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 30.0
-"""A look or a read that takes longer means that the share or the disk doesn't answer."""
+"""Timeout of one file operation. After it the share or the disk counts as not answering."""
 START_SECONDS = 5.0
-"""How long a start waits for each folder."""
+"""The same timeout for each folder when the daemon starts."""
 MOST_THREADS = 500
-"""More than all jobs and inboxes ask for at once, so that those that are stuck leave some for the others. A
-thread is made only where there is work for it."""
+"""More than all jobs and inboxes need at once, so that blocked threads leave some for the others. Threads are
+created on demand."""
 LAST_SECONDS = 2.0
-"""How long the end of the daemon waits for threads that still work. For a page or a message that hangs
-whoever wanted it has waited by then."""
+"""How long the end of the daemon waits for running threads. Those that serve a page or send a message were
+waited for before."""
 
 
 class NoAnswer(LocalTrouble):
-    """A file system hangs. Whether what was asked of it is done some day, nobody knows."""
+    """A file system hangs. The operation may still be carried out later."""
 
 
 def threads_left(seconds: float) -> bool:
-    """Whether threads still work after so long for which the interpreter would wait at its end."""
+    """Wait at most `seconds` for all threads that the interpreter would wait for at exit. Returns whether any
+    still runs."""
     end = time.monotonic() + seconds
     others = [one for one in threading.enumerate() if one is not threading.current_thread()]
     lasting = [one for one in others if not one.daemon]
@@ -48,9 +49,9 @@ def threads_left(seconds: float) -> bool:
 
 
 async def patiently(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`look` at `path` in a thread. Raises LocalTrouble when there is no answer within PATIENCE_SECONDS.
+    """Call `look`, which uses `path`, in a thread. Raises NoAnswer after PATIENCE_SECONDS.
 
-    It may then still be done, at any time: only for what changes nothing.
+    The call may then still finish at any later time, so it must be free of side effects.
     """
     with move_on_after(PATIENCE_SECONDS):
         return await to_thread.run_sync(partial(look, *args, **kwargs), abandon_on_cancel=True)
@@ -58,7 +59,7 @@ async def patiently(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P
 
 
 def at_once(path: Path, look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """As `patiently`, for where no event loop runs yet: blocks for so long at the most."""
+    """As `patiently`, for use without an event loop: blocks for at most `seconds`."""
     answer: Future[T] = Future()
 
     def work() -> None:

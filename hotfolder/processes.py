@@ -1,4 +1,4 @@
-"""Child processes that are not to outlive their parent."""
+"""Child processes that must not outlive their parent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent_id: int, number: int = signal.SIGKILL) -> None:
-    """Have this process get the signal once its parent is gone; end now if it is gone already."""
+    """Have the kernel send this process the signal `number` when its parent ends (on Linux only), and exit
+    now if the parent has ended already."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent_id:  # it died before the line above
+    if os.getppid() != parent_id:  # the parent ended before the line above
         os._exit(0)
