@@ -138,25 +138,6 @@ def test_a_stopped_pair_is_a_set_of_its_own_and_held(by: Photographer) -> None:
     assert "it has 2 frames where others have 5" in grouping.sets[1].doubts[0]
 
 
-def test_whole_seconds_do_not_break_sets_that_lie_apart(by: Photographer) -> None:
-    by.body = SONY
-    for _ in range(4):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(6, 8)
-    assert right(by).sure
-
-
-def test_sets_within_one_whole_second_are_held(by: Photographer) -> None:
-    by.body = SONY
-    scene, by.now = by.room(), 1_000_000.1
-    by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
-    by.now = 1_000_000.9
-    by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
-    grouping = found(by)
-    assert not grouping.sure
-    assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
-
-
 def test_a_frame_taken_again_by_hand_is_seen_to_even_without_pictures(by: Photographer) -> None:
     for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4, MIDDLE - 2):
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
@@ -177,15 +158,6 @@ def test_a_phone_walking_from_room_to_room_makes_sets_of_one(by: Photographer) -
     for photos in (by.photos, blind(by.photos)):
         assert names(group(photos)) == by.truth
         assert group(photos).sure
-
-
-def test_a_single_frame_among_sets_is_a_set_of_one(by: Photographer) -> None:
-    by.burst(by.room(), MIDDLE, CANON_ORDER)
-    by.walk(15, 16)
-    by.single(by.room(), MIDDLE)
-    by.walk(15, 16)
-    by.burst(by.room(), MIDDLE, CANON_ORDER)
-    assert right(by).sure
 
 
 def test_a_trial_shot_is_not_paid_for_without_asking(by: Photographer) -> None:

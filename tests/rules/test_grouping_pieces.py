@@ -110,7 +110,9 @@ def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
     photos = random.Random(2).sample(by.photos, len(by.photos))
     grouping = group(photos)
     assert grouping.sure is not overlapping
-    if not overlapping:
+    if overlapping:
+        assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
+    else:
         assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
 
 
