@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.config.load import KEY_VARIABLE, load
-from hotfolder.config.settings import LogFormat, Settings
+from hotfolder.config.settings import Settings
 from hotfolder.control import access, first
 from hotfolder.display import say as print
 from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
@@ -37,8 +37,7 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
 
     site = site_for(config, dict(os.environ), host=host, port=port)
     settings = site.settings().settings
-    as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
-    log.configure(level=settings.log.level, json=as_json)
+    log.configure(level=settings.log.level, json=settings.log.as_json)
     return serve(site)
 
 

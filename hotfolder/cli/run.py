@@ -15,7 +15,7 @@ from hotfolder import log
 from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.cli.page import ask_for_settings, refuse_start, run_beside
 from hotfolder.config.load import SettingsFile, is_missing, load_key
-from hotfolder.config.settings import LogFormat, Settings
+from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.records import wait_for_store
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
@@ -30,8 +30,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
         return code
     file = SettingsFile(config.absolute(), dict(os.environ))
     settings = file.load()
-    as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
-    log.configure(level=settings.log.level, json=as_json)
+    log.configure(level=settings.log.level, json=settings.log.as_json)
     for warning in settings.warnings:
         log.get("cli").warning("setting_has_no_effect", reason=warning)
     if is_missing(config):

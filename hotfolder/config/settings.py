@@ -219,6 +219,11 @@ class Log(Frozen):
     format: LogFormat = LogFormat.AUTO
     """auto: readable on a terminal, JSON lines elsewhere."""
 
+    @property
+    def as_json(self) -> bool | None:
+        """Whether its lines are JSON; None where that depends on the terminal."""
+        return None if self.format is LogFormat.AUTO else self.format is LogFormat.JSON
+
 
 class RouteSettings(RouteBase):
     """A rule: which sets it is for, and what happens to them. The first route that matches wins."""

@@ -476,7 +476,6 @@ def result_limits(settings: Settings) -> PictureLimits:
 
 def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxOptions:
     return InboxOptions(
-        quiet_seconds=settings.settle.quiet_seconds,
         give_up_seconds=settings.settle.give_up_seconds,
         scan_seconds=scan_seconds,
         limits=PictureLimits(size_bytes=settings.limits.photo_bytes),

@@ -17,9 +17,8 @@ Claimed = Callable[[str, str], frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class InboxOptions:
-    """Durations in seconds. `quiet_seconds` is for sets whose route in the `rulebook` names none."""
+    """Durations in seconds. The quiet time is the `rulebook`'s."""
 
-    quiet_seconds: float = 15.0
     give_up_seconds: float = 900.0
     scan_seconds: float = 10.0
     limits: PictureLimits = field(default_factory=PictureLimits)

@@ -299,7 +299,9 @@ class Inbox:
     def _pace(self, key: SetKey, photo_count: int) -> Pace:
         settings = self._settings
         rule = settle_rule(settings.rulebook, *key, max(1, photo_count))
-        quiet = rule.quiet_seconds if rule.quiet_seconds is not None else settings.quiet_seconds
+        quiet = rule.quiet_seconds
+        if quiet is None:
+            quiet = settings.rulebook.defaults.quiet_seconds
         return Pace(quiet, max(quiet, settings.give_up_seconds), rule.expected_photos)
 
     def _event(self, key: SetKey, verdict: Ready | Refused) -> BracketSet | SetRefused:

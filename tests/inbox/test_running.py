@@ -17,7 +17,7 @@ from hotfolder.inbox.events import InboxEvent, InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
-from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.sets import BracketSet
 from tests.support.listening import Heard, listening
 from tests.support.pictures import jpeg
@@ -42,9 +42,11 @@ def running(open_inbox: Open) -> Callable[..., Any]:
         inbox = open_inbox(
             clock=SystemClock(),
             settings=InboxOptions(
-                quiet_seconds=quiet_seconds,
                 scan_seconds=scan_seconds,
-                rulebook=Rulebook(routes=(Route(name="all", brackets=expected),)),
+                rulebook=Rulebook(
+                    routes=(Route(name="all", brackets=expected),),
+                    defaults=Defaults(quiet_seconds=quiet_seconds),
+                ),
             ),
         )
         async with listening(inbox) as heard:
@@ -141,7 +143,8 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Else a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
-    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(quiet_seconds=0.2))
+    rulebook = Rulebook(defaults=Defaults(quiet_seconds=0.2))
+    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))
     seen: list[bool] = []
 
     async def slow() -> None:

@@ -16,6 +16,7 @@ from hotfolder.inbox import inbox as inbox_module
 from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
+from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.sets import BracketSet
 from tests.support.listening import listening
 from tests.support.studio import until
@@ -54,7 +55,7 @@ def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
 
 
 def quick(open_inbox: Open, **more: Any) -> Inbox:
-    settings = InboxOptions(quiet_seconds=0.2, scan_seconds=0.2)
+    settings = InboxOptions(scan_seconds=0.2, rulebook=Rulebook(defaults=Defaults(quiet_seconds=0.2)))
     return open_inbox(clock=SystemClock(), settings=settings, **more)
 
 

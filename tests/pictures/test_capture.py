@@ -140,15 +140,6 @@ def test_a_signature_outlives_exposure_and_turning_and_tells_rooms_apart(tmp_pat
     assert differing(middle, sideways) < 0.02
 
 
-@pytest.mark.parametrize(
-    ("mode", "colour"), [("L", 128), ("RGBA", (1, 2, 3, 0)), ("P", 0), ("1", 1), ("I;16", 65535)]
-)
-def test_every_kind_of_picture_has_a_signature(tmp_path: Path, mode: str, colour: Any) -> None:
-    path = tmp_path / "a.png"
-    Image.new(mode, (300, 200), colour).save(path)
-    assert inspect(path, limits=LIMITS).signature == "0-0"
-
-
 @pytest.mark.skipif(
     "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
 )

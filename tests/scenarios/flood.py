@@ -18,7 +18,7 @@ from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.sets import BracketSet
 from tests.support.pictures import jpeg
 
@@ -33,9 +33,7 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
     inbox = Inbox(
         Root(root, "flood", first_start=True),
         claimed=lambda *_: frozenset(),
-        settings=InboxOptions(
-            quiet_seconds=1.0, give_up_seconds=900.0, scan_seconds=10.0, limits=PictureLimits()
-        ),
+        settings=InboxOptions(rulebook=Rulebook(defaults=Defaults(quiet_seconds=1.0))),
         decoder=decoder,
         clock=SystemClock(),
     )
