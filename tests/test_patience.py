@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from hotfolder import patience
+from hotfolder.daemon import reporter
 from hotfolder.patience import NoAnswer, at_once, patiently, threads_left
+from hotfolder.pictures import decoder
+from hotfolder.sandbox import embedded
 
 SHARE = Path("/mnt/share")
 
@@ -67,3 +70,9 @@ async def test_answers_and_errors_are_passed_on() -> None:
 
 def fail(error: Exception) -> None:
     raise error
+
+
+def test_what_a_stop_may_wait_for_where_a_share_hangs_is_less_than_ten_seconds() -> None:
+    """Each after the other: the child that reads photos, pages being written, the sandbox, threads."""
+    each = (decoder.END_SECONDS, reporter.LAST_SECONDS, embedded.STOP_SECONDS, patience.LAST_SECONDS)
+    assert sum(each) < 10

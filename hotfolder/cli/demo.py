@@ -18,7 +18,7 @@ from hotfolder.cli.output import FAILED, Text
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome
-from hotfolder.demo.captions import dark_to_bright
+from hotfolder.demo.captions import dark_to_bright, readable
 from hotfolder.demo.contact_sheet import SheetRow, contact_sheet
 from hotfolder.demo.workspace import (
     OwnSet,
@@ -122,7 +122,8 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
         refused = "" if done else not_made(line)
         if photos:
-            title = f"{job.project} / {job.room}"
+            room = readable(job.room, otherwise=f"room {len(rows) + 1}")
+            title = f"{readable(job.project, otherwise='project')} / {room}"
             rows.append(SheetRow(title, photos, list(zip(captions, paths, strict=True)), refused))
     return rows
 

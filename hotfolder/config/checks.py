@@ -73,8 +73,11 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
     except LocalTrouble:
         return  # a share that hangs is no mistake in the settings
     if not there:
-        what = "is not a folder" if os.path.exists(path) else "doesn't exist"  # noqa: PTH110
-        message = f"the root folder {shown(root)} {what}; correct it or make the folder"
+        what = "is not a folder; correct it"
+        if not os.path.exists(path):  # noqa: PTH110
+            what = "doesn't exist; connect its disk or share if it lies on one, else correct it or make the"
+            what += " folder"
+        message = f"the root folder {shown(root)} {what}"
         yield Problem(document.position(("root",)), message)
 
 

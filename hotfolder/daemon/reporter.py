@@ -47,7 +47,7 @@ from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("reporter")
 
-LAST_SECONDS = 3.0
+LAST_SECONDS = 2.0
 
 
 class Pages:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageFont
@@ -12,6 +13,8 @@ from hotfolder.pictures.exposure import read_exposure
 from hotfolder.pictures.rendering import letters
 
 WEIGHT = 400
+NO_SIGN = "\U0010ffff"
+"""What no font has."""
 PICTOGRAPHS = ("So", "Sk", "Cs", "Co", "Cf", "Cn", "Cc", "Mn", "Me")
 
 
@@ -50,10 +53,19 @@ def shutter(seconds: float) -> str:
     return f"1/{round(1 / Fraction(seconds).limit_denominator(10000))} s"
 
 
-def readable(text: str) -> str:
-    """The text without pictographs, of which the font has none."""
+def readable(text: str, otherwise: str = "") -> str:
+    """The text without pictographs and letters that the font doesn't have; what is said `otherwise` where no
+    letter or digit is left."""
     text = unicodedata.normalize("NFC", text)
-    return " ".join("".join(c for c in text if unicodedata.category(c) not in PICTOGRAPHS).split())
+    kept = "".join(c for c in text if unicodedata.category(c) not in PICTOGRAPHS and in_font(c))
+    return " ".join(kept.split()) if any(map(str.isalnum, kept)) or not otherwise else otherwise
+
+
+@lru_cache(4096)
+def in_font(sign: str) -> bool:
+    """Whether it isn't drawn as the box that stands for whatever is missing."""
+    font = letters(20, WEIGHT)
+    return bytes(font.getmask(sign)) != bytes(font.getmask(NO_SIGN))
 
 
 def lines(text: str, size: float, room: float, most: int = 1) -> tuple[list[str], ImageFont.FreeTypeFont]:

@@ -35,7 +35,7 @@ _START = (
     "from hotfolder.pictures.childprocess import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 _TRIES = 2
-_END_SECONDS = 5.0
+END_SECONDS = 1.5
 
 
 class Decoder:
@@ -215,7 +215,7 @@ class Decoder:
         # Reads both pipes to their ends, so that no transport outlives the loop. A process that waits for a
         # share that doesn't answer may outlive its own death; then it is left to the system.
         with suppress(TimeoutError):
-            async with asyncio.timeout(_END_SECONDS):
+            async with asyncio.timeout(END_SECONDS):
                 await child.communicate()
 
     def _kill(self, child: asyncio.subprocess.Process) -> None:

@@ -20,7 +20,7 @@ from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 LOG_NAME = "sandbox.log"
 EXTRA_MODULES = ("fastapi", "fontpkg_inter", "uvicorn", "python_multipart", "numpy", "cv2", "lensfunpy")
 LOG_TAIL_BYTES = 2000
-STOP_SECONDS = 5.0
+STOP_SECONDS = 4.0
 
 
 def missing_extra() -> None:
@@ -81,7 +81,7 @@ class EmbeddedSandbox:
         return self.api_base_url, urlsplit(self.storage_base_url).netloc
 
     def stop(self) -> None:
-        """End the child: asked first, killed after 5 seconds. A merge in the works is run again next time."""
+        """End the child: asked first, then killed. A merge in the works is run again next time."""
         child, self._child = self._child, None
         if child is None:
             return

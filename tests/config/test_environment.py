@@ -70,7 +70,10 @@ def test_root_can_come_from_the_environment_alone(settings_of: Loader) -> None:
         ),
         (
             {"HOTFOLDER_ROOT": "nowhere"},
-            ['HOTFOLDER_ROOT: the root folder "nowhere" doesn\'t exist; correct it or make the folder'],
+            [
+                'HOTFOLDER_ROOT: the root folder "nowhere" doesn\'t exist; connect its disk or share if it'
+                " lies on one, else correct it or make the folder"
+            ],
         ),
         (
             {"HOTFOLDER_INBOX": "done"},

@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from hotfolder.demo.captions import dark_to_bright, labels, lines
+from hotfolder.demo.captions import dark_to_bright, labels, lines, readable
 from hotfolder.demo.contact_sheet import PAPER, REFUSED, SheetRow, contact_sheet
 from hotfolder.errors import UnusablePhoto, UsageError
 
@@ -149,3 +149,9 @@ def test_a_sheet_of_nothing_is_refused(tmp_path: Path) -> None:
     for rows in ([], [SheetRow("x", [], [("merged", good)])], [SheetRow("x", [good], [])]):
         with pytest.raises(UsageError):
             contact_sheet(rows, tmp_path / "sheet.png")
+
+
+def test_letters_that_the_font_lacks_are_left_out_and_no_name_is_a_row_of_boxes() -> None:
+    assert readable("Küche · −2 EV Кухня Κουζίνα ấ") == "Küche · −2 EV Кухня Κουζίνα ấ"
+    assert readable("Loft 客厅 🛋", otherwise="room 2") == "Loft"
+    assert {readable(name, otherwise="room 2") for name in ("客厅", "غرفة", "🛋")} == {"room 2"}
