@@ -1,14 +1,20 @@
-"""`hotfolder run --sandbox` as a user starts it: real processes, real signals, the real sandbox."""
+"""`hotfolder run` as a user starts it: real processes and signals, the real sandbox; and starts that fail."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
 from hotfolder.sandbox.ledger import charges
-from tests.support.studio import MERGE, SKY, Studio, files_below
+from tests.support.colours import profile
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, wait_for
+from tests.support.tiffs import tiff
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -47,3 +53,48 @@ def test_real_brackets_copied_in_slowly_are_one_job(make_studio, house: dict[str
     assert len(status["jobs"]) == 1
     assert_delivered(studio, house)
     assert run.stop() == 0
+
+
+@pytest.mark.parametrize(("name", "options"), [("state", ()), ("inbox", ("--sandbox",))])
+def test_a_file_where_a_folder_has_to_be_is_said_and_nothing_is_traced(
+    studio: Studio, name: str, options: tuple[str, ...]
+) -> None:
+    (studio.root / name).write_text("in the way")
+    run = studio.start(*options, key="any-key")
+    assert run.wait() == 3
+    assert f"{studio.root / name}: a file stands where a folder is needed" in run.text()
+    assert "Traceback" not in run.text()
+
+
+def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:
+    studio = Studio(tmp_path / "s", state="/proc/hotfolder")
+    run = studio.start(key="any-key")
+    assert run.wait() == 3
+    assert "/proc/hotfolder: the folder can't be made" in run.text() and "Traceback" not in run.text()
+
+
+KEY = "any-key"
+
+
+def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    """Whatever it has left in the darkroom: it is made anew, paid for once, and cleared away."""
+    studio = studio_at(shop)
+    size = (1200, 900)
+    files = {
+        f"{number}.tif": tiff(
+            pixels=os.urandom(3 * size[0] * size[1]), size=size, profile=profile("Adobe RGB")
+        )
+        for number in range(4)
+    }
+    run = studio.start(key=KEY)
+    studio.drop(ELM, "kitchen", files)
+    darkroom: Path = studio.state / "developed"
+    wait_for(lambda: any(darkroom.iterdir()), run.text)
+    run.process.send_signal(signal.SIGKILL)
+    run.process.wait()
+    assert studio.start("--until-idle", key=KEY).wait() == 0
+    assert (studio.states(), shop.bought()) == (["done"], 1)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+    assert list(darkroom.iterdir()) == []

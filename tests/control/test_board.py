@@ -1,8 +1,9 @@
-"""What a page shows of a studio: cards with their pictures and progress, a project, a set, another tag."""
+"""What there is to see of a studio: its sets in their parts, cards, a project, a set, another tag; ids."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.actions import offer
-from hotfolder.control.board import HELD, Board, Card, Watched, board
-from hotfolder.control.lookup import photo_id
+from hotfolder.control.board import HELD, Board, Card, Status, Watched, board
+from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
 from hotfolder.control.rooms import project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
-from hotfolder.jobs.states import State
+from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.telemetry.overview import ENDED, SETTLING, Line, Overview
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio
 
@@ -161,3 +163,55 @@ async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Sho
     for state, changed in ((State.DONE, True), (State.FILING, False)):
         job.state = state
         assert receipt_of(studio.done, job)[1] is changed
+
+
+WAITS = "waits"
+SPECIAL = {
+    HELD: Line("id", "inbox", "p", "room", "folder", SETTLING, held=True),
+    WAITS: Line("id", "inbox", "p", "room", "folder", State.MERGING, waits=True),
+}
+
+
+def line(state: str, *, project: str = "p", updated_at: str = "") -> Line:
+    return Line("id", "inbox", project, "room", "folder", state, updated_at=updated_at)
+
+
+@pytest.mark.parametrize("state", [SETTLING, *SPECIAL, *sorted({*ACTIVE, *ENDED})])
+def test_every_set_is_in_exactly_one_part(state: str) -> None:
+    found = Status(Overview((SPECIAL.get(state) or line(state),), {}), Path())
+    seen = found.seen
+    parts = (seen.needing_person, seen.failed, seen.running, seen.waiting, found.finished)
+    assert sum(len(part) for part in parts) == 1
+
+
+def test_the_project_with_the_latest_picture_comes_first() -> None:
+    times = {"a": "2026-05-04T10", "b": "2026-05-04T12", "c": "2026-05-04T11"}
+    lines = [line(State.DONE, project=name, updated_at=at) for name, at in times.items()]
+    lines.append(line(State.DONE, project="a", updated_at="2026-05-04T09"))
+    found = Status(Overview(tuple(lines), {}), Path()).finished
+    assert [(name, len(sets)) for name, sets in found.items()] == [("b", 1), ("c", 1), ("a", 2)]
+
+
+def test_no_two_names_share_an_id() -> None:
+    ids = [
+        project_id("a", "b"),
+        project_id("ab", ""),
+        folder_id("a", "b", ""),
+        folder_id("a", "", "b"),
+        picture_id("j", "kitchen.jpg"),
+        photo_id("j", "kitchen.jpg"),
+        picture_id("j", "Küche.jpg"),
+        picture_id("j", "Ku\u0308che.jpg"),
+        picture_id("j", "K\udcfcche.jpg"),
+    ]
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_id_holds_nothing_of_the_name() -> None:
+    assert re.fullmatch(r"[0-9a-f]{20}", folder_id("in", "../..", "<b>\n\udcff"))
+    assert re.fullmatch(r"abcd2345-[0-9a-f]{20}", picture_id("abcd2345", "../../etc/passwd"))
+
+
+def test_a_picture_tells_its_job_and_an_arriving_photo_its_folder() -> None:
+    assert job_of(picture_id("abcd2345", "x/y.jpg")) == job_of(photo_id("abcd2345", "y.jpg")) == "abcd2345"
+    assert job_of(arriving_id("in", "Elm", "kitchen", "1.jpg")) == folder_id("in", "Elm", "kitchen")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import datetime
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,14 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled
-from hotfolder.jobs.budget import DAILY, NotAllowed
+from hotfolder.jobs.budget import DAILY, NotAllowed, midnight
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.ledger import Ledger, move
-from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result
+from hotfolder.jobs.ledger import Ledger, move, read_chain
+from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
+from hotfolder.rules.recipes import Recipe, Variant
+from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 from tests.jobs.conftest import AT
 
 
@@ -222,3 +226,80 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}").all()[-1][-1]
         assert "one_purchase_per_key (key=?)" in plan
     database.dispose()
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process in a zone that changes its clocks, spelt out so that no database of zones is needed."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("now", "began"),
+    [
+        ("2026-05-04T12:00", "2026-05-03T22:00"),
+        ("2026-05-03T22:00", "2026-05-03T22:00"),
+        ("2026-05-03T21:59", "2026-05-02T22:00"),
+        # Clocks go forward on 29 March and back on 25 October: midnight has the hours before.
+        ("2026-03-29T10:00", "2026-03-28T23:00"),
+        ("2026-10-25T22:30", "2026-10-24T22:00"),
+    ],
+)
+def test_a_day_begins_at_the_midnight_of_this_place(now: str, began: str) -> None:
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert midnight(at).astimezone(UTC) == datetime.fromisoformat(began).replace(tzinfo=UTC)
+
+
+LAWN = Lawn(lawn_type=LawnType.MEDIUM)
+BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)
+RECIPES = [
+    Recipe(),
+    Recipe(operations=(LAWN, BLUE)),
+    Recipe(merge=False, operations=(BLUE,)),
+    Recipe(
+        variants=(
+            Variant(name="day", operations=(LAWN, BLUE)),
+            Variant(name="dusk", operations=(LAWN, TWILIGHT)),
+        )
+    ),
+]
+
+
+def buy(ledger: Ledger, recipe: Recipe, photos: list[str], at: datetime, most: int) -> list[str]:
+    """The keys of the first so many of its purchases, which are made."""
+    keys = []
+    sources = {} if recipe.merge else {(): photos[0]}
+    for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
+        source = sources.get(path[:-1], "")
+        key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
+        intent = Purchase(key=key, job_id="job", operation="some", parameters="", started_at=at)
+        number = ledger.begin(intent, at)
+        ledger.answer(number, "{}", at)
+        sources[path] = f"picture {number}"
+        pictures = [
+            Result(
+                purchase_id=number, position=position, file="", sha256=f"picture {number}" + "b" * position,
+                size_bytes=1, format="JPEG", width=1, height=1,
+            )
+            for position in (1, 0)
+        ]  # fmt: skip
+        ledger.keep(number, pictures)
+        keys.append(key)
+    return keys
+
+
+@pytest.mark.parametrize("most", range(5))
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
+    ledger: Ledger, at: datetime, recipe: Recipe, most: int
+) -> None:
+    bought = buy(ledger, recipe, ["a", "b"], at, most)
+    buy(ledger, recipe, ["c", "d"], at, most)
+    steps = read_chain(ledger, "o", ["a", "b"], recipe, 0)
+    assert [step.purchase.key for step in steps] == bought
+    assert ledger.held([*bought, "another"]) == set(bought)
