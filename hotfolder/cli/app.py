@@ -9,18 +9,18 @@ import typer
 from typer.core import TyperGroup
 
 from hotfolder import __version__
-from hotfolder.cli.output import told, written
+from hotfolder.cli.output import errors_told, output_written
 
 
 class CommandGroup(TyperGroup):
     """Ends with the exit code that a command returns, and tells of an error as users meet it."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
-        with written():
+        with output_written():
             return super().main(*arguments, **named)
 
     def invoke(self, ctx: Any) -> None:
-        with told():
+        with errors_told():
             ctx.exit(super().invoke(ctx) or 0)
 
 

@@ -33,18 +33,18 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=setup.BOOTED.is_dir())
     if not systemd:
         root = answers.root or (asked_root(ROOT) if ask else ROOT)
-        for line in setup.docker(Path.cwd(), root.absolute(), key(key_stdin=key_stdin, ask=ask)):
+        for line in setup.docker(Path.cwd(), root.absolute(), asked_key(key_stdin=key_stdin, ask=ask)):
             print(line)
         return 0
     if answers.page:
         refuse_without_extra()
     setup.refuse(answers)  # before anybody answers questions in vain
     if ask:
-        answers = asked(answers)
+        answers = with_answers(answers)
     settings = setup.settings_at(answers.config)
     key_file = Path(settings.api.key_file) if settings and settings.api.key_file else KEY
     there = key_file.exists() and key_file.stat().st_size > 0
-    answers = replace(answers, key=key(key_stdin=key_stdin, ask=ask and not there))
+    answers = replace(answers, key=asked_key(key_stdin=key_stdin, ask=ask and not there))
     setup.refuse(answers)
     for line in setup.make(answers):
         print(line)
@@ -56,7 +56,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
     return code or (FAILED if steps else 0)
 
 
-def asked(answers: setup.Answers) -> setup.Answers:
+def with_answers(answers: setup.Answers) -> setup.Answers:
     """With what a person says to what is still open; what is there already is no question."""
     if answers.root is None and setup.settings_at(answers.config) is None:
         answers = replace(answers, root=asked_root(setup.root_of(answers)))
@@ -75,7 +75,7 @@ def asked_root(usual: Path) -> Path:
     return Path(said).expanduser() if said.startswith("~/") else Path(said)  # no shell has done it
 
 
-def key(*, key_stdin: bool, ask: bool) -> str:
+def asked_key(*, key_stdin: bool, ask: bool) -> str:
     """The API key as it was given; empty where it wasn't. It is never taken from the command line, which
     others on this machine can read."""
     if key_stdin:

@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_told() -> Iterator[None]:
     """Print an error of ours and exit with its code; a Ctrl-C exits with 130. In systemd's journal it is a
     line of JSON, as all others are."""
     try:
@@ -56,7 +56,7 @@ def told() -> Iterator[None]:
 
 
 @contextmanager
-def written() -> Iterator[None]:
+def output_written() -> Iterator[None]:
     """Exit with FAILED where what was printed can't be written to its end, and say so; in silence where
     whoever read it has gone."""
     try:

@@ -77,7 +77,7 @@ async def run_beside(config: Path) -> None:
         try:
             code = await child.wait()
         finally:
-            await end(child)
+            await end_page(child)
         if time.monotonic() - begun > LAST_WAIT_SECONDS:
             wait_seconds = FIRST_WAIT_SECONDS
         log.get("cli").warning("page_ended", code=code, again_in_seconds=wait_seconds)
@@ -85,7 +85,7 @@ async def run_beside(config: Path) -> None:
         wait_seconds = min(2 * wait_seconds, KILLED_WAIT_SECONDS if code < 0 else LAST_WAIT_SECONDS)
 
 
-async def end(child: asyncio.subprocess.Process) -> None:
+async def end_page(child: asyncio.subprocess.Process) -> None:
     """Let it finish what it answers just now, but not for long."""
     if child.returncode is not None:
         return
@@ -102,14 +102,14 @@ def set_password(config: Path, *, read_only: bool) -> int:
     """Ask for the new password, twice on a terminal. Raises UsageError, and as `page` does."""
     refuse_without_extra()
     settings = load(config, os.environ)
-    password = asked_for()
+    password = asked_password()
     access.set_password(settings, access.READING if read_only else access.FULL, password)
     print("The password for looking is set." if read_only else "The password is set.")
     print("Whoever was signed in with an earlier one has to sign in anew.")
     return 0
 
 
-def asked_for() -> str:
+def asked_password() -> str:
     """The first line of standard input where that is no terminal."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

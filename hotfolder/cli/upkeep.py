@@ -136,25 +136,25 @@ def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
     with opened(config) as installation:
         found = asyncio.run(upkeep.clean(installation, dry_run=dry_run))
     if as_json:
-        print_json(as_dict(found, dry_run=dry_run))
+        print_json(clean_as_dict(found, dry_run=dry_run))
     else:
-        print("\n".join(lines(found, dry_run=dry_run)))
+        print("\n".join(clean_lines(found, dry_run=dry_run)))
     return 0
 
 
-def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
+def clean_lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
     going = [one for one in found if not one.kept_because and one.kind in WORDS]
     staying = [one for one in found if one.kept_because and one.kind in WORDS]
     word = "Would go" if dry_run else "Gone"
-    yield f"{word}: {files(going)}." if going else "Nothing is deleted."
+    yield f"{word}: {number_and_size(going)}." if going else "Nothing is deleted."
     for kind, words in WORDS.items():
         of_kind = [one for one in going if one.kind == kind]
         if of_kind:
-            yield f"  {words}: {files(of_kind)}"
-            yield from (f"    {shown(one)}" for one in of_kind)
+            yield f"  {words}: {number_and_size(of_kind)}"
+            yield from (f"    {sized(one)}" for one in of_kind)
     if staying:
-        yield f"Old enough to be deleted, and kept: {files(staying)}."
-        yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
+        yield f"Old enough to be deleted, and kept: {number_and_size(staying)}."
+        yield from (f"    {sized(one)}: {one.kept_because}" for one in staying)
     records = [one for one in found if one.kind == "record"]
     if records:
         yield "Records of projects in the job store:"
@@ -163,11 +163,11 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
         yield f"    {visible(one.path.name)}: {stays}"
 
 
-def files(found: Sequence[Expired]) -> str:
+def number_and_size(found: Sequence[Expired]) -> str:
     return f"{counted(len(found), 'file')}, {megabytes(sum(one.size_bytes for one in found))}"
 
 
-def shown(one: Expired) -> str:
+def sized(one: Expired) -> str:
     return f"{visible(str(one.path))} ({megabytes(one.size_bytes)})"
 
 
@@ -175,7 +175,7 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:,.1f} MB"
 
 
-def as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, object]:
+def clean_as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "bytes": sum(one.size_bytes for one in found if not one.kept_because),

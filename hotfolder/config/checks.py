@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from hotfolder.config.rulebooks import resolve
+from hotfolder.config.rulebooks import operations_of
 from hotfolder.config.settings import InboxSettings
 from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
@@ -184,7 +184,7 @@ def _own_tags(document: Document, path: KeyPath) -> OwnTags:
         if normal(name) and normal(name) not in built_in_tags():
             own[name] = ()
             with suppress(ValidationError, KeyError):
-                own[name] = resolve(OPERATIONS.validate_python(document.at((*path, name))), TagTable())
+                own[name] = operations_of(OPERATIONS.validate_python(document.at((*path, name))), TagTable())
     return own
 
 

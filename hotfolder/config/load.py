@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
-from hotfolder.config.sources import complete
+from hotfolder.config.sources import lay_environment_over
 from hotfolder.config.yamlfile import Document, Position, read_document, refusal
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.sets import FileIdentity
@@ -44,7 +44,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     document = Document(Position(str(path))) if without_file else read_document(path)
     if document.broken:
         raise refusal([*document.problems, document.broken])
-    complete(document, environ)
+    lay_environment_over(document, environ)
     problems = list(document.problems)
     settings: Settings | None = None
     token = WRITTEN.set(document.data if isinstance(document.data, dict) else {})
@@ -145,7 +145,7 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
             document = read_document(path)
         except ConfigurationError:
             raise error from None
-        complete(document, environ)
+        lay_environment_over(document, environ)
         root, state = document.at(("root",)), document.at(("state",))
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise

@@ -44,18 +44,18 @@ def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -
 def _route(route: RouteSettings, table: TagTable) -> Route:
     kept = {name: getattr(route, name) for name in RouteBase.model_fields}
     variants = tuple(
-        Variant(name=name, operations=resolve(items, table)) for name, items in route.variants.items()
+        Variant(name=name, operations=operations_of(items, table)) for name, items in route.variants.items()
     )
-    return Route(**kept, operations=resolve(route.operations, table), variants=variants)
+    return Route(**kept, operations=operations_of(route.operations, table), variants=variants)
 
 
 def tag_table(own: Mapping[str, Written]) -> TagTable:
     """The tags, with the studio's own; an own tag is made of built-in ones."""
     built_in = TagTable()
-    return TagTable({name: resolve(items, built_in) for name, items in own.items()})
+    return TagTable({name: operations_of(items, built_in) for name, items in own.items()})
 
 
-def resolve(items: Written, table: TagTable) -> tuple[Operation, ...]:
+def operations_of(items: Written, table: TagTable) -> tuple[Operation, ...]:
     """The operations that the items stand for. Raises KeyError for a tag that the table doesn't know."""
     operations: list[Operation] = []
     for item in items:

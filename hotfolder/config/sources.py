@@ -25,7 +25,7 @@ RETIRED: dict[KeyPath, str] = {
 """Settings of the release before, with what to say of them. They are accepted, warned of and not used."""
 
 
-def complete(document: Document, environ: Mapping[str, str]) -> None:
+def lay_environment_over(document: Document, environ: Mapping[str, str]) -> None:
     """Lay the variables over what the file says, and leave out what has no effect: settings that have gone,
     and empty ones, which mean their defaults. What is no setting, such as a mistyped one or an own tag, stays
     when it is empty, and is a problem later."""

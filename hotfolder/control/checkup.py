@@ -18,7 +18,7 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
-from hotfolder.inbox.guard import folders_in
+from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.notifier import Message, apprise_for, try_out
@@ -200,4 +200,4 @@ def page(settings: Settings) -> Iterator[Finding]:
 def count_folders(settings: Settings) -> int:
     """How many folders the inboxes are and have, as deep as sets lie, as far as they can be read."""
     inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
-    return sum(1 + len([*folders_in(inbox, 2)]) for inbox in inboxes)
+    return sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes)

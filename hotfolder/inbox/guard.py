@@ -143,7 +143,7 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
     the same photos would be projects to one and rooms to the other, and paid for by both. A marker alone is
     what one has left behind that doesn't run, and that finds our lock when it does."""
     here = Path(os.path.realpath(inbox))
-    for folder in (*here.parents, *folders_in(here, 2)):
+    for folder in (*here.parents, *folders_below(here, 2)):
         if marker_of(folder) in (None, marker_id):
             continue
         try:
@@ -153,7 +153,7 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
             raise Held(held.holder, folder, lies) from None
 
 
-def folders_in(folder: Path, levels: int) -> Iterator[Path]:
+def folders_below(folder: Path, levels: int) -> Iterator[Path]:
     """Those in it, no deeper than sets lie; what can't be listed is left out."""
     below: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
@@ -161,7 +161,7 @@ def folders_in(folder: Path, levels: int) -> Iterator[Path]:
     for one in below:
         yield one
         if levels > 1:
-            yield from folders_in(one, levels - 1)
+            yield from folders_below(one, levels - 1)
 
 
 def marker_of(folder: Path) -> str | None:
@@ -177,7 +177,7 @@ Look = tuple[RootStatus, Snapshot | None]
 MOST_PAUSE_SECONDS = 900.0
 
 
-def look_at(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
+def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
     """Scan between two checks of the root, since a share whose server dies can list empty, with success.
     `moved` is called after every folder."""
     before = root.check()
@@ -249,7 +249,7 @@ class Looker:
         return next(iter(done), None)
 
     def _begun(self, root: Root, scope: Scope, moved: Moved) -> asyncio.Future[Look]:
-        return asyncio.ensure_future(to_thread.run_sync(look_at, root, scope, moved))
+        return asyncio.ensure_future(to_thread.run_sync(checked_scan, root, scope, moved))
 
     def _move(self) -> None:
         self._moved_at = time.monotonic()

@@ -64,7 +64,7 @@ def read_head(stream: BinaryIO) -> list[Segment]:
         start = stream.tell()
         if start > MOST_HEAD_BYTES:
             raise TooMuch(f"more than {MOST_HEAD_BYTES >> 20} MB before the picture")
-        marker = read_marker(stream)
+        marker = next_marker(stream)
         if marker == SOS:
             stream.seek(start)
             return segments
@@ -75,7 +75,7 @@ def read_head(stream: BinaryIO) -> list[Segment]:
     raise TooMuch(f"more than {MOST_MARKERS:,} JPEG markers before the picture")
 
 
-def read_marker(stream: BinaryIO) -> int:
+def next_marker(stream: BinaryIO) -> int:
     if stream.read(1) != b"\xff":
         raise DamagedMetadata("a JPEG marker is missing")
     byte = b"\xff"

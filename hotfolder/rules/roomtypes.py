@@ -77,13 +77,13 @@ def read_room(room: str) -> RoomName | None:
     best, by = "", ""
     for start in range(len(words)):
         for end in range(start + 1, min(start + LONGEST_IN_WORDS, len(words)) + 1):
-            candidate = known(words[start:end])
+            candidate = known_spelling(words[start:end])
             if candidate and _rank(candidate) >= _rank(best):
                 best, by = candidate, " ".join(words[start:end])
     return RoomName(ROOM_WORDS[best], by) if best else None
 
 
-def known(words: Sequence[str]) -> str:
+def known_spelling(words: Sequence[str]) -> str:
     """The spelling of the table that the words are together, or, for one German or Dutch word, end with;
     "" for none."""
     joined = bare("".join(words)).casefold()

@@ -88,10 +88,10 @@ def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
     for photo in photos:
         taken = shot(photo)
         bodies[taken.make or "", taken.model or "", taken.body_serial or ""].append(photo)
-    return [in_order(frames) for _, frames in sorted(bodies.items())]
+    return [as_taken(frames) for _, frames in sorted(bodies.items())]
 
 
-def in_order(frames: Iterable[Photo]) -> list[Photo]:
+def as_taken(frames: Iterable[Photo]) -> list[Photo]:
     """By start. Where a clock of whole seconds leaves a tie: by name."""
     return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
 

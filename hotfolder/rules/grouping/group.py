@@ -14,9 +14,9 @@ from hotfolder.display import natural_order
 from hotfolder.rules.foldernames import free_name
 from hotfolder.rules.grouping import methods
 from hotfolder.rules.grouping.evidence import (
+    as_taken,
     by_name,
     fired,
-    in_order,
     lit_frames,
     shot,
     started,
@@ -119,7 +119,7 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
 
 
 def _apart(before: GroupedSet, after: GroupedSet) -> bool:
-    one, other = in_order(before.photos)[-1], in_order(after.photos)[0]
+    one, other = as_taken(before.photos)[-1], as_taken(after.photos)[0]
     if step_between(one, other).changes or shot(one).body_serial != shot(other).body_serial:
         return True
     pairs = product(before.photos, after.photos)
@@ -156,7 +156,7 @@ def _finished(
         if len(ordered) <= MOST_PHOTOS:
             sets.append(_set(ordered, draft, draft.evidence))
         elif options.over_seven is OverSeven.REFUSE:
-            refused.append(methods.refused(ordered))
+            refused.append(methods.refused_set(ordered))
         elif options.over_seven is OverSeven.SPREAD:
             chosen, out = methods.spread(ordered)
             kept_out |= out

@@ -31,7 +31,7 @@ from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, RefusedSet
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 
-def refused(ordered: Sequence[Photo]) -> RefusedSet:
+def refused_set(ordered: Sequence[Photo]) -> RefusedSet:
     """The set as it stands, with the sentence that says what to do."""
     return RefusedSet(
         tuple(ordered),
