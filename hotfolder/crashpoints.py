@@ -1,4 +1,4 @@
-"""The durable steps of the work: where a crash is worth trying, to see that nothing is lost or done twice."""
+"""Crash points: durable steps after which tests end the process, to see that no work is lost or repeated."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from enum import StrEnum
 
 
 class DurableStep(StrEnum):
-    """One of them, by name. `passed` is called once it is done."""
+    """A durable step. The code calls `passed` when it is done."""
 
     def passed(self) -> None:
-        """Does nothing in a service."""
+        """Call the hook, which does nothing except in tests."""
         hook(self)
 
 
 def no_crash(_step: DurableStep) -> None:
-    """Of a service."""
+    """The default hook."""
 
 
 hook: Callable[[DurableStep], None] = no_crash
-"""What tests put in its place may end the process."""
+"""Called after each durable step. Tests replace it by one that may end the process."""

@@ -1,3 +1,3 @@
-"""What a running daemon tells people and machines about itself."""
+"""What a running daemon reports about itself: status, notifications, metrics, health."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which parts of the daemon are alive, whether it is ready, and what systemd is told of it (sd_notify)."""
+"""Liveness and readiness of the daemon, and its messages to systemd (sd_notify)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """For how long a part has shown no sign of life, and for how long it may."""
+    """The time since a part's last heartbeat, and the most that is allowed."""
 
     part: str
     silent_seconds: float
@@ -29,9 +29,9 @@ class Beat:
 
 
 class Heartbeats:
-    """The parts that are expected to show life. Any thread may beat and any may look.
+    """The heartbeats of the daemon's parts. Thread-safe.
 
-    A part that joins is taken to have beaten just then, so it has its whole limit to come to life.
+    Adding a part counts as its first heartbeat, so it has its whole limit to start.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -42,10 +42,10 @@ class Heartbeats:
     def expect(
         self, part: str, limit_seconds: float, last: Callable[[], float] = lambda: float("-inf")
     ) -> Callable[[], None]:
-        """Expect a beat of `part` every `limit_seconds`; returns what the part calls to beat.
+        """Expect a heartbeat of `part` every `limit_seconds`; returns the function that the part calls.
 
-        A part that keeps its own time is asked for it by `last` (seconds of the same clock); the later of the
-        two counts.
+        A part that records the time itself returns it from `last` (seconds of the same clock); the later of
+        the two counts.
         """
 
         def beat() -> None:
@@ -56,15 +56,15 @@ class Heartbeats:
         return beat
 
     def excuse(self, part: str) -> None:
-        """The part has ended on purpose, and is expected no longer, should it still beat."""
+        """Stop watching a part that has ended on purpose; later heartbeats of it are ignored."""
         self._expected.pop(part, None)
 
     def retire(self) -> None:
-        """All parts end on purpose, and are no longer expected."""
+        """Stop watching all parts: they end on purpose."""
         self._expected = {}
 
     def beats(self) -> tuple[Beat, ...]:
-        """Every part that is expected, as it is now."""
+        """The current state of every part that is watched."""
         now = self._monotonic()
         return tuple(
             Beat(part, max(0.0, now - max(self._beaten[part], last())), limit)
@@ -72,13 +72,13 @@ class Heartbeats:
         )
 
     def hung(self) -> list[str]:
-        """A sentence for each part that is late, the longest silent first. Only a new start helps."""
+        """A sentence for each part that is late, the longest silent first. Only a restart helps."""
         late = sorted((beat for beat in self.beats() if beat.late), key=lambda beat: -beat.silent_seconds)
         return [f"the {beat.part} has not moved for {beat.silent_seconds:.0f} seconds" for beat in late]
 
 
 def report(heartbeats: Heartbeats, more: Iterable[str] = ()) -> dict[str, Any]:
-    """One JSON object: each part, and all that is wrong in sentences for people, `more` after what hangs."""
+    """A JSON object with each part, and all problems as sentences: parts that hang, then `more`."""
     reasons = [*heartbeats.hung(), *more]
     parts = {
         beat.part: {"silent_seconds": round(beat.silent_seconds, 1), "limit_seconds": beat.limit_seconds}
@@ -88,7 +88,7 @@ def report(heartbeats: Heartbeats, more: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def not_ready(seen: Overview | None) -> Iterator[str]:
-    """Why sets are not taken or not worked on, though every part moves: a new start may not help.
+    """Reasons why sets aren't accepted or processed although every part is alive: a restart may not help.
 
     `seen` is None until the store has been read for the first time.
     """
@@ -106,16 +106,16 @@ def not_ready(seen: Overview | None) -> Iterator[str]:
 logger = log.get("systemd")
 
 SEND_SECONDS = 0.5
-"""How long systemd may let a message wait; then it is dropped, rather than holding up the daemon."""
+"""Timeout of a message to systemd. After it the message is dropped, so that the daemon isn't blocked."""
 MOST_CHARACTERS = 300
 
 
 class Systemd:
-    """Speaks to the service manager, or to nobody when there is none. Nothing here ever raises."""
+    """Sends messages to systemd, or none where the daemon isn't its service. No method raises."""
 
     def __init__(self, address: str = "", watchdog_seconds: float | None = None) -> None:
-        """`address` is what NOTIFY_SOCKET holds: a path, or `@` and an abstract name; empty for nobody.
-        `watchdog_seconds` is the unit's WatchdogSec, None where no watchdog is set."""
+        """`address` is the value of NOTIFY_SOCKET: a path, or `@` and an abstract name; with "" nothing is
+        sent. `watchdog_seconds` is the unit's WatchdogSec, None where no watchdog is set."""
         self.watchdog_seconds = watchdog_seconds
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._told_status = ""
@@ -124,8 +124,8 @@ class Systemd:
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str] = os.environ, *, pid: int | None = None) -> Self:
-        """By NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, which are taken out of `environment`, so that no
-        child process speaks for us."""
+        """From NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, which are removed from `environment`, so that
+        no child process sends messages in this one's name."""
         address = environment.pop("NOTIFY_SOCKET", "")
         interval = environment.pop("WATCHDOG_USEC", "")
         meant = environment.pop("WATCHDOG_PID", "")
@@ -136,23 +136,23 @@ class Systemd:
         return cls(address, seconds if seconds > 0 and mine else None)
 
     def ready(self, status: str = "") -> bool:
-        """Started, or done with reloading. True when systemd has the message."""
+        """The start or a reload is complete. Returns whether the message was sent, as the others do."""
         return self._send("READY=1", *self._status(status))
 
     def reloading(self) -> bool:
-        """Reading the settings anew; `ready` says when that has ended, well or badly."""
+        """The settings are being reloaded; `ready` reports the end, successful or not."""
         return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str = "") -> bool:
         return self._send("STOPPING=1", *self._status(status))
 
     def status(self, text: str) -> bool:
-        """Show one sentence in `systemctl status`. The same one again is not sent again."""
+        """Show one sentence in `systemctl status`. An unchanged one isn't sent again."""
         return text == self._told_status or self._send(*self._status(text))
 
     def feed_watchdog(self, hung: Sequence[str]) -> None:
-        """Keep it from ending the process for one more interval, unless something has `hung`: then say so,
-        once, and let it."""
+        """Ping the watchdog, unless something has `hung`: then log and show that once, and let the watchdog
+        end the process."""
         if hung and not self._hung:
             logger.error("hung", reason="; ".join(hung), hint="The watchdog is no longer fed.")
             self.status(f"hung: {'; '.join(hung)}")
@@ -188,7 +188,7 @@ class Systemd:
 
 
 def status_sentence(seen: Overview) -> str:
-    """What is going on, for `systemctl status`: "3 running, 12 waiting, 1 needs you"."""
+    """A summary for `systemctl status`, such as "3 running, 12 waiting, 1 needs you"."""
     count = seen.counts.get
     running = sum(count(state, 0) for state in RUNNING)
     waiting = count(State.QUEUED, 0) + count(SETTLING, 0)

@@ -1,4 +1,4 @@
-"""The whole history of one job, in order: what `hotfolder logs` tells. Only reads the store."""
+"""The whole history of one job, in order, as `hotfolder logs` shows it. Only reads the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hotfolder.stager.operations import PAID_KINDS
 
 
 class Paid(StrEnum):
-    """What an entry says of money; empty for one that has nothing to do with it."""
+    """Whether an entry stands for a payment; empty for an entry that isn't about a paid call."""
 
     YES = "paid"
     MAYBE = "may be paid"
@@ -41,7 +41,7 @@ OUTCOMES: Mapping[str, str] = {
     PurchaseOutcome.BY_RECEIPT: "known by its receipt: ",
     PurchaseOutcome.BY_ANOTHER: "known by its receipt: another store's: ",
 }
-"""What a purchase's outcome adds to its note."""
+"""The prefix of a purchase's note, by its outcome."""
 
 ENTERED: Mapping[str, str] = {
     State.QUEUED: "The set is complete and waits for its turn.",
@@ -60,12 +60,13 @@ ENTERED: Mapping[str, str] = {
 }
 
 MERGED = "Its merge is here, and nothing more is to be bought."
-"""In place of what is told of the operations, where there are none."""
+"""The text of State.EDITING for a job without operations."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One thing that happened. `at` is ISO 8601, UTC; `what` is state, note, call, answer or reuse."""
+    """One event. `at` is ISO 8601, UTC; `what` is state, note, call, answer or reuse; `call` is the id of a
+    purchase."""
 
     at: str
     what: str
@@ -76,7 +77,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class JobHistory:
-    """What is known of one job."""
+    """Everything that is recorded of one job."""
 
     job: Job
     photos: tuple[JobFile, ...]
@@ -102,7 +103,7 @@ class JobHistory:
 
 
 def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
-    """Raises UsageError when there is no such job."""
+    """The history of one job. Raises UsageError when there is no such job."""
     job = remembered(store, job_id)
     job_id = job.id
     photos = tuple(store.photos(job_id))
@@ -111,16 +112,16 @@ def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
     entries = [*merged(ledger, job_id, events), *told_events(events, alone)]
     entries += told_calls(ledger, job_id, events)
     entries += reused(chain_of(store, ledger, job) if photos else (), job_id, events)
-    # Even within one millisecond a merge's picture comes before the move that it leads to, and a call begins
-    # after the one that led to it: the sort keeps that order.
+    # The sort is stable: within one millisecond a merge's picture stays before the change of state that it
+    # causes, and a call after the change of state that causes it.
     return JobHistory(
         job, photos, tuple(sorted(entries, key=lambda entry: entry.at)), tuple(store.pictures(job_id))
     )
 
 
 def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
-    """An event in the state of the one before is a note, such as why the job waits. `alone`: after the merge
-    there is nothing more to buy."""
+    """The job's events. One without a change of state is a note, such as why the job waits. `alone`: nothing
+    is bought after the merge."""
     before = ""
     for event in events:
         text = sentence(event.text)
@@ -133,7 +134,7 @@ def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntr
 
 
 def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
+    """The job's paid calls and their answers. A merge's answer only accepts it: see `merged`."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
         state = PurchaseState(call.state)
@@ -152,7 +153,7 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
 
 
 def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """The pictures that merges brought."""
+    """The pictures of merges, which arrive when the job enters its next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
         results = ledger.results(call.id)
@@ -163,7 +164,7 @@ def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[
 
 
 def came_later(call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]) -> datetime | None:
-    """When a merge's picture was there, if it is; None for other calls: theirs come with the answer."""
+    """When a merge's picture arrived, None before. None for other calls: the answer brings their pictures."""
     here = [one.at for one in events if one.state == State.EDITING and one.at >= call.started_at]
     return here[0] if here and call.operation == "merge" and results else None
 
@@ -179,7 +180,7 @@ def sizes_of(results: Sequence[Result]) -> str:
 
 
 def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
-    """What came of a call; `later` where its pictures came at another time, which is told there."""
+    """The text of a call's answer, without its pictures where they came `later`: `merged` has those."""
     told = f"{sentence(PAID_KINDS[call.operation], end='')} was accepted"
     sizes = sizes_of(results)
     note = f" ({note_of(call)})" if call.note else ""
@@ -189,7 +190,7 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
 
 
 def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """What earlier jobs had bought, or asked for. It is told where the job came to it."""
+    """Purchases of earlier jobs that this one uses, at the time when it entered the phase that needs them."""
     for link in chain:
         if link.purchase.job_id == job_id:
             continue
@@ -205,7 +206,7 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
 
 
 def sentence(text: str, *, end: str = ".") -> str:
-    """With a capital at its head and a stop at its end."""
+    """`text` with a capital first letter, and with `end` unless it ends as a sentence."""
     text = text.strip()
     if not text:
         return ""

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what the daemon counts, and what is read of its state when Prometheus asks."""
+"""Metrics for Prometheus: counters of events, and gauges that are read from the state at each scrape."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PHASES = ("uploading", "merging", "editing", "publishing", "filing")
 
 
 class Metrics(Collector, Counts):
-    """All metrics of one daemon. What it tells is quick, and any thread may call it.
+    """All metrics of one daemon. The methods that count are fast and thread-safe.
 
     The gauges are read in the web server's thread. `seen` gives the latest overview, None before the first;
     `paid_calls_left` is what the daily budget still allows, None where there is no limit.
@@ -48,7 +48,7 @@ class Metrics(Collector, Counts):
         self._now = now
         self._lock = threading.Lock()
         self._projects: OrderedDict[tuple[str, str], None] = OrderedDict()
-        # Without this every counter is followed by a second series that tells when it was made.
+        # Otherwise every counter has a second series with the time of its creation.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         self._paid = Counter(
@@ -75,7 +75,7 @@ class Metrics(Collector, Counts):
         self._notices = Counter(
             "hotfolder_notices", "Messages to people, by what became of them.", ["outcome"], registry=registry
         )
-        # A series that is there from the start shows its first increase; one that appears at 1 does not.
+        # A series that starts at 0 shows its first increase; one that appears at 1 does not.
         for operation in PAID_KINDS:
             self._paid.labels(operation)
         for phase in PHASES:
@@ -86,7 +86,7 @@ class Metrics(Collector, Counts):
         ProcessCollector(registry=registry)
 
     def paid(self, operation: str, project: str) -> None:
-        """A paid call left."""
+        """Count a paid call that is sent."""
         pair = (operation, label(project))
         self._paid.labels(operation).inc()
         with self._lock:
@@ -97,7 +97,7 @@ class Metrics(Collector, Counts):
                 self._paid_by_project.remove(*self._projects.popitem(last=False)[0])
 
     def phase(self, name: str, seconds: float) -> None:
-        """A set has spent so long in a phase, and leaves it."""
+        """Record how long a set was in a phase that it leaves."""
         self._seconds.labels(name).observe(max(0.0, seconds))
 
     def bytes_up(self, number: int) -> None:
@@ -107,15 +107,15 @@ class Metrics(Collector, Counts):
         self._down.inc(number)
 
     def api_error(self, kind: str) -> None:
-        """A request went wrong; `kind` is the name of the error's class."""
+        """Count a failed request; `kind` is the name of the error's class."""
         self._errors.labels(kind).inc()
 
     def notice(self, outcome: str) -> None:
-        """A message to people was `sent` or `failed`."""
+        """Count a message to people; `outcome` is `sent` or `failed`."""
         self._notices.labels(outcome).inc()
 
     def page(self) -> bytes:
-        """The text format 0.0.4, which every Prometheus reads."""
+        """All metrics in the text format 0.0.4, which every Prometheus reads."""
         return generate_latest(self.registry)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -156,7 +156,7 @@ class Metrics(Collector, Counts):
 
 
 def label(text: str) -> str:
-    """A name of somebody else's as a label value."""
+    """A name from outside as a label value: printable, at most 100 characters."""
     return visible(text)[:MOST_CHARACTERS] or "unknown"
 
 
@@ -167,6 +167,6 @@ def single(name: str, about: str, value: float, **labels: str) -> GaugeMetricFam
 
 
 def oldest(lines: Iterable[Line], now: datetime) -> float:
-    """Seconds since the oldest of them was taken up; 0 when there is none."""
+    """Seconds since the oldest set was created; 0 when there is none."""
     ages = [(now - datetime.fromisoformat(line.created_at)).total_seconds() for line in lines]
     return max([0.0, *ages])

@@ -1,7 +1,7 @@
-"""What is worth telling people: sets that ended badly, finished projects, and alarms.
+"""Decides what people are notified of: sets that failed, finished projects, and alarms.
 
-The situation and the time are arguments; what was told before is remembered. A new kind is a member of
-`Kind`, and what brings it, in `Detector`. Messages are English in every language.
+The situation and the time are arguments; what was sent before is remembered. For a new kind, add a member to
+`Kind`, and its cause to `Detector`. Messages are always in English.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hotfolder.telemetry.overview import SETTLING, Line, Overview
 WELL_SECONDS = 60.0
 """How long an alarm's cause must be gone before the alarm is over."""
 REFUSED_SECONDS, PAUSED_SECONDS, HELD_SECONDS = 60.0, 60.0, 30.0
-"""How long a refused key or account, a pause and a held set last before they are told."""
+"""How long a refused key or account, a pause and a held set must last before a notification is sent."""
 BUSY = (SETTLING, *ACTIVE)
 ENDED = {
     State.DONE: ("set is done", "sets are done"),
@@ -35,11 +35,11 @@ ENDED = {
 }
 
 Memory = dict[str, Any]
-"""What outlives a restart, as JSON."""
+"""State that is kept over a restart, as JSON."""
 
 
 class Severity(StrEnum):
-    """As apprise names them, the gravest last."""
+    """apprise's names, the most severe last."""
 
     SUCCESS = "success"
     INFO = "info"
@@ -49,8 +49,8 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A message's title, for one notification and for several, and what the all-clear says. With an empty
-    `over` an alarm ends without a word."""
+    """A message's title, for one notification and for several, and the text `over` of the all-clear. If that
+    is empty, no all-clear is sent."""
 
     one: str
     several: str
@@ -59,7 +59,7 @@ class Wording:
 
 
 class Kind(Enum):
-    """What can be told. The names are kept over a restart."""
+    """The kinds of notification. Their names are stored over a restart."""
 
     PROJECT_FINISHED = Wording("A project is finished", "{} projects are finished", Severity.SUCCESS)
     JOB_FAILED = Wording("A set came back", "{} sets came back", Severity.WARNING)
@@ -88,13 +88,13 @@ class Kind(Enum):
 
 
 OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
-"""Alarms about what is one machine's alone, where several share a store: its inboxes, its `state`."""
+"""Alarms about what belongs to one machine where several share a store: its inboxes, its `state`."""
 OWN_DISK = "state"
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One thing to tell. `over` is the all-clear of an alarm that was told before."""
+    """One event or alarm to notify people of. `over`: the all-clear of an alarm that was sent before."""
 
     kind: Kind
     text: str
@@ -103,8 +103,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that is wrong at this moment. `subject` identifies it: each is told once, when it has lasted
-    `after_seconds`."""
+    """A current problem. `subject` identifies it: each is sent once, when it has lasted `after_seconds`."""
 
     kind: Kind
     subject: str
@@ -114,11 +113,11 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """How things stand at one moment.
+    """The daemon's state at one moment.
 
-    `leads`: what all machines of a store see is told by this one. `api_needs_person` says that waiting
+    `leads`: this machine sends the alarms that concern all machines of the store. `api_needs_person`: waiting
     won't help (401, 402); `full_disks` names the folders whose disks are full; `spent_budget` is the day's
-    budget of paid calls where all of it is used.
+    budget of paid calls if all of it is used, else None.
     """
 
     overview: Overview
@@ -130,8 +129,8 @@ class Situation:
 
 @dataclass(slots=True)
 class Project:
-    """Sets of a project that have ended since it was last told: by folder, with the state, and what was paid
-    for them. `quiet_since` is from when nothing of it has been under way."""
+    """A project's sets that have ended since its last notification: `ended` is their state by folder, `paid`
+    the operations bought for them. `quiet_since` is since when none of its sets is in progress."""
 
     ended: dict[str, str] = field(default_factory=dict)
     paid: list[str] = field(default_factory=list)
@@ -139,7 +138,7 @@ class Project:
 
 
 class Detector:
-    """Finds what to tell. `ended` hears of every job at its end; `look` is called again and again. `notify`
+    """Finds what to notify people of. Call `ended` for every job that ends, and `look` periodically. `notify`
     and `prices` may be replaced by newer settings."""
 
     def __init__(self, notify: Notify, prices: Prices, *, done: Path, failed: Path) -> None:
@@ -153,8 +152,8 @@ class Detector:
         self._told: dict[str, Kind] = {}
 
     def ended(self, line: Line, paid: Sequence[str] = ()) -> list[Notification]:
-        """A job has just ended, which paid for these operations. Those that are done are told with their
-        project."""
+        """The notifications for a job that has just ended and paid for these operations. A job that is done
+        is reported with its project, unless originals of it were removed."""
         if line.state not in ENDED:
             return []
         project = self._projects.setdefault((line.inbox, line.project), Project())
@@ -172,8 +171,8 @@ class Detector:
         self._projects = {place: one for place, one in self._projects.items() if place[0] != inbox}
 
     def look(self, situation: Situation, now: float) -> list[Notification]:
-        """What has become worth telling since the last look; `now` in seconds of a monotonic clock, which
-        says nothing after a restart."""
+        """The notifications that have become due since the last call; `now` in seconds of a monotonic clock,
+        which is meaningless after a restart."""
         quiet = self.notify.finished_quiet_seconds
         return [
             *self.finished(situation.overview, now, quiet),
@@ -181,7 +180,8 @@ class Detector:
         ]
 
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
-        """Projects of which nothing has been under way for so long."""
+        """Forget the projects without a set in progress for `quiet_seconds`; a notification for each of them
+        that has a set that is done."""
         busy = {(line.inbox, line.project) for line in seen.lines if line.state in BUSY}
         for place, project in list(self._projects.items()):
             if place in busy:
@@ -208,8 +208,8 @@ class Detector:
         return f"{text}\n  Paid: {cost}" if cost else text
 
     def _news(self, alarms: Sequence[Alarm], now: float, leads: bool) -> Iterator[Notification]:
-        """Alarms that have lasted long enough to be told, and those that are over. How one ends that all
-        machines see is told by the one that leads by then."""
+        """Notifications for alarms that have lasted long enough, and all-clears. The all-clear of an alarm
+        that concerns all machines is sent by the machine that leads by then."""
         present = {alarm.subject for alarm in alarms}
         self._since = {subject: self._since.get(subject, now) for subject in present}
         self._gone_since = {
@@ -238,7 +238,7 @@ class Detector:
                 subject = f"held {line.inbox}/{line.project}/{line.folder or line.room}"
                 yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", HELD_SECONDS)
             if line.waits and (own := own_budget_in(line.reason)):
-                folder = line.folder if own == THIS_SET else ""  # of a project one for all that wait
+                folder = line.folder if own == THIS_SET else ""  # a project's budget: one alarm for all sets
                 text = f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}"
                 yield Alarm(Kind.BUDGET_SPENT, f"budget {line.inbox}/{line.project}/{folder}", text)
         if situation.leads:
@@ -273,7 +273,7 @@ class Detector:
                 yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, unreachable)
 
     def memory(self) -> Memory:
-        """What must outlive a restart: what ended in projects under way, and the alarms that were told."""
+        """The state to keep over a restart: what ended in unfinished projects, and the alarms sent."""
         return {
             "projects": [
                 [*place, dict(project.ended), list(project.paid)] for place, project in self._projects.items()
@@ -282,8 +282,8 @@ class Detector:
         }
 
     def recall(self, memory: Memory) -> None:
-        """Take up what an earlier process left; what an earlier version didn't have may be missing. Raises
-        KeyError, TypeError or ValueError on anything else, and then all of it is forgotten."""
+        """Restore what `memory` of an earlier process returned. Raises KeyError, TypeError or ValueError on
+        anything else; what was restored before the error stays."""
         for inbox, name, ended, paid in memory["projects"]:
             self._projects[inbox, name] = Project(dict(ended), list(paid))
         for subject, kind in dict(memory["told"]).items():
@@ -291,7 +291,7 @@ class Detector:
 
 
 def link(base: Path | str, project: str) -> str:
-    r"""Where people find a project below `base`: a path, a share (`\\nas\done`) or an address (smb://nas/done)."""
+    r"""A project's folder below `base`: a path, a share (`\\nas\done`) or an address (smb://nas/done)."""
     text, name = str(base), safe_name(project)
     if "://" in text:
         return f"{text.rstrip('/')}/{quote(name)}"

@@ -1,4 +1,4 @@
-"""Sends notifications through apprise: gathered by kind, limited in rate, remembered over a restart.
+"""Sends notifications through apprise: batched by kind, limited in rate, kept over a restart.
 
 The addresses are secrets: apprise logs them, even at level ERROR, so its logger is silenced here for good.
 """
@@ -43,7 +43,7 @@ MOST_LINES = 20
 MOST_LINE_CHARACTERS = 600
 """About what a reason, a hint and two links need."""
 MOST_CHARACTERS = 3500
-"""Of one message: the most that Telegram and ntfy take is about 4000."""
+"""Of one message: the limit of Telegram and ntfy is about 4000."""
 MORE = "`hotfolder status` lists all."
 TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 
@@ -59,7 +59,7 @@ class Message:
 
 @dataclass
 class Gathered:
-    """What was gathered of one kind: each text with how often it came, oldest first."""
+    """A batch of one kind: each text with its count, oldest first, and how many more didn't fit."""
 
     since: float
     lines: dict[str, int] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Gathered:
         return sum(self.lines.values()) + self.unlisted
 
     def add(self, text: str, times: int = 1) -> None:
-        """What there is no room for is counted."""
+        """Add a text. One that exceeds MOST_LINES is only counted."""
         if text in self.lines or len(self.lines) < MOST_LINES:
             self.lines[text] = self.lines.get(text, 0) + times
         else:
@@ -92,10 +92,10 @@ class Gathered:
 
 
 class Gatherer:
-    """Notifications of each kind that wait for one recipient.
+    """The batches that wait for one recipient, one for each kind of notification.
 
-    A group is due once it has gathered for a minute, unless one of its kind was sent in the last ten: then it
-    goes on gathering. `now` is in seconds of the wall clock, since it is compared over restarts.
+    A batch is due `gather_seconds` after its first notification, but not within `pause_seconds` of the last
+    message of its kind. `now` is in seconds of the wall clock, since it is compared over restarts.
     """
 
     def __init__(self, notify: Notify) -> None:
@@ -109,8 +109,8 @@ class Gatherer:
         group.over = notification.over
 
     def due(self, now: float, *, hurry: bool = False) -> list[Kind]:
-        """The kinds to send now. `hurry`, at the end of a run, doesn't wait for more to gather."""
-        # A wall clock may be set back: what seems to lie ahead is long past.
+        """The kinds to send now. With `hurry`, at the end of a run, `gather_seconds` doesn't count."""
+        # The wall clock may be set back: a time far in the future is taken for one long past.
         pause, gather = self.notify.pause_seconds, self.notify.gather_seconds
         self._sent = {kind: at for kind, at in self._sent.items() if abs(now - at) < pause}
         return [
@@ -120,12 +120,12 @@ class Gatherer:
         ]
 
     def take(self, kind: Kind, now: float) -> Gathered:
-        """The group of a kind, which is being sent."""
+        """Remove the batch of a kind to send it."""
         self._sent[kind] = now
         return self.groups.pop(kind)
 
     def put_back(self, kind: Kind, group: Gathered) -> None:
-        """It was not sent after all: what came meanwhile goes with it."""
+        """Return a batch that could not be sent, and add what came meanwhile to it."""
         self._sent.pop(kind, None)
         later = self.groups.get(kind)
         for text, times in later.lines.items() if later is not None else ():
@@ -136,20 +136,20 @@ class Gatherer:
         self.groups[kind] = group
 
     def memory(self) -> Memory:
-        """What must outlive a restart."""
+        """The state to keep over a restart."""
         return {
             "groups": {kind.name: asdict(group) for kind, group in self.groups.items()},
             "sent": {kind.name: at for kind, at in self._sent.items()},
         }
 
     def recall(self, memory: Memory) -> None:
-        """Take up what an earlier process left. Raises KeyError, TypeError or ValueError on anything else."""
+        """Restore an earlier process's `memory`. Raises KeyError, TypeError, ValueError on anything else."""
         self.groups = {Kind[name]: Gathered(**kept) for name, kept in memory["groups"].items()}
         self._sent = {Kind[name]: float(at) for name, at in memory["sent"].items()}
 
 
 class Recipient:
-    """One address. What can't be delivered goes on gathering until it answers again."""
+    """One address. Notifications that can't be delivered are batched until it accepts messages again."""
 
     def __init__(
         self,
@@ -158,9 +158,9 @@ class Recipient:
         *,
         outcome: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`number` is the address's place in the settings, from 1; its name holds that and the scheme alone.
+        """`number` is the address's position in the settings, from 1; `name` is only that and the scheme.
 
-        `outcome` hears `sent` or `failed` of each attempt. Raises ConfigurationError.
+        `outcome` is called with `sent` or `failed` after each attempt. Raises ConfigurationError.
         """
         self.name = f"{number} ({address.partition(':')[0]})"
         self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
@@ -175,8 +175,8 @@ class Recipient:
         return f"<Recipient {self.name}>"
 
     def begin(self, now: float, *, hurry: bool = False) -> None:
-        """Deliver what is due, beside everything else. Not while that is still under way, nor soon after a
-        failure."""
+        """Start a task that delivers what is due, unless one is running. After a failure there is a backoff,
+        which `hurry` skips."""
         wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10))
         if self.sending is not None and not self.sending.done():
             return
@@ -199,7 +199,7 @@ class Recipient:
             logger.info("notified", address=self.name, kind=kind.name.lower(), count=group.count)
 
     async def send(self, message: Message) -> bool:
-        """Whether it was taken. One that takes too long may arrive all the same, and arrive twice."""
+        """Send a message; whether it was accepted. After a timeout it may still arrive, and arrive twice."""
         taken, why = False, "it took too long"
         with move_on_after(SEND_SECONDS):
             taken = await to_thread.run_sync(self._send, message, abandon_on_cancel=True)
@@ -218,7 +218,7 @@ class Recipient:
     def _send(self, message: Message) -> bool:
         from apprise import NotifyFormat, NotifyType
 
-        # Whatever it raises may hold the address, so it is not even looked at.
+        # Its exceptions may contain the address, so they are discarded unread.
         with suppress(Exception):
             return bool(
                 self._apprise.notify(
@@ -232,8 +232,8 @@ class Recipient:
 
 
 class Notifier:
-    """`run` it beside the work. Whatever goes wrong here is logged once, and stops nothing. It does nothing
-    as long as it has no recipients."""
+    """Looks for notifications and sends them: `run` it as a task. Its errors are logged once, and stop
+    nothing. Without recipients it does nothing."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class Notifier:
         *,
         outcome: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`facts` is asked again and again; `remember` is given what to keep whenever that has changed."""
+        """`facts` is called every second; `remember` gets the state to keep whenever that has changed."""
         self.detector = detector
         self.recipients: dict[tuple[int, str], Recipient] = {}
         self._clock = clock
@@ -255,8 +255,8 @@ class Notifier:
         self._news = log.News(logger, "notifications_not_looked_for")
 
     def follow(self, notify: Notify, addresses: Sequence[str]) -> None:
-        """Tell these from now on; those that were told already go on. Raises ConfigurationError, having
-        changed nothing."""
+        """Replace the recipients; those that stay keep their state. Raises ConfigurationError without having
+        changed anything."""
         wanted = list(enumerate(addresses, start=1))
         known = self.recipients
         self.recipients = {
@@ -271,7 +271,7 @@ class Notifier:
             recipient.gatherer.notify = notify
 
     def recall(self, memory: object) -> None:
-        """Take up what an earlier process remembered, or nothing where it isn't that."""
+        """Restore the state that an earlier process kept. Invalid state is logged, and never raises."""
         if not isinstance(memory, dict):
             return
         try:
@@ -289,7 +289,7 @@ class Notifier:
                 recipient.gatherer.add(notification, now)
 
     async def run(self) -> None:
-        """Tell until cancelled."""
+        """Look and send until cancelled."""
         while True:
             if self.recipients:
                 await self._look()
@@ -313,7 +313,7 @@ class Notifier:
             self._remembered = memory
 
     async def close(self) -> None:
-        """Send what was gathered, as far as the pauses allow and within five seconds; remember the rest."""
+        """Send what was batched, as far as the pauses allow and within five seconds; store the rest."""
         for recipient in self.recipients.values():
             recipient.begin(self._clock.now().timestamp(), hurry=True)
         sending = [one.sending for one in self.recipients.values() if one.sending is not None]
@@ -328,7 +328,7 @@ class Notifier:
 
 
 def apprise_for(address: str, number: int) -> Apprise:
-    """An apprise object for one address. Raises ConfigurationError, which doesn't show it."""
+    """An apprise object for one address. Raises ConfigurationError, whose message doesn't contain it."""
     silence()
     try:
         from apprise import Apprise, AppriseAsset
@@ -337,7 +337,7 @@ def apprise_for(address: str, number: int) -> Apprise:
             "notify: the package that sends messages is not installed",
             hint=f"Install it, {to_install('notify')}",
         ) from None
-    # Without a limit of its own apprise sends in the calling thread, and leaves none that an exit waits for.
+    # Without a timeout apprise sends in the calling thread, and leaves no thread that an exit waits for.
     asset = AppriseAsset(app_id="hotfolder", async_mode=False, service_timeout=0, storage_mode="memory")
     made = Apprise(asset=asset)
     try:
@@ -363,7 +363,8 @@ def silence() -> None:
 
 
 async def try_out(addresses: Sequence[str], message: Message) -> list[tuple[str, bool]]:
-    """Send `message` to each address at once; by name, whether it was taken. Raises ConfigurationError."""
+    """Send `message` to all addresses concurrently. Returns by name whether it was accepted. Raises
+    ConfigurationError."""
     recipients = [Recipient(address, number) for number, address in enumerate(addresses, start=1)]
     taken = await asyncio.gather(*(recipient.send(message) for recipient in recipients))
     return [(recipient.name, well) for recipient, well in zip(recipients, taken, strict=True)]

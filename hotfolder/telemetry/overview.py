@@ -1,4 +1,4 @@
-"""What is waiting, running, finished, or needs a person: read from the store by any process."""
+"""The sets that wait, run, are finished or need a person: read from the store by any process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 
 DAEMON_STATUS = "daemon"
-"""The name of the row in which a daemon says how it stands, beside the jobs."""
+"""The name of the row with a daemon's own status."""
 PROGRESS = "progress"
-"""The name of the row in which it says how many photos are up: `[up, of]` by job, and for a set that still
-arrives by `place_key`."""
+"""The name of the row with the upload progress: `[uploaded, total]` photos by job id, and by `place_key` for
+a set that is still arriving."""
 SETTLING = "settling"
-"""The state of a set that is no job yet, in `status`."""
+"""The state in `status` of a set that has no job yet."""
 
 WORDS: Mapping[str, str] = {
     SETTLING: "still arriving",
@@ -49,9 +49,9 @@ RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.H
 class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
     `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
-    says that it may be made, or mends what is wrong with it. `photo` is the name of one to show it by, where
-    there is no job. `cancelled_by` is who has it cancelled, which may have been too late. It `waits` while
-    its turn for a paid call has come and the call can't be made, as when a budget is spent."""
+    approves it or fixes its problem. `photo` is the name of a photo to represent it, where there is no job.
+    `cancelled_by` is who cancelled it, which may have been too late. `waits`: its next step is a paid call
+    that can't be made at the moment, for example because a budget is spent."""
 
     job: str
     inbox: str
@@ -72,20 +72,20 @@ class Line:
 
     @property
     def words(self) -> str:
-        """Its state in plain words."""
+        """Its state as text for people."""
         state = State.QUEUED if self.waits else self.state
         return HELD_WORDS if self.held else WORDS.get(state, state)
 
     @property
     def told(self) -> str:
-        """Reason and hint, where they say more than its state does."""
+        """Reason and hint, without a reason that only repeats the state."""
         return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
 
 
 @dataclass(frozen=True, slots=True)
 class MachineLine:
-    """One machine of several that share the store. `seen_at` is when it last showed life, ISO 8601, UTC;
-    `working` are the inboxes that it works with."""
+    """One machine of several that share the store. `seen_at` is its last heartbeat, ISO 8601, UTC; `working`
+    are the inboxes that it owns."""
 
     id: str
     name: str
@@ -97,16 +97,15 @@ class MachineLine:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
-    is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
-    well. `restart` names edited settings that only a new start takes up.
-    `degraded` says of every inbox why it is out of reach, "" where it isn't.
-    `missing` says why nothing can be put into `done`, `failed` or `state`, by that name; empty when all is
-    well.
-    `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
-    `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
-    with the stand-in of the API. `machines` are those that share the store; none where it is SQLite. `gone`
-    are failed jobs that are left out, since their folders were taken out of failed/."""
+    """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `paused` why paid
+    calls are paused, `settings_error` why edited settings were rejected; all are empty when all is well.
+    `restart` names edited settings that take effect only after a restart.
+    `degraded` has for every inbox why it is unavailable, "" where it isn't.
+    `missing` has for `done`, `failed` and `state` why nothing can be written there; empty when all is well.
+    `looking` has for every inbox why changes are found by scans alone, "" where there are events, too.
+    `schedule` says until when no photos are uploaded, empty while they are. `sandbox`: the running daemon
+    uses the stand-in of the API. `machines` are those that share the store; none where it is SQLite. `gone`
+    are failed jobs that are left out, since their folders were removed from failed/."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -127,17 +126,17 @@ class Overview:
 
     @property
     def running_at_all(self) -> bool:
-        """Whether any daemon works with the store."""
+        """Whether any daemon runs on the store."""
         return self.pid is not None or any(machine.running for machine in self.machines)
 
     @property
     def trouble_told(self) -> str:
-        """Why the API isn't asked just now, and what to do about it, as sentences."""
+        """`trouble` and its hint, as sentences."""
         told = with_hint(self.trouble, self.trouble_hint)
         return told[:1].upper() + told[1:]
 
     def as_dict(self) -> dict[str, Any]:
-        """One JSON object; `jobs` is the list that others script against."""
+        """One JSON object, a stable interface for scripts, above all its list `jobs`."""
         return {
             "jobs": [asdict(line) for line in self.lines],
             "counts": dict(self.counts),
@@ -157,7 +156,7 @@ class Overview:
         }
 
     def count_words(self) -> Iterator[str]:
-        """How many sets are in which state, such as "3 done"."""
+        """The number of sets in each state, such as "3 done"."""
         held = sum(line.held for line in self.lines)
         counts = Counter(self.counts)
         counts[SETTLING] -= held
@@ -186,7 +185,7 @@ class Overview:
 
     @property
     def waiting(self) -> tuple[Line, ...]:
-        """What still arrives, and what waits for its turn."""
+        """Sets that are arriving or queued, and those that wait for a paid call."""
         to_come = (SETTLING, State.QUEUED)
         return tuple(line for line in self.lines if line.waits or (line.state in to_come and not line.held))
 
@@ -195,8 +194,8 @@ class Overview:
 
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
-    """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
-    stay true that are about what waits for a person in the inbox."""
+    """Read the store. `pid` is the running daemon's, None when there is none: then only what its last status
+    says of held sets, notices and removed failed sets is still used."""
     machines, owners = machine_lines(store)
     running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
     said = [one for one in store.told_by_all(DAEMON_STATUS) if not machines or one.machine]
@@ -207,9 +206,9 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     waits = as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
     active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
-    over = {job.id for job in ended}  # some have come to their end between these two looks
-    # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
-    # In a project's own folder other photos may arrive beside those: there, what has begun since counts.
+    over = {job.id for job in ended}  # some may have ended between these two queries
+    # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now.
+    # A project's own folder gets more photos beside a job's: there, only jobs newer than the status count.
     said_at = min((one.updated_at for one in said if one.machine in running), default=None)
     new = [job for job in (*active, *ended) if said_at is None or job.created_at > said_at]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
@@ -255,7 +254,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
 
 
 def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, str | None]]:
-    """The machines, and which of them works with an inbox, by inbox."""
+    """The machines, and by inbox the id of the machine that owns it, None where none does."""
     machines, owners, now = store.machines()
     known = Counter(one.name for one in machines)
     lines = (
@@ -273,8 +272,8 @@ def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, s
 
 
 def merged(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several daemons say of themselves, as one: any trouble is everybody's, what is said by name is put
-    together."""
+    """The statuses of several daemons as one: mappings are merged; of other values the last that isn't empty
+    counts."""
     whole: dict[str, Any] = {}
     for one in said:
         for name, content in one.items():
@@ -286,7 +285,7 @@ def merged(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def said_of_inboxes(said: Sequence[DaemonState], owners: Mapping[str, str | None]) -> dict[str, Any]:
-    """The last words on each inbox: those of who works with it, or of who did so last."""
+    """The last status of each inbox: that of the machine that owns it, or else of the last one that did."""
     found: dict[str, Any] = {}
     for one in said:
         for inbox, content in as_mapping(as_mapping(one.content).get("inboxes")).items():
@@ -298,14 +297,14 @@ def said_of_inboxes(said: Sequence[DaemonState], owners: Mapping[str, str | None
 def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
     for name, inbox in inboxes.items():
         for found in as_mapping(inbox).get("arriving", ()):
-            # What a machine of a later version says besides is left out.
+            # Fields that only a later version on another machine knows are left out.
             known = {key: value for key, value in found.items() if key in Line.__dataclass_fields__}
             yield Line(**{"job": "", "inbox": name, "state": SETTLING, **known})
 
 
 def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> Line:
-    """`waits` is why a job doesn't move, where its reason says something else; `called`: a paid call of its
-    own is under way."""
+    """A job's line. `paused` is why the API isn't called; `waits` is why the job doesn't move, in addition to
+    its own reason; `called`: a paid call of it is in progress."""
     active = State(job.state) in ACTIVE
     if job.cancelled_by and State(job.state) in ASKS_API:
         paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
@@ -337,7 +336,7 @@ def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> 
 
 
 def place_key(inbox: str, project: str, folder: str) -> str:
-    """How a row names the folder of a set that is no job yet: no name has a slash in it."""
+    """The key for the folder of a set that has no job yet. It is unique, since no name contains a slash."""
     return f"{inbox}/{project}/{folder}"
 
 

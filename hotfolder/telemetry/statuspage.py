@@ -1,4 +1,4 @@
-"""The text of STATUS.txt: what is going on with one inbox, for someone who never opens a terminal."""
+"""The text of STATUS.txt: the state of one inbox, for people who never open a terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hotfolder.words import day_and_time, word
 from hotfolder.words.saying import room_said, said
 
 MOST_SHOWN = 50
-"""Of each section."""
+"""Sets listed in each section."""
 LATELY = timedelta(days=7)
 MOST_PROJECTS = 10
-"""So many projects of which something was finished are told of."""
+"""Projects listed of which something was finished lately."""
 WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
 
 
@@ -32,9 +32,9 @@ def status_page(
     stopped: bool = False,
     language: str = "en",
 ) -> str:
-    """The page of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
-    lately, by project, with when."""
-    trouble = seen.trouble  # of the whole queue, above all sets
+    """The page of one inbox, as of `now`, in the local time zone. `ended` has by project the rooms that were
+    finished lately, with the time of each."""
+    trouble = seen.trouble  # it concerns the whole queue and is shown above all sets
     lines = tuple(
         replace(line, reason="", hint="") if trouble and line.reason == trouble else line
         for line in seen.lines
@@ -67,13 +67,13 @@ def status_text(
     stopped: bool = False,
     language: str = "en",
 ) -> str:
-    """The page in that `language`. What it is to say comes in English, but for `finished`.
+    """The page in that `language`. The arguments are in English, except `finished`.
 
-    `sections` are sets by the word of the catalogue that stands above them, in order; None where nobody knows
-    which there are. `notices` are sentences
-    about the whole inbox: that the queue is paused and why, files in a wrong place. `finished` has a line for
-    each project of which something was finished lately. `at` is when all this was so; the line that tells it
-    is no reason to write the page anew. `stopped`: hotfolder was stopped then.
+    `sections` are sets by the catalogue's key of their heading, in order; None where the sets are unknown.
+    `notices` are sentences about the whole inbox: that the queue is paused and why, files in a wrong place.
+    `finished` has a line for each project of which something was finished lately. `at` is the time of all
+    this; a change of its line alone is no reason to write the page again. `stopped`: hotfolder was stopped
+    then.
     """
     t = partial(word, language)
     headline = t("status.headline")
@@ -96,7 +96,7 @@ def status_text(
 
 
 def entry(line: Line, language: str) -> str:
-    # What hasn't begun is called as it was dropped: two folders may come to one room.
+    # A set without a job goes by its folder's name, since two folders may belong to one room.
     called = line.folder if line.state == SETTLING and line.folder else line.room
     room, state = room_said(language, called), said(language, line.words)
     reason = "" if line.reason == line.words else line.reason
@@ -124,13 +124,13 @@ def on_the_whole(seen: Overview) -> Iterator[str]:
 def finished(
     lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime, language: str
 ) -> Iterator[str]:
-    """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
+    """Lines such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
     latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
     for project, rooms in latest[:MOST_PROJECTS]:
         there = {line.room for line in lines if line.project == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
-        # At its own distance from UTC: clocks may have gone back since.
+        # With the UTC offset of that time: daylight saving may have changed since.
         last = max(rooms.values()).astimezone()
         when = word(language, "time.clock", clock=f"{last:%H:%M}")
         when = when if last.date() == now.date() else day_and_time(language, last)

@@ -1,4 +1,4 @@
-"""All that a running daemon tells of itself, in one place: to systemd, on pages, and to people."""
+"""Everything that a running daemon reports about itself: to systemd, on pages, and in notifications."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 logger = log.get("service")
 
 PINGS_PER_INTERVAL = 3
-"""Of the watchdog, so that one may be late, or get lost, without a kill."""
+"""Pings in each interval of the watchdog, so that one may be late or lost without a kill."""
 TOLD = "told"
-"""The name under which it is kept, over a restart, what people were told."""
+"""The name of the row with the notifier's state, kept over a restart."""
 
 
 class Telemetry:
-    """Make it before any child process is started, `begin` when all is wired, `run` it beside the work, and
+    """Create it before any child process is started, `begin` when all is wired, `run` it as a task, and
     `close` it last.
 
-    `heartbeats` is for the parts to beat, `metrics` for them to count; `see` takes each new overview.
+    The daemon's parts call `heartbeats` and `metrics`; `see` takes each new overview.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Raises ConfigurationError for an address that is none, or for one that needs the `notify` extra."""
+        """Raises ConfigurationError for an invalid address, or one that needs the missing `notify` extra."""
         self.settings = settings
         self.clock = clock
         self.systemd = Systemd.of()
@@ -52,9 +52,9 @@ class Telemetry:
         self.seen: Overview | None = None
         self.paid_today = 0
         self.full_disks: tuple[str, ...] = ()
-        """What lies on disks that are full; whoever looks at them says so here."""
+        """The folders whose disks are full, set by the code that checks them."""
         self.leads: Callable[[], bool] = lambda: True
-        """Whether what concerns all machines that share the store is told by this one."""
+        """Whether this machine sends the notifications that concern all machines of the store."""
         self._context: JobContext | None = None
         self._running = False
         detector = Detector(
@@ -64,13 +64,13 @@ class Telemetry:
         self.follow(settings)
 
     def follow(self, settings: Settings) -> None:
-        """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
+        """Apply new settings. Raises ConfigurationError without having changed anything."""
         self.notifier.follow(settings.notify, notify_addresses(settings))
         self.notifier.detector.prices = settings.prices
         self.settings = settings
 
     def begin(self, context: JobContext) -> None:
-        """Take up what an earlier process told."""
+        """Restore from the store which notifications an earlier process sent."""
         self._context = context
         self.notifier.recall(context.store.told(TOLD))
 
@@ -90,25 +90,25 @@ class Telemetry:
         )
 
     def paid_calls_left(self) -> int | None:
-        """Of today's budget; None without one."""
+        """What is left of today's budget; None without one."""
         most = self.settings.limits.paid_calls_per_day
         return None if most is None else max(0, most - self.paid_today)
 
     async def see(self, seen: Overview) -> None:
-        """The latest overview: pages, metrics and messages speak of it, and systemd's status."""
+        """Take the latest overview for pages, metrics, notifications and systemd's status."""
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             paid_today = self._context.ledger.paid_today
             self.paid_today = await self._context.store_thread(paid_today, self.clock.now())
         self.show(seen)
 
     def show(self, seen: Overview) -> None:
-        """`see`, where the store can't be asked."""
+        """`see` without reading the store."""
         self.seen = seen
         if self._running:
             self.systemd.status(status_sentence(seen))
 
     def ended(self, job: Job) -> None:
-        """A job has come to its end."""
+        """Send the notifications for a job that has ended."""
         paid: list[str] = []
         if self._context is not None and self.settings.prices.sum(()) is not None and job.origin != SANDBOX:
             calls = self._context.ledger.of_job(job.id)
@@ -117,16 +117,16 @@ class Telemetry:
             self.notifier.tell(*self.notifier.detector.ended(line_of(job, ""), paid))
 
     def drop(self, inbox: str) -> None:
-        """Another machine works with the inbox now, and tells what becomes of its projects."""
+        """Forget an inbox's projects: another machine owns it now, and sends their notifications."""
         self.notifier.detector.drop(inbox)
 
     def defect(self, job: Job) -> None:
-        """An error of hotfolder's own has left a job as it was."""
+        """Send a notification that a bug in hotfolder has stopped a job."""
         text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
         self.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
     async def run(self) -> None:
-        """Serve, ping and tell until cancelled."""
+        """Serve pages, ping the watchdog and send notifications until cancelled."""
         self._serve()
         await asyncio.gather(self.notifier.run(), self._feed_watchdog())
 
@@ -149,13 +149,13 @@ class Telemetry:
             logger.info("pages_served", host=web.host, port=web.port)
 
     async def _feed_watchdog(self) -> None:
-        """In the daemon's own event loop, so that a hung loop stops the pings too."""
+        """Runs in the daemon's event loop, so that a hung loop stops the pings, too."""
         while self.systemd.watchdog_seconds is not None:
             self.systemd.feed_watchdog(self.heartbeats.hung())
             await self.clock.sleep(self.systemd.watchdog_seconds / PINGS_PER_INTERVAL)
 
     def ready(self) -> None:
-        """Everything is wired and the store is open; or a reload has ended, well or badly."""
+        """Tell systemd that the start is complete, or that a reload has ended, successfully or not."""
         self._running = True
         self.systemd.ready(status_sentence(self.seen) if self.seen else "started")
 
@@ -163,7 +163,7 @@ class Telemetry:
         self.systemd.reloading()
 
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
-        """The work has been asked to end: none of its parts is expected to show life any more."""
+        """Tell systemd that the daemon stops, and expect no more heartbeats."""
         self._running = False
         self.heartbeats.retire()
         calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
@@ -171,8 +171,8 @@ class Telemetry:
         self.systemd.stopping(f"stopping{waits}")
 
     async def close(self, *, all_done: bool = False) -> None:
-        """Send people's last messages, and let go of the port. `all_done`: the run ends for lack of work, and
-        its projects are finished without a quiet time."""
+        """Send the last notifications, and close the port. `all_done`: the run ends for lack of work, and its
+        projects are finished without a quiet time."""
         if all_done and self.seen is not None:
             self.notifier.tell(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
         await self.notifier.close()

@@ -1,6 +1,6 @@
 """The pages for health checks and for Prometheus, served by uvicorn.
 
-They run in a thread of their own and give out what others left ready, so they answer while the daemon hangs.
+They run in their own thread and send only what is in memory, so they answer while the daemon hangs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hotfolder.errors import LocalTrouble
 MOST_CONNECTIONS = 64
 MOST_HEADER_BYTES = 8192
 SILENT_SECONDS = 10.0
-"""After twice as long a connection is closed on which no request is under way."""
+"""A connection without a request is closed after one to two times as long."""
 STOP_SECONDS = 2.0
 HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
 
@@ -35,8 +35,8 @@ Report = dict[str, Any]
 def pages(
     health: Callable[[], Report], readiness: Callable[[], Report], metrics: Callable[[], bytes]
 ) -> Starlette:
-    """Each is made in the server's thread: quickly, and without the database. A report that isn't `ok` is
-    answered with status 503."""
+    """The application with /healthz, /readyz and /metrics. The arguments are called in the server's thread,
+    so they must be quick and not use the database. A report that isn't `ok` is sent with status 503."""
 
     def answer(report: Report) -> Response:
         body = json.dumps(report, indent=2) + "\n"
@@ -57,11 +57,11 @@ def pages(
 
 
 class WebServer:
-    """Serves one application at one address, from its making until `stop`."""
+    """Serves one application at one address, from its creation until `stop`."""
 
     def __init__(self, app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        """`port` 0 takes any free one; `self.port` is the real one. Raises LocalTrouble when the address
-        can't be had."""
+        """`port` 0 takes any free one; `self.port` is the actual one. Raises LocalTrouble when the address
+        can't be bound."""
         listener = listening("Health and metrics", host, port, "at `web.port`")
         self.port = listener.getsockname()[1]
         self._server = uvicorn.Server(server_config(app, MOST_CONNECTIONS, MOST_HEADER_BYTES, 1))
@@ -73,14 +73,14 @@ class WebServer:
             self._server.run(sockets=[listener])
 
     def stop(self) -> None:
-        """Stop serving, within two seconds. May be called twice."""
+        """Stop serving; waits at most two seconds. Idempotent."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
 
 
 def listening(what: str, host: str, port: int, where: str) -> socket.socket:
-    """A socket that takes connections for `what` is served; `where` another port is chosen. Raises
-    LocalTrouble."""
+    """A listening socket. Raises LocalTrouble when the address can't be bound; `what` is served there, and
+    `where` another port can be chosen, are for its message."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
@@ -94,8 +94,8 @@ def listening(what: str, host: str, port: int, where: str) -> socket.socket:
 def server_config(
     app: Starlette, most_connections: int, most_header_bytes: int, stop_seconds: int
 ) -> uvicorn.Config:
-    """How an application is served: without a log of its own, without trust in what a request says of where
-    it comes from, and ended within so many seconds whatever is under way."""
+    """uvicorn's configuration: no log of its own, no trust in proxy headers, and a shutdown within
+    `stop_seconds`, whatever is in progress."""
     return uvicorn.Config(
         app,
         http=type("OfThisServer", (Bounded,), {"most": most_connections, "all": {}}),
@@ -112,20 +112,19 @@ def server_config(
 
 
 class Bounded(H11Protocol):
-    """A connection of a server, of which all know each other. One that says nothing is closed, and beyond
-    `most` of them one that waits for its client, or else the new one."""
+    """One connection of a server; `all` are its open ones. An idle one is closed, and beyond `most` of them
+    the oldest that waits for its client, or else the new one."""
 
     most: ClassVar[int]
     all: ClassVar[dict[Bounded, asyncio.Transport]]
     silent = False
 
     def waits(self) -> bool:
-        """Whether no request is under way: none has come, or the last one is answered."""
+        """Whether no request is in progress: none has come, or the last one is answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def dispensable(self) -> bool:
-        """Whether its client keeps it: by silence, by a form that isn't here, or by an answer that it doesn't
-        read."""
+        """Whether it waits for its client: for a request, the rest of a body, or the reading of an answer."""
         return self.waits() or self.cycle.more_body or self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
