@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import LeaseLost, LocalTrouble
-from hotfolder.inbox.guard import marker_of
+from hotfolder.errors import LeaseLost, LocalTrouble, UsageError
+from hotfolder.inbox.guard import marker_of, named_otherwise
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import trouble_of
-from hotfolder.patience import patiently
+from hotfolder.patience import START_SECONDS, NoAnswer, at_once, patiently
 
 REACH_SECONDS = 5.0
 """Between two looks whether an inbox can be reached."""
@@ -28,6 +29,15 @@ Begin = Callable[[str], Coroutine[Any, Any, None]]
 """Works with the inbox of that name until cancelled."""
 Drop = Callable[[str], Awaitable[None]]
 """Forgets what it knows of an inbox that another machine may work with now; its files stay as they are."""
+
+
+def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
+    """Raise UsageError where the other machines know the folder of one of the inboxes under another name."""
+    for name, path in inboxes.items():
+        with suppress(NoAnswer):
+            marker = at_once(path, partial(marker_of, path), START_SECONDS)
+            if why := named_otherwise(path, name, marker):
+                raise UsageError(why)
 
 
 class Ownership:
@@ -164,11 +174,11 @@ class Ownership:
             await self._clock.sleep(REACH_SECONDS)
 
     def _can_reach(self, name: str, path: Path) -> bool:
-        """Whether the inbox's folder is there. One without a marker is a bare mount point, unless no machine
-        has ever met it."""
+        """Whether the inbox's folder is there, and is the one that all machines call so. One without a marker
+        is a bare mount point, unless no machine has ever met it."""
         if not path.is_dir():
             return False
-        if marker_of(path) is not None:
-            return True
+        if (marker := marker_of(path)) is not None:
+            return not named_otherwise(path, name, marker)
         with store_trouble():
             return not self._store.met("inbox", name)

@@ -29,7 +29,7 @@ from hotfolder.daemon.folders import (
 )
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.ownership import Ownership
+from hotfolder.daemon.ownership import Ownership, refuse_other_names
 from hotfolder.daemon.records import open_records
 from hotfolder.daemon.reload import LiveSettings, Rulebooks
 from hotfolder.daemon.reporter import Reporter
@@ -186,6 +186,7 @@ class Daemon:
         if self.leases is None:
             return None
         context = self.context
+        refuse_other_names(context.places.inboxes)
         ownership = Ownership(
             self.leases,
             self.store,
@@ -268,6 +269,7 @@ class Daemon:
             first_start=first_start,
             known_identity=met_at,
             lock=self.inbox_locks.get(name),
+            name="" if self.leases is None else name,
         )
         return Inbox(
             root,

@@ -40,7 +40,8 @@ class RootStatus:
 
 
 class Root:
-    """The inbox's folder and its marker, a file that holds `marker_id` on its only line.
+    """The inbox's folder and its marker, a file that holds `marker_id` on its only line, with the `name` of
+    the inbox behind it where machines share a store, to all of which it is called so.
 
     With `first_start` a missing marker is made: our store knows nothing of this inbox yet. Another store's is
     taken over then, under the `lock`, which proves that nobody works with it. Later a missing marker is made
@@ -57,6 +58,7 @@ class Root:
         first_start: bool,
         known_identity: tuple[int, int] | None = None,
         lock: FolderLock | None = None,
+        name: str = "",
     ) -> None:
         self.path = path
         self._marker = path / MARKER_NAME
@@ -64,6 +66,7 @@ class Root:
         self._unmet = first_start
         self._identity = known_identity
         self._lock = lock
+        self._name = name
         self._alone = False
 
     def another(self) -> Root:
@@ -74,6 +77,7 @@ class Root:
             first_start=self._unmet,
             known_identity=self._identity,
             lock=self._lock,
+            name=self._name,
         )
 
     def check(self) -> RootStatus:
@@ -102,7 +106,10 @@ class Root:
         facts = os.fstat(folder)
         identity = (signed(facts.st_dev), signed(facts.st_ino))
         found = read_marker(folder, MARKER_NAME) or None
-        ours, missing = found == self._marker_id, found is None
+        store, _, named = (found or "").partition(" ")
+        ours, missing = store == self._marker_id, found is None
+        if ours and self._name and (why := named_otherwise(self.path, self._name, found)):
+            return RootStatus(degraded=why)
         if not (ours or self._unmet or (missing and identity == self._identity)):
             return RootStatus(degraded=self._doubt(found))
         locked = self._lock is not None and self._lock.hold(folder)
@@ -111,8 +118,8 @@ class Root:
             self._alone = True
         if not (ours or missing or locked):
             return RootStatus(degraded=self._doubt(found))
-        if not ours:
-            write_whole(folder, MARKER_NAME, f"{self._marker_id}\n".encode())
+        if not ours or (self._name and not named):
+            write_whole(folder, MARKER_NAME, f"{self._marker_id} {self._name}".strip().encode() + b"\n")
         made = not ours and self._identity is not None
         self._unmet = False
         self._identity = identity
@@ -169,6 +176,20 @@ def marker_of(folder: Path) -> str | None:
     with suppress(OSError), folder_at(folder) as opened:
         return read_marker(opened, MARKER_NAME)
     return None
+
+
+def named_otherwise(inbox: Path, name: str, marker: str | None) -> str:
+    """Why a folder isn't the inbox of that name, by its marker; "" where it may be. Two machines that call
+    one folder by two names would both work with it, each by the rules of another inbox."""
+    store, _, named = (marker or "").partition(" ")
+    if named in ("", name):
+        return ""
+    return (
+        f"The inbox {inbox} is called {name} in these settings, and {named} on other machines of this store:"
+        " both would make its sets, and pay for them by the rules of two inboxes. Give it the same name"
+        f" everywhere; or, if all of them call it {name} by now, write {store} {name} into"
+        f" {inbox / MARKER_NAME}."
+    )
 
 
 Scope = frozenset[SetKey] | None

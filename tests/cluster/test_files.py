@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Run, files_below
+from tests.support.studio import MERGE, SKY, Run, files_below, wait_for
 
 Make = Callable[..., Cluster]
 ELM = "12 Elm"
@@ -160,3 +161,21 @@ def test_a_start_clears_its_own_half_written_downloads_and_leaves_those_of_other
     one.start()
     assert not part.exists()
     assert len(shared.studio.kept_results()) == 1
+
+
+def test_a_machine_that_calls_an_inbox_otherwise_than_the_others_is_refused(cluster: Make) -> None:
+    """Else both would work with one folder, under two names, and by the rules of two inboxes."""
+    shared = cluster(inboxes="ab")
+    one = shared.member("one")
+    one.start()
+    shared.wait_until(lambda _: sorted(filter(None, shared.owners().values())) == ["one", "one"])
+    names = [shared.studio.root / name / ".hotfolder-root" for name in "ab"]
+    wait_for(lambda: all(name.is_file() for name in names))
+    swapped = json.dumps([{"path": "a", "name": "b"}, {"path": "b", "name": "a"}])
+    two = shared.member("two", HOTFOLDER_INBOXES=swapped)
+    run = two.start()
+    assert run.wait() == 2
+    assert "a is called b in these settings, and a on other machines of this store" in run.text()
+    shared.drop("a", "12 Elm", "kitchen", bracket())
+    shared.wait_until(lambda store: store.counts() == {State.DONE: 1})
+    assert shared.shop.bought() == 1
