@@ -29,7 +29,7 @@ def photo(kind: str, space: str, number: int) -> bytes:
     options: dict[str, Any] = (
         {"quality": 95 + number, "subsampling": 0} if kind == "JPEG" else {"compress_level": 1 + number}
     )
-    Image.frombytes("RGB", *reversed(chart())).save(file, kind, icc_profile=profile(space), **options)
+    Image.frombytes("RGB", *chart()).save(file, kind, icc_profile=profile(space), **options)
     return file.getvalue()
 
 

@@ -55,7 +55,7 @@ def test_a_pass_over_named_sets_sees_the_same(root: Path, drop: Drop) -> None:
     drop("12 Elm Road/bath", 2)
     whole, part = scan(root), scan_folders(root, [KEY, ("nobody", "there")])
     assert part.folders == {KEY: whole.folders[KEY]}
-    assert part.scope == {KEY, ("nobody", "there")}
+    assert part.scope == frozenset({KEY, ("nobody", "there")})
 
 
 def test_files_of_the_inbox_itself_are_no_matter(root: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,13 @@ class Share:
 
 
 @pytest.fixture
-def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
+def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     made = Share()
     monkeypatch.setattr(guard, "scan", made.holding(scan))
     monkeypatch.setattr(guard, "scan_folders", made.holding(scan_folders))
     for module in (inbox_module, guard):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
-    yield made  # type: ignore[misc]
+    yield made
     made.back.set()
 
 

@@ -66,7 +66,7 @@ async def test_a_file_hints_at_its_set_and_a_new_folder_at_everything(
 ) -> None:
     await listener.begin()
     (kitchen / "a.jpg").write_bytes(b"x")
-    assert await listener.heard() == {KITCHEN}
+    assert await listener.heard() == frozenset({KITCHEN})
     (root / "q").mkdir()
     assert await listener.heard() is None
 
@@ -97,7 +97,7 @@ async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away
     listener.ensure()
     await listener.heard()
     root.joinpath(*KITCHEN, "a.jpg").write_bytes(b"x")
-    assert await listener.heard() == {KITCHEN}
+    assert await listener.heard() == frozenset({KITCHEN})
     listener.watch.forget_folder()
     await listener.begin()
 

@@ -112,7 +112,7 @@ async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trou
     breakers: CircuitBreakers, clock: HeldClock
 ) -> None:
     await shut(breakers, Unreachable("down"))
-    assert breakers.trouble is not None and breakers.trouble.message == "down"
+    assert (found := breakers.trouble) is not None and found.message == "down"
     callers = Callers(breakers, 5)
     await clock.passes(1.1)
     assert breakers.bad_seconds() == pytest.approx(1.1)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -219,8 +220,8 @@ def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
 
 
 def bought(key: str = "k") -> Purchase:
-    sky = {"operation": "sky", "parameters": "{}", "project": "p"}
-    return Purchase(key=key, job_id="job1", inbox="inbox", started_at=MOMENT, **sky)
+    sky = partial(Purchase, operation="sky", parameters="{}", project="p")
+    return sky(key=key, job_id="job1", inbox="inbox", started_at=MOMENT)
 
 
 MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
@@ -325,14 +326,14 @@ def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Eng
     ledger = Ledger(shared)
     number = ledger.begin(bought(), at)
     ledger.answer(number, "{}", at)
-    result = {"purchase_id": number, "position": 0, "file": "k-1-0.png", "sha256": "s", "size_bytes": 1}
-    result |= {"format": "PNG", "width": 1, "height": 1}
+    png = partial(Result, format="PNG", width=1, height=1)
+    result = partial(png, purchase_id=number, position=0, file="k-1-0.png", sha256="s", size_bytes=1)
     with ThreadPoolExecutor(1) as pool:
         with Session(shared) as other, other.begin():
             other.get_one(Purchase, number, with_for_update=True)
-            other.add(Result(**result))
+            other.add(result())
             other.flush()
-            keeping = pool.submit(ledger.keep, number, [Result(**result)])
+            keeping = pool.submit(ledger.keep, number, [result()])
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             wait_for(lambda: other.execute(waiting).scalar())
         keeping.result()

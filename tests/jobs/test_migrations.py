@@ -28,11 +28,12 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FolderIdentity, TakenName
+from hotfolder.jobs.model import TakenName
 from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.upgrade import FORMAT, MIGRATIONS, OLDEST_FORMAT
+from hotfolder.outbox.outputs import MountIdentity
 from tests.support.forking import Forked
 from tests.support.migrating import migrate
 from tests.support.studio import Shop, Studio
@@ -141,7 +142,7 @@ UNDONE = {
 @pytest.mark.parametrize("version", [10, 11])
 def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Path, version: int) -> None:
     database = open_store(tmp_path)
-    Store(database).remember_folder(FolderIdentity(role="inbox", name="inbox", path="/srv/inbox", inode=7))
+    Store(database).remember_folder("inbox", "inbox", MountIdentity("/srv/inbox", inode=7))
     Store(database).tell("kept out", ["a.jpg"], datetime(2026, 5, 4, 12, tzinfo=UTC))
     database.dispose()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:

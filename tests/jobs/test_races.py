@@ -19,6 +19,7 @@ from hotfolder.jobs.ledger import UNKNOWNS, Ledger
 from hotfolder.jobs.model import NewJob, PageRole, Purchase, scope_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
+from tests.jobs.conftest import AT
 
 T = TypeVar("T")
 AT_ONCE = 4
@@ -38,7 +39,7 @@ def at_once(*works: Callable[[], T]) -> list[T]:
 
 
 def call(key: str) -> Purchase:
-    return Purchase(key=key, job_id="job1", project="elm", operation="merge", parameters="{}")
+    return Purchase(key=key, job_id="job1", project="elm", operation="merge", parameters="{}", started_at=AT)
 
 
 def test_a_budget_is_kept_by_all_together(ledger: Ledger, at: datetime) -> None:

@@ -25,7 +25,7 @@ from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
-FILES = ("original", "receipt", "result")
+FILES: tuple[KeptKind, ...] = ("original", "receipt", "result")
 ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
 
 

@@ -73,7 +73,7 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
         store.create(new_job("ab", room="3"), ORIGIN, at).generation,
     ]
     assert made == [0, 1, 0]
-    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}"), at)
+    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}", started_at=at), at)
     made = [
         store.create(new_job("ab", room="4"), ORIGIN, at).generation,
         store.create(new_job("abc", room="5"), ORIGIN, at).generation,

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,12 +21,11 @@ from hotfolder.jobs.sqlite import sqlite_engine
 
 async def test_all_work_is_done_by_one_thread_in_order() -> None:
     thread, done = StoreThread(), list[tuple[int, str]]()
-    await asyncio.gather(
-        *(
-            thread(lambda number=number: done.append((number, threading.current_thread().name)))
-            for number in range(20)
-        )
-    )
+
+    def work(number: int) -> None:
+        done.append((number, threading.current_thread().name))
+
+    await asyncio.gather(*(thread(partial(work, number)) for number in range(20)))
     thread.close()
     assert [number for number, _ in done] == list(range(20))
     assert len({name for _, name in done}) == 1

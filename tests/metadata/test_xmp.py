@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotfolder.metadata import jpegfile, xmp
-from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Level, Name
 from hotfolder.metadata.xmp import Foreign, Packet, Statement, packet_for
 
 SKY = Statement(("sky",), "x")
@@ -24,7 +24,7 @@ def made(
     return packet_for(foreign, SKY, level, most_bytes=jpegfile.MOST_XMP_BYTES)
 
 
-def told(packet: bytes) -> dict[xmp.Name, str]:
+def told(packet: bytes) -> dict[Name, str]:
     """Properties with their plain values; of all the packet's parts exactly one tells each of them."""
     found = [(one.name, one.text) for one in xmp.properties(xmp.parsed(packet))]
     assert len(found) == len(dict(found))
@@ -89,7 +89,7 @@ def test_what_lay_behind_the_photo_is_not_promised() -> None:
         b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + PACKET.replace(b"Jane", b"&b;"),
         b'<!DOCTYPE x SYSTEM "file:///etc/passwd">' + PACKET,
         PACKET.replace(b"Jane", b"<a>" * 100 + b"</a>" * 100),
-        PACKET.replace(b"Jane", b"J" * xmp.MOST_FOREIGN_BYTES),
+        PACKET.replace(b"Jane", b"J" * MOST_FOREIGN_BYTES),
         PACKET[:-10],
         b"",
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,11 +67,12 @@ def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
     shared = Sharing(guard=outputs.confirm)
     source = tmp_path / "IMG_1.jpg"
     source.write_bytes(b"x")
-    for put in (
+    puts: list[Callable[[], object]] = [
         lambda: place_as(lambda: [b"x"], done / "Elm", "kitchen.jpg", shared=shared),
         lambda: move(source, done / "Elm" / "IMG_1.jpg", expected=None, shared=shared),
         lambda: move(tmp_path / "gone.jpg", done / "Elm" / "gone.jpg", expected=None, shared=shared),
-    ):
+    ]
+    for put in puts:
         with pytest.raises(LocalTrouble, match="not mounted") as found:
             put()
         assert RIGHT_AFTER_ALL in found.value.hint

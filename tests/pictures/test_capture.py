@@ -21,10 +21,11 @@ from hotfolder.pictures.inspect import inspect
 
 TAG = ExifTags.Base
 LIMITS = PictureLimits()
+Tags = dict[int, object]
 Write = Callable[[str, bytes], Path]
 
 
-def written(tags: dict[int, Any], orientation: int = 1) -> bytes:
+def written(tags: Tags, orientation: int = 1) -> bytes:
     exif = Image.Exif()
     exif[TAG.Make], exif[TAG.Model], exif[TAG.Orientation] = "Canon", "Canon EOS 6D", orientation
     exif.get_ifd(ExifTags.IFD.Exif).update(tags)
@@ -33,7 +34,7 @@ def written(tags: dict[int, Any], orientation: int = 1) -> bytes:
     return file.getvalue()
 
 
-CANON = {
+CANON: Tags = {
     TAG.DateTimeOriginal: "2026:05:04 17:20:31",
     TAG.SubsecTimeOriginal: "07",
     TAG.OffsetTimeOriginal: "-05:30",
@@ -49,7 +50,7 @@ CANON = {
 }
 
 
-def capture_of(write: Write, tags: dict[int, Any]) -> Capture:
+def capture_of(write: Write, tags: Tags) -> Capture:
     capture = inspect(write("a.jpg", written(tags)), limits=LIMITS).capture
     assert capture is not None
     return capture
@@ -95,7 +96,7 @@ def test_the_hour_of_the_export_is_never_taken_for_the_capture(write: Write) -> 
         {TAG.ISOSpeedRatings: 0},
     ],
 )
-def test_an_unwritten_value_leaves_the_rest_readable(write: Write, broken: dict[int, Any]) -> None:
+def test_an_unwritten_value_leaves_the_rest_readable(write: Write, broken: Tags) -> None:
     capture = capture_of(write, {**CANON, **broken})
     assert capture.exposure_value is None
     assert capture.started_seconds is not None
@@ -149,8 +150,11 @@ def test_frames_of_a_real_bracket_resemble_each_other_more_than_another_scene() 
     for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir():
         if folder.is_dir() and "flash" not in folder.name:
             found = [inspect(path, limits=LIMITS) for path in folder.iterdir() if is_photo_name(path.name)]
-            found.sort(key=lambda facts: facts.brightness)
-            scenes[folder.name] = [facts.signature for facts in found]
+            ordered = sorted(
+                (each.brightness, each.signature) for each in found if each.brightness is not None
+            )
+            assert len(ordered) == len(found)
+            scenes[folder.name] = [signature for _, signature in ordered]
     assert len(scenes) >= 2
     within = [differing(*pair) for scene in scenes.values() for pair in pairwise(scene)]
     across = [differing(a, b) for one, two in combinations(scenes.values(), 2) for a in one for b in two]

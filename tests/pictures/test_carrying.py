@@ -19,7 +19,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from hotfolder.metadata import exif, jpegfile, pngfile
-from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.blocks import DamagedMetadata, Level
 from hotfolder.pictures.carryover import carried_over
 from hotfolder.pictures.facts import Carrying
 from tests.support.everykind import outcomes
@@ -283,7 +283,7 @@ def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: 
     ):
         try:
             assert len(exif.corrected(block, width=10, height=10, orientation=1)) <= len(block)
-        except exif.DamagedMetadata:
+        except DamagedMetadata:
             continue
 
 

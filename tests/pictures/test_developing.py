@@ -60,9 +60,8 @@ def test_a_tiff_of_any_space_and_depth_shows_the_same_colours_in_srgb(
 def test_a_tiff_without_a_profile_is_taken_for_srgb(developed: Developed, depth: int) -> None:
     made = developed(tiff(depth=depth))
     assert worst_difference(made, "sRGB") < NEARLY
-    assert ImageCms.ImageCmsProfile(
-        io.BytesIO(made.info["icc_profile"])
-    ).profile.profile_description.startswith("sRGB")
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(made.info["icc_profile"])).profile
+    assert (profile.profile_description or "").startswith("sRGB")
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -103,7 +102,7 @@ def test_what_is_stored_turned_is_turned_upright(
     developed: Developed, write: Write, orientation: int, depth: int
 ) -> None:
     made = developed(tiff(depth=depth, orientation=orientation))
-    plain = Image.frombytes("RGB", *reversed(chart()))
+    plain = Image.frombytes("RGB", *chart())
     plain.getexif()[0x0112] = orientation
     upright = ImageOps.exif_transpose(plain)
     assert made.size == upright.size
@@ -241,7 +240,7 @@ def test_a_full_disk_leaves_nothing_that_looks_finished(
 
 def encoded(kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    Image.frombytes("RGB", *reversed(chart())).save(file, kind, **options)
+    Image.frombytes("RGB", *chart()).save(file, kind, **options)
     return file.getvalue()
 
 

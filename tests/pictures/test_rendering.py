@@ -32,9 +32,9 @@ def saved(path: Path, picture: Image.Image, **options: Any) -> Path:
     return path
 
 
-def made(source: Path, **wanted: int) -> bytes:
+def made(source: Path, long_edge: int | None = None, max_bytes: int | None = None) -> bytes:
     target = source.with_name("made.jpg")
-    found = render(source, target, Rendering(**{"quality": 90, "least_quality": 30, **wanted}), limits=LIMITS)
+    found = render(source, target, Rendering(90, 30, long_edge, max_bytes), limits=LIMITS)
     assert found is not None
     content = target.read_bytes()
     picture = opened(content)
@@ -125,4 +125,4 @@ def test_a_label_is_drawn_into_the_lower_left_corner_and_nowhere_else(tmp_path: 
             assert box is not None
             left, top, right, bottom = box
             assert left < 20 and bottom > 380 and top > 340 and right < 600
-            assert picture.crop(box).convert("L").getextrema()[1] > 235
+            assert sum(picture.crop(box).convert("L").histogram()[236:]) > 0

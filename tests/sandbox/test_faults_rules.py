@@ -115,7 +115,7 @@ def test_a_broken_file_leaves_the_old_rules_in_force(
 def test_charged_is_exact_under_every_fault_of_a_paid_call(faulty: Faulty) -> None:
     """`faulted` and `charged` agree, request by request, over a seeded mixture."""
     image = faulty.caller.image()
-    faults = [
+    faults: list[dict[str, object]] = [
         {"fault": "reset-before", "when": {"every": 5}},
         {"fault": "reset-after", "when": {"every": 3}},
         {"fault": "reset-mid", "when": {"every": 7}},

@@ -74,9 +74,11 @@ class Photographer:
         """The middle exposure, as a place in SHUTTER."""
         return self.rng.choice([place for place, time in enumerate(SHUTTER) if least <= time <= most])
 
-    def burst(self, scene: Scene, middle: int, stops: Sequence[float], **says: object) -> None:
+    def burst(
+        self, scene: Scene, middle: int, stops: Sequence[float], *, mode: int = 1, bias: bool = False
+    ) -> None:
         """The camera's own bracketing: 0.21 to 0.29 s from one frame to the next."""
-        self.bracket(scene, middle, stops, (0.21, 0.29), **says)
+        self.bracket(scene, middle, stops, (0.21, 0.29), mode=mode, bias=bias)
 
     def bracket(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageCms
@@ -74,7 +75,7 @@ def cube_root(value: float) -> float:
 
 def difference(one: Colour, other: Colour) -> float:
     """ΔE*ab; 1 is what an eye may just see side by side."""
-    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+    return math.dist(one, other)
 
 
 def seen(image: Image.Image, at: tuple[int, int]) -> Colour:
@@ -88,14 +89,14 @@ def seen(image: Image.Image, at: tuple[int, int]) -> Colour:
 PATCH = 40
 
 
-def chart(colours: Sequence[Colour] = MODERATE, depth: int = 8) -> tuple[bytes, tuple[int, int]]:
-    """Pixels of patches side by side, 8 or 16 bits a channel (little-endian), and their size."""
+def chart(colours: Sequence[Colour] = MODERATE, depth: int = 8) -> tuple[tuple[int, int], bytes]:
+    """Size and pixels of patches side by side, 8 or 16 bits a channel (little-endian)."""
     most, width = (255, 1) if depth == 8 else (65535, 2)
     row = b"".join(
         b"".join(round(value * most).to_bytes(width, "little") for value in colour) * PATCH
         for colour in colours
     )
-    return row * PATCH, (PATCH * len(colours), PATCH)
+    return (PATCH * len(colours), PATCH), row * PATCH
 
 
 def worst_difference(image: Image.Image, space: str, colours: Sequence[Colour] = MODERATE) -> float:

@@ -26,7 +26,7 @@ def tiff(
 ) -> bytes:
     """A TIFF of these pixels, or of the usual colour patches."""
     if pixels is None:
-        pixels, size = chart(depth=depth)
+        size, pixels = chart(depth=depth)
     picture = pyvips.Image.new_from_memory(pixels, *size, bands, "uchar" if depth == 8 else "ushort")
     kinds = {1: "b-w" if depth == 8 else "grey16", 3: "srgb" if depth == 8 else "rgb16", 4: "cmyk"}
     kinds[2], predictor = kinds[1], "none" if compression in ("none", "jpeg") else "horizontal"

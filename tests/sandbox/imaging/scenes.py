@@ -58,7 +58,7 @@ def overlap(mask: npt.NDArray[np.float32], truth: Bits) -> float:
 def exposed(picture: Picture, stops: float) -> Picture:
     """The picture as a camera would have taken it so many stops brighter."""
     linear = (picture / 255.0) ** 2.2 * 2.0**stops
-    return np.clip(linear ** (1 / 2.2) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(linear ** (1 / 2.2) * 255 + 0.5, 0, 255), np.uint8)
 
 
 def room_radiance() -> tuple[npt.NDArray[np.float64], Bits]:

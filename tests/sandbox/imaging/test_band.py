@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageFont
 
 from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.files import Picture
 
 
 def test_the_band_is_set_in_letters_that_the_font_has(
@@ -15,7 +16,12 @@ def test_the_band_is_set_in_letters_that_the_font_has(
 ) -> None:
     """No box in place of a dash."""
     said: list[str] = []
-    monkeypatch.setattr(engine, "add_band", lambda pixels, text: (said.append(text), pixels)[1])
+
+    def add_band(pixels: Picture, text: str) -> Picture:
+        said.append(text)
+        return pixels
+
+    monkeypatch.setattr(engine, "add_band", add_band)
     Image.new("RGB", (300, 200), (90, 120, 150)).save(tmp_path / "a.jpg")
     engine.stage(
         tmp_path / "a.jpg",

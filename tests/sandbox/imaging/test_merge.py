@@ -32,8 +32,8 @@ def merged(photos: list[Path], target: Path, *, corrections: bool = False, long_
     return np.asarray(Image.open(target))
 
 
-def written(picture: Picture, path: Path, **options: object) -> Path:
-    Image.fromarray(picture).save(path, quality=97, subsampling=0, **options)
+def written(picture: Picture, path: Path, exif: Image.Exif | None = None) -> Path:
+    Image.fromarray(picture).save(path, quality=97, subsampling=0, exif=exif or b"")
     return path
 
 
