@@ -105,15 +105,6 @@ def photo_names(verdict: Verdict) -> list[str]:
     return [file.name for file in verdict.photos]
 
 
-def test_a_set_is_ready_after_the_quiet_time_and_says_so_once() -> None:
-    room = Room()
-    room.put("a.jpg", "b.jpg")
-    assert isinstance(room.look(), Waiting)
-    assert isinstance(room.look(14.9), Waiting)
-    assert photo_names(room.look(0.1)) == ["a.jpg", "b.jpg"]
-    assert isinstance(room.look(100), Nothing)
-
-
 def test_no_single_look_settles_anything_however_short_the_quiet_time() -> None:
     room = Room(quiet=0.0)
     room.put("a.jpg")
@@ -161,19 +152,6 @@ def test_the_next_look_is_named_exactly() -> None:
     second = room.look(0.2)
     assert isinstance(second, Waiting)
     assert second.look_at == QUIET
-
-
-def test_photos_are_asked_for_early_and_not_twice() -> None:
-    room = Room(judgements={"a.jpg": None})
-    room.put("a.jpg")
-    first, second = room.look(), room.look(2)
-    assert isinstance(first, Waiting) and isinstance(second, Waiting)
-    assert first.to_judge == ()
-    assert [file.name for file in second.to_judge] == ["a.jpg"]
-    room.judgements["a.jpg"] = WHOLE
-    third = room.look(1)
-    assert isinstance(third, Waiting)
-    assert third.to_judge == ()
 
 
 def test_a_photo_that_was_seen_growing_is_read_less_often() -> None:
@@ -275,25 +253,6 @@ def test_a_ready_file_older_than_a_photo_says_nothing() -> None:
     room.put("a.jpg")
     room.look()
     assert isinstance(room.look(1), Waiting)
-
-
-def test_claimed_files_are_left_out_and_new_ones_are_a_set_of_their_own() -> None:
-    room = Room(claimed={"a.jpg", "b.jpg"})
-    room.put("a.jpg", "b.jpg")
-    assert isinstance(room.look(QUIET), Nothing)
-    room.put("late.jpg")
-    room.look()
-    assert photo_names(room.look(QUIET)) == ["late.jpg"]
-
-
-def test_a_given_file_that_changes_is_looked_at_again() -> None:
-    room = Room()
-    room.put("a.jpg", "b.jpg")
-    room.look()
-    room.look(QUIET)
-    room.put("b.jpg")
-    assert isinstance(room.look(1), Waiting)
-    assert photo_names(room.look(QUIET)) == ["b.jpg"]
 
 
 def test_a_given_file_that_leaves_and_returns_is_a_new_one() -> None:
