@@ -1,3 +1,3 @@
-"""The page for browsers: a face of `control`, in a process of its own beside the daemon."""
+"""The page for browsers: an interface to `control`, in its own process beside the daemon."""
 
 SESSION_COOKIE = "hotfolder_session"

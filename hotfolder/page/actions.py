@@ -1,4 +1,4 @@
-"""What is asked for on Now, Project and Room: forms that are posted, each answered with where to go on."""
+"""The actions on Now, Project and Room: posted forms, most of them answered with a redirect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
 
 TWICE_SECONDS = 2.0
-"""The same form of one browser within so long was sent by a second click."""
+"""The same form of one browser within this time comes from a double click."""
 MOST_REMEMBERED = 100
 BY = "somebody at the page"
 PAUSED = "paused at the page"
@@ -34,19 +34,19 @@ T = TypeVar("T")
 
 
 class Action(Route):
-    """A route for forms of the page. What is sent twice by two clicks is done once, and answered twice."""
+    """A route for forms of the page. One that a double click sends twice is done once and answered twice."""
 
     def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
         super().__init__(path, partial(once, endpoint), methods=["POST"])
 
 
 async def once(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    """The endpoint's answer; the one to the form before where this one is the same."""
+    """The endpoint's answer; for a repeated form, the answer to the one before."""
     sent, browser = site_of(request).sent, request.cookies.get(SESSION_COOKIE, "")
     form, now = (request.url.path, hash(await request.body())), time.monotonic()
     before, answer, at = sent.pop(browser, (None, None, now))
     if answer is None or form != before or (answer.done() and now - at > TWICE_SECONDS):
-        # It goes on where the browser goes away meanwhile.
+        # A task, so that it continues when the browser disconnects.
         answer, at = asyncio.ensure_future(endpoint(request)), now
     sent[browser] = (form, answer, at)
     while len(sent) > MOST_REMEMBERED:
@@ -60,7 +60,7 @@ async def asked(
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """Do it, as a command does; what it raises becomes a page."""
+    """Run `action` in a thread, as a command does. What it raises becomes an error page."""
     config, in_force = site_of(request).config, settings_of(request)
 
     def done() -> T:
@@ -71,7 +71,7 @@ async def asked(
 
 
 async def field(request: Request, name: str) -> str:
-    """A field of the form; "" where it lacks it."""
+    """A field of the form, stripped; "" where it is missing."""
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     found = form.get(name)
     return found.strip() if isinstance(found, str) else ""
@@ -83,18 +83,19 @@ async def moved(
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """As `asked`, for what moves the files of the address's set: one at a time."""
+    """As `asked`, for an action that moves the files of the set in the URL: one at a time."""
     async with site_of(request).moving:
         return await asked(request, action, request.path_params["job"], *args, **named)
 
 
 def back(request: Request, told: str) -> Response:
-    """To the page of what the form was about."""
+    """A redirect to the page that has the form; `told` names the text about what was done."""
     return RedirectResponse(f"{request.url.path.rpartition('/')[0] or '/'}?told={told}", 303)
 
 
 def meant(installation: Installation, request: Request) -> dict[str, str]:
-    """The set, or the project of which nothing need have begun, as commands name it. Raises Unknown."""
+    """The arguments that name the URL's set or project to a command; a project needs no jobs yet. Raises
+    Unknown."""
     if "job" in request.path_params:
         return {"target": known_set(installation, request.path_params["job"])}
     lines = overview(installation.store, pid=None).lines
@@ -112,7 +113,7 @@ def _prioritise(installation: Installation, request: Request, level: str) -> Non
 
 async def pause(request: Request) -> Response:
     await asked(request, actions.pause, PAUSED)
-    return RedirectResponse("/", 303)  # where a banner says so
+    return RedirectResponse("/", 303)  # a banner there shows the pause
 
 
 async def resume(request: Request) -> Response:
@@ -140,7 +141,7 @@ async def pay_again(request: Request) -> Response:
 
 
 async def resolve(request: Request) -> Response:
-    """The three answers: what it brought, that it was not charged, or that nobody wants to know any more."""
+    """Settle an unknown purchase: charged, with its result's address; not charged; or given up."""
     answer = await field(request, "answer")
     if answer == "give-up":
         await asked(request, actions.give_up, request.path_params["job"])

@@ -1,4 +1,4 @@
-"""The application: every view's routes, what surrounds them, the page of every error; and serving it."""
+"""The application: every view's routes, the middleware, the error pages; and its server."""
 
 from __future__ import annotations
 
@@ -35,25 +35,25 @@ ROUTES: tuple[BaseRoute, ...] = (
     *share.ROUTES,
     *held.ROUTES,
 )
-"""Of all views. A new module of views is added here, and its words in `words/`."""
+"""The routes of all views. A new module of views is added here, and its texts in `words/`."""
 
 
 def page_app(site: object, routes: Sequence[BaseRoute] = ROUTES, refuses: Refusal = refusal) -> Starlette:
-    """The whole page, the views of a `Site`, as an application; or those of another site, that has other
-    routes and refuses others."""
+    """The application of a `Site` with all its views, or of another site with its own routes and its own
+    access check `refuses`."""
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, refuses=refuses)],
         exception_handlers={HTTPException: http_error, HotfolderError: told_error},
     )
-    # Where to would be told by a name and scheme that a proxy may have changed on the way.
+    # The redirect would use the request's host and scheme, which a proxy may have changed.
     app.router.redirect_slashes = False
     app.state.site = site
     return app
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """What Starlette or a view refuses. A view's own sentence is its `detail`."""
+    """The page for an HTTPException of Starlette or of a view, which has its own message as `detail`."""
     assert isinstance(error, HTTPException)
     usual = HTTPStatus(error.status_code).phrase
     message = "" if error.detail == usual else error.detail
@@ -61,7 +61,8 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def told_error(request: Request, error: Exception) -> Response:
-    """What `control` raises, in its own words. What a page is asked to show and can't be isn't there."""
+    """The page for an error of `control`, with its message. A UsageError is 404 where a page was requested,
+    and 409 for an action that isn't possible."""
     assert isinstance(error, HotfolderError)
     status = 503 if isinstance(error, BadWorld | StoreError) else 500
     if isinstance(error, UsageError):
@@ -74,15 +75,15 @@ logger = log.get("page")
 
 MOST_CONNECTIONS = 256
 MOST_HEADER_BYTES = 64 * 1024
-"""The pictures that are chosen for a ZIP stand in its address, so that browsers can go on with it."""
+"""The URL of a ZIP names its pictures, so that browsers can resume the download."""
 STOP_SECONDS = 2
-"""How long answers under way may take once the page is to end."""
+"""How long responses in progress may take when the server stops."""
 OPEN = "Whoever uses this computer sees the page and may do everything on it."
 
 
 def serve(site: Site) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises UsageError where a password is missing,
-    StoreError, and LocalTrouble where the address can't be served on."""
+    """Serve until SIGTERM or SIGINT; returns the exit code, 0 or 130. Raises UsageError where a password is
+    missing, StoreError, and LocalTrouble where the address can't be bound."""
     protected = refuse_unprotected(site.settings().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
     server = server_of(page_app(site))
@@ -112,8 +113,8 @@ async def served(server: uvicorn.Server, listener: socket.socket, site: Site) ->
 
 @contextmanager
 def told_signals(server: uvicorn.Server) -> Iterator[list[int]]:
-    """Which of them have come meanwhile: uvicorn ends by them, and then raises them again. One that comes
-    before it hears of any ends it, too."""
+    """Yields the list of the signals that came meanwhile. uvicorn stops on them, and raises them again at its
+    end. One that comes before uvicorn has its handlers stops it, too."""
     came: list[int] = []
 
     def told(number: int, _frame: object) -> None:
@@ -129,7 +130,7 @@ def told_signals(server: uvicorn.Server) -> Iterator[list[int]]:
 
 
 def address_of(listener: socket.socket) -> str:
-    """Where a browser on this machine finds it."""
+    """The URL of the page for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

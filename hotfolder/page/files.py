@@ -1,5 +1,5 @@
-"""What is no page: the page's own style and script; pictures and their small copies, by opaque id; ZIPs of
-pictures, streamed in constant memory, and resumable, since the same pictures always make the same bytes.
+"""Files that are served: the page's own style and script; pictures and thumbnails, by opaque id; ZIPs of
+pictures, streamed in constant memory and resumable, since the same pictures always make the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StaticFile:
 
 @cache
 def static_files() -> dict[str, StaticFile]:
-    """Every file of static/, and what a gallery's page refers to, by name."""
+    """Every file of static/ and those that a gallery's page refers to, by name."""
     folder = resources.files("hotfolder.page").joinpath("static")
     contents = {file.name: file.read_bytes() for file in folder.iterdir()} | page_parts()
     found = {}
@@ -68,31 +68,31 @@ async def static(request: Request) -> Response:
 
 
 def matches(asked: str, etag: str) -> bool:
-    """Whether an If-None-Match header names this version."""
+    """Whether the If-None-Match header `asked` names this version."""
     return any(one.strip().removeprefix("W/") in (etag, "*") for one in asked.split(","))
 
 
 CHUNK_BYTES = 256 * 1024
 RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?\Z")
-"""One range; of several the whole file is the answer."""
+"""A single range. A request for several is answered with the whole file."""
 CACHING = {"Cache-Control": "private, no-cache"}
 
 
 async def picture(request: Request) -> Response:
-    """The file itself, or with `?download=1` to be saved under its name."""
+    """A picture's file; with `?download=1`, as an attachment with its name."""
     there = await opened(request, request.path_params["known"])
     return picture_response(request, there, download="download" in request.query_params)
 
 
 async def thumb(request: Request) -> Response:
-    """A small copy, whatever the format of the picture."""
+    """A JPEG thumbnail of a picture of any format."""
     known = request.path_params["known"]
     edge = Edge.SCREEN if request.query_params.get("size") == "screen" else Edge.CARD
     return await thumb_response(request, known, await opened(request, known), edge)
 
 
 async def opened(request: Request, known: str) -> OpenPicture:
-    """The picture of that id. Raises HTTPException where there is none."""
+    """Open the picture of that id. Raises HTTPException (404) where there is none."""
     place = await looked_up(request, find_picture, known)
     there = await patiently(Path(place.name), open_picture, place) if place is not None else None
     if there is None:
@@ -101,8 +101,8 @@ async def opened(request: Request, known: str) -> OpenPicture:
 
 
 def picture_response(request: Request, there: OpenPicture, *, download: bool = False) -> Response:
-    """A picture's file, or the one part of it that is asked for, which is closed behind it. To be looked at,
-    it must be of a kind that browsers show."""
+    """A picture's file or the requested range of it; its descriptor is closed at the end. Unless it is for
+    `download`, raises HTTPException (404) for a type that browsers don't show."""
     headers = saved_as(there.name) if download else {}
     try:
         if not there.kind and not download:
@@ -119,13 +119,13 @@ def picture_response(request: Request, there: OpenPicture, *, download: bool = F
 
 
 def saved_as(name: str) -> dict[str, str]:
-    """The header by which a browser saves what it gets, under that name."""
+    """The header with which a browser saves the response under that name."""
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(visible(name), safe='')}"}
 
 
 def asked_of(request: Request, version: str, size: int, headers: dict[str, str]) -> tuple[int, range]:
-    """The status of the answer, and the part that it has of so many bytes; adds to its headers. Raises
-    HTTPException where there is no such part."""
+    """The response's status and the range of `size` bytes that it has; adds to `headers`. Raises
+    HTTPException (416) where the requested range isn't satisfiable."""
     etag, part = f'"{version}"', range(size)
     headers |= {**CACHING, "ETag": etag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match", ""), etag):
@@ -144,8 +144,8 @@ def asked_of(request: Request, version: str, size: int, headers: dict[str, str])
 
 
 def part_of(asked: str, size: int) -> range | None:
-    """The bytes that a Range header asks for; the whole file where it can't be understood or wants several
-    parts, None where there are no such bytes."""
+    """The range that a Range header requests; the whole file where it is malformed or has several ranges,
+    None where it isn't satisfiable."""
     told = RANGE.match(asked)
     if told is None or not (told[1] or told[2]):
         return range(size)
@@ -158,7 +158,7 @@ def part_of(asked: str, size: int) -> range | None:
 
 
 def pieces(file: BinaryIO, part: range) -> Iterator[bytes]:
-    """The bytes `part` of an open file, which is closed behind them."""
+    """The bytes `part` of an open file, which is closed at the end. Raises OSError if it has shrunk."""
     with file:
         file.seek(part.start)
         left = len(part)
@@ -171,7 +171,7 @@ def pieces(file: BinaryIO, part: range) -> Iterator[bytes]:
 
 
 async def thumb_response(request: Request, known: str, there: OpenPicture, edge: Edge) -> Response:
-    """The small copy of a picture, which is closed; 404 where it can't be shown."""
+    """The thumbnail of a picture, whose descriptor is closed; 404 where it can't be shown."""
     os.close(there.descriptor)
     name = Thumbnails.name_of(known, there, edge)
     headers = {**CACHING, "ETag": f'"{name}"'}
@@ -186,15 +186,15 @@ async def thumb_response(request: Request, known: str, there: OpenPicture, edge:
 
 MOST_BYTES = 2**32 - 1
 MOST_ENTRIES = 2**16 - 1
-"""A ZIP of more needs another format, which not every program opens."""
+"""A larger ZIP needs the ZIP64 format, which not every program opens."""
 HEADER, DESCRIPTOR, DIRECTORY, END = 30, 16, 46, 22
-"""Bytes of what is around the contents, by the format's own description (APPNOTE 4.3), names aside."""
+"""Sizes in bytes of the records around the contents, without names (APPNOTE 4.3)."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every entry, so that nothing but the pictures decides the bytes."""
+"""The time of every entry, so that the bytes depend on the pictures alone."""
 
 
 class TooMuchForZip(Exception):
-    """It doesn't fit into one ZIP."""
+    """The pictures don't fit into one ZIP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class ZipEntry:
 
 @dataclass(frozen=True, slots=True)
 class Zip:
-    """A ZIP to be. `size_bytes` is known before a byte of it is made."""
+    """A ZIP to create. `size_bytes` is known before its bytes are made."""
 
     title: str
     entries: tuple[ZipEntry, ...]
@@ -239,7 +239,7 @@ def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: st
 
 
 class _Sink:
-    """Where zipfile writes to: it can't be read back nor moved in, so that nothing is written twice."""
+    """The output of zipfile. It isn't seekable, so that zipfile rewrites nothing."""
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
@@ -249,7 +249,7 @@ class _Sink:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Nothing is buffered."""
 
     close = flush
 
@@ -259,7 +259,7 @@ class _Sink:
 
 
 def zip_bytes(wanted: Zip) -> Iterator[bytes]:
-    """All bytes of it, piece by piece. Raises LocalTrouble where a picture is another one by now."""
+    """All bytes of the ZIP, in pieces. Raises LocalTrouble where a picture has changed meanwhile."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
         for entry in wanted.entries:
@@ -283,7 +283,7 @@ def pieces_of(entry: ZipEntry) -> Iterator[bytes]:
 
 
 def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
-    """Of these bytes only the part, without keeping the others."""
+    """The range `part` of all these bytes, without storing the others."""
     at = 0
     for piece in pieces:
         first, last = max(part.start - at, 0), min(part.stop - at, len(piece))
@@ -295,7 +295,7 @@ def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
 
 
 def zip_response(request: Request, wanted: Zip) -> Response:
-    """The ZIP, or the one part of it that is asked for."""
+    """The ZIP or the requested range of it."""
     headers = saved_as(f"{wanted.title}.zip")
     status, part = asked_of(request, wanted.version, wanted.size_bytes, headers)
     if status == 304:
@@ -305,7 +305,7 @@ def zip_response(request: Request, wanted: Zip) -> Response:
 
 ROUTES = (
     PublicRoute("/static/{name}", static, methods=["GET"]),
-    # Browsers ask for it beside pages that name no icon: a gallery, a picture.
+    # Browsers request it for responses that name no icon: a gallery, a picture.
     PublicRoute("/favicon.ico", static, methods=["GET"]),
     Route("/picture/{known}", picture, methods=["GET"]),
     Route("/thumb/{known}", thumb, methods=["GET"]),

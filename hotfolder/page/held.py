@@ -1,5 +1,5 @@
-"""A held shoot or room: its sets to look at, to put together otherwise, and to approve, with their price; and
-what would happen to any folder in an inbox, before anything is sent."""
+"""A held shoot or room: its sets to review, regroup and approve, with their price; and a preview of what
+would happen to any folder in an inbox, before anything is sent."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from hotfolder.words import word
 NEW = "new"
 MOST_FIELDS = 20_000
 MOST_QUERY = 7000
-"""So much of a draft is kept in an address: proxies refuse those of 8 kB."""
+"""The longest draft that is kept in a URL: proxies refuse URLs of 8 kB."""
 
 
 @dataclass
 class Form:
-    """What was posted: the sets as they stand on the page, the keys of the photos that were picked, and what
-    is to be done: a verb with the place of a set and the paid calls that were shown for it."""
+    """A posted form: the sets as the page shows them, the keys of the photos that were picked, and the
+    action: a verb with the index of a set and the paid calls that were shown for it."""
 
     sets: list[DraftSet] = field(default_factory=list)
     picked: set[str] = field(default_factory=set)
@@ -46,7 +46,7 @@ class Form:
 
 
 def read_form(fields: Iterable[tuple[str, object]]) -> Form:
-    """Raises HTTPException for what no page of ours posts."""
+    """Parse a form or query. Raises HTTPException (400) for fields that aren't text."""
     form = Form()
     for name, value in fields:
         if not isinstance(value, str):
@@ -67,12 +67,13 @@ def read_form(fields: Iterable[tuple[str, object]]) -> Form:
 
 
 def number_in(text: str) -> int | None:
-    """The number that it is; None for what no page of ours posts."""
+    """`text` as a number; None where it isn't one of at most six digits."""
     return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def rearranged(form: Form, language: str) -> list[DraftSet]:
-    """The sets as they are after what is to be done. Raises UsageError where nothing can be."""
+    """The sets after the form's action, without empty ones. Raises UsageError where no photo was picked, and
+    HTTPException (400) for a target that doesn't exist."""
     sets = list(form.sets)
     if form.verb == "join" and form.place is not None and 0 < form.place < len(sets):
         below = sets.pop(form.place)
@@ -97,26 +98,26 @@ def rearranged(form: Form, language: str) -> list[DraftSet]:
 
 
 def another_name(name: str, taken: set[str]) -> str:
-    """`name-b`, `name-c` …"""
+    """The first of `name-b`, `name-c` … that isn't taken."""
     every = (f"{name}-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")
     return next((one for one in every if one not in taken), f"{name}-z")
 
 
 async def show(request: Request) -> Response:
-    """The sets as they are proposed, or as the address has them; or how far their photos are read."""
+    """The sets as proposed, or as drafted in the URL; or the progress while their photos are being read."""
     known, draft = request.path_params["known"], read_form(request.query_params.multi_items()).sets
     settings, place = await known_place(request, known)
     reader = site_of(request).photos
     try:
         view = await reader.soon(request.url.query + known, partial(look_at, settings, place, draft))
-    except UsageError as error:  # it is of other photos than lie there now
+    except UsageError as error:  # the draft is of other photos than those there now
         view = await reader.run(partial(look_at, settings, place, ()))
         return page(request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}")
     return page(request, view) if view is not None else await still_reading(request, place)
 
 
 async def change(request: Request) -> Response:
-    """The sets as a person moves, splits, joins and names them, kept in the address; or their approval."""
+    """Move, split, join and name sets, kept as a draft in the URL; or approve them."""
     posted = await request.form(max_files=0, max_fields=MOST_FIELDS)
     form = read_form(posted.multi_items())
     settings, place = await known_place(request, request.path_params["known"])
@@ -141,7 +142,7 @@ async def change(request: Request) -> Response:
 
 
 async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:
-    """The page with these sets in its address, where a proxy would take that."""
+    """A redirect to the page with these sets in its URL; the page itself where that URL is too long."""
     fields = [*told.items()]
     for one in sets:
         fields += [("name", one.name), ("photos", " ".join(one.photos))]
@@ -153,7 +154,7 @@ async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Resp
 
 
 async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
-    """The folder of that id, with the settings in force. Raises Unknown."""
+    """The folder of that id, with the current settings. Raises Unknown."""
     settings = settings_of(request)
     return settings, await to_thread.run_sync(place_known, settings, known)
 
@@ -169,7 +170,7 @@ def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
 
 
 async def outlook(request: Request) -> Response:
-    """The folders to choose from, and what would be made of the one that was chosen."""
+    """The folders to choose from, and a preview of the chosen one."""
     site, known = site_of(request), request.query_params.get("folder", "")
     current = site.settings()
     view = None

@@ -1,4 +1,4 @@
-"""Live updates: one look at the store for all open pages, and a server-sent event when there is news."""
+"""Live updates: the store is polled once for all open pages, and a server-sent event tells of a change."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from hotfolder.page import SESSION_COOKIE
 
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 15.0
-"""How often a line is sent that says nothing, so that whoever went away is noticed."""
+"""The interval of empty comment lines, by which a closed connection is noticed."""
 LONGEST_SECONDS = 600.0
-"""After so long a browser asks anew."""
+"""The longest duration of a connection; the browser then reconnects."""
 MOST_LISTENERS = 200
 FRESH_SECONDS = 1.0
-"""For so long open pages share what was made of the store, unless there is news."""
+"""How long a rendered page is cached for all browsers, unless the stamp changes."""
 
 
 class Live:
-    """The stamp of what there is to see. It is looked for while anybody listens, once for all of them."""
+    """The stamp of the visible state, which changes with it. It is polled while anybody listens, once for all
+    listeners."""
 
     def __init__(self, settings: Settings, settings_error: Callable[[], str]) -> None:
         self._watched = Watched(settings)
@@ -39,10 +40,10 @@ class Live:
         self._made: dict[Hashable, tuple[bytes, float]] = {}
         self.listeners = 0
         self.ending: Callable[[], bool] = lambda: False
-        """Whether the page is about to end, and nobody is told any more."""
+        """Whether the server is stopping, which ends all event streams."""
 
     async def stamp(self) -> str:
-        """As it is now; a look is shared by all who ask within a moment."""
+        """The current stamp; calls within half of POLL_SECONDS share one look at the store."""
         async with self._lock:
             if time.monotonic() - self._looked_at > POLL_SECONDS / 2:
                 self._stamp = await to_thread.run_sync(self._look)
@@ -50,8 +51,8 @@ class Live:
             return self._stamp
 
     async def shared(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """What `make` makes, once for all who ask for the same within a moment: twenty open pages all do at
-        once."""
+        """The result of `make`, cached by `key` for FRESH_SECONDS: many open pages request the same at the
+        same time."""
         async with self._reading:
             now = time.monotonic()
             self._made = {known: one for known, one in self._made.items() if now - one[1] <= FRESH_SECONDS}
@@ -64,8 +65,7 @@ class Live:
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     async def news(self, token: str | None) -> AsyncIterator[str]:
-        """The stamp, and then each other one as it comes, as events; while the browser with that session may
-        see the page."""
+        """The stamp, and then each new one, as events, while the session with that token may see the page."""
         self.listeners += 1
         try:
             end = time.monotonic() + LONGEST_SECONDS
@@ -89,7 +89,7 @@ async def live(request: Request) -> Response:
     told: Live = request.app.state.site.live
     if told.listeners >= MOST_LISTENERS:
         raise HTTPException(503)
-    if request.method == "HEAD":  # whose answer would have no end, and nothing in it
+    if request.method == "HEAD":  # its response would be empty and never end
         return Response(media_type="text/event-stream")
     return StreamingResponse(told.news(request.cookies.get(SESSION_COOKIE)), media_type="text/event-stream")
 

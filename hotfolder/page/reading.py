@@ -1,4 +1,4 @@
-"""What the bounded child process reads for the page: photos that are to be explained, and small copies."""
+"""What the bounded child process reads for the page: facts of photos, and thumbnails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class PhotoReader:
-    """Reads for whoever explains, and remembers what it read of a file until that changes."""
+    """Reads facts of photos, cached by path and file identity."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(patience_seconds=PATIENCE_SECONDS)
@@ -41,21 +41,22 @@ class PhotoReader:
         self._running: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, work: Callable[[Look], T]) -> T:
-        """What `work` makes in a thread, with this to read the photos by."""
+        """Run `work` in a thread, with a function that reads a photo. Raises LocalTrouble when too many calls
+        wait already."""
         self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
         if self._limiter.statistics().tasks_waiting >= MOST_READS_WAITING:
             raise LocalTrouble("Too much is asked for at once.", hint="Try again in a moment.")
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
-        """The same; None where it takes longer. It goes on then, and whoever asks by that key again gets what
-        comes of it."""
+        """As `run`; None after SOON_SECONDS. The work continues then: a later call with the same key waits
+        for it, or repeats it with the cached photos."""
         task = once(self._running, key, partial(self.run, work))
         done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
         return task.result() if done else None
 
     def progress(self, place: PhotoPlace) -> tuple[int, int]:
-        """How many photos of a folder are read, of how many."""
+        """How many photos of a folder are in the cache, and how many there are."""
         seen = place.seen()
         photos = seen.photos if seen is not None else ()
         read = sum((str(place.path / file.name), file.identity) in self._facts for file in photos)
@@ -66,7 +67,7 @@ class PhotoReader:
         await self._decoder.close()
 
     def _look(self, path: Path, identity: FileIdentity, limits: PictureLimits) -> PictureFacts:
-        """From a thread of `run`."""
+        """Called in a thread of `run`."""
         facts: PictureFacts = from_thread.run(self._read, path, identity, limits)
         return facts
 
@@ -84,8 +85,8 @@ class PhotoReader:
 def once(
     running: dict[str, asyncio.Task[Any]], key: str, work: Callable[[], Coroutine[Any, Any, T]]
 ) -> asyncio.Task[T]:
-    """The task of that key among those that run; begun where there is none. It may fail with nobody
-    waiting."""
+    """The running task of that key; started where there is none. If nobody waits for it, its exception is
+    discarded."""
     task = running.get(key)
     if task is None:
         task = running[key] = asyncio.create_task(work())
@@ -95,21 +96,22 @@ def once(
 
 
 FOLDER = "thumbnails"
-"""In `state`."""
+"""The cache's folder in `state`."""
 MOST_BYTES = 1024 * 1024 * 1024
 MOST_COPIES_WAITING = 2000
 MEMORY_BYTES = 2 * 1024**3
 
 
 class Edge(IntEnum):
-    """The longer side in pixels: on a card, and as large as a screen."""
+    """The longer side of a thumbnail in pixels: for a card, and for the whole screen."""
 
     CARD = 640
     SCREEN = 2048
 
 
 class Thumbnails:
-    """The cache of a process. Beyond `most_bytes` the copies go that nobody has looked at for longest."""
+    """A cache of thumbnails on disk, for one process. Beyond `most_bytes` the least recently used are
+    evicted."""
 
     def __init__(self, state: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self.folder = state / FOLDER
@@ -121,12 +123,12 @@ class Thumbnails:
 
     @staticmethod
     def name_of(known: str, picture: OpenPicture, edge: Edge) -> str:
-        """Of the copy of this version of a picture; also its ETag."""
+        """The name of the thumbnail of this version of a picture; also its ETag."""
         return hashlib.sha256(f"{known} {picture.version} {edge:d}".encode()).hexdigest()[:40]
 
     async def get(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
-        """The JPEG of that name, made of `source` if it isn't there. Raises UnusablePhoto for what can't be
-        shown, and LocalTrouble."""
+        """The JPEG of that name, made from `source` where it is missing. Raises UnusablePhoto for what can't
+        be shown, and LocalTrouble."""
         self._read()
         with suppress(OSError):
             content = await asyncio.to_thread((self.folder / f"{name}.jpg").read_bytes)
@@ -134,14 +136,14 @@ class Thumbnails:
             return content
         if name not in self._making and len(self._making) >= MOST_COPIES_WAITING:
             raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
-        # Whoever goes away leaves the work to the others who wait for it.
+        # A cancelled request must not cancel the work that others wait for.
         made = partial(self._made, name, source, edge, roots)
         return await asyncio.shield(once(self._making, name, made))
 
     async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
         target = self.folder / f"{name}.jpg"
         beneath = [str(root) for root in roots]
-        try:  # people may delete it at any time
+        try:  # people may delete the folder at any time
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise LocalTrouble(f"Nothing can be put into state/{FOLDER}: {error.strerror}.") from error
@@ -151,7 +153,7 @@ class Thumbnails:
         return content
 
     def _read(self) -> None:
-        """What an earlier process has left, the oldest first."""
+        """Index the thumbnails of an earlier process, the oldest first."""
         if self._sizes is not None:
             return
         found = []

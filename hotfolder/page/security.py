@@ -1,4 +1,4 @@
-"""What surrounds every view: who asks, from where, whether they may, and what browsers may do with it."""
+"""The middleware around every view: caller, host name, origin, session, body limits, security headers."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A request's sender. `host` is as the browser wrote it, with its port; `address` is that of the browser
-    as far as trusted proxies tell; `forwarded`: some proxy, trusted or not, is on the way."""
+    """A request's sender. `host` is as the browser wrote it, with its port; `address` is the browser's IP
+    address as far as trusted proxies tell; `forwarded`: the request came through a proxy, trusted or not."""
 
     address: str
     host: str
@@ -44,7 +44,7 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """The host without its port, in lower case; empty where it is none."""
+        """The host without its port, in lower case; "" where it is invalid."""
         try:
             return "" if set(self.host) & NO_HOST else (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
         except ValueError:
@@ -52,7 +52,7 @@ class Caller:
 
 
 def caller_of(scope: Scope, page: PageSettings) -> Caller:
-    """By the connection and, where it comes from a trusted proxy, by what that says."""
+    """The caller by the connection, and by the forwarding headers if it comes from a trusted proxy."""
     headers = Headers(scope=scope)
     address = plain_address((scope.get("client") or ("", 0))[0])
     host, https = headers.get("host", ""), False
@@ -61,7 +61,7 @@ def caller_of(scope: Scope, page: PageSettings) -> Caller:
     if trusted(address, networks):
         host = last(headers.getlist("x-forwarded-host")) or host
         https = last(headers.getlist("x-forwarded-proto")).lower() == "https"
-        # Each proxy has added whom it heard from: the first one from the end that is no proxy is who asks.
+        # Each proxy appends its client's address: the last that isn't a trusted proxy's is the caller's.
         for hop in reversed(parts(headers.getlist("x-forwarded-for"))):
             address = plain_address(hop)
             if not trusted(address, networks):
@@ -70,7 +70,7 @@ def caller_of(scope: Scope, page: PageSettings) -> Caller:
 
 
 def parts(values: Sequence[str]) -> list[str]:
-    """Of a header that is a list with commas, and may come several times."""
+    """The items of a comma-separated header, which may be repeated."""
     return [part.strip() for part in ",".join(values).split(",") if part.strip()]
 
 
@@ -79,7 +79,7 @@ def last(values: Sequence[str]) -> str:
 
 
 def plain_address(text: str) -> str:
-    """An address in one way of writing; empty where it is none. IPv4 within IPv6 is IPv4."""
+    """An IP address in canonical form; "" where it is invalid. IPv4-mapped IPv6 becomes IPv4."""
     try:
         found = ip_address(text.strip("[]"))
     except ValueError:
@@ -94,8 +94,8 @@ def trusted(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool
 
 
 def known_name(caller: Caller, scope: Scope, page: PageSettings) -> bool:
-    """Whether the page goes by that name: a page elsewhere whose name was made to lead here doesn't. An
-    address names this machine where the connection has come in at it."""
+    """Whether the request's host is a name of this page, which prevents DNS rebinding: a configured name, a
+    loopback name on a loopback connection, or the IP address at which the connection came in."""
     local = plain_address((scope.get("server") or ("", 0))[0])
     if caller.name in page.hosts:
         return True
@@ -105,14 +105,14 @@ def known_name(caller: Caller, scope: Scope, page: PageSettings) -> bool:
 
 
 def own_origins(caller: Caller) -> tuple[str, ...]:
-    """What a browser calls the page's own site; a proxy need not say that it is reached by https."""
+    """The page's own origins for a browser. Both schemes unless https is known: a proxy may not tell it."""
     host = caller.host.lower()
     return (f"https://{host}",) if caller.https else (f"https://{host}", f"http://{host}")
 
 
 def from_another_site(caller: Caller, headers: Headers, method: str) -> bool:
-    """Whether a browser says that another site is behind the request. Only a link may lead here from there;
-    a form must be one of ours, and its browser must say so."""
+    """Whether the browser's headers tell that another site caused the request (CSRF). Another site may only
+    link to the page; a form must be the page's own, and the headers must prove it."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
     if origin is not None and origin.lower() not in own_origins(caller):
         return True
@@ -128,14 +128,14 @@ Refusal = Callable[[Request], Awaitable[Response | None]]
 
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 30.0
-"""How long a request's body may take to come, all of it."""
+"""Timeout for receiving a request's whole body."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    # Not `no-referrer`: a browser's own forms would come with the Origin `null` then.
+    # Not `no-referrer`: with it browsers send the page's own forms with the Origin `null`.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -143,16 +143,16 @@ HEADERS = {
 
 
 class PublicRoute(Route):
-    """A route for everybody who reaches the page. Every other one is for who is signed in, and all but GET
-    for who may act."""
+    """A route without sign-in. All others need a session, and all methods but GET and HEAD one that may
+    act."""
 
 
 class Guard:
-    """Middleware around everything: lets in who may, bounds what they send, gives every answer its headers,
-    and has a page where a view fails."""
+    """Middleware around everything: checks access, limits request bodies, adds security headers to every
+    response, and sends an error page where a view fails."""
 
     def __init__(self, app: ASGIApp, refuses: Refusal) -> None:
-        """`refuses` says what is answered in place of a view."""
+        """`refuses` returns the response in place of a view, None to let the request pass."""
         self.app = app
         self.refuses = refuses
 
@@ -175,7 +175,7 @@ class Guard:
             answer = await self.refuses(request) or self.app
             await answer(scope, bounded(receive), send_guarded)
         except ClientDisconnect:
-            return  # in the middle of its form, and nobody is there to be told
+            return  # while it sent its form; nobody would receive a response
         except Exception:
             logger.exception("view_failed", route=getattr(scope.get("route"), "path", ""))
             if begun:
@@ -184,7 +184,7 @@ class Guard:
 
 
 def bounded(receive: Receive) -> Receive:
-    """Takes no more of a request's body than any form of ours has, and doesn't wait for it for ever."""
+    """`receive` with limits for a request's body: raises HTTPException 413 for its size, 408 for its time."""
     taken, whole = 0, False
     end = asyncio.get_running_loop().time() + BODY_SECONDS
 
@@ -204,7 +204,8 @@ def bounded(receive: Receive) -> Receive:
 
 
 async def refusal(request: Request) -> Response | None:
-    """What is answered in place of a view; None for who may see it. Leaves with the request who asks."""
+    """The response in place of a view, None where access is allowed. Puts the caller and the role into
+    `request.state`."""
     site: Site = request.app.state.site
     scope, headers = request.scope, request.headers
     caller = caller_of(scope, site.page)
@@ -223,7 +224,7 @@ async def refusal(request: Request) -> Response | None:
         logger.warning("records_not_read", reason=error.message)
         return error_page(request, 503)
     if not found.protected:
-        # Whoever a proxy lets in is not at this machine, whatever the connection looks like.
+        # A proxy's client isn't on this machine, even though the connection is local.
         if site.page.beyond_loopback or caller.forwarded:
             return refused(request, "refused.unprotected")
     elif found.role is None:
@@ -236,12 +237,12 @@ async def refusal(request: Request) -> Response | None:
 
 
 def refused(request: Request, key: str) -> Response:
-    """A page that says why, and nothing of the studio."""
+    """A 403 page that says why, and nothing about the studio."""
     return error_page(request, 403, word(request_language(request), key))
 
 
 def sign_in_first(request: Request) -> Response:
-    """To the page for it, and back afterwards; a plain refusal for what is no page."""
+    """A redirect to the sign-in page, which leads back afterwards; 401 for what isn't a page."""
     if request.method in SAFE_METHODS and "text/html" in request.headers.get("accept", ""):
         asked = f"{request.url.path}?{request.url.query}".removesuffix("?")
         return RedirectResponse(f"/signin?to={quote(asked, safe='/')}", 303)

@@ -1,5 +1,5 @@
-"""The page that asks for the first settings, where a container has none: it alone is served, and only to who
-has read the link in the log."""
+"""The set-up page, where a container has no settings yet. Nothing else is served, and the page only to those
+who know the link in the log."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ logger = log.get("page")
 
 COOKIE = "hotfolder_setup"
 LINGER_SECONDS = 3.0
-"""How long the last page can fetch its style."""
+"""How long the last page can still fetch its style."""
 
 
 @dataclass
 class SetupSite:
-    """What the views need. `root` is proposed; `state` is None where it is to lie below that; `with_page`: a
-    password is asked for, since the page for browsers is served afterwards. `done`: all is written."""
+    """What the views need. `root` is the proposed folder; `state` is None where it is to be below that;
+    `with_page`: a password is required, since the page is served afterwards. `done`: all is written."""
 
     config: Path
     environ: Mapping[str, str]
@@ -61,8 +61,8 @@ class SetupSite:
 
 
 def serve_setup(site: SetupSite, port: int) -> int | None:
-    """Serve it until the settings are written: None then; else the exit code, once a signal has ended it.
-    Raises LocalTrouble where the port is taken."""
+    """Serve until the settings are written, and return None; or until a signal, and return the exit code.
+    Raises LocalTrouble where the port can't be bound."""
     listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
     server = server_of(setup_app(site))
     with listener, told_signals(server) as signals:
@@ -97,7 +97,7 @@ def setup_app(site: SetupSite) -> Starlette:
 
 
 async def refusal(request: Request) -> Response | None:
-    """A name is not asked for: who knows the token has it from the log, whatever name leads here."""
+    """Refuse requests of other sites. The host name isn't checked: the token from the log is enough."""
     request.state.caller = caller = caller_of(request.scope, PageSettings())
     if from_another_site(caller, request.headers, request.method):
         return refused(request, "refused.site")
@@ -112,14 +112,14 @@ async def form(request: Request) -> Response:
 
 
 async def answers(request: Request) -> Response:
-    """Write what was given, and say that it begins."""
+    """Check and write the settings, and show that hotfolder starts; or show the form with the problem."""
     site, language = opened_site(request), request_language(request)
     fields = await request.form(max_files=0, max_fields=10)
     root, key, password = text(fields, "root").strip(), text(fields, "key").strip(), text(fields, "password")
     if site.with_page and (problem := why_no_password(request, fields)):
         return asking(request, root, problem)
     async with site.writing:
-        opened_site(request)  # somebody else may have been quicker
+        opened_site(request)  # another request may have used the token meanwhile
         name = request.state.caller.name
         first = FirstSettings(Path(root), site.state_below(Path(root)), key, password, name)
         try:
@@ -135,7 +135,7 @@ async def answers(request: Request) -> Response:
 
 
 def opened_site(request: Request) -> SetupSite:
-    """The site, for who has read the link in the log. Raises HTTPException for everybody else."""
+    """The site. Raises HTTPException (404) unless the URL has the token from the log."""
     site = site_of(request)
     if not site.token.opens(request.path_params["token"]):
         raise HTTPException(404)
@@ -143,7 +143,7 @@ def opened_site(request: Request) -> SetupSite:
 
 
 async def own_static(request: Request) -> Response:
-    """The style, for a browser that has opened the link."""
+    """The page's style, for a browser with the cookie of the set-up page."""
     token = site_of(request).token.token
     if not secrets.compare_digest(request.cookies.get(COOKIE, "").encode(), token.encode()):
         raise HTTPException(404)

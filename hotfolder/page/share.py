@@ -1,4 +1,4 @@
-"""Sharing: links to one project's gallery, and what somebody without the password sees by one."""
+"""Sharing: links to one project's gallery, and the gallery as it is seen by a link, without the password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
 
 
 async def overview(request: Request, token: str = "") -> Response:
-    """What can be shared of a project, and the links to it; the new one's address with its `token`, which is
+    """What can be shared of a project, and the links to it; for a new link with `token`, its URL, which is
     never shown again."""
     found = await looked_up(request, control.sharing, request.path_params["known"])
     caller = caller_in(request)
@@ -38,7 +38,8 @@ async def overview(request: Request, token: str = "") -> Response:
 
 
 async def make(request: Request) -> Response:
-    """Answered with the page itself: the address is in no other one, and in no history of a browser."""
+    """Create a link. The response is the page, no redirect, so that the link is in no URL of the browser's
+    history."""
     form = await request.form(max_files=0, max_fields=control.MOST_PICTURES + 10)
     chosen = [one for one in form.getlist("picture") if isinstance(one, str)]
     days = str(form.get("days", ""))
@@ -56,19 +57,19 @@ async def revoke(request: Request) -> Response:
 
 
 async def make_gallery(request: Request) -> Response:
-    """The static one, in done/."""
+    """Write the static gallery in done/."""
     await asked(request, _gallery, request.path_params["known"])
     return RedirectResponse(f"/project/{request.path_params['known']}/share?told=gallery", 303)
 
 
 def _gallery(installation: Installation, known: str) -> None:
-    """In a thread with a loop of its own."""
+    """Called in a thread, with its own event loop."""
     _, project = known_project(installation, known)
     asyncio.run(control.gallery(installation, project))
 
 
 async def shared(request: Request) -> control.SharedGallery:
-    """What the token of the address leads to. Raises HTTPException where that is nothing, or not any more."""
+    """The gallery of the URL's token. Raises HTTPException (404) where there is none, or no longer."""
     found = await looked_up(request, control.shared_gallery, request.path_params["token"])
     if found is None:
         raise HTTPException(404, word(request_language(request), "share.nowhere"))
@@ -76,7 +77,7 @@ async def shared(request: Request) -> control.SharedGallery:
 
 
 async def slash(request: Request) -> Response:
-    """To the page, for whose link has lost its end on the way."""
+    """A redirect for a link that has lost its final slash."""
     return RedirectResponse(f"/share/{request.path_params['token']}/", 303)
 
 
@@ -89,7 +90,7 @@ async def visit(request: Request) -> Response:
 
 
 async def picture(request: Request) -> Response:
-    """A picture on that page, as large as it is wanted."""
+    """A picture of the gallery in the requested size."""
     gallery, settings = await shared(request), settings_of(request)
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGES.get(size)

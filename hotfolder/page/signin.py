@@ -1,4 +1,4 @@
-"""Signing in by the studio's password, and out; and setting the first password by the link in the log."""
+"""Signing in with the studio's password, and out; and setting the first password with the link in the log."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def first_form(request: Request) -> Response:
 
 
 async def first(request: Request) -> Response:
-    """Set the first password, and be signed in by it."""
+    """Set the first password, and sign in with it."""
     refuse_stranger(request)
     site, fields = site_of(request), await request.form(max_files=0, max_fields=10)
     password, settings = text(fields, "password"), settings_of(request)
@@ -77,7 +77,7 @@ async def first(request: Request) -> Response:
 
 
 def why_no_password(request: Request, fields: FormData) -> str:
-    """What is wrong with the new password of a form, which has it twice; "" where nothing is."""
+    """What is wrong with the new password of a form, which contains it twice; "" if nothing is."""
     password, language = text(fields, "password"), request_language(request)
     if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
         return word(language, "first.short", least=access.LEAST_LETTERS)
@@ -85,13 +85,13 @@ def why_no_password(request: Request, fields: FormData) -> str:
 
 
 def refuse_stranger(request: Request) -> None:
-    """Raise HTTPException for who has not read the link in the log, or comes too late."""
+    """Raise HTTPException (404) unless the URL has the token from the log, not yet used."""
     if not site_of(request).first_token.opens(request.path_params["token"]):
         raise HTTPException(404)
 
 
 async def hashing(site: Site, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """One at a time: each takes a lot of memory, and most of a core."""
+    """Run `work` in a thread, one at a time: hashing a password takes much memory and most of a core."""
     async with site.hashing:
         return await to_thread.run_sync(partial(work, *args, **kwargs))
 

@@ -1,4 +1,4 @@
-"""The site: what every view needs, made once for the process of the page."""
+"""The site: what every view needs, created once in the page's process."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader, Thumbnails
 
 MOST_ADDRESSES = 1024
-"""Beyond these the one goes that has tried least lately; all together are bounded anyhow."""
+"""Beyond these the least recently used is evicted; the limit for all together still holds."""
 
 
 @dataclass
 class Allowance:
-    """So many tries at once, and a further one every `seconds`."""
+    """A token bucket: `most` tries at once, and one more every `seconds`."""
 
     most: int
     seconds: float
@@ -48,7 +48,7 @@ class Allowance:
 
 
 class SignInThrottle:
-    """Wrong passwords of one address and of all. A right one isn't counted."""
+    """A rate limit on wrong passwords, for each address and for all together."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -56,7 +56,7 @@ class SignInThrottle:
         self._by_address: OrderedDict[str, Allowance] = OrderedDict()
 
     def take(self, address: str) -> float:
-        """Count a try; 0 where it may be made, else in how many seconds the next may."""
+        """Count a try and return 0 where it is allowed; else the seconds until the next one is."""
         own, now = self._allowance(address), self._clock()
         for one in (own, self._all):
             one.renew(now)
@@ -67,7 +67,7 @@ class SignInThrottle:
         return wait
 
     def give_back(self, address: str) -> None:
-        """The try was no wrong one."""
+        """Don't count the try: the password was right."""
         for one in (self._allowance(address), self._all):
             one.left = min(one.most, one.left + 1)
 
@@ -81,7 +81,7 @@ class SignInThrottle:
 
 
 def network_of(address: str) -> str:
-    """Whoever has one IPv6 address has all of its /64."""
+    """The address, or its /64 for IPv6, since a client has all addresses of that; "" where it is invalid."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -90,27 +90,26 @@ def network_of(address: str) -> str:
 
 
 ABSOLUTE = re.compile(r"(?<![^\s\"'“„(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"'“,;:)\]]+")
-"""A path from the root of the file system on, of at least two parts. Not the end of an address."""
+"""An absolute path of at least two parts, which isn't part of a URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentSettings:
-    """The last settings that were valid. `error` says what is wrong with the file now; empty when nothing
-    is."""
+    """The last valid settings. `error` is what is wrong with the file now, "" if nothing is."""
 
     settings: Settings
     error: str = ""
 
 
 class SettingsOnDisk:
-    """The file of settings, read anew whenever it has changed. From any thread."""
+    """The settings file, reloaded whenever it has changed. Thread-safe."""
 
     def __init__(self, file: SettingsFile) -> None:
         """Raises ConfigurationError."""
         self._file = file
         self._lock = Lock()
         self._current = CurrentSettings(file.load())
-        self._seen: tuple[object, ...] = ()  # read once more: it may have changed in between
+        self._seen: tuple[object, ...] = ()  # `current` loads it again: it may have changed since
 
     def current(self) -> CurrentSettings:
         with self._lock:
@@ -128,8 +127,8 @@ class SettingsOnDisk:
 def template_environment(
     hide: Callable[[str], str] = str, priced: Callable[[Iterable[str]], str] = lambda _: ""
 ) -> jinja2.Environment:
-    """Every name is text in a template, whatever is in it: nothing turns or hides what is beside it, or can't
-    be encoded, and `hide` has its say. `priced` says what paid calls come to, by their kinds."""
+    """A template engine that escapes every value and replaces what reverses or hides other text or can't be
+    encoded, after a call of `hide`. `priced` tells the price of paid calls, by their kinds."""
 
     def as_text(value: object) -> object:
         return (
@@ -150,7 +149,7 @@ def template_environment(
 
 
 class FirstToken:
-    """What lets whoever reads the log set the first password. It opens once."""
+    """The token in the log by which the first password can be set, once."""
 
     def __init__(self) -> None:
         self.token = secrets.token_urlsafe(16)
@@ -162,8 +161,8 @@ class FirstToken:
 
 @dataclass(frozen=True)
 class Site:
-    """What views need of the page's process. `config` is the absolute path of the settings, as `control`
-    takes it with `environ`; `page` is how it is served."""
+    """The shared state of the page's process. `config` is the absolute path of the settings, as `control`
+    takes it with `environ`; `page` are the settings that the server was started with."""
 
     config: Path
     environ: Mapping[str, str]
@@ -175,7 +174,7 @@ class Site:
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     first_token: FirstToken = field(default_factory=FirstToken)
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a password is compared."""
+    """Held while a password is hashed."""
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a set's files are moved."""
     sent: dict[str, tuple[object, asyncio.Future[Response], float]] = field(default_factory=dict)
@@ -183,14 +182,14 @@ class Site:
     photos: PhotoReader = field(default_factory=PhotoReader)
 
     def settings(self) -> CurrentSettings:
-        """The settings as they are in the file now."""
+        """The current settings, reloaded if the file has changed."""
         return self.on_disk.current()
 
 
 def site_for(
     config: Path, environ: Mapping[str, str], *, host: str | None = None, port: int | None = None
 ) -> Site:
-    """The site of the settings at `config`; `host` and `port` win over theirs. Raises ConfigurationError."""
+    """The site of the settings at `config`; `host` and `port` override theirs. Raises ConfigurationError."""
     on_disk = SettingsOnDisk(SettingsFile(config.absolute(), environ))
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
@@ -204,8 +203,8 @@ def site_for(
 
 
 def without_folders(text: str, settings: Settings) -> str:
-    """A text that may name a file by its path, with no more of that than people in the studio know: where
-    the folders lie on this machine is nothing for a page."""
+    """`text` with its absolute paths shortened to what people in the studio know, such as `done/…`: a page
+    doesn't show where folders are on this machine."""
     if "/" not in text:
         return text
     folders = {Path(settings.root): "", settings.state_folder: "state/", settings.done_folder: "done/"}
@@ -228,5 +227,5 @@ def site_of(request: Request) -> Site:
 
 
 def settings_of(request: Request) -> Settings:
-    """The settings in force."""
+    """The current settings."""
     return site_of(request).settings().settings

@@ -1,9 +1,9 @@
-"""Templates: every name is text in them, every word comes from the catalogue.
+"""Templates: every value is escaped, every text comes from the catalogue.
 
-A template has `t("key", name=value)` for words and the methods of `Words`, `language`, `path` (of this page),
-`here` (its query, without what was told), `signed_in`, `may_act` (whether who asks may do more than look),
-`told` (the word for what was done last), and whatever its view hands to `render`: with a `stamp` it is
-replaced once there is another.
+A template has `t("key", name=value)` for texts and the methods of `Words`, `language`, `path` (of this page),
+`here` (its query, without `told`), `signed_in`, `may_act` (whether the session may do more than read), `told`
+(the text about the last action), and whatever its view passes to `render`: a page with a `stamp` is replaced
+when the stamp changes.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
 OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?(?:\?[A-Za-z0-9/_.~%&=+,:;*-]*)?\Z")
-"""A path of this page, maybe with a query; never one that a browser takes for another host."""
+"""A path of this site, optionally with a query; never one that a browser takes for another host."""
 
 T = TypeVar("T")
 
 
 class Words:
-    """What templates say in one language."""
+    """The texts of templates in one language."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -51,7 +51,7 @@ class Words:
         return room_said(self.language, name)
 
     def tongue(self, text: str) -> str:
-        """The language that a text of the program is shown in: English where it has no translation."""
+        """The language in which `said` returns a text: English where it has no translation."""
         return ENGLISH if self.said(text) == text else self.language
 
     def number(self, text: object) -> str:
@@ -66,7 +66,7 @@ class Words:
         return ", ".join(f"{number} × {self(f'kind.{kind}')}" for kind, number in Counter(kinds).items())
 
     def frame(self, frame: Frame) -> str:
-        """Such as "Merge" and "sky, lawn"; of several looks, with its own name."""
+        """A frame's label, such as "Merge" or "Sky, lawn"; with the variant's name where it has one."""
         if frame.kind != "altered":
             return self(f"frame.{frame.kind}")
         kinds = ", ".join(self(f"kind.{kind}") for kind in frame.altered)
@@ -74,13 +74,13 @@ class Words:
         return told[:1].upper() + told[1:]
 
     def day(self, at: datetime) -> str:
-        """By the clock of this machine, such as 4 May 2026."""
+        """A date in this machine's time zone, such as 4 May 2026."""
         here = at.astimezone()
         month = self("time.short_months").split()[here.month - 1]
         return self("time.day", day=here.day, month=month, year=here.year)
 
     def clock(self, moment: str | datetime, *, seconds: bool = False) -> str:
-        """A moment by the clock of this machine; with its day where that is not today."""
+        """A time in this machine's time zone, with the date unless that is today; "" where it is invalid."""
         try:
             at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
         except ValueError:
@@ -98,7 +98,7 @@ def render(
     headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> HTMLResponse:
-    """A page in the language of whoever asks."""
+    """A page in the language of the request."""
     asked, language = request.query_params.get("lang"), request_language(request)
     told = f"told.{request.query_params.get('told', '')}"
     text = site_of(request).templates.get_template(template)
@@ -126,7 +126,7 @@ def render(
 
 
 def request_language(request: Request) -> str:
-    """By `?lang=`, else by the cookie that an earlier one left, else as the browser prefers."""
+    """The language of `?lang=`, else of the cookie that an earlier one set, else of Accept-Language."""
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if asked in LANGUAGES:
             return str(asked)
@@ -134,7 +134,8 @@ def request_language(request: Request) -> str:
 
 
 async def looked_up(request: Request, look: Callable[..., T], *args: object) -> T:
-    """What `control` tells by the settings in force. Raises what that does."""
+    """Call a function of `control` with the current settings, in a thread. Raises what it raises, and
+    LocalTrouble after a timeout."""
     settings = settings_of(request)
     return await patiently(settings.state_folder, partial(look, settings, *args))
 
@@ -142,12 +143,12 @@ async def looked_up(request: Request, look: Callable[..., T], *args: object) -> 
 def error_page(
     request: Request, status: int, message: str = "", hint: str = "", headers: dict[str, str] | None = None
 ) -> Response:
-    """A page with a sentence; the usual one of the status where there is no `message`."""
+    """A page with `message`, or without one the usual sentence for the status."""
     key = (
         f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
     )
     words = Words(request_language(request))
-    # What can't be done any more is looked at again on the page whose form asked for it.
+    # After a 409, for an action that isn't possible any more, the link leads back to the form's page.
     page = re.match(r"https?://[^/?#]+([^?#]*)", request.headers.get("referer", ""))
     back = own_path(page[1]) if page and status == 409 else "/"
     told, hint = words.said(message) or words(key), words.said(hint)
@@ -155,6 +156,6 @@ def error_page(
 
 
 def own_path(asked: object) -> Markup:
-    """Where to go on: that path of this page with its query, or its beginning for what is none. In a template
-    it stays as it is, while other texts lose what looks like a folder of this machine."""
+    """A safe target for links and redirects: `asked` if it is a path of this site, else "/". As Markup it is
+    left alone in templates, where other texts lose what looks like a folder of this machine."""
     return escape(asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/")

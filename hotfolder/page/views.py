@@ -1,4 +1,4 @@
-"""Now, Project and Room: what arrives, what runs and what is finished, and what can be done about a set."""
+"""The views Now, Project and Room: what is arriving, running and finished, and the actions on a set."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
-"""So many finished projects are shown on Now; older ones only where all are, by their names."""
+"""How many finished projects Now shows; older ones are only in the list of all projects."""
 
 
 async def now(request: Request) -> Response:
     live, state = site_of(request).live, request.state
-    # The stamp of a page is looked for before anything is read that it is to speak for.
+    # A page's stamp is read before its data, so that no later change is missed.
     stamp = await live.stamp()
     if request.url.query:
         return await now_page(request, stamp)
-    # All that decides how the page looks.
+    # Everything that the rendered page depends on.
     key = (stamp, request_language(request), state.role, state.may_act, state.protected)
 
     async def made() -> bytes:
@@ -48,7 +48,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         board=seen,
         projects=[*shown, *finished[:MOST_PROJECTS]],
         older=len(finished) > MOST_PROJECTS,
-        # Whoever cancelled a set knows of it.
+        # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
         settings_error=site_of(request).settings().error or seen.seen.settings_error,
     )
@@ -61,7 +61,7 @@ async def project(request: Request) -> Response:
 
 
 async def projects(request: Request) -> Response:
-    """All that are remembered, by their names."""
+    """The names of all projects with a job or a waiting set; `?q=` filters them."""
     wanted = request.query_params.get("q", "").strip()
     found = await looked_up(request, all_projects, wanted)
     several = len(settings_of(request).all_inboxes()) > 1
@@ -69,7 +69,7 @@ async def projects(request: Request) -> Response:
 
 
 async def download(request: Request) -> Response:
-    """The chosen pictures as a ZIP, in the size that is asked for."""
+    """The chosen pictures as a ZIP, in the requested size."""
     asked, language = request.query_params, request_language(request)
     picks, rendition = asked.getlist("pick"), asked.get("rendition", "")
     try:
@@ -95,7 +95,7 @@ async def room(request: Request) -> Response:
 
 
 def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> tuple[int, int]:
-    """Which two frames are compared, by their numbers: as asked for, else the last alteration."""
+    """The indexes of the two frames to compare: as requested, else the last unaltered one and the last."""
     last = len(frames) - 1
     usual = max((number for number, one in enumerate(frames[:-1]) if one.kind != "altered"), default=0)
     numbers = {str(number): number for number in range(len(frames))}
@@ -103,13 +103,13 @@ def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> 
 
 
 async def pay_again(request: Request) -> Response:
-    """The price, before anything is bought anew."""
+    """The price of buying again, before anything is bought."""
     view = await looked_up(request, set_view, request.path_params["job"])
     return render(request, "pay_again.html", card=view.card, kinds=view.anew)
 
 
 async def another(request: Request) -> Response:
-    """The tags that there are, and with one of them its price."""
+    """The available tags, and the price of the chosen one."""
     job, asked = request.path_params["job"], request.query_params.get("tag", "")
     view = await looked_up(request, set_view, job)
     tags = await looked_up(request, tags_for, job)
