@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink, to_bytes
+from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarged, shrink, strips, to_bytes
 from hotfolder.sandbox.imaging.masks import Bits, grow, local_spread, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
@@ -41,11 +41,11 @@ def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Pic
     gains = against_lamplight(picture) if within else None
     if gains is None:
         return picture
-    channels = []
-    for index, channel in enumerate(cv2.split(picture)):
-        gain = resize(np.ascontiguousarray(gains[:, :, index]), (picture.shape[0], picture.shape[1]))
-        channels.append(to_bytes(towards_white(gain * channel / np.float32(255), gain)))
-    return np.asarray(cv2.merge(channels), np.uint8)
+    result = np.empty_like(picture)
+    for rows in strips(len(picture)):
+        gain = enlarged(gains, picture.shape, rows)
+        result[rows] = to_bytes(towards_white(gain * picture[rows] / np.float32(255), gain))
+    return result
 
 
 def light_within(frame: Picture) -> bool:
@@ -90,8 +90,8 @@ def around(colours: Plane, where: Bits) -> Plane:
     total, weight = np.zeros_like(colours), np.zeros_like(known)
     for reach, say in NEAR:
         sigma = reach * max(known.shape)
-        total += np.float32(say) * cv2.GaussianBlur(colours * known[:, :, None], (0, 0), sigma)
-        weight += np.float32(say) * cv2.GaussianBlur(known, (0, 0), sigma)
+        total += np.float32(say) * blur(colours * known[:, :, None], sigma)
+        weight += np.float32(say) * blur(known, sigma)
     return np.asarray(total / np.maximum(weight, 1e-6)[:, :, None], np.float32)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, blur, luma, resize, shrink
 
 # Strengths are measured at this size; they are smooth.
 WORKING_EDGE = 1024
@@ -58,8 +58,8 @@ def sinking(light: Plane) -> Plane:
     """How far each pixel of `light` has to sink, so that what is too white keeps its details."""
     reach = SURROUNDINGS * max(light.shape)
     bright = np.clip((light - np.float32(BRIGHT)) / np.float32(WHITEST - BRIGHT), 0, 1)
-    excess = cv2.GaussianBlur(np.maximum(light - np.float32(WHITEST), 0), (0, 0), reach)
-    around = np.maximum(cv2.GaussianBlur(bright, (0, 0), reach), np.float32(1e-3))
+    excess = blur(np.maximum(light - np.float32(WHITEST), 0), reach)
+    around = np.maximum(blur(bright, reach), np.float32(1e-3))
     return np.asarray(bright * excess / around, np.float32)
 
 
@@ -72,7 +72,7 @@ def bands(light: Plane) -> Iterator[Plane]:
     """What lies between one blur and the next, from the finest on."""
     finer = light
     for share in BLURS:
-        coarser = np.asarray(cv2.GaussianBlur(light, (0, 0), share * max(light.shape)), np.float32)
+        coarser = blur(light, share * max(light.shape))
         yield finer - coarser
         finer = coarser
 
@@ -81,4 +81,4 @@ def strengths(light: Plane) -> Iterator[Plane]:
     """How strong each band is around each pixel."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield np.asarray(cv2.GaussianBlur(np.abs(without_edges(band)), (0, 0), reach), np.float32)
+        yield blur(np.abs(without_edges(band)), reach)

@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
-from hotfolder.sandbox.imaging.tone import WORKING_EDGE, finish
+from hotfolder.sandbox.imaging.tone import finish
 
 __all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 
@@ -67,11 +67,8 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     aligned = align(pixels, reference)
     pixels.clear()
     usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
-    fused = fuse(aligned.frames, usable)
-    small = [shrink(frame, WORKING_EDGE) for frame in aligned.frames]
-    del aligned
-    exposures = Exposures.of(small, usable)
-    return balanced(finish(fused, exposures), small, reference)
+    finished = finish(fuse(aligned.frames, usable), Exposures.of(aligned.frames, usable))
+    return balanced(finished, aligned.frames, reference)
 
 
 def same_size(frames: Sequence[DecodedPhoto]) -> None:

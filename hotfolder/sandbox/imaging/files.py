@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
 SEARCH_EDGE = 1024
+# Pixels: so wide a blur loses nothing by being made of a smaller copy.
+LEAST_SIGMA = 4.0
 # Rec. 601, as a transform of one row for cv2.transform.
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
+# Fusion and tone are decided at this size; larger pictures follow it with details of their own.
+WORKING_EDGE = 2048
 # Rows that are worked on at once: what doesn't fit into the processor's cache takes memory and time.
 STRIP = 64
 ORIENTATION = 0x0112
@@ -81,6 +86,10 @@ def shrink(pixels: Picture, long_edge: int | None) -> Picture:
     size = fitting((width, height), long_edge)
     if size == (width, height):
         return pixels
+    # By halves first, which takes a tenth of the time.
+    while min(pixels.shape[1] / size[0], pixels.shape[0] / size[1]) > 2:
+        half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
+        pixels = np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -97,6 +106,34 @@ def resize(plane: Plane, shape: tuple[int, int]) -> Plane:
     if plane.shape[:2] == shape:
         return plane
     return np.asarray(cv2.resize(plane, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def blur(plane: Plane, sigma: float) -> Plane:
+    """A Gaussian blur; a wide one of a smaller copy, which looks the same."""
+    times = int(sigma / LEAST_SIGMA)
+    if times < 2:
+        return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
+    height, width = plane.shape[:2]
+    size = (-(-width // times), -(-height // times))
+    small = cv2.GaussianBlur(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / times)
+    return resize(np.asarray(small, np.float32), (height, width))
+
+
+def strips(height: int) -> Iterator[slice]:
+    """The rows of a large picture, a few at a time."""
+    for top in range(0, height, STRIP):
+        yield slice(top, min(top + STRIP, height))
+
+
+def enlarged(plane: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
+    """These rows of `plane` at another, usually larger (height, width), interpolated."""
+    if plane.shape[:2] == shape[:2]:
+        return plane[rows]
+    places = (np.arange(rows.start, rows.stop) + 0.5) * (len(plane) / shape[0]) - 0.5
+    above = np.clip(places.astype(int), 0, len(plane) - 2)
+    share = np.clip(places - above, 0, 1).astype(np.float32).reshape(-1, *[1] * (plane.ndim - 1))
+    between = np.asarray(plane[above] + (plane[above + 1] - plane[above]) * share, np.float32)
+    return resize(between, (len(places), shape[1]))
 
 
 def at_search_size(pixels: Picture) -> Picture:

@@ -1,8 +1,8 @@
-"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), one frame at a time, with its range compressed.
+"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), with its range compressed.
 
-Frames enter the accumulated pyramid one by one, so that memory grows with one frame's pyramid and not
-with their number. The pyramid goes down to a pixel or two: one that ends earlier normalises its base
-locally, and leaves grey bruises on plain walls and halos round houses.
+The pyramid goes down to a pixel or two: one that ends earlier normalises its base locally, and leaves grey
+bruises on plain walls and halos round houses. Frames larger than the working size are fused at that size, and
+what is finer is added by the same shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import LUMA, STRIP, Picture, Plane, resize
+from hotfolder.sandbox.imaging.files import (
+    LUMA,
+    WORKING_EDGE,
+    Picture,
+    Plane,
+    enlarged,
+    resize,
+    shrink,
+    strips,
+)
 
 WANTED_EXPOSURE = 0.5
 EXPOSURE_SIGMA = 0.25
@@ -26,7 +35,6 @@ COARSE = 0.012
 MOST_ACTIVITY = 0.28
 
 Channel = npt.NDArray[np.uint8]
-Weight = npt.NDArray[np.uint16]
 
 # By the value of a byte: as 0 to 1, how well exposed a channel is, a difference's share in the variance.
 UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
@@ -41,43 +49,32 @@ def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = No
     `coverage` holds for each frame how far each pixel may be used, 0 to 1, at any size, or None for
     everywhere.
     """
-    allowed = coverage or [None] * len(frames)
-    parts = shares(frames, allowed)
-    blended: list[Plane] = []
-    for frame in frames:
-        add_frame(blended, frame, parts.pop(0))
-    return collapse(blended)
+    smalls = [shrink(frame, WORKING_EDGE) for frame in frames]
+    parts = shares(smalls, coverage or [None] * len(smalls))
+    pyramid: list[Plane] = []
+    for small, part in zip(smalls, parts, strict=True):
+        add_frame(pyramid, small, part)
+    fused = collapse(pyramid)
+    return fused if smalls[0] is frames[0] else with_details(fused, frames, smalls, parts)
 
 
-def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Weight]:
-    """Each frame's share in each pixel, 0 to 65535, in half the memory that floats would take."""
+def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Plane]:
+    """Each frame's share in each pixel."""
     weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
-    total = weights[0].copy()
-    for weight in weights[1:]:
-        total += weight
-    normalised: list[Weight] = []
-    while weights:
-        weight = weights.pop(0)
-        np.divide(weight, total, out=weight)
-        weight *= np.float32(65535)
-        normalised.append(weight.astype(np.uint16))
-    return normalised
+    total = np.sum(weights, axis=0)
+    return [np.asarray(weight / total, np.float32) for weight in weights]
 
 
 def weigh(frame: Picture, cover: Plane | None) -> Plane:
     """How much each pixel of `frame` deserves to be seen."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    weight: Plane = np.asarray(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255), np.float32)
-    for top in range(0, len(frame), STRIP):
-        part = weight[top : top + STRIP]
-        np.abs(part, out=part)
-        part += np.float32(0.02)
-        channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame[top : top + STRIP])]
-        part *= saturation(*channels) + np.float32(0.05)
-        for channel in channels:
-            part *= cv2.LUT(channel, EXPOSURE)
-        part *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
-        part += np.float32(LEAST_WEIGHT)
+    channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame)]
+    weight = np.abs(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255)) + np.float32(0.02)
+    weight *= saturation(*channels) + np.float32(0.05)
+    for channel in channels:
+        weight *= cv2.LUT(channel, EXPOSURE)
+    weight *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
+    weight += np.float32(LEAST_WEIGHT)
     if cover is not None:
         weight *= resize(cover, (weight.shape[0], weight.shape[1]))
         weight += np.float32(LEAST_WEIGHT**2)
@@ -92,28 +89,19 @@ def saturation(red: Channel, green: Channel, blue: Channel) -> Plane:
     return np.asarray(cv2.sqrt(variance), np.float32)
 
 
-def add_frame(blended: list[Plane], frame: Picture, share: Weight) -> None:
-    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `share`, into `blended`."""
+def add_frame(pyramid: list[Plane], frame: Picture, share: Plane) -> None:
+    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `share`, into `pyramid`."""
     colour = np.asarray(cv2.LUT(frame, UNIT), np.float32)
-    weight = share.astype(np.float32)
-    weight /= np.float32(65535)
     levels = max(1, int(np.log2(min(frame.shape[:2]))))
     for level in range(levels + 1):
-        if level == levels:
-            band = colour
-        else:
-            smaller = np.asarray(cv2.pyrDown(colour), np.float32)
-            wider = cv2.pyrUp(smaller, dstsize=(colour.shape[1], colour.shape[0]))
-            band = np.asarray(cv2.subtract(colour, wider, dst=colour), np.float32)
-            colour = smaller
-            del wider
-        if level == len(blended):
-            blended.append(np.zeros_like(band))
-        for top in range(0, band.shape[0], STRIP):
-            rows = slice(top, top + STRIP)
-            part = weight[rows]
-            cv2.accumulateProduct(band[rows], cv2.merge((part, part, part)), blended[level][rows])
-        weight = np.asarray(cv2.pyrDown(weight), np.float32)
+        band = colour
+        if level < levels:
+            colour = np.asarray(cv2.pyrDown(colour), np.float32)
+            band = np.asarray(band - cv2.pyrUp(colour, dstsize=(band.shape[1], band.shape[0])), np.float32)
+        if level == len(pyramid):
+            pyramid.append(np.zeros_like(band))
+        cv2.accumulateProduct(band, cv2.merge((share, share, share)), pyramid[level])
+        share = np.asarray(cv2.pyrDown(share), np.float32)
 
 
 def collapse(pyramid: list[Plane]) -> Plane:
@@ -147,3 +135,19 @@ def activity_gains(pyramid: Sequence[Plane], first: int) -> list[Plane]:
     for _ in range(first + 1, last):
         gains.append(np.asarray(cv2.pyrDown(gains[-1]), np.float32))
     return gains
+
+
+def with_details(
+    fused: Plane, frames: Sequence[Picture], smalls: Sequence[Picture], parts: Sequence[Plane]
+) -> Plane:
+    """`fused` at the size of `frames`, with each frame's share of what shrinking took from them."""
+    whole = np.empty(frames[0].shape, np.float32)
+    colours = [np.asarray(cv2.LUT(small, UNIT), np.float32) for small in smalls]
+    for rows in strips(len(whole)):
+        strip = enlarged(fused, whole.shape, rows)
+        for frame, colour, part in zip(frames, colours, parts, strict=True):
+            share = enlarged(part, whole.shape, rows)
+            details = cv2.subtract(cv2.LUT(frame[rows], UNIT), enlarged(colour, whole.shape, rows))
+            cv2.accumulateProduct(details, cv2.merge((share, share, share)), strip)
+        whole[rows] = strip
+    return whole

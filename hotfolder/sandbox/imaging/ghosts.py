@@ -142,10 +142,8 @@ def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> None:
     )
     y, x = round(top * scale), round(left * scale)
     box = (slice(y, min(height, round(bottom * scale))), slice(x, min(width, round(right * scale))))
-    share = resize(soft, target[box].shape[:2])[:, :, None]
-    target[box] = (
-        target[box] + (cv2.LUT(source[box], levels) - target[box].astype(np.float32)) * share + 0.5
-    ).astype(np.uint8)
+    share = resize(soft, target[box].shape[:2])
+    target[box] = cv2.blendLinear(cv2.LUT(source[box], levels), target[box], share, 1 - share)
 
 
 def whole_objects(doubted: Bits) -> Bits:

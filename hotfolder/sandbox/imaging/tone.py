@@ -13,7 +13,16 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import LUMA, STRIP, Picture, Plane, fitting, resize, to_bytes
+from hotfolder.sandbox.imaging.files import (
+    LUMA,
+    WORKING_EDGE,
+    Picture,
+    Plane,
+    enlarged,
+    fitting,
+    strips,
+    to_bytes,
+)
 
 WANTED_MEDIAN = 0.58
 # A picture that is brighter by itself stays so up to here.
@@ -32,8 +41,6 @@ LIGHTS, DETAIL_GAINS = (0.2, 0.5, 0.9), (1.1, 1.25, 2.0)
 # More than this over the curve's own slope would turn some steps round.
 MOST_OVER_SLOPE = 1.9
 SAMPLES = 12
-# The filter works at this size; larger pictures follow it along their own edges.
-WORKING_EDGE = 2048
 # How far colours grow with their brightness; the rest of a change is added as white light.
 COLOUR_SHARE = 0.4
 # What the exposures' colours are compared with has this size.
@@ -44,29 +51,33 @@ Curve = Callable[[Plane], Plane]
 
 def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     """The fused picture as bytes: bright, whole in its highlights, its blacks black, true to `exposures`."""
-    light = np.asarray(cv2.transform(fused, LUMA), np.float32)
-    small = shrunk(light)
-    wanted = local_laplacian(small, curve_for(small))
-    wanted = np.maximum(wanted if exposures is None else exposures.matched(wanted), 0)
-    if small is not light:
-        wanted = along_edges(light, small, wanted)
+    small = shrunk(fused)
+    light = np.asarray(cv2.transform(small, LUMA), np.float32)
+    wanted = local_laplacian(light, curve_for(light))
     gains = np.ones(3, np.float32)
     if exposures is not None:
-        gains = exposures.without_cast(toned(fused, light, wanted))
-    # Colours follow in proportion by a share; what that leaves of the wanted luma is added to all three.
-    ratio = wanted / np.maximum(light, np.float32(0.03))
-    ratio *= np.float32(COLOUR_SHARE)
-    ratio += np.float32(1 - COLOUR_SHARE)
-    light *= ratio
-    wanted -= light
+        wanted = exposures.matched(wanted)
+        gains = exposures.without_cast(toned(small, light, np.maximum(wanted, 0)))
+    # Details of a larger picture follow those of its small copy; without a larger one this is `wanted` again.
+    slope = local_slope(light, wanted)
+    offset = wanted - slope * light
     finished = np.empty(fused.shape, np.uint8)
-    for top in range(0, len(fused), STRIP):
-        rows = slice(top, top + STRIP)
-        part = np.asarray(fused[rows] * ratio[rows, :, None], np.float32)
-        part += wanted[rows, :, None]
-        part *= gains
+    for rows in strips(len(fused)):
+        own = np.asarray(cv2.transform(fused[rows], LUMA), np.float32)
+        aim = own * enlarged(slope, fused.shape, rows) + enlarged(offset, fused.shape, rows)
+        part = with_light(fused[rows], own, np.maximum(aim, 0)) * gains
         finished[rows] = to_bytes(bend(within_gamut(part), WHITE_KNEE, WHITE))
     return finished
+
+
+def with_light(colour: Plane, light: Plane, wanted: Plane) -> Plane:
+    """`colour` with the luma `wanted` in place of `light`.
+
+    Colours follow in proportion by a share; what that leaves of the wanted luma is added to all three.
+    """
+    ratio = wanted / np.maximum(light, np.float32(0.03))
+    ratio = np.float32(1 - COLOUR_SHARE) + np.float32(COLOUR_SHARE) * ratio
+    return np.asarray(colour * ratio[:, :, None] + (wanted - light * ratio)[:, :, None], np.float32)
 
 
 def within_gamut(part: Plane) -> Plane:
@@ -91,17 +102,13 @@ def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
         np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
         for plane in (fused, light, wanted)
     )
-    ratio = np.float32(1 - COLOUR_SHARE) + np.float32(COLOUR_SHARE) * aim / np.maximum(luma, np.float32(0.03))
-    whole = colour * ratio[:, :, None] + (aim - luma * ratio)[:, :, None]
-    return bend(np.asarray(whole, np.float32), WHITE_KNEE, WHITE)
+    return bend(with_light(colour, luma, aim), WHITE_KNEE, WHITE)
 
 
-def shrunk(light: Plane) -> Plane:
-    scale = WORKING_EDGE / max(light.shape)
-    if scale >= 1:
-        return light
-    size = (max(1, round(light.shape[1] * scale)), max(1, round(light.shape[0] * scale)))
-    return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.float32)
+def shrunk(colour: Plane) -> Plane:
+    """A copy at the working size; never enlarged."""
+    size = fitting(colour.shape[1::-1], WORKING_EDGE)
+    return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def curve_for(light: Plane) -> Curve:
@@ -171,15 +178,10 @@ def slope_at(curve: Curve, value: float) -> float:
     return float(ends[1] - ends[0]) / 0.04
 
 
-def along_edges(light: Plane, small: Plane, wanted: Plane) -> Plane:
-    """`light` changed as its small copy must be to become `wanted`, around each pixel (He et al. 2015)."""
+def local_slope(light: Plane, wanted: Plane) -> Plane:
+    """How `wanted` grows with `light` around each pixel: details too small to be in either follow by it."""
     window = (5, 5)
-    mean, aim = cv2.blur(small, window), cv2.blur(wanted, window)
-    variance = cv2.blur(small * small, window) - mean * mean + np.float32(1e-4)
-    slope = (cv2.blur(small * wanted, window) - mean * aim + np.float32(1e-4)) / variance
-    offset = cv2.blur(aim - slope * mean, window)
-    shape = (light.shape[0], light.shape[1])
-    followed = resize(np.asarray(cv2.blur(slope, window), np.float32), shape)
-    followed *= light
-    followed += resize(np.asarray(offset, np.float32), shape)
-    return np.maximum(followed, 0, out=followed)
+    mean, aim = cv2.blur(light, window), cv2.blur(wanted, window)
+    variance = cv2.blur(light * light, window) - mean * mean + np.float32(1e-4)
+    slope = (cv2.blur(light * wanted, window) - mean * aim + np.float32(1e-4)) / variance
+    return np.asarray(cv2.blur(slope, window), np.float32)
