@@ -79,9 +79,6 @@ def reason_text(
     arguments give the same text.
     """
     t, told = partial(word, language), partial(said, language)
-    happened = told(reason)
-    if not happened.startswith(tuple(files)):  # a photo's name stays as it is
-        happened = happened[:1].upper() + happened[1:]
     photos = "\n".join(f"    {plain(name)}" for name in files) or f"    {t('reason.none')}"
     facts = {
         "reason.project": plain(project),
@@ -96,7 +93,7 @@ def reason_text(
         "",
         *(f"{t(key) + ':':{width}} {value}" for key, value in facts.items()),
         "",
-        *section(t("reason.happened"), happened),
+        *section(t("reason.happened"), told(reason)),
         *section(t("reason.to_do"), told(hint) or t("reason.drop_again")),
         *section(t("reason.cost"), told(charged) or t("reason.free")),
         t("reason.lost"),

@@ -68,13 +68,6 @@ def reason(**changes: object) -> str:
     return reason_text(**(arguments | changes))  # type: ignore[arg-type]
 
 
-def test_a_reason_begins_with_a_capital_unless_it_begins_with_a_photo() -> None:
-    why = "nobody here can tell whether the sky replacement was charged: the connection was lost"
-    assert "\n  Nobody here can tell" in reason(reason=why)
-    assert "\n  Ob der " in reason(reason=why, language="de")
-    assert "\n  dsc1.jpg can't be read" in reason(reason="dsc1.jpg can't be read", files=["dsc1.jpg"])
-
-
 def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
     """A job that is finished again after a crash, a little later, has one receipt."""
     assert written_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None

@@ -85,6 +85,7 @@ async def test_one_whose_answer_is_lost_needs_a_person_and_the_other_is_delivere
     await bench.until_idle()
     bench.check("needs_attention", paid=3)
     assert bench.delivered() == {MERGED, DUSK}
+    assert " Nobody here can tell whether" in bench.reason_page("front")
     assert "(for the variant day)" in bench.reason_page("front")
 
 

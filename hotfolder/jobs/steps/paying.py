@@ -163,6 +163,6 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
         why = f"how {PAID_KINDS[call.operation]} ended has just become known"
         raise LocalTrouble(why, hint="It goes on by itself.")
     raise OutcomeUnknown(
-        f"nobody here can tell whether {PAID_KINDS[call.operation]} was charged: {reason}",
+        f"Nobody here can tell whether {PAID_KINDS[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",
     )
