@@ -40,7 +40,6 @@ NOBODY = "No machine works with this inbox just now: none that runs reaches its 
 HELD_WORDS = "held"
 MOST_FINISHED = 1000
 NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
-ENDED = (State.DONE, *NEEDS_PERSON)
 ASKS_TO_PAY = (State.MERGING, State.EDITING)
 RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
@@ -195,7 +194,7 @@ class Overview:
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: then only what its last status
-    says of held sets, notices and removed failed sets is still used."""
+    says of held sets, notices and removed failed sets is still used. Of done sets it has the newest."""
     machines, owners = machine_lines(store)
     running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
     said = [one for one in store.told_by_all(DAEMON_STATUS) if not machines or one.machine]
@@ -205,7 +204,13 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
     waits = as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
-    active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
+    active = store.in_states(ACTIVE)
+    # What a person has to see to stays, however many others were done since.
+    ended = [
+        *store.in_states(NEEDS_PERSON, newest=MOST_FINISHED),
+        *store.in_states([State.DONE], newest=most_finished),
+    ]
+    ended.sort(key=lambda job: (job.created_at, job.id))
     over = {job.id for job in ended}  # some may have ended between these two queries
     # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now.
     # A project's own folder gets more photos beside a job's: there, only jobs newer than the status count.

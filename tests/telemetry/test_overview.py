@@ -10,6 +10,7 @@ import pytest
 from hotfolder.display import with_hint
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import NewJob
+from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
@@ -61,4 +62,21 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) ->
             store.create(room, "https://api", at + timedelta(seconds=1))
         shown = [line.room for line in overview(store, pid=1).lines]
         assert shown == (["(the whole shoot)", "elm-01"] if seconds else ["elm-01"])
+    store.database.dispose()
+
+
+def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(tmp_path: Path) -> None:
+    """STATUS.txt shows the latest of what is finished; what came back waits for a person."""
+    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+    bad = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
+    store.advance(store.create(bad, "api", at).id, State.FAILED, at, reason="Unknown tag")
+    for number in range(3):
+        later = at + timedelta(minutes=number + 1)
+        room = NewJob("studio", "elm", f"{number}", f"{number}", "elm", (), Recipe())
+        made = store.create(room, "api", later)
+        for state in (State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE):
+            store.advance(made.id, state, later)
+    seen = overview(store, pid=None, most_finished=2)
+    assert [one.folder for one in seen.lines] == ["hall", "1", "2"]
+    assert [one.folder for one in seen.failed] == ["hall"]
     store.database.dispose()
