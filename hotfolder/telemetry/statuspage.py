@@ -51,7 +51,7 @@ def status_page(
         "status.attention": here.needing_person,
         "status.continues" if stopped else "status.running": here.running,
         "status.waiting": here.waiting,
-        "status.failed": here.failed,
+        "status.failed": here.failed[::-1],  # the latest first
     }
     notices = [*on_the_whole(seen), *seen.notices, *removed]
     told = list(finished(lines, ended, now, language))
@@ -86,7 +86,8 @@ def status_text(
         parts += [paragraph(f"! {said(language, notice)}"), ""]
     for key, lines in (sections or {}).items():
         if lines:
-            parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN]), ""]
+            parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN])]
+            parts += [t("status.more", number=len(lines) - MOST_SHOWN)] * (len(lines) > MOST_SHOWN) + [""]
     if sections is not None and not any(sections.values()):
         parts += [t("status.nothing"), ""]
     if finished:

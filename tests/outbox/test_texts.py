@@ -27,8 +27,8 @@ from hotfolder.outbox.receipts import (
     written_receipt,
 )
 from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
-from hotfolder.telemetry.overview import Line
-from hotfolder.telemetry.statuspage import status_text
+from hotfolder.telemetry.overview import Line, Overview
+from hotfolder.telemetry.statuspage import status_page, status_text
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints
@@ -166,6 +166,17 @@ def test_the_status_page_names_what_needs_a_person_first() -> None:
     assert "Nothing is waiting" in status_text({})
     stopped = status_text({}, at=NOON, stopped=True, notices=["Paused: no network. " * 8])
     assert max(map(len, stopped.splitlines())) <= WIDTH
+
+
+def test_a_long_section_of_the_status_page_shows_the_latest_failures_and_says_how_many_more() -> None:
+    lines = tuple(
+        Line(str(number), "inbox", "Elm", f"room {number}", "", "failed", "Why.") for number in range(60)
+    )
+    seen = Overview(lines, {"failed": 60})
+    text = status_page(seen, "inbox", {}, NOON)
+    assert "Came back (see REASON.txt in failed): 60\n  Elm / room 59: failed" in text
+    assert "room 10:" in text and "room 9:" not in text and "\n… and 10 more\n" in text
+    assert "… und 10 weitere" in status_page(seen, "inbox", {}, NOON, language="de")
 
 
 def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
