@@ -247,11 +247,13 @@ def recheck(
 
 def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
     """Raise SetChanged where none of the `expected` photos (by name) lies in the set's folder any more, and
-    all of them lie in another one that is looked at: somebody has renamed the folder."""
+    all of them lie in another one that is looked at: somebody has renamed the folder. In a project's folder
+    itself the photos of a room are no set, but photos of a shoot that is still to be grouped."""
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     if seen and any(file.name in expected for file in seen.photos):
         return
     for key, found in scan(inbox).folders.items():
         there = {file.name: file.identity for file in found.photos}
-        if all(name in there and there[name].same(identity) for name, identity in expected.items()):
+        same_kind = bool(key[1]) == bool(folder)
+        if same_kind and all(name in there and there[name].same(one) for name, one in expected.items()):
             raise SetChanged(f"its folder is {'/'.join(filter(None, key))} by now")

@@ -9,7 +9,7 @@ import pytest
 from hotfolder.jobs.context import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 
@@ -57,6 +57,20 @@ async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
         await studio.comes_to("done")
     assert shop.bought() == 1
     assert (studio.done / "14 Elm Road" / "kitchen.jpg").is_file() and not (studio.done / ELM).exists()
+
+
+async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_renamed_room(
+    studio: Studio, shop: Shop
+) -> None:
+    """How the shoot is grouped nobody knows yet: what is paid for is delivered."""
+    folder = studio.drop(ELM, "kitchen", bracket())
+
+    def move_up() -> None:
+        for photo in list(folder.iterdir()):
+            photo.rename(studio.inbox / ELM / photo.name)
+
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECEIVED, move_up)):
+        await until((studio.done / ELM / "kitchen.jpg").is_file)
 
 
 async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, shop: Shop) -> None:
