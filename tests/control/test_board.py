@@ -16,8 +16,8 @@ from hotfolder.control.board import HELD, Board, Card, Status, Watched, board
 from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
 from hotfolder.control.rooms import project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
-from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.telemetry.overview import ENDED, SETTLING, Line, Overview
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.telemetry.overview import SETTLING, Line, Overview
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio
 
@@ -176,7 +176,7 @@ def line(state: str, *, project: str = "p", updated_at: str = "") -> Line:
     return Line("id", "inbox", project, "room", "folder", state, updated_at=updated_at)
 
 
-@pytest.mark.parametrize("state", [SETTLING, *SPECIAL, *sorted({*ACTIVE, *ENDED})])
+@pytest.mark.parametrize("state", [SETTLING, *SPECIAL, *sorted({*ACTIVE, State.DONE, *NEEDS_PERSON})])
 def test_every_set_is_in_exactly_one_part(state: str) -> None:
     found = Status(Overview((SPECIAL.get(state) or line(state),), {}), Path())
     seen = found.seen
