@@ -1,4 +1,4 @@
-"""`python -m hotfolder.sandbox`: the sandbox as a process of its own."""
+"""`python -m hotfolder.sandbox`: the sandbox as its own process."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def run(settings: SandboxSettings, *, embedded: bool) -> None:
 
 
 def watch_parent(stop: asyncio.Event) -> None:
-    """The parent holds the other end of standard input; however it dies, the system closes it."""
+    """Stop when standard input ends: however the parent dies, the system closes the other end."""
     if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         stop.set()

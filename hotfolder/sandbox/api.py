@@ -55,8 +55,8 @@ origin, under signed URLs that expire.
 
 
 def create_app(sandbox: Sandbox, faults: Faults | None = None) -> FastAPI:
-    """The application of the API origin. `faults` come before all checks, as on a network."""
-    # `RequestChecks` has the last word on the key; this only tells OpenAPI about it.
+    """The application of the API origin. `faults` are injected before all checks, as on a network."""
+    # `RequestChecks` checks the key; this only declares it in OpenAPI.
     key = APIKeyHeader(name=KEY_HEADER, auto_error=False)
     app = FastAPI(
         title="Stager AI API, sandbox",
@@ -77,7 +77,7 @@ def create_app(sandbox: Sandbox, faults: Faults | None = None) -> FastAPI:
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's OpenAPI without the 422 that it promises by itself and this application never answers."""
+    """FastAPI's OpenAPI schema without the 422 that it adds and this application never sends."""
     if app.openapi_schema is None:
         schema = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -94,7 +94,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def refusing(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How OpenAPI is told that a call may answer `{"error": ...}` with these statuses."""
+    """The OpenAPI responses of a call that may answer `{"error": ...}` with these statuses."""
     return {status: {"model": ErrorAnswer} for status in statuses}
 
 
@@ -175,7 +175,7 @@ def known_group(sandbox: Sandbox, identifier: str, request: Request) -> Group:
 
 
 def open_group(sandbox: Sandbox, project: str, identifier: str, request: Request) -> Group:
-    """The project's group, whose merge must not have been asked for."""
+    """The project's group. Raises Refusal where there is none, or its merge was started."""
     known_project(sandbox, project, request)
     group = known_group(sandbox, identifier, request)
     if group.project != project:
@@ -186,7 +186,7 @@ def open_group(sandbox: Sandbox, project: str, identifier: str, request: Request
 
 
 def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
-    """Every registered file name must have come; a fresh URL is had by registering a name again."""
+    """Raise Refusal unless each registered file name has an upload. To get a fresh URL, register it again."""
     gone = lapsed(sandbox, group)
     photos = [photo for photo in sandbox.records.photos(group) if photo not in gone]
     here = {photo.filename for photo in photos if sandbox.objects.exists(UPLOADS, photo.object)}
@@ -199,7 +199,7 @@ def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
 
 
 def lapsed(sandbox: Sandbox, group: str) -> list[Photo]:
-    """Photos that never came and can't come any more."""
+    """Photos that were not uploaded before their URL expired."""
     late = [photo for photo in sandbox.records.photos(group) if photo.url_expires_at < time.time()]
     return [photo for photo in late if not sandbox.objects.exists(UPLOADS, photo.object)]
 
@@ -252,7 +252,7 @@ def images_router(sandbox: Sandbox) -> APIRouter:
 
 
 def operating(sandbox: Sandbox, operation: Operation) -> Callable[..., Awaitable[OperationAnswer]]:
-    """What answers the calls of an operation."""
+    """The endpoint function of an operation."""
 
     async def answered(imageId: str, body: StrictBody, request: Request) -> OperationAnswer:
         said = {to_snake(name): None if value == "" else value for name, value in body}
@@ -266,7 +266,7 @@ def operating(sandbox: Sandbox, operation: Operation) -> Callable[..., Awaitable
 async def operate(
     sandbox: Sandbox, request: Request, identifier: str, task: str, **arguments: Any
 ) -> OperationAnswer:
-    """Do paid work on an image, and answer the picture. What is refused as unsuitable is not paid."""
+    """Do a paid operation on an image. One that is refused as unsuitable (422) is refunded."""
     objects, settings = sandbox.objects, sandbox.settings
     source = sandbox.records.image(identifier)
     if source is None:
@@ -296,7 +296,7 @@ async def operate(
 
 
 def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
-    """Keep a posted image's bytes. Raises Refusal unless it is a picture that is taken."""
+    """Store an uploaded image. Raises Refusal unless it is a picture that is accepted."""
     limit = sandbox.settings.upload_limit_bytes
     if file.size is not None and file.size > limit:
         raise Refusal(413, f"file: it has {file.size} bytes; at most {limit} are taken")

@@ -1,4 +1,4 @@
-"""The sandbox as a child process of the daemon. Standard library only, so that importing it costs nothing."""
+"""The sandbox as a child process of the daemon. Standard library only, so that importing it is cheap."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOP_SECONDS = 4.0
 
 
 def missing_extra() -> None:
-    """Raise SandboxError, with the command that helps, unless the optional dependencies are installed."""
+    """Raise SandboxError, with the command to install them, where optional dependencies are missing."""
     missing = [name for name in EXTRA_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise SandboxError(
@@ -41,9 +41,9 @@ def python_command(module: str, *arguments: str) -> list[str]:
 
 
 class EmbeddedSandbox:
-    """Start, use, stop; or a `with` block. The child also ends when this process dies, in whatever way.
+    """The child process: call `start` and `stop`, or use `with`. It also ends when this process dies.
 
-    It has a session of its own, so a Ctrl-C on the terminal doesn't reach it while its parent still drains.
+    It has its own session, so that Ctrl-C in the terminal doesn't reach it while its parent still drains.
     """
 
     def __init__(self, settings: SandboxSettings) -> None:
@@ -58,9 +58,10 @@ class EmbeddedSandbox:
         return self._child.pid if self._child and self._child.poll() is None else None
 
     def start(self, timeout_seconds: float = 60) -> tuple[str, str]:
-        """Start it and wait until it answers: (API base URL, storage `host:port`). Blocks.
+        """Start it and block until it answers. Returns (API base URL, storage `host:port`).
 
-        Raises SandboxError, with the tail of the child's log, when it doesn't come up in time.
+        Raises SandboxError where packages are missing, and, with the tail of the child's log, when it ends or
+        doesn't answer in time.
         """
         missing_extra()
         data = self._settings.data
@@ -81,7 +82,7 @@ class EmbeddedSandbox:
         return self.api_base_url, urlsplit(self.storage_base_url).netloc
 
     def stop(self) -> None:
-        """End the child: asked first, then killed. A merge in the works is run again next time."""
+        """Stop the child; kill it after STOP_SECONDS. A merge in progress is repeated at the next start."""
         child, self._child = self._child, None
         if child is None:
             return
@@ -105,13 +106,13 @@ class EmbeddedSandbox:
 
     def _tell(self, line: bytes) -> None:
         assert self._child is not None and self._child.stdin is not None
-        # A child that has already died is noticed, with its reason, by the line that it doesn't answer.
+        # `_first_line` detects a child that has died, and reports why.
         with contextlib.suppress(BrokenPipeError):
             self._child.stdin.write(line)
             self._child.stdin.flush()
 
     def _order(self) -> bytes:
-        """All settings, for standard input: a command line could be read by everybody on the machine."""
+        """All settings, for standard input: everybody on the machine can read a command line."""
         return json.dumps(asdict(self._settings), default=str).encode() + b"\n"
 
     def _first_line(self, timeout_seconds: float) -> bytes:

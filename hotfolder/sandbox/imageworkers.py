@@ -22,12 +22,12 @@ from hotfolder.sandbox.objects import seen_size
 from hotfolder.sandbox.settings import SandboxSettings
 
 PR_SET_PDEATHSIG = 1
-# How C++ libraries say it.
+# Parts of C++ libraries' messages.
 OUT_OF_MEMORY = ("bad_alloc", "Insufficient memory")
 
 
 def die_with_parent(parent: int) -> None:
-    """Where the system can (Linux), be killed together with `parent`, even in the middle of a task."""
+    """On Linux, have the kernel kill this process when `parent` dies, even during a task."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
@@ -42,11 +42,11 @@ def bound_memory(size_bytes: int) -> None:
 
 
 class Engine(Protocol):
-    """A module or an object with the function `merge` and one for each of `schema.OPERATIONS`, which take
-    what those of `hotfolder.sandbox.imaging.engine` take.
+    """A module or an object with the function `merge` and one for each of `schema.OPERATIONS`, with the
+    parameters of those in `hotfolder.sandbox.imaging.engine`.
 
-    Each writes `target` whole, in the format of its suffix, or raises. A picture that can't be edited
-    honestly raises `Unsuitable`, whose message goes to the caller.
+    Each writes a complete `target` in the format of its suffix, or raises. For a picture that can't be edited
+    honestly it raises `Unsuitable`, whose message goes to the caller.
     """
 
     Unsuitable: type[Exception]
@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 @lru_cache(maxsize=1)
 def load_engine(name: str) -> Engine:
-    """The engine that `name` (`package.module` or `package.module:object`) stands for. Raises ImportError."""
+    """The engine called `name` (`package.module` or `package.module:object`). Raises ImportError."""
     module_name, _, attribute = name.partition(":")
     module = importlib.import_module(module_name)
     return cast(Engine, getattr(module, attribute) if attribute else module)
@@ -87,12 +87,12 @@ def perform(
 
 @lru_cache(maxsize=1)
 def settle_in(parent: int, memory_bytes: int) -> None:
-    """Once a process: its bounds, before anything large is imported."""
-    # anyio takes it away, and a traceback belongs into the sandbox's log.
+    """Initialize a worker process, once: its limits, before anything large is imported."""
+    # anyio redirects it, but a traceback belongs into the sandbox's log.
     sys.stderr = sys.__stderr__
-    # A Ctrl-C is for the sandbox, which ends its workers itself.
+    # The sandbox handles Ctrl-C, and ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # One thread of each numeric library: their arenas count against the memory bound.
+    # One thread for each numeric library: their arenas count against the memory limit.
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     die_with_parent(parent)
     bound_memory(memory_bytes)
@@ -103,11 +103,11 @@ class TaskRefused(Exception):
 
 
 class TaskFailed(Exception):
-    """The work broke or its process died. The message says how."""
+    """The task failed or its process died. The message says how."""
 
 
 class WorkQueue:
-    """One task at a time, in the order in which they were asked for. Belongs to one event loop."""
+    """Runs tasks one at a time, in FIFO order. For use in one event loop."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
@@ -116,7 +116,8 @@ class WorkQueue:
         self._stopped = False
 
     async def run(self, task: str, at_least_seconds: float = 0, **arguments: Any) -> tuple[int, int]:
-        """Do `task`; width and height of the picture it made. Raises TaskRefused or TaskFailed."""
+        """Do `task`, in no less than `at_least_seconds`. Returns width and height of its picture. Raises
+        TaskRefused or TaskFailed."""
         async with self._turn:
             if not self._stopped:
                 with anyio.CancelScope() as self._scope:
@@ -127,7 +128,7 @@ class WorkQueue:
         raise TaskFailed("the sandbox was stopped")
 
     def stop(self) -> None:
-        """Fail the task at work and those that wait, now, and take no more."""
+        """Fail the running task and the waiting ones at once, and accept no more."""
         self._stopped = True
         self._scope.cancel()
 

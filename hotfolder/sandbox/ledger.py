@@ -1,13 +1,13 @@
-"""The judge: an append-only record of every request, and of every paid piece of work that was begun.
+"""The ledger by which tests judge: an append-only record of every request and of every charge.
 
 `requests.jsonl` in the data folder holds one JSON object a line, with `event` one of
 `answered` (a request has its answer: method, route, status, paid, ids, seconds),
 `charged` (a paid call was accepted and its work begins),
 `refunded` (that work was refused as unsuitable, so the 4xx means "not executed") and
-`faulted` (a rule of the file of faults hit a request: `fault` is which, `processed` whether its work was
-accepted all the same, `status` what the client is told, null if nothing; if it is told something, there is an
-`answered` line, too).
-No key, no signature, and no text of a caller's other than ids that the sandbox itself gave out.
+`faulted` (a fault rule hit a request: `fault` is its name, `processed` whether the work was accepted anyway,
+`status` what the client receives, null if nothing; if it receives something, there is an `answered` line,
+too).
+It contains no key, no signature, and no text from a caller except ids that the sandbox issued.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ IDS = "sandbox.ids"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `status` is None unless answered. `fault` and `processed` are None unless faulted.
+    """One line. `status` is None unless answered or faulted. `fault` and `processed` are None unless faulted.
 
     `ids` may hold project, group, photo, image, result and object.
     """
@@ -67,7 +67,7 @@ class Entry:
 
 
 class Ledger:
-    """Appends whole lines. A line is in the file before the answer leaves."""
+    """Appends whole lines. A line is written before the answer is sent."""
 
     def __init__(self, folder: Path) -> None:
         self._descriptor = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -80,15 +80,15 @@ class Ledger:
         os.write(self._descriptor, (json.dumps(line) + "\n").encode())
 
     def charge(self, route: str, **ids: str) -> None:
-        """Note that a paid call has been accepted and its work begins."""
+        """Record that a paid call was accepted and its work begins."""
         self.write("charged", origin="api", method="POST", route=route, paid=True, ids=ids)
 
     def refund(self, route: str, **ids: str) -> None:
-        """Note that the work last charged for these ids was refused, and is not paid."""
+        """Record that the work last charged for these ids was refused, and is not paid."""
         self.write("refunded", origin="api", method="POST", route=route, paid=True, ids=ids)
 
     def fault(self, scope: Scope, *, origin: str, fault: str, processed: bool, status: int | None) -> None:
-        """Note that the request of `scope` is going wrong on purpose, and how far it came."""
+        """Record the fault that is injected into the request of `scope`, and how far it was processed."""
         self.write("faulted", **asked(scope, origin), fault=fault, processed=processed, status=status)
 
 
@@ -104,12 +104,12 @@ def entries_in(text: str) -> list[Entry]:
 
 
 def charges(folder: Path, route: str | None = None) -> list[Entry]:
-    """What has been bought, refunds taken off; only on `route` if given (`/api/hdr-enhance`)."""
+    """The charges that were not refunded; only those on `route` if given (`/api/hdr-enhance`)."""
     return charged(read_ledger(folder), route)
 
 
 def charged(entries: Iterable[Entry], route: str | None = None) -> list[Entry]:
-    """What has been bought by these entries. A refund of what was charged before them changes nothing."""
+    """The charges in these entries that were not refunded. A refund of an earlier charge is ignored."""
     bought: list[Entry] = []
     for entry in entries:
         if entry.event == "charged":
@@ -122,7 +122,7 @@ def charged(entries: Iterable[Entry], route: str | None = None) -> list[Entry]:
 
 
 def route_of(path: str) -> str:
-    """The template that `path` is of, also when the request is refused before it reaches its route."""
+    """The route template that `path` matches, else UNMATCHED; also for requests refused before routing."""
     for route in (*API_ROUTES, *STORAGE_ROUTES):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
             return route
@@ -135,7 +135,7 @@ def note(scope: Scope, **ids: str) -> None:
 
 
 def asked(scope: Scope, origin: str) -> dict[str, Any]:
-    """What a line says of the request itself."""
+    """The fields of a line that describe the request."""
     route = route_of(scope["path"])
     method = scope["method"] if scope["method"].isalpha() else "?"
     return {

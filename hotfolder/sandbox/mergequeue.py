@@ -1,4 +1,4 @@
-"""Merges in the background, the longest waiting first, one at a time."""
+"""Merges in the background, one at a time, in FIFO order."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ RETRY_SECONDS = 5
 
 
 async def merge_for_ever(sandbox: Sandbox) -> None:
-    """Do the merges that were asked for; cancel to stop. The group at work stays `processing`, and is merged
-    after the next start."""
+    """Do the requested merges until cancelled. A group that is being merged then stays `processing`, and is
+    merged after the next start."""
     records = sandbox.records
     while True:
         sandbox.merge_asked.clear()
@@ -26,7 +26,7 @@ async def merge_for_ever(sandbox: Sandbox) -> None:
             while (group := records.next_to_merge()) is not None:
                 records.finish_merge(group.id, await merge(sandbox, group))
         except (OSError, sqlite3.Error):
-            # A full disk, say. The merge stays asked for, and is tried again.
+            # For example a full disk. The group stays `processing`, and its merge is retried.
             logger.exception("the sandbox can't go on merging")
             await asyncio.sleep(RETRY_SECONDS)
             continue
@@ -34,7 +34,7 @@ async def merge_for_ever(sandbox: Sandbox) -> None:
 
 
 async def merge(sandbox: Sandbox, group: Group) -> str | None:
-    """Make the group's picture; None when it is there, else why not."""
+    """Make the group's picture. Returns None, or why it failed."""
     objects, settings = sandbox.objects, sandbox.settings
     part = objects.part(".jpg")
     photos = [photo for photo in sandbox.records.photos(group.id) if objects.exists(UPLOADS, photo.object)]
@@ -54,7 +54,7 @@ async def merge(sandbox: Sandbox, group: Group) -> str | None:
     except (TaskRefused, TaskFailed) as error:
         message = str(error)
         for photo in photos:
-            # The engine knows a photo by its name in the store, the caller by the name it gave.
+            # The engine's message has the photo's name in the store; the caller knows the name that it gave.
             message = message.replace(photo.object, photo.filename)
         logger.warning("merge of group %s failed: %s", group.id, message)
         return f"the merge failed: {message}"

@@ -1,4 +1,4 @@
-"""The bytes on the storage origin, whether they are pictures, and the signed URLs that lead to them."""
+"""The objects on the storage origin, the check whether they are pictures, and their signed URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]+\.(jpg|png)")
 
 
 class Objects:
-    """A folder per bucket. An object is there whole or not at all."""
+    """The stored objects, in a folder for each bucket. An object appears atomically."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,7 +38,7 @@ class Objects:
             part.unlink()
 
     def path(self, bucket: str, name: str) -> Path:
-        """Where the object lies or would lie. Raises KeyError for a name that no object can have."""
+        """The path of an object, existing or not. Raises KeyError for a name that no object can have."""
         if bucket not in BUCKETS or not NAME.fullmatch(name):
             raise KeyError(name)
         return self._folder / bucket / name
@@ -47,7 +47,7 @@ class Objects:
         return self.path(bucket, name).is_file()
 
     def part(self, suffix: str) -> Path:
-        """A new name to write under; `place` moves it. Left-overs vanish at the next start."""
+        """The path for a new temporary file; `place` moves it. Leftovers are deleted at the next start."""
         return self._parts / f"{secrets.token_hex(16)}{suffix}"
 
     def place(self, part: Path, bucket: str, name: str) -> None:
@@ -68,11 +68,11 @@ class BadSignature(Exception):
 
 
 class ExpiredSignature(Exception):
-    """The URL was signed by this sandbox, and its time is over."""
+    """The URL was signed by this sandbox, and has expired."""
 
 
 class Signer:
-    """Signs and checks. Signatures stay good over restarts, since the secret lies in the data folder."""
+    """Signs and verifies URLs. Signatures stay valid over restarts, since the data folder has the secret."""
 
     def __init__(self, secret: bytes, base_url: str) -> None:
         self._secret = secret
@@ -99,7 +99,7 @@ class Signer:
 
 
 def secret_of(folder: Path) -> bytes:
-    """The secret kept in `folder`, made at the first call. One process at a time."""
+    """The secret stored in `folder`, created at the first call. Only one process at a time may call it."""
     path = folder / "signing-secret"
     if not path.exists():
         fresh = path.with_suffix(".new")
@@ -119,7 +119,7 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 
 
 class NotAPicture(Exception):
-    """The message says why, for the caller."""
+    """The data isn't an accepted picture. The message says why, for the caller."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,8 @@ def seen_size(picture: Image.Image) -> tuple[int, int]:
 
 
 def inspect(source: Path | BinaryIO, pixel_limit: int) -> ObjectFacts:
-    """Decode `source` whole. Raises NotAPicture unless it is a sound JPEG or PNG of at most `pixel_limit`."""
+    """Decode `source` to its end. Raises NotAPicture unless it is a valid JPEG or PNG of at most
+    `pixel_limit` pixels."""
     try:
         with Image.open(source, formats=tuple(SUFFIXES)) as picture:
             if picture.width * picture.height > pixel_limit:

@@ -1,4 +1,4 @@
-"""What the sandbox knows, in an SQLite file: projects, groups, photos and pictures outlive a restart."""
+"""The sandbox's records in an SQLite file: projects, groups, photos and pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Photo:
-    """One exposure of a group. `object` is its name among the uploads; the disk knows whether it came."""
+    """One exposure of a group. `object` is its name in the bucket of uploads, where it is once it came."""
 
     id: str
     filename: str
@@ -48,7 +48,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Image:
-    """A picture that was posted, or that an operation made. Width and height are pixels as seen."""
+    """An uploaded picture, or an operation's result. Width and height: pixels after EXIF orientation."""
 
     id: str
     bucket: str
@@ -58,7 +58,7 @@ class Image:
 
 
 class ProjectRecords:
-    """Belongs to one event loop. Every change is on disk when its method returns."""
+    """The records, for use in one event loop. Every change is durable when its method returns."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
@@ -80,7 +80,7 @@ class ProjectRecords:
         return self._run("SELECT 1 FROM projects WHERE id = ?", identifier).fetchone() is not None
 
     def title(self, identifier: str) -> str | None:
-        """The title of the project which has that id, or of whose groups or photos one has it."""
+        """The title of the project that has that id, or has a group or photo with it; None if none has."""
         row = self._run(
             "SELECT title FROM projects WHERE id = ?1 UNION ALL"
             " SELECT title FROM groups JOIN projects ON projects.id = project WHERE groups.id = ?1 UNION ALL"
@@ -116,7 +116,7 @@ class ProjectRecords:
         return Group(identifier, project, *options, GroupStatus(status), error)
 
     def ask_merge(self, group: str) -> bool:
-        """Move a group from created to processing; False when somebody else already has."""
+        """Compare-and-set a group from created to processing; False where it isn't created any more."""
         changed = self._run(
             "UPDATE groups SET status = ?, asked_at = ? WHERE id = ? AND status = ?",
             *(GroupStatus.processing.value, time.time(), group, GroupStatus.created.value),
@@ -130,9 +130,9 @@ class ProjectRecords:
     def add_photo(
         self, group: str, filename: str, suffix: str, url_expires_at: float, limit: int
     ) -> Photo | None:
-        """Register a photo; None when `limit` photos are already there, or the merge has been asked for.
+        """Register a photo; None when the group has `limit` photos already, or its merge was started.
 
-        A photo counts while its bytes may come or have come; `forget_photo` takes out one that never came.
+        A registered photo counts until `forget_photo` removes it, as one that was never uploaded.
         """
         identifier = str(uuid.uuid4())
         photo = Photo(identifier, filename, f"{identifier}{suffix}", url_expires_at)

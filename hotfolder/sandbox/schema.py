@@ -1,6 +1,6 @@
-"""The JSON that each call takes and answers, in the reference's words.
+"""The JSON bodies of each call's request and answer, with the reference's names.
 
-Not taken from the client: a shared enum would hide a shared mistake.
+Not shared with the client: a shared enum would hide a shared mistake.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class SkyBody(StrictBody):
 
 @dataclass(frozen=True)
 class Operation:
-    """A paid operation on an image. The engine's function of the name `task` does it, and takes the fields of
-    `body` in snake_case, an empty text as None."""
+    """A paid operation on an image. The engine's function `task` does it, with the fields of `body` in
+    snake_case, and None for an empty text."""
 
     route: str
     body: type[StrictBody]
@@ -142,7 +142,7 @@ OPERATIONS = {
         "Sky replacement. **Paid.** 422 when there is no sky to be found.",
     ),
 }
-"""All of them, by the names that a file of faults has for their calls."""
+"""All operations, by the endpoint names of a file of faults."""
 
 
 class ErrorAnswer(BaseModel):

@@ -25,7 +25,7 @@ OPERATION_DRAIN_SECONDS = 1
 
 
 class Server(uvicorn.Server):
-    """Leaves the process's signals alone: there are two of these, and somebody else decides when to stop."""
+    """A server without signal handlers: two of them run in the process, and the caller stops them."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -38,7 +38,7 @@ class Server(uvicorn.Server):
         self.up.set()
 
     def leave(self) -> None:
-        """Refuse all connections and close idle ones, until `come_back`. The port stays taken, if it can."""
+        """Refuse new connections and close idle ones, until `come_back`. The port stays bound if possible."""
         listener = self.servers[0].sockets[0]
         self._address = listener.getsockname()[:2]
         for server in self.servers:
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
             connection.shutdown()
 
     async def come_back(self) -> None:
-        """Listen again. Raises SandboxError when the port is somebody else's by now."""
+        """Listen again. Raises SandboxError when another process has taken the port."""
         listener, self._kept = self._kept or listening(*self._address), None
         if self.should_exit:
             listener.close()
@@ -72,10 +72,10 @@ async def serve(
     announce: Callable[[str, str], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve until `stop` is set, then end within 3 seconds. A merge in the works is run again at next start.
+    """Serve until `stop` is set, then end within 3 seconds. The next start repeats a merge in progress.
 
     `announce(api_base_url, storage_base_url)` is called once both origins answer, with the real ports.
-    Raises SandboxError when an address or the data folder can't be had, or the file of faults is no good.
+    Raises SandboxError when an address or the data folder can't be used, or the file of faults is invalid.
     """
     book = RuleBook(settings.faults) if settings.faults is not None else None
     with ExitStack() as stack:
@@ -102,13 +102,13 @@ async def serve(
             finally:
                 merging.cancel()
                 api.should_exit = storage.should_exit = True
-                # Operations get a moment to finish, and then answer that they couldn't.
+                # Operations have a moment to finish; then they are answered with a failure.
                 await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
                 sandbox.operations.stop()
 
 
 def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
-    """No access log: it would hold signed URLs."""
+    """uvicorn's configuration. No access log: it would contain signed URLs."""
     return uvicorn.Config(
         app,
         http=OpenProtocol if faults is not None else "h11",
@@ -124,7 +124,7 @@ def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A socket bound to the address. Raises SandboxError when that can't be."""
+    """A socket bound to the address. Raises SandboxError when it can't be bound."""
     listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

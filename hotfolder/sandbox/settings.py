@@ -1,4 +1,4 @@
-"""What the sandbox can be told. Standard library only, so that the daemon may import it cheaply."""
+"""The sandbox's settings. Standard library only, so that importing them in the daemon is cheap."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SandboxError(Exception):
 class SandboxSettings:
     """All of the sandbox's settings. Sizes are bytes, lengths pixels, times seconds; port 0 is any free one.
 
-    `merge_delay_seconds` and `operation_delay_seconds` are floors: the work takes at least so long.
-    `faults` is a file of rules for what goes wrong on purpose, read again whenever it changes.
+    `merge_delay_seconds` and `operation_delay_seconds` are minimums: the work takes at least that long.
+    `faults` is a file of rules for faults to inject, reloaded whenever it changes.
     `engine` is a module (or `module:object`) that satisfies `hotfolder.sandbox.imageworkers.Engine`.
     """
 

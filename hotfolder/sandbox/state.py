@@ -1,4 +1,4 @@
-"""The sandbox's parts, put together: what it knows, what it keeps, who works, and who writes it down."""
+"""The sandbox's parts, put together: records, objects, signer, ledger and work queues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Everything that the two applications and the merging share. Belongs to one event loop."""
+    """Everything that the two applications and the merge queue share. For use in one event loop."""
 
     settings: SandboxSettings
     records: ProjectRecords
@@ -35,7 +35,8 @@ class Sandbox:
 
 @contextmanager
 def open_sandbox(settings: SandboxSettings, storage_base_url: str) -> Iterator[Sandbox]:
-    """The sandbox of a data folder, made at first use. Raises SandboxError when another one uses it."""
+    """The sandbox of a data folder, which is created at first use. Raises SandboxError when another process
+    uses it."""
     data = settings.data
     data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The second origin: signed URLs only, no key. PUT takes a photo's bytes, GET and HEAD give pictures out."""
+"""The storage origin: signed URLs only, no key. PUT stores a photo, GET and HEAD return pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StorageRefusal(Exception):
 
 
 def create_storage(sandbox: Sandbox, faults: Faults | None = None) -> Starlette:
-    """The application of the storage origin. `faults` come before all of it."""
+    """The application of the storage origin. `faults` are injected before all checks."""
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, StorageRefusal)
@@ -83,7 +83,8 @@ class StoredObject(HTTPEndpoint):
 
 
 def allowed_path(request: Request) -> Path:
-    """Where the object lies that this URL opens. A good signature vouches for the name, too."""
+    """The path of the object that this signed URL allows. Raises StorageRefusal. A valid signature proves the
+    name, too."""
     sandbox: Sandbox = request.app.state.sandbox
     bucket, name = request.path_params["bucket"], request.path_params["name"]
     try:
@@ -101,7 +102,7 @@ def allowed_path(request: Request) -> Path:
 
 
 async def receive_into(part: Path, request: Request) -> None:
-    """Write the body down, durably, in large pieces: a thread for each small one costs more than the disk."""
+    """Write and fsync the body, in large pieces: a thread call for each small one would be slower."""
     with part.open("wb") as file:
         pending = bytearray()
         async for piece in request.stream():

@@ -1,4 +1,4 @@
-"""Strictness: what is looked at before a call is carried out, and how the API says no."""
+"""Strict checks of a request before it is processed, and the API's error responses."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SHOWN_PROBLEMS = 10
 
 
 class Refusal(HTTPException):
-    """A request that is understood and refused. `message` goes to the caller as it is."""
+    """A request that is refused. `message` goes to the caller unchanged."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(status_code=status, detail=message)
 
 
 def shown(value: Any) -> str:
-    """A value as an error message may show it: one short line of ASCII, however odd the value is."""
+    """A value for an error message: one line of ASCII, at most 80 characters long."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):
@@ -71,13 +71,13 @@ def answer(status: int, message: str, headers: dict[str, str] | None = None) -> 
 
 
 def storage_error(code: str, message: str) -> bytes:
-    """An error as the real storage words it."""
+    """An error body in the XML format of the real storage."""
     error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return f"<?xml version='1.0' encoding='UTF-8'?>{error}".encode()
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every refusal in the one documented shape."""
+    """Make `app` answer every error in the one documented format."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -93,7 +93,7 @@ def install(app: FastAPI) -> None:
 
 
 def bounded(receive: Receive, limit: int) -> Receive:
-    """`receive` that refuses a body, announced or not, once it grows over `limit` bytes."""
+    """`receive` that raises Refusal (413) once a body, announced or not, exceeds `limit` bytes."""
     total = 0
 
     async def counting() -> Message:
@@ -108,7 +108,7 @@ def bounded(receive: Receive, limit: int) -> Receive:
 
 
 async def drain(receive: Receive, limit: int) -> None:
-    """Read on for up to `limit` bytes: closing on a client that still sends would lose it the answer."""
+    """Read the rest of a body, up to `limit` bytes: a client that still sends on closing loses the answer."""
     total = 0
     while total <= limit:
         message = await receive()
@@ -125,7 +125,8 @@ MULTIPART_MARGIN_BYTES = 64 * 1024
 
 
 class RequestChecks:
-    """ASGI middleware. Everything under /api/ passes here; the documentation pages don't need a key."""
+    """ASGI middleware that checks key, content type and length of requests under /api/. The documentation
+    pages don't need a key."""
 
     def __init__(self, app: ASGIApp, settings: SandboxSettings) -> None:
         self._app = app
@@ -168,7 +169,8 @@ class RequestChecks:
 
 
 def strict_json(body: bytes) -> Any:
-    """The value of `body`. Raises json.JSONDecodeError for anything that isn't sound JSON in UTF-8."""
+    """The value of `body`. Raises json.JSONDecodeError unless it is valid JSON in UTF-8 without duplicate
+    fields."""
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)

@@ -1,11 +1,11 @@
-"""Faults on purpose: what a file of rules says goes wrong really goes wrong on the wire.
+"""Fault injection: the faults that a file of rules describes really happen on the wire.
 
-A rule names an endpoint, a fault, and which requests are hit. Without a file of faults nothing here is used.
+A rule names an endpoint, a fault, and which requests it hits. Without a file of faults nothing here is used.
 """
 
 from __future__ import annotations
 
-# Importing them makes their faults known.
+# Importing them registers their faults.
 from hotfolder.sandbox.faults import bodies, connections
 
 __all__ = ["bodies", "connections"]

@@ -1,6 +1,6 @@
-"""Faults in what is answered: JSON that the reference doesn't show, URLs that lead elsewhere, odd pictures.
+"""Faults in response bodies: JSON that differs from the reference, URLs of other hosts, damaged pictures.
 
-Where the sandbox's own answer is a refusal, there is nothing to spoil, and it goes out as it is.
+Where the sandbox's own answer is a refusal, it is sent unchanged.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ WITH_DATA = tuple(name for name in JSON if name != "enhance")
 
 
 async def spoilt(exchange: Exchange, spoil: Callable[[HttpAnswer], HttpAnswer]) -> None:
-    """Process, and answer what `spoil` makes of it."""
+    """Process the request, and send the answer as changed by `spoil`."""
     answer = await exchange.carry_out()
     await exchange.reply(spoil(answer) if answer.fine else answer)
 
 
 @fault("malformed", at=JSON)
 async def malformed(exchange: Exchange, rule: Rule) -> None:
-    """JSON that breaks off. Its length is honest."""
+    """Truncated JSON, with the right Content-Length."""
     await spoilt(exchange, lambda answer: answer.with_body(answer.body[:-1] + b', "'))
 
 
@@ -49,7 +49,7 @@ async def success_false(exchange: Exchange, rule: Rule) -> None:
 
 @fault("empty-data", at=WITH_DATA)
 async def empty_data(exchange: Exchange, rule: Rule) -> None:
-    """`data` without anything in it; `{}` where the answer has no `data`."""
+    """Empty `data`; `{}` where the answer has no `data`."""
 
     def emptied(answer: HttpAnswer) -> HttpAnswer:
         value = answer.value()
@@ -62,7 +62,7 @@ async def empty_data(exchange: Exchange, rule: Rule) -> None:
 
 @fault("wrong-types", at=JSON)
 async def wrong_types(exchange: Exchange, rule: Rule) -> None:
-    """Each value is of another type than the reference's; `[]` for an empty object."""
+    """Each value has another type than in the reference; `[]` for an empty object."""
     await spoilt(exchange, lambda answer: answer.with_value(mistyped(answer.value()) or []))
 
 
@@ -84,7 +84,7 @@ CLAIMS = {
 @fault(*CLAIMS, at=STATUS)
 @fault("unknown-status", at=STATUS, text="weird")
 async def claimed(exchange: Exchange, rule: Rule) -> None:
-    """The merge is said to have failed, to be going on, to be completed and no more, or to be `text`."""
+    """A false status of the merge: failed, processing, completed without a URL, or `text`."""
     said = CLAIMS.get(rule.fault, {"status": rule.text})
     await spoilt(exchange, lambda answer: answer.with_value(said))
 
@@ -92,20 +92,20 @@ async def claimed(exchange: Exchange, rule: Rule) -> None:
 URL_FIELDS = ("imageUrl", "uploadUrl")
 WITH_PICTURE = ("group-get", "image", *OPERATIONS)
 WITH_URL = ("upload-url", *WITH_PICTURE)
-# A name that can't exist, so that nothing is ever sent to anybody.
+# A name that can't exist, so that nothing is ever sent to a real host.
 ELSEWHERE = "https://results.invalid"
 
 
 @fault("url-other-host", at=WITH_URL, to=ELSEWHERE)
 @fault("url-private", at=WITH_URL, to="http://169.254.169.254")
 async def url_elsewhere(exchange: Exchange, rule: Rule) -> None:
-    """The answer's URL leads to another host, or to an address inside of somebody's network."""
+    """The answer's URL leads to another host, or to a private address."""
     await with_urls(exchange, lambda url: moved(url, rule.to))
 
 
 @fault("url-redirecting", at=WITH_PICTURE, to=ELSEWHERE)
 async def url_redirecting(exchange: Exchange, rule: Rule) -> None:
-    """The answer's URL is the storage's own, and whoever fetches it is sent to another host."""
+    """The answer's URL is the storage's own, but it redirects to another host."""
 
     def remembered(url: str) -> str:
         exchange.faults.redirects[urlsplit(url).query.encode()] = moved(url, rule.to)
@@ -122,12 +122,12 @@ async def redirect(exchange: Exchange, rule: Rule) -> None:
 
 
 async def lead(exchange: Exchange, url: str) -> None:
-    """Answer that the picture is at `url`."""
+    """Answer with a redirect to `url`."""
     await exchange.reply(made(302, "text/html", b"", {"location": url}))
 
 
 def redirected(exchange: Exchange) -> str | None:
-    """Where the URL of this request was made to lead, None for an ordinary one."""
+    """The redirect target of a URL changed by `url-redirecting`, None for an ordinary one."""
     if (exchange.endpoint, exchange.origin) != ("result-get", ENDPOINTS["result-get"].origin):
         return None
     return exchange.faults.redirects.get(exchange.scope["query_string"])
@@ -140,7 +140,7 @@ def moved(url: str, origin: str) -> str:
 
 
 async def with_urls(exchange: Exchange, change: Callable[[str], str]) -> None:
-    """Process, and change each URL of the answer. A merge that goes on is said to be completed."""
+    """Process, and change each URL of the answer. A merge in progress is reported as completed."""
 
     def changed(value: Any) -> Any:
         if isinstance(value, list):
@@ -171,7 +171,7 @@ PAGE = b"<!doctype html><title>Sign in</title><p>Please sign in to the network t
 
 @fault("truncated", at=RESULT)
 async def truncated(exchange: Exchange, rule: Rule) -> None:
-    """Half of the picture, and then the connection is closed; the length that was told is the whole one."""
+    """Half of the picture under the whole one's Content-Length; then the connection is closed."""
     answer = await exchange.carry_out()
     if not answer.fine:
         await exchange.reply(answer)
@@ -183,13 +183,13 @@ async def truncated(exchange: Exchange, rule: Rule) -> None:
 
 @fault("cut", at=RESULT)
 async def cut(exchange: Exchange, rule: Rule) -> None:
-    """Half of the picture, under an honest length: HTTP has nothing to complain of."""
+    """Half of the picture with the right Content-Length: valid HTTP."""
     await spoilt(exchange, lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]))
 
 
 @fault("html", at=RESULT)
 async def html(exchange: Exchange, rule: Rule) -> None:
-    """200 with a page, as some networks do before one has signed in."""
+    """200 with an HTML page, as from a captive portal."""
     await exchange.reply(made(200, "text/html; charset=utf-8", PAGE))
 
 
@@ -201,7 +201,7 @@ async def empty(exchange: Exchange, rule: Rule) -> None:
 
 @fault("huge", at=RESULT, size_bytes=300_000_000, announced=True)
 async def huge(exchange: Exchange, rule: Rule) -> None:
-    """So many bytes, the first two of them a JPEG's, with or without a Content-Length."""
+    """`size_bytes` bytes, the first two of them a JPEG's, with or without a Content-Length."""
     headers = made(200, "image/jpeg", b"").headers[:1]
     if rule.announced:
         headers.append((b"content-length", str(rule.size_bytes).encode()))
@@ -216,7 +216,7 @@ async def huge(exchange: Exchange, rule: Rule) -> None:
 
 @fault("gzip-bomb", at=RESULT, size_bytes=300_000_000)
 async def gzip_bomb_sent(exchange: Exchange, rule: Rule) -> None:
-    """Content-Encoding gzip: a thousandth of the bytes on the wire."""
+    """Content-Encoding gzip: a thousandth of `size_bytes` on the wire."""
     body = await asyncio.to_thread(gzip_bomb, rule.size_bytes)
     await exchange.reply(made(200, "image/jpeg", body, {"content-encoding": "gzip"}))
 
@@ -241,13 +241,13 @@ def deflated(start: bytes, size_bytes: int, window: int) -> bytes:
 
 @lru_cache(maxsize=4)
 def gzip_bomb(size_bytes: int) -> bytes:
-    """A gzip stream that becomes `size_bytes` bytes."""
+    """A gzip stream that decompresses to `size_bytes` bytes."""
     return deflated(START, size_bytes, GZIP)
 
 
 @lru_cache(maxsize=4)
 def pixel_bomb(side_pixels: int) -> bytes:
-    """A PNG of so many pixels squared, black, one bit each."""
+    """A square PNG with sides of `side_pixels`, black, one bit a pixel."""
     header = struct.pack(">IIBBBBB", side_pixels, side_pixels, 1, 0, 0, 0, 0)
     row_bytes = 1 + (side_pixels + 7) // 8
     pixels = deflated(b"", row_bytes * side_pixels, zlib.MAX_WBITS)

@@ -1,4 +1,4 @@
-"""Faults of the connection, and answers of another status. What the client gets is true, if not whole."""
+"""Faults of the connection, and error statuses. What the client receives is correct, if not complete."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hotfolder.sandbox.strict import XML_TYPE, storage_error
 
 @fault("refused", at=ALL, seconds=5, origin="both", processed=True)
 async def refused(exchange: Exchange, rule: Rule) -> None:
-    """Nobody listens for a time. The request that begins it is answered, or reset, when that time runs."""
+    """Connections are refused for a time. The request that starts it is answered, or reset, meanwhile."""
     answer = await exchange.carry_out() if rule.processed else None
     exchange.faults.outage.begin(rule.origin, rule.seconds)
     if answer is not None:
@@ -77,7 +77,7 @@ async def hang(exchange: Exchange, rule: Rule) -> None:
 
 @fault("drip", at=ALL, interval_seconds=1, bytes=1)
 async def drip(exchange: Exchange, rule: Rule) -> None:
-    """Processed; status and headers at once, and then the body byte by byte, or so many bytes at a time."""
+    """Processed; status and headers at once, and then the body in pieces of `bytes` bytes."""
     answer = await exchange.carry_out()
     await exchange.begin(answer.status, answer.headers)
     for start in range(0, len(answer.body), rule.bytes):
@@ -103,7 +103,7 @@ STORAGE_CODES = {
 
 @fault(*map(str, STATUSES), at=ALL, processed=False, retry_after=None, retry_after_date=None)
 async def answer_status(exchange: Exchange, rule: Rule) -> None:
-    """An error in the usual words, instead of the work or after it."""
+    """An error in the usual format, instead of processing the request or after it."""
     if rule.processed:
         await exchange.carry_out()
     else:
@@ -126,6 +126,6 @@ def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None)
 
 @fault("expired", at=("put", "result-get"))
 async def expired(exchange: Exchange, rule: Rule) -> None:
-    """The signed URL's time is over: 400 ExpiredToken, and nothing is stored."""
+    """The signed URL has expired: 400 ExpiredToken, and nothing is stored."""
     await exchange.take_in()
     await exchange.reply(storage_trouble(400, "ExpiredToken"))

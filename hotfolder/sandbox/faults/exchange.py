@@ -1,4 +1,4 @@
-"""One request that a fault hits, and all that can be done with it and its connection."""
+"""One request that a fault hits, and the operations on it and its connection."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class HttpAnswer:
         return json.loads(self.body)
 
     def with_body(self, body: bytes) -> HttpAnswer:
-        """The same answer around another body, whose length is told honestly."""
+        """A copy with another body and its Content-Length, without an ETag."""
         kept = [(name, value) for name, value in self.headers if name not in (b"content-length", b"etag")]
         return HttpAnswer(self.status, [*kept, (b"content-length", str(len(body)).encode())], body)
 
@@ -60,7 +60,7 @@ def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = 
 
 @dataclass(frozen=True)
 class Faults:
-    """What both origins share. `redirects`: where each URL of a `url-redirecting` leads, by its query."""
+    """State that both origins share. `redirects`: the targets of `url-redirecting` URLs, by their query."""
 
     book: RuleBook
     sandbox: Sandbox
@@ -70,7 +70,8 @@ class Faults:
 
 @dataclass
 class Exchange:
-    """`note` (`begin` and `reply` do it) comes exactly once, before anything that the client can see."""
+    """A request that a fault hits. `note` must be called exactly once, before the client can see anything;
+    `begin` and `reply` call it."""
 
     endpoint: str
     origin: str
@@ -83,7 +84,7 @@ class Exchange:
     processed: bool = False
 
     async def carry_out(self) -> HttpAnswer:
-        """Let the sandbox do its work, and keep the answer back. Whoever pays has paid when this returns."""
+        """Process the request, and return the answer without sending it. A paid call is charged by then."""
         answer, pieces = HttpAnswer(), bytearray()
 
         async def keep(message: Message) -> None:
@@ -98,22 +99,22 @@ class Exchange:
         return answer
 
     async def take_in(self) -> None:
-        """Read the request, and do nothing."""
+        """Read the request without processing it."""
         await drain(self.receive, self.faults.sandbox.settings.upload_limit_bytes)
 
     def note(self, status: int | None) -> None:
-        """Write the ledger's line. `status` is what the client is told, None when it is told nothing."""
+        """Write the ledger's line. `status` is what the client receives, None if nothing."""
         self.faults.sandbox.ledger.fault(
             self.scope, origin=self.origin, fault=self.fault, processed=self.processed, status=status
         )
 
     async def begin(self, status: int, headers: Headers) -> None:
-        """Note the fault, and send status and headers."""
+        """Call `note`, and send status and headers."""
         self.note(status)
         await self.start(status, headers)
 
     async def start(self, status: int, headers: Headers) -> None:
-        """Send status and headers of a fault that is noted already."""
+        """Send status and headers, after `note`."""
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, piece: bytes, *, last: bool = False) -> None:
@@ -125,14 +126,14 @@ class Exchange:
         await self.write(answer.body, last=True)
 
     async def reset(self) -> None:
-        """Send a RST, behind whatever was written before."""
+        """Send a RST, after everything that was written before."""
         transport = transport_of(self.scope)
         await flushed(transport)
         reset(transport)
         await self.gone_within(None)
 
     async def hang_up(self) -> None:
-        """Close the connection in peace, however much of the answer is missing."""
+        """Close the connection normally, even if the answer is incomplete."""
         transport_of(self.scope).close()
         await self.gone_within(None)
 
@@ -140,7 +141,8 @@ class Exchange:
         reset(transport_of(self.scope))
 
     async def gone_within(self, seconds: float | None) -> bool:
-        """Wait for the connection's end; whether it came in time. What the client sends is dropped."""
+        """Wait for the connection's end, for ever if None. Returns whether it came in time. What the client
+        sends is discarded."""
         try:
             async with asyncio.timeout(seconds):
                 while (await self.receive())["type"] != "http.disconnect":
@@ -151,12 +153,12 @@ class Exchange:
 
 
 TRANSPORT = "sandbox.transport"
-# On, with no time at all: closing then sends a RST and throws away what is still unsent.
+# SO_LINGER on, with a timeout of 0: closing sends a RST and discards what is still unsent.
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class OpenProtocol(H11Protocol):
-    """uvicorn's own, which also tells each request the transport that it came by."""
+    """uvicorn's protocol, which also passes the connection's transport to each request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -164,13 +166,13 @@ class OpenProtocol(H11Protocol):
 
 
 def transport_of(scope: Scope) -> asyncio.Transport:
-    """The connection of a request that `OpenProtocol` took in."""
+    """The connection of a request that `OpenProtocol` received."""
     return cast(asyncio.Transport, scope["state"][TRANSPORT])
 
 
 async def flushed(transport: asyncio.Transport) -> None:
-    """Wait until the system has taken all that was written, or the connection is gone."""
-    # A transport tells only its protocol when it has drained, and that is uvicorn's.
+    """Wait until the system has accepted all that was written, or the connection is closed."""
+    # A polling loop: a transport notifies only its protocol when it has drained, and that is uvicorn's.
     while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.005)
 

@@ -1,4 +1,4 @@
-"""Between the ledger and everything else: asks the rules about each request, and keeps outages."""
+"""The middleware that applies the rules to each request, inside of the ledger's; and the outages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITH_PROJECT_ID = ("group-create", "upload-url", "enhance")
 
 
 class Injector:
-    """ASGI middleware. What no rule hits passes untouched."""
+    """ASGI middleware. A request that no rule hits passes unchanged."""
 
     def __init__(self, app: ASGIApp, origin: str, faults: Faults) -> None:
         self._app = app
@@ -59,7 +59,7 @@ class Injector:
         await rule.act(exchange, rule)
 
     async def _title(self, exchange: Exchange) -> str | None:
-        """The title of the project that a request is for, None when nothing in it tells."""
+        """The title of the project that a request is for, None where that is unknown."""
         if exchange.endpoint == "projects":
             return text_of(await self._body(exchange), "title")
         if exchange.endpoint in WITH_PROJECT_ID:
@@ -69,7 +69,7 @@ class Injector:
         return self._faults.sandbox.records.title(identifier) if identifier is not None else None
 
     async def _body(self, exchange: Exchange) -> bytes:
-        """The request's body, which can still be received afterwards as if nobody had looked."""
+        """Read the request's body, up to the limit for JSON. `exchange.receive` then returns it once more."""
         taken: list[Message] = []
         body = bytearray()
         limit = self._faults.sandbox.settings.json_limit_bytes
@@ -98,7 +98,8 @@ def text_of(body: bytes, field: str) -> str | None:
 
 
 class Outage:
-    """An `async with` block, within which `begin` may be called. Those out at its end stay out."""
+    """The current outages. `begin` may be called within its `async with` block; an origin that is out at the
+    end of the block stays out."""
 
     def __init__(self) -> None:
         self.listeners: dict[str, Server] = {}
@@ -106,7 +107,7 @@ class Outage:
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
     def begin(self, origin: str, seconds: float) -> None:
-        """From now on and for `seconds`, connections to `origin` (`api`, `storage`, `both`) are refused."""
+        """Refuse connections to `origin` (`api`, `storage`, `both`) for `seconds` from now, at least."""
         loop = asyncio.get_running_loop()
         for name, listener in self.listeners.items():
             if origin not in (name, "both"):
@@ -118,7 +119,7 @@ class Outage:
 
     async def _wait(self, name: str, listener: Server) -> None:
         loop = asyncio.get_running_loop()
-        # The end may be put off while this sleeps.
+        # `begin` may extend the outage while this sleeps.
         while (left := self._ends[name] - loop.time()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(left)
         while True:

@@ -1,6 +1,6 @@
-"""The file of faults, as a model: what its rules may say, and which request each of them hits.
+"""The model of the file of faults: the fields of its rules, and which requests each of them hits.
 
-The file is YAML (or JSON, which is YAML too): a list of rules. It is read again whenever it has changed.
+The file is YAML (or JSON, which is YAML too): a list of rules. It is reloaded whenever it has changed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ ENDPOINTS = {
 
 ALL = tuple(ENDPOINTS)
 JSON = tuple(name for name, call in ENDPOINTS.items() if call.origin == "api")
-# Nothing but an id or a URL of these leads back to a project.
+# The requests that can be attributed to a project, by an id or a URL.
 WITH_PROJECT = ("projects", "group-create", "upload-url", "put", "enhance", "group-get", "result-get")
 
 
@@ -82,7 +82,7 @@ Act = Callable[["Exchange", "Rule"], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Fault:
-    """What can go wrong, and where. `options` are the rule's fields that it knows, with its defaults.
+    """A kind of fault, and where it can happen. `options` are the rule's fields that it takes, with defaults.
 
     `act` answers the request, or doesn't, and writes exactly one `faulted` line into the ledger.
     """
@@ -96,7 +96,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def fault(*names: str, at: tuple[str, ...], **options: Any) -> Callable[[Act], Act]:
-    """Decorator: make a function known as what the faults of these names do."""
+    """Decorator: register a function as the action of the faults with these names."""
 
     def register(act: Act) -> Act:
         FAULTS.update(dict.fromkeys(names, Fault(at, act, options)))
@@ -113,7 +113,7 @@ def origin_only(text: str) -> str:
 
 
 def numbered(value: Any) -> Any:
-    """`2` and `[2, 3]` are short for requests of these numbers."""
+    """Expand the short forms `2` and `[2, 3]`: requests with these numbers."""
     if isinstance(value, dict | None):
         return value
     return {"numbers": value if isinstance(value, list) else [value]}
@@ -126,7 +126,7 @@ STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class When(BaseModel):
-    """Requests counted from 1: these, or each `every`th from the first to the last."""
+    """Requests, counted from 1: those in `numbers`, or each `every`th from `first` to `last`."""
 
     model_config = STRICT
     numbers: list[Positive] | None = None
@@ -142,7 +142,7 @@ class When(BaseModel):
 
 
 class Rule(BaseModel):
-    """One entry of the file: a fault at an endpoint, and which requests it hits. The rest are options."""
+    """One entry of the file: a fault at an endpoint, and which requests it hits. Other fields are options."""
 
     model_config = STRICT
     endpoint: Literal[EVERYWHERE, *ALL]  # type: ignore[valid-type]
@@ -168,7 +168,7 @@ class Rule(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def with_defaults(cls, value: Any) -> Any:
-        """The options' defaults are the fault's."""
+        """Fill in the fault's defaults for its options."""
         known = FAULTS.get(str(value.get("fault"))) if isinstance(value, dict) else None
         return {**known.options, **value} if known else value
 
@@ -198,13 +198,13 @@ class Rule(BaseModel):
         return FAULTS[self.fault].act
 
     def fits(self, endpoint: str, title: str | None) -> bool:
-        """Whether a request to `endpoint`, for the project with that title, is one that this rule counts."""
+        """Whether this rule counts a request to `endpoint` for the project with that title."""
         if endpoint not in FAULTS[self.fault].endpoints or self.endpoint not in (endpoint, EVERYWHERE):
             return False
         return self.match is None or (title is not None and fnmatchcase(title, self.match))
 
     def hits(self, number: int) -> bool:
-        """Whether it hits the request of that number. The same seed and number always come out the same."""
+        """Whether it hits the request with that number. Deterministic for a seed and a number."""
         if self.probability is not None:
             return random.Random(f"{self.seed}/{number}").random() < self.probability
         return self.when is None or self.when.hits(number)
@@ -215,7 +215,7 @@ RULES = TypeAdapter(list[Rule])
 
 
 def read_rules(path: Path) -> list[Rule]:
-    """The rules of a file, in its order; none of an empty one. Raises SandboxError with the first mistake."""
+    """The rules of a file, in its order; [] for an empty one. Raises SandboxError with the first mistake."""
     try:
         return RULES.validate_python(yaml.safe_load(path.read_bytes()) or [])
     except OSError as error:
@@ -231,9 +231,9 @@ def read_rules(path: Path) -> list[Rule]:
 
 
 class RuleBook:
-    """The rules in force, with a count each of the requests that fit it.
+    """The current rules, each with a count of the requests that fit it.
 
-    Raises SandboxError when the file is no good at first. Later mistakes leave the old rules in force.
+    Raises SandboxError when the file is invalid at first. When it becomes invalid later, the old rules stay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -253,7 +253,7 @@ class RuleBook:
         self.rules, self._counts = rules, [0] * len(rules)
 
     def refresh(self) -> None:
-        """Look whether the file has changed. All rules of a new file count from one."""
+        """Reload the file if it has changed. Its rules then count from 1."""
         now = self._identity()
         if now == self._seen:
             return
@@ -264,13 +264,13 @@ class RuleBook:
             logger.warning("the faults stay as they were: %s", error)
 
     def wants_title(self, endpoint: str) -> bool:
-        """Whether a project's title decides about requests to `endpoint`."""
+        """Whether a rule for `endpoint` depends on a project's title."""
         return endpoint in WITH_PROJECT and any(
             rule.match is not None and rule.endpoint in (endpoint, EVERYWHERE) for rule in self.rules
         )
 
     def hit(self, endpoint: str, title: str | None) -> Rule | None:
-        """Count a request; the first rule in the file that hits it, None when it is spared."""
+        """Count a request. Returns the first rule in the file that hits it, None where none does."""
         found = None
         for place, rule in enumerate(self.rules):
             if rule.fits(endpoint, title):
