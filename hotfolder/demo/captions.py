@@ -1,4 +1,4 @@
-"""The words on a contact sheet: exposures, and text in lines."""
+"""The texts on a contact sheet: exposures, and text in lines."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from hotfolder.pictures.rendering import letters
 
 WEIGHT = 400
 NO_SIGN = "\U0010ffff"
-"""What no font has."""
+"""A character that no font has."""
 PICTOGRAPHS = ("So", "Sk", "Cs", "Co", "Cf", "Cn", "Cc", "Mn", "Me")
 
 
 def labels(photos: Sequence[Path]) -> list[str]:
-    """What stands below each photo: its distance from the middle exposure in EV, or else its number."""
+    """The label of each photo: its difference from the middle exposure in EV, or its number if unknown."""
     known = [shot for path in photos if (shot := exposure(path)) is not None]
     if len(known) < len(photos):
         return [f"photo {k}" for k in range(1, len(photos) + 1)]
@@ -28,7 +28,7 @@ def labels(photos: Sequence[Path]) -> list[str]:
 
 
 def dark_to_bright(photos: Sequence[Path]) -> list[Path]:
-    """The photos by exposure, where that is known of all of them, or else by name."""
+    """The photos sorted by exposure, the darkest first; by name if one is unknown."""
     known = {path: shot[0] for path in photos if (shot := exposure(path)) is not None}
     if len(known) < len(photos):
         return sorted(photos)
@@ -36,7 +36,7 @@ def dark_to_bright(photos: Sequence[Path]) -> list[Path]:
 
 
 def exposure(path: Path) -> tuple[float, float] | None:
-    """How little light a photo got, as EV100, and its shutter time; None where that isn't known."""
+    """A photo's EV100 (higher is darker) and its shutter time in seconds; None where they are unknown."""
     try:
         with Image.open(path) as picture:
             capture = read_exposure(picture).capture
@@ -54,8 +54,8 @@ def shutter(seconds: float) -> str:
 
 
 def readable(text: str, otherwise: str = "") -> str:
-    """The text without pictographs and letters that the font doesn't have; what is said `otherwise` where no
-    letter or digit is left."""
+    """The text without pictographs and letters that the font doesn't have; `otherwise` where no letter or
+    digit is left."""
     text = unicodedata.normalize("NFC", text)
     kept = "".join(c for c in text if unicodedata.category(c) not in PICTOGRAPHS and in_font(c))
     return " ".join(kept.split()) if any(map(str.isalnum, kept)) or not otherwise else otherwise
@@ -63,13 +63,13 @@ def readable(text: str, otherwise: str = "") -> str:
 
 @lru_cache(4096)
 def in_font(sign: str) -> bool:
-    """Whether it isn't drawn as the box that stands for whatever is missing."""
+    """Whether the font has the character: those that it lacks are all drawn as the same box."""
     font = letters(20, WEIGHT)
     return bytes(font.getmask(sign)) != bytes(font.getmask(NO_SIGN))
 
 
 def lines(text: str, size: float, room: float, most: int = 1) -> tuple[list[str], ImageFont.FreeTypeFont]:
-    """The text in at most so many lines of at most `room` pixels; an ellipsis where it is longer."""
+    """The text in at most `most` lines of at most `room` pixels, cut with an ellipsis; and its font."""
     font = letters(size, WEIGHT)
     done: list[str] = []
     words = readable(text).split(" ")

@@ -1,4 +1,4 @@
-"""One PNG of before and after: each room's exposures, and what became of them."""
+"""The contact sheet, one PNG of before and after: each room's exposures and results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ COLUMN_SHARE = 0.26
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One room: its title, its photos, its results with a caption each, and why there is no more of them."""
+    """One room: its title, its photos, its results with a caption each, and why any are missing."""
 
     title: str
     brackets: Sequence[Path]
@@ -67,9 +67,8 @@ def contact_sheet(rows: Sequence[SheetRow], target: Path, *, width: int = 1800) 
     """Write a PNG, `width` pixels wide and as high as its rows need, replacing `target`.
 
     Each room is a band from margin to margin: its photos in a column, its results as high as that beside it.
-    Raises UsageError without rows, or for a row without photos or
-    results, UnusablePhoto naming the file when a picture is missing or unreadable, and OSError when `target`
-    can't be written.
+    Raises UsageError without rows, or for a row without photos or results, UnusablePhoto naming the file when
+    a picture is missing or unreadable, and OSError when `target` can't be written.
     """
     if not rows:
         raise UsageError("a contact sheet needs at least one room", hint="Give the pictures of a room.")
@@ -98,7 +97,7 @@ def band(row: SheetRow, layout: Layout) -> Image.Image:
     wide = max(photo.width / photo.height for photo in photos)
     shapes = [picture.width / picture.height for _, picture in results]
     shapes += [LANDSCAPE] * bool(row.refused)
-    # As high as makes photos, results and gaps fill the width together.
+    # The height at which photos, results and gaps together fill the width.
     free = (
         layout.content - layout.gap * (columns - 1 + len(shapes)) + columns * wide * step * (down - 1) / down
     )
@@ -134,7 +133,7 @@ def band(row: SheetRow, layout: Layout) -> Image.Image:
 def notice(
     drawn: Image.Image, words: str, place: tuple[int, int], size: tuple[int, int], layout: Layout
 ) -> None:
-    """A box with words where a picture would be."""
+    """A box with text in place of a picture."""
     left, top = place
     width, height = size
     ImageDraw.Draw(drawn).rectangle((left, top, left + width - 1, top + height - 1), outline=RULE, width=2)
@@ -167,7 +166,7 @@ def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:
 
 
 def opened(path: Path) -> Image.Image:
-    """A picture as it is meant to be seen: upright, RGB."""
+    """A picture, upright and as RGB. Raises UnusablePhoto."""
     try:
         with Image.open(path) as picture:
             return ImageOps.exif_transpose(picture).convert("RGB")

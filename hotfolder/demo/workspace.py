@@ -25,7 +25,7 @@ settle:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where everything of one demonstration lies."""
+    """The paths of one demonstration."""
 
     folder: Path
 
@@ -55,7 +55,7 @@ class Workspace:
 
 
 def make_workspace(target: Path) -> Workspace:
-    """A new folder at `target`, or beside it as `target-2` … where one is there: nothing is overwritten."""
+    """Create a folder at `target`, or `target-2` … beside it where that exists: nothing is overwritten."""
     candidate, number = target, 1
     while candidate.exists():
         number += 1
@@ -98,7 +98,7 @@ def drop_own_photos(sets: Sequence[OwnSet], tag: str, inbox: Path) -> None:
 
 
 def drop_pictures(inbox: Path) -> int:
-    """Copy the package's own brackets into the inbox; returns how many folders they are."""
+    """Copy the package's own brackets into the inbox. Returns the number of their folders."""
     shutil.copytree(PICTURES, inbox, dirs_exist_ok=True, copy_function=shutil.copyfile)
     return sum(1 for _ in PICTURES.glob("*/*/"))
 

@@ -1,1 +1,1 @@
-"""The service's unit, as it is shipped, and what suits it to one machine's folders and user."""
+"""Installation: the service's unit, its drop-in for one machine, and what containers need."""

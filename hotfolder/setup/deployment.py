@@ -1,7 +1,7 @@
-"""The one place of ports, paths and grace periods, and what is written by them: the unit, the compose file, a
-template for Unraid and an app for TrueNAS.
+"""The one place of ports, paths and grace periods, and the files generated from them: the unit, the compose
+file, a template for Unraid and an app for TrueNAS.
 
-`python -m hotfolder.setup.deployment` in a checkout writes anew those that are kept there.
+`python -m hotfolder.setup.deployment` in a checkout regenerates those that are kept there.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ DATA, KEPT = Path("/data"), Path("/state")
 """In a container: root, and state."""
 SECRET = Path("/run/secrets/stager_api_key")
 CONTAINER_ID = 1000
-"""The user and the group that a container runs as, unless told otherwise."""
+"""The default user and group of a container."""
 
 STOP_SECONDS = 960
-"""Until a stop becomes a kill: longer than the longest paid call."""
+"""The grace period before a kill: longer than the longest paid call."""
 START_SECONDS = 300
 WATCHDOG_SECONDS = 120
 
@@ -70,7 +70,7 @@ VALUES: Mapping[str, object] = {
 
 
 def text_of(name: str, **changes: object) -> str:
-    """The file of that name, with these values in place of the usual ones."""
+    """The generated text of the file `name`; `changes` override VALUES."""
     template = (files("hotfolder.setup") / "templates" / name).read_text(encoding="utf-8")
     return Template(template).substitute({**VALUES, **changes})
 

@@ -1,6 +1,6 @@
-"""The image's health check, a script: exit code 0 while all is well, else why not, for `docker inspect`.
+"""The image's health check, a script: exit code 0 if hotfolder is ready, else 1 and the reasons.
 
-Standard library only: it runs every 30 seconds.
+Docker shows the reasons (`docker inspect`). Standard library only, to start fast: it runs every 30 seconds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ PORT = 9100
 
 
 def trouble(port: int) -> str:
-    """Why hotfolder, whose pages are at this port of the loopback, can't be called ready; "" if it can."""
-    # Not by urllib, which obeys a proxy in the environment, and that proxy would be asked for its own
-    # loopback. Docker can put one into every container's.
+    """Why hotfolder, whose pages are at this port of the loopback, isn't ready; "" if it is."""
+    # Not urllib, which uses a proxy from the environment, where Docker can put one: the proxy would connect
+    # to its own loopback.
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", "/readyz")

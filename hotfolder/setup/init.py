@@ -1,7 +1,7 @@
 """`hotfolder init`: the user, the folders, the smallest configuration, the key's file and the service, each
-made where it is missing.
+created where it is missing.
 
-What is right is left as it is, and neither a configuration nor a key is ever written over.
+Idempotent: what is right stays as it is, and neither a configuration nor a key is ever overwritten.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from hotfolder.telemetry.web import listening
 
 UNITS = Path("/etc/systemd/system")
 BOOTED = Path("/run/systemd/system")
-"""There where systemd runs the machine (sd_booted)."""
+"""Exists where systemd runs the machine (sd_booted)."""
 SHARED_MODE, OURS_ALONE_MODE = 0o2770, 0o700
 ZONES = Path("/usr/share/zoneinfo")
 KEY_BESIDE = "stager.key"
 NOT_IN_COMPOSE = re.compile(r"[:$\\\x00-\x1f\x7f]| #")
-"""What a compose file would read as something else than a part of a folder's name."""
+"""What has a special meaning in a compose file, and so can't be part of a folder's name there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person wants. None where that is left to what is there already, or else to what is usual; `key`
-    is empty where it is still to come."""
+    """What a person chose. None stands for what is there already, or else for the default; `key` is "" where
+    it is given later."""
 
     config: Path = CONFIG
     root: Path | None = None
@@ -68,7 +68,7 @@ class Answers:
 
 
 def refuse(answers: Answers) -> None:
-    """Raise UsageError, ConfigurationError or LocalTrouble where it can't be done, before anything is."""
+    """Raise UsageError, ConfigurationError or LocalTrouble where `make` can't work, before any change."""
     if os.geteuid() != 0:
         raise UsageError(
             "`hotfolder init` makes a user, folders and a service, which only root may.",
@@ -108,8 +108,8 @@ def refuse_root(root: Path) -> None:
 
 
 def refuse_foreign(root: Path, user: str, group: str) -> None:
-    """Raise UsageError for a folder that is somebody else's, and a share or not empty: neither it nor what is
-    in it is ours to give away."""
+    """Raise UsageError for a folder with other owners that is a share or isn't empty: `init` doesn't take
+    over existing files."""
     mount = mount_of(root)
     share = mount.kind if mount is not None and mount.network else ""
     if not root.is_dir() or not (share or any(root.iterdir())):
@@ -128,7 +128,8 @@ def refuse_foreign(root: Path, user: str, group: str) -> None:
 
 
 def settings_at(config: Path) -> Settings | None:
-    """Of the configuration, if it is there, as the service will read them. Raises ConfigurationError."""
+    """The settings in `config` as the service will read them, None without that file. Raises
+    ConfigurationError."""
     return load(config, {}) if config.exists() else None
 
 
@@ -138,7 +139,7 @@ def root_of(answers: Answers) -> Path:
 
 
 def installed() -> dict[str, str]:
-    """What the drop-in of an earlier `init` or `install-service` says, by setting; the last line of each."""
+    """The values in the drop-in of an earlier `init` or `install-service`, by name; the last of each."""
     try:
         lines = (UNITS / install.DROP_IN).read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
@@ -151,7 +152,8 @@ def user_of(answers: Answers) -> str:
 
 
 def group_of(answers: Answers) -> str:
-    """The one that was named, or that shares the folder already; the user's own where that is root's."""
+    """The chosen group, else that of the root folder; where that is root's, the installed one, or the user's
+    own."""
     if answers.group:
         return answers.group
     root = root_of(answers)
@@ -164,14 +166,14 @@ def page_of(answers: Answers) -> bool:
 
 
 def site_of(answers: Answers) -> InstalledService:
-    """The installation by the configuration that is there now."""
+    """The installation according to the configuration file."""
     settings = load(answers.config, {})
     user, group, page = user_of(answers), group_of(answers), page_of(answers)
     return install.site_of(settings, answers.config, user, group, page=page)
 
 
 def make(answers: Answers) -> Iterator[str]:
-    """Make what is missing; a sentence for each, once it is done. Raises UsageError and LocalTrouble."""
+    """Create what is missing; yields a sentence after each step. Raises UsageError and LocalTrouble."""
     user, group = user_of(answers), group_of(answers)
     yield from accounts(user, group)
     yield from folder(root_of(answers), user, group, SHARED_MODE)
@@ -179,7 +181,7 @@ def make(answers: Answers) -> Iterator[str]:
     site = site_of(answers)
     for path in site.folders:
         yield from folder(path, user, group, SHARED_MODE)
-    if site.state.parent != STATE_HOME:  # the one there is made by systemd
+    if site.state.parent != STATE_HOME:  # systemd creates the one there
         yield from folder(site.state, user, group, OURS_ALONE_MODE)
     key_file = site.key_file or KEY
     yield from key(key_file, answers.key)
@@ -188,7 +190,7 @@ def make(answers: Answers) -> Iterator[str]:
 
 
 def accounts(user: str, group: str) -> Iterator[str]:
-    """The user and the group; with the group among the user's, for commands that are said as that user."""
+    """Create the user and the group, and make the user its member, for commands that are run as that user."""
     missing: dict[str, str] = {}
     if not install.known(user):
         missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
@@ -210,8 +212,8 @@ def is_member(user: str, group: str) -> bool:
 
 
 def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
-    """The folder with these rights, made, or set right while it is empty. What holds something is only given
-    the bit by which new folders get its group."""
+    """Create a folder with this owner and mode, or correct an empty one. One that isn't empty only gets the
+    setgid bit, by which new folders get its group."""
     owner = numbers(user, group)
     if not path.exists():
         with made_anywhere(path):
@@ -245,7 +247,7 @@ def configuration(answers: Answers) -> Iterator[str]:
 
 
 def key(path: Path, given: str) -> Iterator[str]:
-    """The file with the key; systemd hands it to the service, so nobody but root need read it."""
+    """Write the key's file. systemd passes the key to the service, so only root needs to read the file."""
     if path.exists() and path.stat().st_size == 0 and given:
         path.unlink()
     if given and write_once(path, f"{given}\n", OWNERS_ALONE):
@@ -257,7 +259,7 @@ def key(path: Path, given: str) -> Iterator[str]:
 
 
 def service(site: InstalledService, *, start: bool) -> Iterator[str]:
-    """The unit as install-service writes it, and started where it can work."""
+    """Write the unit as install-service does; with `start`, start the service."""
     files = install.unit_files(site)
     changed = any(not is_text(UNITS / name, text) for name, text in files.items())
     was_running = running()
@@ -275,7 +277,7 @@ def service(site: InstalledService, *, start: bool) -> Iterator[str]:
 
 
 def next_steps(site: InstalledService) -> list[str]:
-    """What is left for a person; empty where the service runs."""
+    """The steps left for a person; empty where the service runs."""
     return [] if running() else list(install.next_steps(site))
 
 
@@ -284,7 +286,8 @@ def running() -> bool:
 
 
 def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
-    """The compose file, and the key's beside it; a sentence for each. Raises UsageError and LocalTrouble."""
+    """Write the compose file and the key's file beside it; yields a sentence after each step, and the next
+    steps. Raises UsageError and LocalTrouble."""
     if given:
         checked_key(given, "The API key")
     refuse_root(root)
@@ -318,7 +321,7 @@ def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
 
 
 def container_ids() -> tuple[int, int]:
-    """Whose the container's files are to be: the person's who asks, never root's."""
+    """The ids of the user and group of the container's files: those of the calling person, never root's."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
     try:
@@ -328,13 +331,13 @@ def container_ids() -> tuple[int, int]:
 
 
 def time_zone() -> object:
-    """This machine's, by the name that a container knows it by."""
+    """This machine's time zone by its IANA name; the default where that is unknown."""
     zone = Path("/etc/localtime").resolve()
     return zone.relative_to(ZONES) if zone.is_relative_to(ZONES) else VALUES["zone"]
 
 
 def told(*command: str, hint: str = "") -> None:
-    """Run a command of the system. Raises UsageError with what it says where it fails."""
+    """Run a system command. Raises UsageError with its output where it fails."""
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -360,7 +363,7 @@ def known_group(name: str) -> bool:
 
 
 def numbers(user: str, group: str) -> tuple[int, int]:
-    """Of a user and a group; -1 for one that is still to be made."""
+    """The ids of a user and a group; -1 for one that doesn't exist yet."""
     owner = pwd.getpwnam(user).pw_uid if install.known(user) else -1
     return owner, grp.getgrnam(group).gr_gid if known_group(group) else -1
 

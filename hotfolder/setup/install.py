@@ -1,4 +1,4 @@
-"""The service's unit, installed: its drop-in, the files to write, and what a person does next."""
+"""Installing the service's unit: its drop-in, the files to write, and what a person does next."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CREDENTIAL = "stager-api-key"
 @dataclass(frozen=True, slots=True)
 class InstalledService:
     """One installation, with the page beside the daemon or without. All paths are absolute; `folders` are
-    inboxes, done and failed, and `python` is where the Python is installed that the command's environment was
-    made with."""
+    inboxes, done, failed and results, and `python` is the prefix of the Python that the command's virtual
+    environment was made with."""
 
     command: tuple[str, ...]
     python: Path
@@ -42,7 +42,7 @@ class InstalledService:
 
 
 def drop_in(site: InstalledService) -> str:
-    """As a file for `hotfolder.service.d/`."""
+    """The text of a file for `hotfolder.service.d/`."""
     return "\n".join(drop_in_lines(site)) + "\n"
 
 
@@ -67,14 +67,14 @@ def drop_in_lines(site: InstalledService) -> Iterator[str]:
 
 
 def shared(site: InstalledService) -> list[Path]:
-    """What must be writable, as few paths as possible: between two of them nothing can be renamed."""
+    """The paths that must be writable, as few as possible: nothing can be renamed from one to another."""
     inside = [folder for folder in site.folders if folder.is_relative_to(site.root)]
     outside = [folder for folder in site.folders if folder not in inside]
     return outermost([*([site.root] if inside else []), *outside])
 
 
 def outermost(paths: Sequence[Path]) -> list[Path]:
-    """Without those that lie in another one."""
+    """The paths without those that are inside another one."""
     unique = list(dict.fromkeys(paths))
     return [
         path for path in unique if not any(path != other and path.is_relative_to(other) for other in unique)
@@ -83,7 +83,7 @@ def outermost(paths: Sequence[Path]) -> list[Path]:
 
 def state_lines(site: InstalledService) -> Iterator[str]:
     if site.state.parent == STATE_HOME:
-        if site.state != STATE:  # what the unit says already
+        if site.state != STATE:  # which the unit has already
             yield "StateDirectory="
             yield f"StateDirectory={quoted(site.state.name)}"
         return
@@ -93,17 +93,17 @@ def state_lines(site: InstalledService) -> Iterator[str]:
 
 
 def key_lines(site: InstalledService) -> Iterator[str]:
-    """The key is handed over by systemd, so that only root need be able to read its file."""
+    """systemd passes the key to the service, so that only root needs to read its file."""
     if site.key_file is not None and not site.key_file.is_relative_to(CREDENTIALS):
         yield "LoadCredential="
         yield f"LoadCredential={CREDENTIAL}:{escaped(str(site.key_file))}"
 
 
 def home_lines(site: InstalledService) -> Iterator[str]:
-    """Only what is needed of people's homes, where something of it lies there."""
+    """Access to no more of people's homes than is needed, where something needed is there."""
     own = [path for path in (*shared(site), site.state) if at_home(path)]
     needed = (Path(site.command[0]).parent.parent, site.python, site.config.parent)
-    # Of /root nothing can be shown: whatever is put over it, only root may enter.
+    # Nothing in /root can be made accessible: whatever is mounted over it, only root may enter.
     read = [path for path in needed if at_home(path) and not path.is_relative_to("/root")]
     if own or read:
         yield "ProtectHome=tmpfs"
@@ -119,7 +119,7 @@ def at_home(path: Path) -> bool:
 
 
 def quoted(text: Path | str, *, shell: bool = False) -> str:
-    """One word of a unit; `shell` for a command line, where a dollar means something too."""
+    """One quoted word of a unit; `shell` for a command line, where dollars are escaped, too."""
     word = escaped(str(text)).replace("\\", "\\\\").replace('"', '\\"')
     if shell:
         word = word.replace("$", "$$")
@@ -127,7 +127,7 @@ def quoted(text: Path | str, *, shell: bool = False) -> str:
 
 
 def escaped(text: str) -> str:
-    """With no specifiers in it."""
+    """`text` with its `%` escaped, which would start a specifier."""
     return text.replace("%", "%%")
 
 
@@ -142,7 +142,7 @@ def unit_files(site: InstalledService) -> Mapping[str, str]:
 def site_of(
     settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False
 ) -> InstalledService:
-    """The installation for these settings; with no `group`, for the one that shares the inbox."""
+    """The installation for these settings; without `group`, with the one that shares the inbox."""
     folders = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     folders += filter(None, (settings.done_folder, settings.failed_folder, settings.results_folder))
     return InstalledService(
@@ -160,13 +160,14 @@ def site_of(
 
 
 def command(python: Path) -> tuple[str, ...]:
-    """How this very hotfolder is started."""
+    """The command that starts this installation of hotfolder."""
     script = python.with_name("hotfolder")
     return (str(script),) if script.is_file() else (str(python), "-m", "hotfolder")
 
 
 def group_of(settings: Settings, user: str) -> str:
-    """The group that shares the inbox, or will once it is made; the user's own where that is root's."""
+    """The group of the inbox, or the one that it will get when it is created; the user's own where that is
+    root's or unknown."""
     inbox = settings.inbox_folder()
     try:
         number = inbox.stat().st_gid if inbox.exists() else inherited_group(inbox)
@@ -176,13 +177,14 @@ def group_of(settings: Settings, user: str) -> str:
 
 
 def inherited_group(path: Path) -> int:
-    """What a folder made at `path` gets from a setgid folder above it; 0 if there is none. Raises OSError."""
+    """The id of the group that a folder made at `path` inherits from a setgid folder above it, 0 if none.
+    Raises OSError."""
     above = next(folder for folder in path.parents if folder.exists()).stat()
     return above.st_gid if above.st_mode & stat.S_ISGID else 0
 
 
 def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
-    """Write the files; each when it is written. Raises UsageError where they can't be."""
+    """Write the files; yields each when it is written. Raises UsageError where they can't be written."""
     for name, text in texts.items():
         target = directory / name
         try:
@@ -198,7 +200,7 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
 
 
 def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
-    """The command that writes the files into `directory`, as they are for this site."""
+    """The command that writes this site's files into `directory`."""
     return (
         *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
         *("--group", site.group, "--directory", str(directory.absolute()), "--write"),
@@ -207,7 +209,7 @@ def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
 
 
 def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[str]:
-    """What a person does next, in order. `again` is the command that writes the files, where none has."""
+    """What a person does next, in order. `again` is the command that writes the files, unless it was done."""
     if not known(site.user):
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
@@ -225,10 +227,10 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
 
 
 def folders_to_mend(site: InstalledService) -> Iterator[str]:
-    """The folders that the service can't write, each with the line that mends it."""
+    """The folders that the service can't write, each with the command that fixes it."""
     owners = f"-o {shlex.quote(site.user)} -g {shlex.quote(site.group)}"
     wanted = dict.fromkeys((*shared(site), *site.folders), "2770")
-    if site.state.parent != STATE_HOME:  # the one there is made by systemd
+    if site.state.parent != STATE_HOME:  # systemd creates the one there
         wanted[site.state] = "700"
     for path, mode in wanted.items():
         outermost = path in shared(site) or path == site.state
@@ -242,7 +244,7 @@ def folders_to_mend(site: InstalledService) -> Iterator[str]:
 
 
 def python_to_mend(site: InstalledService) -> Iterator[str]:
-    """A program that the service's user can't start: systemd would only say 203/EXEC."""
+    """What to do where the service's user can't start Python: systemd would only report 203/EXEC."""
     program = Path(sys.executable).resolve()
     if not service_may(site, "-x", program):
         yield f"The user {site.user} can't start {program}. Install hotfolder with a Python outside of homes:"
@@ -250,12 +252,12 @@ def python_to_mend(site: InstalledService) -> Iterator[str]:
 
 
 def service_may(site: InstalledService, how: str, path: Path) -> bool:
-    """Whether the service's user may do it, by `test -w` (or such) as that user. What can't be tried,
-    as where it isn't root who asks, counts as fine. A home around it, but for root's, doesn't matter:
-    the unit shows what is needed of homes without them."""
+    """Whether the service's user may access `path`, by `test` with the option `how` (such as -w) as that
+    user. True where that can't be tested, as without root. The rights of a home around it don't matter,
+    except /root's: the unit bind-mounts what is needed of homes."""
     try:
         user, group = pwd.getpwnam(site.user), grp.getgrnam(site.group)
-    except KeyError:  # a user that is still to be made owns nothing
+    except KeyError:  # a user that doesn't exist yet owns nothing
         return how != "-w" or bool(path.stat().st_mode & stat.S_IWOTH)
     if os.geteuid() != 0:
         return True

@@ -1,8 +1,8 @@
-"""The catalogue of all words that people read in their language: key → (English, German).
+"""The catalogue of all texts that people read in their language: key → (English, German).
 
 Each view has a file in `pages/`: a key, and indented below it its English and its German. A key begins with
-the name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
-is in the table of the tags.
+the name of its view, such as `now.title`; `{name}` is a placeholder. The names of the kinds of operation are
+in `rules.kinds.FAMILIES`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
 
 
 def word(language: str, key: str, /, **values: object) -> str:
-    """The text of that key, with these values in it; a kind of operation that nobody named has the name that
-    the API gives it. Raises KeyError for any other key that is not in the catalogue."""
+    """The text of `key` with these values; for a kind of operation without a name, the API's word for it.
+    Raises KeyError for any other key that is not in the catalogue."""
     if key.startswith(KIND) and key not in CATALOGUE:
         kind = key.removeprefix(KIND)
         return said(language, FAMILIES[kind].called) if kind in FAMILIES else kind
@@ -32,13 +32,13 @@ def word(language: str, key: str, /, **values: object) -> str:
 
 
 def day_and_time(language: str, at: datetime) -> str:
-    """`17:08, 4 May 2026`, in the time zone that `at` is in."""
+    """`17:08, 4 May 2026`, in the time zone of `at`."""
     month = word(language, "time.months").split()[at.month - 1]
     return word(language, "time.date", clock=f"{at:%H:%M}", day=at.day, month=month, year=at.year)
 
 
 def language_of(accepted: str) -> str:
-    """The one that an Accept-Language header prefers among ours; English where it names none of them."""
+    """The supported language that an Accept-Language header prefers; English where it names none of them."""
     best, most = LANGUAGES[0], 0.0
     for part in accepted[:500].split(","):
         name, _, parameters = part.strip().partition(";")

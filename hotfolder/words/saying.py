@@ -1,9 +1,9 @@
-"""What the program says of sets, in the language of whoever reads it.
+"""Translates the program's messages about sets into the reader's language.
 
-Reasons, hints, doubts and history are made, logged and stored in English, and stay so. Only where they are
-shown is their German looked up, by the template in `de/` that they were made from: there, a template is a
-line, and its German the indented line below. `{name}` stands for whatever is there; `{NAME}` for what is
-itself such a text, as the reason within a reason.
+Reasons, hints, doubts and history are created, logged and stored in English. Only when they are shown, they
+are translated by the template in `de/` that they were made from: a template is a line there, and its German
+the indented line below. `{name}` stands for any value; `{NAME}` for a text that is translated itself, as the
+reason within a reason.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from importlib.resources import files
 
 ENGLISH, GERMAN = "en", "de"
 MOST_LETTERS = 4000
-"""A longer text is shown as it is: it quotes somebody else's."""
+"""A longer text isn't translated: it quotes text from outside."""
 FIELD = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"[^\W\d_]+")
 END = re.compile(r"(?<=[.!?]) |; ")
 QUOTED = re.compile(r'"([^"]*)"')
 DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBERS = frozenset({"number", "count", "most", "status", "seconds", "of_seconds", "ev", "mm", "to_mm", "mb"})
-"""Fields that stand for a number, and for nothing else. Their decimal points become commas."""
+"""Fields that match only a number. Its decimal point becomes a comma."""
 A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
 SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
-"""What stands in place of a field: in a name, quotation marks come in pairs."""
+"""Patterns of what a field matches: in a name, quotation marks come in pairs."""
 LOOSE_LETTERS = 10
-"""With fewer of its own, a template fits only where all the texts within it are known, too."""
+"""A template with fewer letters outside of its fields matches only where all texts in it are known, too."""
 
 
 def lines_in(folder: str) -> list[str]:
-    """The lines of all texts in a folder beside this file; empty ones and comments (#) aside."""
+    """The lines of all files in a folder beside this one, without empty lines and comments (#)."""
     texts = sorted(files("hotfolder.words").joinpath(folder).iterdir(), key=lambda one: one.name)
     lines = (line for text in texts for line in text.read_text("utf-8").splitlines())
     return [line.strip() for line in lines if line and not line.startswith("#")]
@@ -48,13 +48,14 @@ class Template:
 
     @cached_property
     def literals(self) -> tuple[str, ...]:
-        """What of it stands in every text that it makes; the first letter may be a capital there."""
+        """The parts between fields, which every matching text has; without a first letter, which may be a
+        capital there."""
         first = self.english[0].isalpha()
         return tuple(part for part in FIELD.sub("\0", self.english[first:]).split("\0") if part)
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """Of its own, those that stand as such in every text that it makes: none that a field may go on."""
+        """The words that every matching text has: none beside a field, whose value may continue them."""
         inner = re.sub(r"(?<=\0)[^\W\d_]+|[^\W\d_]+(?=\0)", "", FIELD.sub("\0", self.english))
         return frozenset(WORD.findall(inner.lower()))
 
@@ -75,7 +76,7 @@ class Template:
         return re.compile(made, re.DOTALL)
 
     def german_of(self, text: str) -> str | None:
-        """The German of a text without a full stop, None where it wasn't made from this template."""
+        """The German of a text without a full stop, None where the template doesn't match."""
         if not all(literal in text for literal in self.literals):
             return None
         found = self.pattern.fullmatch(text)
@@ -88,7 +89,7 @@ class Template:
 
 @cache
 def templates() -> tuple[Template, ...]:
-    """All of them; of two that fit, the one that says more comes first."""
+    """All templates, those with more letters of their own first: the first match wins."""
     lines = lines_in("de")
     made = [Template(english, german) for english, german in zip(lines[::2], lines[1::2], strict=True)]
     return tuple(sorted(made, key=lambda one: -len(FIELD.sub("", one.english))))
@@ -96,7 +97,7 @@ def templates() -> tuple[Template, ...]:
 
 @cache
 def by_word() -> Mapping[str, Sequence[int]]:
-    """The places of the templates, each by the rarest of its words; "" for those that have none."""
+    """An index: the positions of the templates by the rarest of their words, "" for those without words."""
     often = Counter(word for one in templates() for word in one.words)
     found: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(templates()):
@@ -105,7 +106,7 @@ def by_word() -> Mapping[str, Sequence[int]]:
 
 
 def said(language: str, text: str) -> str:
-    """A text of the program in that language; what nobody has translated stays English."""
+    """A text of the program in that language; one without translation stays English."""
     return german(text) if language == GERMAN and text else text
 
 
@@ -115,15 +116,15 @@ def number_said(language: str, text: str) -> str:
 
 
 def room_said(language: str, room: str) -> str:
-    """What stands in a room's place in that language: in brackets it is no room's name, such as for a whole
-    shoot."""
+    """A room's name, unchanged; in that language a text in brackets, which stands in place of a name, such as
+    for a whole shoot."""
     return said(language, room) if room.startswith("(") else room
 
 
 @lru_cache(maxsize=4096)
 def german(text: str) -> str:
-    """Part by part: the shortest beginning that ends as a sentence does and is known, then what is behind it.
-    What begins with a name and a colon is about that."""
+    """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest. A
+    part may begin with a name and a colon."""
     if len(text) > MOST_LETTERS:
         return text
     ends = [found.span() for found in END.finditer(text)] + [(len(text), len(text))]
@@ -157,14 +158,14 @@ def german_about(text: str) -> str | None:
 
 
 def kind_of(field: str) -> str:
-    """What may stand in place of a field."""
+    """The pattern that a field matches."""
     if field in NUMBERS:
         return A_NUMBER
     return SOME_PATTERNS if field == "patterns" else A_TEXT if field.isupper() else A_NAME
 
 
 def shown(field: str, value: str) -> str:
-    """What stands in a text in place of a field."""
+    """A field's value as it is written in a German text."""
     if field.isupper():
         return german(value)
     if field in (*NUMBERS, "sizes"):

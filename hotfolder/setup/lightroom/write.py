@@ -1,4 +1,4 @@
-"""The plug-in, the presets and darktable's script, made from the rules in force and written into a folder."""
+"""The plug-in, the presets and darktable's script, generated from the current rules into a folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
 def lua(value: Value, depth: int = 0) -> str:
-    """The text of `value`; a table has one entry a line, indented by tabs."""
+    """`value` as Lua source; a table has one entry a line, indented by tabs."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -60,7 +60,7 @@ def _escape(found: re.Match[str]) -> str:
 IDENTITY = uuid.UUID("5f1d4dd2-9f5b-5a0e-8a1f-6f1f2f0c7b11")
 
 EXPORT: Mapping[str, Value] = {
-    # Where to. The folder is asked for at each export: one of a shoot's own, so that no two shoots mix.
+    # The destination. Its folder is chosen at each export, one for each shoot, so that no two shoots mix.
     "exportServiceProvider": "com.adobe.ag.export.file",
     "exportServiceProviderTitle": "Hard Drive",
     "export_destinationType": "chooseLater",
@@ -74,14 +74,14 @@ EXPORT: Mapping[str, Value] = {
     "reimport_stackWithOriginal_position": "below",
     "export_postProcessing": "doNothing",
     "export_externalEditingApp": "",
-    # Names as the camera gave them: they keep the order of the exposures.
+    # The camera's file names: they keep the order of the exposures.
     "renamingTokensOn": False,
     "tokens": "{{image_name}}",
     "tokensArchivedToString2": "{{image_name}}",
     "tokenCustomString": "",
     "initialSequenceNumber": 1,
     "extensionCase": "lowercase",
-    # Whole pictures, as much of them as a JPEG holds.
+    # Pictures of full size, in high JPEG quality.
     "format": "JPEG",
     "jpeg_quality": 0.95,
     "jpeg_useLimitSize": False,
@@ -108,7 +108,7 @@ EXPORT: Mapping[str, Value] = {
     "outputSharpeningLevel": 2,
     "useWatermark": False,
     "watermarking_id": "<simpleCopyrightWatermark>",
-    # All that the camera recorded: it tells which exposures belong together.
+    # All metadata of the camera: it tells which exposures belong together.
     "embeddedMetadataOption": "all",
     "minimizeEmbeddedMetadata": False,
     "metadata_keywordOptions": "flat",
@@ -124,12 +124,12 @@ EXPORT: Mapping[str, Value] = {
     "selectedTextFontFamily": "Myriad Web Pro",
     "selectedTextFontSize": 12,
 }
-"""Every key that decides how a JPEG file is exported: one that is left out is filled from the last export."""
+"""Every key that decides how a JPEG file is exported: Lightroom takes a missing one from the last export."""
 
 
 def preset(inbox: str, folder: str) -> str:
-    """The preset for an inbox with this title. `folder` is where its choice of a folder begins, "" where
-    nobody knows."""
+    """The text of the preset for an inbox with this title. `folder` is where its folder dialog starts, "" if
+    unknown."""
     title = f"hotfolder {inbox}"
     content: Mapping[str, Value] = {
         "id": identity(inbox),
@@ -143,7 +143,7 @@ def preset(inbox: str, folder: str) -> str:
 
 
 def identity(inbox: str) -> str:
-    """By which Lightroom, and a renewal, knows the preset again."""
+    """The preset's UUID, by which Lightroom and later runs of `write` recognize it."""
     return str(uuid.uuid5(IDENTITY, inbox)).upper()
 
 
@@ -157,20 +157,20 @@ MENU = "Menu.lua"
 MARK = "-- Written by `hotfolder lightroom`"
 HEAD = f"{MARK}, which writes it anew: changes of your own would be lost.\n"
 SHARED = ("Json.lua", "Names.lua", "Rooms.lua", "Drop.lua", "Home.lua")
-"""Modules of the plug-in that know nothing of Lightroom. darktable's script uses them as well."""
+"""Modules of the plug-in that don't depend on Lightroom. darktable's script uses them as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """A file's content, and by what one that is there already is known as an earlier one of ours."""
+    """A file's content, and the mark by which an existing file is recognized as one that was generated."""
 
     text: str
     mark: str = MARK
 
 
 def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path]:
-    """Write everything below `directory`; each file when it is written. `share` is what `root` is called on
-    the photographers' computers. Raises UsageError, before anything is written where a file is another's."""
+    """Write everything below `directory`; yields each file when it is written. `share` is the path of `root`
+    on the photographers' computers. Raises UsageError, before any write if a file lacks its mark."""
     made = generated(settings, share)
     for name, one in made.items():
         _refuse_foreign(directory / name, one.mark)
@@ -204,7 +204,7 @@ def generated(settings: Settings, share: str = "") -> Mapping[str, Generated]:
 
 
 def menu_of(settings: Settings, share: str = "") -> Value:
-    """What the plug-in knows of this studio: its inboxes, each with the tags that it understands."""
+    """The plug-in's data about this studio: its inboxes, each with its tags."""
     return {
         "version": __version__,
         "done": there(settings, settings.done_folder, share),
@@ -224,7 +224,7 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
     return {
         "title": inbox.title,
         "folder": there(settings, settings.inbox_folder(inbox), share),
-        # A `.ready` file approves, and where the rules want a person to look, no export does that by itself.
+        # A `.ready` file approves: where the rules require a review, an export must not write one.
         "ready": not any(route.group is GroupMode.REVIEW for route in rules.routes),
         "families": [{"name": name, "tags": tags} for name, tags in families.items() if tags],
         "kinds": kinds,
@@ -232,12 +232,12 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
 
 
 def own_tags(table: TagTable) -> list[str]:
-    """The studio's own tags as folders spell them: a number behind a blank would be taken for a copy's."""
+    """The studio's own tags as in folder names: a number after a blank would be taken for that of a copy."""
     return ["-".join(name.split()) for name in table.own]
 
 
 def there(settings: Settings, folder: Path, share: str) -> str:
-    """A folder as the photographers' computers name it; "" where that can't be told."""
+    """The path of a folder on the photographers' computers; "" where it is unknown."""
     root = settings.root_folder
     if not share or not folder.is_relative_to(root):
         return ""
