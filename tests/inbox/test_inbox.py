@@ -143,7 +143,7 @@ async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, c
 
 
 async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothing(
-    open_inbox: Open, drop: Drop, clock: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+    open_inbox: Open, drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drop("12 Elm Road/kitchen", 2)
     inbox = open_inbox()

@@ -114,7 +114,7 @@ def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_
 
 
 async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
-    root: Path, open_inbox: Callable[..., Inbox], monkeypatch: pytest.MonkeyPatch
+    open_inbox: Callable[..., Inbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(FolderLock, "hold", lambda *_: False)
     inbox = open_inbox(lock=FolderLock(LOCK_NAME))

@@ -118,9 +118,7 @@ async def test_signs_of_life_tell_waiting_from_answering(open_inbox: Open, share
         assert set(beats) == {"beat"}
 
 
-async def test_photos_are_not_read_while_the_share_hangs(
-    open_inbox: Open, drop: Drop, share: Share, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_photos_are_not_read_while_the_share_hangs(open_inbox: Open, drop: Drop, share: Share) -> None:
     """One process reads for all inboxes: a read that hangs would hold up the others."""
     reads: list[str] = []
 

@@ -76,7 +76,7 @@ def test_gray_stays_gray(developed: Developed, depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_transparency_becomes_white_and_a_saved_selection_is_no_transparency(
-    developed: Developed, write: Write, depth: int
+    developed: Developed, depth: int
 ) -> None:
     most, code = (255, "B") if depth == 8 else (65535, "H")
     half = [most // 2, 0, 0, most] * 20 + [most // 2, 0, 0, 0] * 20

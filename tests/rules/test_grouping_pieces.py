@@ -86,7 +86,7 @@ def test_two_automatic_shots_of_one_picture_are_not_merged_unasked(by: Photograp
     assert "nothing says that they were bracketed" in " ".join(grouping.sets[0].doubts)
 
 
-def test_what_was_bracketed_with_a_short_pause_is_merged(by: Photographer) -> None:
+def test_what_was_bracketed_with_a_short_pause_is_merged() -> None:
     """The camera says so, or a person has turned the compensation or, in manual, the time."""
     for says in ({"mode": 2}, {"mode": 0, "bias": True}, {"mode": 1}):
         taken = Photographer(random.Random(5))

@@ -162,13 +162,6 @@ def test_an_own_staging_tag_is_kept_in_the_advice() -> None:
     assert plan(rules, "p", "living-room IMG_4711__our-style", 3).recipe.operations
 
 
-def test_one_photo_with_operations_goes_straight_to_them() -> None:
-    """There is nothing to merge, so nothing is paid for merging."""
-    made = plan(EMPTY, "p", "front__sky-blue", 1)
-    assert not made.recipe.merge
-    assert len(made.recipe.paid_kinds()) == 1
-
-
 def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:
     """As `single_photo` says, in general and per route."""
     assert plan(EMPTY, "p", "front", 1).recipe.merge
@@ -195,12 +188,6 @@ def test_again_counts_on_the_room_and_is_refused_on_the_project() -> None:
     assert made.recipe.operations == (BLUE,)
     with pytest.raises(RuleRefused, match="would pay for every room again"):
         plan(EMPTY, "p__again", "front", 3)
-
-
-def test_settling_is_part_of_the_plan() -> None:
-    """What `explain` says about starting is what the inbox goes by."""
-    rules = book(always(quiet_seconds=60.0, brackets=5))
-    assert plan(rules, "p", "a", 3).settle == settle_rule(rules, "p", "a", 3)
 
 
 PIECES = ["kitchen", "__", "sky-blue", "again", " copy", " (2)", "\udcff", "\u202e", "stage-modern", "*", "["]

@@ -13,7 +13,7 @@ from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import normal
 from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
+from hotfolder.rules.tags import Tag, TagTable, built_in_tags, merged_operations
 from hotfolder.stager.operations import (
     Lawn,
     LawnType,
@@ -181,12 +181,6 @@ def test_the_same_tag_twice_is_one() -> None:
     assert merged_operations(tags) == (Sky(sky_type=SkyType.TWILIGHT),)
 
 
-def test_tags_apply_from_left_to_right() -> None:
-    """The order of the name is the order of the operations."""
-    tags = TABLE.read(["lawn-light", "sky-blue", "stage-modern"], "x")
-    assert [one.kind for one in merged_operations(tags)] == ["lawn", "sky", "stage"]
-
-
 def test_own_tags_join_the_table_and_are_suggested() -> None:
     """A studio's own word is as good as a built-in one."""
     table = TagTable({"Curb Appeal": (Sky(sky_type=SkyType.BLUE), Lawn(lawn_type=LawnType.LIGHT))})
@@ -202,8 +196,3 @@ def test_an_own_tag_cannot_take_a_built_in_name(name: str) -> None:
     """`sky-blue` means the same in every studio."""
     with pytest.raises(ValueError, match="shadows"):
         TagTable({name: ()})
-
-
-def test_again_is_a_tag_without_an_operation() -> None:
-    """It changes what is paid, not what is done."""
-    assert operations(AGAIN) == ()
