@@ -45,7 +45,9 @@ def copy_slowly(folder: Path, photos: Mapping[str, bytes], seconds_between: floa
         time.sleep(seconds_between)
 
 
-def test_real_brackets_copied_in_slowly_are_one_job(make_studio, house: dict[str, bytes]) -> None:
+def test_real_brackets_copied_in_slowly_are_one_job(
+    make_studio: Callable[..., Studio], house: dict[str, bytes]
+) -> None:
     studio = make_studio(settle={"quiet_seconds": 3})
     run = studio.start("--sandbox")
     copy_slowly(studio.inbox / ELM / ROOM, house, seconds_between=2)

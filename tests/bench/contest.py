@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -50,7 +51,7 @@ def ours(aligned: Aligned, reference: int) -> Picture:
 
 def mertens(frames: Sequence[Picture]) -> Picture:
     fused = np.asarray(cv2.createMergeMertens().process(list(frames)))
-    return np.clip(fused * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(fused * 255 + 0.5, 0, 255), np.uint8)
 
 
 def enfuse(frames: Sequence[Picture]) -> Picture:
@@ -106,11 +107,11 @@ def main() -> None:
         aligned, reference = aligned_frames(folder, given.long_edge)
         frames = aligned.frames
         rivals: dict[str, Callable[[], Picture]] = {
-            "ours": lambda aligned=aligned, reference=reference: ours(aligned, reference),
-            "mertens": lambda frames=frames: mertens(frames),
+            "ours": partial(ours, aligned, reference),
+            "mertens": partial(mertens, frames),
         }
         if shutil.which("enfuse"):
-            rivals["enfuse"] = lambda frames=frames: enfuse(frames)
+            rivals["enfuse"] = partial(enfuse, frames)
         row = [cell(frames[0]), cell(frames[-1])]
         for name, merge in rivals.items():
             picture, seconds = timed(merge)

@@ -110,8 +110,10 @@ def reversed_share(
     """
     size = scale * max(fused.shape[:2])
     step = max(1, round(size))
-    frames = [cv2.GaussianBlur(to_gray(frame), (0, 0), size / 3) for frame in exposures]
-    result = cv2.GaussianBlur(to_gray(fused), (0, 0), size / 3)
+    frames = [
+        np.asarray(cv2.GaussianBlur(to_gray(frame), (0, 0), size / 3), np.float64) for frame in exposures
+    ]
+    result = np.asarray(cv2.GaussianBlur(to_gray(fused), (0, 0), size / 3), np.float64)
     counted = reversed_ones = 0
     for axis in (0, 1):
         rises = np.array([difference(frame, step, axis) for frame in frames])

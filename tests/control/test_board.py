@@ -157,7 +157,9 @@ async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Sho
     """They are written into it, before the store knows."""
     studio.drop(ELM, "hall", bracket())
     await studio.until_idle(shop.access())
-    [job] = (studio.store().job(line.job) for line in seen(studio).seen.lines)
+    [line] = seen(studio).seen.lines
+    job = studio.store().job(line.job)
+    assert job is not None
     [receipt] = studio.done.glob("*/receipts/hall.json")
     receipt.write_text(receipt.read_text() + "\n")
     for state, changed in ((State.DONE, True), (State.FILING, False)):

@@ -95,7 +95,7 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
 
 def newest(studio: Studio) -> str:
     """The job that needs a person."""
-    return [job["job"] for job in studio.status()["jobs"] if job["state"] == "needs_attention"][-1]
+    return str([job["job"] for job in studio.status()["jobs"] if job["state"] == "needs_attention"][-1])
 
 
 async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Studio, shop: Shop) -> None:

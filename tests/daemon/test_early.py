@@ -54,7 +54,7 @@ async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop
     async with patient.working(shop.access()):
         for number, (name, content) in enumerate(photos.items(), start=1):
             (folder / name).write_bytes(content)
-            await until(lambda number=number: up(shop) == number)
+            await until(lambda: up(shop) == number)  # noqa: B023 - asked at once
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder.daemon.service import Daemon
-from tests.daemon.test_flat import shoot
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
+from tests.support.rolls import shoot
 from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
 
-KEEPERS = dict | set | frozenset | list | tuple | deque
+KEEPERS = (dict, set, frozenset, list, tuple, deque)
 WHOSE = ("hotfolder.", "watchdog.observers.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -198,7 +198,7 @@ def test_what_a_person_asks_meanwhile_is_refused_and_not_lost(
     idle: Studio, postgres: Postgres, step: MoveStep
 ) -> None:
     """It was typed before the move began, and comes to its writing in the midst of it."""
-    studio, server, asked = idle, postgres.fresh(), []
+    studio, server, asked = idle, postgres.fresh(), list[Future[None]]()
     store = Store(open_store(studio.state))
 
     def ask(passed: MoveStep) -> None:

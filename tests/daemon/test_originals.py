@@ -101,7 +101,10 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
     studio = make_studio(deliver={"originals": "delete"})
     photos = bracket()
     picture = studio.done / ELM / "kitchen.jpg"
-    spoils = (picture.unlink, lambda: picture.write_bytes(picture.read_bytes()[:-9000]))
+    spoils: list[Callable[[], object]] = [
+        picture.unlink,
+        lambda: picture.write_bytes(picture.read_bytes()[:-9000]),
+    ]
     for number, spoil in enumerate(spoils, start=1):
         studio.drop(ELM, "kitchen", {name: content + b" " * number for name, content in photos.items()})
         async with studio.working(shop.access(), crash_point=at(CrashPoint.RECEIPT_RECORDED, spoil)):

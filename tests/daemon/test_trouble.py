@@ -94,7 +94,7 @@ async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
 async def test_what_a_step_meets_as_the_daemon_stops_is_no_error_of_ours(studio: Studio, shop: Shop) -> None:
     asked = asyncio.Event()
 
-    async def fails_as_it_ends(_group: str) -> NoReturn:
+    async def fails_as_it_ends(group_id: str) -> NoReturn:
         asked.set()
         try:
             await asyncio.sleep(60)

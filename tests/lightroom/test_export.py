@@ -256,7 +256,7 @@ def test_the_dialog_offers_each_inbox_with_its_tags_and_says_what_is_missing(lig
     settings.hotfolder_folder_1 = str(lightroom.folder / "inbox")
     assert settings.LR_cantExportBecause is None
     settings.hotfolder_folder_1 = ""
-    assert "Choose the inbox" in settings.LR_cantExportBecause
+    assert "Choose the inbox" in str(settings.LR_cantExportBecause)
     section = service.sectionsForTopOfDialog(lightroom.sdk.factory, settings)[1]
     rows = section[2].given[1].given
     titles = [row.given[1].given.title for key, row in rows.items() if isinstance(key, int)]

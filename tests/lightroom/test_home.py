@@ -193,8 +193,8 @@ def test_a_damaged_receipt_is_named_and_the_others_come_home(tmp_path: Path, dam
         "photos": [{"name": "a.jpg", "size_bytes": 3}],
         "pictures": [{"file": "P/b.jpg", "sha256": "1"}],
     }
-    for name, told in {"damaged": {**whole, **damage}, "whole": whole}.items():
-        (receipts / f"{name}.json").write_text(json.dumps(told))
+    for name, content in {"damaged": {**whole, **damage}, "whole": whole}.items():
+        (receipts / f"{name}.json").write_text(json.dumps(content))
     lightroom.answers.folder = str(tmp_path / "done")
     told = lightroom.bring_home()
     assert told.startswith("Pictures brought home: 1\ndamaged.json is no receipt: "), told

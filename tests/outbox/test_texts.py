@@ -138,7 +138,7 @@ def test_a_reason_survives_being_killed_at_any_line(
 ) -> None:
     """Both the old page and the new one are there in the end, once each."""
 
-    def prepared(name: str) -> Callable[[], None]:
+    def prepared(name: str) -> Callable[[], Path]:
         folder = memory / name
         folder.mkdir()
         (folder / "REASON.txt").write_bytes(b"old")

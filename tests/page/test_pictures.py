@@ -161,9 +161,10 @@ def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, Sto
 
 def recorded(store: Store, path: str) -> str:
     """The id of a picture at a hostile path, recorded as if it had been delivered there."""
-    at = datetime.now(UTC)
-    names = {"inbox": "inbox", "project": "elm", "folder": "a", "room": "a", "title": "a"}
-    job = Job(id=opaque(path)[:8], created_at=at, updated_at=at, **names)
+    at, name = datetime.now(UTC), opaque(path)[:8]
+    job = Job(
+        id=name, inbox="inbox", project="elm", folder="a", room="a", title="a", created_at=at, updated_at=at
+    )
     with store.session.begin() as session:
         session.merge(job)
     store.add_pictures([Picture(job_id=job.id, path=path, sha256="0" * 64, width=1, height=1)])

@@ -139,13 +139,10 @@ def play(number: int, planned: ClusterPlan, lane: ClusterLane) -> Story:
             under_way = [
                 pool.submit(drop_all, cluster, planned),
                 pool.submit(restart_all, lane.server, planned),
+                *(pool.submit(go_through, machines[name], some) for name, some in planned.troubles.items()),
             ]
-            under_way += [
-                pool.submit(go_through, machines[name], troubles)
-                for name, troubles in planned.troubles.items()
-            ]
-            for one in under_way:
-                one.result()
+            for ended in under_way:
+                ended.result()
             for made_well in machines.values():
                 made_well.make_well()
             gone = {

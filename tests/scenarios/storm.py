@@ -187,8 +187,10 @@ def tell(story: Story, ended: int, of: int) -> None:
         print(f"{ended} of {of} runs", file=sys.stderr)
 
 
-HEAD = ("scenario", "runs", "lives", "faults met", "originals", "lost", "paid", "bound")
-HEAD += ("need a person", "broken")
+HEAD = (
+    *("scenario", "runs", "lives", "faults met", "originals", "lost", "paid", "bound"),
+    *("need a person", "broken"),
+)
 
 
 def table(stories: Iterable[Story]) -> str:

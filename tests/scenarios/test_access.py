@@ -32,7 +32,7 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
     key_file.write_text(RIGHT)
     for room in ROOMS:
         bench.drop(room)
-    withdrawn = []
+    withdrawn: list[CrashPoint] = []
 
     def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint is CrashPoint.GROUP_COMPLETE and not withdrawn:

@@ -382,11 +382,11 @@ def test_lines_that_the_log_has_lost_are_counted_once_it_can_be_written(
     monkeypatch.setattr(sys, "stderr", full)
     for _ in range(3):
         log.get("test").info("lost")
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", stream := io.StringIO())
     with suppress(OSError):
         full.close()
     log.get("test").info("written")
-    written, counted = map(json.loads, sys.stderr.getvalue().splitlines())  # type: ignore[attr-defined]
+    written, counted = map(json.loads, stream.getvalue().splitlines())
     assert written["event"] == "written"
     assert (counted["event"], counted["lines"]) == ("log_lines_lost", 3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,6 @@ async def is_degraded(bench: Bench) -> str:
 async def test_an_inbox_that_is_unmounted_or_replaced_is_waited_for_and_nothing_counts_as_deleted(
     bench: Bench, elsewhere: Path, way: str
 ) -> None:
-    photos = {}
     async with bench.working():
         bench.drop("hall")
         await bench.studio.comes_to("done")
@@ -88,7 +88,7 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
-    make_studio: type[Studio], shop: Shop
+    make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     studio = make_studio(api=shop.api)
     run = studio.start(key="any-key")

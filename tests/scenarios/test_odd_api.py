@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from asyncio import StreamReader, StreamWriter
 from dataclasses import dataclass, field
 
 from PIL import Image
@@ -33,7 +34,7 @@ class OddApi:
     paid: list[str] = field(default_factory=list)
     puts: list[int] = field(default_factory=list)
 
-    async def __call__(self, wire: Wire, reader, writer) -> None:
+    async def __call__(self, wire: Wire, reader: StreamReader, writer: StreamWriter) -> None:
         request = await wire.receive(reader)
         line, kind = request.line.removesuffix(" HTTP/1.1"), request.header("content-type")
         match line.split(" "):
@@ -68,12 +69,12 @@ class OddApi:
         return json.dumps(found[path]).encode()
 
 
-async def said(writer, status: int, body: bytes, more: str = "") -> None:
+async def said(writer: StreamWriter, status: int, body: bytes, more: str = "") -> None:
     writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     await writer.drain()
 
 
-async def chunked(writer, status: int, body: bytes) -> None:
+async def chunked(writer: StreamWriter, status: int, body: bytes) -> None:
     writer.write(f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode())
     writer.write(body + b"\r\n0\r\n\r\n")
     await writer.drain()

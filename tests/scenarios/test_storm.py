@@ -32,8 +32,7 @@ def test_machines_that_share_a_database_lose_nothing_and_pay_nothing_twice(tmp_p
     if programs() is None:
         pytest.skip(ADVICE)
     plans = {number: clusterweather.plan(SEED, number) for number in range(1, 3)}
-    how = {"play": clusterstorm.play, "opened": clusterstorm.opened}
-    stories = storm(tmp_path / "storm", plans, lanes=2, **how)
+    stories = storm(tmp_path / "storm", plans, lanes=2, play=clusterstorm.play, opened=clusterstorm.opened)
     broken = [f"run {story.number}: {what}" for story in stories for what in (*story.lost, *story.broken)]
     assert broken == [], table(stories)
     assert sum(story.paid for story in stories) > len(plans)

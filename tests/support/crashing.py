@@ -101,7 +101,7 @@ def become(config: Path, access: ApiAccess, logged: Path, request: dict[str, Any
     as_new()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "hotfolder" and hasattr(module, "__version__") and "version" in request:
-            module.__version__ = request["version"]
+            vars(module)["__version__"] = request["version"]
     with logged.open("a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)

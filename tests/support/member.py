@@ -20,7 +20,7 @@ MOVED_CLOCK, API_BY = "MOVED_CLOCK", "API_BY"
 def main() -> None:
     moved, access = Path(os.environ[MOVED_CLOCK]), run.real_access
 
-    def now(_clock: clock.SystemClock) -> datetime:
+    def now(self: clock.SystemClock) -> datetime:
         return datetime.now(UTC) + timedelta(seconds=float(moved.read_text() or 0))
 
     clock.SystemClock.now = now  # type: ignore[method-assign]

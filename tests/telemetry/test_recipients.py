@@ -55,6 +55,7 @@ async def test_a_recipient_waits_longer_after_each_failure(
     receiver.status = 200
     recipient.gatherer.add(Notification(Kind.JOB_FAILED, "two"), 1060)
     recipient.begin(3000)
+    assert recipient.sending is not None
     await recipient.sending
     assert receiver.bodies() == ["one\ntwo"] and outcomes[-1] == "sent"
     logged = capsys.readouterr().out

@@ -68,11 +68,14 @@ async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_
     telemetry.heartbeats.expect("queue", 0.2)
     running = asyncio.create_task(telemetry.run())
     await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
-    answer = asyncio.get_running_loop().run_in_executor(
-        None, lambda: (time.sleep(0.5), fetch(telemetry, "/healthz"))
-    )
+
+    def look_later() -> tuple[int, str]:
+        time.sleep(0.5)
+        return fetch(telemetry, "/healthz")
+
+    answer = asyncio.get_running_loop().run_in_executor(None, look_later)
     time.sleep(1.0)  # noqa: ASYNC251
-    status, body = (await answer)[1]
+    status, body = await answer
     assert status == 503 and "the queue has not moved" in body
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
