@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +35,14 @@ def even_surfaces(lab: Plane) -> Labels:
     return np.asarray(numbered, np.int32)
 
 
-def thin_ones(surfaces: Labels) -> Set[int]:
-    """The surfaces that are as narrow as a window's frame."""
+def thin_ones(surfaces: Labels) -> dict[int, int]:
+    """The surfaces that are as narrow as a window's frame, with the lowest row of each."""
     depth = cv2.distanceTransform((surfaces > 0).astype(np.uint8), cv2.DIST_L2, 3)
-    wide = np.unique(surfaces[depth > WIDEST_FRAME * surfaces.shape[1] / 2])
-    return set(range(1, int(surfaces.max()) + 1)) - set(wide.tolist())
+    wide = set(surfaces[depth > WIDEST_FRAME * surfaces.shape[1] / 2].tolist())
+    lowest = np.zeros(int(surfaces.max()) + 1, np.intp)
+    for row, numbers in enumerate(surfaces):
+        lowest[numbers] = row
+    return {number: int(lowest[number]) for number in range(1, lowest.size) if number not in wide}
 
 
 def running_on(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:

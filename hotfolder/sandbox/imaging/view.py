@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ from hotfolder.sandbox.imaging.masks import (
     to_lab,
 )
 from hotfolder.sandbox.imaging.surfaces import Labels, even_surfaces, surfaces_along, thin_ones
-from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes_of_room
+from hotfolder.sandbox.imaging.windows import LEAST_HEIGHT, Corners, fill, find_panes_of_room
 
 # A sky behind glass stands out at two of these levels of L*, however bright the merge is: at one alone a jamb
 # in the sun hangs together with it. And its most b*.
@@ -42,6 +42,9 @@ MOSTLY_OUTSIDE = 0.5
 LEAST_GLASS = 0.002
 # Of a sky behind glass so much must have been found to be glass.
 WHOLE_SKY = 0.5
+# In shares of the picture: so much that is as bright as the sky, below what was found of the glass, is a
+# doubt. A sill in the sun is smaller.
+LEAST_BELOW = 0.001
 # Of what is just below a sky so much has structure.
 LEAST_LIFE_BELOW = 0.4
 # In L* from pixel to pixel, and how much of a line across a pane is so uneven or sky where it shows a view.
@@ -91,12 +94,14 @@ def find_view(small: Picture) -> View:
     alive = lively | clear | foliage(lab)
     alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
     bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
+    lit = bright.copy()
     # Lower down, what shines as the sky does is a leaf, a wall or water.
     horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
     bright[horizon:] = alike[horizon:] = False
     rims = long_and_thin(bright & ~clear)
     outside = clear | foliage(lab) | bright & alike & ~rims
-    thin = thin_ones(surfaces) - set(surfaces[clear].tolist())
+    sky_numbers = set(surfaces[clear].tolist())
+    thin = {number: row for number, row in thin_ones(surfaces).items() if number not in sky_numbers}
     panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
     panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
     views = [
@@ -104,15 +109,20 @@ def find_view(small: Picture) -> View:
         for pane in panes
         if bright[pane.glass].mean() > LEAST_SKY_IN_PANE or outside[pane.glass].mean() > MOSTLY_OUTSIDE
     ]
+    # What goes on below the end of its frame takes in chairs and the floor between their legs.
     seeing_sky = [
-        pane for pane in views if not pane.cut_off and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
+        pane
+        for pane in views
+        if not pane.cut_off and not pane.overlong and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
     ]
     # What hangs in the same frame is glass too, and needs no sky: by two sides where little else tells.
     frames = set[int]().union(*(side for pane in seeing_sky for side in pane.sides))
     beside = [
         pane
         for pane in panes
-        if pane not in seeing_sky and pane.sides_in(frames) > (pane not in views) + pane.cut_off
+        if pane not in seeing_sky
+        and not pane.overlong
+        and pane.sides_in(frames) > (pane not in views) + pane.cut_off
     ]
     sure = [*seeing_sky, *beside]
     glass = agreed_glass(sure, frames, bright.shape)
@@ -121,9 +131,12 @@ def find_view(small: Picture) -> View:
     doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, 4)
     # Leaves with the sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
+    # A paving in the sun is as even as a frame is, and outdoors.
+    lit &= (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
     whole = not (
         regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
         or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
+        or regions(grow(lit, -2), LEAST_BELOW * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
     # A foot is rather found too low, at the edge of a lit sill; where sky goes down to it, it is right.
@@ -136,27 +149,48 @@ class Pane:
     """A quadrilateral that may be a pane: what of it shows the outside, and what its frame and its bars are.
 
     `sides` are the numbers of the thin surfaces along its top, its right side, its foot and its left side.
-    One that is `cut_off` goes on beyond the picture's upper edge.
+    One that is `cut_off` goes on beyond the picture's upper edge; one that is `overlong` goes on below where
+    the frame at its side ends, or where something before it hides that frame.
     """
 
     glass: Bits
     bars: Bits
     sides: list[set[int]]
     cut_off: bool
+    overlong: bool
 
     @classmethod
     def of(
-        cls, corners: Corners, room: Bits, lab: Plane, outside: Bits, surfaces: Labels, thin: Set[int]
+        cls,
+        corners: Corners,
+        room: Bits,
+        lab: Plane,
+        outside: Bits,
+        surfaces: Labels,
+        thin: Mapping[int, int],
     ) -> Pane:
+        """`thin` has the numbers of the surfaces that may be frames, and the lowest row of each."""
         turned = np.roll(corners, -1, axis=0)
         sides = [
-            surfaces_along(np.array((end, start)), surfaces) & thin
+            surfaces_along(np.array((end, start)), surfaces) & thin.keys()
             for start, end in zip(corners, turned, strict=True)
         ]
         _, right, _, left = sides
         framed = bool(left or right) and sum(map(bool, sides)) > 1
         seen, dead = glass_and_bars(corners, lab, outside, framed=framed)
-        return cls(seen & ~room, dead & ~room, sides, bool(corners[:, 1].min() <= 2))
+        overlong = any(
+            foot - max(thin[number] for number in side) > LEAST_HEIGHT * len(lab)
+            for side, foot in ((right, corners[2, 1]), (left, corners[3, 1]))
+            if side
+        )
+        return cls(seen & ~room, dead & ~room, sides, bool(corners[:, 1].min() <= 2), overlong)
+
+    @property
+    def below_glass(self) -> Bits:
+        """What of it is below its glass, and was taken for a frame or a sill."""
+        below = self.bars.copy()
+        below[: int(np.nonzero(self.glass.any(axis=1))[0].max()) + 1] = False
+        return below
 
     def sides_in(self, frames: Set[int]) -> int:
         """How many of its sides are along such surfaces."""

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
+from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
-from hotfolder.sandbox.imaging.files import at_search_size, load
+from hotfolder.sandbox.imaging.files import Unsuitable, at_search_size, load
+from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import lit_windows, swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
 from tests.sandbox.imaging.outlines import DEMO
-from tests.sandbox.imaging.scenes import facade, garden, photographed, room_radiance
+from tests.sandbox.imaging.scenes import Bits, Picture, facade, garden, photographed, room_radiance
+
+ROOMS = Path(__file__).parent / "rooms"
 
 
 def test_a_pane_is_found_where_the_window_is() -> None:
@@ -67,3 +75,36 @@ def test_at_dusk_neither_bricks_nor_the_folds_of_a_curtain_glow(tmp_path: Path) 
     glass, curtain, bricks = glow[495:525, 305:333], glow[490:525, 261:275], glow[335:395, 562:645]
     assert glass.min() > 0.5
     assert max(curtain.max(), bricks.max()) < 0.1
+
+
+def as_merged(room: Picture, glass: Bits) -> Picture:
+    return room
+
+
+def as_saved_again(room: Picture, glass: Bits) -> Picture:
+    file = io.BytesIO()
+    Image.fromarray(room).save(file, "JPEG", quality=88)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def with_paving_in_the_shade(room: Picture, glass: Bits) -> Picture:
+    low = glass & (np.arange(len(glass))[:, None] >= 398)
+    return np.where(low[:, :, None], room * 0.55, room).astype(np.uint8)
+
+
+@pytest.mark.parametrize("changed", [as_merged, as_saved_again, with_paving_in_the_shade])
+def test_what_stands_before_a_wall_of_glass_stays(changed: Callable[[Picture, Bits], Picture]) -> None:
+    """The legs of chairs go on from its bars, and a paving in the sun is as even as a frame.
+
+    The room is path traced, and where its glass is was traced with it.
+    """
+    glass = np.asarray(Image.open(ROOMS / "glass-wall.png"))
+    room = changed(load(ROOMS / "glass-wall.jpg").pixels, glass)
+    try:
+        outdoors = find_sky(room).outdoors
+    except Unsuitable as refusal:
+        assert "looked for windows whose glass can be told whole" in str(refusal)
+    else:
+        assert outdoors is not None
+        beyond = cv2.dilate(glass.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+        assert not (outdoors[beyond] > 0).any()
