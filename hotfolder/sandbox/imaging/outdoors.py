@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
+from hotfolder.sandbox.imaging.lines import find_segments
 from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, regions, to_lab
 
 # Apart where they hang together by less, so that a sky doesn't run down a gap into the street.
@@ -21,6 +22,10 @@ NARROW = 4
 BLUISH, SURELY_BLUE = -5.0, -10.0
 # Of L* in seven pixels.
 SLIGHT_STEP = 1.5
+# A straight edge so long, as a share of the picture's width, is no cloud's where its sides, so many pixels
+# away, differ by so much in CIELAB, and are as plain as this.
+LEAST_STEP_LENGTH, BESIDE_STEP = 0.06, (-14, -9, 9, 14)
+LEAST_STEP, PLAIN_SIDE = 8.0, 1.2
 # In CIELAB: what is so near to a blue sky's colour in the same rows is the same sky.
 SAME_COLOUR = 9.0
 # Beyond an outline: so far away is another colour.
@@ -60,7 +65,32 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
         return np.zeros_like(core), doubt
     found = cut_out(small, core, candidates)
     # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
-    return (found if found.sum() < 1.6 * core.sum() else core), ""
+    sky = found if found.sum() < 1.6 * core.sum() else core
+    if has_straight_step(small, lab, sky):
+        return np.zeros_like(sky), "a calm region at the top edge with a straight step in it, like a wall's"
+    return sky, ""
+
+
+def has_straight_step(small: Picture, lab: Plane, sky: Bits) -> bool:
+    """Whether a straight edge parts two plain colours in it, as at a wall or a roof, and at no cloud.
+
+    A roof may differ from a blue sky by its hue alone.
+    """
+    smooth = cv2.blur(lab, (3, 3))
+    hue = np.clip(128 + 3 * lab[:, :, 2], 0, 255).astype(np.uint8)
+    looks = (small, np.repeat(hue[:, :, None], 3, axis=2))
+    edges = np.concatenate([find_segments(look, LEAST_STEP_LENGTH * sky.shape[1]) for look in looks])
+    last = np.array((sky.shape[1] - 1, sky.shape[0] - 1))
+    for start, end in edges.reshape(-1, 2, 2):
+        middle = np.linspace(start, end, 24)[3:-3]
+        across = (end - start)[::-1] * (-1, 1) / np.linalg.norm(end - start)
+        places = [(middle + away * across).round().astype(int).clip(0, last).T for away in BESIDE_STEP]
+        if all(sky[rows, columns].mean() > 0.9 for columns, rows in places):
+            far, near, beyond, farther = (np.median(smooth[rows, cols], axis=0) for cols, rows in places)
+            plain = max(np.linalg.norm(far - near), np.linalg.norm(farther - beyond)) < PLAIN_SIDE
+            if plain and np.linalg.norm(near - beyond) > LEAST_STEP:
+                return True
+    return False
 
 
 def at_the_top(calm: Bits) -> Bits:

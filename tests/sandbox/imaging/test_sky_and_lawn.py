@@ -108,6 +108,15 @@ def test_a_sky_goes_on_behind_a_cable() -> None:
     assert overlap(find_sky(picture).mask, sky) > 0.9
 
 
+def test_a_wall_in_the_shade_is_not_taken_for_a_part_of_a_blue_sky() -> None:
+    """It is as light as the sky beside it, and nearly as blue."""
+    picture, sky, _ = garden()
+    picture = clouded(picture, sky)
+    picture[70:192, 420:560] = (150, 160, 176)
+    with pytest.raises(engine.Unsuitable, match="with a straight step in it, like a wall's"):
+        find_sky(picture)
+
+
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:
     picture, _, lawn = garden()
     road = picture.copy()
