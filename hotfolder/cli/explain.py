@@ -147,7 +147,7 @@ def shoot_as_dict(one: Explained, shoot: Grouping) -> dict[str, object]:
         "refused": [
             {
                 "name": refused.name,
-                "photos": [photo.path.name for photo in refused.photos],
+                "photos": [photo.name for photo in refused.photos],
                 "reason": refused.reason,
                 "hint": refused.hint,
             }

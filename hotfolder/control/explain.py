@@ -192,7 +192,7 @@ class Explainer:
             found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
             if len(found.sets) > 1:
                 return replace(told, several=True, shoot=found, sets=self._sets(found, approved=True))
-            left = [photo for photo in photos if photo.path.name not in found.kept_out]
+            left = [photo for photo in photos if photo.name not in found.kept_out]
             name = found.sets[0].name if found.sets else ""
             return replace(told, shoot=found, sets=(self.set_of(name, left),))
         except BadJob as error:
@@ -212,13 +212,13 @@ class Explainer:
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with what is bought of it already at the configured API: merge, sky, lawn or stage."""
-        sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in photos}
+        sent = {photo.name: Sent(photo.format, photo.develop) for photo in photos}
         found = self._set(name, sent)
         if self.records is None or found.explanation.plan.again:
             return found
         origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
         store, scope = self.records.store, scope_key(origin, hashes)
-        if pays_again(store, scope, {photo.path.name: photo.identity for photo in photos}):
+        if pays_again(store, scope, {photo.name: photo.identity for photo in photos}):
             return found
         generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
@@ -239,7 +239,7 @@ class Explainer:
         if approved(self.seen):
             return Why()
         place, under_way = self._known_as(), self._under_way()
-        photos = tuple(photo for photo in self.photos() if photo.path.name not in under_way)
+        photos = tuple(photo for photo in self.photos() if photo.name not in under_way)
         if not photos:
             return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)

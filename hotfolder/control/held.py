@@ -150,7 +150,7 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
         if shoot is None or name not in shoot.held:
             continue
         [photos] = (each.photos for each in shoot.sets if each.name == name)
-        return place, [ChosenSet(name, {photo.path.name: photo.sha256 for photo in photos})]
+        return place, [ChosenSet(name, {photo.name: photo.sha256 for photo in photos})]
     return None
 
 
@@ -285,7 +285,7 @@ class Viewer:
 
     def view(self, draft: Sequence[DraftSet]) -> HeldView:
         told = self.explainer.explained()
-        self._photos = {photo.path.name: photo for photo in self.explainer.photos()}
+        self._photos = {photo.name: photo for photo in self.explainer.photos()}
         sets = list(self._shoot(told) if told.several else self._room(told))
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)
@@ -308,19 +308,19 @@ class Viewer:
         names: set[str] = set()
         if shoot is not None:
             for each, one in zip(shoot.sets, told.sets, strict=True):
-                names |= {photo.path.name for photo in each.photos}
+                names |= {photo.name for photo in each.photos}
                 yield replace(
                     self._set(one, each.photos),
                     approved=not (told.held if self.place.folder else one.waits),
                 )
             for refused in shoot.refused:
-                names |= {photo.path.name for photo in refused.photos}
+                names |= {photo.name for photo in refused.photos}
                 yield self._problem(refused.name, refused.photos, with_hint(refused.reason, refused.hint))
             names |= shoot.kept_out.keys()
         if self.place.folder:
             return
         drop = self.explainer.drop
-        late = [photo for photo in drop.photos if photo.path.name not in names]
+        late = [photo for photo in drop.photos if photo.name not in names]
         if late:
             given = {*drop.given, *(each.name for each in told.sets)}
             found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
@@ -394,7 +394,7 @@ class Viewer:
 
     def _all_shown(self, photos: Sequence[Photo]) -> tuple[HeldPhoto, ...]:
         middle = middle_of(photos).exposure_value
-        return tuple(self._shown(photo.path.name, middle) for photo in photos)
+        return tuple(self._shown(photo.name, middle) for photo in photos)
 
     def _shown(self, name: str, middle: float | None = None) -> HeldPhoto:
         photo, place = self._photos[name], self.place

@@ -97,7 +97,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) 
 
 def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
     """Those of the files `left` that travel with these photos; they are not left any more."""
-    names = sharing_stem(list(left), [photo.path.name for photo in photos])
+    names = sharing_stem(list(left), [photo.name for photo in photos])
     return tuple(left.pop(name) for name in names)
 
 
@@ -112,7 +112,7 @@ def jobs_of_room(
     if len(parts) == 1 and not room.kept_out:
         return [named(new_job(inbox, found, rulebook), parts[0].name)]
     left = {path.name: path for path in found.companions}
-    aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
+    aside = tuple(photo.path for photo in found.photos if photo.name in room.kept_out)
     jobs = []
     for each in parts:
         part = replace(found, photos=each.photos, companions=travelling(left, each.photos))

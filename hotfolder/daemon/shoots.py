@@ -25,10 +25,7 @@ from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, Why, together
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
-from hotfolder.rules.shoots import (
-    HeldSet,
-    sort_shoot,
-)
+from hotfolder.rules.shoots import HeldSet, sort_shoot
 
 logger = log.get("shoots")
 
@@ -66,7 +63,7 @@ class Shoots:
         """Those of the drop's photos that are no job's and were not kept out before."""
         kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
         taken = self.worker.context.claims.names(inbox, project, "")
-        return tuple(photo for photo in photos if photo.path.name not in kept.keys() | taken)
+        return tuple(photo for photo in photos if photo.name not in kept.keys() | taken)
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
@@ -76,7 +73,7 @@ class Shoots:
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
         """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
         place = (inbox, arriving.project)
-        seen = frozenset((photo.path.name, photo.identity) for photo in arriving.photos)
+        seen = frozenset((photo.name, photo.identity) for photo in arriving.photos)
         taken = self.worker.context.claims.names(*place, "")
         if not taken or seen <= self._glimpsed.get(place, frozenset()):
             return
@@ -86,7 +83,7 @@ class Shoots:
         fresh = [
             photo
             for photo in arriving.photos
-            if (photo.path.name, photo.identity) in new and photo.path.name not in kept.keys() | taken
+            if (photo.name, photo.identity) in new and photo.name not in kept.keys() | taken
         ]
         if fresh:
             context = self.worker.context
@@ -160,7 +157,7 @@ class Shoots:
             inbox, project, [*map(held_set, waiting), *map(held_set, refusals)], drop.before
         )
         if shoot.notices:
-            self._told[inbox, project] = frozenset(photo.path.name for photo in drop.photos), shoot.notices
+            self._told[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
         going = replace(
             shoot,
             sets=tuple(each for each in shoot.sets if each.name not in {one.name for one in waiting}),
@@ -223,7 +220,7 @@ STAYS = " It stays there; move it away when you don't need it."
 
 def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
     """By name."""
-    return {photo.path.name: photo.identity for photo in photos}
+    return {photo.name: photo.identity for photo in photos}
 
 
 def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
@@ -329,7 +326,7 @@ def as_held(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> He
 
 
 def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
-    return frozenset(photo.path.name for photo in each.photos)
+    return frozenset(photo.name for photo in each.photos)
 
 
 def held_set(each: GroupedSet | RefusedSet) -> HeldSet:

@@ -118,11 +118,11 @@ async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
     folder = drop("12 Elm Road/kitchen", 3)
     await inbox.look()
     clock.pass_seconds(QUIET)
-    claims.update(photo.path.name for photo in ready(await inbox.look()).photos)
+    claims.update(photo.name for photo in ready(await inbox.look()).photos)
     drop("12 Elm Road/kitchen", 1, first=4)
     await inbox.look()
     clock.pass_seconds(QUIET)
-    assert [photo.path.name for photo in ready(await inbox.look()).photos] == ["IMG_4.jpg"]
+    assert [photo.name for photo in ready(await inbox.look()).photos] == ["IMG_4.jpg"]
     os.link(folder / "IMG_1.jpg", folder.parent / "moving")
     await inbox.look()
     inner = [notice for notice in inbox.outlook().notices if kind(notice) == "hard link"]

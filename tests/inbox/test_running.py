@@ -58,7 +58,7 @@ def running(open_inbox: Open) -> Callable[..., Any]:
 
 def photos(event: InboxEvent) -> list[str]:
     assert isinstance(event, BracketSet)
-    return [photo.path.name for photo in event.photos]
+    return [photo.name for photo in event.photos]
 
 
 async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[..., Any], drop: Drop) -> None:
