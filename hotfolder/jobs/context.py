@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
-from hotfolder.crashpoints import DurableStep
 from hotfolder.errors import LocalTrouble, OutOfReach
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
@@ -39,36 +38,6 @@ from hotfolder.stager.storage import StorageClient
 
 if TYPE_CHECKING:
     from hotfolder.jobs.steps.uploading import OpenGroup
-
-
-class CrashPoint(DurableStep):
-    JOB_CREATED = "job_created"
-    PROJECT_CREATED = "project_created"
-    PROJECT_REMEMBERED = "project_remembered"
-    GROUP_CREATED = "group_created"
-    PHOTO_UPLOADED = "photo_uploaded"
-    GROUP_COMPLETE = "group_complete"
-    INTENT_RECORDED = "intent_recorded"
-    ANSWER_RECEIVED = "answer_received"
-    ANSWER_IN_JOURNAL = "answer_in_journal"
-    ANSWER_RECORDED = "answer_recorded"
-    IMAGE_UPLOADED = "image_uploaded"
-    RESULT_DOWNLOADED = "result_downloaded"
-    RESULT_KEPT = "result_kept"
-    RESULTS_RECORDED = "results_recorded"
-    NAME_TAKEN = "name_taken"
-    PICTURE_PLACED = "picture_placed"
-    PICTURES_RECORDED = "pictures_recorded"
-    RECEIPT_WRITTEN = "receipt_written"
-    RECEIPT_RECORDED = "receipt_recorded"
-    RESULTS_VERIFIED = "results_verified"
-    DELETION_RECORDED = "deletion_recorded"
-    ORIGINAL_DELETED = "original_deleted"
-    FOLDER_RESERVED = "folder_reserved"
-    ORIGINAL_MOVED = "original_moved"
-    RECEIPT_COMPLETED = "receipt_completed"
-    REASON_WRITTEN = "reason_written"
-    JOB_ENDED = "job_ended"
 
 
 Place = tuple[str, str, str]

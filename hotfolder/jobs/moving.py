@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
 
 from hotfolder import log
-from hotfolder.crashpoints import DurableStep
+from hotfolder.crashpoints import MoveStep
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import (
     BATCH,
@@ -41,13 +41,6 @@ TABLES = Job.metadata.sorted_tables
 OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)
 
 logger = log.get("moving")
-
-
-class MoveStep(DurableStep):
-    TABLE_COPIED = "table_copied"
-    STORE_COPIED = "store_copied"
-    FILE_MARKED = "file_marked"
-    STORE_RELEASED = "store_released"
 
 
 def move_store(state: Path, server: StoreServer, machine: str) -> bool:

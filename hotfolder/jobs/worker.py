@@ -13,6 +13,7 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import sleep_unless
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import (
     BadJob,
     BadWorld,
@@ -27,7 +28,7 @@ from hotfolder.errors import (
 from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation, open_commands
-from hotfolder.jobs.context import CrashPoint, JobContext, place_of
+from hotfolder.jobs.context import JobContext, place_of
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, SETTLED, State

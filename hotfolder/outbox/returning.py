@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from hotfolder.crashpoints import DurableStep
+from hotfolder.crashpoints import HandStep
 from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
@@ -26,16 +26,6 @@ from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
 _NAMED = 3
-
-
-class HandStep(DurableStep):
-    """Those of a set's way back."""
-
-    FILE_GATHERED = "file_gathered"
-    NEIGHBOUR_GATHERED = "neighbour_gathered"
-    SOURCE_REMOVED = "source_removed"
-    TOLD = "told"
-    SET_BACK = "set_back"
 
 
 def gathering_folder(target: Path, job: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.cluster import Cluster

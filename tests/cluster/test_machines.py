@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store

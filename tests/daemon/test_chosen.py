@@ -15,10 +15,10 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Explained, explain_place
 from hotfolder.control.held import approve_sets
 from hotfolder.control.lookup import PhotoPlace, place_named
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.shoots import remove_signal
 from hotfolder.errors import UsageError
 from hotfolder.inbox.approvals import read_ready, write_ready
-from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.drops import ChosenSet
 from tests.support import crashing
 from tests.support.rolls import ELM, held_sets, originals, shoot, stripped

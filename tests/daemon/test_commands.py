@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing

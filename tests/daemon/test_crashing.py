@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from PIL import Image
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from hotfolder.sandbox.ledger import Entry

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio, files_below

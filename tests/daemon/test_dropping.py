@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.control import actions
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg

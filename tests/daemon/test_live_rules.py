@@ -14,9 +14,9 @@ import yaml
 from hotfolder.clock import SystemClock
 from hotfolder.config.load import SettingsFile, load, only_at_next_start
 from hotfolder.config.settings import Settings
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.daemon.service import ApiAccess, Daemon
-from hotfolder.jobs.context import CrashPoint
 from hotfolder.telemetry.telemetry import Telemetry
 from tests.support.clocks import FastClock
 from tests.support.crashing import at

@@ -16,10 +16,11 @@ from hotfolder.cli.app import app
 from hotfolder.config.load import load
 from hotfolder.control.access import set_password
 from hotfolder.control.upkeep import move_to_server
+from hotfolder.crashpoints import MoveStep
 from hotfolder.errors import StoreError, UsageError
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import PageRole
-from hotfolder.jobs.moving import TABLES, MoveStep
+from hotfolder.jobs.moving import TABLES
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.sqlite import FILE_NAME
 from hotfolder.jobs.store import Store

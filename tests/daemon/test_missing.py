@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver

@@ -14,9 +14,10 @@ from sqlalchemy import make_url
 from hotfolder.cli.run import serve
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.settings import Settings
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.records import open_records
-from hotfolder.jobs.context import CrashPoint, Places
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.load import load
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.service import Daemon
 from hotfolder.daemon.shoots import as_held, as_kept, held_as_json
-from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
 from hotfolder.rules.sets import FileIdentity

@@ -11,8 +11,8 @@ from typing import NoReturn
 import pytest
 
 from hotfolder.cli.run import exit_code
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.service import ApiAccess
-from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket

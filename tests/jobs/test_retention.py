@@ -13,8 +13,8 @@ import pytest
 
 from hotfolder.control import upkeep
 from hotfolder.control.opening import opened
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.service import Daemon
-from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired, KeptKind
 from hotfolder.jobs.states import State

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.studio import Shop, Studio
 

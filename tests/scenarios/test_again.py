@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hotfolder.control import actions
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.crashing import at
 from tests.support.studio import MERGE, SKY

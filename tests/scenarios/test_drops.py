@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.crashing import at

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from hotfolder.control import actions
+from hotfolder.crashpoints import HandStep
 from hotfolder.errors import LocalTrouble, UsageError
-from hotfolder.outbox.returning import HandStep
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
 from tests.support.crashing import hooked

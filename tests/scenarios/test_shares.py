@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
-from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 

@@ -11,8 +11,9 @@ from pathlib import Path, PurePath
 from anyio import to_thread
 
 from hotfolder import __version__, log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import UnusablePhoto
-from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.names import of_file

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from hotfolder import log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.breaker import API
-from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import Job, Purchase, Result, operation_key
 from hotfolder.jobs.states import BY_RECEIPTS, PurchaseState, State

@@ -9,9 +9,10 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.breaker import API, backoff_seconds
-from hotfolder.jobs.context import CrashPoint, JobContext, chain_of, recipe_of
+from hotfolder.jobs.context import JobContext, chain_of, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.model import Job, Purchase, Result

@@ -13,8 +13,9 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.names import of_originals
 from hotfolder.jobs.states import CHARGED, State

@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 
 from hotfolder import log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import (
     BadWorld,
     LocalTrouble,
@@ -17,7 +18,7 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.jobs.breaker import API
-from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.model import Job, JobFile, Purchase, merge_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State

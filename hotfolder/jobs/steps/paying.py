@@ -10,9 +10,10 @@ from typing import NoReturn, ParamSpec, TypeVar
 from pydantic import BaseModel
 
 from hotfolder import log
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused, StoreAway
 from hotfolder.jobs.breaker import API, insist
-from hotfolder.jobs.context import CrashPoint, JobContext
+from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
 from hotfolder.stager.answers import Answer

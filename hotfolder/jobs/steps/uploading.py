@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from anyio import to_thread
 
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import (
     BadJob,
     BadWorld,
@@ -23,7 +24,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.budget import refuse_outside
-from hotfolder.jobs.context import CrashPoint, JobContext, Place, place_of, recipe_of
+from hotfolder.jobs.context import JobContext, Place, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile, merge_key
