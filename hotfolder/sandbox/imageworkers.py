@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 @lru_cache(maxsize=1)
 def load_engine(name: str) -> Engine:
-    """The engine called `name` (`package.module` or `package.module:object`). Raises ImportError."""
+    """The engine `name` (`package.module` or `package.module:object`). Raises ImportError, AttributeError."""
     module_name, _, attribute = name.partition(":")
     module = importlib.import_module(module_name)
     return cast(Engine, getattr(module, attribute) if attribute else module)

@@ -194,7 +194,7 @@ class Overview:
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: then only what its last status
-    says of held sets, notices and removed failed sets is still used. Of done sets it has the newest."""
+    says of held sets, notices and removed failed sets is still used. `most_finished` limits the done sets."""
     machines, owners = machine_lines(store)
     running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
     said = [one for one in store.told_by_all(DAEMON_STATUS) if not machines or one.machine]
@@ -205,7 +205,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     waits = as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
     active = store.in_states(ACTIVE)
-    # What a person has to see to stays, however many others were done since.
+    # Queried separately, so that many done sets don't displace those that need a person.
     ended = [
         *store.in_states(NEEDS_PERSON, newest=MOST_FINISHED),
         *store.in_states([State.DONE], newest=most_finished),
