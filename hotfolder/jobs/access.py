@@ -15,17 +15,17 @@ from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink,
 from hotfolder.jobs.store import Store
 
 MOST_SESSIONS = 500
-"""Beyond these the oldest ends: nobody fills the store by signing in."""
+"""The oldest session is deleted beyond this number, so that sign-ins cannot fill the store."""
 SESSION_DAYS = 30
 
 
 def new_token() -> str:
-    """128 bits that nobody guesses, for an address or a cookie."""
+    """A random token of 128 bits as URL-safe text, for a link or a cookie."""
     return secrets.token_urlsafe(16)
 
 
 def hashed(token: str) -> str:
-    """As the store knows a token. It is random, so that a quick hash will do."""
+    """The SHA-256 of a token, as the store keeps it. The token is random, so a fast hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
@@ -35,8 +35,8 @@ def passwords(store: Store) -> dict[PageRole, str]:
 
 
 def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, first: bool = False) -> bool:
-    """Set the password of a role, and sign out everybody who came in by its last one. With `first` only where
-    none is set; whether it was set."""
+    """Set the password of a role (its hash is `digest`) and delete the sessions of that role. With `first`
+    only while no role has a password. Returns whether it was set."""
     password = PagePassword(role=role, hash=digest, set_at=at)
     try:
         with store.session.begin() as session:
@@ -48,12 +48,12 @@ def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, fir
                 put(session, password)
             session.exec(delete(PageSession).where(col(PageSession.role) == role))
             return True
-    except IntegrityError:  # another one was the first, a moment ago
+    except IntegrityError:  # another process has set the first one meanwhile
         return False
 
 
 def sign_in(store: Store, role: PageRole, at: datetime) -> str:
-    """A new session of that role; its token."""
+    """Create a session of that role, valid for SESSION_DAYS; returns its token."""
     token = new_token()
     with store.session.begin() as session:
         session.exec(delete(PageSession).where(col(PageSession.expires_at) <= at))
@@ -66,14 +66,14 @@ def sign_in(store: Store, role: PageRole, at: datetime) -> str:
 
 
 def signed_in(store: Store, token: str, at: datetime) -> PageRole | None:
-    """The role of the session with that token; None where there is none, or it is over."""
+    """The role of the session with that token; None for an unknown or expired one."""
     with store.session() as session:
         found = session.get(PageSession, hashed(token))
     return PageRole(found.role) if found is not None and found.expires_at > at else None
 
 
 def sessions(store: Store, at: datetime) -> frozenset[str] | None:
-    """The hash of each session's token; None while no password is set, and nobody needs one."""
+    """The token hashes of all valid sessions; None while no password is set, so that no session is needed."""
     with store.session() as session:
         if session.exec(select(PagePassword).limit(1)).first() is None:
             return None
@@ -91,7 +91,7 @@ def sign_out(store: Store, token: str) -> None:
 def share(
     store: Store, inbox: str, project: str, pictures: Sequence[str], at: datetime, until: datetime
 ) -> str:
-    """A new link to these pictures of a project, by their paths relative to done/; its token."""
+    """Create a link to these pictures of a project (paths relative to done/); returns its token."""
     token = new_token()
     link = ShareLink(
         id=short_id(),
@@ -108,19 +108,19 @@ def share(
 
 
 def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
-    """The link with that token; None where there is none, or it is revoked or over."""
+    """The link with that token; None for an unknown, revoked or expired one."""
     found = store.first(select(ShareLink).where(ShareLink.token_sha256 == hashed(token)))
     return found if found is not None and found.revoked_at is None and found.expires_at > at else None
 
 
 def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:
-    """Every link that there ever was to a project, newest first."""
+    """Every link to a project, revoked and expired ones too, newest first."""
     links = select(ShareLink).where(ShareLink.inbox == inbox, ShareLink.project == project)
     return store.rows(links.order_by(col(ShareLink.created_at).desc()))
 
 
 def revoke(store: Store, link_id: str, at: datetime) -> None:
-    """Let a link lead nowhere from now on."""
+    """Revoke a link. Idempotent."""
     revoking = update(ShareLink).where(col(ShareLink.id) == link_id, col(ShareLink.revoked_at).is_(None))
     with store.session.begin() as session:
         session.exec(revoking.values(revoked_at=at))

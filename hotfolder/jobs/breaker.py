@@ -1,4 +1,4 @@
-"""Circuit breakers: while a host is in trouble, one request at a time tries whether it is over."""
+"""Circuit breakers, one a host: while a host fails, only one probe request at a time is sent to it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
 T = TypeVar("T")
 
 API = "the API"
-"""What the API's own host is called, whatever its name; storage hosts go by theirs."""
+"""The breaker's name for the API's own host; storage hosts are named by their host name."""
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 STORE_SECONDS = 1.0
 
 
 def retry_seconds(error: BadWorld, failures: int) -> float:
-    """`backoff_seconds`, but for the store's database: it is asked often, at no cost (see `StoreThread`)."""
+    """Seconds to wait before the next try: STORE_SECONDS for the store's database, which is cheap to ask (see
+    `StoreThread`), else `backoff_seconds`."""
     return STORE_SECONDS if isinstance(error, StoreAway) else backoff_seconds(failures)
 
 
@@ -44,9 +45,9 @@ def backoff_seconds(failures: int) -> float:
 
 
 async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callable[..., object]) -> T:
-    """What `attempt` returns, tried again and again for as long as this machine or the store's database can't
-    do just now what is asked of it: each time `met` is told the reason, and a hint. Raises every other error,
-    a defect of ours."""
+    """Retry `attempt` with backoff until it succeeds, and return its result. Only local trouble, the store's
+    database included, is retried; `met` is called with each one's reason and hint. Raises every other
+    error."""
     failures = 0
     while True:
         try:
@@ -73,21 +74,21 @@ SAYS_NOTHING = (
     ResultGone,
     UrlRefused,
 )
-"""How a request can end without telling whether its host is well: it concerns one job, or this machine."""
+"""Errors that say nothing about the host's health: they concern one job, or this machine."""
 
 
 class CircuitBreaker:
-    """Of one host. Closed, it lets every request pass. A BadWorld opens it: requests wait until the backoff
-    has passed. Then it is half-open: one request is let through, whose failure opens it for twice as long. A
-    success closes it, also of a request that was under way when it was opened.
+    """The circuit breaker of one host. Closed: every request passes. A BadWorld opens it: requests wait until
+    the backoff has passed. Then it is half-open: one probe request passes; if it fails, the breaker opens for
+    twice as long. Any success closes it, also that of a request begun before it opened.
 
-    Whatever its state, nobody passes before the moment that the server has named (Retry-After), or for a
-    second after 429.
+    In every state, no request passes before the server's Retry-After, or within a second after a 429 without
+    one.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.trouble: BadWorld | None = None
-        """Why it isn't closed."""
+        """The error that keeps it from being closed; None while it is closed."""
         self._clock = clock
         self._state: Literal["closed", "open", "half-open"] = "closed"
         self._failures = 0
@@ -97,7 +98,7 @@ class CircuitBreaker:
         self._changed = asyncio.Event()
 
     async def enter(self) -> None:
-        """Return once a request may be made; `leave` has to follow."""
+        """Wait until a request may be made. The caller must call `leave` afterwards."""
         while True:
             if self._state == "half-open":
                 await self._changed.wait()
@@ -111,7 +112,7 @@ class CircuitBreaker:
             self._state = "half-open"
 
     def leave(self, error: BaseException | None) -> None:
-        """A request has ended, with `error` or well."""
+        """Record the end of a request: its `error`, or None for success."""
         now = self._clock.monotonic()
         if isinstance(error, BadWorld | OutcomeUnknown):
             wish = error.retry_after_seconds
@@ -130,27 +131,29 @@ class CircuitBreaker:
             self._enter_state("closed")
 
     def told(self) -> tuple[float, str] | None:
-        """In how many seconds the host may be asked again, and why not before, as far as its own answers say;
-        None where it may be asked now. What lies between it and this machine concerns no other."""
+        """Seconds until the host may be asked again, and the reason; None where it may be asked now. Only
+        what the host itself has answered counts, since other machines are told it: an Unreachable concerns
+        this machine's own connection."""
         answered = self.trouble is not None and type(self.trouble) is not Unreachable
         until = max(self._named, self._retry_at if answered and self._state == "open" else 0.0)
         seconds = until - self._clock.monotonic()
         return (seconds, self.trouble.message if self.trouble else "") if seconds > 0 else None
 
     def hear(self, seconds: float) -> None:
-        """Another machine was told by the host not to ask before that."""
+        """Let no request pass for `seconds`, as the host has told another machine."""
         self._named = max(self._named, self._clock.monotonic() + seconds)
 
     @property
     def bad_since(self) -> float | None:
-        """Since when it isn't closed, None when it is, and when nobody has asked the host for long."""
+        """The monotonic time since which it isn't closed. None when it is closed, and when it is open but no
+        request was made for LONGEST_SECONDS after the host could be asked again."""
         unasked = max(self._retry_at, self._named) + LONGEST_SECONDS < self._clock.monotonic()
         return None if self._state == "closed" or (unasked and self._state == "open") else self._since
 
     def _open(self, error: BadWorld, now: float) -> None:
         if self._state == "closed":
             self._since = now
-        if self._state != "open":  # those that were under way together count as one
+        if self._state != "open":  # concurrent failures count as one
             self._failures += 1
             self._retry_at = now + backoff_seconds(self._failures)
         if self.trouble is None or self.trouble.message != error.message:
@@ -165,8 +168,8 @@ class CircuitBreaker:
 
 
 class CircuitBreakers:
-    """`async with breakers.at(host):` around every request to the API or its storage. `met` hears the name of
-    every error's class that opens one."""
+    """The breakers by host: `async with breakers.at(host):` goes around every request to the API or its
+    storage. `met` is called with the class name of each error that counts against a host."""
 
     def __init__(self, clock: Clock, *, met: Callable[[str], None] = lambda _: None) -> None:
         self._clock = clock
@@ -187,22 +190,21 @@ class CircuitBreakers:
         breaker.leave(None)
 
     def told(self) -> dict[str, tuple[float, str]]:
-        """What the hosts themselves have told of when to ask again, by host: what `CircuitBreaker.told`
-        has."""
+        """`CircuitBreaker.told` by host; without hosts that may be asked now."""
         return {host: told for host, one in self._of_host.items() if (told := one.told()) is not None}
 
     def hear(self, told: Mapping[str, tuple[float, str]]) -> None:
-        """What other machines were told."""
+        """Apply what other machines were told (`told`'s form), by `CircuitBreaker.hear`."""
         for host, (seconds, _) in told.items():
             self._of_host.setdefault(host, CircuitBreaker(self._clock)).hear(seconds)
 
     @property
     def trouble(self) -> BadWorld | None:
-        """Of the host that has been in trouble for the longest time; None where all are well."""
+        """The error of the host that has failed for longest; None where no breaker is open."""
         return self._worst()[1]
 
     def bad_seconds(self) -> float:
-        """For how long a host has been in trouble; 0 when all are well."""
+        """For how many seconds the longest-failing host has failed; 0 where no breaker is open."""
         since, trouble = self._worst()
         return 0.0 if trouble is None else self._clock.monotonic() - since
 

@@ -1,4 +1,4 @@
-"""Whether one more paid call may be made: budgets, and the pause. Asked inside the intent's transaction."""
+"""Whether one more paid call is allowed: budgets and the pause, checked in the intent's transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UNKNOWN_IN_A_ROW = 3
 SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
     col(Purchase.outcome) != PurchaseOutcome.BY_ANOTHER
 )
-"""What this store has paid for, or may have: not what it knows another one to have bought."""
+"""SQL condition: purchases that this store has, or may have, paid for; not those of another store."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
 THIS_SET, THE_PROJECT = "this set", "the project "
 _USED_UP = "the budget of paid calls for "
@@ -25,11 +25,11 @@ BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_proj
 
 
 class NotAllowed(BadWorld):
-    """No paid call may be made just now. Nothing is lost by waiting: it goes on by itself, or by `resume`."""
+    """No paid call may be made now. The job waits, and continues by itself or after `resume`."""
 
 
 def refuse_outside(hours: Hours, now: datetime) -> None:
-    """Raise NotAllowed unless photos may be sent now, by the clock of this machine's own time zone."""
+    """Raise NotAllowed unless photos may be sent at `now`, in this machine's local time zone."""
     opens = opens_at(hours, now.astimezone())
     if opens is not None:
         raise NotAllowed(waits_until(opens), hint="schedule.active says when photos are sent.")
@@ -40,27 +40,28 @@ def waits_until(opens: time) -> str:
 
 
 Budgets = Mapping[str, int | None]
-"""The most paid calls, by the names of their settings; None, or left out, for no limit. A day is one of the
-machine's own time zone."""
+"""The maximum of paid calls by the name of the setting; None, or left out, for no limit. A day is one in the
+machine's local time zone."""
 
 
 def midnight(now: datetime, *, days: int = 0) -> datetime:
-    """The last midnight of the machine's own time zone, or so many `days` after it."""
+    """The last midnight in the machine's local time zone, plus `days`."""
     day = now.astimezone().date() + timedelta(days=days)
     # Without an offset, so that midnight gets its own: it differs from now's on two days of the year.
     return datetime(day.year, day.month, day.day).astimezone()
 
 
 def begun_today(now: datetime) -> ColumnElement[bool]:
-    """Whether a purchase was begun today. What a clock that was ahead dated later than today isn't: it would
-    count on every day until then."""
+    """SQL condition: purchases begun today. Those dated after today, by a clock that was ahead, are excluded:
+    they would count on every day until then."""
     began = col(Purchase.started_at)
     return (began >= midnight(now)) & (began < midnight(now, days=1))
 
 
 def lock_money(session: Session) -> str | None:
-    """Why everything paid is paused, None when it isn't. Until this transaction ends no other decides over
-    money: SQLite has one writer at a time, and where machines share a store they keep a budget together."""
+    """Lock the pause row until the transaction ends; returns the reason of the pause, None where there is
+    none. The lock serialises decisions about money between machines that share a store and its budgets;
+    SQLite has one writer at a time anyway."""
     return session.exec(select(Pause.reason).with_for_update()).one()
 
 
@@ -92,27 +93,27 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
 
 
 def own_budget_in(reason: str) -> str:
-    """THIS_SET or THE_PROJECT where a reason that was given here is that its budget is used up, which doesn't
-    concern the others; else ""."""
+    """THIS_SET or THE_PROJECT where `reason`, a NotAllowed's message, is that this budget is used up, which
+    doesn't concern other jobs or projects; else ""."""
     return next((own for own in (THIS_SET, THE_PROJECT) if reason.startswith(f"{_USED_UP}{own}")), "")
 
 
 def pause(session: Session, reason: str) -> None:
-    """Let no paid call begin until the pause is taken away. The first reason stays."""
+    """Begin the pause: no paid call begins until `resume`. Idempotent: the first reason stays."""
     session.exec(update(Pause).where(col(Pause.reason).is_(None)).values(reason=reason))
 
 
 def resume(session: Session) -> bool:
-    """Take the pause away; whether there was one. Outcomes that led to it don't count any more."""
+    """End the pause; returns whether there was one. Unknown outcomes before it don't count any more."""
     newest = session.exec(select(func.max(Purchase.id))).one() or 0
     paused = col(Pause.reason).is_not(None)
     return session.exec(update(Pause).where(paused).values(reason=None, resumed_after=newest)).rowcount == 1
 
 
 def unknown_in_a_row(session: Session) -> bool:
-    """Whether the newest purchases were all given up without anybody knowing how they ended."""
+    """Whether the last UNKNOWN_IN_A_ROW purchases that ended were all given up with an unknown outcome."""
     since = col(Purchase.id) > select(Pause.resumed_after).scalar_subquery()
-    # What our own end has made unknown says nothing of the API.
+    # A purchase that is unknown since this process was stopped says nothing about the API.
     counts = col(Purchase.state).in_(ENDED) & (col(Purchase.outcome) != PurchaseOutcome.INTERRUPTED)
     newest = select(Purchase).where(counts, since).order_by(col(Purchase.id).desc())
     ended = session.exec(newest.limit(UNKNOWN_IN_A_ROW)).all()

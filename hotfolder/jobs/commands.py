@@ -1,4 +1,4 @@
-"""What people ask of jobs that run: to be cancelled, to go first. The worker reads it in their columns."""
+"""Commands for unfinished jobs: cancel and priority. They are columns of the job, which the worker polls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HINT = "To have it made after all, drag the folder back into the inbox; what is 
 
 
 class Priority(IntEnum):
-    """Who goes first, among those that wait for the same thing; then the oldest set."""
+    """The order of jobs that wait for the same thing; among equals the oldest set goes first."""
 
     HIGH = 0
     NORMAL = 1
@@ -26,7 +26,8 @@ class Priority(IntEnum):
 
 
 def job_at(session: Session, place: str) -> Job | None:
-    """The newest job of a `project/room`, which may also be written as the path of the room's folder."""
+    """The newest job of `project/room` (room or folder name; a path may precede it); None where there is
+    none."""
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
     named = or_(col(Job.room) == room, col(Job.folder) == room)
     found = select(Job).where(Job.project == project, named).order_by(col(Job.created_at).desc())
@@ -36,10 +37,11 @@ def job_at(session: Session, place: str) -> Job | None:
 def meant(
     session: Session, target: str, inbox: str = "", dropped: Sequence[str] = (), arriving: Sequence[str] = ()
 ) -> tuple[Sequence[Job], str, str]:
-    """The job of that id or that `project/room`; or the unfinished jobs of the project of that name, with its
-    inbox and its name, of which nothing need have begun in the inboxes where it is `dropped`. Raises
-    UsageError where there is none of them, where the job is finished or the room is still `arriving` in some
-    inbox, or where several inboxes have such a project and none is named."""
+    """Resolve a command's target: jobs, inbox, project. A job's id or a `project/room` gives that one job and
+    "", ""; a project's name gives its unfinished jobs, its inbox and its name. `dropped` are the inboxes that
+    hold a folder of that project, which may have no job yet; `arriving` those in which that room's photos
+    still arrive. Raises UsageError where nothing matches, the job is finished, the room is still arriving, or
+    several inboxes have the project and `inbox` is empty."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         if job.state not in ACTIVE:
@@ -75,9 +77,9 @@ def meant(
 
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:
-    """Ask for the jobs to be cancelled; those for which it isn't too late. May be repeated."""
+    """Request the cancellation of jobs; returns those for which it isn't too late. Idempotent."""
     for job in jobs:
-        session.refresh(job, with_for_update=True)  # so that it isn't too late by the time that it is asked
+        session.refresh(job, with_for_update=True)  # locked, so that its state can't change before the commit
     taken = [job for job in jobs if job.state in ASKS_API]
     for job in taken:
         if not job.cancelled_by:
@@ -87,14 +89,14 @@ def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list
 
 
 def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, at: datetime) -> None:
-    """Give the jobs this priority."""
+    """Set the priority of these jobs, and note it in their history."""
     for job in jobs:
         job.priority = level
         note(session, job, at, f"priority {level.name.lower()}, by {by}")
 
 
 def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
-    """Give this priority to the jobs that the project will have."""
+    """Set the priority that new jobs of the project begin with."""
     put(session, ProjectPriority(inbox=inbox, project=project, level=level))
 
 
@@ -104,13 +106,13 @@ def project_priority(session: Session, inbox: str, project: str) -> int:
 
 
 def note(session: Session, job: Job, at: datetime, text: str) -> None:
-    """One more line of the job's history."""
+    """Append a line to the job's history."""
     session.add(JobEvent(job_id=job.id, at=at, state=job.state, text=text))
 
 
 def refuse_cancelled(session: Session, job_id: str) -> None:
-    """Raise Cancelled when the job is to be cancelled. Within the transaction of an intent, so that nothing
-    is bought once the command is in the store."""
+    """Raise Cancelled where the job's cancellation was requested. Runs in the intent's transaction and locks
+    the job's row, so that nothing is bought once the command is in the store."""
     by = session.exec(select(Job.cancelled_by).where(Job.id == job_id).with_for_update()).first()
     if by:
         raise cancellation(by)
@@ -121,7 +123,7 @@ def cancellation(by: str) -> Cancelled:
 
 
 def open_commands(store: Records) -> tuple[list[str], dict[str, int]]:
-    """The jobs that are still to be cancelled, and the priorities that aren't normal, by job."""
+    """Ids of the jobs that are still to be cancelled, and the priorities other than NORMAL, by job id."""
     can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
     unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
     cancelled = store.rows(select(Job.id).where(*can_be_cancelled))

@@ -1,4 +1,4 @@
-"""What every step of a job works with."""
+"""JobContext: the shared services, folders and settings that the steps of a job use."""
 
 from __future__ import annotations
 
@@ -41,58 +41,58 @@ if TYPE_CHECKING:
 
 
 Place = tuple[str, str, str]
-"""Where a set lies: the inbox's name, the project's folder, the set's folder."""
+"""The location of a set: the inbox's name, the project's folder, the set's folder."""
 
 
 class Claims:
-    """The files of every job that isn't at its end, by their place: inbox, project, folder."""
+    """The file names that unfinished jobs own, by place (inbox, project, folder)."""
 
     def __init__(self) -> None:
-        # Asked of every folder at every look, so it must not depend on how many jobs there are.
+        # `names` is called for every folder at every scan, so its cost must not depend on the number of jobs.
         self._of: dict[Place, dict[str, frozenset[str]]] = {}
 
     def take(self, place: Place, job_id: str, names: frozenset[str]) -> None:
-        """The files `names` there are the job's from now on."""
+        """Register the files `names` at that place as the job's, replacing its earlier ones there."""
         self._of.setdefault(place, {})[job_id] = names
 
     def let_go(self, place: Place, job_id: str) -> None:
-        """None there is the job's any more."""
+        """Remove the job's claim at that place. Idempotent."""
         there = self._of.get(place, {})
         there.pop(job_id, None)
         if not there:
             self._of.pop(place, None)
 
     def names(self, inbox: str, project: str, folder: str) -> frozenset[str]:
-        """Names of the files in a folder that belong to jobs under way."""
+        """The names of the files in a folder that belong to unfinished jobs."""
         return frozenset().union(*self._of.get((inbox, project, folder), {}).values())
 
 
 class Counts:
-    """Plain events, of which nobody hears here; telemetry has one that counts them. None of these methods may
-    raise or block."""
+    """Hooks for counters; no-ops here, telemetry overrides them. None of these methods may raise or block."""
 
     def paid(self, operation: str, project: str) -> None:
         """A paid request is about to leave."""
 
     def phase(self, name: str, seconds: float) -> None:
-        """A job was in one state for so long."""
+        """A job has left the state `name` after `seconds`."""
 
     def bytes_up(self, number: int) -> None: ...
 
     def bytes_down(self, number: int) -> None: ...
 
     def api_error(self, kind: str) -> None:
-        """A request went wrong; `kind` is the name of its error's class."""
+        """A request failed; `kind` is the name of its error's class."""
 
 
 Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity], Collection[str]], None]
-"""Takes inbox, project, folder, the photos by name, and names that are of no account; raises SetChanged
-unless exactly those photos are there."""
+"""Takes inbox, project, folder, the photos by name, and names to ignore; raises SetChanged unless the folder
+holds exactly those photos."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """The folders, and who knows whether they are in reach. `inboxes` by name; `state` is ours alone."""
+    """The folders, and the checks of whether they are in reach. `inboxes` by name; `state` is this machine's
+    own."""
 
     inboxes: Mapping[str, Path]
     done: Path
@@ -100,19 +100,20 @@ class Places:
     state: Path
     archive: Path | None = None
     shared_results: Path | None = None
-    """Where bought pictures are kept, where that isn't in `state`."""
+    """The folder for bought pictures, where that isn't in `state`."""
     guard: Guard = unguarded
-    """Knows whether `done` and `failed` are where they were."""
+    """Takes a path; raises LocalTrouble where the output folder that it lies in is missing or replaced."""
     confirm_inbox: Guard = unguarded
-    """Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
+    """Takes an inbox's path; raises LocalTrouble where it is missing or replaced by another folder.
+    Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
-    """Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
+    """Takes an inbox's name; returns why the last scan found it out of reach, "" where it is in reach."""
     recheck: Recheck = lambda *_: None
     refuse_moved: Callable[[Path, str, str, Mapping[str, FileIdentity]], None] = lambda *_: None
-    """Takes inbox, project, folder and the photos by name; raises SetChanged where all of them lie in another
-    folder of the inbox by now. Blocks."""
+    """Takes inbox, project, folder and the photos by name; raises SetChanged where all of them now lie in
+    another folder of the inbox. Blocks."""
     confirm_ours: Callable[[str], None] = lambda _: None
-    """Takes an inbox's name; raises LeaseLost where another machine works with it. Blocks."""
+    """Takes an inbox's name; raises LeaseLost where another machine owns it. Blocks."""
 
     @property
     def results(self) -> Path:
@@ -127,11 +128,11 @@ class Places:
         return self.state / "work"
 
     def inbox(self, job: Job) -> Path:
-        """Raises LocalTrouble where the settings don't name that inbox any more."""
+        """The path of the job's inbox. Raises LocalTrouble where the settings don't name it any more."""
         return self.inbox_named(job.inbox)
 
     def inbox_named(self, name: str) -> Path:
-        """As `inbox`."""
+        """The path of the inbox of that name. Raises LocalTrouble as `inbox`."""
         try:
             return self.inboxes[name]
         except KeyError:
@@ -141,12 +142,12 @@ class Places:
             ) from None
 
     def folder(self, job: Job) -> Path:
-        """Where the job's photos were dropped."""
+        """The folder into which the job's photos were dropped. Raises LocalTrouble as `inbox`."""
         return self.inbox(job) / job.project / job.folder
 
     def of_original(self, job: Job, file: JobFile) -> list[Path]:
-        """Where a file of the job may lie: in the inbox while it is worked on, on its way back there, and
-        where it is filed by the job's state."""
+        """The paths at which a file of the job may lie: in the inbox while the job is active, on its way back
+        there, and last where it is filed, by the job's state."""
         state, known = State(job.state), job.inbox in self.inboxes
         dropped = [self.folder(job) / file.name] if state in ACTIVE and known else []
         if job.filed_as is None:
@@ -164,7 +165,7 @@ class Places:
         return [*dropped, filed / file.name]
 
     def sharing(self, job: Job) -> Sharing:
-        """How files of the job are placed: by nobody but who works with its inbox."""
+        """How files of the job are placed; its guard raises LeaseLost unless this machine owns the inbox."""
 
         def guard(path: Path) -> None:
             self.confirm_ours(job.inbox)
@@ -179,13 +180,13 @@ def place_of(job: Job) -> Place:
 
 @dataclass(frozen=True)
 class JobSettings:
-    """What the settings say of jobs. Never changed, only replaced."""
+    """The settings that concern jobs. Immutable; replaced as a whole on reload."""
 
     result_limits: PictureLimits
     merge_timeout_seconds: float
     budgets: Budgets
     rulebooks: Mapping[str, Rulebook]
-    """By the names of the inboxes that are in the settings, or were at the start."""
+    """By inbox name: those in the settings now, and those that were at the start."""
     hours: Hours = ()
     prices: Prices = field(default_factory=Prices)
     language: str = "en"
@@ -193,7 +194,7 @@ class JobSettings:
 
 @dataclass
 class JobContext:
-    """Everything that the steps share. `origin` names the API in content keys."""
+    """The objects that all steps share. `origin` names the API in purchase keys."""
 
     origin: str
     places: Places
@@ -208,27 +209,27 @@ class JobContext:
     clock: Clock
     limits: ConcurrencyLimits
     paid_seconds: float
-    """The longest that a paid request may take, as `client` was made with it."""
+    """The timeout of a paid request, as given to `client`."""
     settings: JobSettings
     refuse_late: Callable[[str], None] = lambda _: None
-    """Takes an inbox's name; raises LeaseLost or LocalTrouble where it may be another machine's by now. Asks
-    nobody."""
+    """Takes an inbox's name; raises LeaseLost or LocalTrouble where another machine may own it by now. Does
+    no I/O."""
     lease_lost: Callable[[str], None] = lambda _: None
-    """Hears of an inbox in which a step was refused with LeaseLost."""
+    """Called with an inbox's name after a step there has raised LeaseLost."""
     counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
-    """The paid calls in flight, by the tasks that are named after their jobs."""
+    """The paid calls in flight, by their tasks; a task's name is its job's id."""
     missed: dict[str, int] = field(default_factory=dict)
-    """How often in a row pictures failed to come, by their names in results/."""
+    """Consecutive failed downloads, by the picture's name in results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
-    """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
+    """API groups of sets that still arrive. A cache, not persisted."""
     sending: dict[str, OpenGroup] = field(default_factory=dict)
-    """Groups of jobs that are uploading, by the job: how many photos are up is told of them."""
+    """API groups of jobs that are uploading, by job id; read for the upload's progress."""
 
     def lock(self, name: str) -> asyncio.Lock:
-        """The lock of that name, so that two jobs that want the same purchase make it once."""
+        """The lock of that name. Two jobs that want the same purchase take it, so that it is made once."""
         return self.locks.setdefault(name, asyncio.Lock())
 
     def paying_for(self) -> set[str]:
@@ -244,11 +245,13 @@ class JobContext:
         return await self.store_thread(self.store.photos, job.id)
 
     async def advance(self, job: Job, state: State, **changes: Any) -> Job:
-        """The job in its next state, as the table of states allows, with these changes."""
+        """`Store.advance` at the present time: the job in its next state. Raises IllegalMove, LeaseLost,
+        LocalTrouble."""
         return await self.store_thread(self.store.advance, job.id, state, self.clock.now(), **changes)
 
     async def look_again(self, job: Job) -> None:
-        """The last look at the photos before money is spent. Raises SetChanged."""
+        """Check the photos once more before money is spent. Raises SetChanged; OutOfReach and LocalTrouble
+        where the inbox can't be read."""
         self.refuse_out_of_reach(job)
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job)
@@ -256,8 +259,8 @@ class JobContext:
         await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
 
     async def refuse_moved(self, job: Job) -> None:
-        """Raise SetChanged where the job's folder was renamed: under its new name it is a set of its own, for
-        which what was bought is used. Where that can't be seen, it counts as not renamed."""
+        """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which
+        reuses what was bought. Where the inbox can't be read, the folder counts as not renamed."""
         if self.places.out_of_reach(job.inbox):
             return
         expected = {file.name: file.identity for file in await self.photos(job)}
@@ -266,14 +269,14 @@ class JobContext:
             await patiently(inbox, self.places.refuse_moved, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
-        """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
+        """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""
         self.refuse_out_of_reach(job)
         inbox = self.places.inbox(job)
         await patiently(inbox, self.places.confirm_inbox, inbox)
 
     def refuse_out_of_reach(self, job: Job) -> None:
-        """Raise OutOfReach where the job's inbox is. A share that hangs keeps a thread for everything that is
-        asked of it, for as long as it hangs."""
+        """Raise OutOfReach where the job's inbox is out of reach. Checked before each access, since on a
+        share that hangs every call blocks a thread."""
         why = self.places.out_of_reach(job.inbox)
         if why:
             raise OutOfReach(why.removesuffix("."), hint="It continues by itself once the inbox is back.")
@@ -285,6 +288,6 @@ def recipe_of(job: Job) -> Recipe:
 
 
 def chain_of(store: Store, ledger: Ledger, job: Job) -> list[PurchaseStep]:
-    """The job's paid calls, as `read_chain` has them."""
+    """The job's paid calls, by `read_chain`."""
     photos = [file.sha256 for file in store.photos(job.id)]
     return read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)

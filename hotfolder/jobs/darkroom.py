@@ -1,7 +1,7 @@
-"""Developed photos: JPEGs of what can't be sent as it is, for as long as a job needs them.
+"""Developed photos: JPEGs made of photos that can't be sent as they are, kept while a job needs them.
 
-They lie in state/developed/, each under the hash of its original, and are no more than a cache: what is gone
-is developed anew from the original.
+They lie in state/developed/, each named by its original's SHA-256. It is a cache: a missing file is developed
+again from the original.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ LIMITS = PictureLimits()
 
 
 class Darkroom:
-    """Develops into `folder`, and keeps each file until the last of its owners has let go of it.
+    """Develops photos into `folder`, with the owners of each file counted; the last `release` deletes it.
 
-    Belongs to one event loop. An owner is any text: a job's id, or a group's name.
+    Belongs to one event loop; develops one photo at a time. An owner is a job's id or a group's name.
     """
 
     def __init__(self, folder: Path, decoder: Decoder) -> None:
@@ -46,10 +46,12 @@ class Darkroom:
         expected: FileIdentity | None = None,
         roots: Sequence[str] = (),
     ) -> Path:
-        """The developed `source`, whose bytes have that hash in the state `expected`, reached by no link
-        beneath one of the `roots`.
+        """The path of the developed `source`; develops it where that isn't cached. `owner` is added as an
+        owner.
 
-        Raises `SetChanged` where it isn't in that state, before or after; `UnusablePhoto` and `LocalTrouble`.
+        `sha256` is that of the photo's bytes as it was `expected`; no symlink beneath one of the `roots` is
+        followed. Raises `SetChanged` where the file differs from `expected` before or after developing;
+        `UnusablePhoto` and `LocalTrouble`.
         """
         self._owners.setdefault(sha256, set()).add(owner)
         target = self.folder / f"{sha256}.jpg"
@@ -64,31 +66,32 @@ class Darkroom:
                             raise SetChanged(f"{source.name} was exchanged while it was being developed")
                         await patiently(source, refuse_changed, source, expected)
                 except SetChanged:
-                    target.unlink(missing_ok=True)  # it may be of other bytes
+                    target.unlink(missing_ok=True)  # it may have been made of other bytes
                     raise
                 logger.debug("photo_developed", photo=source.name)
         return target
 
     def hand_over(self, owner: str, to: str) -> None:
-        """What `owner` has is `to`'s from now on."""
+        """Make `to` the owner of every file that `owner` owns."""
         for owners in self._owners.values():
             if owner in owners:
                 owners.discard(owner)
                 owners.add(to)
 
     def release(self, owner: str) -> None:
-        """`owner` needs nothing any more. What nobody else needs is removed."""
+        """Remove `owner` from all files, and delete those without an owner. Idempotent."""
         for owners in self._owners.values():
             owners.discard(owner)
         for sha256 in [sha256 for sha256, owners in self._owners.items() if not owners]:
             del self._owners[sha256]
             for left in (f"{sha256}.jpg", f"{sha256}.part"):
-                with suppress(OSError):  # the next start clears it away
+                with suppress(OSError):  # the next start deletes it
                     (self.folder / left).unlink(missing_ok=True)
 
 
 def refuse_changed(photo: Path, expected: FileIdentity) -> None:
-    """Raise SetChanged when the file is gone or is not the one that was looked at."""
+    """Raise SetChanged where the file is gone or its identity differs; LocalTrouble where it can't be
+    read."""
     try:
         seen = photo.lstat()
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The store's database: opening it, the sessions that read and write it, and the one thread that does.
 
-One code path for both: by where the store is, the engine is made and opened differently, and nothing else.
-What only SQLite knows is in `sqlite`, what only PostgreSQL knows in `postgres`.
+One code path for SQLite and PostgreSQL: only making and opening the engine differs. What is specific to
+SQLite is in `sqlite`, what is specific to PostgreSQL in `postgres`.
 """
 
 from __future__ import annotations
@@ -45,39 +45,40 @@ Ts = TypeVarTuple("Ts")
 logger = log.get("store")
 
 MOVING, MOVING_WORD = -1, "moving"
-"""The format of a store on a server that is still being moved there, and what Alembic's table says of it."""
+"""The format of a store that is still being moved to a server, and its version in Alembic's table."""
 AWAY_SECONDS = 0.5
-"""For how long a server that didn't answer isn't asked again."""
+"""How long after an error of the server the next calls fail without asking it."""
 BATCH = 500
-"""So many rows are held in memory, or named in one statement, at once."""
+"""The most rows held in memory, or values named in one statement."""
 
 StorePlace = Path | StoreServer
 """Where a store is: the folder `state` with SQLite's file, or a database server."""
 
 
 def open_store(place: StorePlace) -> Engine:
-    """The store at `place`, made when missing, checked, in the present format, and ready to write.
+    """Open the store at `place` for writing: created when missing, checked, migrated to the present format.
 
-    Raises StoreError, having changed nothing, for one that can't be used, and LocalTrouble for what isn't its
-    fault."""
+    Raises StoreError for a store that can't be used, which is left unchanged, and LocalTrouble for trouble
+    outside of it."""
     return open_file(place) if isinstance(place, Path) else open_server(place)
 
 
 def read_store(place: StorePlace) -> Engine | None:
-    """The store, for reading only, from another process; None when there is none yet, or no more than what
-    its first daemon is just filling. Raises StoreError for what is no store, and for one of another format
-    than the present one."""
+    """Open the store read-only, from another process; None when there is none, or its first daemon is just
+    creating it. Raises StoreError for what is no store or has another format than the present one, and
+    LocalTrouble where it can't be read now."""
     return read_file(place) if isinstance(place, Path) else read_server(place)
 
 
 def inode_of(place: StorePlace) -> int:
-    """Tells a store's file from another that has taken its place. 0 where there is none, and of a server."""
+    """The inode of SQLite's file, which shows when another file has replaced it; 0 without one and for a
+    server."""
     path = place / FILE_NAME if isinstance(place, Path) else None
     return path.stat().st_ino if path is not None and path.exists() else 0
 
 
 def open_server(server: StoreServer) -> Engine:
-    """As `open_store`."""
+    """`open_store` for a server."""
     engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
@@ -92,7 +93,8 @@ def open_server(server: StoreServer) -> Engine:
 
 
 def migrate_server(server: StoreServer) -> None:
-    """Make the tables, or bring them up to date. One at a time does; the others wait for it."""
+    """Create or migrate the tables, one process at a time: the others wait up to TURN_SECONDS. Raises as
+    `open_store`."""
     with changing_tables(server) as engine, engine.begin() as connection:
         take_turn(connection)
         version = format_of(connection, server)
@@ -102,7 +104,7 @@ def migrate_server(server: StoreServer) -> None:
 
 @contextmanager
 def changing_tables(server: StoreServer) -> Iterator[Engine]:
-    """Connections that make, fill or change tables, and may take their time."""
+    """An engine for creating, filling or migrating tables, with long timeouts; disposed of at the end."""
     engine = server_engine(server, migrating=True)
     try:
         with store_trouble(), rights_needed(server):
@@ -112,7 +114,7 @@ def changing_tables(server: StoreServer) -> Iterator[Engine]:
 
 
 def read_server(server: StoreServer) -> Engine | None:
-    """As `read_store`."""
+    """`read_store` for a server."""
     engine = server_engine(server, read_only=True)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
@@ -128,9 +130,9 @@ def read_server(server: StoreServer) -> Engine | None:
 
 
 def format_of(connection: Connection, server: StoreServer, *, moving: bool = False) -> int:
-    """The format of the store on a server, 0 where there is nothing of one, and MOVING for one that is still
-    being moved there, by whom it is asked for. Raises StoreError for one that this release can't bring up to
-    date, and for tables of another program."""
+    """The format of the store on a server; 0 where there is none. With `moving`, MOVING for one whose move to
+    the server is not complete; else that raises StoreError. Raises StoreError for a format that this release
+    can't migrate, and for tables of another program."""
     there = set(inspect(connection).get_table_names())
     ours = there & Job.metadata.tables.keys()
     versions: Sequence[str] = ()
@@ -154,7 +156,8 @@ def format_of(connection: Connection, server: StoreServer, *, moving: bool = Fal
 
 @contextmanager
 def store_trouble() -> Iterator[None]:
-    """Raise LocalTrouble for what the store can't do just now, as when its disk is full."""
+    """Translate errors of the database: LocalTrouble for what it can't do now, as when its disk is full, and
+    StoreAway for a server. A wrong statement or a broken constraint, a defect, passes unchanged."""
     try:
         yield
     except MemoryError:
@@ -169,31 +172,32 @@ def store_trouble() -> Iterator[None]:
 
 
 def _first(error: BaseException) -> BaseException:
-    """What SQLite met first: out of room it ends the transaction by itself, and the savepoint that is to be
-    given up then isn't there."""
+    """The first error of a chain: on a full disk SQLite rolls the transaction back by itself, and rolling
+    back the savepoint then fails with a second error."""
     while isinstance(before := error.__context__, OperationalError) and before.orig is not None:
         error = before.orig
     return error
 
 
 def sessions(database: Engine) -> sessionmaker[Session]:
-    """Sessions whose rows may be read after they are closed: `with` one for reading, `begin` one to write."""
+    """A session factory: `with sessions()` to read, `with sessions.begin()` to write and commit. Rows remain
+    readable after the session is closed."""
     return sessionmaker(database, class_=Session, expire_on_commit=False)
 
 
 Fence = Callable[[Session, str], None]
-"""Takes an inbox. Raises LeaseLost where another machine works with it."""
+"""Takes an inbox's name. Raises LeaseLost where another machine owns it."""
 
 
 def no_fence(_session: Session, _inbox: str) -> None:
-    """Of the only machine, and of commands, which any machine may give."""
+    """The fence of a single machine, and of commands, which any machine may give: allows everything."""
 
 
 class Records:
-    """What a database holds. Every method is one durable transaction; what it returns is detached.
+    """Base of Store and Ledger. Every method is one durable transaction; the rows it returns are detached.
 
-    `machine` is whose words, folders and purchases are meant, as `Machine.id`. `fence` is asked, within the
-    transaction, before what belongs to an inbox is made or changed.
+    `machine` is this machine's `Machine.id`, which its rows of folders, states and purchases name; "" with
+    SQLite. `fence` is called in the transaction before rows of an inbox are created or changed.
     """
 
     def __init__(self, database: Engine, *, machine: str = "", fence: Fence = no_fence) -> None:
@@ -209,7 +213,7 @@ class Records:
     def rows(self, query: Select[*Ts]) -> list[tuple[*Ts]]: ...
 
     def rows(self, query: Any) -> list[Any]:
-        """All that a query finds."""
+        """All rows of a query."""
         with self.session() as session:
             return list(session.exec(query).all())
 
@@ -220,18 +224,19 @@ class Records:
     def rows_with(self, query: Select[*Ts], column: object, values: Iterable[Any]) -> list[tuple[*Ts]]: ...
 
     def rows_with(self, query: Any, column: Any, values: Iterable[Any]) -> list[Any]:
-        """All that a query finds where the column has one of the values, of which there may be thousands."""
+        """All rows of a query with one of the values in the column. Runs in batches of BATCH values, each a
+        transaction of its own."""
         return [row for some in batches([*values]) for row in self.rows(query.where(col(column).in_(some)))]
 
     def first(self, query: SelectOfScalar[T]) -> T | None:
-        """The first that a query finds; None where there is nothing."""
+        """The first row of a query; None where there is none."""
         with self.session() as session:
             return session.exec(query.limit(1)).first()
 
 
 def put(session: Session, row: T) -> T:
-    """`session.merge`, for a row that another process may be putting there at this very moment: the later one
-    counts."""
+    """Upsert: `session.merge`, repeated where another process has inserted the row meanwhile. The later one
+    wins."""
     try:
         with session.begin_nested():
             return session.merge(row)
@@ -240,24 +245,24 @@ def put(session: Session, row: T) -> T:
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`items` in parts of BATCH."""
+    """`items` in slices of at most BATCH."""
     for first in range(0, len(items), BATCH):
         yield items[first : first + BATCH]
 
 
 class StoreThread:
-    """Runs functions of the store one after another in a thread of their own. What was asked for is done even
-    when the task that asked is cancelled. Raises LocalTrouble when the store can't be used, as when its disk
-    is full."""
+    """An executor of one thread for calls of the store: `await store_thread(function, *args)`. A call runs to
+    its end even when the awaiting task is cancelled. Raises LocalTrouble when the store or the journal can't
+    be used, as when the disk is full, StoreAway when the server is away, and what the function raises."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.away: StoreAway | None = None
-        """What the store's database last answered in place of doing anything."""
+        """The last error of the database server; None once a call has succeeded."""
         self._ask_at = 0.0
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        # The job that asks is named in what is logged meanwhile.
+        # The context holds the names of the job for the log lines of the call.
         run = partial(copy_context().run, self._run, partial(work, *args, **kwargs))
         answer = asyncio.get_running_loop().run_in_executor(self._executor, run)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -270,7 +275,8 @@ class StoreThread:
             ) from None
 
     def _run(self, work: Callable[[], T]) -> T:
-        """In the thread. Whoever waits in line is told at once what the first was told after seconds."""
+        """Runs in the thread. For AWAY_SECONDS after a StoreAway the queued calls fail with the same error at
+        once, in place of a timeout each."""
         away = self.away
         if away is not None and time.monotonic() < self._ask_at:
             raise StoreAway(away.message, hint=away.hint, detail=away.detail)
@@ -288,5 +294,5 @@ class StoreThread:
         return done
 
     def close(self) -> None:
-        """Finish what was asked for, and stop."""
+        """Run all queued calls, then end the thread."""
         self._executor.shutdown()

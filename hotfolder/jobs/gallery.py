@@ -1,4 +1,4 @@
-"""What a project's gallery shows, by the rows of the store; what altered pictures lack of a disclosure."""
+"""The content of a project's gallery, from the store's rows; and missing disclosures of altered pictures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PROJECT_FIELD = "{project}"
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A job with the pictures of it that were delivered, and its photos."""
+    """A job, its delivered pictures and its photos."""
 
     job: Job
     pictures: Sequence[Picture]
@@ -41,8 +41,8 @@ class Delivered:
 
 
 def delivered(store: Store, project: str) -> list[Delivered]:
-    """The jobs that have delivered into the project's folder in done/, whatever inbox they came from, oldest
-    first. `project` is its folder there, or in an inbox."""
+    """The jobs with pictures in the project's folder in done/, from all inboxes, oldest first. `project` is
+    the name of its folder there, or in an inbox."""
     folder = safe_name(project)
     names = [name for name in store.rows(select(Job.project).distinct()) if safe_name(name) == folder]
     of_project = (col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
@@ -52,7 +52,7 @@ def delivered(store: Store, project: str) -> list[Delivered]:
 
 
 def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:
-    """These jobs, and before them what only receipts in done/ know of: sets whose records were let go of, and
+    """These jobs, preceded by those that only receipts in done/ know: sets whose records were deleted, and
     those of another daemon. Raises LocalTrouble."""
     folder, known = safe_name(project), {one.job.id for one in jobs}
     with local_trouble(done):
@@ -65,7 +65,8 @@ def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[D
 
 
 def of_receipt(receipt: Receipt, folder: str) -> Delivered:
-    """A job as its receipt tells it. People can write into that: what lies elsewhere is no picture of it."""
+    """A job rebuilt from its receipt, without photos. Receipts may have been edited, so pictures outside of
+    `folder` are left out."""
     try:
         recipe = Recipe.model_validate(receipt.recipe)
     except ValidationError:  # of another version
@@ -91,8 +92,9 @@ def of_receipt(receipt: Receipt, folder: str) -> Delivered:
 
 
 def due_projects(store: Store, since: datetime) -> tuple[list[str], datetime | None]:
-    """The projects in done/ of the jobs that have delivered something and came to their end since then, if
-    their galleries may be made by themselves; and when the last of those ended."""
+    """The projects (folders in done/) whose gallery is to be made automatically, since a job of theirs has
+    delivered something and ended at or after `since`; and when the last of these jobs ended, None without
+    any."""
     ended = col(Job.state).in_([State.DONE, *NEEDS_PERSON])
     told = col(Job.recipe).contains('"gallery":true')
     jobs = store.rows(select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since))
@@ -102,7 +104,8 @@ def due_projects(store: Store, since: datetime) -> tuple[list[str], datetime | N
 
 
 def gallery_address(base_url: str | None, folder: str) -> str:
-    """Where a project's gallery is to be seen; empty where nobody said."""
+    """The URL of a project's gallery; "" without `base_url`. `base_url` is a template with PROJECT_FIELD, or
+    the folder of all galleries."""
     if base_url is None:
         return ""
     name = quote(folder, safe="")
@@ -114,7 +117,7 @@ def gallery_address(base_url: str | None, folder: str) -> str:
 def gallery_of(
     jobs: Sequence[Delivered], places: Places, base_url: str | None = None, language: str = "en"
 ) -> Gallery:
-    """What the gallery of these jobs shows. There is one at the least."""
+    """The content of the gallery of these jobs, of which there is at least one."""
     newest = {made_of(one.job): one.job.id for one in jobs}
     scenes: dict[str, Scene] = {}
     for one in jobs:
@@ -133,8 +136,8 @@ def gallery_of(
 
 
 def made_of(job: Job) -> tuple[object, ...]:
-    """What two jobs have in common of which the later one was to replace the earlier: the room, and what is
-    done for it."""
+    """A key that two jobs share where the later replaces the earlier: the room and its variants'
+    operations."""
     recipe = recipe_of(job)
     looks = tuple((one.name, tuple(map(operation_word, one.operations))) for one in recipe.altered())
     return (job.inbox, job.project, job.room, looks)
@@ -154,8 +157,8 @@ def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
 
 
 def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:
-    """The photo that was edited as it is: nothing else shows the room unaltered. None where it isn't in done,
-    or no browser shows it."""
+    """The photo that was edited without a merge, the only unaltered view of the room. None where it isn't in
+    done/, or browsers can't show it."""
     for photo in one.photos:
         for path in places.of_original(one.job, photo):
             kept = not photo.develop and photo.let_go_at is None and path.is_relative_to(places.done)
@@ -165,8 +168,8 @@ def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:
 
 
 def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None) -> Iterator[str]:
-    """What the altered pictures of these jobs lack, a sentence each: the label, the unaltered picture, the
-    gallery's page that shows both, the address of that page. Reads each of them once. Raises LocalTrouble."""
+    """What the disclosure of these jobs' altered pictures lacks, a sentence each: the label, the unaltered
+    picture, the gallery's page that shows both, that page's URL. Hashes the pictures. Raises LocalTrouble."""
     folder = safe_name(jobs[-1].job.project)
     shows = gallery_in(places.done / folder / GALLERY)
     address = gallery_address(base_url, folder)
@@ -181,7 +184,7 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
                 continue
             said.add(path)
             if not os.path.lexists(places.done / path):
-                continue  # what was taken out of done isn't shown to anybody
+                continue  # a picture that was removed from done/ needs no disclosure
             labels[looks_of(picture)] -= 1
             changed = unlike(places.done / path, picture.sha256)
             lacking = (
@@ -199,7 +202,7 @@ NO_LABEL = (
 
 
 def looks_of(picture: Picture) -> tuple[str, str]:
-    """What a picture and its labelled rendition have in common."""
+    """The key that a picture shares with its labelled rendition."""
     return picture.altered, picture.variant
 
 
@@ -216,12 +219,12 @@ def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:
 
 
 Shows = tuple[str, set[tuple[str, str]]]
-"""Where a gallery is to be seen, and what is whole in it: the SHA-256 of each altered picture with that of
+"""A gallery's URL, and its pairs whose files are both intact: the SHA-256 of the altered picture with that of
 its unaltered one."""
 
 
 def gallery_in(place: Path) -> Shows | None:
-    """What the gallery there shows; None where none has a page."""
+    """The gallery in the folder `place`; None where it has no manifest or no page. Raises LocalTrouble."""
     with local_trouble(place):
         try:
             manifest = manifest_of(place)
@@ -235,7 +238,7 @@ def gallery_in(place: Path) -> Shows | None:
 
 
 def why_no_link(shows: Shows | None, altered: Picture, unaltered: GalleryPicture | None, address: str) -> str:
-    """What is missing of a link to a page that shows both."""
+    """What is missing of a link to a page that shows both; "" for nothing."""
     if shows is None:
         return "there is no gallery that shows it: `hotfolder gallery` or deliver.gallery makes it."
     url, pairs = shows

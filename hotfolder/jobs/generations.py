@@ -17,17 +17,17 @@ from hotfolder.rules.sets import FileIdentity
 MADE = (State.FILING, State.REFUSING, State.HALTING)
 """What a job enters once no more is bought for it, and before its originals are moved."""
 TICK_SECONDS = 0.05
-"""By so much a disk's clock may be behind that of the system."""
+"""How far a file system's timestamps may lag behind the system clock."""
 
 
 def next_generation(
     session: Session, scope: str, new: NewJob, returning: Iterable[Job], *, anew: bool
 ) -> int:
-    """The generation that a new job buys in: a higher one than before where `__again` asks for it, or
-    `--pay-again` did (`anew`). That one counts for later jobs only once something was bought in it.
+    """The generation that a new job buys in: the next one where its folder has the tag `__again`, or where
+    `--pay-again` asked for it (`anew`). It counts for later jobs only once something was bought in it.
 
-    An `__again` is obeyed once: photos that are back from failed/ under the name that they had there stay
-    in their generation, and so do those that lay there already while the last one was being obeyed.
+    One `__again` raises the generation once: photos that return from failed/ under their name there stay in
+    their generation, and so do photos that already lay in the inbox while the last job was being made.
     """
     latest, last = bought_generation(session, scope)
     if anew:
@@ -42,13 +42,13 @@ def next_generation(
 
 
 def present_generation(store: Records, scope: str) -> int:
-    """The generation that these photos are bought in now."""
+    """The highest generation in which these photos were bought; 0 for none."""
     with store.session() as session:
         return bought_generation(session, scope)[0]
 
 
 def remember_generation(store: Records, scope: str, number: int) -> None:
-    """These photos were bought in that generation."""
+    """Record that these photos were bought in generation `number`. Idempotent; never lowers it."""
     with store.session.begin() as session:
         row = generation_row(session, scope)  # locked, and only then looked at
         if bought_generation(session, scope)[0] < number:
@@ -56,7 +56,8 @@ def remember_generation(store: Records, scope: str, number: int) -> None:
 
 
 def generation_row(session: Session, scope: str) -> Generation:
-    """Attached to the session, which adds it where there is none, and locked until its transaction ends."""
+    """The row of `scope`, created where missing, attached to the session and locked until its transaction
+    ends."""
     row = session.get(Generation, scope, with_for_update=True)
     if row is not None:
         return row
@@ -64,7 +65,7 @@ def generation_row(session: Session, scope: str) -> Generation:
         with session.begin_nested():
             session.add(row := Generation(scope=scope))
         return row
-    except IntegrityError:  # another process has added it a moment ago
+    except IntegrityError:  # another process has added it meanwhile
         return session.get_one(Generation, scope, with_for_update=True)
 
 
@@ -75,13 +76,14 @@ NOT_THOSE_FILES = (
 
 
 def as_told(identity: FileIdentity, machine: str) -> list[Any]:
-    """What is remembered of a file that a machine has put back."""
+    """The identity of a file that `machine` has put back, as stored in `Generation.pay_again`."""
     return [*astuple(identity), machine]
 
 
 def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
-    """Whether a machine sees the file that was put back. As another one saw it, it has other numbers, but for
-    its size and, to the microsecond, its time of modification."""
+    """Whether `identity`, as `machine` sees the file, is that of the stored file `told`. Where another
+    machine stored it, only size and mtime (to the microsecond) are compared: inode and ctime differ between
+    clients of a share."""
     match told:
         case [int(size), int(mtime_ns), *_, str(by)] if by != machine:
             return (size, mtime_ns // 1000) == (identity.size_bytes, identity.mtime_ns // 1000)
@@ -91,9 +93,10 @@ def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
 
 
 def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
-    """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
-    folder was removed, and nobody asks for those. None where it wasn't said. It is said once for each folder:
-    of the same photos several looks may come back."""
+    """Whether `retry --pay-again` has put back exactly these files; None where it wasn't requested for these
+    photos. Copies of them that come later, after the folder was removed, don't count. Consumes the request:
+    the matching folder's, so that other folders of the same photos keep theirs, or all of them where none
+    matches."""
     row = session.get(Generation, scope, with_for_update=True)
     if row is None or not (asked := asked_for(row)):
         return None
@@ -105,7 +108,8 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
 
 
 def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> None:
-    """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
+    """Request that the next job of the photos of `scope` buys everything anew, if its files are exactly
+    these. Idempotent."""
     with store.session.begin() as session:
         told = {name: as_told(identity, store.machine) for name, identity in files.items()}
         row = generation_row(session, scope)
@@ -113,25 +117,27 @@ def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> 
 
 
 def pays_again(store: Records, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
-    """Whether the next job of these very files buys everything anew, as `retry --pay-again` has asked."""
+    """Whether `retry --pay-again` has requested that the next job of exactly these files buys all anew."""
     with store.session() as session:
         row = session.get(Generation, scope)
     return row is not None and any(are_told(files, photos, store.machine) for files in asked_for(row))
 
 
 def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
-    """The files, by name, of each folder of which `retry --pay-again` is still to be obeyed."""
+    """The pending requests of `retry --pay-again`: for each folder the stored identities of its files by
+    name."""
     asked = row.pay_again or []
     return asked if isinstance(asked, list) else [asked]
 
 
 def are_told(files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str) -> bool:
-    """Whether a machine sees the files of a folder that was put back."""
+    """Whether every one of `photos`, as `machine` sees them, is that of the stored folder `files`."""
     return all(is_told(files.get(name), one, machine) for name, one in photos.items())
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
-    """The highest generation in which anything was bought of these photos, and the newest job that did."""
+    """The highest generation in which anything was bought for these photos, and the newest job of those in
+    the store that bought something; 0 and None without any."""
     if not scope:
         return 0, None
     kept = session.get(Generation, scope)
@@ -143,8 +149,8 @@ def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
 
 
 def was_there(session: Session, new: NewJob, before: Job) -> bool:
-    """Whether all photos of a job to be lay where they are while `before` was still being made: left behind,
-    copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
+    """Whether all photos of a new job already lay there while `before` was still being made: left behind,
+    copied again or renamed meanwhile. Told by their ctime, which the file system sets and no program can."""
     if before.state in (*ACTIVE, State.WITHDRAWN):
         return True
     moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))

@@ -1,8 +1,8 @@
-"""The purchases once more, as a file of lines: a lost or restored database can't pay again.
+"""The journal: an append-only file of all purchases, so that a lost or restored database can't pay twice.
 
-One JSON object a line, synced before the request leaves and after every change of its state; the last line of
-a purchase counts. It holds what the database holds of the purchases, raw answers included, so it is as
-private as the database. Lines are only ever appended.
+One JSON object a line, fsynced before the request leaves and after every change of its state; the last line
+of a purchase counts. It holds what the database holds of the purchases, raw answers included, so it is as
+private as the database.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ PREFIXES = {
     "known by its receipt: another store's: ": PurchaseOutcome.BY_ANOTHER,
     "known by its receipt: ": PurchaseOutcome.BY_RECEIPT,
 }
-"""What notes began with before format 10 of the store."""
+"""The prefixes of notes before format 10 of the store, which had no outcome column."""
 
 Entry = Mapping[str, Any]
-"""A line: `call` are the columns of a purchase, `results` those of each of its results; what is empty is left
-out. The number that the database gives a purchase is in neither."""
+"""A line: `call` holds the columns of a purchase, `results` those of each of its results, without empty ones.
+The database's number of the purchase is in neither."""
 
 logger = log.get("journal")
 
 
 class Journal:
-    """Appends to and reads one file. Several threads and processes may at once."""
+    """Appends to and reads one file. Safe for several threads and processes at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def append(self, *entries: Entry) -> None:
-        """Write down how purchases stand now; on the disk when this returns. Raises OSError.
+        """Append the present state of purchases; fsynced when this returns. Raises OSError.
 
-        A line that a crash cut off is closed first, so that it spoils no other.
+        A last line that a crash cut off is ended with a newline first, so that it doesn't corrupt the next.
         """
         data = "".join(json.dumps(entry) + "\n" for entry in entries).encode("ascii")
         with locked(self.path) as descriptor:
@@ -60,7 +60,7 @@ class Journal:
 
     def standings(self) -> dict[str, tuple[PurchaseState, bool]]:
         """By uid, in the order in which they began: the state of each purchase by its last line, and whether
-        the record of its job was let go of. Raises StoreError when the file can't be read at all."""
+        its job's record was deleted. Raises StoreError when the file can't be read at all."""
         found: dict[str, tuple[PurchaseState, bool]] = {}
         for uid, entry in self._lines():
             if entry is None:
@@ -70,8 +70,8 @@ class Journal:
         return found
 
     def read(self, uids: Collection[str] | None = None) -> list[Entry]:
-        """The last line of the purchases with these uids, or of every one, in the order in which they began.
-        Raises StoreError. After years all of them take a lot of memory."""
+        """The last line of the purchases with these uids, None for all, in the order in which they began.
+        Raises StoreError. All of several years take much memory."""
         found: dict[str, Entry] = {}
         for uid, entry in self._lines():
             if entry is None:
@@ -81,8 +81,8 @@ class Journal:
         return list(found.values())
 
     def _lines(self) -> Iterator[tuple[str, Entry | None]]:
-        """Uids and entries; None where an earlier release has forgotten the purchase. A line that isn't whole
-        was cut off by a crash, and tells nothing that the database doesn't."""
+        """Uids and entries; None where an earlier release has deleted the purchase. An incomplete line, cut
+        off by a crash, is logged and skipped: it tells nothing that the database doesn't."""
         try:
             with self.path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
@@ -100,7 +100,8 @@ class Journal:
 
 
 def parsed(line: bytes) -> list[tuple[str, Entry | None]]:
-    """Raises ValueError, TypeError, KeyError for a line that isn't whole."""
+    """Uids and entries of a line; none for a blank one. Raises ValueError, TypeError or KeyError for an
+    incomplete one."""
     if not line.strip():
         return []
     found = json.loads(line)
@@ -115,12 +116,12 @@ def parsed(line: bytes) -> list[tuple[str, Entry | None]]:
 
 
 def standing(call: Mapping[str, Any]) -> tuple[PurchaseState, bool]:
-    """State, and whether the record of its job was let go of. Raises ValueError for what is no state."""
+    """State, and whether its job's record was deleted. Raises ValueError for an unknown state."""
     return PurchaseState(call["state"]), bool(call.get("job_let_go_at"))
 
 
 def outcome_in_note(note: str) -> tuple[str, str]:
-    """Outcome and note, where releases before format 10 wrote both into the note."""
+    """Split a note of a release before format 10 into outcome and note."""
     for prefix, outcome in PREFIXES.items():
         if note.startswith(prefix):
             rest = note.removeprefix(prefix)
@@ -131,7 +132,7 @@ def outcome_in_note(note: str) -> tuple[str, str]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """A descriptor of the file, made where it is missing. Nobody else appends to it meanwhile."""
+    """A descriptor of the file, created where missing, under an exclusive flock. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

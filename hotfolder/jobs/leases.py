@@ -1,6 +1,6 @@
-"""Who works with which inbox, where machines share a store: leases with an epoch, by the database's clock.
+"""Leases of inboxes between machines that share a store, with an epoch, by the database's clock.
 
-With SQLite there is one machine, which works with every inbox, and none of this is used.
+With SQLite there is one machine, which owns every inbox, and none of this is used.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import write_once
 
 FILE_NAME = "machine"
-"""Of the file in `state` that holds the machine's id. A `state` folder is one machine."""
+"""The file in `state` that holds the machine's id. A `state` folder is one machine."""
 ID_BYTES = 32
 LOOKS_PER_LEASE = 8
-"""How often a lease is renewed in its time, so that some looks may fail."""
+"""Renewals in a lease's duration, so that some of them may fail."""
 LONGEST_PAUSE_SECONDS = 1.0
 FORGOTTEN_AFTER = timedelta(days=7)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -38,7 +38,7 @@ logger = log.get("leases")
 
 
 def known_machine(state: Path) -> str:
-    """The id of the machine that `state` is; empty where there is none yet. Raises LocalTrouble."""
+    """The machine id in the folder `state`; "" where there is none yet. Raises LocalTrouble."""
     path = state / FILE_NAME
     with local_trouble(path), suppress(FileNotFoundError):
         return path.read_text(encoding="ascii", errors="replace").strip()[:ID_BYTES]
@@ -46,7 +46,7 @@ def known_machine(state: Path) -> str:
 
 
 def machine_of(state: Path) -> str:
-    """As `known_machine`, made where there is none yet. Only for who holds the lock on `state`."""
+    """`known_machine`, created where there is none yet. The caller holds the lock on `state`."""
     if known := known_machine(state):
         return known
     path = state / FILE_NAME
@@ -57,7 +57,8 @@ def machine_of(state: Path) -> str:
 
 
 def where(state: Path) -> str:
-    """What tells a folder `state` from a copy of it: host, boot, and where it lies."""
+    """A text that differs between a folder `state` and a copy of it: host, boot id, path, device and inode;
+    "" where it can't be read."""
     with suppress(OSError):
         found = state.stat()
         boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
@@ -66,55 +67,57 @@ def where(state: Path) -> str:
 
 
 def boot_seconds() -> float:
-    """Of a clock that goes on while this machine sleeps, which `time.monotonic` doesn't."""
+    """Monotonic seconds that, unlike `time.monotonic`, include the time in which this machine was
+    suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def database_now(session: Session) -> datetime:
-    """When the open transaction began, by the database's clock. A look at what has expired errs with it on
-    the careful side, however long the transaction then waits for a lock."""
+    """When the open transaction began, by the database's clock. However long the transaction then waits for a
+    lock, a comparison with it never takes a lease for expired too early."""
     return session.exec(select(func.now(type_=UtcDateTime))).one()
 
 
 class Leases:
-    """The inboxes that this machine works with. `look` is called again and again, from one thread; the others
-    may ask at any time.
+    """This machine's leases of inboxes. One thread calls `look` every `pause_seconds`; other threads may call
+    `confirm`, `confirm_now`, `refuse_late` and `refuse_purchase` at any time.
 
-    An inbox that nobody works with goes to the live machine that reaches it and has the fewest. Where one has
-    two more than another, it hands one over, once its paid calls are answered.
+    An inbox without an owner goes to the live machine that reaches it and owns the fewest. A machine that
+    owns two more than another hands one over, once its paid calls are answered.
     """
 
     def __init__(
         self, database: Engine, machine: str, state: Path, inboxes: Collection[str], *, seconds: float
     ) -> None:
-        """`seconds`: how long a lease lasts that isn't renewed."""
+        """`seconds` is the duration of a lease that isn't renewed."""
         self.session = sessions(database)
         self.machine = machine
         self.state = state
         self.inboxes = inboxes
         self.seconds = seconds
         self.handing_over = ""
-        """The inbox that is to be handed over: no paid call begins there any more."""
+        """The inbox that is about to be handed over, in which no paid call begins; "" for none."""
         self.settled = False
-        """Whether every inbox that this machine reaches was some machine's at the last look."""
+        """Whether at the last look every inbox that this machine reaches had an owner with a valid lease."""
         self.leads = False
-        """Whether what one machine has to do for all is this one's."""
+        """Whether this machine is the one that does the work which only one machine may do for all."""
         self.begun: dict[str, int] = {}
-        """The inboxes that are worked with here, with the epochs in which that began. What was begun in one
-        epoch must be at its end before whoever works with the inbox puts the next one here."""
+        """The inboxes that this process works with, and the epochs in which it began. The caller sets it, and
+        enters a new epoch only once everything begun in the earlier one has ended."""
         self._where = where(state)
         self.owned: Mapping[str, int] = {}
-        """The inboxes that are this machine's, as the last look found, with their epochs."""
+        """The inboxes that this machine owned at the last look, with their epochs."""
         self._valid_until = float("-inf")
 
     @property
     def pause_seconds(self) -> float:
-        """Between two looks."""
+        """The seconds between two looks."""
         return min(self.seconds / LOOKS_PER_LEASE, LONGEST_PAUSE_SECONDS)
 
     def join(self) -> datetime | None:
-        """Be known to the other machines. When another process shows life under this machine's id, the time
-        of that; whoever calls waits, and asks again."""
+        """Create the missing lease rows of this machine's inboxes. Where another process is alive under this
+        machine's id, in another place, creates none and returns its last heartbeat: the caller waits and
+        calls again. Else None."""
         with self.session.begin() as session:
             known = session.get(Machine, self.machine)
             now = database_now(session)
@@ -127,8 +130,8 @@ class Leases:
         return None
 
     def look(self, reached: Collection[str], paying: Collection[str]) -> None:
-        """Show life, renew what is this machine's, and take or hand over what is due. `reached` are the
-        inboxes that it can work with now, `paying` those in which paid calls are in flight."""
+        """Write the heartbeat, renew this machine's leases, and take or hand over what is due. `reached` are
+        the inboxes in reach now, `paying` those with paid calls in flight."""
         asked_at = boot_seconds()
         with self.session.begin() as session:
             leases = session.exec(select(InboxLease).order_by(col(InboxLease.inbox)).with_for_update()).all()
@@ -142,7 +145,7 @@ class Leases:
             )
             for lease in leases:
                 if lease.machine == self.machine and lease.inbox in self.inboxes:
-                    # Of an earlier life of this machine, or handed over to it.
+                    # The epoch differs for a lease of an earlier process, or one handed over to this machine.
                     lease.epoch += self.owned.get(lease.inbox) != lease.epoch
                     lease.expires_at = until
                 elif lease.machine == self.machine:  # the settings don't name it any more
@@ -165,7 +168,8 @@ class Leases:
     def _show_life(
         self, session: Session, now: datetime, reached: Collection[str]
     ) -> Mapping[str, Collection[str]]:
-        """The live machines, this one too, each with what it reaches."""
+        """Write this machine's heartbeat; returns the live machines, this one included, with the inboxes that
+        each reaches. Deletes machines without a heartbeat for FORGOTTEN_AFTER."""
         own = Machine(
             id=self.machine,
             name=socket.gethostname(),
@@ -206,8 +210,8 @@ class Leases:
             return
 
     def exchange(self, own: Mapping[str, tuple[float, str]]) -> dict[str, tuple[float, str]]:
-        """Tell the other machines before when no host is to be asked, and hear it of them: by host, in how
-        many seconds, and why."""
+        """Publish for how long hosts must not be asked, as this machine was told (`own`), and return what the
+        other machines have published: by host, seconds from now and the reason."""
         with self.session.begin() as session:
             now = database_now(session)
             for host, (seconds, reason) in own.items():
@@ -221,7 +225,7 @@ class Leases:
             return {one.host: ((one.until - now).total_seconds(), one.reason) for one in heard}
 
     def leave(self) -> None:
-        """Let the other machines have everything at once."""
+        """Give up all leases and end this machine's heartbeat, so that others can take over at once."""
         with self.session.begin() as session:
             for lease in session.exec(select(InboxLease).with_for_update()):
                 if lease.machine == self.machine:
@@ -231,22 +235,24 @@ class Leases:
         self.owned = {}
 
     def confirm(self, session: Session, inbox: str) -> None:
-        """Raise LeaseLost unless the inbox is this machine's, which it stays until the transaction ends."""
+        """The fence: raise LeaseLost unless this machine owns the inbox in the epoch in which work there
+        began. Locks the lease row for reading until the transaction ends."""
         held = select(InboxLease.machine, InboxLease.epoch).where(InboxLease.inbox == inbox)
         found = session.exec(held.with_for_update(read=True)).first()
         if found is None or tuple(found) != (self.machine, self.begun.get(inbox, 0)):
             raise LeaseLost(f"another machine works with the inbox {inbox} now")
 
     def confirm_now(self, inbox: str) -> None:
-        """`confirm`, and that the lease has not run out: for what can't be undone outside of the database.
-        Raises LocalTrouble, too."""
+        """`confirm` in a transaction of its own, then `refuse_late`: before changes outside of the database
+        that can't be undone. Raises LeaseLost, LocalTrouble."""
         with store_trouble(), self.session.begin() as session:
             self.confirm(session, inbox)
         self.refuse_late(inbox)
 
     def refuse_late(self, inbox: str) -> None:
-        """Raise LeaseLost where the last look found the inbox to be another machine's, and LocalTrouble where
-        the lease may have run out since, as after a freeze. Asks this machine's clock alone."""
+        """Raise LeaseLost where at the last look this machine didn't own the inbox, and LocalTrouble where
+        the lease may have expired since, as after the process was frozen. Needs only this machine's clock, no
+        I/O."""
         if self.owned.get(inbox) != self.begun.get(inbox, 0):
             raise LeaseLost(f"another machine works with the inbox {inbox} now")
         if boot_seconds() >= self._valid_until:
@@ -255,14 +261,15 @@ class Leases:
             )
 
     def refuse_purchase(self, session: Session, inbox: str) -> None:
-        """`confirm`, for a paid call. Raises LocalTrouble where the inbox is about to be handed over."""
+        """`confirm`, before a paid call. Also raises LocalTrouble where the inbox is about to be handed
+        over."""
         self.confirm(session, inbox)
         if inbox == self.handing_over:
             raise LocalTrouble(f"the inbox {inbox} is about to be handed over to another machine")
 
 
 def fewest(live: Mapping[str, Collection[str]], had: Counter[str], inbox: str) -> str | None:
-    """The machine that reaches the inbox and has the fewest; None where none reaches it."""
+    """The machine that reaches the inbox and owns the fewest; None where none reaches it."""
     able = [machine for machine, reached in live.items() if inbox in reached]
     return min(able, key=lambda machine: (had[machine], machine), default=None)
 
