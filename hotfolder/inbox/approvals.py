@@ -1,10 +1,10 @@
-"""A person's word that what is held in a folder may be made: a `.ready` file, or the tag `ok` at its name.
+"""Approval of held sets by a person: a `.ready` file in the folder, or the tag `ok` on its name.
 
-A `.ready` file speaks for all photos beside it, as the rules group them, or for the sets that its lines name:
+A `.ready` file approves all photos beside it, as the rules group them, or the sets that its lines name:
 `set ` and, as JSON, the set's name and the content hashes of its photos by their names.
 
-A folder with the tag gets a `.ready` file once its sets have settled, and its name without the tag. Whatever
-follows (jobs, numbers, done/) never meets the tag, and knows the folder by the name it had before.
+A folder with the tag gets a `.ready` file once its sets have settled, and is renamed to its name without the
+tag. So jobs, numbers and done/ never see the tag, and keep the name that the folder had before.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 @dataclass(frozen=True, slots=True)
 class ReadyFile:
-    """What the file lets be made: all, or where it names `sets`, those. With `trouble`, which says why it
-    can't be told, nothing. `identity` is that of the file that was read."""
+    """What a `.ready` file approves: all photos, or only `sets` where it names any. Nothing where there is
+    `trouble`, the reason why the file can't be read. `identity` is that of the file that was read."""
 
     sets: tuple[ChosenSet, ...] = ()
     trouble: str = ""
@@ -47,13 +47,13 @@ class ReadyFile:
 
     @property
     def whole(self) -> bool:
-        """Whether it lets all photos be made."""
+        """Whether it approves all photos."""
         return not (self.sets or self.trouble)
 
 
 def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
-    """What is written in the file at `ready`, in an inbox; None where it is gone by now. In one that a person
-    put there under another name nothing is."""
+    """Read the file at `ready`, in `inbox`; None where it is gone. A file with another name than READY_NAME
+    was put there by a person: it approves all photos, and is not read. Errors become `trouble`."""
     if ready.name != READY_NAME:
         return ReadyFile()
     try:
@@ -75,29 +75,30 @@ def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
 
 
 def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = ()) -> None:
-    """Let all photos in a folder of the inbox be made, or these sets of them: the file is put there whole or
-    not at all, in place of any other. Raises OSError."""
+    """Approve all photos in a folder of the inbox, or these sets of them: writes `.ready` atomically,
+    replacing an earlier one. Raises OSError."""
     lines = [f"{SET}{json.dumps({'name': one.name, 'photos': dict(one.photos)})}\n" for one in sets]
     with folder_beneath(inbox, *folder) as opened:
         put_ready(opened, "".join(lines).encode())
 
 
 def put_ready(folder: int, content: bytes = b"") -> None:
-    """Put the file into the folder that the descriptor is of: a new one each time, since only one that is
-    newer than all photos speaks for them. Raises OSError."""
-    # Until it is whole it is called what the inbox takes for a transfer under way.
+    """Write `.ready` atomically into the folder with the descriptor `folder`: a new inode each time, since it
+    approves no photo that is newer than itself. Raises OSError."""
+    # The temporary name is one that the inbox takes for a transfer under way.
     write_whole(folder, READY_NAME, content, f"{READY_NAME}.{secrets.token_hex(8)}.tmp")
 
 
 def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:
-    """What was said before and `more`, which counts where both speak of a name or a photo."""
+    """The sets of `said` and `more`, without those of `said` that share a name or a photo with one of
+    `more`."""
     names = {one.name for one in more}
     photos = {photo for one in more for photo in one.photos}
     return (*(one for one in said if one.name not in names and not one.photos.keys() & photos), *more)
 
 
 def _set_in(text: str) -> ChosenSet:
-    """Raises ValueError."""
+    """Parse one line without its prefix. Raises ValueError."""
     found = json.loads(text)
     match found:
         case {"name": str(name), "photos": dict(photos)} if name:
@@ -107,11 +108,12 @@ def _set_in(text: str) -> ChosenSet:
 
 
 Marked = tuple[str, ...]
-"""The names that lead from the inbox to a folder with the tag: a project's, or a project's and a room's."""
+"""The path of a folder with the tag, relative to the inbox: a project's name, or a project's and a room's."""
 
 
 def marked_folder(key: SetKey) -> Marked | None:
-    """The folder with the tag that the set lies in, the project's first; None where there is none."""
+    """The folder of the set that has the tag: the project's if it has it, else the room's; None where neither
+    has."""
     project, folder = key
     if without_ok(project) != project:
         return (project,)
@@ -119,7 +121,8 @@ def marked_folder(key: SetKey) -> Marked | None:
 
 
 class Approvals:
-    """The folders of one inbox that have the tag. `notices` tell of those that could not be renamed."""
+    """Approves and renames the folders of one inbox that have the tag. `notices` are for those that could not
+    be renamed."""
 
     def __init__(self, inbox: Path, claimed: Claimed) -> None:
         self.notices: dict[Marked, Notice] = {}
@@ -132,9 +135,10 @@ class Approvals:
         self._settled |= {folder for key in keys if (folder := marked_folder(key)) is not None}
 
     async def apply(self, seen: Snapshot, arriving: Collection[str]) -> bool:
-        """Approve and rename the folders of which every set has settled; whether any was. In the projects
-        that are `arriving` there are sets that have not. A folder that was renamed while jobs work on its
-        photos gets its name back at once: they look for them there."""
+        """Approve and rename the folders whose sets have all settled; returns whether any was renamed. A
+        project in `arriving` has sets that have not settled, so its own folder is not renamed yet. A folder
+        that got the tag while jobs work on its photos is renamed at once: they look for the photos under the
+        old name. A failure is noted in `notices` and retried at the next full scan."""
         if seen.scope is None:
             there = {marked_folder(key) for key in seen.folders} | set(map(marked_folder, seen.unreadable))
             self._settled &= there
@@ -174,8 +178,9 @@ class Approvals:
 
 
 def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[str]]) -> None:
-    """Put `.ready` beside the photos of each of the `sets`, given with the names of files that jobs work on
-    already; then take the tag off the folder's name. Raises OSError."""
+    """Write `.ready` into each of the folders in `sets` that holds photos besides those that jobs work on
+    (given by name); then remove the tag from the folder's name, with ` (2)` to ` (98)` behind it where that
+    name is taken. Raises OSError, FileExistsError where all of these are."""
     for names, claimed in sets.items():
         with folder_beneath(inbox, *names) as inner:
             _put_ready(inner, claimed)
@@ -185,7 +190,7 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
             try:
                 return os.rename(folder[-1], free, src_dir_fd=above, dst_dir_fd=above)
             except OSError as error:
-                # Never onto a folder that holds anything: the system refuses that.
+                # rename(2) refuses to replace a folder that isn't empty.
                 if error.errno not in _TAKEN:
                     raise
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
@@ -199,7 +204,7 @@ def _put_ready(folder: int, claimed: Collection[str]) -> None:
 
 
 def rooms_in(inbox: Path, folder: Marked) -> list[str]:
-    """Names of a project's rooms. Raises OSError."""
+    """Names of the rooms' folders in a project's folder. Raises OSError."""
     with listed(inbox, *folder) as entries:
         return [
             one.name for one in entries if one.is_dir(follow_symlinks=False) and not is_junk_folder(one.name)

@@ -1,4 +1,4 @@
-"""One folder of an inbox: what lies in it, sorted into its kinds by name and lstat. No link is followed."""
+"""The contents of one folder of an inbox, classified by name and lstat. No link is followed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MARKER_NAME = ".hotfolder-root"
 LOCK_NAME = ".hotfolder-lock"
 READY_NAME = ".ready"
 READY_NAMES = frozenset({READY_NAME, "ready.txt", "ready.txt.txt"})
-"""In lower case. Finder refuses a name that begins with a dot, and Explorer hides an ending."""
+"""In lower case. Finder refuses names that begin with a dot, and Explorer hides suffixes."""
 
 _TEMPORARY_SUFFIXES = (
     ".tmp",
@@ -51,7 +51,7 @@ _TEMPORARY_STARTS = (
     ".pureftpd-upload.",
 )
 _TEMPORARY_FOLDERS = frozenset({".rsync-partial", ".~tmp~"})
-# rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is asked for, since `.picasa.config` is no transfer.
+# rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is required, since `.picasa.config` is no transfer.
 _RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
 
 _JUNK = DESKTOP_FILES | {"@eadir", "@syno"}
@@ -63,9 +63,9 @@ _JUNK_FOLDERS = frozenset(
 
 
 def is_temporary(name: str) -> bool:
-    """Whether this name is what a copying program calls a file that it is still writing.
+    """Whether copying programs give such a name to a file that they are still writing.
 
-    A hidden photo is one: nobody exports to a hidden name, and many upload to one.
+    True for a hidden photo: exports don't use hidden names, and many uploaders do.
     """
     lower = name.lower()
     if is_junk(name):
@@ -79,7 +79,7 @@ def is_temporary(name: str) -> bool:
 
 
 def names_photo(name: str) -> bool:
-    """Whether the name of an unfinished file tells that it will be a photo."""
+    """Whether the name of a temporary file contains a photo's suffix."""
     pieces = re.split(r"[.~ ]", name.lower())
     return any(f".{piece}" in PHOTO_SUFFIXES for piece in pieces)
 
@@ -90,32 +90,32 @@ def is_temporary_folder(name: str) -> bool:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a desktop or a NAS left this file; nobody misses it and nobody meant it."""
+    """Whether a file of this name is a desktop's or a NAS's own (such as .DS_Store); it is ignored."""
     return name.startswith("._") or name.lower() in _JUNK
 
 
 def is_junk_folder(name: str) -> bool:
-    """Whether a folder of this name is a system's own: hidden, a recycle bin, a NAS's thumbnails."""
+    """Whether a folder of this name belongs to a system: hidden, a recycle bin, a NAS's thumbnails."""
     return name.startswith((".", "@")) or name.lower() in _JUNK_FOLDERS
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name may be many files in one."""
+    """Whether a file of this name is an archive, such as a zip file."""
     return name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
 def is_thumbnails(name: str) -> bool:
-    """Whether a NAS keeps small copies of photos, or old states of everything, in a folder of this name."""
+    """Whether a NAS keeps thumbnails or snapshots in a folder of this name."""
     return name.lower() in _MADE_BY_NAS
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file of this name inside a set means something to hotfolder, and is no companion."""
+    """Whether a file of this name is hotfolder's marker or lock or a `.ready` file, and so no companion."""
     return name in (MARKER_NAME, LOCK_NAME) or is_ready(name)
 
 
 def is_ready(name: str) -> bool:
-    """Whether a file of this name says that the photos beside it may be made."""
+    """Whether a file of this name approves the photos beside it."""
     return name.lower() in READY_NAMES
 
 
@@ -133,7 +133,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """An entry of a set's folder that can't be taken. If it `blocks`, the set is incomplete without it."""
+    """An entry of a set's folder that can't be used. If it `blocks`, the set is incomplete without it."""
 
     name: str
     notice: Notice
@@ -169,11 +169,12 @@ class SetFolder:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is in it that matters to anybody."""
+        """Whether it holds no files and no obstacles; junk doesn't count."""
         return not (self.photos or self.companions or self.temporaries or self.obstacles or self.ready)
 
     def signal(self) -> SeenFile | None:
-        """The `.ready` file if it was written after every photo. One copied along with them says nothing."""
+        """The `.ready` file if its ctime is not before that of any photo, else None: an older one was copied
+        along with the photos and approves nothing."""
         ready = self.ready
         if ready is None or any(file.identity.ctime_ns > ready.identity.ctime_ns for file in self.photos):
             return None
@@ -184,7 +185,7 @@ DEEPEST = 8
 
 
 class Contents:
-    """The entries of one set's folder, sorted into their kinds."""
+    """Collects the entries of one set's folder and classifies them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -195,8 +196,8 @@ class Contents:
         self._ready: SeenFile | None = None
 
     def as_set(self, project: str, folder: str) -> SetFolder:
-        """What was taken, in natural name order; of a project's folder itself (`folder` is "") without what
-        has nothing to do with its photos."""
+        """The collected entries in natural name order. For a project's folder itself (`folder` is "") files
+        unrelated to its photos are left out."""
         twins = self._twins()
         photos = [file for file in self._photos if file.name not in twins]
         companions, temporaries, obstacles = self._companions, self._temporaries, self._obstacles
@@ -216,8 +217,8 @@ class Contents:
         )
 
     def _twins(self) -> set[str]:
-        """Files of which another file of the same name shows the same photo better: a TIFF before anything
-        else, then what somebody has exported, then HEIC, then RAW. They only travel with it."""
+        """Names of photos that share their stem with a better version of the same photo: a TIFF ranks first,
+        then other exports, then HEIC, then RAW. They become companions of that version."""
         ranks: dict[int, set[str]] = {}
         for file in self._photos:
             ranks.setdefault(rank_of(file.name), set()).add(file.name)
@@ -229,12 +230,13 @@ class Contents:
         return twins
 
     def loose(self, found: SetFolder) -> list[str]:
-        """Names of the files that were left out of a flat drop, in natural order."""
+        """Names of the companions that `found`, a flat drop, leaves out, in natural order."""
         taken = {file.name for file in found.companions}
         return [file.name for file in in_order(self._companions) if file.name not in taken]
 
     def take(self, entry: os.DirEntry[str]) -> None:
-        """Sort one entry."""
+        """Classify one entry and add it. A vanished or junk entry is ignored. Raises PermissionError as
+        `lstat` does."""
         facts = lstat(entry)
         if facts is None or is_junk(entry.name):
             return
@@ -286,7 +288,8 @@ class Contents:
 
 
 def files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_result]]:
-    """Names and facts of regular files in `folder`, down to `levels`; what can't be listed is left out."""
+    """Names and lstat results of the regular files in `folder`, down to `levels` levels; folders that can't
+    be listed are skipped."""
     seen: list[tuple[os.DirEntry[str], os.stat_result | None]] = []
     with suppress(OSError), os.scandir(folder) as inner:
         seen.extend((entry, lstat(entry)) for entry in inner)
@@ -300,7 +303,7 @@ def files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_result
 
 
 def left_files(folder: Path, names: Sequence[str], say: Callable[[Path, list[str]], Notice]) -> list[Notice]:
-    """The notices for files that nobody takes: what `say` makes of them, and one for archives."""
+    """The notices for files that belong to no set: one for archives, and for the others the one of `say`."""
     packed = [name for name in names if is_archive(name)]
     others = [name for name in names if not is_archive(name)]
     found = [notices.archives(folder, packed)] if packed else []
@@ -308,7 +311,7 @@ def left_files(folder: Path, names: Sequence[str], say: Callable[[Path, list[str
 
 
 def rank_of(name: str) -> int:
-    """How well a file of this name shows its photo, beside others of it; the least is the best."""
+    """The rank of a file among several versions of one photo; the lowest is the best."""
     if is_tiff_name(name):
         return 0
     return 3 if is_raw_name(name) else 2 if is_heic_name(name) else 1
@@ -319,7 +322,8 @@ def in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:
 
 
 def lstat(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """None for what has vanished. A folder that may be listed but not entered raises PermissionError here."""
+    """The entry's lstat result, None if it has vanished. Raises PermissionError in a folder that may be
+    listed but not entered."""
     try:
         return entry.stat(follow_symlinks=False)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What the inbox is told, what it says, once, and how it stands."""
+"""The inbox's interface types: options, events and its status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo
 
 Claimed = Callable[[str, str], frozenset[str]]
-"""Takes project and folder; the names of the files there that belong to unfinished jobs. Never blocks."""
+"""Takes project and folder; returns the names of the files there that belong to unfinished jobs. Never
+blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class SetRefused:
 
 @dataclass(frozen=True, slots=True)
 class SetArriving:
-    """A set that hasn't settled yet. `photos` are complete, each by itself, and may be none yet;
-    `photo_count` are there in all. Said again at every look."""
+    """A set that hasn't settled yet. `photos` are those that decode to their end, possibly none;
+    `photo_count` counts all. Emitted at every look."""
 
     project: str
     folder: str
@@ -53,13 +54,13 @@ class SetArriving:
 
 
 InboxEvent = BracketSet | SetRefused | SetArriving
-"""A set that has settled, said once for the same files in the same state; one that is refused, or that still
-arrives."""
+"""A set that has settled or is refused, each emitted once for the same files in the same state; or one that
+is still arriving."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettlingSet:
-    """A set that isn't ready. `may_proceed`: time alone may make it ready, or refused."""
+    """A set that isn't ready. `may_proceed`: it may become ready or refused without a person's action."""
 
     project: str
     folder: str
@@ -71,11 +72,11 @@ class SettlingSet:
 
 @dataclass(frozen=True, slots=True)
 class InboxOutlook:
-    """How the inbox stands. `degraded` is "" when all is well.
+    """The inbox's status. `degraded` is the reason why it can't be used now, "" when it can.
 
-    `why_looking` is why changes are found by looking again and again alone, "" where events tell of them.
-    `may_proceed` says whether something can still become ready or refused without anybody's doing; True
-    before the first complete look.
+    `why_looking` is why changes may be found by polling alone, "" where file-system events announce them.
+    `may_proceed` says whether a set can still become ready or refused without a person's action; True before
+    the first complete look unless the inbox is degraded or photos can't be read.
     """
 
     settling: tuple[SettlingSet, ...]

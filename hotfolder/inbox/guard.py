@@ -1,6 +1,6 @@
-"""Is the inbox the right folder, is it ours alone, and does it answer?
+"""Checks of the inbox's root: that it is the right folder, that no other daemon uses it, that it answers.
 
-An unmounted disk looks like an empty folder, and isn't one.
+They tell an empty inbox from the empty mount point of an unmounted disk.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from hotfolder.rules.sets import signed
 
 @dataclass(frozen=True, slots=True)
 class RootStatus:
-    """`degraded` is why the inbox can't be trusted now, "" when it can. `identity` is its device and inode.
+    """Result of a check. `degraded` is the reason why the inbox can't be used now, "" when it can. `identity`
+    is its device and inode, None when degraded. `marker_made`: a known inbox got its marker again.
 
-    `holder` is the other process that works with it now, "" when there is none. `lockable`: it knows locks.
+    `holder` is the other process that uses it now, "" when there is none. `lockable`: its file system has
+    file locks.
     """
 
     identity: tuple[int, int] | None = None
@@ -40,14 +42,14 @@ class RootStatus:
 
 
 class Root:
-    """The inbox's folder and its marker, a file that holds `marker_id` on its only line, with the `name` of
-    the inbox behind it where machines share a store, to all of which it is called so.
+    """The inbox's folder and its marker, a file with one line: `marker_id`, which is the store's, and, where
+    machines share a store, a space and the `name` that the inbox has on all of them.
 
-    With `first_start` a missing marker is made: our store knows nothing of this inbox yet. Another store's is
-    taken over then, under the `lock`, which proves that nobody works with it. Later a missing marker is made
-    again only while device and inode are those seen last, by this process or, as `known_identity`, by the one
-    before. The `lock` is the caller's to close; without one it is only looked whether the inbox is ours, and
-    who else works with it is not.
+    With `first_start`, when the store doesn't know this inbox yet, a missing marker is created and another
+    store's marker is replaced, under the `lock`, which proves that no other process uses the inbox. Later a
+    missing marker is created again only while device and inode are those seen last, by this process or, as
+    `known_identity`, by the one before. The caller closes the `lock`; without one the marker is checked, but
+    not whether another process uses the inbox.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Root:
         self._alone = False
 
     def another(self) -> Root:
-        """One that knows as much, for another thread."""
+        """A copy with the same knowledge, for another thread."""
         return Root(
             self.path,
             self._marker_id,
@@ -81,7 +83,8 @@ class Root:
         )
 
     def check(self) -> RootStatus:
-        """Look at the folder and its marker; blocking. Never raises for what the file system does."""
+        """Check the folder, its marker and its lock; blocking. Writes a missing marker where the class allows
+        it. Never raises OSError: errors become `degraded`."""
         try:
             return self._check()
         except Held as held:
@@ -146,9 +149,9 @@ class Root:
 
 
 def refuse_neighbours(inbox: Path, marker_id: str) -> None:
-    """Raise Held where another hotfolder works with an inbox that this one lies in, or that lies in this one:
-    the same photos would be projects to one and rooms to the other, and paid for by both. A marker alone is
-    what one has left behind that doesn't run, and that finds our lock when it does."""
+    """Raise Held where another hotfolder uses an inbox above this one, or up to two levels below it: the same
+    photos would be paid for by both. A marker without a held lock is no conflict: its daemon isn't running,
+    and will find our lock when it starts."""
     here = Path(os.path.realpath(inbox))
     for folder in (*here.parents, *folders_below(here, 2)):
         if marker_of(folder) in (None, marker_id):
@@ -161,7 +164,7 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
 
 
 def folders_below(folder: Path, levels: int) -> Iterator[Path]:
-    """Those in it, no deeper than sets lie; what can't be listed is left out."""
+    """The folders below `folder`, down to `levels` levels; those that can't be listed have none."""
     below: list[Path] = []
     with suppress(OSError), os.scandir(folder) as entries:
         below = [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -172,15 +175,15 @@ def folders_below(folder: Path, levels: int) -> Iterator[Path]:
 
 
 def marker_of(folder: Path) -> str | None:
-    """What the marker in a folder says; None where there is none, or it can't be read."""
+    """The text of the marker in a folder; None where there is none, or it can't be read."""
     with suppress(OSError), folder_at(folder) as opened:
         return read_marker(opened, MARKER_NAME)
     return None
 
 
 def named_otherwise(inbox: Path, name: str, marker: str | None) -> str:
-    """Why a folder isn't the inbox of that name, by its marker; "" where it may be. Two machines that call
-    one folder by two names would both work with it, each by the rules of another inbox."""
+    """The reason, for a person, why a marker contradicts the inbox's `name`; "" where it names none or the
+    same. Two machines with different names for one folder would both use it, with different rules."""
     store, _, named = (marker or "").partition(" ")
     if named in ("", name):
         return ""
@@ -199,8 +202,9 @@ MOST_PAUSE_SECONDS = 900.0
 
 
 def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
-    """Scan between two checks of the root, since a share whose server dies can list empty, with success.
-    `moved` is called after every folder."""
+    """Scan between two checks of the root, since a share whose server dies can return an empty listing
+    without an error. The snapshot is None where the root is degraded, can't be listed, or was replaced
+    during the scan. `moved` is called after each check and each folder."""
     before = root.check()
     moved()
     if before.degraded:
@@ -217,10 +221,10 @@ def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
 
 
 class Looker:
-    """Looks at one inbox in threads. A share that doesn't answer can hold a thread for hours: it is left
-    there, and another one tries, since the path may lead to another mount by then.
+    """Runs the checks and scans of one inbox in threads. A share that doesn't answer can block a thread for
+    hours: that thread is abandoned and another one tries, since the path may lead to another mount by then.
 
-    `beat` is called while a look goes on or is waited for, `moved` only when the file system has answered.
+    `beat` is called while a scan runs or is waited for, `moved` only when the file system has answered.
     """
 
     def __init__(self, root: Root, beat: Callable[[], None], moved: Callable[[], None]) -> None:
@@ -231,7 +235,7 @@ class Looker:
         self._moved_at = 0.0
 
     def check_at_once(self) -> RootStatus:
-        """How the root stands. Blocks for some seconds at the most."""
+        """The root's status, degraded where it doesn't answer. Blocks for START_SECONDS at the most."""
         try:
             return at_once(self._path, self._root.check, START_SECONDS)
         except NoAnswer:
@@ -239,7 +243,9 @@ class Looker:
             return RootStatus(degraded=silent(self._path))
 
     async def look(self, scope: Scope, stalled: Callable[[str], None]) -> Look:
-        """The first answer. `stalled` is told, again and again, while there is none."""
+        """Check and scan; the first answer of any thread. While the file system doesn't answer, `stalled` is
+        called with the reason every PATIENCE_SECONDS, and a further thread is started with exponential
+        backoff, up to MOST_PAUSE_SECONDS."""
         began = self._moved_at = time.monotonic()
         roots = {self._begun(self._root, scope, self._move): self._root}
         pause_seconds = PATIENCE_SECONDS
@@ -249,11 +255,11 @@ class Looker:
                 self._beat()
                 if time.monotonic() - self._moved_at < PATIENCE_SECONDS:
                     self._tell_moved()
-                    continue  # large, or slow, but alive
+                    continue  # a large or slow scan that makes progress
                 stalled(silent(self._path))
                 if time.monotonic() >= again_at:
                     fresh = self._root.another()
-                    # What it sees on its way proves nothing: a share can answer from its cache.
+                    # Its progress doesn't count as an answer: a share can serve listings from its cache.
                     roots[self._begun(fresh, None, stay_silent)] = fresh
                     pause_seconds = min(2 * pause_seconds, MOST_PAUSE_SECONDS)
                     again_at = time.monotonic() + pause_seconds
@@ -281,8 +287,8 @@ def silent(inbox: Path) -> str:
 
 
 def confirm_inbox(inbox: Path, *, marker_id: str) -> None:
-    """Raise LocalTrouble unless this is the inbox that holds the marker: what can't be seen in it counts as
-    gone only then. Writes nothing."""
+    """Raise LocalTrouble unless `inbox` is reachable and has the marker `marker_id`: only then does a file
+    that isn't found in it count as deleted. Writes nothing."""
     doubt = Root(inbox, marker_id, first_start=False).check().degraded
     if doubt:
         raise LocalTrouble(doubt, hint="The work continues by itself once the inbox is back.")

@@ -1,4 +1,4 @@
-"""One inbox: looks at it when something may have happened, and says which sets are ready or refused."""
+"""The inbox: scans one folder, on events and on a schedule, and emits the sets that are ready or refused."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from hotfolder.rules.routing import settle_rule
 from hotfolder.rules.sets import BracketSet
 
 _GATHER_SECONDS = 0.05
-"""The least between two looks for a hint or a photo that was read: a copy makes many."""
+"""The minimum between two looks that events or decoded photos ask for: a copy causes many of them."""
 _DEGRADED_SECONDS = 1.0
 
 
 class Inbox:
     """Watches `root`, an absolute folder of `<project>/<folder>/` sets.
 
-    Files that are `claimed` are left out, and new photos beside them are a set of their own. `beat` is called
-    while the looking goes on, or waits for a share that doesn't answer; `moved` only when the file system has
-    answered. The decoder stays the caller's to close.
+    `claimed` files are ignored, and new photos beside them are a separate set. `beat` is called while a scan
+    runs or waits for a share that doesn't answer; `moved` only when the file system has answered. The caller
+    closes the decoder.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class Inbox:
         self._log = log.get("inbox")
 
     def claim(self) -> None:
-        """Look at the root before anything else, for a short while. Raises UsageError where another process
-        works with it."""
+        """Check the root at start, blocking for some seconds at the most. Raises UsageError where another
+        process uses it; any other trouble is kept as `degraded`."""
         status = self._looker.check_at_once()
         if status.holder:
             raise UsageError(status.degraded)
         self._take_status(status, self._clock.monotonic())
 
     async def events(self) -> AsyncGenerator[InboxEvent, None]:
-        """What is seen, until it is closed: each set that is ready or refused, once, and at each look those
-        that still arrive. The next look comes when they have been treated."""
+        """Scan and emit events until closed: each set that is ready or refused once, and those that are still
+        arriving at each look. The next look waits until the consumer has processed all events of this one."""
         self._events = asyncio.Queue()
         looking = asyncio.create_task(self._keep_looking())
         looking.add_done_callback(lambda _: self._events.put_nowait(None))
@@ -101,7 +101,8 @@ class Inbox:
             await asyncio.gather(looking, return_exceptions=True)
 
     async def look(self) -> tuple[BracketSet | SetRefused, ...]:
-        """One complete look now, photos read and all. What it returns is not among the events."""
+        """Scan the whole inbox once, decode the photos that are due, and return the sets that are ready or
+        refused. They are not emitted by `events` again."""
         found = await self._observe(None)
         while read := [key async for key in self._read_photos()]:
             found += await self._observe(frozenset(read))
@@ -109,29 +110,31 @@ class Inbox:
         return tuple(event for event in found if not isinstance(event, SetArriving))
 
     def forget(self, project: str, folder: str) -> None:
-        """Look at a set anew, as if it had just arrived; for a set that changed after it was delivered."""
+        """Discard a set's state and look at it again as if it had just arrived; for a set that changed after
+        it was emitted."""
         self._tracker.forget((project, folder))
         self._look_again((project, folder))
 
     def glance(self, project: str, folder: str) -> None:
-        """Look at a set, or at all where `folder` is "", soon: a job has let go of what it left there."""
+        """Look at a set soon, and scan the whole inbox where `folder` is "": a job has released the files
+        that it left there."""
         if not folder:
             self._scan_soon()
         self._look_again((project, folder))
 
     def follow(self, settings: InboxOptions) -> None:
-        """Go by these settings from now on, and look at everything anew by them."""
+        """Replace the settings and scan the whole inbox soon."""
         self._settings = settings
         self._book.limits = settings.limits
         self._scan_soon()
 
     def delivered(self, project: str, folder: str) -> frozenset[str]:
-        """Names of the files there that were delivered and have not changed since."""
+        """Names of the set's files that were part of a verdict and have not changed since."""
         return self._tracker.given((project, folder))
 
     @property
     def degraded(self) -> str:
-        """Why the inbox can't be trusted, or reached, as the last look found; "" where all is well."""
+        """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
         return self._degraded
 
     @property
@@ -140,7 +143,7 @@ class Inbox:
         return self._identity
 
     def outlook(self) -> InboxOutlook:
-        """How the inbox stood at the last look."""
+        """The inbox's status as of the last look."""
         settling = self._tracker.settling(self._clock.monotonic())
         looks = self._wake.is_set() or self._again or not self._looked
         return InboxOutlook(
@@ -180,8 +183,8 @@ class Inbox:
             await watch.stop()
 
     async def _hand_over(self, found: list[InboxEvent]) -> None:
-        """Wait until what was found is treated. That may wait for the inbox itself: should it hang, that is
-        told even then."""
+        """Emit the events and wait until the consumer has processed them. The root is checked meanwhile, so
+        that a share that hangs is reported even when the consumer waits for that same share."""
         for event in found:
             self._events.put_nowait(event)
         treated = asyncio.create_task(self._events.join())
@@ -201,16 +204,16 @@ class Inbox:
                 self._look_again(key)
 
     async def _read_photos(self) -> AsyncIterator[SetKey]:
-        """Read the photos that wait for it, one by one; the set that each is of."""
+        """Decode the photos that are due, one by one; yields the set of each."""
         while (waiting := self._tracker.to_read()) is not None:
             if self._book.judgement(*waiting) is not None:
-                continue  # it was being read at the last look
+                continue  # its decoding ended after the last look
             if not await self._book.read(*waiting):
                 return
             yield waiting[0]
 
     def _due(self, touched: frozenset[SetKey] | None) -> frozenset[SetKey] | None:
-        """The sets to look at now, after these were announced; None for the whole inbox."""
+        """The sets to look at now, given those `touched` by events; None for the whole inbox."""
         now = self._clock.monotonic()
         again, self._again = self._again, set()
         if touched is None or self._degraded or now >= self._scan_at:
@@ -218,7 +221,7 @@ class Inbox:
         return touched.union(again, self._tracker.due(now))
 
     async def _rest(self, reading: asyncio.Task[None]) -> None:
-        """Until a hint, a finished photo, or the next moment at which time alone may change something."""
+        """Sleep until an event, a decoded photo, the next scan, or the next time at which a set is due."""
         now = self._clock.monotonic()
         until = min(self._scan_at, self._tracker.next_look())
         if self._degraded:
@@ -239,10 +242,10 @@ class Inbox:
         if scope is None:
             self._scan_at = now + self._settings.scan_seconds
         status, snapshot = await self._looker.look(scope, self._take_stall)
-        if scope is None:  # a scan that takes long is no reason to scan all the time
+        if scope is None:  # the interval begins at the scan's end, so that long scans don't follow at once
             self._scan_at += self._clock.monotonic() - now
         if self._degraded:
-            now = self._clock.monotonic()  # what was seen may have been seen only just now
+            now = self._clock.monotonic()  # the look may have waited for the share before it saw this
         self._take_status(status, now)
         if snapshot is None:
             return []
@@ -254,7 +257,7 @@ class Inbox:
         return [*decided, *self._arriving(snapshot)]
 
     def _take_stall(self, reason: str) -> None:
-        """Nothing is read from a share that doesn't answer: others wait for the process that reads."""
+        """Mark the inbox degraded and cancel the decoding in progress: the decoder process is shared."""
         self._take_status(RootStatus(degraded=reason), self._clock.monotonic())
         self._book.break_off()
 
@@ -314,7 +317,7 @@ class Inbox:
         return BracketSet(self._path, *key, photos, companions, verdict.approved)
 
     def _notices(self) -> tuple[Notice, ...]:
-        """All that is left alone, and why."""
+        """All notices, those of the marker and the locks first."""
         own = filter(None, (self._marker_notice, self._lock_notice))
         return (*own, *self._approvals.notices.values(), *self._tracker.notices())
 

@@ -1,4 +1,4 @@
-"""What is left untouched in the inbox, and the sentences for it."""
+"""Notices about files and folders that are left untouched in the inbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hotfolder.rules.foldernames import COPIES_MARK
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is left untouched, said to whoever put it there. `path` can be printed and stored."""
+    """A message about something that is left untouched. `path` can be printed and stored."""
 
     path: Path
     text: str
@@ -21,7 +21,7 @@ _NAMED = 3
 
 
 def outside_a_set(root: Path, names: list[str]) -> Notice:
-    """Photos lie in the inbox itself. `names` can be printed."""
+    """For photos in the inbox itself. `names` must be printable."""
     return Notice(
         root,
         f"Left alone in the inbox itself: {_some(names)}. Put each room's photos in a folder of their own, "
@@ -30,7 +30,7 @@ def outside_a_set(root: Path, names: list[str]) -> Notice:
 
 
 def passed_over(parent: Path, name: str) -> Notice:
-    """Photos lie in a folder of a system's own, or in a hidden one."""
+    """For photos in a system's folder or a hidden one."""
     return Notice(
         parent,
         f"The folder {visible(name)!r} in {parent.name!r} holds photos and is left alone:"
@@ -40,7 +40,7 @@ def passed_over(parent: Path, name: str) -> Notice:
 
 
 def ready_folder(parent: Path, name: str) -> Notice:
-    """A folder that is called like the file by which a person approves."""
+    """For a folder with the name of a `.ready` file."""
     return Notice(
         parent,
         f"{visible(name)!r} in {parent.name!r} is a folder, and only a file with that name approves anything."
@@ -49,7 +49,7 @@ def ready_folder(parent: Path, name: str) -> Notice:
 
 
 def archives(folder: Path, names: list[str]) -> Notice:
-    """Zip files and the like, in which nobody looks for photos."""
+    """For archives (zip files and the like), which are never opened."""
     it = "it" if len(names) == 1 else "each"
     return Notice(
         folder,
@@ -59,12 +59,12 @@ def archives(folder: Path, names: list[str]) -> Notice:
 
 
 def _at(folder: Path, name: str) -> Path:
-    """The path of what lies in the folder under that name; the folder's where the name can't be printed."""
+    """The path of that entry of the folder; the folder's own where the name can't be printed."""
     return folder / name if name == visible(name) else folder
 
 
 def too_deep(folder: Path, inner: str, count: int) -> Notice:
-    """Photos lie in a folder inside a set."""
+    """For photos in a folder inside a set's folder."""
     photos = "1 photo lies" if count == 1 else f"{count} photos lie"
     return Notice(
         _at(folder, inner),
@@ -74,7 +74,7 @@ def too_deep(folder: Path, inner: str, count: int) -> Notice:
 
 
 def link(folder: Path, name: str) -> Notice:
-    """A symbolic link."""
+    """For a symbolic link."""
     return Notice(
         _at(folder, name),
         f"{visible(name)!r} is a link and is not followed. Put the files themselves here instead.",
@@ -82,7 +82,7 @@ def link(folder: Path, name: str) -> Notice:
 
 
 def hard_link(folder: Path, name: str) -> Notice:
-    """A file with a second name somewhere, through which it could change under a job."""
+    """For a file with several hard links, through which it could change during a job."""
     return Notice(
         _at(folder, name),
         f"{visible(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
@@ -91,7 +91,7 @@ def hard_link(folder: Path, name: str) -> Notice:
 
 
 def not_a_file(folder: Path, name: str) -> Notice:
-    """A FIFO, socket or device."""
+    """For a FIFO, socket or device."""
     return Notice(
         _at(folder, name),
         f"{visible(name)!r} is not an ordinary file and is never opened. Remove it.",
@@ -99,7 +99,7 @@ def not_a_file(folder: Path, name: str) -> Notice:
 
 
 def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
-    """A name that is not UTF-8, whose raw form can't be stored or printed."""
+    """For a name that is not UTF-8, which can be neither stored nor printed."""
     what = "The folder" if folder else "The file"
     return Notice(
         parent,
@@ -109,7 +109,7 @@ def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
 
 
 def unreadable(path: Path, error: OSError) -> Notice:
-    """A folder that can't be listed."""
+    """For a folder that can't be listed."""
     if isinstance(error, PermissionError):
         text = "may not be read by hotfolder. Give the service's user permission to read and write it."
     else:
@@ -118,7 +118,7 @@ def unreadable(path: Path, error: OSError) -> Notice:
 
 
 def marker_made_again(root: Path, marker: str) -> Notice:
-    """The inbox's marker had been deleted, and nothing else had happened."""
+    """For a marker that had been deleted, while device and inode of the inbox were the same as before."""
     return Notice(
         root,
         f"{marker} had been deleted and was made again. Leave it there: it tells this inbox from an empty "
@@ -127,7 +127,7 @@ def marker_made_again(root: Path, marker: str) -> Notice:
 
 
 def without_a_photo(folder: Path, names: list[str]) -> Notice:
-    """Files that would travel with a set lie where no photo is."""
+    """For companions in a room's folder without a photo."""
     told = "What came, or was changed, after its set had begun has to be moved to its originals by hand."
     if any("." not in name for name in names):
         told = "A photo is known by the end of its name, such as .jpg: if these are photos, give them theirs."
@@ -138,7 +138,7 @@ def without_a_photo(folder: Path, names: list[str]) -> Notice:
 
 
 def loose_files(project: Path, names: list[str]) -> Notice:
-    """Files that belong to no photo lie in a project's folder."""
+    """For files in a project's folder that share no photo's stem."""
     return Notice(
         project,
         f"Left alone in the project's folder {project.name!r}, since no photo there has the same name: "
@@ -147,7 +147,8 @@ def loose_files(project: Path, names: list[str]) -> Notice:
 
 
 def on_its_way_back(project: Path, name: str, job: str) -> Notice:
-    """A hidden folder of files that a command was putting back; of copies, where `job` names a tag, too."""
+    """For a hidden folder in which a command gathers a set's files to put them back into the inbox. `job` is
+    the folder's name without its prefix; where it has a tag too, the files are copies."""
     finish = f"To finish it, run `hotfolder retry {job}` again."
     if COPIES_MARK in job:
         finish = "To finish it, ask for the other tag again; or delete that folder, whose files are copies."
@@ -159,7 +160,7 @@ def on_its_way_back(project: Path, name: str, job: str) -> Notice:
 
 
 def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
-    """A folder whose name says that it may be made, and can't be changed."""
+    """For a folder with the tag `ok` that could not be renamed to `name`, its name without the tag."""
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return Notice(
         folder,
@@ -170,7 +171,7 @@ def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
 
 
 def no_locks(root: Path) -> Notice:
-    """Nobody can tell here whether another daemon works with the inbox too."""
+    """For an inbox whose file system has no file locks, so that a second daemon can't be detected."""
     return Notice(
         root,
         "The disk or share of this inbox knows no file locks, so that a second hotfolder on it would not be "

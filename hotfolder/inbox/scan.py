@@ -1,4 +1,4 @@
-"""One pass over the inbox with scandir and lstat: no link is followed, no file is opened."""
+"""Scans of the inbox with scandir and lstat: no link is followed, no file is opened."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
 _SHALLOW = 3
-"""So deep is looked for photos in folders that are passed over."""
+"""The depth of the search for photos in folders that are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One pass. `scope` names the sets that were looked for, None for the whole inbox.
+    """The result of one scan. `scope` holds the sets that were asked for, None for the whole inbox.
 
-    A set in scope that is neither in `folders` nor covered by `unreadable` is not there, or known to be
-    empty. `unreadable` holds sets, and `(project, "")` for a whole project. `notices` are those of the inbox
-    and its project folders, and is empty for a pass with a scope.
+    A set in scope that is neither in `folders` nor covered by `unreadable` does not exist, or is a flat drop
+    without photos. `unreadable` holds sets, and `(project, "")` for a whole project. `notices` concern the
+    inbox and its project folders, and folders that can't be read; the latter alone where there is a scope.
     """
 
     folders: Mapping[SetKey, SetFolder]
@@ -53,20 +53,21 @@ class Snapshot:
     unreadable: frozenset[SetKey] = frozenset()
 
     def hides(self, key: SetKey) -> bool:
-        """Whether the pass could not tell if this set is there."""
+        """Whether the scan could not determine if this set exists."""
         return key in self.unreadable or (key[0], "") in self.unreadable
 
 
 Moved = Callable[[], None]
-"""Called after every folder: the file system has answered."""
+"""A progress callback, called after every folder: the file system has answered."""
 
 
 def stay_silent() -> None:
-    """For a pass whose progress nobody follows."""
+    """The progress callback that does nothing."""
 
 
 def scan(root: Path, moved: Moved = stay_silent) -> Snapshot:
-    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed."""
+    """Scan the whole inbox. Entries that vanish meanwhile are omitted; folders that can't be read are listed
+    as `unreadable`. Raises OSError if `root` can't be listed."""
     found = _Pass(root, moved)
     with listed(root) as entries:
         found.projects(list(entries))
@@ -74,7 +75,8 @@ def scan(root: Path, moved: Moved = stay_silent) -> Snapshot:
 
 
 def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent) -> Snapshot:
-    """Look at these sets alone."""
+    """Scan the folders of these sets alone, as `scan` does. Does not raise OSError for `root`: where it is
+    missing, no set exists."""
     scope = frozenset(keys)
     found = _Pass(root, moved)
     projects = {project: _is_plain_folder(root / project) for project, _ in scope}
@@ -86,8 +88,8 @@ def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent)
 
 @contextmanager
 def listed(root: Path, *names: str) -> Iterator[Iterator[os.DirEntry[str]]]:
-    """The entries of a folder beneath `root`, no link followed on the way to it. Their facts are to be asked
-    in the block, their paths not at all. Raises OSError."""
+    """Yield the entries of a folder beneath `root`, following no link on the way to it. Call their `stat`
+    and the like inside the block; their `path` is not valid. Raises OSError."""
     with folder_beneath(root, *names) as folder, os.scandir(folder) as entries:
         yield entries
 
@@ -101,7 +103,7 @@ class _Pass:
         self._unreadable: set[SetKey] = set()
 
     def snapshot(self, scope: frozenset[SetKey] | None) -> Snapshot:
-        """What was found."""
+        """The result so far."""
         return Snapshot(
             folders=dict(sorted(self._folders.items())),
             scope=scope,
@@ -110,7 +112,7 @@ class _Pass:
         )
 
     def projects(self, entries: list[os.DirEntry[str]]) -> None:
-        """Take the entries of the inbox itself."""
+        """Scan every project among `entries`, which are those of the inbox itself."""
         self._stray_photos(entries)
         for name in self._inner_folders(self._root, entries):
             project = self._root / name
@@ -128,7 +130,7 @@ class _Pass:
                 self.set_folder(name, folder)
 
     def set_folder(self, project: str, folder: str) -> None:
-        """Take one set."""
+        """Scan one set's folder, or a project's own for its flat drop (`folder` is "")."""
         path = self._root / project / folder
         try:
             with listed(self._root, project, *filter(None, [folder])) as inner:
@@ -145,8 +147,8 @@ class _Pass:
         self._moved()
 
     def _flat_drop(self, project: str, entries: Iterable[os.DirEntry[str]]) -> list[str]:
-        """Take the photos that lie in the project's folder itself, if there are any; the names of files that
-        have nothing to do with any of them."""
+        """Record the project's flat drop if there is one, and return the names of the files in the project's
+        folder that share no photo's stem."""
         contents = Contents(self._root / project)
         for entry in entries:
             if is_temporary_folder(entry.name) or not entry.is_dir(follow_symlinks=False):
@@ -157,7 +159,7 @@ class _Pass:
         return contents.loose(found)
 
     def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
-        """Names of real folders among `entries`; a notice for what can't be taken."""
+        """Sorted names of the real folders among `entries`; adds a notice for each that can't be used."""
         folders: list[str] = []
         for entry in entries:
             facts = lstat(entry)
@@ -179,7 +181,7 @@ class _Pass:
         return sorted(folders)
 
     def _passed_over(self, parent: Path, name: str, facts: os.stat_result) -> None:
-        """A notice for a set that is on its way back, and for photos in a folder that isn't looked into."""
+        """Add a notice for a set that is being put back, or for photos in a folder that is never scanned."""
         if parent != self._root and name.startswith(GATHERING):
             self._notices.append(notices.on_its_way_back(parent, name, name.removeprefix(GATHERING)))
             return
@@ -188,7 +190,7 @@ class _Pass:
             self._notices.append(notices.passed_over(parent, name))
 
     def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
-        """A notice for photos, and for archives, in the inbox itself."""
+        """Add notices for photos and for archives in the inbox itself."""
         stray = [
             visible(entry.name)
             for entry in entries
@@ -227,11 +229,11 @@ def recheck(
     expected: Mapping[str, FileIdentity],
     others: Collection[str] = frozenset(),
 ) -> None:
-    """Raise SetChanged unless the set's folder holds exactly the `expected` photos (by name), untouched.
+    """Raise SetChanged unless the set's folder holds exactly the `expected` photos (by name), unchanged.
 
-    A photo that joined counts as a change too: it belongs into the picture that is about to be paid for. Not
-    so in the project's folder itself (`folder` is ""), where other sets lie beside this one, nor for the
-    names in `others`, which are no part of this set.
+    An additional photo is a change too: it belongs to the picture that is about to be paid for. Exceptions
+    are the project's folder itself (`folder` is ""), where other sets lie beside this one, and the names in
+    `others`, which are not part of this set.
     """
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     photos = {file.name: file.identity for file in seen.photos} if seen else {}
@@ -246,9 +248,9 @@ def recheck(
 
 
 def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
-    """Raise SetChanged where none of the `expected` photos (by name) lies in the set's folder any more, and
-    all of them lie in another one that is looked at: somebody has renamed the folder. In a project's folder
-    itself the photos of a room are no set, but photos of a shoot that is still to be grouped."""
+    """Raise SetChanged where none of the `expected` photos (by name) is left in the set's folder and all of
+    them are in another folder of the inbox: the folder was renamed. A room's photos are looked for in rooms'
+    folders only, a flat drop's in projects' folders only. Raises OSError if the inbox can't be listed."""
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     if seen and any(file.name in expected for file in seen.photos):
         return

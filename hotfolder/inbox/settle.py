@@ -1,4 +1,4 @@
-"""When is a set settled? A pure function of what was seen before, what is seen now, and the time.
+"""Settling of one set: a pure function of its previous state, the folder as seen now, and the time.
 
 A file counts as unchanged only between our own observations; no timestamp of a file is compared with a clock.
 """
@@ -16,16 +16,17 @@ from hotfolder.rules.sets import FileIdentity
 
 
 class PhotoStatus(Enum):
-    """What the decoder made of a photo."""
+    """Whether a photo could be decoded to its end."""
 
     WHOLE = "whole"
     UNFINISHED = "unfinished"  # may become whole
-    UNUSABLE = "unusable"  # never will
+    UNUSABLE = "unusable"  # can never become whole
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of one state of one photo. `reason` and `hint` are for a photographer, empty when it is whole."""
+    """The decoder's result for one state of one photo. `reason` and `hint` are shown to the photographer, and
+    are empty when the photo is whole. `facts` is None unless it is whole."""
 
     status: PhotoStatus
     facts: PictureFacts | None = None
@@ -35,7 +36,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long a set is given. `expected_photos` None: only quiet settles it."""
+    """The timing of a set. With `expected_photos` photos it settles at once; None: only the quiet time."""
 
     quiet_seconds: float
     give_up_seconds: float
@@ -52,7 +53,8 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """What is remembered of a set between looks. `given` files were in a verdict and belong to a job now."""
+    """The state of a set between two looks. `given` files were part of a verdict and belong to a job now.
+    `changed_at` is the monotonic time of the last change."""
 
     changed_at: float
     files: Mapping[str, Sighting] = field(default_factory=dict)
@@ -61,18 +63,18 @@ class SetState:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """No photo here that isn't a job's already. `left` are the names of other files that no job has."""
+    """The folder holds no photo without a job. `left` are the names of other files without a job."""
 
     left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not yet. `to_judge` photos are to be decoded now; `look_at` is when time alone may change the verdict.
+    """The set has not settled. `to_judge` photos are to be decoded now; `look_at` is the monotonic time at
+    which the verdict may change without any change in the folder, None if it can't.
 
-    `complete` are the photos that are whole, each by itself, while others may still come. `quiet_from` is set
-    while only the quiet time is missing. `may_proceed` is False for what a person must
-    mend, and `hint` says how.
+    `complete` are the photos that decode to their end, while others may still arrive. `quiet_from` is set
+    while only the quiet time is missing. `may_proceed` is False where a person must act; `hint` says how.
     """
 
     photo_count: int
@@ -88,7 +90,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The set as it is to be made, once. `approved`: `.ready` was written after its photos."""
+    """The set has settled; returned once. `approved`: `.ready` was written after its photos."""
 
     photos: tuple[SeenFile, ...]
     companions: tuple[SeenFile, ...]
@@ -97,7 +99,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The set can't be made as it is. `files` are all of it."""
+    """The set can't be made as it is; returned once. `files` are all of its files."""
 
     files: tuple[SeenFile, ...]
     reason: str
@@ -108,17 +110,17 @@ Verdict = Nothing | Waiting | Ready | Refused
 
 
 TWO_LOOKS_SECONDS = 0.2
-"""A photo alone is complete when it decodes and two looks at least this far apart agree."""
+"""A photo is complete when it decodes and two looks at least this far apart see the same state."""
 
 ALONE_SECONDS = 2.0
-"""For how long a file without a photo may be the first of a set that is just arriving."""
+"""How long a folder with companions only is taken for a set that has begun to arrive."""
 
 _EARLY_SECONDS = 2.0
 
 
 JudgementOf = Callable[[SeenFile], Judgement | None]
 WasUnfinished = Callable[[SeenFile], bool]
-"""Whether an earlier state of this file was read, and was not whole."""
+"""Whether an earlier state of this file was decoded and was not whole."""
 
 
 def settle(
@@ -131,13 +133,13 @@ def settle(
     judgement_of: JudgementOf,
     was_unfinished: WasUnfinished = lambda _: False,
 ) -> tuple[SetState, Verdict]:
-    """One look at one set. `now` is monotonic; `claimed` names belong to running jobs and are left out;
-    `pace_of` takes the number of photos that remain.
+    """The set's new state and its verdict. `now` is monotonic; files named in `claimed` belong to running
+    jobs and are ignored; `pace_of` takes the number of the photos that remain.
 
-    `Ready` and `Refused` are said once: their files are `given` in the returned state, and left out for
-    as long as they are there unchanged. A flat drop is said anew, all that isn't claimed of it, when
-    anything of it changes or `.ready` appears, and so is a room's set when `.ready` appears; a flat drop
-    is never refused as a whole, but waits for somebody to mend it.
+    `Ready` and `Refused` are returned once: their files are `given` in the returned state, and ignored as
+    long as they stay unchanged. `given` is cleared, so that all unclaimed files are judged again, when a flat
+    drop changes in any way, and when a new `.ready` appears in a room's folder without claimed files. A flat
+    drop is never refused as a whole: `Waiting` with `may_proceed` False takes the place of `Refused`.
     """
     given = _still_given(before, seen)
     approved = not claimed and _newly_approved(seen, given)
@@ -147,7 +149,7 @@ def settle(
     files, changed_at = _sightings(before, free, now)
     state = SetState(changed_at, files, given)
     if not (free.photos or free.temporaries or free.obstacles):
-        # Nothing to pace: an emptied folder is looked at for as long as it is there.
+        # No photos to time: `pace_of` isn't needed for an emptied folder.
         return state, _alone(state, free, now)
     judgements = tuple((file, judgement_of(file)) for file in free.photos)
     verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements, was_unfinished))
@@ -161,7 +163,7 @@ def settle(
 
 
 def _alone(state: SetState, free: SetFolder, now: float) -> Nothing | Waiting:
-    """What is thought of files that only travel with photos, where no photo is."""
+    """The verdict on a folder in which no photo is left to judge, only companions or nothing."""
     names = tuple(file.name for file in free.companions)
     until = max((state.files[name].since for name in names), default=now) + ALONE_SECONDS
     if names and now < until and not free.flat:
@@ -170,12 +172,12 @@ def _alone(state: SetState, free: SetFolder, now: float) -> Nothing | Waiting:
 
 
 def restarted(state: SetState, now: float) -> SetState:
-    """The same set, seen by nobody yet: after a time in which observations can't be trusted."""
+    """The state with all observations discarded but `given` kept, for use after the inbox was degraded."""
     return SetState(changed_at=now, given=state.given)
 
 
 def left_out(state: SetState | None, claimed: frozenset[str]) -> frozenset[str]:
-    """Names in the set's folder that a job has or is about to have."""
+    """Names of the files in the set's folder that belong, or are about to belong, to a job."""
     return claimed | (state.given.keys() if state is not None else frozenset())
 
 
@@ -187,13 +189,14 @@ def _still_given(before: SetState | None, seen: SetFolder) -> dict[str, FileIden
 
 
 def _newly_approved(seen: SetFolder, given: Mapping[str, FileIdentity]) -> bool:
-    """Whether `.ready` was written after the photos, and is not what was said already."""
+    """Whether `.ready` was written after the photos, and was not yet part of a verdict in this state."""
     signal = seen.signal()
     return signal is not None and given.get(signal.name) != signal.identity
 
 
 def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]) -> bool:
-    """Whether all that no job has of a flat drop was given before, in the same state, and nothing is gone."""
+    """Whether the unclaimed photos, companions and `.ready` of a flat drop are exactly those given before,
+    each in the same state."""
     given = before.given if before is not None else {}
     free = _without(seen, claimed)
     signal = free.signal()
@@ -264,7 +267,7 @@ def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verd
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One look at a set, with what is known of its photos."""
+    """One look at a set, with the judgements known for its photos."""
 
     state: SetState
     free: SetFolder
@@ -282,7 +285,7 @@ class _Look:
         return self.state.changed_at + self.pace.give_up_seconds
 
     def when_quiet(self) -> Verdict:
-        """Every file has been unchanged for the quiet time."""
+        """The verdict once every file has been unchanged for the quiet time."""
         count = len(self.judgements)
         unusable = self._having(PhotoStatus.UNUSABLE)
         if unusable:
@@ -298,7 +301,8 @@ class _Look:
         return Waiting(count, unfinished[0].reason, look_at=self.gives_up_at)
 
     def before_quiet(self) -> Verdict:
-        """Photos are read early, so that quiet is all that is waited for; a hurried set may start at once."""
+        """The verdict during the quiet time. Photos are decoded in this time already, so that none of them
+        delays the set after it; a hurried set is `Ready` as soon as all its photos are complete."""
         count = len(self.judgements)
         hurried = self._hurried()
         due_at = {
@@ -326,8 +330,8 @@ class _Look:
         )
 
     def _patience(self, file: SeenFile, hurried: bool) -> float:
-        """For how long a photo must not have changed before it is read."""
-        # Reading a growing file again and again costs more than it brings, unless somebody is in a hurry.
+        """Seconds for which a photo must be unchanged before it is decoded."""
+        # Decoding a growing file after every write wastes CPU; a hurried set is worth it.
         if hurried or not self.was_unfinished(file):
             return TWO_LOOKS_SECONDS
         return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self.pace.quiet_seconds / 2))

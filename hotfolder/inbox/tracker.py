@@ -1,4 +1,4 @@
-"""What is known of every set in one inbox from scan to scan, and of its photos, read one by one."""
+"""State of one inbox between scans: that of each set, and the decoder's results for each photo."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ class _Entry:
 
 
 class PhotoBook:
-    """What the photos of one inbox are found to be, each in the state that was read. An unfinished one is
-    read again after a minute. `trouble` says why nothing can be read, "" when all is fine."""
+    """Cache of the decoder's results for the photos of one inbox, valid for the state that was read; an
+    UNFINISHED one expires after a minute. `trouble` is why no photo can be decoded now, "" when all is well.
+    """
 
     def __init__(self, inbox: Path, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
         self.limits = limits
@@ -62,7 +63,7 @@ class PhotoBook:
         self._reading: asyncio.Task[Judgement] | None = None
 
     def judgement(self, key: SetKey, file: SeenFile) -> Judgement | None:
-        """What is known of this state of this file; None: nothing, or not recently enough."""
+        """The cached result for this state of this file; None where there is none, or it has expired."""
         entry = self._entries.get((key, file.name))
         if entry is None or entry.identity != file.identity:
             return None
@@ -70,28 +71,28 @@ class PhotoBook:
         return None if stale and entry.judgement.status is PhotoStatus.UNFINISHED else entry.judgement
 
     def was_unfinished(self, key: SetKey, file: SeenFile) -> bool:
-        """Whether another state of this file was read and was not whole: it is growing."""
+        """Whether an earlier state of this file was decoded and was UNFINISHED: the file is growing."""
         entry = self._entries.get((key, file.name))
         growing = entry is not None and entry.judgement.status is PhotoStatus.UNFINISHED
         return growing and entry is not None and entry.identity != file.identity
 
     def photo(self, key: SetKey, file: SeenFile) -> Photo:
-        """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
+        """The photo. Raises KeyError unless it was found WHOLE in this state."""
         judgement = self.judgement(key, file)
         if judgement is None or judgement.facts is None:
             raise KeyError(key, file.name)
         return photo_of(self._inbox.joinpath(*key, file.name), file.identity, judgement.facts)
 
     def keep_only(self, files: Set[tuple[SetKey, str]]) -> None:
-        """Forget every photo that isn't among `files`."""
+        """Evict every photo that isn't among `files`."""
         self._entries = {file: entry for file, entry in self._entries.items() if file in files}
 
     async def read(self, key: SetKey, file: SeenFile) -> bool:
-        """Read a photo that was seen in this state; False where that was broken off. Where nothing can be
-        read now, wait a while.
+        """Decode a photo that was seen in this state and cache the result; False where `break_off` cancelled
+        it. On LocalTrouble nothing is cached, `trouble` is set, and it waits 5 s before it returns True.
 
-        What is remembered counts only if a later scan sees that state still: a file that was replaced
-        meanwhile has another ctime, and an old one never returns.
+        The result is used only if a later scan still sees that state: a file that was replaced meanwhile has
+        another ctime, and an old ctime never returns.
         """
         reading = self._reading = asyncio.create_task(self._judged(key, file))
         try:
@@ -112,28 +113,28 @@ class PhotoBook:
         return True
 
     def break_off(self) -> None:
-        """Leave the photo that is being read: its share doesn't answer, and others wait for the process that
-        reads. When it does, everything is looked at anew."""
+        """Cancel the decoding in progress, for a share that doesn't answer: the decoder process is shared.
+        The photo is decoded when the share answers again and its set has been looked at."""
         if self._reading is not None:
             self._reading.cancel()
 
     async def _judged(self, key: SetKey, file: SeenFile) -> Judgement:
         path = self._inbox.joinpath(*key, file.name)
         try:
-            # What a photo shows decides only where photos are yet to be sorted into sets.
+            # The picture's content matters only where photos are still to be grouped into sets.
             facts = await self._decoder.inspect(path, self.limits, closely=not key[1])
         except NotWhole as error:
             return Judgement(PhotoStatus.UNFINISHED, reason=error.message, hint=error.hint)
         except NeverUsable as error:
             return Judgement(PhotoStatus.UNUSABLE, reason=error.message, hint=error.hint)
         if signed(facts.inode) != file.identity.inode:
-            # By a link, or by another file that had its name for a moment. A look sees what is there now.
+            # Replaced by a link, or for a moment by another file. The next look sees what is there now.
             return Judgement(PhotoStatus.UNFINISHED, reason=f"{visible(path.name)} was exchanged.")
         return Judgement(PhotoStatus.WHOLE, facts=facts)
 
 
 def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
-    """The photo at `path`, of which `facts` were read in that state."""
+    """The photo at `path` from `facts`, which were decoded in the state `identity`."""
     return Photo(
         folder=path.parent,
         name=path.name,
@@ -155,7 +156,7 @@ Decided = list[tuple[SetKey, Ready | Refused]]
 
 @dataclass(slots=True)
 class _Tracked:
-    """One set: what it `waits` for, what is left alone in it, and which of its photos are to be read."""
+    """One set: its state, what it `waits` for, its notices, and its photos that are still to be decoded."""
 
     state: SetState
     waits: Waiting | None = None
@@ -164,7 +165,7 @@ class _Tracked:
 
 
 class SetTracker:
-    """States, verdicts and notices by set in the inbox `root`. No I/O, no clock; not for several threads."""
+    """States, verdicts and notices of the sets in the inbox `root`. No I/O, no clock; not thread-safe."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -180,14 +181,15 @@ class SetTracker:
         claimed: Claimed,
         book: PhotoBook,
     ) -> Decided:
-        """Enter what was seen; the sets that are now ready or refused, each said once."""
+        """Update from a snapshot; returns the sets that are now ready or refused, each once. `now` is
+        monotonic."""
         if snapshot.scope is None:
             self._above = snapshot.notices
         known = self._sets.keys() if snapshot.scope is None else snapshot.scope
         for key in [key for key in known if key not in snapshot.folders]:
             if not snapshot.hides(key):
                 self.forget(key)
-            elif (one := self._sets.get(key)) is not None:  # it may be there, and can't be seen
+            elif (one := self._sets.get(key)) is not None:  # it may still exist
                 one.to_read = ()
                 if one.waits is not None:
                     one.waits = Waiting(one.waits.photo_count, "the folder can't be read", may_proceed=False)
@@ -215,21 +217,22 @@ class SetTracker:
         return decided
 
     def forget(self, key: SetKey) -> None:
-        """Know nothing of this set."""
+        """Discard the set's state."""
         self._sets.pop(key, None)
 
     def given(self, key: SetKey) -> frozenset[str]:
-        """Names of the set's files that were in a verdict and are still there unchanged."""
+        """Names of the set's files that were part of a verdict and were unchanged at the last look."""
         one = self._sets.get(key)
         return frozenset(one.state.given) if one is not None else frozenset()
 
     def restart(self, now: float) -> None:
-        """Let every set's quiet time begin anew, after a time in which nothing could be observed."""
+        """Restart every set's quiet time, after a period without observations."""
         for one in self._sets.values():
             one.state, one.to_read = restarted(one.state, now), ()
 
     def to_read(self) -> tuple[SetKey, SeenFile] | None:
-        """A photo of the set that was seen first, taken from those that wait to be read."""
+        """Take the next photo to decode off the list, from the set that was seen first; None where there is
+        none."""
         for key, one in self._sets.items():
             if one.to_read:
                 file, *others = one.to_read
@@ -241,27 +244,27 @@ class SetTracker:
         return ((key, one.waits) for key, one in self._sets.items() if one.waits is not None)
 
     def due(self, now: float) -> list[SetKey]:
-        """Sets of which time alone may have changed the verdict."""
+        """Sets whose verdict may have changed by the passing of time alone."""
         looks = ((key, waits.look_at) for key, waits in self._waiting())
         return [key for key, look_at in looks if look_at is not None and look_at <= now]
 
     def next_look(self) -> float:
-        """When the next set is due; infinity if none ever is."""
+        """The monotonic time at which the next set is due; infinity if none is."""
         looks = (waits.look_at for _, waits in self._waiting() if waits.look_at is not None)
         return min(looks, default=float("inf"))
 
     def arriving(self, key: SetKey) -> Waiting | None:
-        """What is thought of a set for which only quiet is missing; None for any other."""
+        """The verdict on a set that is still in its quiet time; None for any other."""
         one = self._sets.get(key)
         waits = one.waits if one is not None else None
         return waits if waits is not None and waits.quiet_from is not None else None
 
     def notices(self) -> tuple[Notice, ...]:
-        """What is left alone in the inbox and its folders, and why."""
+        """The notices of the inbox and its folders, as of the last looks."""
         return (*self._above, *(notice for key in sorted(self._sets) for notice in self._sets[key].notices))
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
-        """The sets that are not ready, in order, each with what it waits for."""
+        """The sets that are waiting, sorted, each with what it waits for."""
         return tuple(
             SettlingSet(*key, waits.photo_count, _describe(waits, now), waits.may_proceed, waits.hint)
             for key, waits in sorted(self._waiting(), key=lambda one: one[0])

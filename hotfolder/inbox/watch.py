@@ -1,4 +1,4 @@
-"""Wake-ups from the file system. Hints only: the scan finds everything without them, only later."""
+"""File-system events, used as hints only: without them the scan finds every change, but later."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _EVENTS: list[type[FileSystemEvent]] = [
     *(events.FileClosedEvent, events.FileCreatedEvent, events.FileDeletedEvent),
     *(events.FileModifiedEvent, events.FileMovedEvent),
 ]
-# watchdog tells, at length, of folders that it came across twice while they were being made. It does no harm.
+# watchdog warns at length of folders that it met twice while they were being created, which is harmless.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
 
 _JOIN_SECONDS = 3.0
 _RETRY_SECONDS = 300.0
-"""Where no observer could be started, so long until the next attempt: it walks the whole tree."""
+"""The pause before the next attempt to start an observer, since each attempt walks the whole tree."""
 
 
 class Watch(FileSystemEventHandler):
-    """Hints at what was touched in one inbox. To be made within the event loop, in which `wake` is called
-    when there is a hint.
+    """Collects the sets that were touched in one inbox. Must be created within the event loop, in which
+    `wake` is called when the first hint arrives.
 
-    The observer is begun anew when one of its threads has died, or when another folder is at `inbox`: watches
-    end, without a word, with what was mounted.
+    The observer is restarted when one of its threads has died, or when another folder is at `inbox`: an
+    unmount ends the watches silently.
     """
 
     def __init__(self, inbox: Path, clock: Clock, wake: Callable[[], object]) -> None:
         self.why_none = "not looked yet"
-        """Why events may be missing; "" where they tell of every change."""
+        """The reason why events may be missing; "" where every change causes one."""
         self._inbox = inbox
         self._clock = clock
         self._wake = wake
@@ -61,7 +61,7 @@ class Watch(FileSystemEventHandler):
         self._beginning: asyncio.Task[None] | None = None
 
     def take(self) -> frozenset[SetKey] | None:
-        """The sets that were touched since the last time one asked; None where anything may have been."""
+        """The sets touched since the last call; None where any set may have been."""
         with self._lock:
             hints, self._hints = self._hints, set()
         sets = frozenset(key for key in hints if key is not None)
@@ -69,7 +69,7 @@ class Watch(FileSystemEventHandler):
 
     @property
     def alive(self) -> bool:
-        """Whether events can come at all. True is no promise that they do."""
+        """Whether the observer's threads run; that doesn't guarantee that events arrive."""
         observer = self._observer
         return (
             observer is not None
@@ -79,26 +79,27 @@ class Watch(FileSystemEventHandler):
         )
 
     def ensure(self, identity: Identity) -> None:
-        """Have events of the folder of this `identity` (device, inode), beside everything else: with
-        thousands of folders that takes seconds, and on a share that doesn't answer it may get stuck."""
+        """Start the observer unless it runs on the folder of this `identity` (device, inode). Returns at
+        once: the start runs in a thread, since it takes seconds with thousands of folders, and may block on a
+        share that doesn't answer. After a failed start it does nothing for 300 s."""
         fits = identity == self._identity and (self.alive or self._clock.monotonic() < self._retry_at)
         if not fits and (self._beginning is None or self._beginning.done()):
             self._beginning = asyncio.create_task(to_thread.run_sync(self._begin, identity))
 
     def forget_folder(self) -> None:
-        """The folder was away: begin again, even where the same one has come back."""
+        """Restart the observer at the next `ensure`, even where the same folder has come back."""
         self._identity = None
 
     async def stop(self) -> None:
-        """End the events; wait for that only so long, since a share may hang."""
+        """Stop the observer; waits for PATIENCE_SECONDS at most, since a share may hang."""
         if self._beginning is not None:
             self._beginning.cancel()
         stopping = asyncio.create_task(to_thread.run_sync(self._end))
         await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Called by the observer's thread."""
-        # An exception here would kill the thread that dispatches, silently.
+        """Callback of the observer's thread: record which set the event is of."""
+        # An exception here would silently kill the dispatching thread.
         with suppress(Exception):
             for path in (event.src_path, event.dest_path):
                 inner = Path(os.fsdecode(path)).relative_to(self._inbox).parts if path else ()
@@ -106,7 +107,7 @@ class Watch(FileSystemEventHandler):
                     self._hint((inner[0], inner[1]))
                 elif len(inner) == 2:
                     self._hint((inner[0], ""))
-                elif event.is_directory:  # else our own status and marker, or a stray photo
+                elif event.is_directory:  # files here are our own status and marker, or a stray photo
                     self._hint(None)
 
     def _hint(self, key: SetKey | None) -> None:
@@ -128,7 +129,7 @@ class Watch(FileSystemEventHandler):
                 self._observer.schedule(self, str(self._inbox), recursive=True, event_filter=_EVENTS)
                 self._observer.start()
             except OSError as error:
-                # Most likely the limit on watches or instances; scanning alone is slower, and enough.
+                # Most likely the limit on inotify watches or instances; scanning alone is slower, but enough.
                 why = f"no events to be had: {error.strerror or error}"
                 self._end()
         self._retry_at = float("-inf") if self.alive else self._clock.monotonic() + _RETRY_SECONDS
@@ -136,7 +137,7 @@ class Watch(FileSystemEventHandler):
             log.get("inbox").info("inbox_observed", inbox=str(self._inbox), events_may_be_missing=why)
         self.why_none = why
         if self.alive:
-            self._hint(None)  # what came since the last scan, and before the events, is announced by nothing
+            self._hint(None)  # changes between the last scan and the observer's start caused no event
 
     def _end(self) -> None:
         observer, self._observer = self._observer, None
