@@ -1,7 +1,8 @@
-"""Early uploads: a photo goes up as soon as it is complete, while its set still arrives; the merge waits.
+"""Early uploads: photos are sent as soon as they are complete, while their set still arrives; the merge
+waits.
 
-Uploading is free, so nothing is lost when a set changes after all: its group is abandoned.
-What is on its way here is a cache. A job that finds its photos up takes the group over; else it sends them.
+Uploading is free, so nothing is lost when the set changes later: its group is abandoned. The groups are a
+cache: a job takes over the group with its photos; without one, it uploads them itself.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ from hotfolder.stager.operations import HdrOptions
 logger = log.get("early")
 
 AGAIN_SECONDS = 30.0
-"""After an upload that failed, so long until another one is tried for the same photos."""
+"""The delay after a failed upload before the same photos are tried again."""
 FORGET_SECONDS = 120.0
-"""A group of which nothing was heard for so long, and that no job is about to take, is forgotten."""
+"""A group without an event for this long, and without a job about to take it over, is abandoned."""
 
 
 class Early:
-    """Opens groups for sets that still arrive, at most `most` at a time, and sends their photos."""
+    """Opens groups for sets that still arrive, at most `most` at a time, and uploads their photos."""
 
     def __init__(self, context: JobContext, most: int) -> None:
         self.context = context
         self.most = most
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
-        """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
-        raises for what may go wrong."""
+        """Upload the complete photos of a set that aren't being uploaded yet; open its group even before the
+        first one. Raises nothing for expected failures: the set's job uploads what is missing."""
         place = (inbox, arriving.project, arriving.folder)
         if self.context.claims.names(*place):
             return  # those photos came after their set's job, and may be held
@@ -62,13 +63,14 @@ class Early:
             self._drop(place)
 
     async def close(self, inbox: str | None = None) -> None:
-        """Stop whatever is on its way: all, or what is of one inbox."""
+        """Cancel all uploads, or those of one inbox."""
         those = [place for place in self.context.early if inbox in (None, place[0])]
         groups = [self.context.early.pop(place) for place in those]
         await asyncio.gather(*(group.close() for group in groups))
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
-        """A new group for the set, unless it is doubtful whether it will be merged."""
+        """Open a group for the set; None at the limit, outside the schedule, while the store fails, and where
+        it is uncertain whether the set will be merged."""
         context, now = self.context, self.context.clock.now()
         if len(context.early) >= self.most or opens_at(context.settings.hours, now.astimezone()) is not None:
             return None
@@ -77,7 +79,7 @@ class Early:
         if merge is None or why_name_held(rulebook, *place[1:], known=False):
             return None
         try:
-            # A set whose folder had a job before may be held as a straggler of that one.
+            # A set whose folder had a job before may be held as late photos of that job.
             if await context.store_thread(context.store.latest_of_folder, *place) is not None:
                 return None
         except LocalTrouble:
@@ -97,8 +99,9 @@ class Early:
 
 
 def merge_of(rulebook: Rulebook, place: Place, photo_count: int) -> tuple[str, HdrOptions] | None:
-    """What the API is told of a set of so many photos, or more, before its photos: the project's title and
-    the merge's options. None where the set is not merged or refused, or where more photos may change it."""
+    """The project's title and the merge's options for a set of `photo_count` photos or more; the API gets
+    them before the photos. None where the set is refused or not merged, or where more photos may change
+    them."""
     merges = set()
     for count in range(photo_count, MOST_PHOTOS + 1):
         try:

@@ -1,4 +1,4 @@
-"""The embedded sandbox as the daemon's API: always under the same addresses, and kept alive."""
+"""The embedded sandbox as the daemon's API: on the same ports at each start, and restarted when it ends."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LOOK_SECONDS = 1.0
 
 
 class Embedding:
-    """A `with` block. `data`, a folder in `state`, is where the sandbox keeps what it was given, over
-    restarts too. Raises UsageError when it can't start, or when another daemon works with `state`."""
+    """A context manager that runs the sandbox. `data`, a folder in `state`, is its persistent storage.
+    Entering raises UsageError when it can't start or another daemon works with `state`, and LocalTrouble."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -53,7 +53,7 @@ class Embedding:
             self._sandbox.stop()
 
     def access(self) -> ApiAccess:
-        """How the daemon reaches it."""
+        """How the daemon reaches the sandbox."""
         assert self._sandbox is not None
         return ApiAccess(
             origin=SANDBOX,
@@ -63,7 +63,7 @@ class Embedding:
         )
 
     async def keep_alive(self) -> None:
-        """Start it again whenever it has ended, until cancelled."""
+        """Check each second, and restart the sandbox where it has ended, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._sandbox is None or self._sandbox.pid is None:
@@ -74,7 +74,8 @@ class Embedding:
                     logger.error("sandbox_not_started", reason=str(error))
 
     def _known_ports(self) -> tuple[int, int]:
-        """Those of last time, since addresses of results were handed out; any free ones at first."""
+        """The ports of the last run, since result URLs may still be in use; (0, 0), any free ports, at
+        first."""
         try:
             api, storage = json.loads(self._ports_file.read_text())
             return int(api), int(storage)

@@ -1,4 +1,4 @@
-"""The daemon's folders: where they are, that they are there, locked, and tidied."""
+"""The daemon's folders: their paths, how they are created, locked, checked and cleaned."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ FILE_NAME = "daemon.lock"
 
 
 def lock_state(state: Path) -> FolderLock:
-    """Let nobody else work with `state`, until the lock is closed. Raises UsageError, naming the holder,
-    where another process does, and LocalTrouble."""
+    """Lock `state` against other processes until the returned lock is closed. Raises UsageError, naming the
+    holder, where another process has it or the disk has no file locks, and LocalTrouble."""
     lock = FolderLock(FILE_NAME, private=True)
     with local_trouble(state / FILE_NAME):
         try:
@@ -65,7 +65,7 @@ def holder_of(state: Path) -> int | None:
 logger = log.get("daemon")
 
 OURS = frozenset({"results", "work", "developed", "sandbox", "thumbnails"})
-"""The folders in `state`."""
+"""The folders in `state` that hotfolder makes."""
 
 
 def places_of(settings: Settings) -> Places:
@@ -81,10 +81,10 @@ def places_of(settings: Settings) -> Places:
 
 
 def make_folders(places: Places) -> list[Path]:
-    """Make what is missing of inboxes and `state`, which is ours alone.
+    """Make the missing inboxes and `state`, which is private to this user.
 
-    Returns the inboxes that are in reach. One that isn't doesn't stop the others: it is degraded until it is
-    back. Raises LocalTrouble where none can be made.
+    Returns the inboxes that can be reached. One that can't doesn't stop the others: it is degraded until it
+    is back. Raises LocalTrouble where no inbox, or not all of `state`, can be made.
     """
     reached: list[Path] = []
     troubles = []
@@ -107,14 +107,15 @@ def make_folders(places: Places) -> list[Path]:
 
 
 def make_inbox(inbox: Path) -> None:
-    """Where it is missing: group-writable, as `done` and `failed` are. Raises LocalTrouble."""
+    """Make the inbox where it is missing, group-writable as `done` and `failed` are. Raises LocalTrouble."""
     with made_anywhere(inbox):
         make_folder(inbox, Sharing())
 
 
 def keep_private(state: Path) -> None:
-    """Leave `state` and all in it to its owner, whoever made it: it tells addresses, prices and results. What
-    belongs to somebody else, or lies on a disk that knows no rights, stays as it is."""
+    """Remove the permissions of group and others from `state`, its files and our folders in it: they hold
+    addresses, prices and results. Other owners' files, or those on a disk without permissions, stay as they
+    are."""
     for folder, below, names in os.walk(state):
         if Path(folder) == state:
             below[:] = [name for name in below if name in OURS]  # people keep other things beside them
@@ -127,8 +128,9 @@ def keep_private(state: Path) -> None:
 
 
 def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> OutputFolders:
-    """`done` and `failed`, which are shared with the group of the inbox. Made where they are missing, unless
-    they were met before and their disk is gone. And `results`, where machines share them."""
+    """`done` and `failed`, shared with the inbox's group, and `results` where machines share it. Missing ones
+    are made, unless their disk is known and not mounted. Raises LocalTrouble where a new one can't be
+    used."""
 
     def sharing() -> Sharing:
         return Sharing.of(next(iter(reached or places.inboxes.values())))
@@ -142,30 +144,32 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         met_before = store.met("output", "results")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
-    with suppress(NoAnswer):  # whoever puts something into them waits
+    with suppress(NoAnswer):  # later writes confirm the folder themselves
         at_once(places.done, outputs.look, START_SECONDS)
     for name, output in outputs.by_name.items():
         if known[name] is None:
-            output.confirm()  # with nothing known, trouble is for whoever starts it
+            output.confirm()  # never met before: the trouble ends the start
             assert output.known is not None
             store.remember_folder("output", name, output.known)
     return outputs
 
 
 def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
-    """Device and inode of an inbox when a daemon with this store last met it there; None if none ever has."""
+    """Device and inode of an inbox at this path when a daemon with this store last met it; None if none
+    did."""
     met = store.folder_identity("inbox", inbox)
     return (met.device, met.inode) if met is not None and met.path == str(path) else None
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:
-    """Clear away what a killed process left half-written, of this machine or of those whose ids are `gone`.
-    Only for who holds the lock on `state`.
+    """Delete half-written files of killed processes, of this machine or of those with the ids `gone`. Only
+    for the holder of the lock on `state`.
 
-    Only `inboxes` are looked at; a folder that takes its time is cleared while everything else begins.
+    Of the inboxes only `inboxes` are searched. A folder that takes over START_SECONDS is cleared in the
+    background. Raises LocalTrouble for folders in `state` alone.
     """
     for folder in (places.developed, places.work):
-        with local_trouble(folder), suppress(FileNotFoundError):  # as in a state that no daemon has had
+        with local_trouble(folder), suppress(FileNotFoundError):  # as in a `state` that is new
             for left in folder.iterdir():
                 if not left.is_dir():
                     left.unlink()
@@ -178,7 +182,7 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
 
 
 def clear_parts(places: Places, gone: Collection[str]) -> None:
-    """Remove what downloads left half-written; in a folder that is shared not that of other machines."""
+    """Delete half-written downloads; in a shared folder only those of this machine and of `gone`."""
     owners = [own_token(), *map(token, gone)]
     with local_trouble(places.results):
         for left in places.results.glob("*.part"):
@@ -191,12 +195,12 @@ LOOK_SECONDS = 6.0
 
 
 async def apply_retention(context: JobContext, live: LiveSettings, leads: Callable[[], bool]) -> None:
-    """Once a day, delete what was kept for long enough, while this machine `leads`. Until cancelled."""
+    """Once a day, delete what is past its retention time, while this machine `leads`. Until cancelled."""
     while True:
         if not leads():
             await context.clock.sleep(LOOK_SECONDS)
             continue
-        # Finished sets are nobody's work, whoever works with their inboxes.
+        # Finished sets are no longer worked on, so whose lease their inboxes have doesn't matter.
         retention = Retention(
             Store(context.store.database, machine=context.store.machine),
             context.ledger,
@@ -222,8 +226,8 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
 
 
 async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Telemetry, clock: Clock) -> None:
-    """Notice that a disk of done/ or failed/ is gone or is back, or is full. A dead share can hold it for
-    hours."""
+    """Check every six seconds whether done/, failed/ and results/ can be used, and note full disks, until
+    cancelled. A dead share can block a check for hours."""
     while True:
         await clock.sleep(LOOK_SECONDS)
         await to_thread.run_sync(outputs.look)
@@ -234,7 +238,7 @@ async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Teleme
 
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
-    """The names of those whose disk is full; one that can't be asked is left out."""
+    """The names of the folders whose disk is full; one that can't be queried is left out."""
     found = []
     for name, folder in folders.items():
         with suppress(OSError):

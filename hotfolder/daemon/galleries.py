@@ -1,4 +1,4 @@
-"""Galleries that are made anew after each finished set, where the rules say so."""
+"""Galleries that are updated after each finished set, where the rules ask for it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
 MADE_UNTIL = "galleries"
-"""Under this name the store holds the moment up to which each finished set is in its gallery."""
+"""The store's key for the time up to which all finished sets are in their galleries."""
 GATHER_SECONDS = 1.0
-"""Sets that are finished within so long are shown by one making."""
+"""The least pause between two passes: sets that finish within it are added by one pass."""
 
 logger = log.get("galleries")
 
@@ -34,8 +34,8 @@ logger = log.get("galleries")
 async def remake(
     jobs: Sequence[Delivered], places: Places, said: GallerySettings, decoder: Decoder, limits: PictureLimits
 ) -> MadeGallery:
-    """Make the gallery of the jobs' project, for the group of the last one's inbox, unless it is there as it
-    is to be. Raises LocalTrouble."""
+    """Make the gallery of the jobs' project, unless it is up to date; its files get the group of the last
+    job's inbox. Raises LocalTrouble."""
     inboxes = [one.job.inbox for one in jobs if one.job.inbox in places.inboxes] or list(places.inboxes)[:1]
     with local_trouble(places.done):
         gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
@@ -44,35 +44,37 @@ async def remake(
 
 
 class Galleries:
-    """Keeps galleries as the finished sets are. A trouble holds up no set: it is told, and tried again; what
-    was finished before a crash is made up for at the next start."""
+    """Keeps galleries up to date with the finished sets. An error delays no set: it is logged, and retried
+    with backoff; sets that finished before a crash are added at the next start."""
 
     def __init__(self, context: JobContext, live: LiveSettings, ours: Callable[[str], bool]) -> None:
-        """`ours` tells whether this machine works with an inbox: the galleries of its projects are made
-        here."""
+        """`ours` tells whether this machine has an inbox's lease: then it makes the galleries of its
+        projects."""
         self.context = context
         self.ours = ours
         self._all_anew = False
         self.live = live
         self.busy = True
-        """Whether a finished set may not be in its gallery yet, and nothing stands in its way."""
+        """Whether a finished set may be missing from its gallery; False while a failed pass waits to be
+        retried."""
         self._ended = asyncio.Event()
         self._ended.set()
         self._troubles: dict[str, str] = {}
 
     def ended(self, job: Job) -> None:
-        """A job has ended. Whatever it was, others may have delivered the same pictures."""
+        """A job has ended: schedule a pass. In any state, since another job may have delivered the same
+        pictures."""
         if recipe_of(job).delivery.gallery:
             self.busy = True
             self._ended.set()
 
     def taken(self) -> None:
-        """Another machine may have finished sets that are in no gallery yet."""
+        """Schedule a check of all galleries: another machine may have finished sets that are in none yet."""
         self.busy = self._all_anew = True
         self._ended.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Run passes until cancelled."""
         clock, failures = self.context.clock, 0
         while True:
             wait = backoff_seconds(min(failures, 5)) if failures else 24 * 3600.0
@@ -85,7 +87,7 @@ class Galleries:
             await clock.sleep(max(GATHER_SECONDS, clock.monotonic() - began))
 
     async def _pass(self) -> bool:
-        """Make every gallery that isn't as the finished sets are; whether all could be made."""
+        """Make every gallery that is out of date; return whether all of them could be made."""
         context, well = self.context, True
         try:
             told = await context.store_thread(context.store.told, MADE_UNTIL)

@@ -1,4 +1,4 @@
-"""From a settled set to a job, or to a refused one, or to one that is held and explained."""
+"""From a settled set to a job, to a refused job, or to a hold with its reason."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ logger = log.get("intake")
 
 
 class Intake:
-    """Takes what the inboxes deliver. `held` says why a set that has settled does not become a job."""
+    """Takes the events of the inboxes. `held` has, by place, why a settled set did not become a job."""
 
     def __init__(self, worker: Worker, look_anew: Callable[[str, str, str], None]) -> None:
-        """`look_anew` has an inbox deliver a set once more, with all that lies in its folder."""
+        """`look_anew` makes an inbox deliver a set again, with all files in its folder."""
         self.worker = worker
         self.look_anew = look_anew
         self.held: dict[Place, Hold] = {}
@@ -41,7 +41,7 @@ class Intake:
         self._judging: dict[Place, bool] = {}
 
     async def accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
-        """Make a job of what was found, or hold it, however long the store can't be written."""
+        """Make a job of what was found, or hold it. Retried for as long as the store can't be written."""
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
             told = partial(logger.warning, "set_not_recorded_yet")
             await insist(self.worker.context.clock, partial(self._accept, inbox, found), told)
@@ -53,7 +53,7 @@ class Intake:
             return
         place = (inbox, found.project, found.folder)
         if self.held.pop(place, None) is not None and found.folder:
-            # What was held lies there still, and this is what came to it: only together can they be judged.
+            # The held photos are still there, and these were added: they must be judged together.
             return self.look_anew(*place)
         self._judging[place] = False
         try:
@@ -63,7 +63,7 @@ class Intake:
             del self._judging[place]
 
     async def _taken(self, place: Place, found: BracketSet) -> Hold:
-        """Make the jobs of a set, but for what is held."""
+        """Make the jobs of a set; return what is held."""
         context = self.worker.context
         if self._orphans is None:
             self._orphans = await context.store_thread(orphans, context.store)
@@ -74,7 +74,7 @@ class Intake:
         return await self.shoots.take(place[0], found, fresh, rulebook, self._orphans)
 
     async def _take_room(self, place: Place, found: BracketSet, lost: Sequence[MergedSet]) -> Why:
-        """Make the jobs of a room; or why it is held."""
+        """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
         if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, lost):
@@ -91,13 +91,13 @@ class Intake:
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.worker.submit(new)
-        # They were for these photos, and would speak for them again on their way back from failed/.
+        # A signal left there would approve these photos again when they come back from failed/.
         await signals_removed(signals)
         return Why()
 
     async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
-        """The photos with what they show, which is of no use to a room of one picture and wasn't looked at;
-        as they are where one can't be read now."""
+        """The photos with signature and brightness, which the inbox doesn't compute for a room of one
+        picture; unchanged where one can't be read now."""
         seen = []
         with suppress(UnusablePhoto, LocalTrouble):
             for photo in photos:
@@ -109,14 +109,14 @@ class Intake:
         return tuple(seen) if len(seen) == len(photos) else tuple(photos)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
-        """See to photos of a flat drop that hasn't settled yet: they may belong to a set that is about to be
-        paid for. Never raises for what may go wrong."""
+        """Check photos of a flat drop that hasn't settled: they may belong to a set that is about to be paid
+        for. LocalTrouble is ignored: the settled drop is checked again."""
         with suppress(LocalTrouble):
             await self.shoots.glimpse(inbox, arriving)
 
     def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
-        """Hold no more what somebody has moved out of the inbox: `there` answers, for project and folder,
-        which of the files that were delivered are still there as they were."""
+        """Stop holding what was moved out of the inbox. `there` returns, for project and folder, the names of
+        the delivered files that are still there unchanged."""
         for place in [place for place in self.held if place[0] == inbox]:
             left = self.held[place].of(there(*place[1:]))
             if left:
@@ -125,19 +125,20 @@ class Intake:
                 del self.held[place]
 
     def drop(self, inbox: str) -> None:
-        """Forget what is held of an inbox that another machine may work with now."""
+        """Forget what is held of an inbox whose lease another machine may have now."""
         for place in [place for place in self.held if place[0] == inbox]:
             del self.held[place]
         self._orphans = None
 
     def job_ended(self, place: Place) -> bool:
-        """Take in that a job whose photos lay there is over; whether what is held there is to be judged anew.
-        What is being judged is, too, should it be held: what was found of the job may be true no more."""
+        """Note that a job with photos at `place` has ended. Returns whether the hold there is to be judged
+        again. A set that is being judged at this moment is delivered again if it is then held, since the
+        job's state it was judged by is stale."""
         if place in self._judging:
             self._judging[place] = True
         held = self.held.get(place)
         if held is None or not held.why:
-            return False  # what a set is held for by itself has nothing to do with any job
+            return False  # the holds of single sets depend on no job
         del self.held[place]
         return True
 

@@ -1,4 +1,4 @@
-"""From a set, or several in one folder, to the jobs that the rules make of them."""
+"""New jobs: applies the rules to a set, or to several sets in one folder."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from hotfolder.rules.shoots import group_folder
 
 
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
-    """The job that the rules make of a set; a refused one, under its folder's whole name, when they don't
-    allow it. Reads file states."""
+    """The job for a set by the rules; a refused one, whose room is the folder's whole name, where they refuse
+    it. Reads the companions' file states. Raises LocalTrouble."""
     files = (*map(photo_file, found.photos), *companions(found.companions))
     try:
         decided = plan(rulebook, found.project, found.folder, len(found.photos))
@@ -47,27 +47,28 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
 
 
 def refused(place: Place, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
-    """The job of a set that can't be made, whose files lie at `place`: they go to failed/."""
+    """The job of a set that can't be made, whose files are at `place`: they go to failed/."""
     inbox, project, folder = place
     title = split_name(project).name or project
     return NewJob(inbox, project, folder, room, title, files, NOTHING, reason=reason, hint=hint)
 
 
 def taken_on(photo: Photo) -> str:
-    """The day by the camera's clock, such as 2026-05-04; empty where it says none."""
+    """The date by the camera's clock, such as 2026-05-04; empty where the photo has none."""
     seconds = photo.capture.started_seconds if photo.capture else None
-    # That clock is written down as if it showed UTC.
+    # The camera's local time is stored as if it were UTC.
     return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds is not None else ""
 
 
 def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
-    """The refused job of a set whose photos can't be used. They count as companions: nobody read them."""
+    """The refused job of a set with unusable photos; these count as companions, since they were not
+    decoded."""
     place = (inbox, event.project, event.folder)
     return refused(place, event.folder, companions(event.files), event.reason, event.hint)
 
 
 def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
-    """The files that are still there, as they are now. Raises LocalTrouble."""
+    """The files that still exist, with their present state. Raises LocalTrouble."""
     found = []
     for path in paths:
         try:
@@ -80,7 +81,8 @@ def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
 
 
 def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) -> list[NewJob]:
-    """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
+    """A job for each set, with the files that travel with its photos; a refused job for each set of over
+    seven photos. Raises LocalTrouble."""
     left = {path.name: path for path in found.companions if not is_ready(path.name)}
     jobs = []
     for each in shoot.sets:
@@ -96,7 +98,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) 
 
 
 def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
-    """Those of the files `left` that travel with these photos; they are not left any more."""
+    """Remove from `left` the files that travel with these photos, and return them."""
     names = sharing_stem(list(left), [photo.name for photo in photos])
     return tuple(left.pop(name) for name in names)
 
@@ -104,9 +106,9 @@ def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ..
 def jobs_of_room(
     inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
 ) -> list[NewJob]:
-    """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
-    frame with flash, travels with the first of them, whose history says why. The room is called `name`, or as
-    its folder says."""
+    """The jobs of a room's folder: one, unless it holds several sets. Photos kept out of the merges, such as
+    one with flash, go with the first job, whose history says why. The room is called `name`, or as its folder
+    where that is empty. Raises LocalTrouble."""
     room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
     parts = room.parts()
     if len(parts) == 1 and not room.kept_out:
@@ -124,5 +126,5 @@ def jobs_of_room(
 
 
 def named(new: NewJob, room: str) -> NewJob:
-    """Under that name; one that is refused keeps its folder's, so that it can be told from the others."""
+    """The job with `room` as its room; a refused one keeps its folder's name, which tells it from others."""
     return new if new.reason else replace(new, room=room)

@@ -21,18 +21,19 @@ from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once, patiently
 
 REACH_SECONDS = 5.0
-"""Between two looks whether an inbox can be reached."""
+"""The interval of the checks whether an inbox can be reached."""
 
 logger = log.get("ownership")
 
 Begin = Callable[[str], Coroutine[Any, Any, None]]
-"""Works with the inbox of that name until cancelled."""
+"""A coroutine that works with the inbox of that name until cancelled."""
 Drop = Callable[[str], Awaitable[None]]
-"""Forgets what it knows of an inbox that another machine may work with now; its files stay as they are."""
+"""Discards all state of an inbox that another machine may work with now; its files are not touched."""
 
 
 def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
-    """Raise UsageError where the other machines know the folder of one of the inboxes under another name."""
+    """Raise UsageError where an inbox's marker says that the other machines use its folder under another
+    name. An inbox that doesn't answer in time is skipped."""
     for name, path in inboxes.items():
         with suppress(NoAnswer):
             marker = at_once(path, partial(marker_of, path), START_SECONDS)
@@ -41,9 +42,9 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
 
 
 class Ownership:
-    """Begins to work with an inbox when its lease is this machine's, and drops it when it is not any more.
+    """Starts work with an inbox when this machine gets its lease, and stops it when the lease is lost.
 
-    Leases have a thread of their own: whatever the store is asked meanwhile, they are renewed.
+    Leases are renewed on a thread of their own, so that slow queries of the store can't delay it.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Ownership:
         begin: Begin,
         drop: Drop,
     ) -> None:
-        """`paying` names the inboxes in which paid calls are in flight."""
+        """`paying` returns the inboxes in which paid calls are in flight."""
         self.leases = leases
         self._store = store
         self._inboxes = inboxes
@@ -76,7 +77,8 @@ class Ownership:
         self._doubted: set[str] = set()
 
     async def run(self) -> None:
-        """Work until cancelled. Raises StoreError where a copy of this machine's `state` is at work."""
+        """Renew leases and follow them until cancelled. Raises StoreError where a copy of this machine's
+        `state` is running, and whatever unexpected error ends the work with an inbox."""
         await self._join()
         looking = [asyncio.create_task(self._keep_reaching(name)) for name in self._inboxes]
         trouble = log.News(logger, "leases_not_renewed")
@@ -94,25 +96,27 @@ class Ownership:
                 self._follow()
                 await self._clock.sleep(self.leases.pause_seconds)
         finally:
-            # What is known of the inboxes stays, for the last words on them; `leave` follows.
+            # The inboxes' state is kept for the last report; `leave` follows.
             ending = [*looking, *(task for _, task in self._work.values())]
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, *self._ending.values(), return_exceptions=True)
 
     def doubt(self, inbox: str) -> None:
-        """Something that was to be done there was refused, since the lease may have been lost: it is dropped,
-        and begun anew if it is this machine's after all."""
+        """Restart the work with an inbox, since the fence refused a write and the lease may be lost. It is
+        dropped, and begun again if this machine still has the lease."""
         self._doubted.add(inbox)
 
     @property
     def settled(self) -> bool:
-        """Whether all that this machine reaches is worked with, here or elsewhere."""
+        """Whether every inbox that this machine can reach has an owner, this machine or another, and the work
+        has begun here for those it owns."""
         tried = self._tried == self._inboxes.keys() and self._asked_for == self._reached
         return tried and self.leases.settled and self._work.keys() == self.leases.owned.keys()
 
     async def leave(self) -> None:
-        """Let the other machines have everything, once nothing is done here any more. Never raises."""
+        """Release all leases, once nothing is in progress. Never raises: leases that stay expire by
+        themselves."""
         try:
             await self._thread(self.leases.leave)
         except LocalTrouble as error:
@@ -120,8 +124,8 @@ class Ownership:
         self._thread.close()
 
     async def _join(self) -> None:
-        """A predecessor that was killed may have been on another host, with this very folder: it is known to
-        be dead once it has shown no life for as long as a lease lasts."""
+        """Register this machine. A killed predecessor with this `state` may have run on another host: wait
+        until its heartbeat hasn't changed for the length of a lease. Raises StoreError where it changes."""
         seen, told = None, log.News(logger, "store_not_reached").met
         while alive := await insist(self._clock, partial(self._thread, self.leases.join), told):
             if seen is not None and alive != seen:
@@ -130,8 +134,8 @@ class Ownership:
             await self._clock.sleep(self.leases.pause_seconds)
 
     def _follow(self) -> None:
-        """Begin and end the work as the leases have it. Nothing is waited for: what takes its time at its end
-        must not keep the leases of the others from being renewed."""
+        """Start and stop work as the leases say. Awaits nothing: a slow stop must not delay the other leases'
+        renewal."""
         owned = dict(self.leases.owned)
         doubted, self._doubted = self._doubted, set()
         for name, ending in list(self._ending.items()):
@@ -141,7 +145,7 @@ class Ownership:
         for name, (epoch, task) in list(self._work.items()):
             met = task.exception() if task.done() else None
             if isinstance(met, Exception) and not isinstance(met, LeaseLost) and trouble_of(met) is None:
-                raise met  # a defect: it never ends by itself
+                raise met  # a defect: this coroutine never returns
             if owned.get(name) != epoch or name in doubted or task.done():
                 self._end(name)
         for name, epoch in owned.items():
@@ -174,8 +178,8 @@ class Ownership:
             await self._clock.sleep(REACH_SECONDS)
 
     def _can_reach(self, name: str, path: Path) -> bool:
-        """Whether the inbox's folder is there, and is the one that all machines call so. One without a marker
-        is a bare mount point, unless no machine has ever met it."""
+        """Whether the inbox's folder is there, and has this name on all machines. One without a marker is
+        taken for a bare mount point, unless no machine has ever met it."""
         if not path.is_dir():
             return False
         if (marker := marker_of(path)) is not None:

@@ -1,4 +1,4 @@
-"""The daemon's records: where the settings have them, waited for where their database is away, and opened."""
+"""The daemon's records: locates, waits for and opens the store, the ledger and the leases."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ logger = log.get("daemon")
 
 
 def store_of(settings: Settings | StateLocation) -> StorePlace:
-    """Where the settings have the store."""
+    """Where the store is, by the settings: a state folder or a server."""
     store = settings.store
     if store.url is None:
         return settings.state_folder
@@ -44,14 +44,14 @@ def store_of(settings: Settings | StateLocation) -> StorePlace:
 
 
 AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 60.0
-"""How often a store's database that is away at the start is asked for, and for how long by a run that ends
-by itself."""
+"""The interval at which a store server that is away is retried at the start, and how long a run with
+`--until-idle` waits for it."""
 
 
 async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle: bool) -> bool:
-    """Until the database of the store can be reached; False where a stop was asked for before. To end would
-    be of no use: whoever starts services would start this one again. Raises StoreError, and LocalTrouble
-    where a run that is to end by itself has waited for long."""
+    """Wait until the store's database can be reached; False where `stop` was set before. Exiting would not
+    help: the service manager would only start the daemon again. Raises StoreError, and LocalTrouble where a
+    run with `until_idle` has waited for LONGEST_AWAY_SECONDS."""
     place, clock, systemd = store_of(settings), SystemClock(), Systemd.of(dict(os.environ))
     began, news = clock.monotonic(), log.News(logger, "waits_for_store")
     while isinstance(place, StoreServer) and not stop.is_set():
@@ -62,7 +62,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
             if until_idle and clock.monotonic() - began > LONGEST_AWAY_SECONDS:
                 raise
             news.met(f"{error.message}: {error.detail}" if error.detail else error.message)
-            systemd.ready(error.message)  # else it would end this one for not being ready in time
+            systemd.ready(error.message)  # without it systemd ends the service at its start timeout
             systemd.feed_watchdog([])
             await to_thread.run_sync(tell_waiting, settings, error.told)
         await sleep_unless(stop, clock, AWAY_SECONDS)
@@ -70,7 +70,8 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
 
 
 def tell_waiting(settings: Settings, why: str) -> None:
-    """In STATUS.txt, where there is one: without the store nobody knows an inbox from a bare mount point."""
+    """Write the reason into each STATUS.txt that exists: without the store an inbox can't be told from a bare
+    mount point, so none is created. Errors are ignored."""
     for inbox in places_of(settings).inboxes.values():
         with suppress(LocalTrouble, OSError):
             at_once(inbox, partial(_tell_waiting, inbox, why, settings.language), START_SECONDS)
@@ -83,14 +84,15 @@ def _tell_waiting(inbox: Path, why: str, language: str) -> None:
 
 
 def make_store(settings: Settings) -> Store:
-    """The store, made where there is none yet. Raises StoreError, having made nothing, and LocalTrouble."""
+    """Open the store, created where there is none. Raises StoreError, with nothing created, and
+    LocalTrouble."""
     refuse_left_behind(settings)
     return Store(open_store(store_of(settings)))
 
 
 def refuse_left_behind(settings: Settings) -> None:
-    """Raise StoreError where `state` has a store of its own, which would be forgotten for that of a server,
-    with all that is in flight there."""
+    """Raise StoreError where `state` holds an SQLite store and the settings name a server: its jobs and
+    purchases would be ignored."""
     state = settings.state_folder
     if settings.store.url is not None and (state / STORE_FILE).is_file() and not is_moved(state):
         raise StoreError(
@@ -103,8 +105,8 @@ def refuse_left_behind(settings: Settings) -> None:
 
 
 def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
-    """The store and what was paid for, with the leases where machines share them. Raises StoreError,
-    LocalTrouble."""
+    """Open the store and the ledger of purchases, and the leases where machines share the store (else None).
+    Raises StoreError, LocalTrouble."""
     database, journal = make_store(settings).database, Journal(places.state / LEDGER_FILE)
     if settings.store.url is None:
         return Store(database), Ledger(database, journal), None

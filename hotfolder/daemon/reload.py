@@ -1,4 +1,4 @@
-"""The settings in force, and their file: an edited one is taken up as a whole, or not at all."""
+"""The settings in force, and the reload of their file: an edited file is applied completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from hotfolder.telemetry.telemetry import Telemetry
 logger = log.get("rules")
 
 LOOK_SECONDS = 2.0
-"""Between two looks at the file. Two that agree are taken for a file that nobody is writing any more."""
+"""The interval of the checks for a change. A file counts as written to its end when two checks agree."""
 STAYS = "What was in force before stays in force until the file is mended."
 
 Rulebooks = Mapping[str, Rulebook]
-"""By the inboxes' names."""
+"""The rulebooks, by inbox name."""
 Follow = Callable[[Settings, Rulebooks], None]
-"""Goes by new settings and rules from then on. Raises ConfigurationError, having changed nothing."""
+"""Applies new settings and rules. Raises ConfigurationError, with nothing changed."""
 
 
 class LiveSettings:
-    """The settings in force. Whoever treats a set asks for its rulebook once, and uses that one to the end.
+    """The settings in force. A set is handled with one rulebook from start to end: read it once.
 
-    `error` says why an edited file isn't taken up, and is empty while it is valid; `restart` names edited
-    settings that only a new start takes up.
+    `error` is why an edited file wasn't applied, empty while the file is valid; `restart` names the edited
+    settings that only a restart applies.
     """
 
     def __init__(self, settings: Settings, file: SettingsFile | None = None) -> None:
-        """`file` is where the settings came from, if its changes are to be taken up."""
+        """`file` is where the settings came from, if it is to be reloaded when it changes."""
         self.file = file
         self.settings = settings
         self.error = ""
         self.restart: tuple[str, ...] = ()
         self._at_start = settings
         self.rulebooks = rulebooks(settings)
-        """Of the inboxes that are in the settings, or were at the start."""
+        """Of the inboxes that are in the settings now, and of those that were since the start."""
         self._had_file = file is not None and file.path.exists()
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
-        """Read the file now, whether it looks changed or not, and tell systemd: for SIGHUP."""
+        """Read the file now, changed or not, and tell systemd about the reload: for SIGHUP."""
         self._asked.set()
 
     async def run(self, follow: Follow, telemetry: Telemetry) -> None:
-        """Take up what changes in the file, until cancelled. It is read once in any case: it may have changed
-        since the start."""
+        """Apply changes of the file until cancelled. It is read once in any case: it may have changed since
+        the start."""
         file = self.file
         assert file is not None
         before = read_at = None
@@ -91,10 +91,10 @@ class LiveSettings:
         ]
         restart = only_at_next_start(self._at_start, fresh)
         if changed or fresh.notify.url_file is not None:
-            # An inbox that is not in the settings any more goes by its last rules until the next start.
+            # An inbox that was removed from the settings keeps its last rules until the next start.
             books = {**self.rulebooks, **rulebooks(fresh)}
             follow(fresh, books)
-            # Nothing is awaited from there to here: nobody sees a part of it.
+            # No await between `follow` and here: the change is atomic for every other task.
             self.settings, self.rulebooks = fresh, books
         if self.error:
             logger.info("settings_valid_again")

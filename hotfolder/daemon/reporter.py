@@ -1,4 +1,4 @@
-"""What the daemon tells other processes (rows in the store) and people (STATUS.txt), when it changes."""
+"""Reports changes of the daemon's state to other processes (rows in the store) and to people (STATUS.txt)."""
 
 from __future__ import annotations
 
@@ -51,24 +51,25 @@ LAST_SECONDS = 2.0
 
 
 class Pages:
-    """Writes the latest page of each inbox, one after another. A page that is stuck is never overtaken."""
+    """Writes the STATUS.txt of each inbox, always its latest text. Writes to one inbox are sequential, so a
+    write that hangs is never overtaken."""
 
     def __init__(self, inboxes: Mapping[str, Path], confirm: Callable[[Path], None]) -> None:
-        """`confirm` raises LocalTrouble for what isn't the inbox just now: a bare mount point gets no page,
-        since some disks can't be mounted again over a file."""
+        """`confirm` raises LocalTrouble where the path isn't the inbox now: a bare mount point gets no file,
+        since some disks can't be mounted over one."""
         self._inboxes = inboxes
         self._confirm = confirm
         self._wanted: dict[str, str] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
 
     def show(self, inbox: str, text: str) -> None:
-        """Have the inbox's page say `text`, soon. Never blocks, never raises."""
+        """Schedule a write of `text` as the inbox's page. Never blocks, never raises."""
         self._wanted[inbox] = text
         if inbox not in self._writing:
             self._writing[inbox] = asyncio.create_task(self._write(inbox))
 
     async def finish(self) -> None:
-        """Wait a few seconds for what is still to be written."""
+        """Wait for the scheduled writes, at most LAST_SECONDS."""
         if self._writing:
             await asyncio.wait(set(self._writing.values()), timeout=LAST_SECONDS)
 
@@ -89,20 +90,20 @@ class Pages:
 
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.5, 10.0, 10
-"""Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
+"""The pause between two calls of `tell`, at least and at most. Within these it grows so that reporting takes
+at most a tenth of the time (1 / SHARE)."""
 WHOLE_SECONDS = 3.0
-"""Between two whole reports: STATUS.txt, and what is to be notified."""
+"""The least interval of `report`: STATUS.txt and notifications."""
 STORE_SECONDS = 60.0
 FAILED_SECONDS = 60.0
-"""Between two looks into failed/, which may be on a share: a listing for each project with a failed set."""
+"""The interval of checks of failed/, perhaps on a share: one listing for each project with a failed set."""
 MOST_ROOMS = 1000
-"""Of which it is told that they were finished lately."""
+"""The most rooms that are listed as finished lately."""
 WHOLE_SHOOT = "(the whole shoot)"
 
 
 class Reporter:
-    """Looks twice a second whether anything has changed, and tells other processes at once; people every
-    three seconds or so."""
+    """Tells other processes of changes twice a second, and people about every three seconds."""
 
     def __init__(
         self,
@@ -113,7 +114,7 @@ class Reporter:
         telemetry: Telemetry,
         live: LiveSettings,
     ) -> None:
-        """The store's heartbeat is taken from whether it answers here."""
+        """Registers the heartbeat "store", which is beaten when the store answers a report."""
         self.telemetry = telemetry
         self._beat = telemetry.heartbeats.expect("store", STORE_SECONDS)
         self.context = context
@@ -156,9 +157,9 @@ class Reporter:
             await self.clock.sleep(pause_after(took, PAUSE_SECONDS))
 
     async def watch_failed(self) -> None:
-        """Look again and again which failed sets have no folder in failed/ any more. Until cancelled."""
+        """Check each minute which failed sets have no folder in failed/ any more, until cancelled."""
         while True:
-            with suppress(LocalTrouble):  # what can't be seen was not deleted
+            with suppress(LocalTrouble):  # a folder that can't be read doesn't count as deleted
                 self._gone = await self._find_gone()
             await self.clock.sleep(FAILED_SECONDS)
 
@@ -169,8 +170,8 @@ class Reporter:
         return await to_thread.run_sync(taken_away, context.places, failed)
 
     async def tell(self) -> None:
-        """Say to other processes what has changed since the last time. What the store says itself, such as
-        the state of a job, is not told."""
+        """Write what has changed since the last call into the store, for other processes. What the store
+        already has, such as jobs' states, is not repeated. Raises LocalTrouble."""
         context = self.context
         trouble = context.breakers.trouble
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
@@ -184,12 +185,12 @@ class Reporter:
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
         self._news |= await self._tell(DAEMON_STATUS, status)
-        # By itself, since it changes often, and the rest may be long.
+        # In a row of its own: it changes often, and the status may be long.
         await self._tell(PROGRESS, self._progress())
 
     async def report(self, *, stopped: bool = False) -> None:
-        """Say what has changed since the last time to people, if anything has. `stopped`: it is the last
-        time."""
+        """Call `tell`, then update notifications and pages if anything has changed, or if `stopped`, which
+        marks the last report of a run. Raises LocalTrouble."""
         await self.tell()
         context = self.context
         paused = await context.store_thread(context.store.paused)
@@ -200,7 +201,7 @@ class Reporter:
         self._news, self._language = False, language
         self._paused, self._changes = paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
-        # What others work with, they tell.
+        # Other machines report the inboxes that they work with.
         seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
         await self.telemetry.see(seen)
         self._told_trouble = False
@@ -213,16 +214,16 @@ class Reporter:
                 self.pages.show(name, text)
 
     def _ours(self, inbox: str) -> bool:
-        """Whether another machine is not the one that works with it."""
+        """Whether the inbox is worked with here, or is not in this machine's settings at all."""
         return inbox in self.inboxes or inbox not in self.context.places.inboxes
 
     def _tell_trouble(self, error: LocalTrouble) -> None:
-        """Say that the store is of no use, as when its database is away or its disk is full, beside how
-        everything stood before; once."""
+        """Show, once, that the store can't be used (database away, disk full), beside the last known
+        state."""
         if self._told_trouble:
             return
         self._told_trouble = True
-        self._changes = -1  # told anew once it is back
+        self._changes = -1  # report again once it is back
         last, ended = self._last
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)
         self.telemetry.show(seen)
@@ -233,14 +234,14 @@ class Reporter:
                 self.pages.show(name, text)
 
     def _progress(self) -> dict[str, list[int]]:
-        """How many photos are up, of how many that are on their way."""
+        """For each group being uploaded: photos uploaded, photos in all."""
         context = self.context
         early = {place_key(*place): group for place, group in context.early.items()}
         groups = {**early, **context.sending}
         return {name: [group.up, len(group.photos)] for name, group in groups.items()}
 
     async def _note_places(self) -> None:
-        """Remember where the folders are, so that the next daemon knows them, even without a marker."""
+        """Store the folders' identities, so that the next daemon recognizes them, even without a marker."""
         for name, inbox in list(self.inboxes.items()):
             if inbox.identity is not None:
                 path, (device, inode) = str(self.context.places.inboxes[name]), inbox.identity
@@ -297,14 +298,14 @@ class Reporter:
 
 
 def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
-    """Which of these failed jobs have no folder in failed/, since somebody has deleted or moved it, by inbox.
-    Raises LocalTrouble where that can't be told, as while its disk is gone."""
+    """The failed jobs whose folder in failed/ was deleted or moved: job ids by inbox. Raises LocalTrouble
+    where that can't be determined, as while the disk is not mounted."""
     filed: defaultdict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:
         if job.filed_as is not None:
             filed[safe_name(job.project)].append((folded(job.filed_as), job))
     absent = [job for project, known in filed.items() for job in not_in(places.failed / project, known)]
-    places.guard(places.failed)  # after the look: it was there then
+    places.guard(places.failed)  # after the listing: if the disk is there now, the listing was of it
     gone: defaultdict[str, list[str]] = defaultdict(list)
     for job in absent:
         gone[job.inbox].append(job.id)
@@ -312,9 +313,8 @@ def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
 
 
 def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
-    """Those of a project's failed jobs, each with its folder's name, whose folder isn't there. None of them
-    while a failed set has another name than theirs, as a person gives it who is about to put it back. Raises
-    LocalTrouble."""
+    """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
+    None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
     with local_trouble(folder):
         there = dict(names_in(folder)) if folder.is_dir() else {}
         others = there.keys() - {name for name, _ in known}
@@ -323,18 +323,18 @@ def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
 
 
 def pause_after(took: float, least: float) -> float:
-    """How long to pause after what took so many seconds."""
+    """The seconds to pause after a call that took `took` seconds, at least `least`."""
     return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
 
 
 def arriving_set(project: str, folder: str, why: Why, *, held: bool, **more: str) -> dict[str, object]:
-    """A set that is no job yet, as other processes read it."""
+    """A set that is no job yet, in the form that other processes read."""
     told = {"project": project, "folder": folder, "room": room(folder), **more}
     return {**told, "reason": why.reason, "hint": why.hint, "held": held}
 
 
 def middle_of(names: Iterable[str]) -> str:
-    """The photo in the middle, to show a set by that nobody has looked into yet; "" where there is none."""
+    """The middle photo's name, as the set's thumbnail before it was decoded; "" where there is none."""
     photos = sorted(name for name in names if is_photo_name(name))
     return photos[len(photos) // 2] if photos else ""
 

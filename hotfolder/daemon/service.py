@@ -1,4 +1,4 @@
-"""The running daemon: what it is made of, how it starts, when it is idle, how it stops."""
+"""The running daemon: its parts and their wiring, start, idle detection and shutdown."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ from hotfolder.telemetry.telemetry import Telemetry
 logger = log.get("daemon")
 
 STUCK_SECONDS = 60.0
-"""After so long in a bad world, `--until-idle` no longer waits."""
+"""`--until-idle` no longer waits for what has been stuck in a bad world for this long."""
 QUEUE, QUEUE_SECONDS = "queue", 60.0
 LOOKS = "looking at the inboxes"
-"""Shows life whenever the file system of any inbox answers. If none does, only a new start may help; one
-share of several that hangs is waited for."""
+"""The heartbeat of all inboxes together: beaten whenever the file system of any of them answers. If none
+does, only a restart may help; one share of several that hangs is waited for."""
 SCAN_SECONDS = 300.0
-"""How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
+"""The least timeout of a scan's heartbeat; scanning a large inbox on a slow share takes minutes."""
 IDLE_LOOKS = 3
-"""How many looks in a row must find nothing to do, a look being 0.2 s."""
+"""The number of checks in a row, 0.2 s apart, that must find nothing to do before the run is idle."""
 
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -80,7 +80,8 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class ApiAccess:
-    """How the API is reached. `origin` names it in content keys: another origin is another shop."""
+    """How the API is reached. `origin` is part of the content keys: a purchase counts at its own origin
+    only."""
 
     origin: str
     base_url: str
@@ -91,7 +92,8 @@ class ApiAccess:
 
 @dataclass
 class Outcome:
-    """How a run went: jobs of it that need a person, and whether the world was bad at its end."""
+    """The result of a run: how many of its jobs need a person and how many were finished, and whether the
+    world was bad at its end."""
 
     needing_person: int = 0
     finished: int = 0
@@ -99,7 +101,7 @@ class Outcome:
 
 
 class Daemon:
-    """One daemon on one state folder. Make it, `run` it once, `close` it."""
+    """One daemon on one state folder. Construct it, `run` it once, then `close` it."""
 
     def __init__(
         self,
@@ -109,17 +111,17 @@ class Daemon:
         clock: Clock | None = None,
         file: SettingsFile | None = None,
     ) -> None:
-        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble, and
-        has let go of everything then: another one may be made.
+        """Open the store and wire everything. Raises StoreError, UsageError (as for another daemon),
+        LocalTrouble; all locks are released then, and another daemon may be constructed.
 
-        With `file`, where `settings` came from, changes of it are taken up while it runs.
+        With `file`, where `settings` came from, its changes are applied while the daemon runs.
         """
         self.settings = settings
-        """As they were at the start; `live` has those in force."""
+        """The settings at the start; `live` has those in force."""
         self.live = LiveSettings(settings, file)
         self.clock = clock or SystemClock()
         self.outcome = Outcome()
-        # Its folders, and what it remembers.
+        # Folders and records.
         places = places_of(settings)
         reached = make_folders(places)
         self.inbox_locks: dict[str, FolderLock] = {}
@@ -148,12 +150,12 @@ class Daemon:
                 refuse_moved=refuse_moved,
             )
             self.ledger.restore()
-        # What it tells, before any child process is started; and what jobs share.
+        # Telemetry, before any child process is started; then what jobs share.
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
         self.throttle = Throttle(self.clock, settings.limits.upload_rate)
         self.context = self._job_context(access, places)
-        # Who makes jobs of what the inboxes see, and who drives them.
+        # The worker, which drives jobs, and the intake, which makes jobs of what the inboxes deliver.
         heartbeats = self.telemetry.heartbeats
         self.worker = Worker(
             self.context,
@@ -167,7 +169,7 @@ class Daemon:
         self.galleries = Galleries(self.context, self.live, ours=self._ours)
         self.intake = Intake(self.worker, self._look_anew)
         self.early = Early(self.context, most=self.worker.most_jobs)
-        # A process that is frozen keeps its locks: where machines share the store, leases alone decide.
+        # A frozen process keeps its file locks, so where machines share the store only leases decide.
         alone = places.inboxes if self.leases is None else {}
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in alone}
         self.inboxes = {name: self._inbox(name, path) for name, path in alone.items()}
@@ -182,7 +184,7 @@ class Daemon:
             self.telemetry.begin(self.context)
 
     def _ownership(self) -> Ownership | None:
-        """None where every inbox is this daemon's."""
+        """None without leases: then every inbox is this daemon's."""
         if self.leases is None:
             return None
         context = self.context
@@ -209,12 +211,12 @@ class Daemon:
         return self.leases is None or self.leases.leads
 
     async def _take_over(self, name: str) -> None:
-        """Work with an inbox, and with its jobs, until cancelled."""
+        """Work with an inbox and its jobs until cancelled."""
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)
         inbox = await self.context.store_thread(make)
         await self.worker.load(name)
-        self.inboxes[name] = inbox  # a run that ends by itself waits for that
+        self.inboxes[name] = inbox  # `--until-idle` waits for this entry
         self.galleries.taken()
         await self._listen(name)
 
@@ -224,7 +226,7 @@ class Daemon:
         await self.early.close(name)
         await self.worker.drop(name)
         self.intake.drop(name)
-        with suppress(LocalTrouble):  # whatever was still to be written by then has met its end
+        with suppress(LocalTrouble):  # a no-op as a barrier: writes queued before it have ended
             await self.context.store_thread(lambda: None)
         self.telemetry.drop(name)
 
@@ -282,7 +284,7 @@ class Daemon:
         )
 
     async def _listen(self, name: str) -> None:
-        """Treat what an inbox sees, one event at a time, until cancelled."""
+        """Handle the events of an inbox, one at a time, until cancelled."""
         async with aclosing(self.inboxes[name].events()) as events:
             async for event in events:
                 if not isinstance(event, SetArriving):
@@ -301,12 +303,12 @@ class Daemon:
         return self.inboxes[name].degraded if name in self.inboxes else ""
 
     def _while_paying(self) -> float:
-        """A sign of life while paid calls are in flight: whatever hangs, nobody is to end us before they are
-        answered."""
+        """The present time as a heartbeat while paid calls are in flight, else -inf: the watchdog must not
+        end the process before they are answered."""
         return self.clock.monotonic() if self.context.paying else float("-inf")
 
     def _ended(self, job: Job) -> None:
-        if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
+        if not (job.cancelled_by and job.state == State.FAILED):  # the person who cancelled it knows
             self.telemetry.ended(job)
             self.outcome.needing_person += State(job.state) in NEEDS_PERSON
         self.outcome.finished += job.state == State.DONE
@@ -322,18 +324,19 @@ class Daemon:
             self.inboxes[inbox].forget(project, folder)
 
     async def run(self, *, stop: asyncio.Event, until_idle: bool = False) -> Outcome:
-        """Work until `stop` is set, or, with `until_idle`, until nothing can go on by itself.
+        """Run until `stop` is set, or, with `until_idle`, until nothing can proceed without outside help.
 
-        On the way out paid calls in flight are waited for and their answers recorded.
+        Before it returns, paid calls in flight are awaited and their answers recorded. Raises an unexpected
+        error of one of the parts, after the same shutdown of the jobs.
         """
         to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
         if self.ownership is None:
             await self.worker.load()
-        # An error of our own ends the daemon.
+        # Expected troubles are retried; any other error is a defect and ends the daemon.
         begun = [insist(self.clock, one, partial(logger.warning, "begun_again")) for one in self._work()]
         tasks = [asyncio.create_task(one) for one in begun]
         telling = asyncio.create_task(self.telemetry.run())
-        preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
+        preparing = asyncio.create_task(self.decoder.prepare())  # else the first set waits for it
         self.telemetry.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
@@ -343,7 +346,7 @@ class Daemon:
             for task in done:
                 task.result()
         finally:
-            # Before the jobs are told to stop, since a stopped one is not stuck any more.
+            # Before the jobs are stopped, since a stopped job doesn't count as stuck.
             self.outcome.world_bad = self._world_bad()
             self.telemetry.stopping(len(self.context.paying))
             ending = (*tasks, preparing, stopping, idle)
@@ -357,7 +360,7 @@ class Daemon:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         self.outcome.needing_person += len(self.worker.crashed)
-        with suppress(Exception):  # a page that can't be written must not change how the run ended
+        with suppress(Exception):  # a failed report must not change the run's outcome
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
         if self.ownership is not None:
@@ -367,27 +370,27 @@ class Daemon:
         return self.outcome
 
     def _work(self) -> list[Work]:
-        """What runs until the stop, each beside the others."""
+        """The coroutines that run concurrently until the stop."""
         work: list[Work] = [
             self.worker.run,  # drives the jobs
-            self.worker.follow_commands,  # does what people ask of them
+            self.worker.follow_commands,  # carries out people's commands on them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
             partial(apply_retention, self.context, self.live, self._leads),
-            self.galleries.run,  # shows what is finished
-            self.reporter.run,  # says how everything stands
-            self.reporter.watch_failed,  # sees what of it nobody need care for any more
+            self.galleries.run,  # shows finished sets
+            self.reporter.run,  # reports the state
+            self.reporter.watch_failed,  # finds failed sets that a person has moved away
         ]
         if self.ownership is not None:
-            work.append(self.ownership.run)  # works with the inboxes that are its own
+            work.append(self.ownership.run)  # works with the inboxes whose leases it has
         if self.live.file is not None:
             work.append(partial(self.live.run, self._follow, self.telemetry))
         return work
 
     def _follow(self, settings: Settings, rulebooks: Rulebooks) -> None:
-        """Go by other settings from now on. Raises ConfigurationError, having changed nothing."""
+        """Apply new settings. Raises ConfigurationError, with nothing changed."""
         self.telemetry.follow(settings)
-        # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
+        # Nothing below fails or awaits: the change is atomic for every other task.
         log.set_level(settings.log.level)
         self.context.settings = job_settings(settings, rulebooks)
         self.throttle.bytes_per_second = settings.limits.upload_rate
@@ -395,7 +398,7 @@ class Daemon:
         self.worker.most_jobs = most_jobs(settings)
         for name, inbox in self.inboxes.items():
             inbox.follow(inbox_settings(settings, rulebooks[name], self.settings.settle.scan_seconds))
-        # What was held is looked at anew: by the new rules it may be beyond doubt.
+        # Held sets are judged again: the new rules may settle the doubt.
         for place in list(self.intake.held):
             del self.intake.held[place]
             self._look_anew(*place)
@@ -420,13 +423,13 @@ class Daemon:
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 
     def _settled(self) -> bool:
-        """Whether all inboxes that this machine reaches are worked with, here or elsewhere."""
+        """Whether every inbox that this machine can reach has an owner, this machine or another."""
         if self.leases is None or self.ownership is None:
             return True
         return self.ownership.settled and self.inboxes.keys() >= self.leases.owned.keys()
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close clients, decoder and store, and release the locks."""
         try:
             await self.context.client.aclose()
             await self.context.storage.aclose()
@@ -438,18 +441,18 @@ class Daemon:
 
 
 PAID_TOTAL = 1.5
-"""How long a paid request may take in all, in silences that it may make."""
+"""The total timeout of a paid request, as a multiple of its read timeout."""
 JOBS_PER_MERGE = 6
-"""How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
+"""Jobs in progress for each merge that may run at once, so that their other steps overlap with merges."""
 
 
 def scan_of(inbox: str) -> str:
-    """What the scan of an inbox is called among the parts that show life."""
+    """The name of an inbox's scan among the heartbeats."""
     return f"scan of {inbox}"
 
 
 def most_jobs(settings: Settings) -> int:
-    """How many jobs are worked on at once."""
+    """The most jobs in progress at once."""
     return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
 
 
@@ -458,7 +461,7 @@ def concurrency(settings: Settings) -> dict[str, int | None]:
 
 
 def job_settings(settings: Settings, rulebooks: Rulebooks) -> JobSettings:
-    """What jobs go by."""
+    """The settings that jobs read."""
     limits = settings.limits
     return JobSettings(
         result_limits=result_limits(settings),
@@ -472,7 +475,7 @@ def job_settings(settings: Settings, rulebooks: Rulebooks) -> JobSettings:
 
 
 def result_limits(settings: Settings) -> PictureLimits:
-    """What a bought picture may be."""
+    """The limits for a bought picture."""
     return PictureLimits(size_bytes=settings.limits.result_bytes, pixels=settings.limits.result_pixels)
 
 

@@ -30,13 +30,13 @@ from hotfolder.rules.shoots import HeldSet, sort_shoot
 logger = log.get("shoots")
 
 Kept = dict[str, tuple[FileIdentity, str]]
-"""Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
+"""Photos that stay in the inbox: by name, the identity when they were kept out, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why photos wait for a person: `why` is of all of them, each of `sets` is held by itself (then by its
-    name, with its photos)."""
+    """Why photos wait for a person. `why` applies to all of them; `sets` has those held singly, by name: the
+    names of their photos, and why."""
 
     why: Why = field(default_factory=Why)
     sets: Mapping[str, tuple[frozenset[str], Why]] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Hold:
         return bool(self.why or self.sets)
 
     def of(self, there: frozenset[str]) -> Hold:
-        """What is held of the files that are still `there`."""
+        """The hold reduced to the files that are still `there`."""
         sets = {name: one for name, one in self.sets.items() if one[0] & there}
         return Hold(self.why if there else Why(), sets)
 
@@ -60,18 +60,18 @@ class Shoots:
         self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
 
     async def fresh(self, inbox: str, project: str, photos: Sequence[Photo]) -> tuple[Photo, ...]:
-        """Those of the drop's photos that are no job's and were not kept out before."""
+        """The drop's photos that belong to no job and were not kept out before."""
         kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
         taken = self.worker.context.claims.names(inbox, project, "")
         return tuple(photo for photo in photos if photo.name not in kept.keys() | taken)
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
-        """What was kept out of the drop, by the store, and is still there as it was."""
+        """The photos that the store has as kept out of the drop, and that are unchanged."""
         context, there = self.worker.context, identities(photos)
         return await context.store_thread(kept_out, context.store, inbox, project, there)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
-        """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
+        """Reopen the unpaid sets that newly arrived photos belong to. Raises LocalTrouble."""
         place = (inbox, arriving.project)
         seen = frozenset((photo.name, photo.identity) for photo in arriving.photos)
         taken = self.worker.context.claims.names(*place, "")
@@ -99,9 +99,8 @@ class Shoots:
         rulebook: Rulebook,
         orphans: Sequence[MergedSet] = (),
     ) -> Hold:
-        """Make the jobs of `fresh`, and say why some wait or a person must look first; nothing where all are
-        made. Nothing of what a person must look at is made. `orphans` are merges of sets that the store has
-        lost."""
+        """Make the jobs of `fresh`, and return why the rest waits; an empty Hold where all are made. No set
+        that a person must check becomes a job. `orphans` are merges whose sets the store has lost."""
         self._glimpsed.pop((inbox, found.project), None)
         ready, said = await self._said(inbox, found)
         found = replace(found, approved=said is not None and said.whole)
@@ -120,7 +119,8 @@ class Shoots:
         return hold
 
     async def _said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
-        """The `.ready` file beside the drop's photos, and what it says where it is newer than they."""
+        """The `.ready` files beside the drop's photos, and the first one's content where it is newer than
+        these."""
         ready = [path for path in found.companions if is_ready(path.name)]
         if not (ready and found.approved):
             return [], None
@@ -130,7 +130,7 @@ class Shoots:
     async def _sort(
         self, project: str, fresh: Sequence[Photo], rulebook: Rulebook, earlier: Sequence[EarlierSet]
     ) -> Sorted:
-        """What `fresh` has to do with the sets of before; and have those that it re-opens looked at anew."""
+        """Relate `fresh` to the project's earlier sets; the worker reopens those that it belongs to."""
         back = await to_thread.run_sync(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
@@ -138,8 +138,8 @@ class Shoots:
         return back
 
     async def _make(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Hold:
-        """Make the jobs of the drop, but for those that wait or that a person must look at first: why, and
-        which sets are held by themselves."""
+        """Make the jobs of the drop, except for sets that wait; return why, for the whole drop and for single
+        sets."""
         found, project = drop.found, drop.found.project
         shoot, waits = await to_thread.run_sync(group_drop, rulebook, drop)
         why = together(waits)
@@ -174,8 +174,8 @@ class Shoots:
     async def _hold_back(
         self, inbox: str, project: str, now: Sequence[HeldSet], before: Sequence[HeldSet]
     ) -> None:
-        """Remember the sets that wait while others are made: without those nothing may be doubtful about
-        them."""
+        """Store the sets that wait while others are made: without those, grouping may find nothing
+        doubtful."""
         if now != list(before):
             context = self.worker.context
             await context.store_thread(
@@ -199,10 +199,10 @@ class Shoots:
         self.kept[inbox, found.project] = kept
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
-        """What is said of the photos of that project's sets, and of those kept out of them, as far as they
-        are still `there`."""
+        """The notices about that project's sets and about photos kept out of them, where these are still
+        `there`."""
         if not there and not self.worker.context.claims.names(inbox, project, ""):
-            # Nothing of the drop is left, or all of it is about to be looked at anew.
+            # Nothing of the drop is left, or all of it is about to be delivered again.
             self.kept.pop((inbox, project), None)
             self._told.pop((inbox, project), None)
         kept = self.kept.get((inbox, project), {})
@@ -219,12 +219,12 @@ STAYS = " It stays there; move it away when you don't need it."
 
 
 def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
-    """By name."""
+    """The photos' identities, by name."""
     return {photo.name: photo.identity for photo in photos}
 
 
 def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
-    """The drop with what the store knows of it, by which the project may be called otherwise."""
+    """The drop with what the store knows of `project`, which may be another name than the drop's."""
     there = identities(drop.found.photos)
     return replace(
         drop,
@@ -237,15 +237,15 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
 
 
 def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
-    """What was kept out of a drop, and is still `there` as it was."""
+    """The photos that the store has as kept out of a drop, and that are `there` unchanged."""
     told = store.told(title(inbox, project), shared=True)
     kept = as_kept(told or {}, there if store.shared else {})
     return {name: one for name, one in kept.items() if there.get(name) == one[0]}
 
 
 def held_before(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> list[HeldSet]:
-    """The sets of a drop that were held by themselves, as they were then; `there` are its files now. Where
-    its folder had another name then, they get new names of their own."""
+    """The sets of a drop that were held singly, as stored; `there` are its files now. Sets stored under the
+    folder's former name are found by their files; their `name` is empty, and they are named anew."""
     told = store.told_of_inbox(held_title(inbox, ""))
     held = {
         name: [as_held(each, there if store.shared else {}) for each in content]
@@ -274,8 +274,8 @@ def as_json(kept: Kept) -> dict[str, object]:
 
 
 def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Kept:
-    """What was remembered, each file with the identity that it has on this machine, where it may be another
-    that has kept it out: then `there` are all the files."""
+    """Parse what `as_json` made. Another machine may have written it: files in `there` that are alike get the
+    identity that they have on this machine."""
     kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
     return {
         name: (there[name] if name in there and was.alike(there[name]) else was, reason)
@@ -303,8 +303,8 @@ def told_of_set(found: BracketSet, each: GroupedSet) -> Why:
 
 
 def waiting_sets(shoot: Grouping, *, approved: bool) -> list[GroupedSet]:
-    """The sets that a person must look at; none where one has let all be made. One that waits although
-    nothing was doubtful about it alone does for what was about the whole."""
+    """The sets that a person must check; none where `approved`. A set that waits without a doubt of its own
+    gets the doubt about the whole drop."""
     if approved:
         return []
     return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
@@ -320,7 +320,7 @@ def held_as_json(held: HeldSet) -> dict[str, object]:
 
 
 def as_held(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> HeldSet:
-    """Its files as `as_kept` has them."""
+    """Parse what `held_as_json` made; `there` as in `as_kept`."""
     photos = {name: was for name, (was, _) in as_kept(content["photos"], there).items()}
     return HeldSet(content["name"], photos, tuple(content["doubts"]))
 
@@ -335,15 +335,17 @@ def held_set(each: GroupedSet | RefusedSet) -> HeldSet:
 
 
 async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None = None) -> None:
-    """`remove_signal` at each of the `paths`, or on its way where the share doesn't answer."""
+    """Call `remove_signal` for each of the `paths`; where a share doesn't answer in time, it goes on in a
+    thread."""
     for path in paths:
         with suppress(NoAnswer):
             await patiently(path, remove_signal, path, identity)
 
 
 def remove_signal(path: Path, identity: FileIdentity | None = None) -> None:
-    """It was for this grouping alone. One that can't be removed is older than whatever comes next. With an
-    `identity`, only the file that has it: a person may have approved more meanwhile."""
+    """Delete a `.ready` file, which is for one grouping only. One that can't be deleted is logged; it will be
+    older than the next photos, and so without effect. With an `identity`, only that file is deleted: a person
+    may have written a newer one meanwhile."""
     try:
         if identity is None or FileIdentity.of(path.lstat()) == identity:
             path.unlink(missing_ok=True)
