@@ -1,4 +1,4 @@
-"""Where the operating system's errors become ours, once."""
+"""The one place where errors of the operating system become `LocalTrouble`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from hotfolder.errors import LocalTrouble
 
 FULL_BYTES = 200 * 1024 * 1024
-"""With less than this free a disk counts as full: a picture and its copies need about as much."""
+"""A disk with less free space than this counts as full: a picture and its copies need about as much."""
 SPACE = "Make room on that disk; the work continues by itself."
 RIGHTS = "Give the user that hotfolder runs as the right to write there; the work continues by itself."
 SHARE = "Check that the disk or share is connected; the work continues by itself."
@@ -34,7 +34,7 @@ TROUBLES = {
     errno.EREMOTEIO: FAULTY,
     errno.ESTALE: ("the share has gone away", SHARE),
     errno.ENOTCONN: UNCONNECTED,
-    errno.ECONNABORTED: UNCONNECTED,  # what was asked of a FUSE server that is killed
+    errno.ECONNABORTED: UNCONNECTED,  # a request to a FUSE server that was killed
     errno.ECONNRESET: UNCONNECTED,
     errno.ESHUTDOWN: UNCONNECTED,
     errno.ENODEV: DISK_GONE,
@@ -61,15 +61,14 @@ TROUBLES = {
 
 
 def make_our_folder(path: Path) -> None:
-    """Make a folder that is ours alone, with those above it, where it is missing. Raises LocalTrouble
-    whatever is wrong with the place."""
+    """Make a private folder (mode 0700) and its missing parents. Raises LocalTrouble for every error."""
     with made_anywhere(path):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 @contextmanager
 def made_anywhere(path: Path) -> Iterator[None]:
-    """`local_trouble` about a folder that is being made, whatever the error."""
+    """As `local_trouble`, for creating a folder: every OSError becomes LocalTrouble."""
     try:
         with local_trouble(path):
             yield
@@ -83,12 +82,13 @@ def made_anywhere(path: Path) -> Iterator[None]:
 
 
 def shown(path: Path | str | bytes) -> str:
-    """A path as text that can be printed and stored, whatever bytes its name is made of."""
+    """A path as text that can be printed and stored; bytes that aren't UTF-8 are escaped with backslashes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
-    """What the system could not do just now, as `LocalTrouble`; None for a defect of ours."""
+    """The `LocalTrouble` for an error of the system (OSError, no memory, no threads); None for a defect of
+    ours. `path` is named where the error names none."""
     if isinstance(error, LocalTrouble):
         return error
     if isinstance(error, MemoryError) or "can't start new thread" in str(error):
@@ -105,7 +105,7 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
 
 @contextmanager
 def local_trouble(path: Path) -> Iterator[None]:
-    """Turn what disks and shares answer into `LocalTrouble` about `path`; let every other error through."""
+    """Turn OSErrors of disks and shares (TROUBLES) into `LocalTrouble` about `path`; others pass through."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Our files: who may touch them, what they hold; and temporary ones, always copies, which may be removed."""
+"""Our files: group, permissions, hashes, atomic writes; and temporary ones, always copies, safe to delete."""
 
 from __future__ import annotations
 
@@ -22,32 +22,33 @@ GROUP_FOLDER = stat.S_IRWXG | stat.S_ISGID
 
 
 Guard = Callable[[Path], None]
-"""Asked before anything is put at a path. Raises `LocalTrouble` where the disk that belongs there is gone."""
+"""Called before a file is put at a path. Raises `LocalTrouble` where the disk that belongs there is gone."""
 
 
 def unguarded(_path: Path) -> None:
-    """For places that need no guard."""
+    """The guard for places that need none."""
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """The group that new files and folders get; None keeps the one that the system gives them. And who is
-    asked whether they may be put there at all."""
+    """The group of new files and folders; None keeps the one that the system gives them. And the guard that
+    is called before they are put anywhere."""
 
     gid: int | None = None
     guard: Guard = unguarded
 
     @classmethod
     def of(cls, inbox: Path, guard: Guard = unguarded) -> Sharing:
-        """The inbox's own group. Raises `OSError` where the inbox isn't there."""
+        """The group of the inbox. Raises `OSError` where the inbox isn't there."""
         return cls(inbox.stat().st_gid, guard)
 
     def apply_to_file(self, descriptor: int) -> None:
-        """Group-readable and group-writable, by an open descriptor."""
+        """Make the open file group-readable and group-writable, with this group. Errors are ignored."""
         self.apply(descriptor, GROUP_FILE)
 
     def apply_to_folder(self, folder: Path) -> None:
-        """Group-writable, and handing its group on to what is made in it."""
+        """Make the folder group-writable and setgid: what is made in it gets its group. Errors are
+        ignored."""
         self.apply(folder, GROUP_FOLDER)
 
     def apply(self, what: Path | int, bits: int) -> None:
@@ -65,9 +66,9 @@ class Sharing:
 
 
 def make_folder(path: Path, shared: Sharing) -> None:
-    """Make `path` and what is missing above it, each shared and durable. It may be there already.
+    """Make `path` and its missing parents, each shared and fsynced. Idempotent.
 
-    Raises `NotADirectoryError` or `FileExistsError` where a file is in the way, and what the guard raises.
+    Raises `NotADirectoryError` where a file is in the way, other OSErrors, and what the guard raises.
     """
     shared.guard(path)
     make_missing(path, shared)
@@ -91,27 +92,27 @@ ABANDONED_NS = 24 * 3600 * 10**9
 PIECE_BYTES = 1 << 20
 
 Pieces = Callable[[], Iterable[bytes]]
-"""A file's bytes, piece by piece; the same ones each time."""
+"""A function that returns a file's bytes, piece by piece; the same bytes at each call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells files apart."""
+    """Size and SHA-256 of a file's content."""
 
     size_bytes: int = 0
     sha256: str = ""
 
 
 def pieces_of(path: Path) -> Iterator[bytes]:
-    """The bytes of a file, for `place`: a copy and never a link, so that whoever edits the picture in done/
-    doesn't edit what we remember."""
+    """The bytes of a file, for `place_as`: a copy and never a link, so that editing the picture in done/
+    doesn't change the stored result."""
     with path.open("rb") as stream:
         while piece := stream.read(PIECE_BYTES):
             yield piece
 
 
 def fingerprint(content: Iterable[bytes], stream: BinaryIO | None = None) -> Fingerprint:
-    """That of the content, which is written into `stream` on this occasion."""
+    """The fingerprint of the content, which is also written into `stream` where one is given."""
     size_bytes, hashed = 0, hashlib.sha256()
     for piece in content:
         size_bytes += len(piece)
@@ -125,9 +126,9 @@ def fingerprint(content: Iterable[bytes], stream: BinaryIO | None = None) -> Fin
 def temporary_file(
     folder: Path, content: Iterable[bytes], finish: Callable[[int], None]
 ) -> Iterator[tuple[Path, Fingerprint]]:
-    """A new file of this content in `folder`, durable; gone afterwards unless it was renamed. `finish` gives
-    it, by its descriptor, the rights that it is to have."""
-    # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
+    """A new file of this content in `folder`, fsynced; deleted on leaving the block unless it was renamed.
+    `finish` sets the permissions, by its descriptor. Raises OSError, and what `content` raises."""
+    # By the folder's descriptor: people rename folders while we write, and a leftover would stay for good.
     with folder_at(folder) as place:
         name = ""
         try:
@@ -145,14 +146,15 @@ def temporary_file(
 
 
 def replace_file(path: Path, data: bytes, shared: Sharing) -> None:
-    """Put a file with this content at `path`, whole or not at all, in place of any other. Raises OSError."""
+    """Write a file atomically, replacing any at `path`. It is a new inode, fsynced and then renamed; the
+    folder isn't fsynced. Raises OSError."""
     with temporary_file(path.parent, [data], shared.apply_to_file) as (temporary, _):
         temporary.replace(path)
 
 
 def write_once(path: Path, text: str, mode: int, owner: tuple[int, int] | None = None) -> bool:
-    """Make the file, whole and with these rights from its first moment on; False, with nothing changed, where
-    anything has its name. Raises LocalTrouble."""
+    """Create the file atomically with this mode and owner; False, with nothing changed, where the name is
+    taken. Raises LocalTrouble."""
 
     def finish(descriptor: int) -> None:
         os.fchmod(descriptor, mode)
@@ -175,16 +177,16 @@ def sha256_of(path: Path) -> str:
 
 
 def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
-    """Remove our temporary files and folders from before this process, in `folder` and below, and those of
-    the machines with the identities `gone`. Follows no links.
+    """Delete temporary files and folders in `folder` and below that are older than this process, and were
+    made by this machine or those with the identities `gone`. Follows no links.
 
-    Other daemons may put their pictures there too; their files stay. What a command has left doesn't tell on
-    which machine: one that nobody has touched for a day goes, since none is written for so long, and so does
-    another's reservation. What can't be read or removed is passed over: a leftover is ugly, and harmless.
+    Other daemons' files stay. Commands' files don't name their machine: these, like other machines'
+    reservations, are deleted when unchanged for a day, longer than any write takes. What can't be read or
+    deleted is skipped: a leftover does no harm.
     """
     owners = {own_token(), *map(token, gone)}
     ours = tuple(map(prefix_of, owners))
-    of_commands = prefix_of(own_store() or own_token())  # any machine's: they know the store alone
+    of_commands = prefix_of(own_store() or own_token())  # of any machine: they are named after the store
     for parent, folders, names in os.walk(folder):
         for name in [one for one in folders if one.startswith(ours)]:
             folders.remove(name)
@@ -203,6 +205,6 @@ def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
 
 
 def remove_if_older(path: Path, than_ns: int) -> None:
-    # By ctime: a copy being made for another disk already carries the old mtime of its original.
+    # By ctime: a copy being made for another disk already has the old mtime of its original.
     if os.lstat(path).st_ctime_ns < than_ns:
         path.unlink()

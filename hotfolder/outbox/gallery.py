@@ -1,7 +1,7 @@
-"""A project's gallery: a folder of static files that shows its pictures, on any host and from a disk.
+"""A project's gallery: a folder of static files that shows its pictures, from any web host or from a disk.
 
-Every altered picture stands in it beside its unaltered one. It is made in a temporary folder, and takes its
-place in one step.
+Every altered picture is shown beside its unaltered one. A gallery is built in a temporary folder, and then
+exchanged for the old one atomically where the file system can.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ from hotfolder.pictures.facts import PictureLimits, Rendering
 from hotfolder.rules.delivery import GALLERY
 
 MANIFEST = "gallery.json"
-"""Says what is in a gallery; by it a folder is known as one that hotfolder made."""
+"""The gallery's list of contents; a folder with it counts as made by hotfolder."""
 SIZES = {"small": Rendering(80, 60, 960), "large": Rendering(85, 60, 2400)}
-"""The renditions in a gallery, by the folder that they lie in."""
+"""The renditions in a gallery, by folder name."""
 
 logger = log.get("gallery")
 
 
 class ManifestPicture(BaseModel):
-    """A picture in a gallery: where it was `delivered`, relative to done/, and where it lies in the gallery.
-    `unaltered` is the SHA-256 of the one that it stands beside."""
+    """A picture in a gallery: `delivered` is its path relative to done/, `full` its path in the gallery.
+    `unaltered` is the SHA-256 of the picture that it is shown beside."""
 
     delivered: str
     full: str
@@ -53,8 +53,8 @@ class ManifestPicture(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a gallery says of itself. `told` is what it was made of, `files` what hotfolder has put there, by
-    relative path with the SHA-256 of each."""
+    """The content of MANIFEST. `told` is the digest of the gallery's input, `files` has what hotfolder wrote:
+    the SHA-256 by relative path."""
 
     made_by: str = Field(pattern="^hotfolder ")
     told: str
@@ -66,7 +66,7 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class MadeGallery:
-    """A gallery that is in its place. `left_out` are sentences on pictures that are not in it; `anew` is
+    """The result of making a gallery. `left_out` has a sentence for each picture that is not in it; `anew` is
     False where nothing had changed."""
 
     folder: Path
@@ -81,8 +81,8 @@ class MadeGallery:
 
 @dataclass(slots=True)
 class GalleryDraft:
-    """A gallery that is being made in `new`, in a temporary folder, and is to take the place of what `old`
-    tells of. `taken` are the paths of the pictures in it, `files` as in the manifest."""
+    """A gallery that is built in `new`, in a temporary folder, and replaces the one with the manifest `old`
+    at `place`. `taken` are the paths of its pictures, `files` as in the manifest."""
 
     new: Path
     place: Path
@@ -94,7 +94,7 @@ class GalleryDraft:
     files: dict[str, str] = field(default_factory=dict)
 
     def write(self, name: str, content: Iterable[bytes]) -> None:
-        """A new file with this content, piece by piece."""
+        """Write a new file with this content, shared and fsynced, and record it. Raises OSError."""
         with os.fdopen(new_file(str(self.new / name)), "wb") as out:
             self.files[name] = fingerprint(content, out).sha256
             out.flush()
@@ -109,8 +109,8 @@ class GalleryDraft:
 async def make_gallery(
     done: Path, gallery: Gallery, decoder: Decoder, limits: PictureLimits, shared: Sharing
 ) -> MadeGallery:
-    """Make the gallery of a project anew, unless it is there as it is to be. Raises LocalTrouble; the one
-    that was there stays then."""
+    """Make the gallery of a project, unless it is complete and up to date. Raises LocalTrouble; the old
+    gallery stays in place then."""
     place = done / gallery.folder / GALLERY
     shared.guard(place)
     with local_trouble(place):
@@ -133,7 +133,7 @@ async def make_gallery(
 
 
 def begin(draft: GalleryDraft, done: Path, gallery: Gallery) -> None:
-    """Put the pictures into it, each read to its end."""
+    """Create the draft's folders and put the pictures into them, each hashed to its end."""
     draft.new.parent.mkdir(mode=0o700)
     for name in ("", FULL, *SIZES):
         (draft.new / name).mkdir()
@@ -143,8 +143,8 @@ def begin(draft: GalleryDraft, done: Path, gallery: Gallery) -> None:
 
 
 def manifest_of(place: Path) -> Manifest | None:
-    """What the gallery at `place` says of itself; None where none is. Raises LocalTrouble where something
-    else has its name."""
+    """The manifest of the gallery at `place`, None where nothing or an empty folder is there. Raises
+    LocalTrouble where something else has its name."""
     try:
         return Manifest.model_validate_json((place / MANIFEST).read_bytes())
     except (OSError, ValueError):
@@ -157,8 +157,8 @@ def manifest_of(place: Path) -> Manifest | None:
 
 
 def digest_of(gallery: Gallery, done: Path) -> str:
-    """Tells whether anything is to be shown otherwise than before: also a picture that was changed or taken
-    away."""
+    """A digest of all that the gallery would show, with each picture's size, mtime and inode: it changes when
+    a page would, or when a picture was edited or removed."""
     seen: list[object] = [SIZES, page_files(gallery)]
     for path in gallery.pictures():
         found = linking.status(done / path)
@@ -167,14 +167,14 @@ def digest_of(gallery: Gallery, done: Path) -> str:
 
 
 def complete(place: Path, manifest: Manifest) -> bool:
-    """Whether all of its files lie there, and are files."""
+    """Whether all files in the manifest, and the manifest, are there as regular files."""
     found = (linking.status(place / name) for name in (MANIFEST, *manifest.files))
     return all(one is not None and stat.S_ISREG(one.st_mode) for one in found)
 
 
 def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
-    """Put the picture as delivered into the gallery, as a further name of the same file where the disk knows
-    that, so that it takes no room. What isn't there as it was delivered is left out."""
+    """Add the delivered picture to the gallery, as a hard link where possible, so that it takes no space,
+    else as a copy. One that is missing or was changed since delivery is left out."""
     name = picture.full
     try:
         descriptor = open_beneath(done, done / picture.path)
@@ -197,7 +197,8 @@ def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
 
 
 def linked(source: Path, target: Path, found: os.stat_result) -> bool:
-    """Whether `target` is a further name of the file `found` now, which `source` led to."""
+    """Hard-link `source` as `target`. False, with nothing left, where that fails or `source` isn't `found`
+    now."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
@@ -211,8 +212,8 @@ def linked(source: Path, target: Path, found: os.stat_result) -> bool:
 async def add_rendition(
     draft: GalleryDraft, picture: GalleryPicture, size: str, decoder: Decoder, limits: PictureLimits
 ) -> None:
-    """A rendition of a picture that was taken; the one of the gallery that is there, where it has it. A
-    picture that can't be decoded is left out."""
+    """Add a rendition of a picture in the draft, reused from the old gallery where it has it. A picture that
+    can't be decoded is left out."""
     name = picture.rendition(size)
     if await to_thread.run_sync(reuse, draft, name):
         return
@@ -225,7 +226,7 @@ async def add_rendition(
 
 
 def reuse(draft: GalleryDraft, name: str) -> bool:
-    """Take over a rendition from the gallery that is there, unless it isn't what was put there."""
+    """Copy a rendition from the old gallery; False where it has none with the hash in its manifest."""
     if draft.old is None or name not in draft.old.files:
         return False
     content = b""
@@ -238,7 +239,8 @@ def reuse(draft: GalleryDraft, name: str) -> bool:
 
 
 def finish(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
-    """Write the pages, and put the gallery into its place."""
+    """Write pages and manifest, and put the gallery into its place. Raises LocalTrouble if it would be
+    empty."""
     left_out, place = tuple(draft.left_out), draft.place
     if not draft.taken:
         why = " ".join(left_out) or "Nothing of it is in done."
@@ -277,7 +279,7 @@ def manifest_pictures(gallery: Gallery) -> Iterator[ManifestPicture]:
 
 
 def keep_others(draft: GalleryDraft) -> None:
-    """Take over what people have put beside the files of the gallery that is there."""
+    """Copy or link files that people have put into the old gallery into the new one."""
     ours = {MANIFEST, *(draft.old.files if draft.old is not None else ())}
     for folder, _, names in os.walk(draft.place):
         for path in (Path(folder, name) for name in names):
@@ -293,7 +295,7 @@ def keep_others(draft: GalleryDraft) -> None:
 
 
 def put_into_place(new: Path, place: Path) -> None:
-    """Exchange the two folders in one step, where the file system can."""
+    """Exchange the two folders atomically where the file system can, else by two renames. Raises OSError."""
     if linking.status(place) is None:
         linking.put(new, place)
         return

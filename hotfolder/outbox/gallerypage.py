@@ -1,4 +1,4 @@
-"""The pages of a gallery: what they show, in which words, and their HTML."""
+"""The pages of a gallery: their data, texts and HTML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 FULL = "full"
-"""The folder with the pictures as delivered."""
+"""The folder of the pictures as delivered."""
 SUFFIXES = (".jpg", ".jpeg", ".png")
 NOT_IN_ADDRESSES = re.compile(r"[^a-z0-9]+")
 WORD_ENDS = re.compile(r"[-_]+")
@@ -33,8 +33,8 @@ STYLE, SCRIPT, QR = "gallery.css", "gallery.js", "qr.svg"
 
 @dataclass(frozen=True, slots=True)
 class GalleryPicture:
-    """One delivered picture. `path` is relative to done/; `altered` are kinds of operations. `opaque`: no
-    part of its name is in its address."""
+    """One delivered picture. `path` is relative to done/; `altered` are kinds of operations. With `opaque`
+    its URL has no part of its name."""
 
     path: str
     sha256: str
@@ -43,8 +43,8 @@ class GalleryPicture:
 
     @property
     def stem(self) -> str:
-        """Its name in the gallery: letters and digits that mean the same in every address, for as long as the
-        picture is the same."""
+        """The file name in the gallery without suffix: ASCII that needs no escaping in URLs. It changes only
+        when the picture's path or content does."""
         known_by = f"{self.path}\0{self.sha256}".encode("utf-8", "backslashreplace")
         told_apart = hashlib.sha256(known_by).hexdigest()[:HASH_DIGITS]
         told = NOT_IN_ADDRESSES.sub("-", PurePath(self.path).stem.lower())[:60].strip("-")
@@ -52,24 +52,24 @@ class GalleryPicture:
 
     @property
     def full(self) -> str:
-        """Where it lies in the gallery as delivered."""
+        """The path in the gallery of the picture as delivered."""
         suffix = PurePath(self.path).suffix.lower()
         return f"{FULL}/{self.stem}{suffix if suffix in SUFFIXES else '.jpg'}"
 
     @property
     def file(self) -> str:
-        """The name that it was delivered under, for people."""
+        """The name that it was delivered under, for display."""
         return visible(PurePath(self.path).name)
 
     def rendition(self, size: str) -> str:
-        """Where its rendition of that size lies in the gallery."""
+        """The path in the gallery of its rendition of that size."""
         return f"{size}/{self.stem}.jpg"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One view: its unaltered picture, None where there is none, and what was made of it. `room` is the
-    room's name as the folder has it; `earlier`: it was made anew since."""
+    """One view: its unaltered picture, if there is one, and the altered ones. `room` is the room's name as in
+    the folder; `earlier`: a later set has replaced it."""
 
     room: str
     unaltered: GalleryPicture | None
@@ -78,7 +78,7 @@ class Scene:
 
     @property
     def title(self) -> str:
-        """`living-room` as Living room."""
+        """The room's name for display: `living-room` becomes "Living room"."""
         told = " ".join(WORD_ENDS.sub(" ", visible(self.room)).split())
         return told[:1].upper() + told[1:] if told else visible(self.room)
 
@@ -90,8 +90,8 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What a gallery is to show. `folder` is the project's in done/, `url` where the gallery is to be seen,
-    empty where nobody said."""
+    """The content of a gallery. `folder` is the project's folder in done/, `url` the gallery's public
+    address, empty where none is known."""
 
     title: str
     folder: str
@@ -100,11 +100,11 @@ class Gallery:
     language: str = "en"
 
     def pictures(self) -> dict[str, GalleryPicture]:
-        """All of them, by their paths."""
+        """All pictures, by path."""
         return {one.path: one for scene in self.scenes for one in scene.pictures()}
 
     def only(self, paths: Collection[str], *, opaque: bool = False) -> Gallery:
-        """The same of these pictures alone."""
+        """The same gallery with these pictures only; scenes without any are dropped."""
         scenes = []
         for scene in self.scenes:
             kept = [replace(one, opaque=opaque) for one in scene.pictures() if one.path in paths]
@@ -118,8 +118,8 @@ class Gallery:
 def page_html(
     gallery: Gallery, language: str, addresses: Mapping[str, str], base: str = "", looks: str = ""
 ) -> str:
-    """The page in that language; `addresses` are those of the page in each. Its pictures lie beside it, or
-    below the address `base`; its style and script so below `looks`."""
+    """The page in `language`; `addresses` are the page's URLs by language. Picture URLs begin with `base`,
+    those of style and script with `looks`; by default they are relative to the page."""
     return template().render(
         gallery=gallery,
         title=visible(gallery.title),
@@ -136,9 +136,8 @@ def page_html(
 
 
 def page_files(gallery: Gallery) -> dict[str, bytes]:
-    """What lies beside the pictures: index.html in the gallery's language, the other languages, style and
-    script, and the QR code where the gallery's address is known. Raises LocalTrouble where a package is
-    missing."""
+    """A gallery's files besides pictures: index.html in the gallery's language, the page in other languages,
+    style, script, and the QR code where the URL is known. Raises LocalTrouble where a package is missing."""
     names = {one: "index.html" if one == gallery.language else f"{one}.html" for one in LANGUAGES}
     try:
         made = {name: page_html(gallery, language, names).encode() for language, name in names.items()}
@@ -153,7 +152,7 @@ def page_files(gallery: Gallery) -> dict[str, bytes]:
 
 
 def qr_code(text: str) -> bytes:
-    """An SVG."""
+    """The text as a QR code, in SVG."""
     import segno  # late: it comes with the extra `page`, as jinja2 does
 
     drawn = io.BytesIO()
@@ -163,7 +162,7 @@ def qr_code(text: str) -> bytes:
 
 @cache
 def part(name: str) -> bytes:
-    """One of the files beside this one."""
+    """A file in `templates` beside this module."""
     return (files("hotfolder.outbox") / "templates" / name).read_bytes()
 
 

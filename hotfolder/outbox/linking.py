@@ -1,4 +1,4 @@
-"""Giving a file another name without ever replacing one, in three ways from best to last resort."""
+"""Renaming a file without ever replacing another, by three methods in order of preference."""
 
 from __future__ import annotations
 
@@ -17,38 +17,39 @@ from hotfolder.newfiles import TEMPORARY_PREFIX, new_file, own_store, own_token
 
 Way = Callable[[Path, Path], None]
 Sync = Callable[[Path], object]
-"""Makes the names in a folder durable, at once or later."""
+"""Makes a folder's entries durable, at once or later."""
 
 RESERVATION_PREFIX = f"{TEMPORARY_PREFIX}name-"
 PROCESS_STARTED_NS = time.time_ns()
 NOT_REMOVED: set[Path] = set()
-"""Reservations that this process could not remove, since their share went away: they keep nobody off."""
+"""Reservations that this process could not delete, since their share went away: it ignores them."""
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
 NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-# Whatever else a link meets (EPERM from exFAT and for other people's files, EIO from rclone, EMLINK), the
-# last resort either works or says what is really wrong.
+# On other errors of link (EPERM from exFAT and for other people's files, EIO from rclone, EMLINK), the
+# last resort either works or raises the real cause.
 FINAL_FOR_LINKS = frozenset({errno.EEXIST, errno.ENOENT})
 
 
 class Unsupported(Exception):
-    """This file system can't do it this way."""
+    """The file system doesn't support this method."""
 
 
 @cache
 def renameat2() -> Any:
-    """The C library's; None where it has none."""
+    """The C library's function; None where it has none."""
     return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 def rename_exclusively(source: Path, target: Path) -> None:
-    """One step, by the kernel: nothing in between to crash in. NFS and old C libraries don't have it."""
+    """Rename atomically (RENAME_NOREPLACE). Raises `Unsupported`, as on NFS and old C libraries, and
+    OSError."""
     rename_by(RENAME_NOREPLACE, source, target)
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Give each the name of the other, in one step. Raises `Unsupported` where there is no such step."""
+    """Exchange two names atomically. Raises `Unsupported` where that is impossible, and OSError."""
     rename_by(RENAME_EXCHANGE, one, other)
 
 
@@ -65,7 +66,8 @@ def rename_by(how: int, source: Path, target: Path) -> None:
 
 
 def link_and_unlink(source: Path, target: Path) -> None:
-    """A second name, then one name less. A crash in between leaves both, which `same_file` recognises."""
+    """Hard-link, then unlink the old name. A crash in between leaves both, which `same_file` recognises.
+    Raises `Unsupported` and OSError."""
     before = os.lstat(source)
     try:
         os.link(source, target, follow_symlinks=False)
@@ -75,18 +77,19 @@ def link_and_unlink(source: Path, target: Path) -> None:
             raise
         raise Unsupported from error
     sync_folder(target.parent)
-    # Something new may have taken the old name in the meantime; that is not ours to remove.
+    # Another file may have taken the old name meanwhile; it must not be deleted.
     if same_file(before, os.lstat(source)) and same_state(before, os.lstat(source)):
         source.unlink()
 
 
 def reserve_and_rename(source: Path, target: Path) -> None:
-    """Take the name with an empty file beside it, and rename where it is free. For file systems without
-    links.
+    """Reserve the target's name by an empty file beside it, then rename if the target is free. For file
+    systems without links.
 
-    The name itself is not taken: tried on a Samba share mounted by rclone, whose client writes closed files
-    some seconds later. A rename over an empty file that still waited for that left only an empty file, of the
-    photo too. Whoever does not ask for reservations, and takes the name in that moment, is replaced.
+    The target itself is not created: on a Samba share mounted by rclone, whose client writes closed files
+    seconds later, a rename over an empty file that was still to be written left an empty file, and the photo
+    was lost. A writer that ignores reservations and takes the name between check and rename is replaced.
+    Raises FileExistsError and OSError.
     """
     reservation = target.with_name(f"{RESERVATION_PREFIX}{sha256(os.fsencode(target.name)).hexdigest()[:16]}")
     try:
@@ -97,7 +100,7 @@ def reserve_and_rename(source: Path, target: Path) -> None:
         if reservation not in NOT_REMOVED and not is_left_behind(reservation):
             raise
     except OSError:
-        NOT_REMOVED.add(reservation)  # it may have been made all the same
+        NOT_REMOVED.add(reservation)  # it may have been made nevertheless
         raise
     NOT_REMOVED.discard(reservation)
     try:
@@ -113,8 +116,8 @@ def reserve_and_rename(source: Path, target: Path) -> None:
 
 
 def reserved_by(reservation: Path) -> tuple[str, str]:
-    """The tokens of the machine that has made a reservation, and of its store; each "" where it doesn't say.
-    Some shares show what is in a file only seconds later."""
+    """The tokens of the machine and the store that made a reservation; "" where it doesn't say. Some shares
+    show a file's content only seconds after it was written."""
     with suppress(OSError), os.fdopen(os.open(reservation, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
         machine, _, store = stream.read(64).decode("ascii", "replace").partition(" ")
         return machine, store
@@ -122,9 +125,8 @@ def reserved_by(reservation: Path) -> tuple[str, str]:
 
 
 def is_left_behind(reservation: Path) -> bool:
-    """Whether nobody uses a reservation any more. One of our own store doesn't, whoever made it and when: a
-    name is taken in the store before it is used, by the one job that has it, and by one thread at a time. One
-    that tells no store doesn't, either, where it is from before this process."""
+    """Whether a reservation is stale. One of our own store always is: the store gives a name to one job,
+    which one thread uses at a time. One without a store is if it is empty and older than this process."""
     _, store = reserved_by(reservation)
     if store:
         return store == own_store()
@@ -136,7 +138,7 @@ WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_rename
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, as far as its file system knows how."""
+    """Fsync `folder`, where its file system supports that. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -148,10 +150,10 @@ def sync_folder(folder: Path) -> None:
 
 
 def put(source: Path, target: Path, sync: Sync = sync_folder) -> None:
-    """Rename `source` to `target`; durable once `sync` is done with the folders that it is called for.
+    """Rename `source` to `target` without replacing anything; durable once `sync` is done with both folders.
 
-    Raises `FileExistsError` where `target` is taken, `OSError` with EXDEV where the two are on different
-    mounts; nothing has changed then.
+    Raises `FileExistsError` where `target` is taken, and `OSError`, with EXDEV where the two are on different
+    mounts; nothing has changed in these two cases.
     """
     for way in WAYS:
         try:
@@ -170,13 +172,12 @@ def same_file(one: os.stat_result, other: os.stat_result) -> bool:
 
 
 def same_state(one: os.stat_result, other: os.stat_result) -> bool:
-    """Whether size and time of modification agree. Across a rename this must do: some shares number files
-    by their path."""
+    """Whether size and mtime agree. Across a rename this must do: some shares derive inodes from the path."""
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def status(path: Path) -> os.stat_result | None:
-    """What is at `path` itself, no link followed; None where nothing is."""
+    """The `lstat` of `path`; None where nothing is there. Raises OSError."""
     try:
         return os.lstat(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Names in done/ and failed/: safe ones, and which folder is for what."""
+"""Names in done/ and failed/: safe file names, and the folders' layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from hotfolder.rules.delivery import GALLERY, Delivery, Folders, filled
 
 OURS = frozenset({"originals", "receipts", GALLERY})
-"""Folders in a project's folder that are no room's."""
+"""Folders in a project's folder that don't belong to a room."""
 
 
 def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Path:
-    """Where the pictures of a room lie; `project` and `room` are names of folders in the inbox."""
+    """The folder of a room's pictures; `project` and `room` are names of folders in the inbox."""
     folder = done / safe_name(project)
     if folders is Folders.FLAT:
         return folder
@@ -24,17 +24,17 @@ def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Pa
 
 
 def originals_folder(done: Path, project: str, folder: str) -> Path:
-    """Where the originals of a finished set go; `folder` is a name that no other set has."""
+    """The folder for the originals of a finished set; `folder` must be unique among the project's sets."""
     return done / project / "originals" / folder
 
 
 def archived_folder(archive: Path, project: str, folder: str) -> Path:
-    """Where they go under `originals: archive`."""
+    """The folder for the originals under `originals: archive`."""
     return archive / project / folder
 
 
 def receipts_folder(done: Path, project: str) -> Path:
-    """Where the receipts of a project lie."""
+    """The folder of a project's receipts."""
     return done / project / "receipts"
 
 
@@ -45,16 +45,16 @@ LEAST_BYTES = 20
 FORBIDDEN = frozenset('<>:"/\\|?*')
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
-# Windows keeps these for devices, with any extension; it reads the superscript digits as digits.
+# Windows reserves these for devices, with any extension; it reads the superscript digits as digits.
 RESERVED = re.compile(
     r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(?=\.|$)", re.IGNORECASE
 )
 
 
 def safe_name(text: str) -> str:
-    """`text` as a file name without an extension: NFC, 1 to 200 bytes of UTF-8; `safe_name` of it is itself.
+    """`text` as a file name without an extension: NFC, 1 to 200 bytes of UTF-8. Idempotent.
 
-    A leading dot goes too: it would hide the file, and mark it as one of our own temporary files.
+    A leading dot is removed too: it would hide the file, and mark it as one of our own temporary files.
     """
     name = tidied(text)
     while True:
@@ -62,7 +62,7 @@ def safe_name(text: str) -> str:
         if reserved is not None:
             name = f"{reserved.group(1)}_{name[reserved.end() :]}"
         shorter = tidied(shortened(name, MOST_BYTES))
-        # Cutting "nul      …x" leaves "nul": look again until nothing is left to do.
+        # Cutting "nul      …x" leaves "nul": repeat until nothing changes.
         if shorter == name:
             return name or "unnamed"
         name = shorter
@@ -83,12 +83,13 @@ def tidied(text: str) -> str:
 
 
 def shortened(text: str, most_bytes: int) -> str:
-    """The longest beginning of `text` that fits into `most_bytes` of UTF-8."""
+    """The longest prefix of `text` that fits into `most_bytes` of UTF-8."""
     return text.encode("utf-8", "surrogateescape")[:most_bytes].decode("utf-8", "ignore")
 
 
 def folded(name: str) -> str:
-    """Names with equal folds are one file on some computer (case-blind, or blind to NFC and NFD)."""
+    """The name for comparison: names with equal folds are one file on some computer (case-insensitive, or
+    normalizing NFC and NFD)."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
@@ -96,8 +97,8 @@ def folded(name: str) -> str:
 
 def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
     """A picture's name without its extension. `fields` fills the template; `tags` is empty for the unaltered
-    picture, and `variant` where there is none. Long names of projects and rooms give way, so that what was
-    altered can still be read."""
+    picture, and `variant` where there is none. Long names of projects, rooms and sets are cut, so that the
+    alterations stay readable."""
     values = {name: safe_name(value) if value else "" for name, value in fields.items()}
     template = delivery.template(altered=bool(fields["tags"]), variant=bool(fields["variant"]))
     while True:
@@ -111,7 +112,7 @@ def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
 
 
 def numbered(stem: str, extension: str) -> Iterator[str]:
-    """`name.jpg`, `name (2).jpg`, `name (3).jpg` … without end, each short enough for any file system."""
+    """`name.jpg`, `name (2).jpg`, `name (3).jpg` … without end, each at most 255 bytes long."""
     suffix = dotted(extension)
     for number in count(1):
         tail = suffix if number == 1 else f" ({number}){suffix}"
@@ -121,5 +122,5 @@ def numbered(stem: str, extension: str) -> Iterator[str]:
 
 
 def dotted(extension: str) -> str:
-    """The extension with its dot, whether or not it came with one; nothing stays nothing."""
+    """The extension with exactly one leading dot; "" stays ""."""
     return f".{extension.removeprefix('.')}" if extension else ""

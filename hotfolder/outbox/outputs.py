@@ -1,4 +1,4 @@
-"""Are the folders that we put things into where they were? A bare mount point takes files, and hides them."""
+"""Checks that output folders are on their own disk: a bare mount point takes files, and later hides them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from hotfolder.outbox.linking import sync_folder
 from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
-"""A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
+"""A file by which a person confirms that a folder is right, although no disk is mounted where one was."""
 
 logger = log.get("folders")
 
 
 @dataclass(frozen=True, slots=True)
 class MountIdentity:
-    """Where a folder was when it was last found to be right. `mount` is its disk's mount point, empty where
-    that isn't of interest."""
+    """Where a folder was when it was last confirmed. `mount` is its disk's mount point, empty where that is
+    unknown or not needed."""
 
     path: str
     device: int = 0
@@ -43,7 +43,7 @@ class MountIdentity:
 
     @classmethod
     def of(cls, folder: Path) -> MountIdentity:
-        """Raises OSError."""
+        """The folder's present identity. Raises OSError."""
         facts = folder.stat()
         return cls(str(folder), signed(facts.st_dev), signed(facts.st_ino), mount_point(folder))
 
@@ -52,34 +52,35 @@ class MountIdentity:
         return (signed(facts.st_dev), signed(facts.st_ino)) == (self.device, self.inode)
 
     def unmounted(self, folder: Path) -> bool:
-        """Whether the disk that `folder` was on isn't mounted there now. A folder that was moved to another
-        disk, or replaced by another on the same one, is none the less there."""
+        """Whether the folder's disk isn't mounted now: its path is on a mount above the former one. False for
+        a folder that was moved to another disk, or replaced by another on the same one."""
         now = mount_point(folder)
         return bool(now) and now != self.mount and Path(self.mount).is_relative_to(now)
 
 
 def mount_point(folder: Path) -> str:
-    """Empty where nobody can tell."""
+    """The mount point above the folder, "" where it can't be determined."""
     mount = mount_of(folder)
     return str(mount.point) if mount is not None else ""
 
 
 class OutputFolder:
-    """One of them. `known` is where it was when a daemon with this store last met it, if one ever has.
+    """An output folder. `known` is its identity when a daemon with this store last met it, if one has.
 
-    `trouble` is why it can't be used, as found last; empty when all is well.
+    `trouble` is why it can't be used, as last found; empty when all is well.
     """
 
     def __init__(self, path: Path, known: MountIdentity | None, sharing: Callable[[], Sharing]) -> None:
         self.path = path
         self.trouble = ""
         self.known = known if known is not None and known.path == str(path) else None
-        """Where it is, for the next daemon; None while it was never met."""
+        """Its identity, for the next daemon; None while it was never met at this path."""
         self._sharing = sharing
         self._one_at_a_time = Lock()
 
     def confirm(self) -> None:
-        """Raise LocalTrouble unless files may be put into it. It is made where it is missing, on its disk."""
+        """Raise LocalTrouble unless files may be put into it. A missing one is made, if its disk is
+        mounted."""
         with self._one_at_a_time:
             try:
                 with local_trouble(self.path):
@@ -118,7 +119,8 @@ class OutputFolder:
 
 
 class ResultsFolder(OutputFolder):
-    """The folder of bought pictures that machines share: known by a marker, which names their store."""
+    """The folder of bought pictures that machines share. A marker file with their store's id identifies
+    it."""
 
     def __init__(self, path: Path, known: MountIdentity | None, store: str, *, met_before: bool) -> None:
         """`met_before`: whether any machine of the store has met it."""
@@ -133,20 +135,21 @@ class ResultsFolder(OutputFolder):
 
 
 class OutputFolders:
-    """All of them."""
+    """All output folders, by name."""
 
     def __init__(self, outputs: Iterable[tuple[str, OutputFolder]]) -> None:
         self.by_name = dict(outputs)
 
     def confirm(self, path: Path) -> None:
-        """Raise LocalTrouble where `path` is in one of them that can't be used now."""
+        """Raise LocalTrouble where `path` is in an output folder that can't be used, or behind a link in
+        it."""
         for output in self.by_name.values():
             if path.is_relative_to(output.path):
                 output.confirm()
                 refuse_links(output.path, path)
 
     def look(self) -> None:
-        """Note how they stand. Blocks for as long as a share doesn't answer."""
+        """Update each folder's `trouble`. Blocks for as long as a share doesn't answer."""
         for output in self.by_name.values():
             try:
                 output.confirm()
@@ -155,7 +158,7 @@ class OutputFolders:
 
 
 def refuse_links(folder: Path, path: Path) -> None:
-    """Raise LocalTrouble where what lies between `folder` and `path` is a link: it may lead anywhere."""
+    """Raise LocalTrouble where `path`, or a folder between it and `folder`, is a link to anywhere."""
     between = [path, *path.parents]
     for one in between[: between.index(folder)]:
         if one.is_symlink():
@@ -166,7 +169,7 @@ def refuse_links(folder: Path, path: Path) -> None:
 
 
 def nearest(path: Path) -> Path:
-    """The nearest folder above that is there."""
+    """The nearest parent that exists."""
     return next(parent for parent in path.parents if os.path.lexists(parent))
 
 
@@ -175,8 +178,8 @@ NOBODYS = frozenset({"lost+found", ".DS_Store"})
 
 
 def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
-    """Raise `LocalTrouble` unless the folder's marker names the store with this id. An empty one that is met
-    for the first time gets its marker; none is ever made, since a bare mount point would be, too."""
+    """Raise `LocalTrouble` unless the folder's marker has this store's id. An empty folder that is met for
+    the first time gets the marker; no folder is made, since that could be on a bare mount point."""
     with local_trouble(folder):
         if not folder.is_dir():
             raise LocalTrouble(
@@ -208,14 +211,14 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
                 " start",
                 hint=f"Name an empty folder with `results` in the settings. {way_out}",
             )
-        # A machine that starts at the same time puts the same store there.
+        # A machine that starts at the same time writes the same store's id.
         replace_file(marker, f"{store}\n".encode(), Sharing())
         sync_folder(folder)
 
 
 def bring_results(source: Path, folder: Path) -> None:
-    """Copy what was bought from `source` into the folder of results, but for what lies there as it is. May be
-    repeated. Raises LocalTrouble."""
+    """Copy bought pictures from `source` into the folder of results, skipping those already there.
+    Idempotent. Raises LocalTrouble."""
     with local_trouble(folder):
         for path in sorted(source.iterdir()) if source.is_dir() else []:
             target = folder / path.name
@@ -231,8 +234,8 @@ ARCHIVE_MARKER = ".hotfolder-archive"
 
 
 def confirm_archive(folder: Path, *, met_before: bool) -> None:
-    """Raise `LocalTrouble` unless the archive is there. One that is met for the first time gets a marker, so
-    that the bare folder of a disk that isn't mounted is never taken for it later."""
+    """Raise `LocalTrouble` unless the archive is there. An archive that is met for the first time gets a
+    marker, so that the bare mount point of its disk is never taken for it later."""
     with local_trouble(folder):
         if not folder.is_dir():
             raise LocalTrouble(

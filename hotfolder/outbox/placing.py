@@ -1,6 +1,6 @@
-"""Putting files into done/ and failed/ without ever replacing or losing one, and deleting them for good.
+"""Putting files into done/ and failed/ without ever replacing or losing one, and deleting files for good.
 
-Every function here may be killed at any point and called again with the same arguments.
+Every function that changes files may be killed at any point and called again with the same arguments.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from hotfolder.rules.sets import FileIdentity
 NAMING = tuple(Lock() for _ in range(64))
 logger = log.get("placing")
 NUMBER = re.compile(r"( \(\d+\))?")
-"""What a name has behind its stem when others had the stem before."""
+"""The part between stem and extension, as `numbered` makes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a file was put, and the SHA-256 of its bytes, as hex."""
+    """Where a file was put, and its SHA-256 in hex."""
 
     path: Path
     sha256: str
@@ -51,8 +51,8 @@ class Placed:
 def placed_before(
     content: Pieces, folder: Path, stem: str, extension: str
 ) -> tuple[Placed | None, frozenset[str]]:
-    """The file of this `content` that already has one of the names for `stem`, if there is one; and which of
-    these names, folded, are taken there. Raises `LocalTrouble`."""
+    """The file with this `content` among the files named `stem`, `stem (2)` …, if there is one; and the
+    folded names of all of these files. Raises `LocalTrouble`."""
     with local_trouble(folder):
         found = namesakes(folder, names_in(folder) if folder.is_dir() else [], stem, extension)
         wanted = fingerprint(content()) if found else Fingerprint()
@@ -64,8 +64,8 @@ def placed_before(
 def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Placed | None:
     """Put a file of this `content` into `folder` under exactly this name; None where another file has it.
 
-    Where a file of the same bytes has it, that is the answer: it was placed before. Raises `LocalTrouble`,
-    and what `content` raises; nothing half-written is left then.
+    Idempotent: a file with the same bytes under that name is returned. Raises `LocalTrouble`, and what
+    `content` raises; nothing half-written is left then.
     """
     target = folder / name
     with local_trouble(folder):
@@ -74,7 +74,7 @@ def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Pl
             temporary_file(folder, content(), shared.apply_to_file) as (temporary, written),
             naming(folder),
         ):
-            shared.guard(target)  # to write it may have taken long
+            shared.guard(target)  # writing may have taken long
             try:
                 linking.put(temporary, target)
             except FileExistsError:
@@ -88,19 +88,20 @@ def naming(folder: Path) -> Lock:
 
 
 def names_in(folder: Path) -> list[tuple[str, str]]:
-    """All names there, each as it is compared and as it is. A shoot's folder can hold thousands."""
+    """All names there, as (folded, actual). A shoot's folder can hold thousands."""
     return [(folded(name), name) for name in os.listdir(folder)]  # noqa: PTH208
 
 
 def set_aside(path: Path, stem: str) -> None:
-    """Give `path` the first free name of `stem`, in the same folder and with the same extension."""
+    """Rename `path` to the first free name for `stem`, in its folder and with its extension. Raises
+    OSError."""
     found = os.lstat(path)
     for sibling in path.parent.iterdir():
         other = linking.status(sibling)
         if other is None or sibling.name == path.name or other.st_nlink < 2:
             continue
         if linking.same_file(found, other):
-            # The new name was given before a crash; the old one is all that is left to remove.
+            # A crash left both names: only the old one is still to be removed.
             path.unlink()
             return
     with naming(path.parent):
@@ -112,7 +113,7 @@ def set_aside(path: Path, stem: str) -> None:
 
 
 def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str) -> list[Path]:
-    """Those with one of the names for `stem`, the first one first."""
+    """The files among `names` that `numbered` can give for `stem`, the shortest name first."""
     head, tail = folded(stem), folded(dotted(extension))
     found = [
         name
@@ -132,7 +133,7 @@ def holds(path: Path, wanted: Fingerprint) -> bool:
 
 
 def present(folder: Path) -> frozenset[str]:
-    """The names in a folder, folded; none where it is missing. Raises `LocalTrouble`."""
+    """The folded names in a folder; empty where it is missing. Raises `LocalTrouble`."""
     with local_trouble(folder):
         return frozenset(name for name, _ in names_in(folder)) if folder.is_dir() else frozenset()
 
@@ -148,13 +149,13 @@ def move(
     """Move one original to exactly `target`, across mounts too, without replacing anything. On one mount it
     is a rename, durable once `sync` is done with both folders.
 
-    Finishes what an earlier call began; does nothing where `source` is gone and `target` is there.
-    Raises `SetChanged` where `source` isn't the regular file that `expected` describes (size, time of
-    modification, inode; linking changes ctime), and `LocalTrouble`, also where `target` is another file. Both
-    files are untouched then.
+    Idempotent: finishes what an earlier call began; does nothing where `source` is gone and `target` is
+    there. Raises `SetChanged` where `source` isn't the regular file that `expected` describes (size, mtime,
+    inode; linking changes ctime), and `LocalTrouble`, also where `target` is another file. Both files are
+    untouched then.
     """
     with local_trouble(target):
-        shared.guard(target)  # what is not to be seen there may only seem to be missing
+        shared.guard(target)  # on an unmounted disk the target only seems to be missing
         found = linking.status(source)
         if found is None:
             confirm_moved(source, target, expected)
@@ -200,9 +201,10 @@ def taken_by_another(target: Path) -> LocalTrouble:
 
 
 def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_result) -> None:
-    """Both names are there: remove `source` if `target` is the same original, left by a crash."""
+    """Both names exist: remove `source` if `target` is the same original, as after a crash. Raises
+    `LocalTrouble` if it isn't."""
     if linking.same_file(found, there):
-        # With a single link the two are one directory entry (mounted twice, or a case-blind disk).
+        # With a single link the two are one directory entry (mounted twice, or a case-insensitive disk).
         if there.st_nlink < 2:
             raise taken_by_another(target)
     elif not holds(target, Fingerprint(found.st_size, sha256_of(source))):
@@ -212,7 +214,7 @@ def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_res
 
 
 def carry_across(source: Path, found: os.stat_result, target: Path, shared: Sharing) -> None:
-    """Move between mounts: copy, make durable, read back, and only then remove `source`."""
+    """Move between mounts: copy, fsync, read back and compare, and only then remove `source`."""
 
     def finish(descriptor: int) -> None:
         carry_attributes(source, found, descriptor)
@@ -231,7 +233,7 @@ def carry_across(source: Path, found: os.stat_result, target: Path, shared: Shar
 
 
 def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> None:
-    """Times, rights and what Finder keeps in extended attributes, as far as the new place can hold them."""
+    """Copy times, permissions and extended attributes (Finder's), as far as the target supports them."""
     with suppress(OSError):
         for name in os.listxattr(source):
             with suppress(OSError):
@@ -257,7 +259,7 @@ def drop_source(source: Path, before: os.stat_result) -> None:
 
 
 def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
-    """A rename takes whatever has the name by then. If that was a newer file, give it back."""
+    """A rename moves whatever has the name by then. Move a newer file back, and raise `SetChanged`."""
     if linking.same_state(before, os.lstat(target)):
         return
     with suppress(FileExistsError):
@@ -268,11 +270,11 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
 
 
 def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda: None) -> bool:
-    """Delete the file at `path` for good, durably, behind its hash: the one place where that happens. False
-    where none is.
+    """Delete the file at `path` for good and fsync its folder, after a check of its hash: the only place
+    where that is done. False where there is no file.
 
     Raises `SetChanged` where it isn't a regular file with this SHA-256, `LocalTrouble`, and what `last_look`
-    raises, which is asked once the file was read. It is untouched then.
+    raises, which is called after the hash was checked. The file is untouched then.
     """
     with local_trouble(path):
         found = linking.status(path)
@@ -287,7 +289,7 @@ def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda:
 
 
 def unlike(path: Path, sha256: str) -> str:
-    """Why the file isn't the one with that hash; empty where it is."""
+    """Why `path` isn't a file with that hash; "" where it is. Raises `LocalTrouble`."""
     with local_trouble(path):
         if path.is_symlink() or not path.is_file():
             return "it isn't there any more"
@@ -295,7 +297,7 @@ def unlike(path: Path, sha256: str) -> str:
 
 
 def deleted_or_why(path: Path, sha256: str) -> str:
-    """Delete the file if it has that hash; else why it stays."""
+    """Delete the file if it has that hash; else return why it stays."""
     try:
         remove(path, sha256=sha256)
     except (SetChanged, LocalTrouble) as error:
@@ -304,7 +306,7 @@ def deleted_or_why(path: Path, sha256: str) -> str:
 
 
 def drop_empty_folder(folder: Path) -> None:
-    """Remove it unless something is in it, such as a sidecar."""
+    """Remove the folder if it is empty. Errors are logged only."""
     try:
         folder.rmdir()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Receipts: the JSON beside a finished picture that proves what was done, and what was paid for."""
+"""Receipts: the JSON beside a finished picture that proves what was done and what was paid for."""
 
 from __future__ import annotations
 
@@ -126,9 +126,9 @@ class Receipt(ReceiptPart):
 
 
 def written_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
-    """The receipt `stem.json` in `folder`, or `stem (2).json` …, that says the same, but for when the job was
-    finished and by which version: one that is finished again after a crash or an upgrade has one receipt.
-    Raises `LocalTrouble`."""
+    """The receipt `stem.json` in `folder`, or `stem (2).json` …, that equals this one but for time, cost and
+    version: a job that is finished again after a crash or an upgrade has one receipt. Raises
+    `LocalTrouble`."""
     with local_trouble(folder):
         names = names_in(folder) if folder.is_dir() else []
         for path in namesakes(folder, names, safe_name(stem), ".json"):
@@ -143,10 +143,10 @@ def as_bytes(receipt: Receipt) -> bytes:
 
 
 def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, shared: Sharing) -> str | None:
-    """Write into the receipt at `path` what became of the originals; its SHA-256 from then on.
+    """Write what became of the originals into the receipt at `path`; return its SHA-256 from then on.
 
-    None, and nothing is changed, where it isn't the receipt with the hash `sha256` any more. Repeating it
-    changes nothing. Raises `LocalTrouble`.
+    None, with nothing changed, where the file is neither the receipt with the hash `sha256` nor already the
+    completed one. Idempotent. Raises `LocalTrouble`.
     """
     with local_trouble(path):
         written = read_receipt(path) if path.is_file() else None
@@ -163,12 +163,12 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
 
 
 def read_receipt(path: Path) -> Receipt | None:
-    """The receipt in `path`, or None if that isn't one. Raises `OSError`."""
+    """The receipt in `path`, or None if the file isn't one. Raises `OSError`."""
     return receipt_in(path.read_bytes())
 
 
 def receipt_in(content: bytes) -> Receipt | None:
-    """The receipt that a file with that content is; None where it isn't one."""
+    """The receipt in a file's content; None where it isn't one."""
     try:
         return Receipt.model_validate_json(content)
     except ValidationError:
@@ -176,7 +176,7 @@ def receipt_in(content: bytes) -> Receipt | None:
 
 
 def originals_told(path: Path) -> ReceiptOriginals | None:
-    """What the receipt at `path` says of the originals; None where it says nothing. Raises `LocalTrouble`."""
+    """The originals' entry in the receipt at `path`; None where either is missing. Raises `LocalTrouble`."""
     with local_trouble(path):
         written = read_receipt(path) if path.is_file() else None
     return None if written is None else written.originals

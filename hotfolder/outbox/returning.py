@@ -1,7 +1,7 @@
-"""Putting a set back into the inbox: all of it at one moment, or nothing of it.
+"""Putting a set back into the inbox atomically.
 
-A part of a set would settle as a set, and be paid for. So its files gather in a folder beside the room's,
-under a name that the inbox looks past, and one rename makes that the room's folder.
+A part of a set would settle as a set, and be paid for. So its files are gathered in a folder beside the
+room's, under a name that the inbox ignores, and one rename makes that the room's folder.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ _NAMED = 3
 
 
 def gathering_folder(target: Path, job: str) -> Path:
-    """Where the files of a job gather on their way back to `target`."""
+    """The folder in which a job's files are gathered on their way back to `target`."""
     return target.with_name(f"{GATHERING}{job}")
 
 
 class Returning:
-    """The way of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
+    """The return of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
 
-    `gather`, `arrive`, in this order; or `copy`, `arrive`, which leaves the files where they are as well.
-    Killed anywhere, the same again goes on; until `arrive` has returned, nothing of the set is in `target`.
-    The files that lie in `target` already, beside no photo, arrive together with the set.
+    Call `gather`, then `arrive`; or `copy`, then `arrive`, which keeps the files in their place too. Killed
+    at any point, the same calls continue; until `arrive` has returned, nothing of the set is in `target`.
+    Files that are in `target` already, other than photos, arrive together with the set.
     """
 
     def __init__(self, source: Path, target: Path, job: str, *, shared: Sharing) -> None:
         self.target = target
         self.count = 0
-        """How many files came from `source`, once gathered."""
+        """The number of files from `source`, once gathered."""
         self._source = source
         self._gathering = gathering_folder(target, job)
         self._shared = shared
 
     @property
     def begun(self) -> bool:
-        """Whether an earlier attempt was broken off on the way."""
+        """Whether an earlier attempt was interrupted."""
         return self._gathering.is_dir()
 
     def gathered(self) -> dict[str, FileIdentity]:
@@ -59,8 +59,8 @@ class Returning:
         return {path.name: FileIdentity.of(path.lstat()) for path in _plain_files(self._gathering)}
 
     def gather(self) -> None:
-        """Take the files from `source` to their place of gathering. Raises LocalTrouble, and UsageError where
-        there is nothing to put back, or where it can't go; nothing is moved then."""
+        """Move the files from `source` to the gathering folder. Raises LocalTrouble, and UsageError where
+        there is nothing to put back, or where `target` isn't free; nothing is moved then."""
         with local_trouble(self._source):
             coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
             if not coming:
@@ -80,8 +80,7 @@ class Returning:
             HandStep.SOURCE_REMOVED.passed()
 
     def copy(self, originals: Sequence[Path]) -> None:
-        """Take copies of these files to the place of gathering, in place of `gather`: they stay where they
-        are. Raises UsageError, LocalTrouble."""
+        """Copy these files to the gathering folder, in place of `gather`. Raises UsageError, LocalTrouble."""
         self._check_target({folded(path.name) for path in originals})
         with local_trouble(self._gathering):
             make_folder(self._gathering, self._shared)
@@ -95,14 +94,15 @@ class Returning:
             self.count = len(originals)
 
     def arrive(self, before: Callable[[], None]) -> None:
-        """Make it the set's folder. `before` is called directly before that, and again by a repetition.
+        """Make the gathering folder the set's folder. `before` is called directly before that, and again when
+        the call is repeated.
 
         Raises UsageError where something has come into the way meanwhile, and LocalTrouble.
         """
         with local_trouble(self.target):
             self._check_target({folded(path.name) for path in _plain_files(self._gathering)})
             for path in _plain_files(self.target):
-                if not is_photo_name(path.name):  # one that has come just now, which stops all of it below
+                if not is_photo_name(path.name):  # a photo that came just now makes the rename below fail
                     move(path, self._gathering / path.name, expected=None, shared=self._shared)
                     HandStep.NEIGHBOUR_GATHERED.passed()
             before()
@@ -116,7 +116,7 @@ class Returning:
             self._gathering.chmod(stat.S_IMODE(before.st_mode))
             os.chown(self._gathering, before.st_uid, before.st_gid)
         try:
-            self._gathering.rename(self.target)  # a folder gives way only while it is empty
+            self._gathering.rename(self.target)  # rename replaces only an empty folder
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise

@@ -1,5 +1,5 @@
-"""What lies beside photos for somebody who never opens a terminal: REASON.txt, which says why a set came back
-and what to do, and STATUS.txt in the inbox, whose text others make."""
+"""The text files beside photos for people who never open a terminal: REASON.txt, which says why a set came
+back and what to do, and STATUS.txt in the inbox, whose text the caller makes."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ WIDTH = 76
 
 
 def plain(text: str) -> str:
-    """`text` on one line and without anything that could disturb the page around it."""
+    """`text` on one line, without characters that could break the layout."""
     return " ".join(visible(text).split())
 
 
 def paragraph(text: str, indent: str = "") -> str:
-    """`text` in short lines; words and file names are never cut."""
+    """`text` wrapped to short lines; words and file names are never cut."""
     return textwrap.fill(
         plain(text),
         WIDTH,
@@ -45,7 +45,7 @@ def paragraph(text: str, indent: str = "") -> str:
 
 
 def as_file(text: str) -> bytes:
-    """UTF-8 with the line ends that every Windows editor shows right; names that aren't UTF-8 are marked."""
+    """`text` as UTF-8 with CRLF line ends, which every Windows editor shows; other bytes are escaped."""
     return "\r\n".join(text.splitlines()).encode("utf-8", "backslashreplace") + b"\r\n"
 
 
@@ -69,13 +69,13 @@ def reason_text(
     as_it_is: bool = True,
     also: Sequence[str] = (),
 ) -> str:
-    """The page: what happened, what to do, what it cost, and that nothing is lost here.
+    """The text of REASON.txt: what happened, what to do, what it cost, and that nothing was lost.
 
-    `title` is the headline, in that `language`; what else is to be said comes in English. `files` lie beside
-    the page, and `removed` says in a sentence which of the set's somebody removed before they could be moved,
-    empty for none. `charged` says in a sentence what was or may have been paid, empty for nothing. `when` is
-    shown with its own time zone. `as_it_is`: the folder may be made as it is when it is dragged back; else
-    only once somebody has done what the `hint` says. `also` are lines to be read at the end. The same
+    `title` is the headline in `language`; `reason`, `hint`, `charged`, `removed` and `also` are English, and
+    are translated. `files` are in the same folder; `removed` is a sentence about files of the set that
+    somebody removed before they could be moved, empty for none. `charged` is a sentence about what was or may
+    have been paid, empty for nothing. `when` is shown in its own time zone. `as_it_is`: dragging the folder
+    back is enough; else the `hint` must be followed first. `also` are lines shown at the end. The same
     arguments give the same text.
     """
     t, told = partial(word, language), partial(said, language)
@@ -112,15 +112,16 @@ def section(title: str, *texts: str) -> list[str]:
 
 
 def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
-    """Make `folder`/REASON.txt say `text`; its path. To be called after the set's own files have moved.
+    """Make `folder`/REASON.txt say `text`; return its path. Call it after the set's own files have moved.
+    Idempotent.
 
-    A photographer opens REASON.txt and must find the present reason there. The page of an earlier attempt,
-    which travelled along, is kept as "REASON (earlier).txt". Raises `LocalTrouble`.
+    The page of an earlier attempt, which travelled along, is kept as "REASON (earlier).txt", so that
+    REASON.txt always has the present reason. Raises `LocalTrouble`.
     """
     data = as_file(text)
     with local_trouble(folder):
         make_folder(folder, shared)
-        for _ in range(2):  # another may come meanwhile
+        for _ in range(2):  # another may appear meanwhile
             for path in list(folder.iterdir()):
                 if folded(path.name) == folded(NAME):
                     if path.is_file() and path.read_bytes() == data:
@@ -139,7 +140,7 @@ AS_OF = tuple(word(language, "status.as_of", time="") for language in LANGUAGES)
 
 @contextmanager
 def still_there(inbox: Path) -> Iterator[None]:
-    """An inbox may go away at any moment, also between two steps of writing into it."""
+    """Turn FileNotFoundError into LocalTrouble: an inbox may go away between any two steps of a write."""
     try:
         yield
     except FileNotFoundError:
@@ -147,15 +148,15 @@ def still_there(inbox: Path) -> Iterator[None]:
 
 
 def timeless(page: bytes) -> list[bytes]:
-    """The lines of a page without the one that says when it was written."""
+    """The lines of a page without its timestamp."""
     return [line for line in page.splitlines() if not line.startswith(tuple(map(str.encode, AS_OF)))]
 
 
 def write_status(inbox: Path, text: str) -> None:
-    """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet. Where the disk is full
-    it is written over, if it has the room: a page that says that all is well would be worse than half a one.
+    """Write STATUS.txt in `inbox` atomically, unless it already says `text`, timestamp apart. On a full disk
+    it is overwritten in place, where it has the space: an outdated "all is well" is worse than a torn page.
 
-    A STATUS.txt that isn't ours is set aside as "STATUS (yours).txt". Raises `LocalTrouble`, also where the
+    A STATUS.txt that isn't ours is renamed to "STATUS (yours).txt". Raises `LocalTrouble`, also where the
     inbox isn't there: it is never created.
     """
     path, data = inbox / STATUS_NAME, as_file(text)
@@ -176,8 +177,8 @@ def write_status(inbox: Path, text: str) -> None:
 
 
 def written_over(inbox: Path, data: bytes) -> bool:
-    """Whether our STATUS.txt is there, plain and by this one name, has room for `data` on the disk, and says
-    that now. Raises OSError."""
+    """Overwrite our STATUS.txt in place; False where it isn't there as a regular file with one link and
+    enough blocks for `data`. Raises OSError."""
     with folder_at(inbox) as folder, suppress(FileNotFoundError):
         safely = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(STATUS_NAME, os.O_WRONLY | safely, dir_fd=folder)
