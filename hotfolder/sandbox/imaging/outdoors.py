@@ -7,10 +7,12 @@ roofs, hills and leaves, while the light on a wall fades. What can't be told is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.lines import find_segments
@@ -26,6 +28,8 @@ SLIGHT_STEP = 1.5
 # away, differ by so much in CIELAB, and are as plain as this.
 LEAST_STEP_LENGTH, BESIDE_STEP = 0.06, (-14, -9, 9, 14)
 LEAST_STEP, PLAIN_SIDE = 8.0, 1.2
+# A step is cut along so much farther, as a share of its length, at either end.
+BEYOND_STEP = 0.1
 # In CIELAB: what is so near to a blue sky's colour in the same rows is the same sky.
 SAME_COLOUR = 9.0
 # Beyond an outline: so far away is another colour.
@@ -47,6 +51,8 @@ STRUCTURE_NARROW = 0.4
 MOST_YELLOW = 3.0
 LEAST_GRAY = 0.05
 
+Segment = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
 
 def open_sky(small: Picture) -> tuple[Bits, str]:
     """Sky that reaches the top of the frame, or nothing and why what looked like it may be something else."""
@@ -59,6 +65,9 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
         # A pale facade meets a pale sky at a slight step, which only a calmer sky shows.
         core = at_the_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
     elif core.any():
+        # A wall in the shade is as blue, and only the straight edge between them tells them apart.
+        calm &= ~along(straight_steps(small, lab, calm), calm.shape)
+        core = at_the_top(calm)
         core |= grow(beyond(grow(calm, -NARROW), core, lab), NARROW)
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
@@ -66,31 +75,42 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     found = cut_out(small, core, candidates)
     # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
-    if has_straight_step(small, lab, sky):
+    if straight_steps(small, lab, sky):
         return np.zeros_like(sky), "a calm region at the top edge with a straight step in it, like a wall's"
     return sky, ""
 
 
-def has_straight_step(small: Picture, lab: Plane, sky: Bits) -> bool:
-    """Whether a straight edge parts two plain colours in it, as at a wall or a roof, and at no cloud.
+def straight_steps(small: Picture, lab: Plane, within: Bits) -> list[Segment]:
+    """Straight edges that part two plain colours `within` it, as at a wall or a roof, and at no cloud.
 
     A roof may differ from a blue sky by its hue alone.
     """
     smooth = cv2.blur(lab, (3, 3))
     hue = np.clip(128 + 3 * lab[:, :, 2], 0, 255).astype(np.uint8)
     looks = (small, np.repeat(hue[:, :, None], 3, axis=2))
-    edges = np.concatenate([find_segments(look, LEAST_STEP_LENGTH * sky.shape[1]) for look in looks])
-    last = np.array((sky.shape[1] - 1, sky.shape[0] - 1))
+    edges = np.concatenate([find_segments(look, LEAST_STEP_LENGTH * within.shape[1]) for look in looks])
+    last = np.array((within.shape[1] - 1, within.shape[0] - 1))
+    found = []
     for start, end in edges.reshape(-1, 2, 2):
         middle = np.linspace(start, end, 24)[3:-3]
         across = (end - start)[::-1] * (-1, 1) / np.linalg.norm(end - start)
         places = [(middle + away * across).round().astype(int).clip(0, last).T for away in BESIDE_STEP]
-        if all(sky[rows, columns].mean() > 0.9 for columns, rows in places):
+        if all(within[rows, columns].mean() > 0.9 for columns, rows in places):
             far, near, beyond, farther = (np.median(smooth[rows, cols], axis=0) for cols, rows in places)
             plain = max(np.linalg.norm(far - near), np.linalg.norm(farther - beyond)) < PLAIN_SIDE
             if plain and np.linalg.norm(near - beyond) > LEAST_STEP:
-                return True
-    return False
+                found.append((start, end))
+    return found
+
+
+def along(steps: Sequence[Segment], shape: tuple[int, ...]) -> Bits:
+    """A thin line along each step, and somewhat beyond its ends."""
+    drawn = np.zeros(shape, np.uint8)
+    for start, end in steps:
+        more = (end - start) * BEYOND_STEP
+        first, last = (start - more).round().astype(int), (end + more).round().astype(int)
+        cv2.line(drawn, first.tolist(), last.tolist(), 1, 3)
+    return drawn > 0
 
 
 def at_the_top(calm: Bits) -> Bits:

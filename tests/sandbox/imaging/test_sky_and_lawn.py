@@ -108,11 +108,27 @@ def test_a_sky_goes_on_behind_a_cable() -> None:
     assert overlap(find_sky(picture).mask, sky) > 0.9
 
 
-def test_a_wall_in_the_shade_is_not_taken_for_a_part_of_a_blue_sky() -> None:
-    """It is as light as the sky beside it, and nearly as blue."""
+SHADE = np.array((150, 160, 176), np.uint8)
+
+
+def test_a_sky_ends_at_a_wall_in_the_shade_that_is_as_light_and_nearly_as_blue() -> None:
     picture, sky, _ = garden()
     picture = clouded(picture, sky)
-    picture[70:192, 420:560] = (150, 160, 176)
+    wall = np.zeros_like(sky)
+    wall[70:192, 420:560] = True
+    picture[wall] = SHADE
+    mask = find_sky(picture).mask
+    assert overlap(mask, sky & ~wall) > 0.99
+    assert (mask[wall] > 0.5).mean() < 0.01
+
+
+def test_a_sky_that_runs_into_a_wall_in_the_shade_is_refused() -> None:
+    """The wall's side fades into the sky, so that its straight upper edge alone doesn't part them."""
+    picture, sky, _ = garden()
+    picture = clouded(picture, sky)
+    fading = np.clip((np.arange(420, 640) - 420) / 160, 0, 1)[::-1, None]
+    wall = picture[70:192, 420:640]
+    wall[:] = (fading * SHADE + (1 - fading) * wall).round()
     with pytest.raises(engine.Unsuitable, match="with a straight step in it, like a wall's"):
         find_sky(picture)
 
