@@ -1,4 +1,5 @@
-"""The purchases: record, call, record. In the database, and in the journal beside it."""
+"""The ledger of purchases, in the database and in the journal: record the intent, call, record the
+outcome."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ from hotfolder.stager.operations import Operation
 logger = log.get("ledger")
 
 NOT_WRITTEN = "its intent could not be written down"
-"""The note of a purchase whose request never left for that."""
+"""The note of a purchase whose request was not sent, since its intent could not be written."""
 UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
 RANK = {
     PurchaseState.STARTED: 0,
@@ -53,11 +54,11 @@ RANK = {
     PurchaseState.ANSWERED: 3,
     PurchaseState.SUCCEEDED: 4,
 }
-"""How much is known of a purchase; where database and journal differ, the one that knows more is right."""
+"""How much a state tells of a purchase; where database and journal differ, the higher rank wins."""
 
 
 class Ledger(Records):
-    """The purchases. A reader has no `journal`."""
+    """The purchases. `journal` is None for a read-only ledger."""
 
     def __init__(
         self, database: Engine, journal: Journal | None = None, *, machine: str = "", fence: Fence = no_fence
@@ -66,21 +67,22 @@ class Ledger(Records):
         self.journal = journal
 
     def known(self, key: str) -> Purchase | None:
-        """The purchase that holds `key`, if there is one."""
+        """The purchase that holds `key`; None where none does."""
         with self.session() as session:
             return holder(session, key)
 
     def refuse(self, intent: Purchase, at: datetime, budgets: Budgets) -> None:
-        """Raise Cancelled or NotAllowed where `begin` would now, and record nothing."""
+        """Raise Cancelled or NotAllowed where `begin` would raise it now; records nothing."""
         with self.session() as session:
             refuse_cancelled(session, intent.job_id)
             refuse_unless_allowed(session, intent, budgets, at)
 
     def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
-        """Record the intent to make a paid call; returns its number. Raises NotAllowed,
-        Cancelled, OSError, and IllegalMove where another purchase holds its key.
+        """Record the intent to make a paid call; returns its number. Raises NotAllowed, Cancelled, what
+        `fence` raises, OSError where the journal can't be written, and IllegalMove where another purchase
+        holds its key.
 
-        When this returns, the intent has reached the disk twice, and only then may the request leave.
+        When this returns, the intent is durable in database and journal; only then may the request leave.
         """
         intent.state = PurchaseState.STARTED
         intent.machine = self.machine
@@ -106,22 +108,22 @@ class Ledger(Records):
         return intent.id
 
     def withdraw(self, intent: Purchase) -> None:
-        """Record that the request of a purchase never leaves, if `begin` has recorded it at all: it can't be
-        known where the database was lost meanwhile."""
+        """Record that the request of a purchase was not sent, if `begin` has recorded the intent: where the
+        database was lost during `begin`, that isn't known. Idempotent."""
         for known in self.rows(select(Purchase).where(Purchase.uid == intent.uid)):
             if known.state == PurchaseState.STARTED:
                 self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
     def write_answer_down(self, call: Purchase, answer: str, at: datetime) -> None:
-        """Put the raw 2xx answer into the journal, before anybody looks into it. Needs no database, and may
-        be called from any thread. Raises OSError."""
+        """Append the raw 2xx answer to the journal, before it is parsed. Needs no database; may be called
+        from any thread. Raises OSError."""
         known = {"state": PurchaseState.ANSWERED, "answer": answer, "answered_at": at}
         self._write_down(Purchase.model_validate({**call.model_dump(), **known}))
 
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
-        """Record in the database the answer that `write_answer_down` has put into the journal. May be
-        repeated. Where its picture was found meanwhile, by another machine, the purchase stays as it is; and
-        where that took it for one that never left and bought it again, which the log says."""
+        """Record in the database the answer that `write_answer_down` has put into the journal; returns the
+        purchase. Idempotent. The purchase stays as it is where another machine has meanwhile recorded its
+        answer or picture; also where that took it for one never sent and bought it again, which is logged."""
         known: dict[str, Any] = {"answer": answer, "answered_at": at, "note": "", "outcome": ""}
         try:
             return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
@@ -130,19 +132,19 @@ class Ledger(Records):
             return self.rows(select(Purchase).where(Purchase.id == number))[0]
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
-        """Record that its own request has brought no answer: `conclude`, unless another machine has learnt
-        more meanwhile."""
+        """Record that a request sent by this process has brought no answer; no change where another machine
+        has recorded an outcome meanwhile. Raises OSError, IllegalMove."""
         known = (*CHARGED, PurchaseState.NOT_EXECUTED)
         self._write_down(self._move(number, state, unless_in=known, note=note, outcome=""))
 
     def conclude(
         self, call: Purchase, state: PurchaseState, note: str, outcome: PurchaseOutcome | None = None
     ) -> bool:
-        """Record how a purchase ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it.
-        False where something else was recorded since `call` was read, which is left as it is.
+        """Record how a purchase without a picture ended: NOT_EXECUTED frees its key, UNKNOWN holds it. A
+        compare-and-set: returns False, with nothing changed, where its state has changed since `call` was
+        read.
 
-        After three unknown outcomes in a row everything paid is paused: something is wrong that a person
-        should look at before it costs more.
+        After three unknown outcomes in a row all paid calls are paused, until a person has looked.
         """
         assert call.id is not None
         since = set(PurchaseState) - {call.state}
@@ -151,7 +153,7 @@ class Ledger(Records):
         return moved.state == state
 
     def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
-        """Record an answer that a person has found for a purchase whose end was unknown."""
+        """Record the answer that a person has found for a purchase with an unknown outcome."""
         found: dict[str, Any] = {
             "answer": answer,
             "answered_at": at,
@@ -161,7 +163,7 @@ class Ledger(Records):
         self._write_down(self._move(number, PurchaseState.ANSWERED, **found))
 
     def adopt(self, purchase: Purchase) -> None:
-        """Record a purchase that only its receipt knew of. Repeating it changes nothing."""
+        """Record a purchase that only its receipt knew. Idempotent."""
         try:
             with self.session.begin() as session:
                 session.add(purchase)
@@ -170,8 +172,7 @@ class Ledger(Records):
         self._write_down(purchase)
 
     def keep(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:
-        """Record the pictures that a purchase brought, and with the last of them that it is complete. May be
-        repeated."""
+        """Record the pictures of a purchase; with `all_of_them` it becomes SUCCEEDED. Idempotent."""
         with self.session.begin() as session:
             # First: another machine may be keeping them, for a set of the same photos.
             purchase = session.get_one(Purchase, number, with_for_update=True)
@@ -189,7 +190,8 @@ class Ledger(Records):
         unless_in: Collection[PurchaseState] = (),
         **changes: Any,
     ) -> Purchase:
-        """The purchase, moved; as it is where it has come to one of the states `unless_in` meanwhile."""
+        """Move a purchase to `state` and set `changes`; returns it. Unchanged where it is in one of the
+        states `unless_in`. Raises IllegalMove."""
         with self.session.begin() as session:
             purchase = session.get_one(Purchase, number, with_for_update=True)
             if purchase.state in unless_in:
@@ -206,10 +208,10 @@ class Ledger(Records):
             self.journal.append(entry(purchase, results))
 
     def restore(self) -> int:
-        """Take over from the journal what the database has lost, and write down what the journal lacks.
+        """Reconcile database and journal: each takes over what only the other knows.
 
-        A database that was restored from a backup knows less than the journal. One that was being written
-        when its process was killed knows one thing more. Returns how many purchases were taken over. Raises
+        A database restored from a backup knows less than the journal; after a kill between the two writes it
+        may know one change more. Returns how many purchases the database took over. Idempotent. Raises
         OSError, StoreError.
         """
         if self.journal is None:
@@ -228,8 +230,8 @@ class Ledger(Records):
         return restored
 
     def _take_over(self, written: Entry) -> bool:
-        """Record a purchase as the journal has it; False where the database knows as much, or another holds
-        its key."""
+        """Record a purchase from the journal; False where the database knows as much, or another purchase
+        holds its key."""
         try:
             return self._recorded(written)
         except IntegrityError:  # another machine that starts has recorded it a moment ago
@@ -256,7 +258,7 @@ class Ledger(Records):
         return True
 
     def _standings(self) -> dict[str, tuple[PurchaseState, bool]]:
-        """As `Journal.standings`, of the database."""
+        """`Journal.standings`, from the database."""
         every = select(Purchase.uid, Purchase.state, Purchase.job_let_go_at).order_by(col(Purchase.id))
         return {
             uid: standing({"state": state, "job_let_go_at": let_go_at})
@@ -264,7 +266,8 @@ class Ledger(Records):
         }
 
     def write_down_anew(self, uids: Sequence[str]) -> None:
-        """Write down how these purchases stand in the database, many at once. Raises OSError."""
+        """Append the database's state of these purchases to the journal, one fsync a batch. Raises
+        OSError."""
         if self.journal is None:
             return
         for some in batches(uids):
@@ -277,22 +280,22 @@ class Ledger(Records):
             self.journal.append(*(entry(one, brought[one.id]) for one in purchases))
 
     def newest(self) -> datetime | None:
-        """When the newest purchase was begun that was not adopted; None where there is none."""
+        """When the newest purchase was begun, adopted ones excluded; None where there is none."""
         own = col(Purchase.outcome).not_in(BY_RECEIPTS)
         return self.rows(select(func.max(Purchase.started_at)).where(own))[0]
 
     def paid_today(self, now: datetime) -> int:
-        """How many purchases were begun today that may have been charged."""
+        """The number of today's purchases that were, or may have been, charged."""
         made = (SPENT, begun_today(now))
         return self.rows(select(func.count()).select_from(Purchase).where(*made))[0]
 
     def paid_operations_today(self, now: datetime) -> list[str]:
-        """What was begun today and was, or may have been, charged: merge, sky, lawn or stage each.
-        What the stand-in made is left out."""
+        """The operations (merge, sky, lawn, stage) of today's purchases that were, or may have been, charged,
+        one each; without those of the sandbox."""
         return self._paid_operations(begun_today(now))
 
     def paid_operations_of(self, inbox: str, project: str) -> list[str]:
-        """As `paid_operations_today`, for one project."""
+        """`paid_operations_today`, for all days of one project."""
         return self._paid_operations(col(Purchase.inbox) == inbox, col(Purchase.project) == project)
 
     def _paid_operations(self, *those: ColumnElement[bool]) -> list[str]:
@@ -301,11 +304,11 @@ class Ledger(Records):
         return self.rows(select(Purchase.operation).where(SPENT, of_api, *those))
 
     def all_purchases(self) -> list[Purchase]:
-        """Every purchase that was ever begun, in order."""
+        """Every purchase, in the order in which they began."""
         return self.rows(select(Purchase).order_by(col(Purchase.id)))
 
     def of_job(self, job_id: str) -> list[Purchase]:
-        """All purchases that were begun for a job, in order."""
+        """All purchases of a job, in the order in which they began."""
         return self.rows(select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id)))
 
     def results(self, number: int) -> list[Result]:
@@ -323,7 +326,7 @@ class Ledger(Records):
 
 
 def pause_unless_known(session: Session, state: str) -> None:
-    """After three purchases in a row, of whichever machine, whose end nobody knows."""
+    """Pause all paid calls after three unknown outcomes in a row, those of other machines included."""
     if state == PurchaseState.UNKNOWN:
         lock_money(session)
         if unknown_in_a_row(session):
@@ -332,8 +335,8 @@ def pause_unless_known(session: Session, state: str) -> None:
 
 
 def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: object) -> None:
-    """Make a change of state that the table holds, unless somebody has made one meanwhile. Raises
-    IllegalMove."""
+    """Compare-and-set a purchase's state, as the transition table allows. Raises IllegalMove where it
+    doesn't, or where the state has changed since `purchase` was read."""
     as_read = (col(Purchase.id) == purchase.id, col(Purchase.state) == purchase.state)
     change_state("a purchase", PURCHASE_TRANSITIONS, PurchaseState(purchase.state), state)
     if session.exec(update(Purchase).where(*as_read).values(state=state, **changes)).rowcount != 1:
@@ -342,7 +345,7 @@ def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: 
 
 
 def entry(purchase: Purchase, results: Iterable[Result] = ()) -> Entry:
-    """What the journal says of a purchase: without its number, which another database would not know."""
+    """The journal's line of a purchase, without its number, which is valid in one database only."""
     return {
         "call": not_empty(purchase.model_dump(mode="json", exclude={"id"})),
         "results": [not_empty(one.model_dump(mode="json", exclude={"purchase_id"})) for one in results],
@@ -356,7 +359,7 @@ def not_empty(columns: dict[str, object]) -> dict[str, object]:
 
 
 def holder(session: Session, key: str) -> Purchase | None:
-    """The purchase that holds `key`, if there is one. By the unique index on just that there is no second."""
+    """The purchase that holds `key`; None where none does. A unique index allows one at most."""
     return session.exec(select(Purchase).where(Purchase.key == key, HOLDS_KEY)).first()
 
 
@@ -368,8 +371,8 @@ def results_of(session: Session, number: int) -> list[Result]:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseStep:
-    """One purchase that holds its key. `path` are the operations from the merge to it, empty for the merge
-    itself; `results` may be none yet."""
+    """One purchase of a job's chain. `path` are the operations from the merge up to it, empty for the merge
+    itself; `results` is empty until its pictures are here."""
 
     path: tuple[Operation, ...]
     purchase: Purchase
@@ -384,8 +387,9 @@ class PurchaseStep:
 def read_chain(
     ledger: Ledger, origin: str, photos: Sequence[str], recipe: Recipe, generation: int
 ) -> list[PurchaseStep]:
-    """The purchases of a recipe for these photos (sha256 each) from the first on, whichever job began them,
-    in the order of the recipe's steps; each way ends with the first that has no results."""
+    """The purchases that hold the keys of a recipe for these photos (sha256 each), of whichever job, in the
+    order of the recipe's steps. A branch ends with its first purchase without results, since the next key
+    depends on the picture."""
     steps: list[PurchaseStep] = []
     sources: dict[tuple[Operation, ...], str] = {}
     if not recipe.merge and photos:
@@ -409,5 +413,5 @@ def read_chain(
 
 
 def bought(steps: Sequence[PurchaseStep]) -> list[PurchaseStep]:
-    """Those whose pictures are known."""
+    """The steps that have results."""
     return [step for step in steps if step.results]

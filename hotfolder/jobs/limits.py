@@ -1,4 +1,4 @@
-"""How much goes on at once, over all jobs together: priority semaphores that adapt to the API."""
+"""Concurrency limits over all jobs: priority semaphores that adapt to the API."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from hotfolder.jobs.model import Job, stamp
 
 Rank = tuple[int, str, str]
 PICTURE: Rank = (0, "", "")
-"""A merged picture on its way to an operation: it unblocks work that is paid for already."""
+"""The rank of a transfer of a bought picture: it comes first, since paid work waits for it."""
 START = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
 MOST = {"uploads": 10, "merges": 32, "operations": 16, "downloads": 16}
-"""Where an adaptive limit begins, and how far it may go. Rather a few too many than a line or a cluster that
-idles: what is over its capacity queues there, and is no later for that."""
+"""The initial value and the maximum of an adaptive limit. Rather high: requests beyond the capacity queue at
+the API and are no later, while too few would leave the line or the cluster idle."""
 
 
 def photo_rank(job: Job) -> Rank:
-    """Oldest set first, among those of the same priority."""
+    """The rank of a job's own requests: oldest set first, among those of the same priority."""
     return (1, stamp(job.created_at), job.id)
 
 
 class AdaptiveLimit:
-    """At most `number` holders at once; among those that wait, the lowest rank goes first, then the first to
-    come. `priorities` are the present ones of jobs, by id; a job that isn't in it has the normal one.
+    """A priority semaphore of at most `number` holders: PICTURE first, then by the job's priority, then the
+    lowest rank, then FIFO. `priorities` are the jobs' priorities by id; NORMAL where missing.
 
-    The number grows by one after as many successes as it has, while somebody waits, and is halved when the
-    API answers 429 (additive increase, multiplicative decrease). With `most` None it is fixed.
+    `number` grows by one after `number` successes while others wait, and is halved on a 429 (additive
+    increase, multiplicative decrease). With `most` None it is fixed.
     """
 
     def __init__(self, number: int, most: int | None = None) -> None:
@@ -54,7 +54,7 @@ class AdaptiveLimit:
 
     @contextmanager
     def feedback(self) -> Iterator[None]:
-        """Around a request: its success, or its 429, adapts the number."""
+        """Goes around a request: its success or TooManyRequests adapts the number."""
         try:
             yield
         except TooManyRequests:
@@ -63,7 +63,7 @@ class AdaptiveLimit:
         self.succeeded()
 
     def set(self, number: int, most: int | None) -> None:
-        """Begin anew with this number; whoever holds it and is over that finishes first."""
+        """Restart with this number. Holders in excess of it are not interrupted."""
         self.most, self._successes, self._stale = most, 0, 0
         self._resize(number)
 
@@ -76,14 +76,16 @@ class AdaptiveLimit:
             self._resize(min(self.number + 1, self.most))
 
     def refused(self) -> None:
-        """The API has said that it is too much. Said of several requests at once, it counts once."""
+        """Halve the number after a 429. Those of requests that were already in flight then don't count
+        again."""
         if self.most is None or self._is_stale():
             return
         self._stale, self._successes = self.number - 1, 0
         self._resize(max(1, self.number // 2))
 
     def _is_stale(self) -> bool:
-        """Whether the request was begun before the number was halved, and so says nothing of the new one."""
+        """Whether the request was begun before the number was halved, so that it says nothing about the new
+        number. Counts down; call it once a request."""
         self._stale -= 1
         return self._stale >= 0
 
@@ -98,7 +100,7 @@ class AdaptiveLimit:
         try:
             await woken
         except asyncio.CancelledError:
-            if not woken.cancelled():  # it was let in just now
+            if not woken.cancelled():  # the place was granted just now
                 self._held -= 1
                 self._wake()
             raise
@@ -106,7 +108,7 @@ class AdaptiveLimit:
     def _wake(self) -> None:
         self._waiting = [one for one in self._waiting if not one[2].done()]
         while self._waiting and self._held < self.number:
-            # Looked for only now, since a priority may change while somebody waits.
+            # Not a heap: priorities may change while jobs wait.
             first = min(self._waiting, key=self._order)
             self._waiting.remove(first)
             self._held += 1
@@ -118,7 +120,8 @@ class AdaptiveLimit:
 
 
 class ConcurrencyLimits:
-    """The limit of each kind of work. A number that the settings leave out (None) is adaptive."""
+    """The limit of each kind of work: uploads, merges, operations, downloads. A number of None is
+    adaptive."""
 
     def __init__(self, **numbers: int | None) -> None:
         self.priorities: Mapping[str, int] = {}
@@ -127,14 +130,14 @@ class ConcurrencyLimits:
         self.configure(**numbers)
 
     def prioritise(self, priorities: Mapping[str, int]) -> None:
-        """Let jobs go by these priorities from now on, also those that wait already."""
+        """Replace the priorities; they also apply to requests that already wait."""
         self.priorities = priorities
         for limit in self._each:
             limit.priorities = priorities
 
     def configure(self, **numbers: int | None) -> None:
-        """Other numbers from now on, by kind; what goes on already is not interrupted, and what was learnt
-        stays."""
+        """Set the numbers by kind. Running work is not interrupted; a limit that stays adaptive keeps its
+        present number."""
         for name, limit in zip(START, self._each, strict=True):
             number = numbers[name]
             if number is not None:

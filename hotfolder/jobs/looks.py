@@ -1,5 +1,5 @@
-"""What a page asks of many jobs at once. Only reads; each is one short transaction, since a reader keeps
-the daemon from writing."""
+"""Queries of a page over many jobs. Read-only; each is a short transaction, since with SQLite a reader blocks
+the daemon's writes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
 
 
 def stamp(store: Store) -> str:
-    """Differs from an earlier one where there is something else to see. Cheap: it is asked all the time."""
+    """A text that changes when anything that a page shows may have changed. Cheap enough for polling."""
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
     told = select(func.max(DaemonState.updated_at)).scalar_subquery()
@@ -43,7 +43,7 @@ def stamp(store: Store) -> str:
 
 
 def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
-    """The delivered pictures by job; the plain merge before the altered ones."""
+    """The delivered pictures by job id; the unaltered merge before the altered ones."""
     found: dict[str, list[Picture]] = defaultdict(list)
     for picture in store.rows_with(select(Picture), Picture.job_id, jobs):
         found[picture.job_id].append(picture)
@@ -53,8 +53,8 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
 
 
 def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """The name of each job's middle exposure, by the exposures where none was chosen before it failed; and
-    how many photos it has."""
+    """The name of each job's middle exposure and its number of photos, by job id. For a job that failed
+    before one was chosen, the middle one by exposure value."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(JobFile.role == FileRole.PHOTO)
     ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
@@ -67,14 +67,14 @@ def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
 
 
 def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:
-    """The paid call that each of these jobs waits for; none for one that waits for no call of its own."""
+    """By job id, the paid call that the job waits for; without jobs that wait for none of their own."""
     begun = select(Purchase).where(col(Purchase.state).in_(UNDER_WAY)).order_by(col(Purchase.id))
     return {call.job_id: call for call in store.rows_with(begun, Purchase.job_id, jobs)}
 
 
 def merge_seconds(store: Store) -> float | None:
-    """How long a merge takes, by the median of the latest ones: from the intent until its job goes on with
-    the picture. None while none is known."""
+    """The median duration in seconds of the latest MERGES_LOOKED_AT merges, from the intent until the job
+    entered EDITING. None without any."""
     latest = (
         select(Purchase.job_id, Purchase.started_at)
         .where(Purchase.operation == "merge", Purchase.state == PurchaseState.SUCCEEDED)
@@ -92,14 +92,13 @@ def merge_seconds(store: Store) -> float | None:
 
 
 def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
-    """All jobs of a project but those that were withdrawn, newest first."""
+    """All jobs of a project except withdrawn ones, newest first."""
     jobs = select(Job).where(Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN)
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
 def projects(store: Store) -> list[tuple[str, str, datetime]]:
-    """Inbox and name of every project that has a job, and when one of its jobs changed last; the latest
-    first."""
+    """Inbox, name and time of the last change of every project with a job; the latest first."""
     changed = func.max(Job.updated_at)
     return store.rows(
         select(Job.inbox, Job.project, changed).group_by(Job.inbox, Job.project).order_by(changed.desc())

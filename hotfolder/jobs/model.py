@@ -1,7 +1,7 @@
 """The tables of the store, and the keys that make two purchases the same.
 
-The same tables serve SQLite and PostgreSQL: sizes, times and inodes have 64 bits with a sign (`rules.sets`
-folds them), moments are aware.
+The same tables serve SQLite and PostgreSQL: sizes, times and inodes are signed 64-bit integers (`rules.sets`
+folds them), datetimes are timezone-aware.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FileRole(StrEnum):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC, to the microsecond. SQLite keeps it as text that sorts."""
+    """An aware datetime in UTC, to the microsecond. SQLite stores it as sortable text."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -42,27 +42,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        # SQLite's has no time zone, PostgreSQL's has that of the connection.
+        # SQLite returns it without a time zone, PostgreSQL in that of the connection.
         return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
 
 
 def short_id() -> str:
-    """An id of random letters and digits, without those that are misread over the phone."""
+    """A random id of 8 letters and digits, without characters that are easily confused."""
     return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz23456789") for _ in range(8))
 
 
 def stamp(at: datetime) -> str:
-    """A moment as ISO 8601 text in UTC, to the millisecond: as people and other programs get it."""
+    """A moment as ISO 8601 text in UTC, to the millisecond, for people and other programs."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
-"""SQLite uses the index `one_purchase_per_key` only for a query that has its condition word for word."""
+"""The condition of the partial index `one_purchase_per_key`; SQLite uses the index only for a query with
+exactly this text."""
 
 
 class Job(SQLModel, table=True):
     """One bracket set with its recipe. `receipt` is a path relative to done/, empty until it is written.
-    `open_as` names the set while its job is OPEN: by its index there is one such job at a time."""
+    `open_as` identifies the set while its job is OPEN; its unique index allows one open job a set."""
 
     id: str = Field(primary_key=True)
     inbox: str = Field(index=True)
@@ -93,16 +94,16 @@ class Job(SQLModel, table=True):
 
     @property
     def shown_folder(self) -> str:
-        """What the set's folder is called in done/ and failed/ and before people: its room's name where its
-        photos lay in the project's folder itself."""
+        """The name of the set's folder in done/ and failed/ and for people: the room's name where the photos
+        lay in the project's folder itself."""
         return self.folder or self.room
 
 
 class JobFile(SQLModel, table=True):
-    """One file of a job, as it was when the set had settled. One that was let go of, as the rules had it,
-    need not be anywhere any more; `let_go_at` is written before it is deleted. `develop` is as in
-    `PictureFacts`. `shot` is what the camera recorded and what is to be seen, as `shot_as_text` writes
-    it; empty for a companion."""
+    """One file of a job, as it was when the set had settled. `let_go_at` is set, before the deletion, for a
+    file that was deleted by the rules or removed by somebody: it need not exist any more. `develop` is as in
+    `PictureFacts`. `shot` holds the camera's data and the picture's content, as `shot_as_text` writes it;
+    empty for a companion."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     name: str = Field(primary_key=True)
@@ -122,17 +123,16 @@ class JobFile(SQLModel, table=True):
 
     @property
     def identity(self) -> FileIdentity:
-        """That of the file when its set had settled, or when another machine took its job over."""
+        """The file's identity when its set had settled, or as seen by the machine that took the job over."""
         return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 class Purchase(SQLModel, table=True):
-    """One paid call and what it brought, written before the request leaves.
+    """One paid call and its answer; the row is written before the request leaves.
 
-    `photos` are the sha256 of what is merged, with spaces between; empty for other operations. `machine` is
-    whose request it is, as `Machine.id`.
-    `job_let_go_at` is when the record of its job was let go of, as the settings had it; None for a job that
-    is in the store, or was lost with it.
+    `photos` are the sha256 of the merged photos, separated by spaces; empty for other operations. `machine`
+    is the `Machine.id` of the machine that makes the request. `job_let_go_at` is when retention deleted its
+    job's record; None for a job that is in the store, or was lost with it.
     """
 
     __table_args__ = (
@@ -168,7 +168,7 @@ class Purchase(SQLModel, table=True):
 
     @property
     def given_up(self) -> bool:
-        """Whether nobody expects to learn any more how this purchase ended."""
+        """Whether its outcome is unknown and is not waited for any more."""
         return self.state == PurchaseState.UNKNOWN and self.outcome in (
             PurchaseOutcome.GIVEN_UP,
             PurchaseOutcome.INTERRUPTED,
@@ -176,7 +176,7 @@ class Purchase(SQLModel, table=True):
 
 
 class Result(SQLModel, table=True):
-    """One picture that a purchase brought. `file` is a name in results/."""
+    """One picture of a purchase. `file` is its name in results/."""
 
     purchase_id: int = Field(primary_key=True, foreign_key="purchase.id")
     position: int = Field(primary_key=True)
@@ -190,8 +190,8 @@ class Result(SQLModel, table=True):
 
 
 class Picture(SQLModel, table=True):
-    """One delivered picture. `path` is relative to done/; `rendition` and `variant` are names in the
-    rules, empty for the picture itself and where there are no variants."""
+    """One delivered picture. `path` is relative to done/; `rendition` and `variant` are names from the rules,
+    empty for the picture itself and without variants."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     path: str = Field(primary_key=True)
@@ -204,14 +204,14 @@ class Picture(SQLModel, table=True):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The operations that have altered it."""
+        """The kinds of the operations that have altered it; empty for an unaltered picture."""
         return tuple(filter(None, self.altered.split(",")))
 
 
 class TakenName(SQLModel, table=True):
-    """A name that a job has taken for what it puts into `folder`: by the key no two jobs have the same. Both
-    are folded, as `jobs.names` has them; `spelt` is the name itself, and `purpose` tells apart what one job
-    puts there. `machine` has taken it, as `Machine.id`."""
+    """A name that a job has reserved in `folder`; the primary key makes it unique over all jobs. `folder` and
+    `name` are case-folded (see `jobs.names`), `spelt` is the name itself, `purpose` distinguishes the job's
+    files there, `machine` is the `Machine.id` that reserved it."""
 
     folder: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
@@ -222,8 +222,7 @@ class TakenName(SQLModel, table=True):
 
 
 class ApiProject(SQLModel, table=True):
-    """A project folder becomes one API project, for as long as anything of it is remembered; a different API
-    is a different world."""
+    """The API's project of a project folder. `origin` names the API: each has its own ids."""
 
     origin: str = Field(primary_key=True)
     inbox: str = Field(primary_key=True)
@@ -232,9 +231,9 @@ class ApiProject(SQLModel, table=True):
 
 
 class Generation(SQLModel, table=True):
-    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `pay_again`
-    has, for each folder whose job is to buy everything anew, the identities of its files by name; a store of
-    before may have those of one folder alone. None where nobody asks."""
+    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `pay_again` lists
+    the pending requests: for each folder whose next job buys everything anew, the identities of its files by
+    name. An older store may hold a single such mapping without a list; None without requests."""
 
     scope: str = Field(primary_key=True)
     number: int = 0
@@ -242,7 +241,7 @@ class Generation(SQLModel, table=True):
 
 
 class ProjectPriority(SQLModel, table=True):
-    """The priority that a project's jobs begin with, where it isn't the normal one."""
+    """The priority that a project's new jobs get; NORMAL for a project without a row."""
 
     inbox: str = Field(primary_key=True)
     project: str = Field(primary_key=True)
@@ -260,14 +259,14 @@ class JobEvent(SQLModel, table=True):
 
 
 class StoreIdentity(SQLModel, table=True):
-    """The store's own id, in one row that is made with the store. Receipts and marker files name it."""
+    """The store's own id, in a single row created with the store. Receipts and marker files name it."""
 
     uid: str = Field(default_factory=lambda: secrets.token_hex(16), primary_key=True)
 
 
 class Pause(SQLModel, table=True):
-    """Whether everything paid is paused, in one row that is made with the store. `reason` is None while
-    nothing is; `resumed_after` is the newest purchase when a person last ended a pause."""
+    """The pause of paid calls, in a single row created with the store. `reason` is None while they are not
+    paused; `resumed_after` is the id of the newest purchase when a person last ended a pause."""
 
     id: int = Field(default=1, primary_key=True)
     reason: str | None = None
@@ -278,9 +277,9 @@ FolderRole = Literal["inbox", "output", "archive"]
 
 
 class FolderIdentity(SQLModel, table=True):
-    """Which folder a daemon of this store last met in a role, so that the next one knows it again: an empty
-    mount point is not the inbox. `mount` is the mount point of its disk; empty where it isn't of interest.
-    Each machine has its own, by `machine`."""
+    """The folder that a daemon of this store last saw in a role, so that the next one recognises it: an empty
+    mount point is not the inbox. `mount` is the mount point of its disk, empty where it doesn't matter. One
+    row for each machine."""
 
     machine: str = Field(default="", primary_key=True)
     role: str = Field(primary_key=True)
@@ -292,7 +291,8 @@ class FolderIdentity(SQLModel, table=True):
 
 
 class DaemonState(SQLModel, table=True):
-    """What a daemon tells other processes, and its successor, of itself: JSON by name, a machine."""
+    """State that a daemon publishes for other processes and the next daemon: JSON by machine and name;
+    machine is "" for what is shared between machines."""
 
     machine: str = Field(default="", primary_key=True)
     name: str = Field(primary_key=True)
@@ -301,11 +301,10 @@ class DaemonState(SQLModel, table=True):
 
 
 class Machine(SQLModel, table=True):
-    """One `state` folder whose daemons work with a store that several share; `id` is made in the folder, and
-    empty where the store is SQLite. `heartbeat_at` and `alive_until`, by when it shows life again, are by the
-    database's clock. `place` is where the folder
-    lies, so that a copy of it is not taken for the same machine. `reaches` are the names of the inboxes that
-    it can work with."""
+    """A machine: one `state` folder whose daemons use a shared store. `id` is created in the folder. By the
+    database's clock, `heartbeat_at` is its last heartbeat and `alive_until` the deadline of the next. `place`
+    is `leases.where` of the folder, so that a copy of it is not taken for the same machine. `reaches` are the
+    names of the inboxes in its reach."""
 
     id: str = Field(primary_key=True)
     name: str
@@ -317,8 +316,8 @@ class Machine(SQLModel, table=True):
 
 
 class InboxLease(SQLModel, table=True):
-    """Which machine works with an inbox, until when by the database's clock; None while none does. `epoch`
-    grows with every change of owner, and with every start of the owner's daemon."""
+    """The lease of an inbox: its owner `machine`, None without one, until `expires_at` by the database's
+    clock. `epoch` grows with every change of owner, and with every start of the owner's daemon."""
 
     inbox: str = Field(primary_key=True)
     machine: str | None = Field(default=None, index=True)
@@ -327,7 +326,7 @@ class InboxLease(SQLModel, table=True):
 
 
 class NotBefore(SQLModel, table=True):
-    """Before when no machine is to ask a host again, since one of them has met its trouble."""
+    """Until when no machine may ask a host, since the host has answered one of them with an error."""
 
     host: str = Field(primary_key=True)
     machine: str
@@ -336,14 +335,14 @@ class NotBefore(SQLModel, table=True):
 
 
 class PageRole(StrEnum):
-    """What who is signed in to the page may do: everything, or only look."""
+    """The role of a session on the page: everything, or read-only."""
 
     FULL = "full"
     READING = "reading"
 
 
 class PagePassword(SQLModel, table=True):
-    """The studio's password for a role on the page, as a slow hash."""
+    """The studio's password for a role on the page, as an argon2id hash."""
 
     role: str = Field(primary_key=True)
     hash: str
@@ -351,7 +350,7 @@ class PagePassword(SQLModel, table=True):
 
 
 class PageSession(SQLModel, table=True):
-    """A browser that is signed in to the page. Its token is known to the browser alone."""
+    """A browser's session on the page. Only the browser has the token itself."""
 
     token_sha256: str = Field(primary_key=True)
     role: str
@@ -360,8 +359,8 @@ class PageSession(SQLModel, table=True):
 
 
 class ShareLink(SQLModel, table=True):
-    """A link to chosen pictures of one project, for somebody without the password. `pictures` are their paths
-    relative to done/. Its token is in the link alone."""
+    """A link to chosen pictures of one project, for visitors without the password. `pictures` are their paths
+    relative to done/. Only the link has the token itself."""
 
     id: str = Field(primary_key=True)
     token_sha256: str = Field(index=True, unique=True)
@@ -374,17 +373,17 @@ class ShareLink(SQLModel, table=True):
 
 
 SANDBOX = "sandbox"
-"""The origin of what the stand-in of the API made, which costs nothing."""
+"""The origin of jobs that ran against the sandbox, the embedded stand-in of the API, which costs nothing."""
 
 
 def digest(*parts: object) -> str:
-    """sha256 over the canonical JSON of `parts`, as hex."""
+    """The SHA-256 of the canonical JSON of `parts`, as hex."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def scope_key(origin: str, photos: Iterable[str]) -> str:
-    """What `__again` counts generations of: these photos (sha256 each) at this API."""
+    """The key by which generations are counted: these photos (sha256 each, in any order) at this API."""
     return digest("scope", origin, sorted(photos))
 
 
@@ -400,8 +399,8 @@ def operation_key(origin: str, source: str, operation: Operation, generation: in
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What the store needs to know of a job. A `reason` makes it a refused one from the start; `notes` are
-    told in its history. By its `id` it can be asked for where the answer of the store was lost."""
+    """The data of a job to be created. With a `reason` it begins as a refused one; `notes` go into its
+    history. `id` is chosen by the caller, who can look the job up where the database's answer was lost."""
 
     inbox: str
     project: str
@@ -420,13 +419,13 @@ class NewJob:
 
 
 def scope_of(new: NewJob, origin: str) -> str:
-    """What generations of these photos are counted by; empty where none could be read."""
+    """The `scope_key` of a new job's photos; "" where no photo could be read."""
     hashes = [file.sha256 for file in new.files if file.role == FileRole.PHOTO]
     return scope_key(origin, hashes) if hashes else ""
 
 
 def photo_file(photo: Photo) -> JobFile:
-    """The row of a photo of a job to be: `Store.create` puts it in."""
+    """The row of a photo of a new job, for `Store.create`, which sets job and position."""
     return job_file(
         photo.name,
         photo.identity,
@@ -440,5 +439,5 @@ def photo_file(photo: Photo) -> JobFile:
 
 
 def job_file(name: str, identity: FileIdentity, role: FileRole, **known: Any) -> JobFile:
-    """The row of a file of a job to be; a photo that can't be read is a companion."""
+    """The row of a file of a new job, for `Store.create`; an unreadable photo is a companion."""
     return JobFile(job_id="", name=name, role=role, position=0, **asdict(identity), **known)

@@ -1,8 +1,8 @@
-"""Moving a store from SQLite into an empty database of PostgreSQL, with jobs in flight.
+"""Moving a store from SQLite into an empty PostgreSQL database, with jobs in flight.
 
-Three steps, each durable by itself. The copy is complete, and no daemon may use it yet; the file is marked,
-and no daemon goes on with it; the copy is released. At no moment could two daemons work with the same
-records, and whatever ends the move, it goes on where it was when it is asked for again.
+Three durable steps: the copy is complete, but locked for daemons; the SQLite file is marked as moved, so that
+no daemon uses it any more; the copy is released. At no moment can two daemons use the same records, and an
+interrupted move continues where it was when it is run again.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ logger = log.get("moving")
 
 
 def move_store(state: Path, server: StoreServer, machine: str) -> bool:
-    """Move the store in `state` to `server`; the machine with that id has made its purchases. False where it
-    is there already. Only for who holds the lock on `state`. Raises StoreError, LocalTrouble, and leaves
-    everything as it was where the server holds anything else."""
+    """Move the store in `state` to `server`, with its purchases assigned to the machine id `machine`. Returns
+    False where that was done before. The caller holds the lock on `state`. Raises StoreError, LocalTrouble;
+    changes nothing where the server holds other data."""
     if not is_moved(state):
         open_store(state).dispose()  # checked, and in the present format
     with opened_file(state) as source, changing_tables(server) as target:
-        # What a person asks of the store meanwhile waits, and is refused once the file is marked.
+        # Commands of people wait for this write lock, and are refused once the file is marked.
         with source.begin() as known:
             with target.begin() as copy:
                 take_turn(copy)
@@ -89,8 +89,8 @@ def marked(file: Connection) -> bool:
 
 
 def to_be_done(known: Connection, copy: Connection, server: StoreServer) -> bool:
-    """Whether there is anything left to do. Raises StoreError where the server holds what isn't a copy of
-    this store that an earlier move has left there, or the store has gone elsewhere."""
+    """Whether the move is not complete yet. Raises StoreError where the server holds anything but a copy of
+    this store left by an earlier move, or where the store was moved to another database."""
     version, there = format_of(copy, server, moving=True), ""
     if version:
         there = identity_in(copy)
@@ -108,7 +108,7 @@ def to_be_done(known: Connection, copy: Connection, server: StoreServer) -> bool
 
 
 def fill(source: Connection, copy: Connection, machine: str) -> None:
-    """Put all rows into the copy, in place of what an earlier move has left there, for nobody to use yet."""
+    """Copy all rows, replacing those of an interrupted move; the copy stays marked as MOVING_WORD."""
     if not inspect(copy).has_table(str(Job.__tablename__)):
         bring_up_to_date(copy, empty=True)
     stamp(copy, MOVING_WORD)
@@ -123,8 +123,8 @@ def fill(source: Connection, copy: Connection, machine: str) -> None:
 
 
 def as_moved(table: Table, row: dict[str, Any], machine: str) -> Iterator[dict[str, Any]]:
-    """A row as it is in the copy. What the only machine has said and met counts for whoever works with an
-    inbox, and for this machine."""
+    """The copy's rows for a row of the source. Purchases are assigned to `machine`; published states and
+    folder identities are kept as shared ones and duplicated for `machine`."""
     if table.name == Purchase.__tablename__ and not row["machine"]:
         row["machine"] = machine
     yield row

@@ -1,7 +1,7 @@
-"""Names in done/, failed/ and the archive: no two jobs of a store ever get the same one.
+"""Names in done/, failed/ and the archive, unique over all jobs of a store.
 
-What another machine has just put on a share may not be seen here yet, and not every file system can give a
-name away without replacing. So a name is taken in the store first, by a unique key, and only then used.
+Another machine's new file may not be visible on the share here yet, and not every file system can rename
+without replacing. So a name is reserved in the store first, by a unique key, and only then used.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from hotfolder.outbox.names import folded, numbered, safe_name
 
 FILED = "filed/"
 LATEST_SIGHT = timedelta(days=1)
-"""So long after its end a job of another machine keeps its names, whether or not its files are seen here."""
+"""How long after its end a job of another machine keeps its names, even if its files aren't visible here."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedName:
-    """The first free name of `stem` and `extension`, for what a job is about to put into `folder`. `purpose`
-    tells apart what it puts there, and is the same when it is said again."""
+    """A request for the first free name of `stem` and `extension` in `folder`, for a file of a job. `purpose`
+    distinguishes the job's files there; a repeated request has the same one."""
 
     job_id: str
     folder: str
@@ -39,22 +39,23 @@ class WantedName:
 
 
 def of_file(job: Job, done: Path, folder: Path, stem: str, extension: str, purpose: str) -> WantedName:
-    """The name of a file in a folder below `done`."""
+    """A request for the name of a file in a folder below `done`."""
     stem, below = safe_name(stem), folded(f"done/{folder.relative_to(done)}")
     return WantedName(job.id, below, stem, extension, f"{purpose} {stem}.{extension}")
 
 
 def of_originals(job: Job) -> WantedName:
-    """The name of the folder that a job's originals get, wherever they go in the end."""
+    """A request for the name of the folder of a job's originals; the same in done/, failed/ and the
+    archive."""
     return WantedName(job.id, folded(FILED + safe_name(job.project)), safe_name(job.shown_folder))
 
 
 def take_name(
     session: Session, wanted: WantedName, present: Collection[str], machine: str, at: datetime
 ) -> str:
-    """The name that is the job's from now on: the one that it had taken for this before, else the first free
-    one. None of `present`, the folded names that lie there, is. Raises IntegrityError where another machine
-    has just taken it."""
+    """Reserve a name for the job and return it: the one it reserved for this purpose before, else the first
+    free one. Names in `present`, the folded names that exist there, are not free. Raises IntegrityError where
+    another machine has reserved the name meanwhile: retry."""
     own = select(TakenName).where(
         TakenName.job_id == wanted.job_id,
         TakenName.folder == wanted.folder,
@@ -71,7 +72,7 @@ def take_name(
         if holder is not None and is_held(session, holder, machine, at):
             continue
         for old in filter(None, (before, holder)):
-            # Only as it was read: where another machine has it by now, there is nothing to delete.
+            # Only as it was read: another machine may have replaced the row meanwhile.
             same = (col(TakenName.name) == old.name, col(TakenName.job_id) == old.job_id)
             session.exec(delete(TakenName).where(col(TakenName.folder) == old.folder, *same))
         taken = TakenName(
@@ -89,8 +90,9 @@ def take_name(
 
 
 def is_held(session: Session, taken: TakenName, machine: str, at: datetime) -> bool:
-    """Whether a name is still its job's. A folder of originals is until they are dropped again; the name of a
-    file only until the file lies there, where this machine sees it by itself."""
+    """Whether a name is still reserved. The name of a folder of originals is until they are dropped again;
+    that of a file only until the job has ended, since the file then exists (LATEST_SIGHT longer for a job of
+    another machine)."""
     job = session.get_one(Job, taken.job_id)
     if taken.folder.startswith(FILED):
         return job.state != State.SUPERSEDED

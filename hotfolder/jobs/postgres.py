@@ -1,6 +1,7 @@
-"""PostgreSQL as it has to be here: connections that notice a lost server, and what a server must be like.
+"""Everything specific to PostgreSQL: connections that detect a lost server, and the requirements for a
+server.
 
-Everything that only PostgreSQL knows is here. psycopg comes with the extra `cluster`, so it is imported late.
+psycopg comes with the extra `cluster`, so it is imported late.
 """
 
 from __future__ import annotations
@@ -25,17 +26,20 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 8.0
-"""How long the server may take for a statement, and for how long it keeps the locks of a frozen client."""
+"""The timeout of a statement, and how long the server keeps an idle transaction's locks, as of a frozen
+client."""
 LOCK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
-"""How long the server may say nothing at all: a connection that was cut somewhere in between never ends."""
+"""How long the client waits for any byte of the server: without it, a connection that was cut silently would
+block for ever."""
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-"""Of both sides: when a connection whose other side went without a word is given up."""
+"""TCP keepalives in seconds, set on both sides: they end a connection whose other side vanished silently."""
 MIGRATION_SECONDS = 3600.0
 TURN_SECONDS = 60.0
-"""How long the others wait for whoever brings the store up to date."""
+"""How long a process waits while another one migrates the store."""
 ADVISORY_LOCK = 0x686F74666F6C6472
-"""Of whoever makes or changes the tables: "hotfoldr", since any number will do that others don't use."""
+"""The number of the advisory lock for creating and migrating tables: "hotfoldr" in ASCII, an arbitrary
+one."""
 ONCE_BACK = "Everything continues by itself once it is back."
 NO_RIGHT = "42501"
 OF_ITS_OWN = "Give hotfolder a database of its own, as docs/cluster.md shows."
@@ -43,19 +47,20 @@ OF_ITS_OWN = "Give hotfolder a database of its own, as docs/cluster.md shows."
 
 @dataclass(frozen=True, slots=True)
 class StoreServer:
-    """The database of a store that several machines share. `url` has no password; it comes from
-    `password_file`, or from where libpq looks: PGPASSWORD, PGPASSFILE."""
+    """The database of a shared store. `url` has no password; it comes from `password_file`, else from libpq's
+    own sources: PGPASSWORD, PGPASSFILE."""
 
     url: str
     password_file: Path | None = None
 
     @property
     def title(self) -> str:
-        """For people."""
+        """The store's name in messages."""
         return f"the job store in the database {make_url(self.url).database}"
 
     def password(self) -> str | None:
-        """Read anew for each connection. Raises ConfigurationError."""
+        """The password in `password_file`, read for each new connection; None without such a file. Raises
+        ConfigurationError."""
         if self.password_file is None:
             return None
         try:
@@ -69,9 +74,10 @@ class StoreServer:
 
 
 def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bool = False) -> Engine:
-    """Connections to the server. One that is lost is thrown away, and the next statement gets a new one.
-    Raises StoreError where psycopg isn't installed, and ConfigurationError."""
-    server.password()  # later, whoever is just changing it is waited for
+    """An engine for the server. A lost connection is discarded, and the next transaction gets a new one. With
+    `migrating` statements have no timeout. Raises StoreError where psycopg isn't installed, and
+    ConfigurationError where the password can't be read."""
+    server.password()  # at the start an unreadable one is an error; later it is retried (see `connect`)
     connection_class = patient_connection(MIGRATION_SECONDS if migrating else ANSWER_SECONDS)
     url = make_url(server.url)
     milliseconds = 0 if migrating else int(STATEMENT_SECONDS * 1000)
@@ -80,7 +86,7 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
         "lock_timeout": int(LOCK_SECONDS * 1000),
         "idle_in_transaction_session_timeout": milliseconds,
         "default_transaction_read_only": "on" if read_only else "off",
-        # Else the server would keep the locks of a machine that lost its power for two hours.
+        # By default the server would keep the locks of a machine that lost its power for two hours.
         **{f"tcp_{name}": value for name, value in KEEPALIVES.items()},
     }
     options = " ".join(f"-c {name}={value}" for name, value in of_session.items())
@@ -95,7 +101,7 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
         hide_parameters=True,  # raw answers hold signed addresses
-        # What the address says itself is obeyed. Prepared statements don't outlive a migration.
+        # Parameters in the URL take precedence. Prepared statements would not survive a migration.
         connect_args={k: v for k, v in arguments.items() if k not in url.query}
         | {
             "options": " ".join([options, *url.normalized_query.get("options", ())]),
@@ -107,7 +113,7 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
     def connect(_dialect: object, _record: object, cargs: Any, cparams: dict[str, Any]) -> Any:
         try:
             password = server.password()
-        except ConfigurationError as error:  # it was fine at the start: somebody is just changing it
+        except ConfigurationError as error:  # it was readable at the start: probably being replaced now
             raise StoreAway(error.message, hint=error.hint) from None
         own = cparams if password is None else {**cparams, "password": password}
         return connection_class.connect(*cargs, **own)
@@ -116,8 +122,9 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
 
 
 def patient_connection(seconds: float) -> type[psycopg.Connection[Any]]:
-    """psycopg's connections, closed where the server says nothing for so long: a time-out of the server's own
-    is of no use where the server hangs, or what lies between."""
+    """A psycopg connection class that closes the connection and raises OperationalError after `seconds`
+    without an answer: the server's own timeouts don't help where the server or the network hangs. Raises
+    StoreError where psycopg isn't installed."""
     try:
         import psycopg
     except ImportError:
@@ -135,8 +142,8 @@ def patient_connection(seconds: float) -> type[psycopg.Connection[Any]]:
                 raise psycopg.OperationalError(f"the server said nothing for {seconds:g} s") from None
 
     def answered(gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        """`gen`, which yields what it waits for and is sent whether that is there; every moment it is sent
-        that it is not."""
+        """Wraps psycopg's wait generator, which yields what it waits for and is sent whether that is ready,
+        or, at short intervals, that it isn't. Raises TimeoutError at the deadline."""
         ends_at = time.monotonic() + seconds
         try:
             wanted = next(gen)
@@ -152,7 +159,7 @@ def patient_connection(seconds: float) -> type[psycopg.Connection[Any]]:
 
 
 def away(error: DBAPIError) -> StoreAway:
-    """An error of psycopg as what it means to whoever wanted something of the store."""
+    """The StoreAway for an error of psycopg: unreachable, or not able to do what was asked."""
     detail = (str(error.orig).strip().splitlines() or [""])[0]
     state = getattr(error.orig, "sqlstate", None) or ""
     what = "can't be reached"
@@ -163,7 +170,7 @@ def away(error: DBAPIError) -> StoreAway:
 
 @contextmanager
 def rights_needed(server: StoreServer) -> Iterator[None]:
-    """Raise StoreError where the database's user lacks a right."""
+    """Translate an error for a missing privilege of the database user into StoreError."""
     try:
         yield
     except ProgrammingError as error:
@@ -177,7 +184,7 @@ def rights_needed(server: StoreServer) -> Iterator[None]:
 
 
 def refuse_unfit(connection: Connection, server: StoreServer) -> None:
-    """Raise StoreError for a server to which no purchase can be trusted."""
+    """Raise StoreError for a server that may lose committed purchases or can't store every name."""
     found = facts(connection)
     if found.synchronous_commit == "off":
         raise StoreError(
@@ -194,8 +201,7 @@ def refuse_unfit(connection: Connection, server: StoreServer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What has to be known of a server; `now` is by its clock, `may_create` whether this user may make
-    tables."""
+    """A server's relevant settings; `now` is its clock, `may_create` whether this user may create tables."""
 
     version: str
     encoding: str
@@ -215,7 +221,7 @@ def facts(connection: Connection) -> ServerFacts:
 
 
 def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:
-    """Let numbers go on behind the highest that rows have, which came with theirs from elsewhere."""
+    """Set the tables' id sequences to the highest id, after rows were copied with their ids."""
     for table in tables:
         for column in table.primary_key:
             sequence = "pg_get_serial_sequence(:table, :column)"
@@ -226,8 +232,8 @@ def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:
 
 
 def take_turn(connection: Connection) -> None:
-    """Let nobody else make or change tables until this transaction ends. Raises LocalTrouble where another
-    takes too long."""
+    """Take the advisory lock for creating or migrating tables, until this transaction ends. Raises
+    LocalTrouble where another process holds it for TURN_SECONDS."""
     ends_at = time.monotonic() + TURN_SECONDS
     locked = text("SELECT pg_try_advisory_xact_lock(:number)")
     while not connection.execute(locked, {"number": ADVISORY_LOCK}).scalar():

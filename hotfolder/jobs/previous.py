@@ -1,4 +1,4 @@
-"""The sets of a project that were made, or are being made: what later photos have to do with them."""
+"""Earlier sets of a project, and how later photos relate to them: parts, returns, new revisions, names."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from hotfolder.rules.shoots import why_name_held, why_shapes_held
 def earlier_sets(
     store: Store, inbox: str, project: str, states: Collection[State] = tuple(State)
 ) -> list[EarlierSet]:
-    """Those of what lay in the project's folder itself, of jobs in these states, oldest first; of each room
-    the newest that stands, and whatever was withdrawn since. All of a project may be thousands."""
+    """The sets of flat drops (photos in the project's folder itself) with jobs in `states`: of each room the
+    newest that wasn't withdrawn, and the newest one that was withdrawn since. Withdrawn ones come first."""
     of_drop = (
         col(Job.inbox) == inbox,
         col(Job.project) == project,
@@ -57,7 +57,7 @@ def earlier_sets(
             continue
         by_person = recipe_of(job).by_person
         if by_person and how is EarlierState.OPEN:
-            how = EarlierState.BUSY  # of these photos, whatever comes to them
+            how = EarlierState.BUSY  # a person has chosen exactly these photos, so none can join
         one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]), by_person)
         if how is EarlierState.WITHDRAWN:
             withdrawn[job.room] = one
@@ -68,8 +68,8 @@ def earlier_sets(
 
 
 def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
-    """None for one that stands for nothing any more: it failed before anything was paid for, or another has
-    taken its place."""
+    """The state of a job as an earlier set; None for one that doesn't count any more: it failed before
+    anything was paid for, or was superseded. `paid_for` are ids of jobs with a purchase."""
     state = State(job.state)
     if state is State.WITHDRAWN:
         return EarlierState.WITHDRAWN
@@ -81,7 +81,7 @@ def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
 
 
 def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet | None:
-    """The latest set of a folder; None where none was ever made of it."""
+    """The latest set of a folder, withdrawn ones excluded; None where it never had one."""
     job = store.latest_of_folder(inbox, project, folder)
     if job is None:
         return None
@@ -99,11 +99,11 @@ def why_room_held(
     found: BracketSet,
     lost: Sequence[MergedSet] = (),
 ) -> Why:
-    """Why the photos that were found in a room's folder are not made before a person has looked; nothing
-    where they are. The one list of reasons: the daemon holds by it, and `explain` tells by it.
+    """Why the photos in a room's folder are held for a person; an empty Why where they aren't. The only list
+    of these reasons, used by the daemon and by `explain`.
 
-    `place` is inbox, project and folder. `found` are all photos that the folder has now, not grouped yet.
-    `store` is None where nothing has run; `lost` are merges whose sets it has lost.
+    `place` is inbox, project and folder. `found` holds all photos that the folder has now, not grouped yet.
+    `store` is None where nothing has run; `lost` are merges whose jobs are not in the store (`orphans`).
     """
     inbox, project, folder = place
     if why := why_part(found, lost):
@@ -123,7 +123,7 @@ def why_room_held(
 
 
 def own_pictures(store: Store, photos: Iterable[Photo]) -> set[str]:
-    """The hashes of those that are pictures which were delivered, and never were photos."""
+    """The hashes of those photos that are delivered pictures and were never photos of a job."""
     hashes = {photo.sha256 for photo in photos}
     delivered = {*store.rows_with(select(Picture.sha256), Picture.sha256, hashes)}
     were_photos = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO)
@@ -131,7 +131,7 @@ def own_pictures(store: Store, photos: Iterable[Photo]) -> set[str]:
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
-    """What was merged of a project's photos, and may have been charged, oldest first."""
+    """The merges of a project that were, or may have been, charged, oldest first."""
     merges = (
         select(Purchase.photos, Job.room)
         .join(Job, col(Purchase.job_id) == col(Job.id))
@@ -143,8 +143,8 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
 
 
 def orphans(store: Store) -> list[MergedSet]:
-    """Every merge that may have been charged and whose job is not in the store, which has been lost or
-    restored since."""
+    """The merges that were, or may have been, charged and whose job is missing since the store was lost or
+    restored; those of jobs that retention deleted are excluded."""
     merges = select(Purchase.photos).where(
         Purchase.photos != "",
         col(Purchase.state).in_(HOLDING),
@@ -155,7 +155,7 @@ def orphans(store: Store) -> list[MergedSet]:
 
 
 def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
-    """As they were, by the ids of their jobs."""
+    """The photos of jobs as they were recorded, by job id."""
     photos: dict[str, list[Photo]] = defaultdict(list)
     files = select(JobFile).where(JobFile.role == FileRole.PHOTO)
     for file in store.rows_with(files, JobFile.job_id, jobs):
@@ -164,13 +164,13 @@ def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
 
 
 def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo]) -> str:
-    """What a folder's room is called (`place` is inbox, project and folder): as `wanted`, with a number
-    behind it where another folder of the project has that name for other photos. A folder keeps the name
-    that it had."""
+    """The room name of a folder (`place` is inbox, project and folder): `wanted`, with a number appended
+    where another folder of the project has that name for other photos. A folder keeps the name of its earlier
+    jobs."""
     inbox, project, folder = place
     given_up = (State.FAILED, State.WITHDRAWN, State.SUPERSEDED)
     like_it = re.compile(re.escape(wanted) + "(-[1-9][0-9]*)?", re.IGNORECASE)
-    # Not whole rows: it is asked for every set, and a project may have thousands.
+    # Only some columns: this runs for every set, and a project may have thousands of jobs.
     names = ("id", "inbox", "folder", "room", "state")
     some = load_only(*(getattr(Job, name) for name in names))
     everywhere = select(Job).where(Job.project == project).options(some)
@@ -194,8 +194,8 @@ def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo])
 
 
 def number_of_room(store: Store, job: Job) -> int:
-    """Which of its project's rooms the job's is, from 1, in the order in which they first had a job. It never
-    changes, and a room that is dropped again keeps it."""
+    """The number of the job's room among the rooms of its project, from 1, in the order of their first jobs.
+    A room that is dropped again keeps its number."""
     as_begun = (
         select(Job.room)
         .join(JobEvent, col(JobEvent.job_id) == col(Job.id))
@@ -207,11 +207,12 @@ def number_of_room(store: Store, job: Job) -> int:
 
 
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
-    """Ids of earlier jobs that wait for a person and have none of their files in failed/ any more: `new` is
-    their photos' return, under the same room or another. Raises LocalTrouble where that can't be told.
+    """The ids of failed or halted jobs that `new` supersedes: none of their files is in failed/ any more, and
+    `new` is the return of their photos, under the same room or another. Raises LocalTrouble where failed/ is
+    out of reach.
 
-    Several sets may come back together, with the same names in them, and each is told apart from the others
-    by its photos, then by its folder; else only the room, or a name, can tell what was mended."""
+    Several sets with the same file names may return together: only the jobs with the highest `likeness`
+    count."""
     back: dict[str, int] = {}
     for job in await context.store_thread(context.store.needing_person, new, context.origin):
         files = await context.store_thread(context.store.files, job.id)
@@ -219,7 +220,7 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         if job.filed_as is None or not alike:
             continue
         folder = context.places.failed / safe_name(job.project) / job.filed_as
-        # What can't be seen because its disk is gone has not been dragged anywhere.
+        # Files on a disk that is gone must not count as dragged away.
         await to_thread.run_sync(context.places.guard, folder)
         still_there = partial(any, ((folder / file.name).exists() for file in files))
         if not await to_thread.run_sync(still_there):
@@ -229,8 +230,8 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
 
 
 def likeness(new: NewJob, job: Job, files: Sequence[JobFile]) -> int:
-    """How surely `new` is the return of `job`, which has `files`: from 4, the same photos in the same folder,
-    to 1, a photo of the same name; 0 where nothing speaks for it."""
+    """How likely `new` is the return of `job` with its `files`: 4 a common photo and the same folder, 3 a
+    common photo, 2 the same room, 1 a photo of the same name, 0 none of these."""
     if contents_of(new.files) & contents_of(files):
         return 4 if new.folder in (job.folder, job.filed_as) else 3
     if job.room == new.room:
@@ -240,5 +241,5 @@ def likeness(new: NewJob, job: Job, files: Sequence[JobFile]) -> int:
 
 
 def contents_of(files: Iterable[JobFile]) -> set[str]:
-    """The hashes of the photos among a set's files, as far as they are known."""
+    """The known hashes of the photos among a set's files."""
     return {file.sha256 for file in files if file.role == FileRole.PHOTO and file.sha256}

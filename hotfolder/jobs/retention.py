@@ -1,8 +1,8 @@
 """Retention: deletes originals, receipts, bought results and records that are older than the `keep` settings.
 
-Before a file is deleted it is read again and must be what was recorded; before originals are deleted, the
-pictures made of them must lie in done/ as they were delivered; and nothing counts as old whose photos are
-younger, as after a clock that was wrong. Purchases and the journal are never deleted.
+Before a file is deleted, its hash must match the recorded one; before originals are deleted, the pictures
+made of them must lie in done/ as delivered; a job whose photos are younger than its recorded end, as after a
+wrong clock, is not old. Purchases and the journal are never deleted.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from hotfolder.rules.delivery import Keep, Originals
 NEVER = datetime.min.replace(tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)
 PAGE = 200
-"""So many jobs are held in memory at once."""
+"""The number of jobs held in memory at once."""
 KeptKind = Literal["original", "receipt", "result", "record"]
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A file, or a project's records, old enough to be deleted. `kept_because` says why it stays, and is
-    empty for what is deleted. The path of records is the project's folder in done/."""
+    """A file, or a project's records, past its retention. `kept_because` is why it was not deleted, "" for
+    what was. The path of records is the project's folder in done/."""
 
     kind: KeptKind
     path: Path
@@ -56,8 +56,8 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """One run over what is there. Safe beside a working daemon: it touches only what belongs to finished
-    jobs."""
+    """One run of the retention policy. Safe beside a running daemon: it touches only files and records of
+    finished jobs."""
 
     store: Store
     ledger: Ledger
@@ -69,11 +69,11 @@ class Retention:
     now: datetime
     dry_run: bool
     gone: set[Path] = field(default_factory=set)
-    """What was deleted so far, or would have been."""
+    """The paths deleted so far, or with `dry_run` those that would have been."""
 
     async def apply(self) -> AsyncIterator[Expired]:
-        """Everything that is old enough, each reported once it is deleted. With `dry_run` nothing is changed.
-        May be repeated after a crash at any step. Raises LocalTrouble."""
+        """Delete everything that is old enough, and yield each after it was deleted or kept. With `dry_run`
+        nothing is changed. Idempotent, also after a crash at any step. Raises LocalTrouble."""
         for expired in (self._of_jobs, self._results, self._records):
             async for one in expired():
                 if not one.kept_because:
@@ -81,7 +81,7 @@ class Retention:
                 yield one
 
     def _before(self, days: float | None) -> datetime:
-        """What was finished by then goes: nothing where it is kept for ever."""
+        """The moment before which a finished job is old; NEVER for None, which keeps it for ever."""
         return NEVER if days is None else self.now - timedelta(days=days)
 
     async def _of_jobs(self) -> AsyncIterator[Expired]:
@@ -97,8 +97,9 @@ class Retention:
                         yield one
 
     async def _too_young(self, job: Job, days: float | None) -> str:
-        """Why a job that was recorded as finished so long ago can't have been: its photos were taken or
-        written later, so the clock was wrong then. What is later than now tells of another clock."""
+        """Why a job is too young although it was recorded as finished over `days` ago: its photos were taken
+        or written later, so the clock was wrong then. "" where it isn't. Dates after now are ignored: they
+        come from another clock."""
         photos = await self.store_thread(self.store.photos, job.id)
         moments = [EPOCH + timedelta(microseconds=photo.mtime_ns // 1000) for photo in photos]
         if taken_on := recipe_of(job).taken_on:
@@ -115,18 +116,18 @@ class Retention:
             last = jobs[-1]
 
     async def _photos(self, job: Job, *, there: bool = True) -> list[tuple[JobFile, Path]]:
-        """The job's photos that were filed in done/, with their paths; those that are still there, or all. An
-        archive is never emptied."""
+        """The job's photos that were filed in done/, with their paths; with `there` only those that still
+        exist. None for an archive, from which nothing is deleted."""
         if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
             return []
         folder = originals_folder(self.places.done, safe_name(job.project), job.filed_as)
         files = await self.store_thread(self.store.photos, job.id)
-        # One that is marked as deleted and still there was about to go when a process was killed.
+        # One that is marked as deleted and still exists: its process was killed before it deleted it.
         photos = [(file, folder / file.name) for file in files]
         return await to_thread.run_sync(lambda: [one for one in photos if not there or one[1].is_file()])
 
     async def _delete(self, path: Path, sha256: str) -> str:
-        """Delete the file if it is as recorded; else why it stays."""
+        """Delete the file if its hash matches; returns "" or why it stays. With `dry_run` only compares."""
         why = await to_thread.run_sync(unlike, path, sha256)
         if not why and not self.dry_run:
             why = await to_thread.run_sync(deleted_or_why, path, sha256)
@@ -159,7 +160,7 @@ class Retention:
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
         )
-        # Those that somebody removed before they were filed are let go of as well.
+        # Files that somebody removed before filing have `let_go_at` set as well, but weren't deleted here.
         gone = [printable(file.name) for file in files if file.let_go_at is not None]
         deleted = tuple(name for name in gone if name not in told.removed)
         originals = told.model_copy(update={"deleted": deleted})
@@ -185,7 +186,7 @@ class Retention:
         yield Expired("receipt", path, size_bytes, why)
 
     async def _results(self) -> AsyncIterator[Expired]:
-        """The purchase stays: a job that needs its result fetches it again."""
+        """Bought pictures in results/. Their purchases stay: a job that needs one downloads it again."""
         oldest = self._before(self.keep.results_days).timestamp()
         old = await to_thread.run_sync(older_files, self.places.results, oldest)
         if not old:
@@ -201,8 +202,8 @@ class Retention:
             yield Expired("result", path, size_bytes, why)
 
     async def _not_as_delivered(self, results: frozenset[str]) -> dict[str, str]:
-        """Those of these results whose pictures aren't in done/ as they were delivered, and why: the result
-        may be all that is left of what was paid for."""
+        """Of these results, those whose pictures aren't in done/ as delivered, with the reason: the result
+        may be the only copy left of a paid picture."""
         spared: dict[str, str] = {}
         async for job in self._done():
             if used := results & await self.store_thread(results_of, self.store, self.ledger, job):
@@ -213,7 +214,7 @@ class Retention:
         return spared
 
     async def _records(self) -> AsyncIterator[Expired]:
-        """Project by project: what is numbered in one keeps its number for as long as it has records."""
+        """Records, a whole project at a time, since `number_of_room` counts the project's jobs."""
         before = self._before(self.keep.records_days)
         for project in await self.store_thread(self.store.finished_projects, before):
             jobs = await self.store_thread(self.store.of_project, project)
@@ -226,13 +227,13 @@ class Retention:
                 deleted = await self.store_thread(self.store.delete_records, jobs, self.now)
                 if deleted is None:
                     continue
-                # Where the process ends before these lines are written, the next start writes them.
+                # After a crash before this write, `Ledger.restore` writes the lines at the next start.
                 await self.store_thread(self.ledger.write_down_anew, deleted)
             yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:
-        """Which deletion still needs the job's record. The store is believed, and not what is seen of done/,
-        whose disk may be gone."""
+        """Why a job's record is still needed for a later deletion; "" where it isn't. Goes by the store and
+        not by what is visible in done/, whose disk may be gone."""
         keep, gone, what = self.keep, self.gone, f"{job.shown_folder} of {job.project}"
         photos = {path for file, path in await self._photos(job, there=False) if not file.let_go_at}
         if keep.originals_days is not None and photos - gone:
@@ -247,8 +248,8 @@ class Retention:
         return ""
 
     async def _lies_in_inbox(self, project: str) -> str:
-        """A photo that is held since its set is paid for would become a set of its own, and be paid for, once
-        nobody remembers that set."""
+        """Why a project's records must stay for the sake of its photos in an inbox; "" where they need not. A
+        late photo that is held since its set is paid for would otherwise become a new, paid set."""
         for inbox in self.places.inboxes.values():
             try:
                 await patiently(inbox, self.places.confirm_inbox, inbox)
@@ -260,12 +261,12 @@ class Retention:
 
 
 def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
-    """Names of the results that a job has bought or reuses."""
+    """The file names of the results that a job has bought or reuses."""
     return frozenset(result.file for link in chain_of(store, ledger, job) for result in link.results)
 
 
 def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
-    """Results of jobs that aren't done; of failed ones too, since their photos may be dropped again."""
+    """The results of active and failed jobs: photos of failed ones may be dropped again."""
     names: set[str] = set()
     for job in store.in_states([*ACTIVE, State.FAILED, State.NEEDS_ATTENTION]):
         names |= results_of(store, ledger, job)
@@ -273,8 +274,8 @@ def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
 
 
 def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
-    """The files last written before `oldest` (seconds since 1970), by name, with their sizes in bytes; not
-    what marks the folder."""
+    """The files last written before `oldest` (seconds since 1970), sorted by name, with their sizes in bytes;
+    without the folder's marker file. Raises LocalTrouble."""
     with local_trouble(folder):
         paths = [path for path in sorted(folder.iterdir()) if path.name != RESULTS_MARKER]
         facts = [(path, path.lstat()) for path in paths if path.is_file()]
@@ -282,7 +283,8 @@ def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
 
 
 def holds_photos(folder: Path) -> bool:
-    """Whether photos lie in it, at any depth; hidden ones aside. Raises LocalTrouble."""
+    """Whether photos lie in the folder at any depth; hidden files are ignored, and a missing folder has none.
+    Raises LocalTrouble."""
 
     def unless_missing(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError):

@@ -1,7 +1,4 @@
-"""SQLite as it has to be here: one private file in the folder `state`, made, checked and opened.
-
-Everything that only SQLite knows is here.
-"""
+"""Everything specific to SQLite: creating, checking and opening the store's private file in `state`."""
 
 from __future__ import annotations
 
@@ -25,23 +22,23 @@ BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 CHECK_DISK = "Check the disk that holds `state`."
 CACHE_KIB = 512
-"""Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
-2 MB would fill as the store grows, and the daemon's memory with it."""
+"""The page cache of a connection. The hot pages fit, and the system caches the file anyway; SQLite's default
+of 2 MB would fill as the store grows."""
 
 
 def open_file(state: Path) -> Engine:
-    """As `open_store`, in the folder `state`.
+    """`open_store` for the file in the folder `state`.
 
-    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder or by
-    one that is too old, or would lie on a network file system, where SQLite's locks can't be trusted.
-    Raises LocalTrouble for what isn't the file's fault, as when its disk is full.
+    Raises StoreError, and changes nothing, when the file is corrupt, has a newer or too old a format, belongs
+    to another user, or would lie on a network file system, where SQLite's locks are not reliable. Raises
+    LocalTrouble for trouble outside of the file, as when its disk is full.
     """
     refuse_network_folder(state)
     refuse_strangers(state, writing=True)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state / FILE_NAME
     private_file(path)
-    # While tables are replaced by others, nothing may look at what refers to them.
+    # Foreign keys are off, since a migration replaces tables that others refer to.
     engine = sqlite_engine(path, foreign_keys=False)
     try:
         with engine.begin() as connection:
@@ -67,14 +64,14 @@ def open_file(state: Path) -> Engine:
 
     @event.listens_for(opened, "begin")
     def refuse_moved(connection: Connection) -> None:
-        # `store migrate` may have come in between; what is written here from then on would be lost.
+        # `store migrate` may have moved the store meanwhile; later writes to this file would be lost.
         refuse_format(path, connection.exec_driver_sql("PRAGMA user_version").scalar_one())
 
     return opened
 
 
 def read_file(state: Path) -> Engine | None:
-    """As `read_store`, in the folder `state`."""
+    """`read_store` for the file in the folder `state`."""
     path = state / FILE_NAME
     refuse_strangers(state)
     if not path.exists():
@@ -87,7 +84,7 @@ def read_file(state: Path) -> Engine | None:
     try:
         with closing(connect()) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.OperationalError as error:  # busy, or out of reach: not a word about what is in it
+    except sqlite3.OperationalError as error:  # busy or out of reach, not corrupt
         raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
     except sqlite3.DatabaseError as error:
         raise corrupt(path, str(error)) from None
@@ -97,10 +94,11 @@ def read_file(state: Path) -> Engine | None:
 
 
 def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
-    """SQLite as it has to be here: durable before a paid call leaves, and no deadlock between writers.
+    """An engine with durable commits (synchronous = EXTRA) and no deadlocks between writers (BEGIN
+    IMMEDIATE).
 
-    The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3. Cut to
-    nothing and synced it is as durable as deleted, and a commit costs a third less.
+    The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3.
+    Truncating it is as durable as deleting it, and a commit costs a third less.
     """
     engine = create_engine(
         URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False}
@@ -108,7 +106,7 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
-        # SQLAlchemy would begin deferred, and a read that turns into a write then fails at once.
+        # SQLAlchemy would begin deferred; upgrading a read transaction to a write then fails at once.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
@@ -129,7 +127,8 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 
 
 def keep_copy(path: Path, version: int) -> None:
-    """Copy the store aside as it is, in place of any earlier copy. Whoever calls holds its write lock."""
+    """Back up the store before its migration, replacing any earlier backup; atomic. The caller holds the
+    write lock."""
     copy = path.with_name(f"{path.name}.format-{version}")
     part = copy.with_name(f"{copy.name}.part")
     with local_trouble(path.parent):
@@ -148,14 +147,15 @@ def keep_copy(path: Path, version: int) -> None:
 
 
 def private_file(path: Path) -> None:
-    """Make the file that SQLite is to fill; its own would be readable for all. Journals get its rights."""
+    """Create the file with mode 0600 before SQLite does, which would make it world-readable. SQLite's
+    journals get the same mode."""
     with suppress(OSError):  # SQLite says what is wrong
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def refuse_strangers(state: Path, *, writing: bool = False) -> None:
-    """Raise StoreError where this user may not read, or write, the store in `state`. One that isn't there yet
-    may be read by anybody."""
+    """Raise StoreError where this user may not read, or with `writing` write, the store in `state`. A store
+    that doesn't exist yet passes."""
     path = state / FILE_NAME
     try:
         there = path.exists()
@@ -172,7 +172,7 @@ def refuse_strangers(state: Path, *, writing: bool = False) -> None:
 
 
 def owner_of(state: Path) -> int:
-    """Whose the folder is, or the nearest above it that can be seen."""
+    """The uid of the folder's owner, or of its nearest accessible parent's."""
     for folder in (state, *state.parents):
         with suppress(OSError):
             return folder.stat().st_uid

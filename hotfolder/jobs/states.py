@@ -1,4 +1,4 @@
-"""Both state machines as data: how a job may move, and how a purchase may."""
+"""The two state machines as data: the states and transitions of jobs and of purchases."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ class State(StrEnum):
 S = State
 
 ANEW = {S.WITHDRAWN, S.QUEUED}
-"""A set that changes before anything was paid for, or that is renamed before its pictures are placed, is
-looked at anew. A job that was begun at another API, and has bought nothing there that counts, begins anew."""
+"""WITHDRAWN: the set changed before anything was paid for, or was renamed before its pictures were placed,
+and becomes a new job. QUEUED: the job was begun at another API and has bought nothing there, and starts
+again."""
 EXPLAINED = frozenset({S.REFUSING, S.HALTING})
-"""States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
+"""States on the way to failed/: the job's reason is the cause, which no later trouble replaces."""
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    # The merge may be remembered, or begun by an earlier job; a single photo may be edited as it is.
+    # The merge may be known or begun by an earlier job already; a single photo is edited without a merge.
     S.QUEUED: frozenset({S.UPLOADING, S.MERGING, S.EDITING, *ANEW, *EXPLAINED}),
     S.UPLOADING: frozenset({S.MERGING, *ANEW, *EXPLAINED}),
-    # The group may be of no use, with nothing paid: a new one is opened.
+    # The API's group may be unusable, with nothing paid: a new one is opened.
     S.MERGING: frozenset({S.EDITING, S.UPLOADING, *ANEW, *EXPLAINED}),
-    # What was bought may be in results/ no more: it is fetched again, and not paid again.
+    # A bought picture may be missing from results/: it is downloaded again, not bought again.
     S.EDITING: frozenset({S.PUBLISHING, S.MERGING, *ANEW, *EXPLAINED}),
     S.PUBLISHING: frozenset({S.FILING, S.MERGING, S.EDITING, *EXPLAINED}),
     S.FILING: frozenset({S.DONE}),
     S.REFUSING: frozenset({S.FAILED}),
     S.HALTING: frozenset({S.NEEDS_ATTENTION}),
-    # The same photos were dropped again: the new job speaks for them.
+    # The same photos were dropped again, and the new job replaces this one.
     S.FAILED: frozenset({S.SUPERSEDED}),
     S.NEEDS_ATTENTION: frozenset({S.SUPERSEDED, S.FAILED}),  # failed: a person has given it up
     S.DONE: frozenset(),
@@ -56,31 +57,31 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 ACTIVE = frozenset(
     {S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING, S.FILING, S.REFUSING, S.HALTING}
 )
-"""States in which the worker still has something to do."""
+"""States with work left for the worker."""
 
 ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
-"""States that go on only at the API where the job was begun."""
+"""States that can continue only at the API at which the job was begun."""
 
 OPEN = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING})
-"""States in which no other job of the same set may be in one of them."""
+"""States of which a set may have only one job at a time (`Job.open_as`)."""
 
 NEEDS_PERSON = frozenset({S.FAILED, S.NEEDS_ATTENTION})
 """States that only a person can change."""
 
 
 class IllegalMove(RuntimeError):
-    """A defect: a move was asked for that the table does not hold."""
+    """A transition that the table does not allow, a lost compare-and-set, or a key that is held already."""
 
 
 def change_state(what: str, table: Mapping[T, frozenset[T]], before: T, after: T) -> T:
-    """`after`, if the table holds that move. Raises IllegalMove."""
+    """Check a transition: returns `after`. Raises IllegalMove where the table doesn't allow it."""
     if after not in table[before]:
         raise IllegalMove(f"{what} that is {before} cannot become {after}")
     return after
 
 
 class PurchaseState(StrEnum):
-    """All but NOT_EXECUTED hold the key: nothing with the same key is bought."""
+    """The state of a purchase. All but NOT_EXECUTED hold the key: no other purchase may have the same one."""
 
     STARTED = "started"  # the intent is recorded; the request may have left
     ANSWERED = "answered"  # a 2xx answer is recorded; its pictures are not here yet
@@ -92,27 +93,27 @@ class PurchaseState(StrEnum):
 P = PurchaseState
 
 PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
-    # The status of its group can tell how a merge ended whose answer was lost, so pictures may come first.
+    # Where a merge's answer was lost, its group's status can still give the picture, without an answer.
     P.STARTED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN, P.NOT_EXECUTED}),
-    # Given up once more with another reason; told by a person or by the group's status after all.
+    # Given up again with another reason; or learnt from a person or from the group's status.
     P.UNKNOWN: frozenset({P.UNKNOWN, P.ANSWERED, P.SUCCEEDED, P.NOT_EXECUTED}),
-    # A person may name another address for its picture; its pictures may never come.
+    # A person may name another URL for its picture; its pictures may be impossible to download.
     P.ANSWERED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN}),
-    # Its pictures are fetched again, or are gone from results/ and can't be.
+    # Its pictures are downloaded again, or are gone from results/ and can't be.
     P.SUCCEEDED: frozenset({P.SUCCEEDED, P.UNKNOWN}),
-    # Another machine had concluded that its request never left, and its own has an answer after all.
+    # Another machine had concluded that the request was not sent, but its own machine received an answer.
     P.NOT_EXECUTED: frozenset({P.ANSWERED}),
 }
 
 HOLDING = (P.STARTED, P.ANSWERED, P.SUCCEEDED, P.UNKNOWN)
 CHARGED = (P.ANSWERED, P.SUCCEEDED)
-"""Those that were answered, and so were paid for without a doubt."""
+"""States of purchases with a 2xx answer, which were certainly charged."""
 SETTLED = (P.SUCCEEDED, P.NOT_EXECUTED)
-"""What there is no doubt about, and nothing to wait for."""
+"""States of purchases without doubt and with nothing to wait for."""
 
 
 class PurchaseOutcome(StrEnum):
-    """What is known of the end of a purchase besides its state; empty for one that went as usual."""
+    """How a purchase ended, besides its state; empty for the usual end."""
 
     GIVEN_UP = "given_up"  # its end stays unknown
     INTERRUPTED = "interrupted"  # the same, since this program was stopped before the answer arrived

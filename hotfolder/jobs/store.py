@@ -59,7 +59,7 @@ from hotfolder.outbox.outputs import MountIdentity
 from hotfolder.rules.sets import FileIdentity
 
 EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
-"""States into which a job takes its reason; with any other move it is over."""
+"""States that keep a job's reason and hint; entering any other state clears them."""
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
 
@@ -67,15 +67,15 @@ class Store(Records):
     """Jobs, their files and their pictures."""
 
     changes = 0
-    """Grows with every change of a job, so that a reader in this process knows when to look again."""
+    """A counter of this object's changes to jobs, by which readers in this process notice them."""
 
     @property
     def shared(self) -> bool:
-        """Whether machines share it."""
+        """Whether machines share the store: its database is not SQLite."""
         return self.database.dialect.name != "sqlite"
 
     def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
-        """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it. Raises
+        """Record a new job. Jobs of the ids `supersedes` that wait for a person become SUPERSEDED. Raises
         LocalTrouble while another job of the same set is open."""
         scope = scope_of(new, origin)
         job = Job(
@@ -126,14 +126,15 @@ class Store(Records):
         return job
 
     def _own(self, session: Session, job_id: str) -> Job:
-        """The job, to be changed: its inbox is this machine's until the transaction ends."""
+        """The job's row for a change, after the fence: this machine owns its inbox until the transaction
+        ends."""
         self.changes += 1
         job = session.get_one(Job, job_id)
         self.fence(session, job.inbox)
         return job
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
-        """Let a job that was begun at another API begin again at this one."""
+        """Restart a job that was begun at another API at the API `origin`."""
         with self.session.begin() as session:
             job = self._own(session, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
@@ -157,7 +158,7 @@ class Store(Records):
         return [file for file in self.files(job_id) if file.role == FileRole.PHOTO]
 
     def identify(self, job_id: str, identities: Mapping[str, FileIdentity]) -> None:
-        """Record how this machine sees files of a job, by name, that hold what they held before."""
+        """Record the identities, as this machine sees them, of a job's unchanged files, by name."""
         with self.session.begin() as session:
             self._own(session, job_id)
             for name, identity in identities.items():
@@ -168,12 +169,12 @@ class Store(Records):
                 )
 
     def of_project(self, project: str) -> list[Job]:
-        """All recorded jobs of a project, from whichever inbox."""
+        """All jobs of a project, from all inboxes."""
         return self.rows(select(Job).where(Job.project == project))
 
     def finished_projects(self, before: datetime) -> list[str]:
-        """Projects whose every job was finished before that moment, with no purchase in doubt. A failed job
-        waits for a person."""
+        """Projects whose jobs were all finished before that moment, with no purchase in doubt. A failed job
+        doesn't count as finished: it waits for a person."""
         finished = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
         waiting = select(Job.project).where(col(Job.state).not_in(finished))
         in_doubt = select(Purchase.project).where(col(Purchase.state).not_in(SETTLED))
@@ -187,9 +188,9 @@ class Store(Records):
         return self.rows(statement)
 
     def delete_records(self, jobs: Sequence[Job], at: datetime) -> list[str] | None:
-        """Delete these jobs, all of one project; None, with nothing changed, where by now the project has
-        others or one of them has moved. Their purchases stay, and say since when their job has no record; the
-        uids of these are returned, for the journal."""
+        """Delete the records of these jobs, all jobs of one project. Their purchases stay, with
+        `job_let_go_at` set; returns their uids, for the journal. Returns None, with nothing changed, where
+        the project's jobs or their states have changed meanwhile."""
         uids: list[str] = []
         with self.session.begin() as session:
             those = col(Job.project).in_({job.project for job in jobs})
@@ -213,14 +214,13 @@ class Store(Records):
         return uids
 
     def active(self, inbox: str | None = None) -> list[Job]:
-        """Jobs with something left to do, oldest first: all, or those of one inbox."""
+        """Unfinished jobs, oldest first: all, or those of one inbox."""
         return self.in_states(ACTIVE, inbox=inbox)
 
     def in_states(
         self, states: Iterable[State], *, newest: int | None = None, inbox: str | None = None
     ) -> list[Job]:
-        """Jobs in `states`, oldest first: all, or those of one inbox; with `newest`, only the newest so
-        many."""
+        """Jobs in `states`, oldest first: all, or those of one inbox; at most the `newest` ones."""
         jobs = select(Job).where(col(Job.state).in_(list(states)))
         if inbox is not None:
             jobs = jobs.where(Job.inbox == inbox)
@@ -229,8 +229,8 @@ class Store(Records):
         return self.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest))[::-1]
 
     def page(self, state: State, after: Job | None, most: int) -> list[Job]:
-        """The first so many jobs in `state` that are younger than the job `after`; None begins with the
-        oldest. For whoever goes through all there ever were: years of them take a lot of memory."""
+        """A page of at most `most` jobs in `state`, oldest first, that begins after the job `after`; None
+        begins with the oldest. For iterating over all jobs of years without holding them in memory."""
         jobs = select(Job).where(Job.state == state)
         if after is not None:
             jobs = jobs.where(tuple_(*OLDEST_FIRST) > tuple_(after.created_at, after.id))
@@ -243,12 +243,12 @@ class Store(Records):
         return self.rows(select(Job).where(col(Job.state).in_(NEEDS_PERSON), same))
 
     def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
-        """The newest job whose photos lay in this folder, one that was withdrawn aside."""
+        """The newest job whose photos lay in this folder, withdrawn ones excluded; None without any."""
         of_folder = (in_project(inbox, project), Job.folder == folder, Job.state != State.WITHDRAWN)
         return self.first(select(Job).where(*of_folder).order_by(col(Job.created_at).desc()))
 
     def rooms(self, inbox: str, project: str) -> set[str]:
-        """The rooms of a project that have or had a job, one that was withdrawn aside."""
+        """The rooms of a project that have or had a job, withdrawn ones excluded."""
         rooms = select(Job.room).where(in_project(inbox, project), Job.state != State.WITHDRAWN)
         return set(self.rows(rooms.distinct()))
 
@@ -257,8 +257,8 @@ class Store(Records):
         return self.rows(select(StoreIdentity.uid))[0]
 
     def gone_machines(self) -> Sequence[str]:
-        """Ids of machines that have shown no life for a day, by the database's clock: what they had in the
-        making is nobody's."""
+        """Ids of machines without a heartbeat for a day, by the database's clock: their temporary files are
+        orphaned. Empty with SQLite."""
         if not self.machine:
             return ()
         with self.session() as session:
@@ -267,23 +267,23 @@ class Store(Records):
             return session.exec(gone).all()
 
     def folder_identity(self, role: FolderRole, name: str) -> MountIdentity | None:
-        """Which folder a daemon of this store last met in that role; None if none ever has."""
+        """The folder that this machine's daemon last saw in that role; None if it never has."""
         with self.session() as session:
             met = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
     def met(self, role: FolderRole, name: str) -> bool:
-        """Whether any machine has met it in that role."""
+        """Whether a daemon of any machine has seen a folder in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)
         return self.first(select(FolderIdentity.name).where(*same)) is not None
 
     def remember_folder(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
-        """In place of the one of that role and name."""
+        """Record this machine's folder in that role, replacing the earlier one of that name."""
         with self.session.begin() as session:
             put(session, FolderIdentity(machine=self.machine, role=role, name=name, **asdict(folder)))
 
     def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
-        """When each room was finished last, by inbox and project: the latest so many since then."""
+        """When each room was last finished, by inbox, project and room: the latest `most` since `since`."""
         last = func.max(Job.updated_at)
         rooms = (
             select(Job.inbox, Job.project, Job.room, last)
@@ -302,7 +302,8 @@ class Store(Records):
         return dict(self.rows(select(Job.state, func.count()).group_by(col(Job.state))))
 
     def advance(self, job_id: str, state: State, at: datetime, **changes: Any) -> Job:
-        """Move a job to `state`, as the table of states allows, and set `changes` with it."""
+        """Move a job to `state`, as the transition table allows, and set the columns `changes` with it.
+        Raises IllegalMove, and LeaseLost by the fence."""
         text = str(changes.get("reason") or "")
         if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
@@ -320,7 +321,7 @@ class Store(Records):
         return job
 
     def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
-        """Give a job that hasn't begun another recipe, by a route or by the defaults."""
+        """Replace the recipe of a job that hasn't begun; `route` is None for the defaults."""
         with self.session.begin() as session:
             job = self._own(session, job_id)
             job.recipe, job.route = recipe, route
@@ -328,7 +329,8 @@ class Store(Records):
         return job
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
-        """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
+        """Record why a job waits, in its reason and in its history. On the way to failed/ its reason
+        stays."""
         with self.session.begin() as session:
             job = self._own(session, job_id)
             if job.state not in EXPLAINED:
@@ -341,7 +343,8 @@ class Store(Records):
             return row.api_id if row else None
 
     def remember_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> str:
-        """The API's id of a project folder: this one, unless another was remembered meanwhile."""
+        """Record the API's project id of a project folder; returns the recorded one, which is another
+        process's where that was faster."""
         try:
             with self.session.begin() as session:
                 session.add(ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id))
@@ -350,7 +353,8 @@ class Store(Records):
         return api_id
 
     def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
-        """Of a project that the API doesn't know any more; another one may have been made since."""
+        """Delete the recorded id of a project that the API doesn't know any more, unless it was replaced
+        since."""
         with self.session.begin() as session:
             session.exec(
                 delete(ApiProject).where(
@@ -362,7 +366,8 @@ class Store(Records):
             )
 
     def take_name(self, wanted: WantedName, present: Collection[str], at: datetime) -> str:
-        """The name that is the job's from now on, as `jobs.names` has it."""
+        """Reserve a name for the job (see `names.take_name`), repeated while another machine is faster; a
+        folder of originals is also recorded in `Job.filed_as`."""
         while True:
             try:
                 with self.session.begin() as session:
@@ -375,13 +380,13 @@ class Store(Records):
                 continue  # another machine was quicker: the next free one
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
-        """Write down that a file of a job is about to be deleted, or, without `at`, that it is not."""
+        """Set `JobFile.let_go_at` before a file of a job is deleted; None clears it."""
         with self.session.begin() as session:
             self._own(session, job_id)
             session.get_one(JobFile, (job_id, name)).let_go_at = at
 
     def add_pictures(self, pictures: Iterable[Picture]) -> None:
-        """Record what was delivered. Repeating it changes nothing."""
+        """Record delivered pictures. Idempotent."""
         with self.session.begin() as session:
             for picture in pictures:
                 self._own(session, picture.job_id)
@@ -394,47 +399,48 @@ class Store(Records):
         return self.rows(select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id)))
 
     def pause(self, reason: str) -> None:
-        """Let no paid call begin until `resume`."""
+        """Pause paid calls until `resume`. The first reason stays."""
         with self.session.begin() as session:
             pause(session, reason)
 
     def resume(self) -> bool:
-        """Let paid calls begin again; whether they had been paused."""
+        """End the pause of paid calls; returns whether there was one."""
         with self.session.begin() as session:
             return resume(session)
 
     def paused(self) -> str | None:
-        """Why everything paid is paused, None when it isn't."""
+        """Why paid calls are paused; None when they aren't."""
         return self.rows(select(Pause.reason))[0]
 
     def tell(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
-        """Put what a daemon says of itself under that name, for other processes and for its successor; what
-        is `shared` is said of an inbox, by whichever machine works with it."""
+        """Publish a daemon's state under that name, for other processes and the next daemon. With `shared` it
+        is about an inbox and not about this machine, and is written by the inbox's owner."""
         machine = "" if shared else self.machine
         with self.session.begin() as session:
             put(session, DaemonState(machine=machine, name=name, content=content, updated_at=at))
 
     def told(self, name: str, *, shared: bool = False) -> Any:
-        """What is there under that name; None where there is nothing."""
+        """The state published under that name by this machine's daemon, or with `shared` by any; None without
+        one."""
         with self.session() as session:
             state = session.get(DaemonState, ("" if shared else self.machine, name))
         return None if state is None else state.content
 
     def told_of_inbox(self, beginning: str) -> dict[str, Any]:
-        """What is said of inboxes under names that begin so."""
+        """The shared states whose names begin with `beginning`, by name."""
         said = select(DaemonState).where(
             DaemonState.machine == "", col(DaemonState.name).startswith(beginning, autoescape=True)
         )
         return {one.name: one.content for one in self.rows(said)}
 
     def told_by_all(self, name: str) -> list[DaemonState]:
-        """What every machine says under that name, the latest word last."""
+        """The states of all machines under that name, the latest last."""
         said = select(DaemonState).where(DaemonState.name == name)
         return self.rows(said.order_by(col(DaemonState.updated_at)))
 
     def machines(self) -> tuple[list[Machine], dict[str, str | None], datetime]:
-        """The machines that share the store, by name; which of them works with an inbox, by inbox; and the
-        database's time. Nothing of the kind where the store is SQLite."""
+        """The machines that share the store, sorted by name; the owner's id by inbox, None without a valid
+        lease; and the database's time. The first two are empty with SQLite."""
         with self.session() as session:
             machines = session.exec(select(Machine).order_by(Machine.name, Machine.id)).all()
             now = database_now(session)
@@ -448,8 +454,8 @@ def in_project(inbox: str, project: str) -> ColumnElement[bool]:
 
 
 def move(session: Session, job: Job, state: State, at: datetime, text: str, **changes: object) -> None:
-    """Move a job to `state`, as the table of states allows, with these changes, unless it has left its state
-    meanwhile. Raises IllegalMove."""
+    """Compare-and-set a job's state, as the transition table allows, with these changes and a line in its
+    history. Raises IllegalMove where it doesn't, or where the state has changed since `job` was read."""
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)
     change_state("a job", TRANSITIONS, State(job.state), state)
     values = {"state": state, "updated_at": at, **({} if state in OPEN else {"open_as": None}), **changes}
@@ -460,8 +466,8 @@ def move(session: Session, job: Job, state: State, at: datetime, text: str, **ch
 
 
 def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id, or of that `project/room`. Raises Unknown, which says so where retention has
-    deleted its record."""
+    """The job of that id or `project/room`. Raises Unknown; its message says where retention has deleted the
+    record."""
     job = store.job(job_id)
     if job is not None:
         return job

@@ -1,8 +1,7 @@
 """Taking a job over from another machine: its files as this machine sees them.
 
-Each client of a share may see a file under an inode and a time of change of its own, and another number of
-digits in its time of modification. So whether a file is still the one that was recorded is told by its
-content, once; from then on this machine's own numbers tell, as they do of a job of its own.
+Clients of a share may see different inodes and ctimes of a file, and another precision of its mtime. So a
+file is compared by content once; from then on by this machine's own identity of it, as in a job of its own.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 async def identities_here(context: JobContext, job: Job) -> None:
-    """Record how this machine sees the job's files in the inbox, each whose content is as it was recorded. A
-    companion's was never read: its size and time of modification tell. What is gone, or holds something else,
-    stays as recorded, and counts as changed wherever it is looked at next.
+    """Record this machine's identities of the job's files in the inbox whose content is as recorded.
+    Companions have no recorded hash: their size and mtime are compared. A file that is gone or differs keeps
+    its recorded identity, so that the next check takes it for changed.
 
-    For a job that another machine may have worked on, before this one does. Repeating it is harmless. Raises
-    LocalTrouble, and OutOfReach where the inbox is.
+    Called before this machine drives a job that another machine may have driven. Idempotent. Raises
+    LocalTrouble, LeaseLost, and OutOfReach where the inbox is out of reach.
     """
     context.refuse_out_of_reach(job)
     files = [file for file in await context.files(job) if file.let_go_at is None]
@@ -47,14 +46,15 @@ async def identities_here(context: JobContext, job: Job) -> None:
 
 
 def confirmed(places: Places, job: Job, files: Sequence[JobFile]) -> dict[str, FileIdentity]:
-    """The identities, by name, of those that lie in the inbox as they were recorded."""
+    """The identities, by name, of the files that lie in the inbox as recorded. Raises LocalTrouble."""
     with local_trouble(places.folder(job)):
         found = ((file.name, identity_of_same(places, job, file)) for file in files)
         return {name: identity for name, identity in found if identity is not None}
 
 
 def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | None:
-    """None where the file isn't there, or isn't the one that was recorded. Raises OSError."""
+    """The file's identity on this machine; None where it is missing or differs from the recorded one. Raises
+    OSError."""
     path = places.folder(job) / file.name
     try:
         with os.fdopen(open_beneath(places.inbox(job), path), "rb") as opened:
@@ -66,7 +66,7 @@ def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | 
             else:
                 same = FileIdentity.of(facts).alike(file.identity)
             before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(opened.fileno()))
-            # What is looked at from now on is the path, which may lead to another file by now.
+            # Later checks use the path, which may lead to another file than the opened one by now.
             return after if same and before == after == FileIdentity.of(path.lstat()) else None
     except OSError as error:
         if error.errno in NOT_THERE:

@@ -1,4 +1,4 @@
-"""The formats of a store: which ones this release takes, and bringing one up to date."""
+"""The formats of a store: which ones this release accepts, and their migration."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from hotfolder.errors import CommandHint, StoreError
 from hotfolder.jobs.model import Job, Pause, StoreIdentity
 
 FORMAT = 12
-"""Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
-before format 10 know that a store is newer than they are."""
+"""The present format: the newest revision in migrations/versions, and SQLite's `user_version`, by which
+releases before format 10 recognise a newer store."""
 OLDEST_FORMAT = 8
-"""Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
+"""The oldest format that this release migrates; older ones go through the release `TO_PASS_THROUGH` first."""
 TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
 MOVED = 1_000_000
-"""The `user_version` of a file whose store was moved to a server: releases before that take it for a newer
-one, and refuse it, too."""
+"""The `user_version` of a file whose store was moved to a server. Older releases take it for a newer format
+and refuse it as well."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def refuse_format(path: Path | str, version: int) -> None:
-    """Raise StoreError for a store that this release can't bring up to date."""
+    """Raise StoreError for a store that was moved, or whose format is newer or too old to be migrated."""
     if version == MOVED:
         raise StoreError(
             f"the store of {path} was moved to a database, and what was bought since is known there alone",
@@ -44,7 +44,7 @@ def refuse_format(path: Path | str, version: int) -> None:
 
 
 def refuse_older(path: Path | str, version: int) -> None:
-    """Raise StoreError for a store that has to be brought up to date before it can be read."""
+    """Raise StoreError for a store that must be migrated before it can be read."""
     if 0 < version < FORMAT:
         raise StoreError(
             f"{path} was written by an older hotfolder",
@@ -53,9 +53,9 @@ def refuse_older(path: Path | str, version: int) -> None:
 
 
 def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
-    """Give the database the present tables, within the transaction that is open. One that is `empty` gets
-    them as they are in the model; any other goes through the migrations."""
-    # Only who needs it waits for its import.
+    """Create or migrate the tables to the present format, in the open transaction. An `empty` database gets
+    the tables of the model; any other one runs the migrations."""
+    # Imported late: it is slow, and rarely needed.
     from alembic import command
     from alembic.config import Config
 

@@ -1,5 +1,5 @@
-"""Whether store, journal, receipts and folders agree; recording what only the receipts know; and the proof
-behind which originals may be deleted."""
+"""Consistency of store, journal, receipts and folders; adoption of purchases that only receipts know; and the
+checks before originals are deleted."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from hotfolder.pictures.facts import PictureLimits
 logger = log.get("ledger")
 
 MARGIN = timedelta(days=1)
-"""By so much the clocks of the disk and of this computer may differ."""
+"""How far the clocks of the disk and of this computer may differ."""
 
 
 async def ask_receipts(context: JobContext) -> None:
-    """Take over what the receipts know and the ledger doesn't. Only receipts that are younger than the newest
-    purchase are read; all, and those of other stores too, by a store that has bought nothing yet: `state` may
-    have been lost. Raises LocalTrouble."""
+    """Adopt the purchases that receipts know and the ledger doesn't. Reads only receipts written since the
+    newest purchase (less MARGIN); a store without purchases reads all, those of other stores too, since
+    `state` may have been lost. Idempotent. Raises LocalTrouble."""
     newest = await context.store_thread(context.ledger.newest)
     since = newest - MARGIN if newest else None
     own = await context.store_thread(context.store.identity)
@@ -49,8 +49,9 @@ async def ask_receipts(context: JobContext) -> None:
 
 
 def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt | None]]:
-    """Each receipt that was written since, with its path in done/, None for one that can't be read: those of
-    the store `own`, and of before receipts named one; with "" those of all stores. Raises LocalTrouble."""
+    """The receipts written since `since`, each with its path relative to done/; None for an unreadable one.
+    Those of the store `own` and of older releases, which named no store; with "" those of all stores. Raises
+    LocalTrouble."""
     with local_trouble(done):
         for path in sorted(done.glob("*/receipts/*.json")):
             if since is None or path.stat().st_mtime >= since.timestamp():
@@ -60,8 +61,8 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
 
 
 def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: str) -> None:
-    """Record the purchases of a receipt that nothing else knows of. Those of another store than `own` are
-    bought, and count towards none of this one's budgets."""
+    """Adopt the purchases of a receipt that the ledger doesn't know. Those of another store than `own` count
+    as bought, but not in this store's budgets."""
     anothers = receipt.store not in (own, "")
     outcome = PurchaseOutcome.BY_ANOTHER if anothers else PurchaseOutcome.BY_RECEIPT
     for bought in unknown_to(ledger, receipt):
@@ -89,7 +90,7 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: st
 
 
 def unknown_to(ledger: Ledger, receipt: Receipt) -> list[ReceiptCall]:
-    """The purchases that the receipt's own job has made, and the ledger knows nothing of."""
+    """The purchases made by the receipt's own job whose keys no purchase in the ledger holds."""
     own = [call for call in receipt.calls if call.paid]
     known = ledger.held([call.key for call in own])
     return [call for call in own if call.key not in known]
@@ -100,14 +101,14 @@ LOST_WORDS = "is not where it was put"
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One thing that isn't as the store says. `job` is empty where no job is concerned."""
+    """One difference from what the store says, as a clause in `what`. `job` is its id, "" without one."""
 
     job: str
     what: str
 
 
 def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
-    """Every disagreement. Reads each original and each picture once."""
+    """Every disagreement. Hashes each original, picture and result. Raises LocalTrouble, StoreError."""
     yield from verify_ledger(ledger, places)
     yield from verify_receipts(store, ledger, places)
     for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
@@ -140,8 +141,8 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
 
 
 def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
-    """What the receipts of this store say was paid for, against the ledger; those of all stores where this
-    one has bought nothing yet."""
+    """The purchases in receipts that the ledger lacks: in those of this store, or in those of all stores
+    where this one has bought nothing yet."""
     own = store.identity() if ledger.newest() else ""
     for path, receipt in receipts_in(places.done, own):
         if receipt is None:
@@ -156,7 +157,7 @@ def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Di
 
 
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
-    """Database and file against each other, and both against results/."""
+    """Compare the purchases in the database with those in the journal, and the results with results/."""
     rows = {call.uid: call for call in ledger.all_purchases()}
     read = ledger.journal.read() if ledger.journal else []
     written = {one["call"]["uid"]: one["call"] for one in read}
@@ -179,10 +180,11 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
 
 
 def may_say(ledger: Ledger, call: Purchase, state: str | None) -> bool:
-    """Whether the file may have the purchase in that state, or, with None, not at all. Where machines share
-    the store, each has a file, of what it has bought itself; another may have learnt more of it since."""
+    """Whether the journal may have the purchase in `state`; None means not at all. Where machines share the
+    store, each has a journal of its own purchases, and another machine may have recorded a later state in the
+    database."""
     if call.state == PurchaseState.NOT_EXECUTED and (state is None or call.note == NOT_WRITTEN):
-        return True  # it never left, and the file need not know: its machine may have died before it wrote it
+        return True  # not sent: its machine may have crashed before it wrote the line
     if state is None:
         return call.machine != ledger.machine
     learnt_since = RANK[PurchaseState(state)] < RANK[PurchaseState(call.state)]
@@ -192,8 +194,8 @@ def may_say(ledger: Ledger, call: Purchase, state: str | None) -> bool:
 async def doubt_of_pictures(
     pictures: Iterable[Picture], places: Places, decoder: Decoder, limits: PictureLimits
 ) -> str:
-    """Why these pictures aren't as they were delivered; empty where each lies in done/ with the hash that was
-    recorded, and decodes to its end."""
+    """Why these pictures aren't as delivered; "" where each lies in done/, has the recorded hash and decodes
+    completely. Raises LocalTrouble."""
     for picture in pictures:
         try:
             facts = await decoder.inspect(places.done / picture.path, limits)
@@ -207,9 +209,9 @@ async def doubt_of_pictures(
 async def doubt_of_originals(
     job: Job, pictures: Collection[Picture], places: Places, decoder: Decoder, limits: PictureLimits
 ) -> str:
-    """Why a job's originals are not to be deleted, `pictures` being all that are recorded of it; empty where
-    pictures and receipt are beyond doubt. What shows the room as it was must never go with the last of
-    them."""
+    """Why a job's originals must not be deleted; "" where they may: its receipt and `pictures`, all that are
+    recorded of it, are as delivered, and at least one picture is unaltered, so that one view of the room as
+    it was remains. Raises LocalTrouble."""
     if not pictures:
         return "no picture of the set is recorded"
     if all(picture.altered or picture.rendition for picture in pictures):

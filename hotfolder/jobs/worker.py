@@ -42,10 +42,10 @@ CANCEL_AGAIN_SECONDS = 0.25
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel `tasks`, and return when all have ended.
+    """Cancel `tasks` and wait until all have ended.
 
-    Before Python 3.13 a task group swallows a cancellation that comes while it ends its own tasks after an
-    error, so that one may not be enough.
+    Before Python 3.13 a task group swallows a cancellation that arrives while it ends its own tasks after an
+    error, so the cancellation is repeated.
     """
     left = set(tasks)
     while left:
@@ -57,13 +57,13 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 logger = log.get("worker")
 
 BEAT_SECONDS = 10.0
-"""How often the worker says that it is alive, at the least."""
+"""The longest time between two calls of `beat`."""
 COMMAND_SECONDS = 1.0
-"""Between two looks at what people ask of the jobs."""
+"""The interval of polling the commands."""
 MOST_PUT_OFF = 256
-"""So many jobs may be put off, each with a trouble of its own, before they take others' places."""
+"""The number of jobs that may be postponed by a trouble of their own without taking places from others."""
 LEAVE_SECONDS = 5.0
-"""How soon a job that waits for a budget, the end of a pause or its inbox asks again; that costs nothing."""
+"""The retry interval of a job that waits for a budget, the end of a pause or its inbox; checking is free."""
 
 Step = Callable[[JobContext, Job], Awaitable[Job]]
 """Returns the job as the step has left it."""
@@ -82,46 +82,47 @@ STEPS: Mapping[State, Step] = {
 assert set(STEPS) == ACTIVE
 
 Ended = Callable[[Job], None]
-"""Called once a job has come to an end: done, failed, needs attention, or withdrawn."""
+"""Called with a job that has ended: done, failed, needs attention or withdrawn."""
 
 
 @dataclass
 class JobEntry:
-    """A job that isn't at its end. Moments are of the monotonic clock."""
+    """The worker's entry of an unfinished job. Times are of the monotonic clock."""
 
     job: Job
     task: asyncio.Task[None] | None = None
-    """Drives it; None while it waits."""
+    """The task that drives the job; None while it waits."""
     step: asyncio.Task[Job] | None = None
-    """The step that it is at, a task of its own, which can be broken off; None between two of them."""
+    """The running step, a task of its own that can be cancelled; None between two steps."""
     began: float = 0.0
-    """When that step was begun."""
+    """When the step began, or the task that drives the job."""
     joined: str = ""
-    """A photo that came later and belongs to its set, of a flat drop that isn't paid for yet."""
+    """The name of a later photo that belongs to this set, of a flat drop that isn't paid for yet; else ""."""
     bad_since: float | None = None
-    """Since when it has met nothing but a bad world. -inf for what ends in hours and not in seconds: a
+    """When the first of a series of BadWorld errors was met; None without one. -inf for a wait of hours: a
     budget, a pause."""
     taken_over: bool = False
-    """Whether another machine may have worked on it, whose inodes and times of change tell nothing here."""
+    """Whether another machine may have driven it, whose inodes and ctimes are not valid here."""
     failures: int = 0
     not_before: float = 0.0
     keeps_place: bool = False
-    """Whether it takes a place from the others while it is put off: what it waits for concerns them too."""
+    """Whether it takes a place from the others while it is put off, since its trouble concerns them too."""
     reason: str = ""
-    """Why it doesn't move, where the job's own reason says why it is going to failed."""
+    """Why it waits, where `job.reason` already is the cause of its failure."""
 
     @property
     def put_off(self) -> bool:
         return self.task is None and self.bad_since is not None
 
     def moved(self) -> None:
-        """A step has come to its end."""
+        """Reset the waiting state after a completed step."""
         self.bad_since, self.failures, self.keeps_place, self.reason = None, 0, False, ""
 
 
 class Worker:
-    """Drives all jobs of one store. `most_jobs` is how many are worked on at once. `beat` is called again and
-    again while the worker is alive, `defect` with a job that an error of ours has left as it was."""
+    """Drives all jobs of one store, at most `most_jobs` at once. `beat` is called at least every BEAT_SECONDS
+    while the worker is alive, `ended` with each job that has ended, `defect` with a job that an unexpected
+    exception, a defect of ours, has left as it was."""
 
     def __init__(
         self,
@@ -142,11 +143,11 @@ class Worker:
         self._receipts = asyncio.Lock()
         self._receipts_asked = False
         self.crashed: set[str] = set()
-        """Jobs that a defect of ours left as they were, until the next start."""
+        """Ids of the jobs that a defect has left as they were, until the next start."""
 
     async def load(self, inbox: str | None = None) -> None:
-        """Take up what an earlier process left unfinished, or another machine: all, or what is of one
-        inbox."""
+        """Take the unfinished jobs of an earlier process: all, or, from another machine, those of one inbox.
+        Raises LocalTrouble."""
         context = self.context
         for job in await context.store_thread(context.store.active, inbox):
             files = await context.store_thread(context.store.files, job.id)
@@ -161,10 +162,10 @@ class Worker:
             self._take(job, frozenset(file.name for file in files), taken_over=inbox is not None)
 
     async def drop(self, inbox: str) -> None:
-        """Forget the jobs of an inbox, which another machine may work with now. What is paid for goes on, and
-        is recorded."""
+        """Stop and forget the jobs of an inbox that another machine may own now. Paid calls in flight
+        continue and are recorded."""
         dropped = [one for one in self._jobs.values() if one.job.inbox == inbox]
-        for one in dropped:  # first: what is known is begun as soon as its task has ended
+        for one in dropped:  # first, since `run` restarts any known job whose task has ended
             del self._jobs[one.job.id]
         await end([one.task for one in dropped if one.task is not None])
         for one in dropped:
@@ -177,23 +178,24 @@ class Worker:
         self.context.darkroom.release(job.id)
 
     async def _has_bought(self, job: Job) -> bool:
-        """Whether something was bought for the job, or may have been."""
+        """Whether the job has a purchase that was, or may have been, charged."""
         calls = await self.context.store_thread(self.context.ledger.of_job, job.id)
         return any(call.state in HOLDING for call in calls)
 
     async def submit(self, new: NewJob) -> Job:
-        """Record a job and put it in the queue. Its files are claimed from now on."""
+        """Record a new job, claim its files and queue it. Raises LocalTrouble where the job was not
+        recorded."""
         context = self.context
         back, at = await dragged_back(context, new), context.clock.now()
         try:
             job = await context.store_thread(context.store.create, new, context.origin, at, supersedes=back)
-        except StoreAway:  # it may have taken the job, and its answer be lost
+        except StoreAway:  # the job may be recorded, with the database's answer lost
             made = await record(context, context.store.job, new.id)
             if made is None:
                 raise
             job = made
         CrashPoint.JOB_CREATED.passed()
-        # Nothing may fail from here on: whoever submits would submit again.
+        # Nothing may fail from here on: the caller would submit the set again.
         self._take(job, frozenset(file.name for file in new.files))
         logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
         return job
@@ -204,36 +206,38 @@ class Worker:
         self._work.set()
 
     def busy(self) -> bool:
-        """Whether any job is queued or under way."""
+        """Whether there is an unfinished job."""
         return bool(self._jobs)
 
     def all_stuck(self, seconds: float) -> bool:
-        """Whether every job under way has met nothing but a bad world for so many seconds, or waits for its
-        inbox, which is out of reach."""
+        """Whether every job that was begun has met nothing but BadWorld for `seconds`, or hangs on an inbox
+        that is out of reach; and so every job that could be begun, where there are places. True without
+        jobs."""
         begun = [one for one in self._jobs.values() if one.task is not None or one.put_off]
-        # Where all places are taken, those behind them can't move either.
+        # Where all places are taken, the queued jobs can't begin either.
         waiting = () if self._full() else self._ready()
         return all(self._stuck(one, seconds) for one in (*begun, *waiting))
 
     def _stuck(self, one: JobEntry, seconds: float) -> bool:
         now = self.context.clock.monotonic()
         if one.task is None and one.bad_since is not None and now - one.bad_since >= seconds:
-            return True  # one that is being tried again may get through, and then take its time
+            return True  # not while it is retried: it may succeed, and then take long
         if one.job.state in ASKS_API:
             return self.context.breakers.bad_seconds() >= seconds
         hangs = one.task is not None and now - one.began >= seconds
         return hangs and bool(self.context.places.out_of_reach(one.job.inbox))
 
     def waits(self) -> bool:
-        """Whether a job waits for the world to get better; budgets and pauses aside."""
+        """Whether a job waits after a BadWorld error, those for budgets and pauses excluded."""
         return any(one.bad_since is not None and one.bad_since > -math.inf for one in self._jobs.values())
 
     def reasons(self) -> dict[str, str]:
-        """Why jobs don't move whose own reason says why they are going to failed."""
+        """`JobEntry.reason` by job id: why jobs on their way to failed/ wait."""
         return {job_id: one.reason for job_id, one in self._jobs.items() if one.reason}
 
     async def run(self) -> None:
-        """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
+        """Drive jobs until cancelled. Cancellation stops every job at once, except paid calls: see
+        `drain`."""
         clock = self.context.clock
         try:
             while True:
@@ -243,7 +247,7 @@ class Worker:
                         self._start(one)
                 while not self._full() and (ready := self._ready()):
                     levels = self.context.limits.priorities
-                    # Of equals the first is taken: the oldest.
+                    # `min` takes the first of equals: the oldest job.
                     self._start(min(ready, key=lambda one: levels.get(one.job.id, Priority.NORMAL)))
                 self._work.clear()
                 self.beat()
@@ -253,8 +257,8 @@ class Worker:
             await end([one.task for one in self._jobs.values() if one.task is not None])
 
     def _full(self) -> bool:
-        """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
-        place from the others; yet there is an end to how many may be begun and put off."""
+        """Whether `most_jobs` are under way. Jobs that wait for an inbox out of reach or for a trouble of
+        their own don't count, up to MOST_PUT_OFF postponed ones."""
         out_of_reach = self.context.places.out_of_reach
         jobs = self._jobs.values()
         moving = sum(one.task is not None and not out_of_reach(one.job.inbox) for one in jobs)
@@ -263,7 +267,8 @@ class Worker:
         return moving + kept + max(0, others - MOST_PUT_OFF) >= self.most_jobs
 
     def _ready(self) -> list[JobEntry]:
-        """The jobs that may be begun. Those whose photos are out of reach don't, unless they are sent."""
+        """The jobs that may be begun: not postponed, and with an inbox in reach where they are still
+        queued."""
         new = [one for one in self._jobs.values() if one.task is None and not one.put_off]
         out_of_reach = self.context.places.out_of_reach
         return [one for one in new if one.job.state != State.QUEUED or not out_of_reach(one.job.inbox)]
@@ -273,7 +278,7 @@ class Worker:
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
     async def follow_commands(self) -> None:
-        """Do, each second, what is asked of unfinished jobs, until cancelled."""
+        """Poll the commands every COMMAND_SECONDS and carry them out, until cancelled."""
         context, trouble = self.context, log.News(log.get("commands"), "commands_not_seen")
         while True:
             try:
@@ -287,16 +292,16 @@ class Worker:
             await context.clock.sleep(COMMAND_SECONDS)
 
     async def reopen(self, job_id: str, name: str) -> None:
-        """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
+        """Withdraw a set of a flat drop to which the later photo `name` belongs, unless it is paid for."""
         one = self._jobs.get(job_id)
         if one is not None and not one.joined:
             one.joined = name
             await self.break_off(job_id)
 
     async def break_off(self, job_id: str) -> None:
-        """Let a job see soon what was decided of it, such as that it is to be cancelled. What is free is
-        broken off; what is paid for is waited for and kept, and nothing more is bought. A job between two
-        steps sees it by itself, or when it is told again."""
+        """Make a job notice a decision soon, such as its cancellation. A free step is cancelled; a paid call
+        is awaited and its picture kept, and nothing more is bought. A job between two steps notices it by
+        itself, or at the next call. Idempotent."""
         one = self._jobs.get(job_id)
         if one is not None and one.task is None:
             self._start(one)
@@ -307,12 +312,12 @@ class Worker:
                 one.step.cancel()
 
     async def _owes(self, job_id: str) -> bool:
-        """Whether a paid call of the job is under way, or its picture is not here yet."""
+        """Whether a paid call of the job is in flight, or its picture is not downloaded yet."""
         calls = await self.context.store_thread(self.context.ledger.of_job, job_id)
         return any(call.state not in SETTLED and not call.given_up for call in calls)
 
     async def drain(self) -> None:
-        """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""
+        """Wait until no paid call is in flight: their answers are paid for and must be recorded."""
         while self.context.paying:
             await asyncio.wait(set(self.context.paying))
 
@@ -334,12 +339,12 @@ class Worker:
                 self._forget(one.job)
                 self.context.lease_lost(job.inbox)
             except Exception as error:
-                # A share can go away between any two steps, which is no defect of ours.
+                # A share can vanish between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
                 if trouble is not None:
                     await self._postpone(one, trouble)
                 else:
-                    # A defect of ours must not stop the other jobs, nor try again in a tight loop.
+                    # A defect of ours must not stop the other jobs, nor be retried in a tight loop.
                     logger.exception("job_crashed")
                     self.crashed.add(job.id)
                     await self._note_defect(one.job)
@@ -353,8 +358,9 @@ class Worker:
                 self.ended(one.job)
 
     async def _step(self, one: JobEntry) -> Job:
-        """The job after one step, or after what was done of one that was broken off. How a step ends that is
-        ended with the worker is of no account: what it was at is done again at the next start."""
+        """Run one step in a task of its own; returns the job as the step, or one cancelled by `break_off`,
+        has left it. Where the worker itself is cancelled, the step's error is ignored: the step runs again at
+        the next start."""
         driver = asyncio.current_task()
         assert driver is not None
         one.step = step = asyncio.create_task(self._attempt(one), name=f"step-{one.job.id}")
@@ -372,14 +378,14 @@ class Worker:
         return left
 
     async def _postpone(self, one: JobEntry, error: BadWorld) -> None:
-        """Say why the job doesn't move, and put it off. The breaker decides when the API is asked again; a
-        local trouble, or one that the breaker lets through, is waited out here."""
+        """Record why the job waits, and set `not_before`. The breaker decides when the API is asked again;
+        only local trouble, and errors that repeat although the breaker is closed, get a backoff here."""
         clock = self.context.clock
         if one.bad_since is None:
             one.bad_since = clock.monotonic()
         one.failures += 1
         one.keeps_place = isinstance(error, NotAllowed) and not own_budget_in(error.message)
-        if not isinstance(error, StoreAway):  # told once, by whoever talks to the store
+        if not isinstance(error, StoreAway):  # logged once by the store thread
             await self._tell(one, error)
         seconds = 0.0
         if isinstance(error, NotAllowed | OutOfReach):  # nothing was tried
@@ -393,27 +399,28 @@ class Worker:
     async def _tell(self, one: JobEntry, error: BadWorld) -> None:
         context, job = self.context, one.job
         explained = job.state in EXPLAINED
-        # The job's own hint is about why it fails; what to do about this goes with this.
+        # The job's own hint is about its failure, so this error's hint goes into the text.
         why = ". ".join(filter(None, (error.message, error.hint))) if explained else error.message
         if why == (one.reason if explained else job.reason):
             return
         if explained:
             one.reason = why
         logger.warning("job_waits", reason=error.message, hint=error.hint)
-        with suppress(LocalTrouble, LeaseLost):  # it may be the store itself that can't be written
+        with suppress(LocalTrouble, LeaseLost):  # the trouble may be the store itself
             await context.store_thread(
                 context.store.wait, job.id, error.message, error.hint, context.clock.now()
             )
 
     async def _as_stored(self, job: Job) -> Job:
-        """The job as it is now, since a step that was broken off may have changed it. Raises LocalTrouble."""
+        """The job read again, since a cancelled step may have changed it. Raises LocalTrouble."""
         stored = await self.context.store_thread(self.context.store.job, job.id)
         assert stored is not None
         return stored
 
     async def _attempt(self, one: JobEntry) -> Job:
-        """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
-        the move: then the step is simply repeated."""
+        """Run one step, and move the job where the step fails: SetChanged to WITHDRAWN, BadJob to REFUSING,
+        OutcomeUnknown to HALTING. Raises BadWorld, also where the move can't be stored: the step is then
+        repeated."""
         context, job = self.context, one.job
         try:
             if job.state in ASKS_API:
@@ -437,7 +444,7 @@ class Worker:
             return await self._move(job, State.HALTING, error)
 
     async def _ask_receipts(self) -> None:
-        """Before anything is bought in the life of a process, take over what only the receipts know."""
+        """Once in a process, before its first purchase, adopt the purchases that only receipts know."""
         async with self._receipts:
             if not self._receipts_asked:
                 await ask_receipts(self.context)

@@ -1,6 +1,6 @@
-"""What Alembic runs for every command: the migrations, in the transaction of the connection it is handed.
+"""Alembic's environment script: runs the migrations in the transaction of the given connection.
 
-`hotfolder.jobs.upgrade` hands it over. To write a migration, see "A change of the store" in
+`hotfolder.jobs.upgrade` gives it the connection. To write a migration, see "A change of the store" in
 docs/architecture.md.
 """
 

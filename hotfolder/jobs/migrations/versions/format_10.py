@@ -45,7 +45,7 @@ def upgrade() -> None:
 
 
 def rename_tables(connection: sa.Connection) -> None:
-    """Without their indexes, which have their names."""
+    """Rename tables and drop their indexes, whose names contain the old table names."""
     inspector = sa.inspect(connection)
     for old, new in RENAMED.items():
         for index in inspector.get_indexes(old):
@@ -54,18 +54,18 @@ def rename_tables(connection: sa.Connection) -> None:
 
 
 def rewrite_moments() -> None:
-    """As SQLAlchemy writes them in SQLite, in columns of their own type."""
+    """Convert datetimes to SQLAlchemy's format for SQLite, and their columns to DateTime."""
     for table, columns in MOMENTS.items():
         for column in columns:
             op.execute(f"UPDATE {table} SET {column} = {moment(column)} WHERE {column} <> ''")
-        # Told how to read the columns that are there, and not to change them: it would cast them to numbers.
+        # By reflect_args and not by alter_column, which would cast the values to numbers.
         as_moments = (sa.Column(one, sa.DateTime(timezone=True), nullable=one in OPTIONAL) for one in columns)
         with op.batch_alter_table(table, recreate="always", reflect_args=tuple(as_moments)):
             pass
 
 
 def moment(column: str) -> str:
-    """From ISO 8601 text in UTC, with milliseconds or without."""
+    """The SQL expression that converts ISO 8601 text in UTC, with milliseconds or without."""
     thousandths = f"CASE substr({column}, 20, 1) WHEN '.' THEN substr({column}, 21, 3) ELSE '000' END"
     return f"replace(substr({column}, 1, 19), 'T', ' ') || '.' || {thousandths} || '000'"
 
@@ -108,7 +108,7 @@ def make_tables() -> None:
 
 
 def split_notes(connection: sa.Connection) -> None:
-    """What a note began with becomes the outcome."""
+    """Move the prefix of each note into the column `outcome`."""
     purchase = sa.table("purchase", sa.column("id"), sa.column("note"), sa.column("outcome"))
     for number, note in connection.execute(sa.select(purchase.c.id, purchase.c.note)).all():
         outcome, rest = outcome_in_note(note)
@@ -118,7 +118,7 @@ def split_notes(connection: sa.Connection) -> None:
 
 
 def split_states(connection: sa.Connection) -> None:
-    """What isn't the daemon's word to other processes goes into tables of its own."""
+    """Move the rows of `daemonstate` that are no daemon's published state into tables of their own."""
     state = sa.table("daemonstate", sa.column("name"), sa.column("content", sa.JSON()))
     known: dict[str, Any] = dict(connection.execute(sa.select(state.c.name, state.c.content)).all())
     identity = known.get("identity") or secrets.token_hex(16)

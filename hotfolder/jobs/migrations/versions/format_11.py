@@ -1,4 +1,4 @@
-"""Format 10 becomes format 11: what the page needs to know of who may see what."""
+"""Format 10 becomes format 11: tables for the page's passwords, sessions and shared links."""
 
 from __future__ import annotations
 

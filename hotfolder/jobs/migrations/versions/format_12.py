@@ -39,7 +39,7 @@ FOLDER_IDENTITY = (
 
 
 def with_machine(table: str, columns: tuple[sa.Column[Any], ...]) -> None:
-    """Let the table say of each row of which machine it is: the only one there was."""
+    """Add the column `machine` to a table's primary key; "" for existing rows, those of the only machine."""
     op.rename_table(table, f"former_{table}")
     op.create_table(table, sa.Column("machine", sa.String(), primary_key=True), *columns)
     names = ", ".join(column.name for column in columns)
@@ -48,7 +48,7 @@ def with_machine(table: str, columns: tuple[sa.Column[Any], ...]) -> None:
 
 
 def take_names() -> None:
-    """A table of the names that jobs have taken, with those of the folders of originals that there are."""
+    """Create the table of reserved names, with those of the existing folders of originals."""
     names = op.create_table(
         "takenname",
         sa.Column("folder", sa.String(), primary_key=True),
