@@ -1,1 +1,1 @@
-"""What is done with a job in each state. A step that is begun twice does its work once."""
+"""The steps of a job, one for each active state. Every step is idempotent."""

@@ -44,23 +44,23 @@ from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.sets import sharing_stem
 
 SOFTWARE = "hotfolder"
-"""In the metadata. Without a version, which the receipt has: a picture that was placed before an upgrade is
-found to be the same after it."""
+"""The software named in the metadata, without a version (the receipt has it): a picture placed before an
+upgrade must have the same bytes as one made after it."""
 LABELLED_QUALITY = 92
 
 
 async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Carrying:
-    """What every picture of the job is to get: the metadata of the middle exposure and its sidecar.
+    """The metadata for the job's pictures: that of the middle exposure and of its sidecar.
 
-    The photos may be gone: then their pictures are delivered without. Raises LocalTrouble where they may only
-    seem to be gone.
+    Where the photo is gone, pictures are delivered without. Raises LocalTrouble where it may only seem gone,
+    since its inbox is missing or replaced.
     """
     files = await context.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
     found = await to_thread.run_sync(found_metadata, context, job, middle, files)
     if not middle.develop or not await to_thread.run_sync(Path(found.photo).exists):
         return found
-    # The developed one says what the photo says, in a form that a picture can take over.
+    # The developed JPEG has the photo's metadata, in a form that can be copied into a picture.
     with suppress(UnusablePhoto):
         photo = Path(found.photo)
         made = await context.darkroom.developed(photo, middle.sha256, job.id, roots=found.roots)
@@ -86,7 +86,7 @@ def is_sidecar(name: str) -> bool:
 
 
 def original_of(context: JobContext, job: Job, file: JobFile) -> Path:
-    """Where an original lies now, or lay."""
+    """The path at which an original exists; the first candidate where it is gone."""
     paths = context.places.of_original(job, file)
     return next((path for path in paths if path.exists()), paths[0])
 
@@ -102,7 +102,8 @@ def receipt_of(
     *,
     store_id: str,
 ) -> Receipt:
-    """The receipt of a job; `own_calls` are those that it made itself, `notes` what else is to be said."""
+    """The receipt of a job. `own_calls` are the purchases that the job made itself; `notes` are added to
+    it."""
     own = {call.id for call in own_calls}
     paid = [call.operation for call in own_calls if call.state in CHARGED]
     recipe = recipe_of(job)
@@ -161,8 +162,8 @@ def receipt_of(
 
 
 def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
-    """What somebody should know: sentences on the photos, and one for each rendition that was asked for and
-    that some picture doesn't have."""
+    """Notes on a job, as sentences: those of its recipe, and one for each requested rendition that is missing
+    for some picture."""
     yield from recipe.notes
     whole = [picture for picture in pictures if not picture.rendition]
     altered = [picture for picture in whole if picture.altered]
@@ -180,17 +181,17 @@ logger = log.get("delivering")
 
 
 NewPicture = tuple[Result, Variant, str]
-"""One picture to deliver: its bytes in results/, what was done to it, and its name without extension."""
+"""A picture to deliver: its file in results/, its variant with the operations, and its name's stem."""
 
 
 async def deliver(
     context: JobContext, job: Job, chain: Sequence[PurchaseStep]
 ) -> tuple[Sequence[Picture], Mapping[str, str]]:
-    """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
-    places none.
+    """Place the pictures of the purchases `chain` into done/, with a receipt. Idempotent: files that are
+    there already with the same bytes are found again.
 
-    Returns all pictures of the job, and what is to be recorded with it of their receipt: columns of its row,
-    none where there is no picture.
+    Returns all pictures of the job, and the columns of its row for the receipt, empty without pictures.
+    Raises LocalTrouble, LeaseLost, UnusablePhoto.
     """
     photos = await context.photos(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
@@ -219,7 +220,7 @@ async def deliver(
 
 
 async def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
-    """The receipt into done/; its path."""
+    """Write the receipt into done/ and return its path; that of the same receipt where it exists already."""
     folder = receipts_folder(context.places.done, safe_name(job.project))
     stem = picture_stem(Delivery(), fields_of(job, words(job)))
     written = await to_thread.run_sync(written_receipt, folder, stem, receipt)
@@ -232,8 +233,9 @@ async def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
 async def put_named(
     context: JobContext, job: Job, content: Pieces, folder: Path, stem: str, extension: str, purpose: str
 ) -> Placed:
-    """Put a file of this content below done/, under a name for `stem` that no other job has; `purpose` tells
-    apart what the job puts there. Where one of these names holds the same bytes, that is the answer."""
+    """Place a file with this content below done/, under a name from `stem` that no other job has. `purpose`
+    distinguishes the job's files there. A file with the same bytes under one of these names is returned
+    instead."""
     wanted = of_file(job, context.places.done, folder, stem, extension, purpose)
     sharing = await to_thread.run_sync(context.places.sharing, job)
     look = partial(placed_before, content, folder, wanted.stem, extension)
@@ -243,7 +245,7 @@ async def put_named(
         name = await context.store_thread(take, wanted, there, context.clock.now())
         CrashPoint.NAME_TAKEN.passed()
         placed = await to_thread.run_sync(partial(place_as, content, folder, name, shared=sharing))
-        there |= {folded(name)}  # somebody else's file has it by now, or has had it, unseen here, for long
+        there |= {folded(name)}  # another file has this name by now, or one was not visible here before
     return placed
 
 
@@ -255,7 +257,8 @@ async def deliver_one(
     number: int,
     notes: list[str],
 ) -> list[Picture]:
-    """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
+    """Place one picture and its renditions and return them; omissions in its metadata are added to
+    `notes`."""
     result, variant, stem = delivery
     altered = tuple(operation.kind for operation in variant.operations)
     shown = context.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
@@ -280,7 +283,7 @@ async def deliver_one(
 
 
 def renditions_of(job: Job, altered: Sequence[str]) -> dict[str, tuple[Rendition, str]]:
-    """The renditions of a picture in which this was altered, by name, each with the label that it gets."""
+    """The renditions of a picture with these alterations, by name, each with its label ("" for none)."""
     delivery = recipe_of(job).delivery
     wanted = {name: (one, "") for name, one in delivery.renditions.items()}
     if altered and delivery.label:
@@ -296,7 +299,7 @@ async def put(
     size: Result | Rendered,
     rendition: str = "",
 ) -> Picture:
-    """Place the file `made`, a picture of this size, under its name."""
+    """Place the file `made`, a picture of this size, in done/ and return its row."""
     result, variant, stem = delivery
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
     content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
@@ -318,10 +321,10 @@ async def put(
 async def rendition(
     context: JobContext, metadata: Carrying, shown: Path, path: Path, wanted: Rendition, label: str
 ) -> Rendered | None:
-    """A rendition of the picture `shown`, with the same metadata and the label, in `path`; None where it
-    would be too large.
+    """Make a rendition of the picture `shown` in `path`, with its metadata and the label; None where it can't
+    be made within `wanted.max_bytes` or at all.
 
-    What the metadata takes is known once they are there: then a second try leaves room for them.
+    The size of the metadata is known only once they are embedded: a second try then leaves room for them.
     """
     plain = shown.with_suffix(".plain.jpg")
     most_bytes = wanted.max_bytes
@@ -354,8 +357,9 @@ def words(job: Job) -> list[str]:
 
 
 def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[NewPicture]:
-    """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
-    bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
+    """The pictures to deliver: the unaltered merge, each variant, and the last picture of every branch. Other
+    intermediate pictures, on which a further operation was bought, are left out. `seq` is the room's number
+    in its project, 0 where no name uses it."""
     recipe = recipe_of(job)
     names = {variant.operations: variant.name for variant in recipe.altered()}
     begun = {link.path[:-1] for link in chain if link.path}
@@ -369,7 +373,7 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
 
 
 def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -> Mapping[str, str]:
-    """What the name of a file of the job may tell."""
+    """The values of the fields in a name template of the job's files."""
     dropped_on = job.created_at.astimezone().date().isoformat()
     return {
         "project": job.title,
@@ -383,7 +387,8 @@ def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -
 
 
 async def publish(context: JobContext, job: Job) -> Job:
-    """Deliver everything that was bought, with its receipt."""
+    """The step of PUBLISHING: deliver all pictures with their receipt. Back to MERGING or EDITING where a
+    bought picture is missing from results/."""
     chain = await purchases(context, job)
     if len(chain) < len(recipe_of(job).paid_kinds()):
         return await back_to_missing(context, job)

@@ -1,4 +1,4 @@
-"""Editing: the operations, each on the previous picture exactly as it came."""
+"""Editing: the paid operations, each on the unchanged bytes of the previous picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEDIA_TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png")}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The picture that an operation works on."""
+    """The input picture of an operation."""
 
     path: Path
     sha256: str
@@ -37,9 +37,9 @@ class Source:
 
 
 async def edit(context: JobContext, job: Job) -> Job:
-    """Buy the operations in order, each unless it was bought before.
+    """The step of EDITING: buy the operations in order, except those bought before.
 
-    What one variant meets doesn't keep the others from being made: it is raised at the end.
+    BadJob or OutcomeUnknown of one variant doesn't stop the others: it is raised at the end.
     """
     source = await first_source(context, job)
     if source is None:
@@ -71,7 +71,7 @@ def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
 
 
 async def first_source(context: JobContext, job: Job) -> Source | None:
-    """The merge, None when it isn't here; or the only photo where nothing is merged."""
+    """The merged picture, None where it isn't in results/; or the only photo where nothing is merged."""
     if recipe_of(job).merge:
         chain = await purchases(context, job)
         if not chain:
@@ -87,10 +87,11 @@ async def first_source(context: JobContext, job: Job) -> Source | None:
 
 
 async def buy_once(context: JobContext, job: Job, operation: Operation, source: Source) -> list[Result]:
-    """The pictures of one operation: remembered, or bought now."""
+    """The pictures of one operation, bought before or now. Raises OutcomeUnknown where its purchase is in
+    doubt or its pictures can't be had."""
     key = operation_key(job.origin, source.sha256, operation, job.generation)
     async with context.lock(key):
-        # A call of before may still be on its way from here, where the inbox came back from another machine.
+        # Where the inbox came back from another machine, an earlier call of this process may be in flight.
         if under_way := [task for task, sent in context.paying.items() if sent.key == key]:
             await asyncio.wait(under_way)
         call = await context.store_thread(context.ledger.known, key)
@@ -113,9 +114,10 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
 
 
 async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Purchase:
-    """Send the picture (free) and ask for the operation (paid); the call that holds the key then."""
+    """Upload the picture (free) and request the operation (paid); returns the purchase that holds the key.
+    Raises as `pay`."""
     intent = intent_of(context, job, key, operation.kind, operation)
-    # What mustn't be bought now must not be sent again and again until it may.
+    # Checked first, so that the picture isn't uploaded at every retry while a budget or the pause forbids it.
     await context.store_thread(context.ledger.refuse, intent, context.clock.now(), context.settings.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
     async with context.limits.uploads.hold(PICTURE), context.breakers.at(API):
@@ -135,8 +137,8 @@ async def operate(
 
 
 async def look(context: JobContext, job: Job) -> None:
-    """The last look at a photo that is edited as it is. Where there is a merge, that is what is edited,
-    unless the folder has another name, and perhaps other tags, by now."""
+    """The last check before an operation is paid: that a photo edited without a merge is unchanged; for a
+    merge only that its folder wasn't renamed, perhaps to other tags. Raises SetChanged."""
     if recipe_of(job).merge:
         await context.refuse_moved(job)
     else:
@@ -144,8 +146,8 @@ async def look(context: JobContext, job: Job) -> None:
 
 
 async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
-    """Download every picture of a recorded answer. Where one can't be had, the others are kept all the same,
-    and the call stays one whose pictures are not all here."""
+    """Download every picture of a recorded answer and return them. Where one can't be had, the others are
+    kept, the purchase doesn't become SUCCEEDED, and OutcomeUnknown is raised."""
     assert call.id is not None and call.answer is not None
     try:
         images = parse_results(Answer.from_json(call.answer))

@@ -1,4 +1,4 @@
-"""Bringing what was bought home: download, verify, keep."""
+"""Fetching bought pictures: download, verify, keep in results/."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ logger = log.get("fetching")
 
 DOWNLOAD_ATTEMPTS = 5
 PATIENCE = 20
-"""How often in a row one picture fails to come, while the API answers, until a person is told.
-With the waits between it takes an hour, in which a storage that is down for everybody should be up again."""
+"""How many consecutive downloads of one picture may fail, while the API answers, before a person is told.
+With the backoff that takes an hour, enough for an outage of the storage to end."""
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
@@ -41,18 +41,18 @@ EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 async def fetch(
     context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str = ""
 ) -> Result:
-    """Download one picture into results/, whole and verified. Repeating it ends in the same file.
+    """Download one picture into results/, completely and verified. Idempotent: the file's name is the same.
 
-    Raises UnusablePhoto where what came is no whole picture, OutcomeUnknown for an address that must not be
-    followed, and what the storage client raises.
+    Raises UnusablePhoto where the download is no complete picture, OutcomeUnknown for a URL that must not be
+    followed or after PATIENCE failures, and what the storage client raises.
     """
     assert call.id is not None
     results = context.places.results
     name = f"{call.key[:24]}-{call.id}-{position}"
-    part = results / f"{name}.{own_token()}.part"  # another machine may be at the same
+    part = results / f"{name}.{own_token()}.part"  # another machine may be downloading the same
     await to_thread.run_sync(make_way, context, part)
     try:
-        # All of them bring home what is paid for: first come, first served.
+        # All downloads are of paid pictures, so their rank is the same: FIFO.
         async with context.limits.downloads.hold(PICTURE), context.breakers.at(url.parsed.host):
             most_bytes = context.settings.result_limits.size_bytes
             with context.limits.downloads.feedback():
@@ -97,7 +97,7 @@ async def fetch(
 
 
 def make_way(context: JobContext, part: Path) -> None:
-    """Remove what an earlier download left. Raises LocalTrouble where the folder isn't there."""
+    """Remove the partial file of an earlier download. Raises LocalTrouble where the folder isn't there."""
     with local_trouble(part.parent):
         context.places.guard(part)
         part.unlink(missing_ok=True)
@@ -112,8 +112,9 @@ async def fetch_patiently(
     *,
     anew: Callable[[], Awaitable[SignedUrl | None]] | None = None,
 ) -> Result:
-    """As `fetch`, with a few attempts while what comes is damaged or gone; `anew` asks for another address
-    then. Raises OutcomeUnknown after the last one."""
+    """`fetch`, up to DOWNLOAD_ATTEMPTS times with backoff while the picture is damaged or gone; `anew`
+    returns a new URL for the next attempt. Raises OutcomeUnknown after the last one, and what `fetch`
+    raises."""
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return await fetch(context, call, position, url, answer_id)
@@ -129,11 +130,12 @@ async def fetch_patiently(
 
 
 async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
-    """A download's facts. Raises UnusablePhoto, and nothing is left of it, where it can't be delivered."""
+    """The facts of a download; a WebP is converted to PNG. Raises UnusablePhoto, after the file was deleted,
+    where it can't be delivered."""
     try:
         if await to_thread.run_sync(is_webp, part):
             sha256 = await made_png(context, part)
-        # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
+        # Not closely: what it shows doesn't matter, and decoding to the end shows that it is complete.
         facts = await context.decoder.inspect(part, context.settings.result_limits, closely=False)
         if facts.sha256 != sha256:
             raise UnusablePhoto("what lies on the disk is not what came")
@@ -151,8 +153,8 @@ def is_webp(file: Path) -> bool:
 
 
 async def made_png(context: JobContext, part: Path) -> str:
-    """Put a PNG with the same pixels in the place of a WebP picture, which neither an operation nor a
-    customer's program may take; its sha256."""
+    """Replace a WebP picture by a PNG with the same pixels, since operations and customers' programs may not
+    accept WebP; returns its SHA-256."""
     png = part.with_suffix(".png.part")
     made = await context.decoder.png_of_webp(part, png, context.settings.result_limits)
     with local_trouble(part):
@@ -161,30 +163,30 @@ async def made_png(context: JobContext, part: Path) -> str:
 
 
 async def confirm_api(context: JobContext, met: Unreachable) -> None:
-    """Ask the API for nothing, after a request that has `met` trouble: raises BadWorld where the API is in
-    trouble."""
+    """Ping the API after a request failed with `met`: raises BadWorld where the API is in trouble as well;
+    `met` itself where it is unreachable."""
     try:
         await context.client.ping()
     except Unreachable:
-        raise met from None  # in the same words, so that nobody is told of it twice
+        raise met from None  # the same message, so that it isn't reported twice
 
 
 async def results_here(context: JobContext, call: Purchase | None) -> list[Result]:
-    """The pictures that a purchase brought; none unless all of them are in results/."""
+    """The pictures of a purchase; empty unless all of them are in results/."""
     results = await context.store_thread(context.ledger.results, call.id) if call and call.id else []
     return results if await are_here(context, results) else []
 
 
 async def are_here(context: JobContext, results: Sequence[Result]) -> bool:
-    """Whether there are results and each of their files still lies in results/, as it came. Raises
-    LocalTrouble where that can't be told."""
+    """Whether there are results and all their files are intact in results/. Raises LocalTrouble where the
+    folder can't be read."""
     here = [await to_thread.run_sync(is_as_it_came, context, result) for result in results]
     return bool(here) and all(here)
 
 
 def is_as_it_came(context: JobContext, result: Result) -> bool:
-    """Whether the file has the bytes that were bought. One that has others is put aside under another name:
-    it would go out as a picture, and be sent to the next paid call."""
+    """Whether the file exists and has the recorded hash. A damaged one is renamed to `.damaged`: it would be
+    delivered as a picture, and sent to the next paid call. Raises LocalTrouble."""
     path = context.places.results / result.file
     with local_trouble(path.parent):
         context.places.guard(path.parent)
@@ -200,7 +202,7 @@ def is_as_it_came(context: JobContext, result: Result) -> bool:
 
 
 def keep(part: Path, kept: Path) -> None:
-    """Give a verified download its name, durably."""
+    """Rename a verified download to its name, and fsync the folder. Raises LocalTrouble."""
     with local_trouble(kept):
         part.replace(kept)
         sync_folder(kept.parent)
@@ -208,17 +210,17 @@ def keep(part: Path, kept: Path) -> None:
 
 @lru_cache(maxsize=256)
 def hash_of(path: Path, _identity: FileIdentity) -> str:
-    """The file's sha256; it is read again only where its identity has changed."""
+    """The file's SHA-256, cached by path and identity."""
     return sha256_of(path)
 
 
 async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
-    """As `chain_of`, in the store's thread."""
+    """`chain_of`, in the store thread."""
     return await context.store_thread(chain_of, context.store, context.ledger, job)
 
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
-    """The job's chain as far as its pictures are in results/."""
+    """The steps of the job's chain whose pictures, and those of all steps before them, are in results/."""
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
     for link in await job_chain(context, job):
@@ -229,7 +231,7 @@ async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
 
 
 async def back_to_missing(context: JobContext, job: Job) -> Job:
-    """Send a job whose purchases aren't all here back to the step that fetches them."""
+    """Move a job whose bought pictures aren't all in results/ back to the step that downloads them."""
     state = State.MERGING if recipe_of(job).merge else State.EDITING
     logger.warning("results_missing", folder=str(context.places.results))
     return await context.advance(job, state)

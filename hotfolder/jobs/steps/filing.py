@@ -1,4 +1,4 @@
-"""Filing: originals to where they belong, in done/, in an archive, or in failed/ with their reason."""
+"""Filing: moving originals to done/, to an archive, or to failed/ with a REASON.txt; or deleting them."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from hotfolder.words import word
 logger = log.get("moving")
 
 REMOVED = "removed or replaced before"
-"""In what is said of originals that somebody has taken away, or written anew."""
+"""The words for originals that somebody has removed or rewritten."""
 
 
 async def reserve(context: JobContext, job: Job, parent: Path) -> str:
-    """Record a folder name that no other job has. Projects and folders that are spelt differently, or lie in
-    different inboxes, may ask for the same one at the same time."""
+    """Reserve a folder name in `parent` that no other job has. Folders spelt differently, or in different
+    inboxes, may lead to the same name at the same time."""
     there = await to_thread.run_sync(present, parent)
     now = context.clock.now()
     name = await context.store_thread(context.store.take_name, of_originals(job), there, now)
@@ -57,13 +57,12 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> str:
 async def move_files(
     context: JobContext, job: Job, files: Sequence[JobFile], parent: Path
 ) -> tuple[Path, list[JobFile]]:
-    """Move each of the job's `files` that was not let go of into a folder of its own below `parent`; returns
-    the folder, and those that somebody has removed or rewritten before that: the store knows then that they
-    are gone.
+    """Move the job's `files` without `let_go_at` into a folder of the job's own below `parent`; returns the
+    folder and the files that somebody had removed or rewritten, whose `let_go_at` is then set. Idempotent:
+    the folder's name is recorded before the folder is made. Raises LocalTrouble, LeaseLost.
 
-    The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
-    photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
-    A file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
+    A photo with another identity and the same bytes, as after `touch` or a second copy, is moved as well. A
+    file that was rewritten after its set had settled stays in the inbox and starts a new set.
     """
     target = parent / (job.filed_as or await reserve(context, job, parent))
     here = [file for file in files if file.let_go_at is None]
@@ -79,7 +78,8 @@ async def move_files(
 
 
 def not_moved(context: JobContext, job: Job, files: Sequence[JobFile], target: Path) -> list[JobFile]:
-    """Those that aren't in the folder `target`, which can be seen: somebody has removed or rewritten them."""
+    """The files that aren't in the folder `target`: somebody has removed or rewritten them. Raises
+    LocalTrouble where the folder or the inbox can't be trusted to be the right one."""
     with local_trouble(target):
         context.places.guard(target)
         gone = [file for file in files if not status(target / file.name)]
@@ -90,8 +90,8 @@ def not_moved(context: JobContext, job: Job, files: Sequence[JobFile], target: P
 
 
 def refuse_renamed(inbox: Path, job: Job) -> None:
-    """Raise LocalTrouble while a folder on the way to the photos has the tag `ok` at its name, which is taken
-    off in a moment."""
+    """Raise LocalTrouble while the project's or set's folder has the tag `ok` in its name, since the daemon
+    is about to rename it."""
     for above, name in ((inbox, job.project), (inbox / job.project, job.folder)):
         with local_trouble(above):
             names = [one.name for one in above.iterdir()] if name and above.is_dir() else []
@@ -100,7 +100,7 @@ def refuse_renamed(inbox: Path, job: Job) -> None:
 
 
 def removed_words(gone: int, total: int) -> str:
-    """A sentence on originals that somebody has removed; "" where none were."""
+    """A sentence for `gone` of `total` originals that somebody has removed; "" for 0."""
     if not gone:
         return ""
     which = f"The {total} originals" if total > 1 else "The original"
@@ -112,8 +112,8 @@ def removed_words(gone: int, total: int) -> str:
 
 
 def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
-    """What identifies a file of a set now: what did when the set had settled, unless it was written since and
-    holds the same bytes."""
+    """The identity to expect of a file: its present one where it has changed but holds the recorded bytes,
+    else the recorded one. Raises LocalTrouble."""
     known = file.identity
     with local_trouble(path):
         found = status(path)
@@ -126,7 +126,7 @@ def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
 
 
 def refuse_links(context: JobContext, job: Job) -> None:
-    """Raise SetChanged where a link leads to the job's folder: what lies behind it was never dropped."""
+    """Raise SetChanged where a symlink leads to the job's folder, since its files were never dropped."""
     folder = context.places.folder(job)
     with suppress(FileNotFoundError), local_trouble(folder):
         try:
@@ -139,7 +139,7 @@ def refuse_links(context: JobContext, job: Job) -> None:
 def move_each(
     context: JobContext, job: Job, files: Sequence[JobFile], target: Path, enough: threading.Event
 ) -> None:
-    """Move the files one after the other, until it is `enough`: their folders are synced once for all."""
+    """Move the files one by one until `enough` is set, with one fsync of each folder at the end."""
     sharing = context.places.sharing(job)
     folders: dict[Path, None] = {}
     try:
@@ -158,12 +158,13 @@ def move_each(
     finally:
         with local_trouble(target):
             for folder in folders:
-                with suppress(FileNotFoundError):  # somebody takes folders away that are empty by now
+                with suppress(FileNotFoundError):  # an empty folder may have been removed meanwhile
                     sync_folder(folder)
 
 
 async def file_originals(context: JobContext, job: Job) -> Job:
-    """Keep, archive or delete the set's originals. The room's folder stays in the inbox."""
+    """The step of FILING: keep, archive or delete the set's originals, by its rule. The room's folder stays
+    in the inbox."""
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(context, job) if rule is Originals.DELETE else ""
     files = await context.files(job)
@@ -187,7 +188,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
 
 
 async def archive(context: JobContext) -> Path:
-    """The archive, which is there. Raises LocalTrouble."""
+    """The archive's folder. Raises LocalTrouble where the settings name none or it isn't in place."""
     folder = context.places.archive
     if folder is None:
         raise LocalTrouble(
@@ -197,16 +198,17 @@ async def archive(context: JobContext) -> Path:
     name, store = str(folder), context.store
     known = await context.store_thread(store.folder_identity, "archive", name)
     await to_thread.run_sync(partial(confirm_archive, folder, met_before=known is not None))
-    if known is None:  # its marker tells it from then on
+    if known is None:  # from then on a missing marker is an error
         await context.store_thread(store.remember_folder, "archive", name, MountIdentity(name))
     return folder
 
 
 async def delete_photos(context: JobContext, job: Job) -> str:
-    """Delete the photos for good, once the results are beyond doubt; else why they are kept, in a sentence.
+    """Delete the photos permanently, once the results are verified. Returns "", or a sentence on why they are
+    kept.
 
-    What goes is written down first: after a crash, a photo that is gone was deleted here, and by nobody else.
-    Files that only travel with photos stay: nobody has looked into them.
+    `let_go_at` is recorded first, so that after a crash a missing photo is known to have been deleted here.
+    Companions stay: nothing verifies them.
     """
     photos = await context.photos(job)
     left = [photo for photo in photos if not await gone(context, job, photo)]
@@ -235,7 +237,7 @@ async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
 
 
 async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
-    """A photo that was rewritten after its set had settled isn't ours to delete: it starts a new set."""
+    """Delete a photo. One that was rewritten after its set had settled stays, and starts a new set."""
     path = context.places.folder(job) / photo.name
     await context.store_thread(context.store.let_go, job.id, photo.name, context.clock.now())
     CrashPoint.DELETION_RECORDED.passed()
@@ -260,8 +262,8 @@ async def tell_in_receipt(
     gone: Sequence[JobFile],
     note: str,
 ) -> Mapping[str, str]:
-    """Write into the receipt what became of the originals; what is then to be recorded with the job, columns
-    of its row. One that somebody has changed stays as it is."""
+    """Write into the receipt what became of the originals; returns the columns for the job's row. A receipt
+    that somebody has changed stays as it is, and the result is empty."""
     originals = ReceiptOriginals(
         rule=recipe_of(job).delivery.originals,
         folder=folder,
@@ -281,7 +283,8 @@ async def tell_in_receipt(
 
 
 async def set_aside(context: JobContext, job: Job) -> Job:
-    """Publish what was bought, move the originals to failed/, and say there what happened."""
+    """The step of REFUSING and HALTING: deliver what was bought, move the originals to failed/ and write
+    REASON.txt."""
     pictures = await deliver_what_there_is(context, job)
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
@@ -292,7 +295,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     unmakeable = not recipe_of(job).paid_kinds()
-    # Of a merge the API may still tell; of another call only a person can, and until then it comes back.
+    # A merge's outcome may still be learnt from the API; that of an operation only from a person.
     unsure = any(link.path and link.purchase.state not in CHARGED for link in links)
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
@@ -322,8 +325,8 @@ async def set_aside(context: JobContext, job: Job) -> Job:
 
 
 def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
-    """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time. What
-    a desktop left in it goes with it, and nothing else."""
+    """Remove the empty room folder of a set whose name no recipe accepts, since it now lies in failed/. Only
+    files that a desktop left in it are deleted with it."""
     with suppress(OSError):
         with folder_beneath(inbox, project, folder) as opened:
             names = os.listdir(opened)  # noqa: PTH208 - a descriptor has no path
@@ -342,7 +345,7 @@ async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Pictu
 
 
 def ending(job: Job) -> str:
-    """The word of the catalogue that says how it ended."""
+    """The key of the title in the catalogue of words, by how the job ended."""
     if job.state == State.HALTING:
         return "reason.needs_person"
     return "reason.cancelled" if job.cancelled_by else "reason.unfinished"
@@ -357,8 +360,8 @@ def resolving(job: Job) -> str:
 
 
 def charged_text(calls: list[Purchase], delivered: list[str]) -> str:
-    """What was paid for of the purchases of a job's chain, what may have been, and where the pictures of it
-    are. Empty for nothing."""
+    """Sentences on what was charged, what may have been, and where the delivered pictures are; "" for
+    nothing."""
     sentences = []
     paid = [PAID_KINDS[call.operation] for call in calls if call.state in CHARGED]
     unsure = [PAID_KINDS[call.operation] for call in calls if call.state not in CHARGED]

@@ -1,4 +1,4 @@
-"""Merging: the paid merge, waited for and brought home."""
+"""Merging: buy the merge, wait for it and download its picture."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 logger = log.get("merging")
 
 SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
-"""Between two polls of a group: a tenth of the time that its merge has taken so far, within these bounds."""
+"""The pause between two polls of a group: a tenth of the merge's duration so far, within these bounds."""
 
 UNTOUCHED = "created"
-"""The status of a group whose merge was never asked for. By the API's reference one that was asked for is
-processing or completed; no other word, such as "pending", is taken to say that nothing has begun."""
+"""The status of a group whose merge was never requested. By the API's reference a requested one is processing
+or completed; no other word, such as "pending", counts as not begun."""
 NOT_ANSWERED = "not answered"
-"""Stands for the status of a group that the API doesn't tell, while it answers something else."""
+"""Our own status of a group for which the API gives no answer, although it answers other requests."""
 IN_FLIGHT_SECONDS = 60.0
-"""A request that left as its process was killed may arrive so much later, and not after that."""
+"""The longest time after which a request of a killed process may still arrive."""
 
 
 async def merge(context: JobContext, job: Job) -> Job:
-    """Buy the merge unless it was bought before, and bring its picture home."""
+    """The step of MERGING: buy the merge unless it was bought before, and download its picture. Back to
+    UPLOADING where it isn't bought and there is no group."""
     photos = await context.photos(job)
     recipe = recipe_of(job)
     key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
@@ -50,19 +51,20 @@ async def merge(context: JobContext, job: Job) -> Job:
         if call is None and job.group_id is None:
             return await context.advance(job, State.UPLOADING)
         if not await results_here(context, call):
-            # The cluster is free for the next merge as soon as this one is done, not once it is here.
+            # The limit ends with the wait, since the API's cluster is free before the download.
             async with context.limits.merges.hold(photo_rank(job)):
                 just_begun = call is None
                 call = call or await buy(context, job, key, photos)
                 url = await wait_until_completed(context, call, just_begun=just_begun)
             if url is None:
-                return job  # once more, from what the ledger says now
+                return job  # the step runs again with the ledger's present state
             await bring_home(context, call, url)
     return await context.advance(job, State.EDITING)
 
 
 async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:
-    """Ask for the merge. Where its answer is lost, the group's status can tell."""
+    """Request the merge (paid); returns the purchase that holds the key. Raises as `pay`. Where the answer is
+    lost, the group's status shows the outcome."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
     intent = intent_of(context, job, key, "merge", recipe_of(job).hdr)
@@ -81,7 +83,8 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
 
 
 async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
-    """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
+    """Download and record the picture of a completed merge from `url`; a new URL is requested when that
+    fails."""
     assert call.id is not None
     result = await fetch_patiently(context, call, 0, url, anew=partial(wait_until_completed, context, call))
     await context.store_thread(context.ledger.keep, call.id, [result])
@@ -91,20 +94,21 @@ async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> Non
 async def wait_until_completed(
     context: JobContext, call: Purchase, *, just_begun: bool = False
 ) -> SignedUrl | None:
-    """Poll the group until it is completed. The last word on a merge whose answer was lost. None where what
-    an earlier process meant to ask for never left: its key is free, and the merge still to be bought.
+    """Poll the group until it is completed; returns its picture's URL. Also decides a merge whose answer was
+    lost. None where an earlier process never sent the request, or its outcome became known meanwhile: the
+    step runs again.
 
-    A call that was given up before gets one look; a result that a person has named is used. Raises
-    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time.
+    A purchase that was given up is polled once; a URL named by a person is used. Raises OutcomeUnknown,
+    recorded in the ledger, when the group failed or isn't completed within the timeout.
     """
     named = named_by_person(call)
     if named is not None:
         return named
     limit_seconds = 0.0 if call.given_up else context.settings.merge_timeout_seconds
-    elapsed = 0.0  # between two answers of the API: while it is down no merge comes to its limit
+    elapsed = 0.0  # only the pauses count, so that no merge times out while the API is down
     strange = ""
     own = False
-    # Whether another process has recorded the intent, and ended before there was an answer.
+    # `untouched`: an earlier process recorded the intent, and ended before there was an answer.
     here = any(task.get_name() == call.job_id for task in context.paying)
     untouched = call.state == PurchaseState.STARTED and not here
     if just_begun:
@@ -125,7 +129,7 @@ async def wait_until_completed(
             logger.warning("merge_status_not_known", status=spelt(group))
         if elapsed >= limit_seconds:
             if group.image_url is not None and group.status != "processing":
-                return group.image_url  # whatever the word means: it is paid for, and may be the picture
+                return group.image_url  # an unknown status, but the merge is paid and this may be its picture
             await give_up(
                 context, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
@@ -136,17 +140,17 @@ async def wait_until_completed(
 
 
 async def never_asked(context: JobContext, call: Purchase, elapsed: float) -> bool:
-    """Whether the request of a merge can't be on its way any more, whose group has been untouched for so many
-    seconds. Its key is free then, or the ledger knows more than `call`."""
+    """Whether the request of a merge can't be in flight any more, with its group untouched for `elapsed`
+    seconds. If so, its key is free afterwards, or the ledger knows more than `call`."""
     another = of_another(context, call)
     if another and await context.store_thread(context.ledger.known, call.key) is None:
-        return True  # the machine that wrote it down says that it never sent it
+        return True  # the machine that recorded the intent has recorded that it was not sent
     if elapsed < (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
         return False
     why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
     logger.warning("merge_never_asked_for", call=call.id)
     await record(context, context.ledger.conclude, call, PurchaseState.NOT_EXECUTED, why)
-    return True  # or its answer has come meanwhile: the ledger says so
+    return True  # or its answer was recorded meanwhile
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
@@ -162,10 +166,11 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
 
 
 async def look(context: JobContext, call: Purchase, *, own: bool) -> GroupState:
-    """The group's state, asked until there is an answer: a silent API proves nothing.
+    """The group's state, retried until the API answers: silence proves nothing.
 
-    Where it answers something else the trouble is the group's own, and is told in place of its state. One
-    that is known to be its `own` holds up nobody else's requests.
+    Where the API answers a ping but not this request, the trouble is the group's own, and the status is
+    NOT_ANSWERED. With `own`, known from the last poll, it isn't reported to the breaker and so doesn't delay
+    other requests. Raises LocalTrouble.
     """
     assert call.group_id is not None
     while True:
@@ -192,5 +197,5 @@ async def look(context: JobContext, call: Purchase, *, own: bool) -> GroupState:
 
 
 def spelt(group: GroupState) -> str:
-    """Its status and what the API says beside it, for people."""
+    """The group's status and the API's message, for people."""
     return f'"{group.status}"' + (f": {group.said}" if group.said else "")

@@ -1,4 +1,4 @@
-"""Record, call, record: the only place from which a paid request leaves."""
+"""Paying: record the intent, call, record the outcome. The only place from which paid requests are sent."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PaidRequest = Callable[[Callable[[], None]], Awaitable[Answer]]
-"""Takes what is called in the moment in which the request leaves, and may still keep it here by raising."""
+"""Takes a callback that it calls just before the request is sent; where that raises, nothing is sent."""
 LastLook = Callable[[], Awaitable[None]]
-"""Raises SetChanged when the photos aren't any more what is about to be paid for."""
+"""Raises SetChanged where the photos have changed since the purchase was planned."""
 
 
 def intent_of(context: JobContext, job: Job, key: str, operation: str, parameters: BaseModel) -> Purchase:
-    """The purchase that the job is about to make."""
+    """A new purchase of the job, not recorded yet."""
     return Purchase(
         key=key,
         job_id=job.id,
@@ -44,13 +44,14 @@ def intent_of(context: JobContext, job: Job, key: str, operation: str, parameter
 
 
 async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last_look: LastLook) -> Purchase:
-    """Make one paid call. What is returned is on record and holds its key: with its answer, or, where that
-    was lost, as one whose outcome is unknown.
+    """Make one paid call. The purchase returned is recorded and holds its key: ANSWERED, or UNKNOWN where the
+    answer was lost.
 
-    `last_look` comes once the world is fine, however long that took. Raises what it raises, and, after the
-    ledger knows of it, BadWorld and RequestRefused, which free the key. A cancelled caller does not interrupt
-    it: it goes on in `context.paying`, which whoever stops the worker waits for, since a lost answer is a
-    paid picture lost.
+    `last_look` is called after the breaker lets the request pass, however long that took. Raises what it and
+    `Ledger.begin` raise; and BadWorld, LeaseLost and RequestRefused where the request was not sent or was
+    refused, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel the
+    call: it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost paid
+    picture.
     """
     try:
         async with context.breakers.at(API):
@@ -58,7 +59,7 @@ async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last
             task = asyncio.create_task(_record_call_record(context, call, request), name=call.job_id)
             context.paying[task] = call
             task.add_done_callback(context.paying.pop)
-            # How it ended is on record by then; whoever waited may have been stopped meanwhile.
+            # Retrieves the exception of a call whose caller was cancelled; its outcome is recorded by then.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             return await asyncio.shield(task)
     except OutcomeUnknown as error:
@@ -73,7 +74,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         number = await context.store_thread(
             context.ledger.begin, call, context.clock.now(), context.settings.budgets
         )
-    except StoreAway:  # it may have taken the intent, and its answer be lost; the request never leaves
+    except StoreAway:  # the intent may be recorded, with the database's answer lost; nothing is sent
         await record(context, context.ledger.withdraw, call)
         raise
     except IllegalMove:
@@ -84,7 +85,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
     CrashPoint.INTENT_RECORDED.passed()
 
     def leaves() -> None:
-        # With the connection made: whatever froze this process until then, nothing is sent after its lease.
+        # Checked once connected: even if the process was frozen until then, nothing is sent after its lease.
         context.refuse_late(call.inbox)
         context.counts.paid(call.operation, call.project)
         logger.info("paid_call_leaves", operation=call.operation, call=number)
@@ -108,7 +109,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         raise
     CrashPoint.ANSWER_RECEIVED.passed()
     text, at = answer.as_json(), context.clock.now()
-    # First where nothing but this machine's disk is needed, and nobody waits for the database.
+    # The journal first: it needs only this machine's disk, and no database.
     await recorded(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
     CrashPoint.ANSWER_IN_JOURNAL.passed()
     answered = await record(context, context.ledger.answer, number, text, at)
@@ -122,8 +123,8 @@ LOOK_SECONDS = 2.0
 
 
 async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | None:
-    """What is known of a purchase once the machine that began it can learn no more: its request may be on its
-    way while this machine has taken over the inbox. None where it never left."""
+    """Wait until another machine's purchase has an outcome, at most as long as its request may be in flight;
+    returns the purchase as recorded then. None where it was not sent."""
     clock = context.clock
     until = clock.monotonic() + in_flight_seconds(context)
     known: Purchase | None = call
@@ -134,17 +135,18 @@ async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | 
 
 
 def of_another(context: JobContext, call: Purchase) -> bool:
-    """Whether another machine has begun the purchase, and hasn't said yet how it ended."""
+    """Whether another machine has begun the purchase and has not recorded an outcome yet."""
     return call.state == PurchaseState.STARTED and call.machine != context.ledger.machine
 
 
 def in_flight_seconds(context: JobContext) -> float:
-    """How long another machine's request may be on its way."""
+    """The longest time for which another machine's request may be in flight, in seconds."""
     return context.paid_seconds + GRACE_SECONDS
 
 
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
+    """Run `write` in the store thread, retried for as long as the store or the journal can't be written: an
+    unrecorded outcome is lost money."""
     return await recorded(context, partial(context.store_thread, write, *args, **kwargs))
 
 
@@ -153,9 +155,9 @@ async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> 
 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
-    """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held. `why` is
-    empty where this program was stopped before the answer arrived. Raises LocalTrouble where it has become
-    known since `call` was read."""
+    """Record a purchase as UNKNOWN and raise OutcomeUnknown; its key stays held. `why` is "" where this
+    program was stopped before the answer arrived. Raises LocalTrouble where an outcome was recorded since
+    `call` was read."""
     reason = call.note if call.given_up else why or OWN_END
     outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
     if not call.given_up and not await context.store_thread(

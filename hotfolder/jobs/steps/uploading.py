@@ -1,4 +1,5 @@
-"""Uploading: photos into a group of their own, while their set still arrives and when its job has begun."""
+"""Uploading: photos into an API group of their set, while the set still arrives and once its job has
+begun."""
 
 from __future__ import annotations
 
@@ -39,15 +40,16 @@ from hotfolder.stager.operations import HdrOptions
 T = TypeVar("T")
 
 PUT_ATTEMPTS = 3
-"""How often one signed URL is used. Repeating a PUT replaces the same image; a second URL would add one."""
+"""Attempts with one signed URL. A repeated PUT replaces the same image; a second URL would add another
+one."""
 
 
 class OpenGroup:
-    """Opens a group of its own at once, and sends photos into it, each as soon as its turn comes.
+    """An API group that is opened at once in a task, and into which photos are sent in tasks.
 
-    `place` is the folder that the photos lie in, by inbox, project and folder; `title` is what the project is
-    called at the API; `job` is the id of the job that it is for, None while there is none. Raises
-    LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop on which it is made.
+    `place` is the photos' folder (inbox, project, folder), `title` the project's name at the API, `job` the
+    id of its job, None while the set still arrives. Raises LocalTrouble for an inbox that isn't in the
+    settings. Belongs to the event loop on which it is made.
     """
 
     def __init__(
@@ -62,9 +64,9 @@ class OpenGroup:
         self.hdr = hdr
         self.photos: dict[str, JobFile] = {}
         self.up = 0
-        """How many photos have arrived there."""
+        """The number of photos uploaded so far."""
         self.heard_at = context.clock.monotonic()
-        """When something was last heard of the set that still arrives."""
+        """The monotonic time of the last event of the set that still arrives."""
         self._context = context
         self.rank = rank
         self._place = place
@@ -75,29 +77,29 @@ class OpenGroup:
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
     def send(self, photo: JobFile) -> None:
-        """Begin with one more photo."""
+        """Begin the upload of one more photo."""
         self.photos[photo.name] = photo
-        # The API gets names of our own making; which number a photo has says nothing but when it came.
+        # The API gets names of our own; the number is only the order of arrival.
         name = sent_name(len(self.photos), photo.format)
         self._tasks.add(started(self._send(photo, name)))
 
     @property
     def _owner(self) -> str:
-        """Who its developed photos belong to."""
+        """The owner of its developed photos in the darkroom."""
         return self._job or f"group {id(self)}"
 
     def give(self, job: str, rank: Rank) -> None:
-        """It is that job's from now on, and so are its developed photos."""
+        """Assign the group and its developed photos to a job."""
         self._context.darkroom.hand_over(self._owner, job)
         self._job, self.rank = job, rank
 
     @property
     def failed(self) -> bool:
-        """Whether something has gone wrong: the group can't be used any more."""
+        """Whether a task has failed, so that the group can't be used any more."""
         return any(task.done() and (task.cancelled() or task.exception() is not None) for task in self._tasks)
 
     def part_of(self, photos: Iterable[JobFile]) -> bool:
-        """Whether nothing was begun but some of these photos, each in the same state."""
+        """Whether every photo sent so far is one of these, with the same identity and content."""
         wanted = {photo.name: photo for photo in photos}
         return all(
             name in wanted and (photo.identity, photo.sha256) == (wanted[name].identity, wanted[name].sha256)
@@ -105,8 +107,8 @@ class OpenGroup:
         )
 
     async def finish(self) -> tuple[str, str]:
-        """Wait until all photos are up; the ids. When one fails the others are stopped, and the error that
-        decides is raised. A cancelled caller abandons the group."""
+        """Wait until all photos are uploaded; returns the ids of API project and group. When one fails, the
+        others are cancelled and the `worst` error is raised. Cancelling the caller abandons the group."""
         try:
             done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
         except asyncio.CancelledError:
@@ -119,14 +121,14 @@ class OpenGroup:
         return self._opening.result()
 
     def abandon(self) -> None:
-        """Stop whatever is on its way. The group may hold anything now, and is never merged."""
+        """Cancel all uploads. The group's content is undefined afterwards, and it is never merged."""
         for task in self._tasks:
             task.cancel()
         if self._job is None:
             self._context.darkroom.release(self._owner)
 
     async def close(self) -> None:
-        """Abandon it, and return when nothing is on its way any more."""
+        """`abandon`, and wait until all uploads have ended."""
         self.abandon()
         await asyncio.wait(self._tasks)
 
@@ -140,7 +142,7 @@ class OpenGroup:
                 group_id = await context.client.create_group(project_id, self.hdr)
         except RequestRefused as error:
             if error.status == 404 and known is not None:
-                # Deleted over there: the next attempt makes another one, and no set of the project fails.
+                # Deleted at the API: the retry creates a new one, so that no set of the project fails.
                 await context.store_thread(
                     context.store.forget_api_project, context.origin, inbox, project, project_id
                 )
@@ -150,7 +152,7 @@ class OpenGroup:
         return project_id, group_id
 
     async def _send(self, photo: JobFile, name: str) -> None:
-        """Put one photo into the group, once, and in the state that it is said to have."""
+        """Upload one photo into the group, exactly once. Raises SetChanged where it differs from `photo`."""
         context = self._context
         project_id, group_id = await asyncio.shield(self._opening)
         original = self._folder / photo.name
@@ -169,21 +171,22 @@ class OpenGroup:
         CrashPoint.PHOTO_UPLOADED.passed()
 
     def _begin(self) -> None:
-        """The first photo is about to go up: from then on the group is finished, whatever the hour."""
+        """Check the hours before the first upload; once begun, the group is completed at any hour. Raises
+        NotAllowed."""
         if not self._begun:
             refuse_outside(self._context.settings.hours, self._context.clock.now())
             self._begun = True
 
 
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task that may fail without anybody asking for it."""
+    """A task whose exception need not be retrieved."""
     task = asyncio.create_task(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task
 
 
 async def api_project(context: JobContext, inbox: str, project: str, title: str) -> str:
-    """The API's id of a project folder, made at the folder's first set."""
+    """The API's project id of a project folder; the project is created at the folder's first set."""
     async with context.lock(f"project {inbox}/{project}"):
         known = await context.store_thread(context.store.api_project, context.origin, inbox, project)
         if known is not None:
@@ -198,9 +201,9 @@ async def api_project(context: JobContext, inbox: str, project: str, title: str)
 
 
 def refuse_exchanged(original: Path, expected: FileIdentity, opened: int, *, developed: bool) -> None:
-    """Raise SetChanged when the original is gone or is not the one that is meant. Nor may `opened`, a
-    descriptor of what goes up, be of another file, unless it is one that was developed from it: the path may
-    have led elsewhere for a moment."""
+    """Raise SetChanged where the original is gone or differs from `expected`, or where `opened`, the
+    descriptor of the uploaded file, is of another file: the path may have been replaced for a moment. A
+    `developed` file is not compared."""
     refuse_changed(original, expected)
     if not developed and FileIdentity.of(os.fstat(opened)) != expected:
         raise SetChanged(f"{original.name} was exchanged while it was being sent")
@@ -209,7 +212,8 @@ def refuse_exchanged(original: Path, expected: FileIdentity, opened: int, *, dev
 async def put(
     context: JobContext, url: SignedUrl, path: Path, size_bytes: int, still: Callable[[int], None]
 ) -> None:
-    """Send a file to its address, again where the world is bad."""
+    """PUT a file to its signed URL, up to PUT_ATTEMPTS times after BadWorld. Raises UrlExpired and
+    LocalTrouble at once, and what `still` raises."""
     for attempt in range(1, PUT_ATTEMPTS + 1):
         try:
             async with context.breakers.at(url.parsed.host):
@@ -217,14 +221,14 @@ async def put(
                     await context.storage.put(url, path, size_bytes=size_bytes, still=still)
             return context.counts.bytes_up(size_bytes)
         except (UrlExpired, LocalTrouble):
-            raise  # a share that hangs must not keep the turn from the photos of others
+            raise  # a share that hangs must not hold the upload limit against other photos
         except BadWorld:
             if attempt == PUT_ATTEMPTS:
                 raise
 
 
 async def upload_url(context: JobContext, project_id: str, group_id: str, name: str) -> SignedUrl:
-    """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
+    """A signed URL for one photo. Retried only after 429, which leaves no image in the group."""
     while True:
         try:
             async with context.breakers.at(API):
@@ -235,14 +239,14 @@ async def upload_url(context: JobContext, project_id: str, group_id: str, name: 
 
 
 def worst(errors: Sequence[BaseException]) -> BaseException:
-    """The one error of several that decides: a changed set before a bad job before a bad world."""
+    """The error of several that is raised: SetChanged before BadJob before BadWorld before any other."""
     kinds = (SetChanged, BadJob, BadWorld, BaseException)
     return min(errors, key=lambda error: [isinstance(error, kind) for kind in kinds].index(True))
 
 
 async def begin(context: JobContext, job: Job) -> Job:
-    """A queued job, by the rules in force: to the merge at once when that is remembered, else to uploading,
-    once photos may be sent."""
+    """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
+    to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours."""
     job = await planned(context, job)
     recipe = recipe_of(job)
     photos = [file.sha256 for file in await context.photos(job)]
@@ -262,7 +266,8 @@ async def begin(context: JobContext, job: Job) -> Job:
 
 
 async def planned(context: JobContext, job: Job) -> Job:
-    """The job as the rules want it now, however long it has waited: with their recipe, or refused."""
+    """The job with the recipe of the rules in force, however long it has waited. Raises RuleRefused where
+    they refuse it."""
     before = recipe_of(job)
     rulebook = context.settings.rulebooks.get(job.inbox)
     if rulebook is None:
@@ -273,7 +278,7 @@ async def planned(context: JobContext, job: Job) -> Job:
         recipe, route = decided.recipe, decided.route
     except RuleRefused as error:
         recipe, route, refusal = NOTHING, None, error
-    # What the photos say, and not the rules, stays.
+    # These come from the photos and not from the rules.
     of_photos = {name: getattr(before, name) for name in ("taken_on", "notes", "by_person")}
     recipe = recipe.model_copy(update=of_photos)
     if (recipe, route) != (before, job.route):
@@ -287,11 +292,11 @@ async def planned(context: JobContext, job: Job) -> Job:
 
 
 async def upload(context: JobContext, job: Job) -> Job:
-    """Put every photo into a group: the one that was opened while they arrived, or a new one.
+    """The step of UPLOADING: put every photo into a group, the one opened while they arrived or a new one.
 
-    Whatever goes wrong abandons the group, since a photo that may or may not be in it can't be taken
-    out again; groups and uploads are free. Outside of the hours for it none is begun; one that was begun
-    is finished.
+    Any error abandons the group, since a photo can't be removed from it again; groups and uploads are free.
+    Outside of the hours no group is begun, but one that was begun is completed. Raises NotAllowed,
+    SetChanged, BadJob, BadWorld.
     """
     context.refuse_out_of_reach(job)
     photos = await context.photos(job)
@@ -314,8 +319,8 @@ async def upload(context: JobContext, job: Job) -> Job:
 
 
 def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGroup | None:
-    """The group that was opened for these photos while they arrived, if it is good for them. It is nobody
-    else's any more, and whatever it still lacks can be sent into it."""
+    """Take the group that was opened while these photos arrived, and assign it to the job; missing photos can
+    still be sent into it. None where there is none or it doesn't fit, after it was abandoned."""
     group = context.early.pop(place_of(job), None)
     if group is None:
         return None
