@@ -1,4 +1,4 @@
-"""What is delivered, and under which names: templates, renditions, what becomes of the originals."""
+"""Delivery: name templates, renditions, and what happens to the originals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotfolder.rules.foldernames import nearest, shown
 from hotfolder.stager.operations import Frozen
 
 LEAST_QUALITY = 30
-"""A rendition that is still too large at this quality is not made."""
+"""The lowest JPEG quality: a rendition that is still too large at it is not made."""
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
@@ -23,10 +23,10 @@ LONGEST_NAME = 40
 GALLERY = "gallery"
 """The folder of a project's gallery, beside its pictures."""
 LABELLED = "labelled"
-"""The rendition that the label is burnt into."""
+"""The name of the rendition with the label in its pixels."""
 TAKEN = ("originals", "receipts", GALLERY, LABELLED)
 LABEL = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
-"""What can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
+"""The characters that can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
 
 
 class RenditionFormat(StrEnum):
@@ -69,8 +69,8 @@ class Rendition(Frozen):
 
 
 def check_names(names: Iterable[str], noun: str, alike: str) -> None:
-    """Raise ValueError for what is no name of such things, and for two names that are one in files; `alike`
-    says what such two would have in common."""
+    """Raise ValueError for an invalid name, and for two names that differ only in case. `noun` is the thing
+    named; `alike` says, for the message, what two such names would cause (as in "would share a folder")."""
     spelt: dict[str, str] = {}
     for name in names:
         if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
@@ -94,11 +94,12 @@ SHIPPED = {
     "mls-2048": Rendition(quality=90, long_edge=2048),
     "web-1280": Rendition(quality=82, long_edge=1280),
 }
-"""Renditions that need only be named."""
+"""Built-in renditions, which settings can use by name alone."""
 
 
 def _shipped(value: object) -> object:
-    """A list of names as the renditions that they are; in a mapping, a shipped name may stand alone."""
+    """Resolve built-in names: in a list of names, and in a mapping where a name has no value. Raises
+    ValueError for an unknown name in a list."""
     if isinstance(value, str):
         value = [value]
     named = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
@@ -214,14 +215,14 @@ class Delivery(Frozen):
     """Whether the project's gallery is made anew after each finished set."""
 
     def template(self, *, altered: bool, variant: bool = False) -> str:
-        """The name's template. An altered picture always names its operations, or its variant if it is one:
-        it must never have the name of the unaltered picture."""
+        """The template of a picture's name. For an altered picture it always has {tags}, or {variant} for a
+        variant, so that the name never equals that of the unaltered picture."""
         told = "{tags}" in self.name or (variant and "{variant}" in self.name)
         return self.name if told or not altered else self.name + "__{tags}"
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with its fields filled, without the separators and brackets of empty ones."""
+    """The template with its fields replaced; the separators and brackets around empty fields are dropped."""
     text = ""
     position = 0
     closing = ""

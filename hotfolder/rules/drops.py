@@ -1,7 +1,7 @@
-"""Photos in a project's folder itself: which of them may be made into which sets, and what waits, and why.
-The daemon makes what is told here, and `explain` tells it.
+"""Grouping of a flat drop (photos in a project's own folder) into sets, and the reasons why photos wait. Used
+by the daemon and by `explain`.
 
-Sets that a person put together and named are made as they are, if their photos still are.
+Sets that a person put together and named are made as they are, provided that their photos are unchanged.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ChosenSet:
     photos: Mapping[str, str]
 
     def made_as(self, earlier: Sequence[EarlierSet]) -> bool:
-        """Whether it is one of the project's sets already."""
+        """Whether one of the project's sets has this name and exactly these photos."""
         hashes = set(self.photos.values())
         return any(
             one.room == self.name and {photo.sha256 for photo in one.photos} == hashes for one in earlier
@@ -47,12 +47,11 @@ class ChosenSet:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A flat drop with what is known of it. `photos` are those that belong to no set under way and were not
-    kept out before; `found` has the others too, and is `approved` where a person let all be made. `chosen`
-    are sets that a person put together. `earlier` are the project's sets, `back` is what the photos have to
-    do with them, `given` are names that are taken, `before` the sets that were held. `latest` was made last;
-    `orphans` are merges of which the store has lost the sets, `own` the hashes of those photos that are
-    pictures made here."""
+    """A flat drop and its context. `photos` are those that belong to no set under way and were not kept out
+    before; `found` has the others too, and is `approved` where a person approved all. `chosen` are sets that
+    a person put together. `earlier` are the project's sets, `back` relates the photos to them, `given` are
+    the names in use, `before` the sets that were held. `latest` is the set made last; `orphans` are merges
+    whose sets the store has lost; `own` are the hashes of photos that are pictures made by hotfolder."""
 
     found: BracketSet
     photos: Sequence[Photo]
@@ -69,9 +68,10 @@ class Drop:
         return replace(self, photos=[photo for photo in self.photos if photo.name not in names])
 
     def grouped(self, rulebook: Rulebook) -> Grouping:
-        """As `group_shoot` does, but for the sets that a person has `chosen`: those are made of just their
-        photos and held no more. What was held beside them stays held, and so does a set that lost photos to
-        them. One whose photos aren't what the person saw is not made, and the sets that have them say so."""
+        """Group as `group_shoot` does, except for the `chosen` sets: each is made of exactly its photos and
+        isn't held. Other held sets stay held, and so does a set that lost photos to a chosen one. Where a
+        chosen set can't be made and wasn't before, the reason is in `unmade` and a doubt of the sets that
+        have its photos."""
         project = self.found.project
         shoot = group_shoot(rulebook, project, self.photos, self.given, self.back, self.before)
         if not self.chosen:
@@ -80,7 +80,7 @@ class Drop:
         making, broken = self._making(there)
         taken = {photo.name for each in making for photo in each.photos}
         held = list(_still_held(shoot, taken, {each.name for each in making}, broken))
-        # What was kept out stays out, also where what it was kept out for is in another set now.
+        # A photo that was kept out stays out, even if the photo that it duplicates is in another set now.
         out = {name: why for name, why in shoot.kept_out.items() if name not in taken}
         rest = [photo for name, photo in there.items() if name not in taken and name not in out]
         unmade = tuple(dict.fromkeys(broken.values()))
@@ -92,7 +92,7 @@ class Drop:
         return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
 
     def _making(self, there: Mapping[str, Photo]) -> tuple[list[GroupedSet], dict[str, str]]:
-        """The chosen sets that can be made, and, by photo, why others are not."""
+        """The chosen sets that can be made, and, by photo name, why the others can't."""
         making: list[GroupedSet] = []
         broken: dict[str, str] = {}
         for one in self.chosen:
@@ -110,8 +110,8 @@ class Drop:
 
 
 def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[Why, ...]]:
-    """What is made of a drop, as far as no photo of it has to wait for anything but a look at its set, None
-    where all of it has to; and why photos wait."""
+    """Group the photos of a drop that don't have to wait; None where all of them do. Also the reasons why
+    photos wait. (Sets held for a person are in the grouping: they aren't among the photos that wait.)"""
     waiting: list[Why] = []
     spoken_for = {name for one in drop.chosen for name in one.photos}
     rest = tuple(photo for photo in drop.found.photos if photo.name not in spoken_for)
@@ -138,8 +138,8 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
 
 
 def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
-    """The refused sets of a drop that a person approves set by set: each waits until it is split, or all is
-    approved as it is."""
+    """The refused sets that stay in the inbox because a person approves this drop set by set: each waits
+    until it is split or the whole drop is approved. Empty where the whole drop is approved."""
     if drop.found.approved:
         return []
     known = {name for one in drop.before for name in one.photos}
@@ -147,8 +147,7 @@ def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
 
 
 def of_new_sets(shoot: Grouping, drop: Drop) -> dict[str, Photo]:
-    """The photos, by name, of those sets that have to do with no set of before, and that no person has seen
-    as held."""
+    """The photos, by name, of the sets that share no photo with an earlier, a held or a chosen set."""
     known = {name for one in drop.before for name in one.photos} | drop.back.rooms.keys()
     known |= {name for one in drop.chosen for name in one.photos}
     sets = [{photo.name: photo for photo in each.photos} for each in shoot.parts()]
@@ -156,8 +155,8 @@ def of_new_sets(shoot: Grouping, drop: Drop) -> dict[str, Photo]:
 
 
 def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = ()) -> str:
-    """Why a set is not made of the photos that are `there`, of which some are `made` into others already; ""
-    where it may be."""
+    """The reason why a chosen set can't be made of the photos in `there`; "" where it can. `made` are names
+    of photos that are in another set already."""
     if not 1 <= len(one.photos) <= MOST_PHOTOS:
         return f"it has {counted(len(one.photos), 'photo')}, and a picture is made of 1 to {MOST_PHOTOS}"
     for name, sha256 in one.photos.items():
@@ -171,7 +170,7 @@ def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = 
 
 
 def why_name_taken(name: str, given: Collection[str]) -> str:
-    """Why a set can't have a name beside those that were `given`; "" where it can."""
+    """The reason why a set can't have a name, where one of `given` equals it regardless of case; else ""."""
     alike = next((one for one in sorted(given) if one.casefold() == name.casefold()), None)
     return f"the project has a set {shown(alike)} already" if alike is not None else ""
 
@@ -179,8 +178,8 @@ def why_name_taken(name: str, given: Collection[str]) -> str:
 def _still_held(
     shoot: Grouping, taken: Collection[str], names: Collection[str], broken: Mapping[str, str]
 ) -> Iterator[HeldSet]:
-    """What is left of the sets of which something is doubtful once the photos `taken` are gone; none has one
-    of the chosen sets' `names`."""
+    """The doubtful sets without the photos in `taken`; empty ones are dropped. None gets a name that is in
+    `names`, which are the chosen sets'."""
     used = {*names, *(each.name for each in shoot.parts())}
     for each in shoot.parts():
         left = [photo for photo in each.photos if photo.name not in taken]

@@ -1,4 +1,4 @@
-"""A plan explained before anything is sent: routes, photos, and the exact calls."""
+"""Explanation of a plan: its routes, its photos, and the exact API calls that it would make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
 from hotfolder.stager.operations import Json, Operation, Stage
 
-# What only the API's answers can tell stands in angle brackets.
+# Placeholders, in angle brackets, for values that only the API's answers give.
 PROJECT_ID, GROUP_ID, IMAGE_ID = "<project id>", "<group id>", "<image id>"
 ENDING = ".<jpg or png>"
 ORIGINALS = {
@@ -46,8 +46,8 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A photo as it will be sent: `develop` says why a JPEG made of it goes in its place, empty where it goes
-    itself."""
+    """How a photo will be sent. `develop` is the reason why a JPEG developed from it is sent instead; empty
+    where the file itself is sent."""
 
     format: str = "JPEG"
     develop: str = ""
@@ -68,11 +68,11 @@ class Explanation:
 
     @property
     def paid_calls(self) -> int:
-        """How many of the calls cost money when nothing is remembered."""
+        """The number of calls that cost money if no earlier purchase can be reused."""
         return sum(call.paid for call in self.calls)
 
     def brief(self) -> str:
-        """Photos, what is done and by which route, in one line."""
+        """One line: the photos, what is made of them, and the route."""
         names = [visible(name) for name in self.photos]
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
         photos = counted(len(names), "photo") + which
@@ -89,7 +89,7 @@ class Explanation:
         return " + ".join(done)
 
     def lines(self, *, calls: bool = False) -> list[str]:
-        """The explanation for people, with the exact calls on demand."""
+        """The explanation as lines of text, with the exact calls if `calls`."""
         plan = self.plan
         chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
         lines = [
@@ -119,7 +119,7 @@ class Explanation:
         return lines
 
     def as_dict(self) -> Json:
-        """The explanation for programs."""
+        """The explanation as a JSON object."""
         plan = self.plan
         return {
             "project": plan.project_title,
@@ -138,7 +138,7 @@ class Explanation:
         }
 
     def _staged(self) -> list[str]:
-        """As what kind of room it is staged, and which word of its name says so."""
+        """Lines with the room type of each staging, and the word of the room's name that it comes from."""
         steps = (path[-1] for path in self.plan.recipe.steps())
         kinds = dict.fromkeys(step.room_type for step in steps if isinstance(step, Stage))
         read, lines = read_room(self.plan.room), []
@@ -161,7 +161,7 @@ class Explanation:
         return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]
 
     def starts(self) -> str:
-        """When the set is made."""
+        """When the set starts, for people."""
         settle = self.plan.settle
         quiet = "the usual time" if settle.quiet_seconds is None else f"{settle.quiet_seconds:g} s"
         at_once = f", or at once with {settle.expected_photos} photos" if settle.expected_photos else ""
@@ -169,8 +169,8 @@ class Explanation:
 
 
 def delivered_names(plan: Plan) -> list[str]:
-    """What the delivered pictures are called; what only the photos or the answers can tell stands in angle
-    brackets."""
+    """The names of the delivered pictures, with placeholders in angle brackets for what only the photos or
+    the answers give."""
     recipe = plan.recipe
     every = [Variant(name="", operations=())] if recipe.merge else []
     names = []
@@ -191,7 +191,7 @@ def delivered_names(plan: Plan) -> list[str]:
 
 
 def explain(plan: Plan, photos: Mapping[str, Sent]) -> Explanation:
-    """The calls that `plan` makes for photos (by name, in order), with nothing remembered."""
+    """Explain `plan` for photos (by name, in order), with all its calls as if no purchase could be reused."""
     calls: list[PlannedCall] = []
     if plan.recipe.merge:
         calls += _merge_calls(plan, photos)

@@ -1,4 +1,4 @@
-"""Folder names: project, room and tags; and the nearest right spelling of a wrong one."""
+"""Folder names: parsing into project, room and tags, and fuzzy matching of misspelt words."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hotfolder.errors import RuleRefused
 
 LONGEST_SHOWN = 80
 NEAR, NEAR_AND_SHORT, SHORT_LETTERS = 0.6, 0.75, 4
-"""How much of two words must be alike, as difflib's ratio; and in words of at most so many letters."""
+"""The least similarity (difflib's ratio) of two words, for words of more than and up to SHORT_LETTERS."""
 SEPARATORS = {"Pd", "Pc", "Zs", "Cf"}  # dashes, underscores, spaces, invisible formatting
 
 
 def normal(text: str) -> str:
-    """The spelling that is compared: NFC, case-folded, without hyphens, underscores and spaces."""
+    """The form used for comparison: NFC, case-folded, without hyphens, underscores and spaces."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return "".join(
         letter for letter in folded if unicodedata.category(letter) not in SEPARATORS and not letter.isspace()
@@ -27,8 +27,8 @@ def normal(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The entry of `known` that `word` was probably meant to be, or None when nothing is near. In a short
-    word one letter may differ: `look` isn't near to `ok`."""
+    """The entry of `known` that is most similar to `word`, None where none is similar enough. The threshold
+    is higher for short words: `look` doesn't match `ok`."""
     spellings: dict[str, str] = {}
     for entry in known:
         spellings.setdefault(normal(entry), entry)
@@ -39,14 +39,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def shown(text: str) -> str:
-    """`text` in double quotes, cut to a readable length, with nothing in it that a terminal would obey."""
+    """`text` in double quotes, truncated to LONGEST_SHOWN, with control characters made visible."""
     cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return f'"{visible(cut)}"'
 
 
 def free_name(wanted: str, used: Iterable[str]) -> str:
-    """The name, or with the first number behind it that makes it one of its own, even where case doesn't
-    count."""
+    """`wanted`, or `wanted-2`, `wanted-3` …: the first that equals no name in `used`, ignoring case."""
     names = {name.casefold() for name in used}
     every = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
     return next(name for name in every if name.casefold() not in names)
@@ -54,10 +53,10 @@ def free_name(wanted: str, used: Iterable[str]) -> str:
 
 TAG_MARK = "__"
 OK = "ok"
-"""The tag by which a person says that what is held in a folder may be made. It is part of no name."""
+"""The tag by which a person approves what is held in a folder. It is removed from all names."""
 GATHERING = ".hotfolder-back-"
-"""Begins the name of the hidden folder in which the files of a set gather on their way back into the inbox;
-the job's number ends it, and for copies that are to have another tag this one, behind COPIES_MARK."""
+"""Prefix of the hidden folder in which a set's files are gathered before they go back into the inbox. The
+job's id follows, and for copies with another tag COPIES_MARK and that tag."""
 COPIES_MARK = "-"
 
 ADDED_ALWAYS = re.compile(r"\s+(?:copy(?:\s\d{1,3})?|-\s?copy|\(\d{1,3}\))\s*\Z", re.IGNORECASE)
@@ -66,29 +65,30 @@ ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")
 
 @dataclass(frozen=True, slots=True)
 class FolderName:
-    """A folder's name, taken apart, in NFC and without additions. `tags` are as typed, left to right, but for
-    OK."""
+    """A parsed folder name, in NFC and without additions such as ` (2)`. `tags` are as typed, left to right,
+    without OK."""
 
     name: str
     tags: tuple[str, ...] = ()
 
 
 def split_name(raw: str) -> FolderName:
-    """Take a folder's name apart. Never raises; `name` may be empty."""
+    """Parse a folder's name. Never raises; `name` may be empty."""
     first, *rest = without_additions(raw).split(TAG_MARK)
     tags = (part.strip(" _") for part in rest)
     return FolderName(name=first.strip(), tags=tuple(tag for tag in tags if tag and normal(tag) != OK))
 
 
 def without_ok(raw: str) -> str:
-    """The folder's raw name without the tag OK, otherwise as it is; unchanged where nothing else is left."""
+    """The folder's raw name without the tag OK, otherwise unchanged; unchanged too where it has no other
+    part before its tags."""
     first, *rest = raw.split(TAG_MARK)
     kept = [part for part in rest if normal(without_additions(f"x{TAG_MARK}{part}")[1:]) != OK]
     return raw if len(kept) == len(rest) or not first.strip() else TAG_MARK.join((first.rstrip(), *kept))
 
 
 def without_additions(raw: str) -> str:
-    """The name as it was before something made it unique; in NFC."""
+    """The name in NFC without the suffixes that file managers add to copies, such as ` (2)` or ` - copy`."""
     text = unicodedata.normalize("NFC", raw).strip()
     while True:
         shorter = ADDED_ALWAYS.sub("", text)
@@ -101,12 +101,12 @@ def without_additions(raw: str) -> str:
 
 
 def room_name(folder: str) -> FolderName:
-    """A room's folder, taken apart. Raises RuleRefused when nothing is left for the room's name."""
+    """Parse the name of a room's folder. Raises RuleRefused when the room's name is empty."""
     return _named(folder, "room", "kitchen")
 
 
 def project_name(folder: str) -> FolderName:
-    """A project's folder, taken apart. Raises RuleRefused when nothing is left for the project's name."""
+    """Parse the name of a project's folder. Raises RuleRefused when the project's name is empty."""
     return _named(folder, "project", "12 Elm Road")
 
 

@@ -13,11 +13,11 @@ DAY_MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A half-open span of the day, in minutes since midnight; it goes past midnight where `end` is before
+    """A half-open span of the day, in minutes since midnight; it crosses midnight where `end` is before
     `start`.
 
-    Local time counts: an hour that comes twice when daylight saving time ends is in the span twice, and one
-    that is skipped when it begins is not in it.
+    It is a span of local time: an hour that is repeated when daylight saving time ends is in it twice, one
+    that is skipped when it begins isn't.
     """
 
     start: int
@@ -33,11 +33,11 @@ class Span:
 
 
 Hours = tuple[Span, ...]
-"""None at all means always."""
+"""An empty tuple means always."""
 
 
 def parse_span(text: str) -> Span:
-    """`22:00-06:00`. Raises ValueError with a sentence."""
+    """Parse a span like `22:00-06:00`. Raises ValueError with a sentence for people."""
     found = SPAN.fullmatch(text)
     if found is None:
         raise ValueError(f'"{text}" is no span of hours; write it like "22:00-06:00"')
@@ -52,7 +52,7 @@ def parse_span(text: str) -> Span:
 
 
 def opens_at(hours: Sequence[Span], local: datetime) -> time | None:
-    """When the next span begins; None where `local`, the time on the wall, is in one already."""
+    """The time at which the next span begins; None where `local` (local time) is in one or there is none."""
     minute = 60 * local.hour + local.minute
     if not hours or any(span.holds(minute) for span in hours):
         return None

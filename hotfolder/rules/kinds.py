@@ -1,4 +1,4 @@
-"""The kinds of operations: their tags, what they are called and what they cost. Their parameters are in
+"""The kinds of operations: their tags, their names for people, and their prices. Their parameters are in
 `stager/operations.py`."""
 
 from __future__ import annotations
@@ -35,23 +35,24 @@ def hyphened(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The tags of one kind of operation, all of which begin with its name, and how people speak of them."""
+    """The tags of one kind of operation, all of which begin with its name, and the words for people."""
 
     tags: Mapping[str, Operation]
     lines: tuple[str, ...]
-    """All of them, for people."""
+    """The list of all tags, for people."""
     example: str
     lacking: str
-    """What is missing where the family alone was named."""
+    """What a tag that names the family alone lacks."""
     choice: str
     words: Mapping[str, str]
-    """What people write, by the tag that they mean, or by the family where they don't say which."""
+    """Common wrong spellings, comma-separated, by the tag that they mean, or by the family where they are
+    ambiguous."""
     called: str
-    """What one operation is called where pictures are shown."""
+    """The operation's name where pictures are shown."""
     altered: str
-    """What it has altered in a picture, for the disclosure."""
+    """The alteration, as the disclosure states it."""
     told: tuple[str, ...] = ()
-    """Parameters that a picture's name tells besides the main one, where they aren't the default."""
+    """Parameters that a picture's name has besides the main one, where they aren't the default."""
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -108,11 +109,12 @@ FAMILIES: Mapping[str, Family] = {
         altered="virtually staged",
     ),
 }
-"""By the operations' kinds."""
+"""The families by their operations' kinds."""
 
 
 def what_was_altered(kind: str) -> str:
-    """The kind itself for one that nobody named: receipts of other versions may hold such."""
+    """The alteration that an operation of this kind makes, for the disclosure; the kind itself where it is
+    unknown, since receipts of other versions may have other kinds."""
     return FAMILIES[kind].altered if kind in FAMILIES else kind
 
 
@@ -144,21 +146,21 @@ class Prices(Frozen):
     """What one staging costs."""
 
     def sum(self, kinds: Iterable[str]) -> Decimal | None:
-        """Of one paid call of each of the kinds; None where no price is known at all. A kind without a
-        price counts nothing."""
+        """The cost of one paid call for each entry of `kinds`; None where no prices are set at all. A kind
+        without a price counts as 0."""
         by_kind: dict[str, Decimal | None] = {kind: getattr(self, kind) for kind in PAID_KINDS}
         if all(price is None for price in by_kind.values()):
             return None
         return sum((by_kind.get(kind) or Decimal(0) for kind in kinds), Decimal(0))
 
     def told(self, kinds: Iterable[str]) -> str:
-        """That sum for people, such as `3.20 EUR`; "" where no price is known."""
+        """That sum for people, such as `3.20 EUR`; "" where no prices are set."""
         amount = self.sum(kinds)
         return "" if amount is None else money(amount, self.currency)
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """With two digits at least, and without zeros behind them."""
+    """The amount with its currency: at least two decimals, further ones without trailing zeros."""
     text = f"{amount.normalize():f}"
     whole, _, digits = text.partition(".")
     return f"{whole}.{digits:0<2} {currency}".rstrip()

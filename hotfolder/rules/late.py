@@ -1,11 +1,11 @@
-"""Photos that come after sets that they have to do with.
+"""Late photos: those that repeat, or belong to, sets that were dropped earlier.
 
-A part of a set that is paid for, or more photos beside it, are held, and a person decides. All photos of a
-set may come again: what was paid for is used again.
+A part of a set that is paid for, or additional photos of it, wait for a person. If all photos of a set are
+dropped again, its purchases are reused.
 
-In a project's folder the same content or the same capture is the same photo, whatever it is called. What else
-belongs to an earlier set is told by grouping it together with the frames of that set. In a room's folder all
-photos belong to its set.
+In a project's folder photos are identified by content or by capture data, whatever their names. Whether other
+photos belong to an earlier set is determined by grouping them together with its frames. In a room's folder
+all photos belong to its set.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
 from hotfolder.rules.sets import BracketSet, Photo
 
 MOST_TOLD = 3
-"""So many of the photos or sets that wait are named."""
+"""The number of waiting photos or sets that a message names."""
 
 TO_MAKE_ANEW = (
     "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
@@ -34,15 +34,15 @@ TO_MAKE_ANEW = (
 )
 
 LATE = timedelta(hours=1)
-"""Photos that appear so soon after their folder's latest set was finished are taken for the rest of it."""
+"""Photos that appear within this time after their folder's latest set ended are taken for the rest of it."""
 
 _NEAR_PAUSES = 20
-"""Frames that so many of the longest pauses in a set lie between are of different sets."""
+"""Frames further apart than this many times BY_HAND_SECONDS are taken for different sets."""
 
 
 class Why(NamedTuple):
-    """Why something waits, a sentence without its full stop, and what a person can do, in sentences; false
-    where nothing does."""
+    """The reason why something waits (a sentence without its full stop), and what a person can do (whole
+    sentences). Falsy where nothing waits."""
 
     reason: str = ""
     hint: str = ""
@@ -55,15 +55,15 @@ class Why(NamedTuple):
 
 
 def together(whys: Iterable[Why]) -> Why:
-    """All of them as one."""
+    """Join several into one: all reasons, and each distinct hint once."""
     some = list(filter(None, whys))
     hints = dict.fromkeys(why.hint for why in some if why.hint)
     return Why(". ".join(why.reason for why in some), " ".join(hints))
 
 
 class EarlierState(Enum):
-    """OPEN: nothing of it is paid for yet, and it can still change. BUSY: it is being worked on, and can't
-    change any more. MADE: paid for, and ended. WITHDRAWN: given up because it changed; its name is left."""
+    """OPEN: nothing is paid for yet, and it can still change. BUSY: in work, and can't change any more. MADE:
+    paid for, and ended. WITHDRAWN: abandoned because it changed; its name is kept."""
 
     OPEN = auto()
     BUSY = auto()
@@ -73,8 +73,8 @@ class EarlierState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EarlierSet:
-    """A set that was made, or is being made, of photos that lay in the project's folder itself. `by_person`:
-    a person put it together, so it doesn't tell what else belongs to it."""
+    """A set that was, or is being, made of photos from the project's own folder. `by_person`: a person put it
+    together, so its capture data don't show what else belongs to it."""
 
     job: str
     room: str
@@ -85,12 +85,13 @@ class EarlierSet:
 
 @dataclass(slots=True)
 class Sorted:
-    """What becomes of a drop's photos. Those in `aside` wait, and `reasons` say why, in sentences without
-    their full stops; all others may be grouped and made. `late`: some belong to sets that are paid for.
+    """The relation of a drop's photos to earlier sets. Those in `aside` wait, for the `reasons` (sentences
+    without their full stops); all others may be grouped and made. `late`: some belong to sets that are paid
+    for.
 
-    `rooms` are names that are kept, by photo; `made` are those of them whose set was paid for, `by_person`
-    those whose set a person had put together before it was withdrawn. `joins` names a photo for each job that
-    is to be looked at anew together with it. `notes` are told of a room's new set.
+    `rooms` are the names of earlier sets to keep, by photo name. `made` are those photos whose set was paid
+    for, `by_person` those whose withdrawn set a person had put together. `joins` has, for each job that must
+    be grouped again, the name of a photo that belongs to it. `notes` are for the receipt, by room.
     """
 
     rooms: dict[str, str] = field(default_factory=dict)
@@ -103,7 +104,7 @@ class Sorted:
     late: bool = False
 
     def why_aside(self) -> Why:
-        """Why photos wait, and what to do."""
+        """The reasons (at most MOST_TOLD) why photos wait, with the hint; falsy where none waits."""
         shown = self.reasons[:MOST_TOLD]
         if len(self.reasons) > len(shown):
             shown.append(f"and {len(self.reasons) - len(shown)} more sets have such photos")
@@ -112,7 +113,8 @@ class Sorted:
 
 @dataclass(frozen=True, slots=True)
 class PhotoMatch:
-    """A photo that was there before: `of` is how it was in the set of `job`."""
+    """A match of a photo with an earlier one: `of`, in the set of `job`. `same_content`: their hashes are
+    equal; else both are exports of one capture."""
 
     job: str
     of: Photo
@@ -120,11 +122,11 @@ class PhotoMatch:
 
 
 Matches = Mapping[str, PhotoMatch]
-"""By the name of the photo that is there now."""
+"""Matches by the name of the new photo."""
 
 
 def sort_out(photos: Sequence[Photo], earlier: Sequence[EarlierSet], options: GroupingOptions) -> Sorted:
-    """Tell what `photos` have to do with the sets of before, which come oldest first."""
+    """Relate `photos` to the `earlier` sets, which must be sorted oldest first."""
     found = Sorted()
     matches = matched(photos, earlier)
     of_job: dict[str, dict[str, PhotoMatch]] = defaultdict(dict)
@@ -149,8 +151,8 @@ def sort_out(photos: Sequence[Photo], earlier: Sequence[EarlierSet], options: Gr
 
 
 def matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
-    """The photos that were there before. Of several sets that had one, the newest counts, and one that was
-    withdrawn only where there is no other."""
+    """The photos that are in an earlier set. Where several sets have one, the newest wins; a withdrawn set
+    counts only where no other has it."""
     withdrawn = [one for one in earlier if one.state is EarlierState.WITHDRAWN]
     standing = [one for one in earlier if one.state is not EarlierState.WITHDRAWN]
     return {**_matched(photos, withdrawn), **_matched(photos, standing)}
@@ -173,20 +175,21 @@ def _matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str
 
 
 def same_shot(photo: Photo, earlier: Photo) -> bool:
-    """Whether two photos of one key are exports of one capture."""
+    """Whether two photos with the same `_key` are exports of one capture."""
     alike = likeness(photo, earlier)
     certain = tells(photo) and shot(photo).clock_step_seconds < 1.0
     same_name = uncopied(photo.name).casefold() == uncopied(earlier.name).casefold()
     if certain or (tells(photo) and same_name):
         return alike is not Likeness.DIFFERENT
-    # A clock of whole seconds knows two frames alike, and names without a clock are given again and again.
+    # Whole seconds can be equal for two frames, and cameras reuse file names: the pictures must agree too.
     return alike is Likeness.SAME and (same_name or tells(photo))
 
 
 def belonging(
     photos: Sequence[Photo], beside: Sequence[EarlierSet], options: GroupingOptions
 ) -> list[tuple[str, str]]:
-    """The photos that are grouped with frames of an earlier set: their names, each with that set's job."""
+    """The photos that grouping puts together with frames of an earlier set: sorted pairs of their name and
+    that set's job. Empty where sets are counted off, or no photo has capture data."""
     timed = [photo for photo in photos if tells(photo)]
     if options.brackets is not None or not timed:
         return []
@@ -194,7 +197,7 @@ def belonging(
     frames: list[Photo] = []
     for one in _near(beside, timed, _NEAR_PAUSES * BY_HAND_SECONDS):
         for photo in one.photos:
-            name = f"{one.room}/{photo.name}"  # no file is called so
+            name = f"{one.room}/{photo.name}"  # unique: no file name has a slash
             if tells(photo) and name not in of_job:
                 of_job[name] = one.job
                 frames.append(replace(photo, name=name))
@@ -203,7 +206,7 @@ def belonging(
         jobs = [of_job[photo.name] for photo in each.photos if photo.name in of_job]
         if jobs:
             found |= {photo.name: jobs[-1] for photo in each.photos if photo.name not in of_job}
-    # What is a set by itself is not torn: the rest of it would be paid for as a set of its own.
+    # Photos that form a set by themselves stay together, else the rest would be paid for as a separate set.
     for each in group(timed, options).parts():
         jobs = [found[photo.name] for photo in each.photos if photo.name in found]
         if jobs:
@@ -212,8 +215,8 @@ def belonging(
 
 
 def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -> Iterator[EarlierSet]:
-    """Those of the sets of which a frame was taken so shortly before or after one of the photos: a project
-    may have thousands, and no drop waits until all of them are grouped again."""
+    """The sets that have a frame taken within `seconds` of one of the photos. It limits the work: a project
+    may have thousands of sets, too many to group again for each drop."""
     times = sorted(started(photo) for photo in photos)
     for one in sets:
         for at in (started(photo) for photo in one.photos if tells(photo)):
@@ -228,7 +231,7 @@ def _key(photo: Photo) -> Hashable:
 
 
 def _whole(one: EarlierSet, mine: Matches) -> bool:
-    """Whether all photos of a set that is made came again, as they were or exported anew."""
+    """Whether the set is MADE and all its photos were dropped again, unchanged or exported anew."""
     again = {match.of.name for match in mine.values()}
     return one.state is EarlierState.MADE and again >= {photo.name for photo in one.photos}
 
@@ -272,22 +275,22 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LatestSet:
-    """The latest set that was made, or is being made, of a folder. `photos` are names and content hashes;
-    `ended_at` is None while it is being worked on. `paid_for`: it holds a purchase."""
+    """The latest set that was, or is being, made of a folder. `photos` are pairs of name and content hash;
+    `ended_at` is timezone-aware, None while the set is in work. `paid_for`: it has a purchase."""
 
     photos: Sequence[tuple[str, str]]
     ended_at: datetime | None
     paid_for: bool
 
     def too_old_for(self, photos: Sequence[Photo]) -> bool:
-        """Whether the photos came so long after its end that they don't belong to it."""
+        """Whether the newest of the photos (by ctime) came more than LATE after its end."""
         newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
 
 
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
-    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; nothing when they
-    may: as many as the latest set had may be a set of their own."""
+    """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
+    come long after the latest set, or are at least two and as many as it had."""
     if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
         return Why()
     name = photos[0].name
@@ -308,16 +311,16 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
 
 @dataclass(frozen=True, slots=True)
 class MergedSet:
-    """The photos, by content hash, of a merge that may have been charged. `room` is "" where the store has
-    lost its job."""
+    """The content hashes of the photos of a merge that may have been charged. `room` is "" where the store
+    has lost its job."""
 
     photos: frozenset[str]
     room: str = ""
 
 
 def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
-    """Why `found` must not be paid for: it has some photos of a merged set, and not all; nothing when it may.
-    The latest of such sets is named."""
+    """Why `found` must not be paid for: it has some but not all photos of a merged set. Names the latest such
+    set. Falsy where there is none or `found` is approved."""
     hashes = {photo.sha256 for photo in found.photos}
     whole = frozenset[str]().union(*(one.photos for one in merged if one.photos <= hashes))
     torn = [one for one in merged if (one.photos & hashes) - whole]
@@ -335,8 +338,8 @@ def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
 
 
 def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
-    """Why some of the photos must not be paid for, which by their hashes, `own`, are pictures that were made
-    here; nothing where none is."""
+    """Why photos whose hash is in `own` must not be paid for: they are pictures made by hotfolder. Falsy
+    where there is none."""
     names = [photo.name for photo in photos if photo.sha256 in own]
     if not names:
         return Why()
@@ -358,8 +361,8 @@ def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
 
 
 def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
-    """Why `found` must not be paid for by itself, as the rest of its folder's latest set; nothing when it
-    may."""
+    """Why `found` must not be paid for as a separate set: it is the rest of its folder's latest set. Falsy
+    where it may be, and for an approved set unless the latest is still in work."""
     names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
     one = len(found.photos) == 1
     if latest.ended_at is None:
@@ -380,7 +383,7 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
 
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:
-    """Whether all photos of the latest set came too, as they were or exported anew under their names."""
+    """Whether `found` has all photos of the latest set, by content or by name (without a copy's suffix)."""
     names = {photo.name for photo in found.photos}
     names |= {uncopied(name) for name in names}
     hashes = {photo.sha256 for photo in found.photos}

@@ -1,4 +1,4 @@
-"""The recipe: what is to be done with one bracket set."""
+"""The recipe: what is made of one bracket set."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ class Variant(Frozen):
 
 
 class Recipe(Frozen):
-    """HDR options, an ordered list of operations, and how what comes of them is delivered. `merge` is False
-    for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown;
-    `notes` are sentences on the photos for whoever reads the receipt; `by_person`: a person put them
-    together.
-    Where there are `variants`, each is a picture of its own, and `operations` is empty.
+    """HDR options, an ordered list of operations, and the delivery. `merge` is False for a photo that is
+    edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown; `notes` are sentences
+    for the receipt; `by_person`: a person put the photos together. Where there are `variants`, each becomes a
+    separate picture, and `operations` is empty.
 
     Stored as JSON with its job: a job keeps the recipe that it started with.
     """
@@ -33,21 +32,22 @@ class Recipe(Frozen):
     by_person: bool = False
 
     def altered(self) -> tuple[Variant, ...]:
-        """The altered pictures that are made: the variants, or the one without a name."""
+        """The altered pictures to make: the variants, or one variant without a name for `operations`; empty
+        where nothing is altered."""
         return self.variants or ((Variant(name="", operations=self.operations),) if self.operations else ())
 
     def steps(self) -> tuple[tuple[Operation, ...], ...]:
-        """Every operation to be bought, as the path that leads to it, in the order in which they are. What
-        several variants begin with is there once."""
+        """Every operation to buy, in order, as the path of operations that ends with it. A path that several
+        variants share is there once."""
         paths = (
             one.operations[:length] for one in self.altered() for length in range(1, len(one.operations) + 1)
         )
         return tuple(dict.fromkeys(paths))
 
     def paid_kinds(self) -> tuple[str, ...]:
-        """What is paid for when nothing is remembered: merge, sky, lawn or stage, once for each paid call."""
+        """The kind (merge, sky, lawn or stage) of each paid call, if no earlier purchase can be reused."""
         return (*(("merge",) if self.merge else ()), *(path[-1].kind for path in self.steps()))
 
 
 NOTHING = Recipe(merge=False)
-"""What is made of a refused set: not even what was bought of its photos before is delivered."""
+"""The recipe of a refused set: nothing is made or delivered, not even from earlier purchases."""

@@ -1,4 +1,4 @@
-"""Which of the API's room types a room's name means, in English, German, French, Spanish or Dutch."""
+"""The API's room type for a room's name in English, German, French, Spanish or Dutch."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 @dataclass(frozen=True, slots=True)
 class RoomName:
-    """What a room's name says: the room type, and by which of the name's words, as they are written there."""
+    """A recognised room name: the room type, and the words of the name that it comes from, as written."""
 
     room_type: RoomType
     by: str
 
 
 def bare(text: str) -> str:
-    """Without accents, umlauts' dots and apostrophes, however the text is composed."""
+    """`text` in NFKD without combining characters (accents, umlauts' dots) and apostrophes."""
     parts = unicodedata.normalize("NFKD", text.translate(APOSTROPHES))
     return "".join(one for one in parts if not unicodedata.combining(one))
 
 
 def spellings(word: str) -> Iterator[str]:
-    """How a word of the table may be written: "Küche" is "kuche" without its dots, and "kueche"."""
+    """The normalised spellings of a word of the table: "Küche" gives "kuche" and "kueche"."""
     joined = "".join(word.split())
     yield bare(joined).casefold()
     yield bare(joined.translate(UMLAUTS)).casefold()
@@ -56,22 +56,22 @@ SYNONYMS = [
     for room_type, words in TABLE[language].items()
     for word in words_of(words)
 ]
-"""Each word of the table, with what it means."""
+"""Each word of the table with its room type."""
 ROOM_WORDS = {spelling: room_type for room_type, word in SYNONYMS for spelling in spellings(word)}
 
 
 def room_type_of(room: str) -> RoomType | None:
-    """The room type that a room's name means, None when it says nothing."""
+    """The room type for a room's name, None when no word of it is known."""
     read = read_room(room)
     return read.room_type if read else None
 
 
 def read_room(room: str) -> RoomName | None:
-    """What a room's name means, None when it says nothing.
+    """Recognise a room's name, None when no word of it is known.
 
-    Numbers, case, accents, hyphens and underscores don't matter. Where several words of the table occur, the
-    longest wins, and of two equally long the last: `Master Bedroom 2`, `living-room`, `Gäste-WC`,
-    `chambre_parents` and `upstairs_study` are all understood.
+    Numbers, case, accents, hyphens and underscores are ignored. Weak words lose to all others; then the
+    longest word of the table wins, and of two equally long the last: `Master Bedroom 2`, `living-room`,
+    `Gäste-WC`, `chambre_parents` and `upstairs_study` are all recognised.
     """
     words = WORD.findall(CAMEL.sub(" ", unicodedata.normalize("NFC", room).translate(APOSTROPHES)))
     best, by = "", ""
@@ -84,8 +84,8 @@ def read_room(room: str) -> RoomName | None:
 
 
 def known_spelling(words: Sequence[str]) -> str:
-    """The spelling of the table that the words are together, or, for one German or Dutch word, end with;
-    "" for none."""
+    """The table's spelling of the joined words; for a single word, as in German or Dutch compounds, else the
+    longest head that it ends with; "" for none."""
     joined = bare("".join(words)).casefold()
     if joined in ROOM_WORDS:
         return joined

@@ -1,4 +1,4 @@
-"""Routes: which rooms get which treatment, as a studio manager wrote it down."""
+"""Routes: the rules of the settings by which a set gets its operations, options and delivery."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class GroupMode(StrEnum):
 
 def _as_list(value: object) -> object:
     items = list(value) if isinstance(value, list | tuple) else [value]
-    # YAML reads `room: 101` as a number; nobody who writes it means one.
+    # YAML reads `room: 101` as a number; a name is meant.
     return [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in items]
 
 
@@ -101,7 +101,7 @@ class Match(Frozen):
     """The number of photos in the set: 5, or {min: 3, max: 5}."""
 
     def is_catch_all(self) -> bool:
-        """Whether every set matches, so that no later route is ever reached."""
+        """Whether every set matches, so that later routes are unreachable."""
         names = all(patterns is None or "*" in patterns for patterns in (self.project, self.room))
         return names and self.tag is None and self.photos in (None, PhotoRange())
 
@@ -137,7 +137,7 @@ class RouteBase(Frozen):
 
 
 class Route(RouteBase):
-    """A route as the rules use it: its operations are known. Those of a variant come after `operations`, and
+    """A route with its tags resolved into operations. A variant's operations are appended to `operations` and
     replace those of the same kind."""
 
     operations: tuple[Operation, ...] = ()
@@ -146,8 +146,8 @@ class Route(RouteBase):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A set's names, which the patterns of routes are compared with. `tags` are the room's and then the
-    project's, by full name where known."""
+    """The names of a set that routes match on. `tags` are the room's, then the project's, by full name where
+    known."""
 
     project: str
     room: str
@@ -164,14 +164,16 @@ class RouteVerdict:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Glob, blind to case and to the choice between space, hyphen and underscore."""
+    """Glob match that ignores case and, unless the pattern has `[`, treats runs of spaces, hyphens and
+    underscores as equal."""
     if _glob(name, pattern):
         return True
     return "[" not in pattern and _glob(GAPS.sub(" ", name), GAPS.sub(" ", pattern))
 
 
 def tag_matches(tags: Sequence[str], pattern: str) -> bool:
-    """Whether one of the tags is, or fits, the pattern; spelling as forgiving as the tags' own."""
+    """Whether one of the tags matches the glob pattern; both are also compared in their `normal` spelling,
+    unless the pattern has `[`."""
     wanted = pattern.casefold() if "[" in pattern else normal(pattern)
     return any(_glob(tag, wanted) or _glob(normal(tag), wanted) for tag in tags)
 
@@ -185,7 +187,7 @@ def has_wildcard(pattern: str) -> bool:
 
 
 def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
-    """Whether project, room and tags match, with the reason; the number of photos is left aside."""
+    """Whether project, room and tags match, with the reason; the number of photos is not checked."""
     reasons: list[str] = []
     for what, name, patterns in (
         ("project", subject.project, route.match.project),
@@ -206,7 +208,7 @@ def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
 
 
 def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdict:
-    """Compare one route with one set."""
+    """Match one route against one set."""
     matched, reason = name_verdict(route, subject)
     wanted = route.match.photos
     if matched and wanted is not None:

@@ -28,7 +28,7 @@ from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType,
 
 
 class Defaults(Frozen):
-    """What holds where no route says otherwise. `quiet_seconds` is the global quiet time."""
+    """The values used where no route sets them. `quiet_seconds` is the global quiet time."""
 
     hdr: HdrOptions = HdrOptions()
     quiet_seconds: float = Field(default=15.0, gt=0)
@@ -38,7 +38,7 @@ class Defaults(Frozen):
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All that decides what happens to a set in one inbox."""
+    """The complete rules of one inbox."""
 
     tags: TagTable = field(default_factory=TagTable)
     routes: tuple[Route, ...] = ()
@@ -47,9 +47,10 @@ class Rulebook:
 
 @dataclass(frozen=True, slots=True)
 class SettleRule:
-    """When a set may start. `quiet_seconds` is None where the global default holds.
+    """When a set may start. `quiet_seconds` is None where the global default applies.
 
-    `expected_photos` is the number of photos at which the set starts at once, None when only quiet tells.
+    `expected_photos` is the number of photos at which the set starts at once, None if only after the quiet
+    time.
     """
 
     quiet_seconds: float | None
@@ -58,11 +59,11 @@ class SettleRule:
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be done with a set, and why.
+    """The decision on a set, with its explanation.
 
     `project_title` and `room` are without tags and added suffixes, `folder` is the room's raw name; `tags`
-    holds the room's and then the project's tags by full name; `route` is the name of the matching route, None
-    when the defaults hold; `verdicts` go up to and including that route.
+    are the room's, then the project's, by full name; `route` is the name of the first matching route, None
+    when the defaults apply; `verdicts` are those of all routes up to and including it.
     """
 
     project_title: str
@@ -108,15 +109,15 @@ def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Pla
 
 
 def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> SettleRule:
-    """When the set may start, asked while its photos still arrive. Never raises.
+    """When a set may start, evaluated while its photos still arrive. Never raises.
 
-    A route may match on the number of photos, which only grows while a set arrives. So that the answer
-    doesn't flicker, every number from `photo_count` to the most that a set can have is looked at:
-    `quiet_seconds` is the longest of all routes that the set may still come to, and can only become
-    shorter. `expected_photos` is the smallest number at which the route that then matches has just that
-    many `brackets`, and no earlier route could still take a larger set.
+    A route may match on the number of photos, which only grows while a set arrives. To keep the result
+    stable, all numbers from `photo_count` to MOST_PHOTOS are considered: `quiet_seconds` is the longest of
+    all routes that may still match, so it can only become shorter. `expected_photos` is the smallest number
+    for which the matching route has that number as its `brackets`, and no earlier route could match a larger
+    set.
 
-    A whole shoot (`folder` is "") has no number of photos; it waits as long as any of its routes says.
+    For a whole shoot (`folder` is "") photos aren't counted; `quiet_seconds` is the longest of its routes.
     """
     matching = matching_by_name(rulebook, project, folder)
     if not folder:
@@ -140,7 +141,7 @@ def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int)
 
 
 def matching_by_name(rulebook: Rulebook, project: str, folder: str) -> list[Route]:
-    """The routes that fit by project, room and tags, whatever the number of photos. Never raises."""
+    """The routes that match by project, room and tags, ignoring the number of photos. Never raises."""
     project_parts, room_parts = split_name(project), split_name(folder)
     found = ((typed, rulebook.tags.find(typed)) for typed in (*room_parts.tags, *project_parts.tags))
     tags = tuple(tag.name if tag else typed for typed, tag in found)
@@ -192,7 +193,7 @@ def _first_match(
 
 
 NO_ROUTE = Route(name="none")
-"""Decides nothing, so that the defaults hold."""
+"""The route that sets nothing, so that the defaults apply."""
 
 
 def _recipe(
@@ -211,7 +212,7 @@ def _recipe(
         )
         for one in _variants(route.variants, _layered(route.operations, tags), tags)
     ]
-    # One that the tags have left of several is no variant of anything.
+    # Where the folder's tags made several variants equal, the remaining one is an ordinary picture.
     told = len(variants) > 1 or len(route.variants) == 1
     operations = () if told else variants[0].operations
     nothing = not told and not operations
@@ -233,9 +234,9 @@ def _recipe(
 def _variants(
     wanted: Sequence[Variant], common: tuple[Operation, ...], tags: tuple[Operation, ...]
 ) -> Iterator[Variant]:
-    """The variants in full, or what there is without any. What they have in common comes first, so that it
-    is bought once. A folder's tag wins over a variant's operation of the same kind, so two may come to be
-    the same: then the first stands for both."""
+    """The variants with all their operations; without `wanted`, one without a name. The `common` operations
+    come first, so that they are bought once. A folder's tag replaces a variant's operation of the same kind;
+    of variants that become equal the first is kept."""
     said = {operation.kind for operation in tags}
     made: set[tuple[Operation, ...]] = set()
     for variant in wanted or (Variant(name="", operations=()),):
@@ -247,7 +248,7 @@ def _variants(
 
 
 def _layered(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """The layers one behind the other; of one kind of operation, only the last layer's stay."""
+    """The layers concatenated; of each kind of operation only those of the last layer with it are kept."""
     kept: list[Operation] = []
     for layer in layers:
         kinds = {operation.kind for operation in layer}

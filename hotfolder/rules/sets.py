@@ -15,23 +15,24 @@ MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, sect
 
 
 def sent_name(number: int, format: str) -> str:
-    """The name under which the API gets a set's photo `number` (from 1): ours, never the user's."""
+    """The file name sent to the API for a set's photo `number` (from 1); never the user's name."""
     return f"{number:02d}.{'png' if format == 'PNG' else 'jpg'}"
 
 
 def sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
-    """Those of `names` that travel with one of `photos`: `a.xmp` and `a.jpg.xmp` with `a.jpg`."""
+    """The `names` that share a stem with one of `photos`, ignoring case: `a.xmp` and `a.jpg.xmp` for
+    `a.jpg`."""
     stems = {stem.casefold() for photo in photos for stem in (photo, PurePath(photo).stem)}
     return [name for name in names if PurePath(name).stem.casefold() in stems]
 
 
 COARSEST_NS = 1000
-"""To so much some shares round a time of modification: SMB knows tenths of a microsecond."""
+"""The coarsest rounding of mtime by a share; SMB's resolution is 100 ns."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """A file's inode and state. Equal ones mean that the file was not changed in between."""
+    """A file's inode, size and times. Equal identities mean that the file is unchanged."""
 
     size_bytes: int
     mtime_ns: int
@@ -40,34 +41,34 @@ class FileIdentity:
 
     @classmethod
     def of(cls, facts: os.stat_result) -> FileIdentity:
-        """That of the file that an lstat or fstat was of. Numbers that no database takes, such as the inodes
-        of some shares, are folded into 64 bits with a sign."""
+        """The identity from an lstat or fstat result. Numbers are wrapped into signed 64 bits, since some
+        shares have larger inodes, which no database stores."""
         return cls(facts.st_size, signed(facts.st_mtime_ns), signed(facts.st_ctime_ns), signed(facts.st_ino))
 
     def same(self, other: FileIdentity) -> bool:
-        """Whether it is the file that `other` was of, unchanged, which may have got another name since: that
-        changes the time of its last change."""
+        """Whether both are of the same unchanged file, which may have been renamed: the ctime, which a rename
+        changes, is ignored."""
         return replace(self, ctime_ns=other.ctime_ns) == other
 
     def alike(self, other: FileIdentity) -> bool:
-        """Whether another machine may see the same file as `other`: with an inode and a time of change of its
-        own, and a time of modification that its share rounds."""
+        """Whether `other` may be the same file seen from another machine: inode and ctime are ignored, and
+        mtime is compared in units of COARSEST_NS."""
         coarse = (other.size_bytes, other.mtime_ns // COARSEST_NS)
         return (self.size_bytes, self.mtime_ns // COARSEST_NS) == coarse
 
 
 def signed(number: int) -> int:
-    """The number as a signed integer of 64 bits, which is what a database takes."""
+    """The number wrapped into a signed 64-bit integer, the largest that databases store."""
     return (number + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One exposure, whole and readable when it was looked at.
+    """One exposure, which decoded to its end in the state `identity`.
 
-    `folder` is absolute; it is empty, and so is `format`, where the store alone remembers the photo. `name`
-    and `folder` are raw. `width`, `height`, `brightness`, `orientation`, `capture`, `signature` and `develop`
-    are as in `PictureFacts`.
+    `folder` is absolute; `folder` and `format` are empty where the photo comes from the store. `name` and
+    `folder` are raw names. `width`, `height`, `brightness`, `orientation`, `capture`, `signature` and
+    `develop` are as in `PictureFacts`.
     """
 
     name: str
@@ -98,22 +99,22 @@ class Photo:
 
     @property
     def luma(self) -> float:
-        """The brightness, a middle one where nobody looked."""
+        """The brightness; 0.5 where it was not measured."""
         return 0.5 if self.brightness is None else self.brightness
 
     @property
     def exposure_value(self) -> float | None:
-        """EV100, higher is darker. None where EXIF doesn't tell."""
+        """EV100, higher is darker. None where EXIF doesn't have it."""
         return self.capture.exposure_value if self.capture is not None else None
 
 
 @dataclass(frozen=True, slots=True)
 class BracketSet:
-    """A settled folder: its photos by name, and the other files that travel with them.
+    """A settled folder: its photos in name order, and its companions (the other files).
 
-    `project` and `folder` are the raw folder names; `folder` still has its tags, and is "" for the photos
-    that lie in the project's folder itself: a whole shoot, not grouped yet. `approved`: a person has said
-    since that they may be made as they are.
+    `project` and `folder` are the raw folder names; `folder` still has its tags, and is "" for a flat drop, a
+    whole shoot in the project's own folder that is not grouped yet. `approved`: a person approved these
+    photos after they were dropped.
     """
 
     inbox: Path
@@ -129,8 +130,8 @@ class BracketSet:
 
 
 def middle_of(photos: Sequence[Photo]) -> Photo:
-    """The middle exposure, whose metadata stands for the set: by exposure value, else by brightness, else by
-    name."""
+    """The middle exposure, whose metadata represents the set: by exposure value if all photos have one, else
+    by brightness; ties by name."""
     if all(photo.exposure_value is not None for photo in photos):
         ordered = sorted(photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.name))
     else:
@@ -139,12 +140,12 @@ def middle_of(photos: Sequence[Photo]) -> Photo:
 
 
 def from_middle(value: float | None, middle: float | None) -> float | None:
-    """By how many EV an exposure is brighter than the middle one, by their EV100."""
+    """How many EV an exposure is brighter than the middle one, from their EV100; None if one is unknown."""
     return None if value is None or middle is None else middle - value
 
 
 def shot_as_text(photo: Photo) -> str:
-    """What the camera recorded and what is to be seen, as JSON."""
+    """The photo's size, brightness, signature and capture data as JSON, for the store."""
     told: dict[str, Any] = {
         "size": [photo.width, photo.height, photo.orientation],
         "brightness": round(photo.luma, 4),
@@ -156,8 +157,8 @@ def shot_as_text(photo: Photo) -> str:
 
 
 def photo_from(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
-    """The photo with what `shot_as_text` wrote of it; without a text, as from before such were kept, only its
-    content is known."""
+    """The photo from the text of `shot_as_text`. An empty text, as from versions that stored none, gives
+    default values: then only the content hash is known."""
     told: dict[str, Any] = {"size": [0, 0, 1], "brightness": 0.5, "signature": ""}
     told |= json.loads(text) if text else {}
     width, height, orientation = told["size"]

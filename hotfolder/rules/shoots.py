@@ -1,4 +1,4 @@
-"""A whole shoot in one folder: how it is grouped, into which sets, and whether a person is asked."""
+"""Grouping of a whole shoot in one folder: its settings, the sets' names, and which are held for a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LET_IT_GO = (
     "add __ok to its name, put a file named READY.txt into it, or say `hotfolder approve`, and its photos are"
     " made as they are"
 )
-"""How a person lets go of what is held; the easiest first."""
+"""How a person approves what is held; the easiest way first."""
 REVIEW = "its route asks for a review"
 TO_REVIEW = Why(
     REVIEW,
@@ -31,7 +31,7 @@ TO_REVIEW = Why(
 
 @dataclass(frozen=True, slots=True)
 class ShootRule:
-    """How a project's flat drop is grouped: each setting from the first route that says one."""
+    """The settings for grouping a project's flat drop, each from the first route that sets it."""
 
     review: bool
     options: GroupingOptions
@@ -40,20 +40,20 @@ class ShootRule:
 
 @dataclass(frozen=True, slots=True)
 class HeldSet:
-    """A set that waits for a person, while the others of its drop were made: its photos by name, and what was
-    doubtful about it beside the others. `name` is "" where its project had another name then."""
+    """A set that was held while the others of its drop were made: its photos by name, and its doubts from the
+    comparison with the others. `name` is "" where its project had another name then."""
 
     name: str
     photos: Mapping[str, FileIdentity]
     doubts: tuple[str, ...]
 
     def there(self, photos: Mapping[str, Photo]) -> bool:
-        """Whether all its photos are still among these, unchanged."""
+        """Whether all its photos are among `photos` (by name), unchanged."""
         return all(name in photos and photos[name].identity == was for name, was in self.photos.items())
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
-    """The settings for the photos that lie in the folder of `project`, its raw name, itself."""
+    """The settings for the flat drop of `project`, which is the folder's raw name."""
     routes = matching_by_name(rulebook, project, "")
     counts = (
         route.brackets
@@ -73,7 +73,7 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
 def sort_shoot(
     rulebook: Rulebook, project: str, photos: Sequence[Photo], earlier: Sequence[EarlierSet]
 ) -> Sorted:
-    """Tell what `photos` have to do with the project's `earlier` sets, which come oldest first."""
+    """Relate `photos` to the project's `earlier` sets, which must be sorted oldest first."""
     return sort_out(photos, earlier, shoot_rule(rulebook, project).options)
 
 
@@ -85,10 +85,10 @@ def group_shoot(
     back: Sorted | None = None,
     before: Sequence[HeldSet] = (),
 ) -> Grouping:
-    """Group `photos`, one or more. `given` are the names of the project's earlier sets; `back` says which of
-    the photos were in one and keep its name. Photos that were held `before` stay doubtful for as long as none
-    of their set changes and none comes to them, since the others that they were compared with may be gone; a
-    set keeps its name in any case."""
+    """Group `photos`, one or more, and name the sets. `given` are the names of the project's earlier sets;
+    `back` says which photos were in one, whose name is kept. A set whose photos were all held `before` keeps
+    the doubts of then as long as none of those photos changed, since the sets that it was compared with may
+    be gone. A new set that has all photos of a held one keeps its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
@@ -112,13 +112,13 @@ def group_shoot(
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
     waiting = [each for each in named if each.doubts]
     if review or grouping.doubts or not waiting or not _told_apart(grouping, rule.options):
-        waiting = list(named)  # one for all
+        waiting = list(named)  # all sets are held together
     why = _why(review, grouping, waiting)
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in waiting if why))
 
 
 def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
-    """The set with the doubts that there were about its photos before, where each was `held`."""
+    """The set with the earlier doubts added, if each of its photos was `held`; else unchanged."""
     files = {photo.name for photo in each.photos}
     mine = [one for one in held if one.photos.keys() & files]
     if not files <= {name for one in mine for name in one.photos}:
@@ -128,13 +128,14 @@ def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
 
 
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
-    """Whether each set begins and ends on evidence of its own. Photos that are counted off, or sorted by what
-    they show, are all wrong where one is."""
+    """Whether each set's boundaries have independent evidence (capture data). Where photos are counted off or
+    sorted by content, one wrong set makes others wrong too."""
     return options.brackets is None and all(tells(photo) for each in grouping.sets for photo in each.photos)
 
 
 def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
-    """The names that sets keep, by their numbers; and what is doubtful about those that were paid for."""
+    """The names that sets keep, by their index; and doubts about changes of sets that were paid for or that a
+    person had put together."""
     kept: dict[int, str] = {}
     doubts = []
     for number, names in enumerate(members):
@@ -161,9 +162,9 @@ def group_folder(
     given: Collection[str] = (),
     room: str = "",
 ) -> Grouping:
-    """Group the photos of a room's folder, one or more: one set under the name of the `room`, which is the
-    folder's where none is given, unless the capture data prove that there are several, or there are too many
-    and the rules let them be split. No person is asked. `given` are the names of the project's earlier sets.
+    """Group the photos of a room's folder, one or more, as `group_room` does. A single set gets the name
+    `room`, by default the folder's; several are numbered after it. None is held. `given` are the names of
+    the project's earlier sets.
     """
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
     grouping = group_room(photos, options)
@@ -174,12 +175,12 @@ def group_folder(
 
 
 def _over_seven(routes: Sequence[Route]) -> OverSeven:
-    """What the first of the routes that says it wants of a set of more than seven."""
+    """The `over_seven` of the first route that sets it; by default REFUSE."""
     return next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
 
 
 def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:
-    """The grouping with these names for its sets and then for its refused ones."""
+    """The grouping with `names` given to its sets, then to its refused sets, and photos sorted by name."""
     names = iter(names)
     sets = tuple(
         replace(
@@ -201,8 +202,8 @@ def _by_name(photos: Sequence[Photo]) -> tuple[Photo, ...]:
 
 
 def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
-    """Whether the first route for that very room (by a pattern of rooms) that says how sets are grouped wants
-    a person to see its set first."""
+    """Whether a person must review the room's set: decided by the first matching route that has both `group`
+    and a pattern for rooms."""
     for route in matching_by_name(rulebook, project, room):
         if route.group is not None and route.match.room:
             return route.group is GroupMode.REVIEW
@@ -210,16 +211,16 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
 
 
 def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
-    """Why a person must look at a room's folder before it is made, by its name and its route alone; nothing
-    where nobody must. `known`: it was made under that name before."""
+    """Why a room's folder is held, by its name and its route alone; falsy where it isn't. `known`: it was
+    made under that name before, so the name is not questioned."""
     if asks_review(rulebook, project, folder):
         return TO_REVIEW
     return Why() if known else misnamed(rulebook, project, folder)
 
 
 def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
-    """Why a person must look at the names of a room's folder and its project's first: one ends in what looks
-    like a tag, and is none. Nothing where nobody must."""
+    """Why a room's folder is held because its own or its project's name ends in what looks like a tag but
+    isn't one; falsy where neither does."""
     for raw in filter(None, (folder, project)):
         meant = rulebook.tags.meant(raw)
         if meant:
@@ -232,10 +233,9 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
 
 
 def why_shapes_held(photos: Sequence[Photo]) -> Why:
-    """Why a person must look at a room of one picture first: some of its photos are upright and some lie
-    across, or were exported at another size, so no merge can have them all. Nothing where nobody must, and
-    where more photos than one picture has are told apart anyhow. Older exports of the same photos are of no
-    account."""
+    """Why a room of one picture is held: its photos differ in orientation or size, so they can't be merged.
+    Falsy where they don't, and for more than MOST_PHOTOS photos, which grouping refuses or splits. Older
+    exports of the same photos are ignored."""
     own, _ = without_copies(photos)
     if len({photo.shape for photo in own}) < 2 or len(photos) > MOST_PHOTOS:
         return Why()

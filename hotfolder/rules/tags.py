@@ -1,4 +1,4 @@
-"""Tags: what a folder's name can ask for. One table, built from the API's own words."""
+"""Tags in folder names: one table of those built in (from the API's vocabulary) and the studio's own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from hotfolder.stager.operations import Operation
 
 AGAIN = "again"
 COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, approve, approved, ready"}
-"""What people write in place of the tags that are no operation's."""
+"""Common wrong spellings of the tags without operations."""
 
 
 JOINED = re.compile(r"[\s_\u2010-\u2015-]+")
-"""What people write in place of two underscores."""
+"""Separators that people write in place of two underscores."""
 NEARLY = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag by its full spelling, and what it does. `again` and `ok` do nothing to the picture."""
+    """A tag: its full spelling and its operations. `again` and `ok` have none."""
 
     name: str
     operations: tuple[Operation, ...] = ()
@@ -40,7 +40,8 @@ def built_in_tags() -> Mapping[str, Tag]:
 
 @dataclass(frozen=True)
 class TagTable:
-    """The built-in tags and the studio's own (name → operations), which may not shadow a built-in one."""
+    """The built-in tags and the studio's own (name → operations). Creation raises ValueError for an own tag
+    that is empty or shadows a built-in one."""
 
     own: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
 
@@ -50,7 +51,7 @@ class TagTable:
                 raise ValueError(f"the own tag {shown(name)} is empty or shadows a built-in one")
 
     def find(self, typed: str) -> Tag | None:
-        """The tag that was typed, in whatever spelling, or None."""
+        """The tag whose `normal` spelling equals that of `typed`, or None."""
         wanted = normal(typed)
         for name, operations in self.own.items():
             if normal(name) == wanted:
@@ -58,7 +59,8 @@ class TagTable:
         return built_in_tags().get(wanted)
 
     def nearest(self, typed: str) -> str | None:
-        """The tag that was probably meant; what names a family alone, such as `stage`, is near to none."""
+        """The name of the tag that was probably meant; None where nothing is similar, and where `typed` names
+        a family alone, such as `stage`."""
         if family_of(typed):
             return None
         for said in (*(family.words for family in FAMILIES.values()), COMMON_WORDS):
@@ -68,14 +70,14 @@ class TagTable:
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
 
     def cure(self, typed: str) -> str:
-        """What may have been meant by a tag that doesn't exist; "" where nothing is near."""
+        """A suggestion, for people, for a tag that doesn't exist; "" where nothing is similar."""
         guess, family = self.nearest(typed), family_of(typed)
         if family:
             return f"add {FAMILIES[family].lacking}, such as {shown(FAMILIES[family].example)}"
         return f"did you mean {shown(guess)}?" if guess else ""
 
     def families(self) -> tuple[str, ...]:
-        """Every tag that says what is to be made, for people: a line for each family."""
+        """All tags except `ok`, for people: a line for each family."""
         return (
             *(line for family in FAMILIES.values() for line in family.lines),
             *([", ".join(self.own)] if self.own else []),
@@ -83,8 +85,8 @@ class TagTable:
         )
 
     def meant(self, name: str) -> str:
-        """`name` with two underscores before what looks like a tag at its end and isn't one, as in
-        `kitchen_sky-twilight` or `kitchen - sky blue`; "" where nothing looks so."""
+        """`name` corrected where it ends in what looks like a tag but lacks the two underscores, as in
+        `kitchen_sky-twilight` or `kitchen - sky blue`; "" where it doesn't."""
         found = self._cut(split_name(name).name)
         if not found:
             return ""
@@ -93,7 +95,8 @@ class TagTable:
         return TAG_MARK.join((head, tag, *split_name(name).tags))
 
     def _cut(self, name: str) -> tuple[str, str] | None:
-        """A name that ends in a tag: what is before it, and the tag. The longest such tag counts."""
+        """Split a name that ends in a tag into the rest and the tag's full name; the longest tag wins. None
+        where it ends in none."""
         for joint in JOINED.finditer(name):
             room, tail = name[: joint.start()].strip(), name[joint.end() :]
             if not room or not tail:
@@ -141,7 +144,7 @@ class TagTable:
 
 
 def family_of(typed: str) -> str:
-    """The family of tags that was named without saying which of its tags; "" where it is none."""
+    """The family that `typed` names without one of its tags, as `stage` or `grass` do; "" where none."""
     wanted = normal(typed)
     for name, family in FAMILIES.items():
         if wanted in map(normal, (name, *family.words.get(name, name).split(", "))):
@@ -150,13 +153,13 @@ def family_of(typed: str) -> str:
 
 
 def renamed(folder: str, typed: str, tag: str) -> str:
-    """The folder's name with `tag` in the place of what was typed."""
+    """The folder's name with the tag `typed` replaced by `tag`."""
     name, tags = split_name(folder).name, split_name(folder).tags
     return TAG_MARK.join((name, *(tag if one == typed else one for one in tags)))
 
 
 def _alters(tag: Tag, table: TagTable) -> bool:
-    """Whether it is one of the tags that no room is called like."""
+    """Whether it is a built-in tag with operations: no room has such a name."""
     return bool(tag.operations) and tag.name not in table.own
 
 
@@ -172,7 +175,8 @@ def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
 
 
 def merged_operations(tags: Iterable[Tag]) -> tuple[Operation, ...]:
-    """What a folder's tags do, left to right; one of each kind, since contradictions were refused."""
+    """The operations of a folder's tags, left to right, without duplicates; one of each kind, provided that
+    `read` has refused contradictions."""
     operations: list[Operation] = []
     for tag in tags:
         operations += [one for one in tag.operations if one not in operations]

@@ -1,8 +1,8 @@
-"""Boundaries between sets: for each two consecutive frames, whether the set goes on or another begins.
+"""Boundaries between sets: for each two consecutive frames, whether the set continues or a new one begins.
 
-A bracketing camera pauses for 0.2 to 0.3 s between frames; sets shot by hand pause for 7 to 27 s, and so do
-photographers on their way to the next room. So a pause alone decides only next to a burst; elsewhere the
-exposures and the pictures do.
+A bracketing camera pauses for 0.2 to 0.3 s between frames; sets shot by hand have pauses of 7 to 27 s, and so
+has the way to the next room. So a pause alone decides only next to a burst; elsewhere exposures and picture
+content do.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MANUAL = 1
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """`joins`: the set goes on. `evidence` in words; `doubt`, `weak_doubt` or `mutual_doubt` as in
-    `model.Draft`."""
+    """The decision between two frames. `joins`: the set continues. `evidence` is for people; `doubt`,
+    `weak_doubt` and `mutual_doubt` are as in `model.Draft`."""
 
     joins: bool
     evidence: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """A set so far, the frame that comes next, the step between, and how many frames each of the two
-    was fired with in one burst (1: alone)."""
+    """The set so far, the following frame, the step between them, and the lengths of the bursts that the last
+    and the following frame belong to (1: a single frame)."""
 
     so_far: Sequence[Photo]
     following: Photo
@@ -57,7 +57,7 @@ class Neighbours:
 
 
 def boundary(at: Neighbours) -> Boundary:
-    """Decide, with the strongest evidence first."""
+    """Decide by the strongest evidence: setup changes, repeated exposures, bursts, pauses, content."""
     if at.step.changes:
         return Boundary(False, at.step.changes)
     pause: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def _returned(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundar
         )
         if started(at.last) == started(at.following):
             return Boundary(False, evidence, doubt)
-        # The frames before are certainly these: where all sets are alike, the cut can lie nowhere else.
+        # The frames before the cut are certain: where all sets match, the cut can't be elsewhere.
         return Boundary(False, evidence, mutual_doubt=doubt)
     if at.step.burst and earlier is at.last:
         doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
@@ -106,7 +106,7 @@ def _returned(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundar
 
 
 def _taken_again(at: Neighbours) -> bool:
-    """Whether a frame of a set by hand was repeated: someone walked through the picture."""
+    """Whether a frame of a set shot by hand was repeated, as when someone walked through the picture."""
     by_hand = max(at.burst_before, at.burst_after) == 1 < len(at.so_far)
     return by_hand and likeness(at.following, *at.so_far) is not Likeness.DIFFERENT
 
@@ -116,7 +116,7 @@ def _long_pause(at: Neighbours) -> Boundary:
     alone = max(at.burst_before, at.burst_after) == 1
     if alone and _set_by_hand(at) and likeness(at.following, *at.so_far) is Likeness.SAME:
         doubt = f"{at.following.name} shows the same picture as {at.last.name}"
-        # Where a frame was thrown away, the pause is twice as long.
+        # A deleted frame between the two doubles the pause.
         if at.step.idle_seconds <= 2 * BY_HAND_SECONDS and _continues(at):
             return Boundary(True, doubt=f"{doubt}, {at.step.idle_seconds:.0f} s later")
         return Boundary(False, evidence, doubt)
@@ -124,7 +124,7 @@ def _long_pause(at: Neighbours) -> Boundary:
 
 
 def _short_pause(at: Neighbours) -> Boundary:
-    """Too short to have moved far, or as long as a dark frame: single frames, or another burst."""
+    """Decide after a pause of up to IDLE_SECONDS (nobody moves far), or one as long as a dark frame."""
     seconds = f"{at.step.idle_seconds:.1f} s"
     alike = likeness(at.following, *at.so_far)
     if alike is Likeness.DIFFERENT:
@@ -143,7 +143,7 @@ def _short_pause(at: Neighbours) -> Boundary:
 
 
 def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
-    """Two frames, each released by hand, with an exposure that the set doesn't have yet."""
+    """Decide between two single frames released by hand, where the exposure is new to the set."""
     alike = likeness(at.following, *at.so_far)
     by_hand = _set_by_hand(at)
     if alike is Likeness.DIFFERENT:
@@ -167,13 +167,13 @@ def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
 
 
 def _bracketed(at: Neighbours) -> bool:
-    """Whether the camera says that it was bracketing, or a person has turned the exposure."""
+    """Whether EXIF says that the camera was bracketing, or a person changed the exposure."""
     auto = all(shot(frame).exposure_mode == AUTO_BRACKET for frame in (at.last, at.following))
     return auto or _set_by_hand(at)
 
 
 def _set_by_hand(at: Neighbours) -> bool:
-    """Whether a person may have turned the exposure on between the two, and not the camera's meter."""
+    """Whether a person, not the camera's meter, may have changed the exposure between the two frames."""
     before, after = shot(at.last), shot(at.following)
     if before.aperture != after.aperture or _least_step(at) < _LEAST_STEP_EV:
         return False
@@ -192,7 +192,8 @@ def _least_step(at: Neighbours) -> float:
 
 
 def _continues(at: Neighbours) -> bool:
-    """Whether the exposures go on as they went: all up, all down, or out from the first."""
+    """Whether the exposures continue their pattern: all rising, all falling, or alternating around the
+    first."""
     values = [value(frame) for frame in (*at.so_far, at.following)]
     turns = [after - before for before, after in pairwise(values)]
     if all(turn > 0 for turn in turns) or all(turn < 0 for turn in turns):

@@ -1,4 +1,4 @@
-"""Doubts about the sets of a finished grouping, from comparing each with the others."""
+"""Doubts about the sets of a finished grouping, found by comparing each with the others."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BracketPattern = tuple[float, ...]
 
 
 def examine(drafts: Sequence[Draft]) -> None:
-    """Add to the `doubts` of one body's sets, one or more, which are in the order taken. Weak doubts become
-    doubts, but for sets that were exposed as most others were."""
+    """Add to the `doubts` of the sets of one camera body, one or more, in the order taken. Weak doubts become
+    doubts, except for sets whose exposures match those of most others."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     patterns = {id(draft): pattern(draft.photos) for draft in several}
-    # The order within a second is not known where the clock writes whole ones.
+    # A clock of whole seconds doesn't record the order within a second.
     coarse = max(shot(draft.photos[0]).clock_step_seconds for draft in drafts) >= 1.0
     ladders = {name: _ladder(each) if coarse else each for name, each in patterns.items()}
     usual = [_as_most(ladders.get(id(each), ()), list(ladders.values()), len(drafts)) for each in drafts]
@@ -60,8 +60,8 @@ def pattern(photos: Sequence[Photo]) -> BracketPattern:
 
 
 def _with_neighbours(drafts: Sequence[Draft], usual: Sequence[bool]) -> list[bool]:
-    """Which sets are as usual, and so are all that a chain of mutual doubts leads to: one that isn't may have
-    some of their frames."""
+    """For each set, whether it is usual and all sets linked to it by a chain of mutual doubts are: an unusual
+    one may have some of its frames."""
     sound = list(usual)
     forth = range(1, len(drafts))
     for here, there in [*((one, one - 1) for one in forth), *((one - 1, one) for one in reversed(forth))]:
@@ -71,7 +71,7 @@ def _with_neighbours(drafts: Sequence[Draft], usual: Sequence[bool]) -> list[boo
 
 
 def _ladder(values: BracketPattern) -> BracketPattern:
-    """From bright to dark, whatever the order taken."""
+    """The exposure values from bright to dark, relative to the brightest."""
     return tuple(value - min(values) for value in sorted(values))
 
 
@@ -108,7 +108,7 @@ def _around_the_first(values: BracketPattern) -> bool:
 
 
 def _evenly_spaced(values: BracketPattern) -> bool:
-    """Whether an odd number of exposures lie equally far apart, as a bracketing camera sets them."""
+    """Whether there is an odd number of exposures at equal distances, as a bracketing camera sets them."""
     ordered = sorted(values)
     gaps = [after - before for before, after in pairwise(ordered)]
     return len(values) % 2 == 1 and max(gaps) - min(gaps) <= _NEAR_EV
@@ -121,15 +121,15 @@ def _odd_values(draft: Draft) -> None:
 
 
 def odd_pictures(draft: Draft) -> None:
-    """Doubt a set whose photos certainly show two scenes."""
+    """Add a doubt to a set whose photos certainly show two scenes."""
     pair = strangers(draft.photos)
     if pair is not None:
         draft.doubts.append(f"{pair[0].name} and {pair[1].name} show different pictures")
 
 
 def _stray_frame(before: Draft, after: Draft) -> None:
-    """A frame by itself beside a set of the same picture: a trial, a stopped set, a frame taken again. Then a
-    set that the camera fired in one burst is sound, but not one that was made by hand."""
+    """Add doubts for a single frame next to a set of the same scene: a trial shot, a stopped set or a
+    repeated frame. The neighbouring set gets one only if it was shot by hand, not if it is one burst."""
     step = step_between(before.photos[-1], after.photos[0])
     if step.changes:
         return
@@ -138,7 +138,7 @@ def _stray_frame(before: Draft, after: Draft) -> None:
             continue
         photo = single.photos[0]
         by_hand = not step_between(*other.photos[:2]).burst
-        # Where a frame was thrown away, the pause by hand is twice as long.
+        # A deleted frame between the two doubles the pause by hand.
         if step.idle_seconds > BY_HAND_SECONDS * (2 if by_hand else 1):
             continue
         alike = likeness(photo, *other.photos)
@@ -151,8 +151,8 @@ def _stray_frame(before: Draft, after: Draft) -> None:
 
 
 def _share_doubts(before: Draft, after: Draft) -> None:
-    """Where the cut between two sets is doubtful, both are sound or neither is: one may have frames of the
-    other."""
+    """If the cut between two sets is doubtful and one of them has doubts, add one to the other: either may
+    have frames of the other."""
     cut = [doubt for doubt in (*before.weak, *before.mutual) if doubt in (*after.weak, *after.mutual)]
     if cut and bool(before.doubts) != bool(after.doubts):
         sound = after if before.doubts else before
@@ -164,7 +164,7 @@ def _has_value(draft: Draft, photo: Photo) -> bool:
 
 
 def piece_of_bracket(draft: Draft) -> list[str]:
-    """Why a frame that lies there by itself was not taken by itself; empty where nothing says so."""
+    """The doubt about a single frame that the camera took as part of a bracket; empty where it didn't."""
     [photo, *others] = draft.photos
     if others or draft.lit or shot(photo).exposure_mode != AUTO_BRACKET:
         return []
@@ -172,8 +172,8 @@ def piece_of_bracket(draft: Draft) -> list[str]:
 
 
 def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
-    """Why the set that was taken last may lack frames that are still to come; empty where it is as the others
-    are, or was clearly meant to be otherwise."""
+    """The doubt that frames of the set taken last may still be arriving, where it is smaller than usual;
+    empty where another set has its size, or its exposure mode shows that it was shot differently."""
     several = [draft for draft in others if len(draft.photos) > 1]
     number = len(last.photos)
     if not several or any(len(draft.photos) == number for draft in several):

@@ -1,4 +1,4 @@
-"""Evidence in the frames: order, exposure, pauses, likeness of pictures, scenes, flash and copies."""
+"""Evidence from the frames: order, exposure, pauses, similarity of pictures, scenes, flash and copies."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
 
 AUTO_BRACKET = 2
-"""EXIF's exposure mode of a camera that brackets by itself."""
+"""EXIF ExposureMode of an automatic bracket."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one frame to the next.
+    """The step from one frame to the next.
 
-    `idle_seconds` runs from the end of an exposure to the start of the next. `burst`: so quickly that only
-    the camera itself can have gone on, or, `dark_frame`, after as long as its noise reduction takes.
-    `changes`: what differs in the camera's setup, in words. `untold`: a clock of whole seconds can't tell
-    which frames came first here.
+    `idle_seconds` runs from the end of an exposure to the start of the next. `burst`: the pause is so short
+    that the camera itself must have continued, or, `dark_frame`, as long as its noise reduction takes.
+    `changes`: differences in the camera's setup, for people. `untold`: the clock's resolution of 1 s leaves
+    the order of the frames open.
     """
 
     idle_seconds: float
@@ -43,24 +43,24 @@ class Step:
 
 
 def shot(photo: Photo) -> Capture:
-    """The capture data, empty where there are none."""
+    """The photo's capture data; empty data where it has none."""
     return photo.capture or Capture()
 
 
 def tells(photo: Photo) -> bool:
-    """Whether the camera has recorded when it was taken, and for how long."""
+    """Whether the capture data have the start and the exposure time."""
     return shot(photo).started_seconds is not None and timed(photo)
 
 
 def timed(photo: Photo) -> bool:
-    """Whether the camera has recorded for how long it was exposed."""
+    """Whether the capture data have the exposure time."""
     return shot(photo).exposure_seconds is not None
 
 
 def value(photo: Photo) -> float:
-    """The exposure value of a `timed` photo, higher is darker; comparable between frames of one camera. A
-    lens that tells no aperture, or a body that tells no ISO, is taken to have changed neither, where
-    `Photo.exposure_value` is None."""
+    """The exposure value of a `timed` photo in EV, higher is darker; comparable between frames of one camera.
+    Unlike `Photo.exposure_value` it exists without aperture or ISO: constants replace them. Raises
+    AssertionError for a photo that isn't `timed`."""
     taken = shot(photo)
     assert taken.exposure_seconds is not None
     return math.log2((taken.aperture or 1.0) ** 2 / taken.exposure_seconds) - math.log2(
@@ -69,7 +69,7 @@ def value(photo: Photo) -> float:
 
 
 def came_back(earlier: Photo, again: Photo) -> str:
-    """In words: a frame's exposure is one that the set has already."""
+    """The evidence, for people, that a frame's exposure is one that the set already has."""
     first, second = shot(earlier), shot(again)
     if (first.aperture, first.iso) == (second.aperture, second.iso) and second.exposure_seconds:
         seconds = second.exposure_seconds
@@ -83,7 +83,7 @@ def fired(photo: Photo) -> bool:
 
 
 def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
-    """The frames of each body, in the order they were taken. All must have a start time."""
+    """The frames of each camera body, in the order taken. All must have a start time."""
     bodies: dict[tuple[str, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
         taken = shot(photo)
@@ -92,12 +92,12 @@ def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
 
 
 def as_taken(frames: Iterable[Photo]) -> list[Photo]:
-    """By start. Where a clock of whole seconds leaves a tie: by name."""
+    """The frames sorted by start time, ties (as with clocks of whole seconds) by name."""
     return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
 
 
 def by_name(photo: Photo) -> tuple[list[Any], str]:
-    """A key that puts `a2` before `a10`."""
+    """The sort key for natural name order, with `a2` before `a10`."""
     return natural_order(photo.name)
 
 
@@ -106,7 +106,7 @@ def step_between(one: Photo, other: Photo) -> Step:
     apart = started(other) - started(one)
     exposure = before.exposure_seconds or 0.0
     idle = apart - exposure
-    # A clock that writes whole seconds may be off by one either way.
+    # The error of the difference of two times is up to the clock's resolution, either way.
     blur = max(before.clock_step_seconds, after.clock_step_seconds)
     quick = idle - blur <= _BURST_SECONDS
     dark_frame = not quick and _dark_frame(idle, exposure, blur)
@@ -120,7 +120,7 @@ def step_between(one: Photo, other: Photo) -> Step:
 
 
 def _dark_frame(idle: float, exposure: float, blur: float) -> bool:
-    """Noise reduction exposes once more, for as long, with the shutter closed."""
+    """Whether the pause is as long as the exposure, as when noise reduction takes a dark frame after it."""
     return exposure >= 1.0 and abs(idle - exposure) <= 0.15 * exposure + 0.5 + blur
 
 
@@ -137,7 +137,7 @@ def _changes(one: Photo, other: Photo) -> Iterable[str]:
 
 
 def started(photo: Photo) -> float:
-    """The start, in UTC where the camera tells its offset."""
+    """The start time in seconds, in UTC where the camera recorded its offset; 0 without a start."""
     taken = shot(photo)
     return round((taken.started_seconds or 0.0) - (taken.offset_seconds or 0), 6)
 
@@ -154,8 +154,9 @@ class Likeness(Enum):
 
 
 def likeness(one: Photo, *others: Photo) -> Likeness:
-    """Whether they show the same, as the most similar of `others` says: a very dark and a very bright frame
-    may share nothing visible. UNCLEAR too where too little is visible in both."""
+    """Whether `one` shows the same picture as the most similar of `others`: a very dark and a very bright
+    frame of one set may have no visible detail in common. UNCLEAR between the two thresholds, and where too
+    few answers of the signatures are comparable."""
     shares = [share for other in others if (share := difference(one, other)) is not None]
     if not shares or SAME_UP_TO < min(shares) < _DIFFERENT_FROM:
         return Likeness.UNCLEAR
@@ -163,20 +164,20 @@ def likeness(one: Photo, *others: Photo) -> Likeness:
 
 
 def difference(one: Photo, other: Photo) -> float | None:
-    """The share, 0 to 1, of answers in which their signatures differ; None where they share too few."""
+    """The share, 0 to 1, of the signatures' comparable answers that differ; None below _LEAST_ANSWERS."""
     differing, shared = _compared(one.signature, other.signature)
     return differing / shared if shared >= _LEAST_ANSWERS else None
 
 
 def on_the_whole(one: Sequence[Photo], other: Sequence[Photo]) -> float | None:
-    """As `difference`, for two groups of photos, of all answers that photos of both share."""
+    """As `difference`, for two groups of photos, over the comparable answers of all pairs."""
     pairs = [_compared(a.signature, b.signature) for a in one for b in other]
     shared = sum(number for _, number in pairs)
     return sum(number for number, _ in pairs) / shared if shared >= _LEAST_ANSWERS else None
 
 
 def _compared(one: str, other: str) -> tuple[int, int]:
-    """How many answers differ, and how many both know."""
+    """The number of answers that differ, and the number known in both signatures."""
     darker, known = _parts(one)
     darker_too, known_too = _parts(other)
     shared = known & known_too
@@ -191,7 +192,7 @@ def _parts(signature: str) -> tuple[int, int]:
 
 _AGREE_UP_TO = 0.24
 APART_FROM = 0.33
-"""From this difference on, on the whole, two groups of photos certainly show two scenes."""
+"""Two groups with at least this difference `on_the_whole` certainly show two scenes."""
 
 CLEAR_LEAD = 0.13
 
@@ -199,7 +200,8 @@ Photos = list[Photo]
 
 
 def scenes(photos: Sequence[Photo]) -> list[Photos]:
-    """Groups of photos that show one scene each, in the order of their first photos."""
+    """Groups of photos that show one scene each: sorted by the name of their first photo where any group has
+    several photos, else in the given order."""
     near = sorted(
         (share, one, other)
         for one, other in combinations(range(len(photos)), 2)
@@ -220,7 +222,7 @@ def scenes(photos: Sequence[Photo]) -> list[Photos]:
 
 
 def strangers(photos: Sequence[Photo]) -> tuple[Photo, Photo] | None:
-    """Two photos of different scenes, if there certainly are such among `photos`."""
+    """Two photos that certainly show different scenes; None where there are none."""
     for one, other in combinations(scenes(photos), 2):
         apart = on_the_whole(one, other)
         if apart is not None and apart >= APART_FROM:
@@ -229,7 +231,8 @@ def strangers(photos: Sequence[Photo]) -> tuple[Photo, Photo] | None:
 
 
 def _with_stragglers(groups: list[Photos]) -> list[Photos]:
-    """Very dark and very bright frames share too little with any one photo, but may with a whole group."""
+    """Add single photos to the group that they clearly resemble: very dark and very bright frames have too
+    few answers comparable with any one photo, but may have enough with a whole group."""
     settled = [group for group in groups if len(group) > 1]
     if not settled:
         return groups
@@ -253,8 +256,8 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
 
 
 def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
-    """What lies between each two frames without flash. A flash frame between them is not idle time: the
-    longest pause on the way counts."""
+    """The steps between consecutive frames without flash. Where flash frames lie between, the idle time is
+    the longest pause on the way, since the flash exposures are not idle time."""
     steps: list[Step] = []
     last: Photo | None = None
     way: list[Step] = []
@@ -273,7 +276,7 @@ def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
 
 
 def lit_in_burst(frames: Sequence[Photo]) -> Counter[str]:
-    """How many frames with flash were fired in one burst with a frame without, by the name of that one."""
+    """The number of flash frames in one burst with a frame without flash, by the name of that frame."""
     counts: Counter[str] = Counter()
     unlit: Photo | None = None
     for before, frame in pairwise(frames):
@@ -286,8 +289,8 @@ def lit_in_burst(frames: Sequence[Photo]) -> Counter[str]:
 
 
 def lit_frames(photos: Sequence[Photo]) -> tuple[dict[str, str], list[Draft]]:
-    """What becomes of the frames with flash among `photos`: kept out of the merge of those that they were
-    taken with, or, where there are none, sets of one that a person should see first."""
+    """The flash frames among `photos`: the reasons, by name, for those kept out of the merge of the frames
+    that they were taken with, and doubtful sets of one for those taken without any."""
     kept_out: dict[str, str] = {}
     alone: list[Draft] = []
     for frames in streams(photos):
@@ -319,20 +322,22 @@ _COPY_MARK = re.compile(r"(?:-\d{1,2}|\s*\(\d{1,3}\)|\s-?\s?copy(?:\s\d{1,3})?)\
 
 
 def uncopied(name: str) -> str:
-    """The file's name without what Lightroom, Finder and Explorer add to that of a second export."""
+    """The file's name without the suffix that Lightroom, Finder or Explorer adds to a second export."""
     path = PurePath(name)
     return _COPY_MARK.sub("", path.stem) + path.suffix
 
 
 def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    """Of several exports of one photo, with the same content or of the same capture, keep the newest."""
+    """Of several exports of one photo (same content, or same capture) keep the newest by mtime. Returns the
+    kept photos, and the reasons, by name, for the others."""
     kept, out = _newest((photo.sha256, photo) for photo in photos)
     kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
     return kept, out | more
 
 
 def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[str, str]]:
-    """A false key is nobody's copy."""
+    """The newest photo of each key and the reasons for the others. Photos with a falsy key are all kept, and
+    so are those that show another picture than the newest."""
     same: dict[Hashable, list[Photo]] = defaultdict(list)
     kept: list[Photo] = []
     for key, photo in keyed:
@@ -355,8 +360,8 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[
 
 
 def capture_key(photo: Photo) -> Hashable:
-    """Equal for two exports of one capture, and for frames that were taken alike within what the camera's
-    clock can tell; None where the camera data can't tell."""
+    """A key that is equal for two exports of one capture, and for frames with equal settings within the
+    resolution of the camera's clock; None without sufficient capture data."""
     if not tells(photo):
         return None
     taken = shot(photo)
@@ -366,6 +371,6 @@ def capture_key(photo: Photo) -> Hashable:
 
 def _named_capture_key(photo: Photo) -> Hashable:
     key = capture_key(photo)
-    # Within a whole second a camera may have taken several alike: there the names must agree as well.
+    # A clock of whole seconds gives several frames one time: then the names must agree too.
     coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
     return (key, PurePath(uncopied(photo.name)).stem.casefold()) if coarse else key

@@ -1,4 +1,4 @@
-"""Grouping a shoot: photos in, sets with their evidence and doubts out."""
+"""Grouping of photos into sets, with evidence and doubts."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def name_sets(
     stem: str = "",
     given: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """A name for each of the `parts` of a grouping, in their order; no two alike, nor like one that was
-    `given` before, even where case doesn't count. Numbers go on after those given."""
+    """Names for the `parts` of a grouping, in their order, unique among themselves and `given` (ignoring
+    case). Numbers continue after the highest in `given`."""
     firsts = [each.first if isinstance(each, GroupedSet) else each.photos[0].name for each in parts]
     if scheme is NameScheme.NUMBERED:
         start = 1 + max((_number(name, stem) for name in given), default=0)
@@ -61,7 +61,7 @@ def name_sets(
         return tuple(f"{stem}-{number:0{digits}d}" for number in range(start, start + len(firsts)))
     names: list[str] = []
     for first in firsts:
-        # Two underscores would begin a tag.
+        # Two underscores begin a tag.
         names.append(free_name(re.sub("_{2,}", "_", PurePath(first).stem), (*given, *names)))
     return tuple(names)
 
@@ -79,7 +79,7 @@ EXPORT_WITH_CAMERA_DATA = (
 
 
 def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
-    """Group a flat drop. The order of `photos` is of no account. Raises ValueError when two have one name."""
+    """Group a flat drop. The order of `photos` doesn't matter. Raises ValueError if two have one name."""
     own, kept_out = _own_photos(photos)
     telling = [photo for photo in own if tells(photo)]
     silent = [photo for photo in own if not tells(photo)]
@@ -100,11 +100,11 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
 
 
 def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
-    """Group a room's folder: one set, unless the photos fall without any doubt into sets of two and more, and
-    are too many for one set or proved to be several by their capture data.
+    """Group a room's folder: one set, unless the photos form several sets of at least two photos without any
+    doubt, and there are too many for one set (with over_seven REFUSE) or the capture data prove it.
 
-    The proof is that each set shares an exposure with the set before or was taken with another setup. Time
-    that passed proves nothing: people are interrupted.
+    The proof is that each set repeats an exposure of the previous set or was taken with another setup. A
+    pause proves nothing: people are interrupted. Raises ValueError if two photos have the same name.
     """
     own, kept_out = _own_photos(photos)
     found = group(photos, replace(options, brackets=None))
@@ -134,7 +134,7 @@ def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
 
 
 def _unlit(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    """Without the frames with flash, unless there are no others."""
+    """The photos without flash (all if there are none), and the reasons, by name, for those left out."""
     unlit = [photo for photo in photos if not fired(photo)]
     if not unlit:
         return list(photos), {}

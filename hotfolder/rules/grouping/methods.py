@@ -1,4 +1,4 @@
-"""The ways to cut a shoot into sets: by what the camera recorded, by the pictures, by their number."""
+"""The methods that divide a shoot into sets: by capture data, by picture content, by count."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 
 def refused_set(ordered: Sequence[Photo]) -> RefusedSet:
-    """The set as it stands, with the sentence that says what to do."""
+    """The refusal of a set with more than MOST_PHOTOS photos."""
     return RefusedSet(
         tuple(ordered),
         f"{len(ordered)} photos belong to one set, from {ordered[0].name} to {ordered[-1].name}; "
@@ -42,13 +42,14 @@ def refused_set(ordered: Sequence[Photo]) -> RefusedSet:
 
 
 def split(ordered: Sequence[Photo]) -> list[list[Photo]]:
-    """As few parts as possible, each spanning dark to bright."""
+    """The photos (dark to bright) in as few parts as possible, each spanning dark to bright."""
     parts = ceil(len(ordered) / MOST_PHOTOS)
     return [list(ordered[start::parts]) for start in range(parts)]
 
 
 def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    """The darkest, the brightest and what lies evenly between; and why each of the rest is kept out."""
+    """MOST_PHOTOS photos at even intervals from the darkest to the brightest; and the reasons, by name, for
+    those left out."""
     last = len(ordered) - 1
     picked = {round(number * last / (MOST_PHOTOS - 1)) for number in range(MOST_PHOTOS)}
     chosen = [photo for number, photo in enumerate(ordered) if number in picked]
@@ -62,8 +63,8 @@ def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
 
 
 def drafts_by_count(photos: Sequence[Photo], count: int) -> list[Draft]:
-    """Every `count` photos one set, in the order taken where all tell it, else in the order of their
-    names."""
+    """Sets of `count` consecutive photos, by body and time if all photos have a start time, else by name.
+    Raises IndexError if there are no photos."""
     dated = all(shot(photo).started_seconds is not None for photo in photos)
     drafts: list[Draft] = []
     for frames in streams(photos) if dated else [sorted(photos, key=by_name)]:
@@ -88,7 +89,8 @@ def _examine(draft: Draft, count: int) -> None:
 
 
 def _compare(drafts: Sequence[Draft]) -> None:
-    """A camera brackets in one order: where the photos are in order, all sets get dark and bright alike."""
+    """Add a doubt to sets whose brightness order differs from that of most: a camera always brackets in one
+    order, so the photos aren't aligned with the sets."""
     orders = [_order(draft) for draft in drafts]
     usual, times = Counter(orders).most_common(1)[0]
     for draft, order in zip(drafts, orders, strict=True):
@@ -99,7 +101,7 @@ def _compare(drafts: Sequence[Draft]) -> None:
 
 
 def _order(draft: Draft) -> tuple[int, ...]:
-    """The numbers of its photos when sorted from dark to bright."""
+    """The indices of the photos, sorted from dark to bright."""
     by_brightness = sorted(range(len(draft.photos)), key=lambda number: draft.photos[number].luma)
     return tuple(by_brightness)
 
@@ -108,7 +110,7 @@ _LEAST_BRIGHTNESS_STEP = 0.01
 
 
 def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
-    """Sets of photos that resemble each other, in the order of their names; photos from dark to bright."""
+    """Sets of photos that show the same scene, with photos from dark to bright and with their doubts."""
     drafts = [
         Draft(sorted(alike, key=lambda photo: photo.luma), ("it shows another picture",))
         for alike in scenes(sorted(photos, key=by_name))
@@ -120,7 +122,7 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
         if apart is not None and apart < APART_FROM and not _clearly_two(one, other, usual):
             for draft, its_like in ((one, other), (other, one)):
                 if len(its_like.photos) == 1 and _whole(draft, usual):
-                    continue  # one frame more would be one too many
+                    continue  # a whole set has no place for a further frame
                 draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
     _odd_sizes(drafts, usual)
     _homeless(drafts, usual)
@@ -129,8 +131,8 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
 
 
 def _clearly_two(one: Draft, other: Draft, usual: int) -> bool:
-    """Whether two sets that resemble each other are both whole, and each of their photos resembles its own
-    set by far more."""
+    """Whether two similar sets both have the usual size, and each of their photos is more similar to its own
+    set, by at least CLEAR_LEAD."""
     if not len(one.photos) == len(other.photos) == usual > 1:
         return False
     for draft, stranger in ((one, other), (other, one)):
@@ -143,7 +145,7 @@ def _clearly_two(one: Draft, other: Draft, usual: int) -> bool:
 
 
 def _whole(draft: Draft, usual: int) -> bool:
-    """Whether a set has as many photos as is usual, each of which shows the same as the others do."""
+    """Whether a set has the usual size and each of its photos shows the same picture as the others."""
     if not len(draft.photos) == usual > 1:
         return False
     for photo in draft.photos:
@@ -160,8 +162,8 @@ def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
 
 
 def _homeless(drafts: Sequence[Draft], usual: int) -> None:
-    """Photos that are too dark or too bright to be compared belong to the sets that lack some; where there
-    are more of them than are lacking, they may belong to any."""
+    """Add doubts for single photos that are too dark or too bright to be compared. If there are more of them
+    than the smaller sets lack, every set may be missing one and gets a doubt too."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     singles = [draft for draft in drafts if len(draft.photos) == 1]
     homeless = [
@@ -191,8 +193,8 @@ def _equally_bright(drafts: Sequence[Draft]) -> None:
 
 
 def drafts_by_capture(photos: Sequence[Photo]) -> list[Draft]:
-    """The sets of all bodies, frames in the order taken. Every camera must have told when and for how long it
-    exposed. Photos with flash are left out, but fill the time that they took."""
+    """The sets of all camera bodies, frames in the order taken. All photos must satisfy `tells`. Flash frames
+    are left out, but their exposures don't count as idle time."""
     drafts: list[Draft] = []
     found = streams(photos)
     for frames in found:
@@ -227,7 +229,7 @@ def _segments(frames: list[Photo], steps: list[Step]) -> list[Draft]:
 
 
 def _burst_lengths(steps: list[Step]) -> list[int]:
-    """For each frame, how many frames were fired with it in one burst, itself included."""
+    """For each frame, the length of the burst that it belongs to, itself included."""
     lengths: list[int] = []
     start = 0
     for number in range(1, len(steps) + 2):

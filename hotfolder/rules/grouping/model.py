@@ -10,11 +10,11 @@ from hotfolder.display import counted
 from hotfolder.rules.sets import Photo
 
 IDLE_SECONDS = 4.0
-"""No bracketing camera pauses longer between two frames of a set."""
+"""The longest pause of a bracketing camera between two frames of a set."""
 BY_HAND_SECONDS = 30.0
-"""No photographer who turns the exposure by hand pauses longer between two frames of a set."""
+"""The longest pause between two frames of a set when the exposure is changed by hand."""
 SAME_EXPOSURE_EV = 0.2
-"""Exposure values that differ by no more are the same exposure."""
+"""The largest difference between exposure values that count as the same exposure."""
 MOST_DOUBTS = 3
 
 
@@ -28,8 +28,8 @@ class OverSeven(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupingOptions:
-    """`brackets`, 1 or more: the photos are counted off in sets of so many. None: the sets are told apart by
-    what the camera recorded, and photos without that by what they show."""
+    """`brackets`, 1 or more: the photos are counted off in sets of that size. None: sets are separated by
+    capture data, and photos without capture data by their content."""
 
     brackets: int | None = None
     over_seven: OverSeven = OverSeven.REFUSE
@@ -37,11 +37,11 @@ class GroupingOptions:
 
 @dataclass(frozen=True, slots=True)
 class GroupedSet:
-    """Photos that become one picture, 1 to 7: from dark to bright, and by name once it has its own `name`.
+    """Photos that become one picture, 1 to 7: sorted from dark to bright, and by name once the set is named.
 
-    `evidence` says why the set begins where it does, `doubts` why a person should look first, in sentences.
-    `first` is the name of the photo that was taken first. `notes` are what the receipt is to say of these
-    photos. `by_person`: a person put it together.
+    `evidence` says why the set begins where it does, `doubts` why a person should review it, in sentences
+    without full stops. `first` is the name of the photo that was taken first. `notes` are sentences for the
+    receipt. `by_person`: a person put it together.
     """
 
     photos: tuple[Photo, ...]
@@ -57,13 +57,13 @@ class GroupedSet:
         return not self.doubts
 
     def told(self) -> str:
-        """Which photos it is of, and what is doubtful about them, without its full stop."""
+        """The photos and the doubts about them, for people, without a full stop."""
         return f"{_which(self.photos)}, held for a person: {some(self.doubts)}"
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedSet:
-    """Photos that belong together but can't be made into one picture; in order as those of `GroupedSet`."""
+    """Photos that belong together but can't be made into one picture; sorted as in `GroupedSet`."""
 
     photos: tuple[Photo, ...]
     reason: str
@@ -71,19 +71,20 @@ class RefusedSet:
     name: str = ""
 
     def told(self) -> str:
-        """Which photos it is of, and why they wait, without its full stop."""
+        """The photos and the reason why they wait, for people, without a full stop."""
         return f"{_which(self.photos)}, held for a person: {self.reason.rstrip('.')}"
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """Every photo of a drop is in exactly one of `sets`, `refused` and `kept_out`, which says why, by name.
+    """The result of grouping: every photo is in exactly one of `sets`, `refused` and `kept_out` (the reason
+    by photo name).
 
-    `notices` are sentences worth saying that make nothing doubtful. `doubts` concern the drop as a whole.
+    `notices` are sentences for people that cause no doubt. `doubts` concern the drop as a whole.
 
-    Once its sets have names (`rules/shoots.py`), `why` a person must look first is decided, "" when nobody
-    must: `held` are names of the sets that wait for that, all or, where the others are beyond doubt, those
-    that aren't. `unmade` says why sets that a person put together aren't made.
+    `rules/shoots.py` names the sets and decides whether a person must review: `why`, "" where not, and
+    `held`, the names of the sets that wait, all or only the doubtful ones. `unmade` are the reasons why sets
+    that a person put together aren't made.
     """
 
     sets: tuple[GroupedSet, ...]
@@ -101,21 +102,21 @@ class Grouping:
 
     @property
     def sure(self) -> bool:
-        """Whether it may go ahead without a person: no doubt about the whole or any set."""
+        """Whether there is no doubt about the drop or any of its sets."""
         return not self.doubts and all(each.sure for each in self.sets)
 
     @property
     def asks(self) -> str:
-        """How many sets wait for a person, and why; "" where none does."""
+        """The number of held sets and the reason, for people; "" where none is held."""
         return f"{counted(len(self.held), 'set')}, held for a person: {self.why}" if self.held else ""
 
     @property
     def waits_whole(self) -> bool:
-        """Whether nothing of it may be made before a person has looked."""
+        """Whether all of its sets are held."""
         return bool(self.held) and len(self.held) == len(self.sets)
 
     def why_waits(self, each: GroupedSet) -> tuple[str, ...]:
-        """What is doubtful about a set that is held: one that isn't by itself is for what is about all."""
+        """The reasons why a set is held: its own doubts, else those about the drop, else `why`."""
         return each.doubts or self.doubts or (self.why,)
 
 
@@ -125,7 +126,7 @@ def _which(photos: Sequence[Photo]) -> str:
 
 
 def some(doubts: Sequence[str]) -> str:
-    """The first doubts, and how many more there are."""
+    """The first MOST_DOUBTS doubts, joined, and the number of the others."""
     told = list(doubts[:MOST_DOUBTS])
     if len(doubts) > len(told):
         told.append(f"and {len(doubts) - len(told)} more")
@@ -134,9 +135,9 @@ def some(doubts: Sequence[str]) -> str:
 
 @dataclass(slots=True)
 class Draft:
-    """A set in the making, its photos in the order they were taken. `weak` doubts vanish when the other sets
-    of the drop are alike, `mutual` ones when those that share them are so too; `doubts` stay. `lit` counts
-    frames with flash that were fired in its burst."""
+    """A set under construction, its photos in the order taken. `weak` doubts are dropped if the set's
+    exposures match those of most sets of the drop, `mutual` ones if those of all sets that share them do too;
+    `doubts` stay. `lit` counts the flash frames in its burst."""
 
     photos: list[Photo]
     evidence: tuple[str, ...] = ()
