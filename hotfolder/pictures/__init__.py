@@ -1,1 +1,1 @@
-"""Reading picture files: whole or not, and what they say of themselves."""
+"""Reading picture files: completeness, facts, developing, renditions; in a child process."""

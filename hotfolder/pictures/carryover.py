@@ -1,6 +1,7 @@
-"""Metadata carry-over: an original's metadata put into a result, whose pixels don't change; in the child.
+"""Metadata carry-over: puts a photo's metadata into a result without changing its pixels; in the child
+process.
 
-They are foreign bytes: what they may take of time and memory is bounded, and what exceeds it is left out.
+The bytes are untrusted: CPU time and memory for them are bounded, and what exceeds the bounds is left out.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ class WornOut(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a delivered picture gets: the metadata of its photo and of the XMP file beside that, as far as
-    `level` goes, and what we say of it."""
+    """The metadata that a delivered picture gets: those of its photo and of the XMP sidecar, limited by
+    `level`, and our `statement`."""
 
     photo: Blocks | None
     sidecar: bytes | None
@@ -58,15 +59,15 @@ class Carried:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bytes that are taken from the result as they are."""
+    """A byte range of the result that is copied unchanged."""
 
     start: int
     end: int
 
 
 def carry(result: Path, target: Path, carrying: Carrying) -> list[str]:
-    """Write `target`: the picture in `result`, bit for bit, with the metadata that are wanted. Sentences on
-    what was left out since it is too much. Raises OSError where a file can't be read or written."""
+    """Write `target`: the picture in `result`, its image data bit for bit, with the wanted metadata. Returns
+    sentences on what was left out as too much. Raises OSError where a file can't be read or written."""
     for one in () if carrying.plain else (carrying, replace(carrying, photo="", sidecar=None)):
         notes = [] if one.photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]
         try:
@@ -87,7 +88,8 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Raises WornOut and MemoryError in the block where it takes too much. For the main thread."""
+    """Bound CPU time and added memory: raises WornOut and MemoryError in the block. For the main thread
+    only."""
 
     def stop(*_: object) -> None:
         raise WornOut
@@ -107,17 +109,17 @@ def bounded() -> Iterator[None]:
 
 
 def carried_over(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[bytes]:
-    """The file `result`, its picture bit for bit, with the capture metadata of its photo; piece by piece.
+    """The file `result` with its image data bit for bit and the capture metadata of its photo; in pieces.
 
     At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from the photo where it has them, else
-    from `result`, and from the XMP file what that XMP and IPTC don't say. Lower levels let less of all of
-    them through. A colour profile comes only where `result` doesn't describe its colours. Size and
-    orientation are made true of `result`, thumbnails go. XMP makes our statement at every level. Metadata
-    that can't be read is left out, as is all of it where the photo is gone. A result that is neither JPEG
-    nor PNG is copied as it is. What is left out since it is too much is told in `notes`. Where no photo is
-    named the XMP of `result` is left out too.
+    from `result`; the sidecar adds the properties that those lack. Lower levels limit all of them. The
+    photo's colour profile is used only where `result` doesn't describe its colours. Size and orientation are
+    corrected for `result`, thumbnails removed. XMP has our statement at every level. Metadata that can't be
+    read is left out, as is all of it where the photo is gone. A result that is neither JPEG nor PNG is copied
+    unchanged. What exceeds a bound is left out, with a sentence in `notes`. Where no photo is named the XMP
+    of `result` is left out too.
 
-    The same input gives the same bytes. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
+    Deterministic. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
     """
     with result.open("rb") as stream:
         blocks = original_blocks(Path(wanted.photo), notes, wanted.roots) if wanted.photo else None
@@ -135,8 +137,8 @@ def sidecar_packet(sidecar: Path, notes: list[str], roots: Sequence[str]) -> byt
 
 @contextmanager
 def plain_file(path: Path, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
-    """None where there is no such file: opening a pipe would wait for ever, and what was paid for is
-    delivered even if its photo is gone."""
+    """The opened file; None where it is missing, a link or no regular file: opening a pipe would block for
+    ever, and a paid picture is delivered even if its photo is gone. Raises OSError."""
     with ExitStack() as stack:
         stream = None
         try:
@@ -150,7 +152,7 @@ def plain_file(path: Path, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
 
 
 def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None:
-    """The packet, unless it is too much: then there is a note."""
+    """The packet; None, with a note, where it exceeds a bound."""
     if packet is None:
         return None
     try:
@@ -159,7 +161,7 @@ def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None
         notes.append(f"The metadata in {whose} are left out: {error}.")
         return None
     except (DamagedMetadata, ExpatError, ValueError, LookupError):
-        pass  # whoever reads it finds that too
+        pass  # its parser raises the same
     return packet
 
 
@@ -173,7 +175,7 @@ def original_blocks(original: Path, notes: list[str], roots: Sequence[str]) -> B
 
 
 def blocks_in(stream: BinaryIO) -> Blocks:
-    """The metadata of a JPEG or PNG, none for other files. Raises `DamagedMetadata` and `TooMuch`."""
+    """The metadata of a JPEG or PNG, empty for other files. Raises `DamagedMetadata` and `TooMuch`."""
     stream.seek(0)
     magic = stream.read(8)
     stream.seek(0)
@@ -226,7 +228,7 @@ def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes 
 
 
 def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
-    """What the target gets in place of what `own` has; what is None or empty leaves that as it is."""
+    """The blocks that replace those in `own`; where one is None or empty, `own`'s stays as it is."""
     photo, level = carried.photo or Blocks(), carried.level
     packet = packet_for(foreign(carried, own), carried.statement, level, most_bytes=most_xmp_bytes)
     icc = photo.icc
@@ -243,7 +245,7 @@ def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int |
 
 
 def foreign(carried: Carried, own: Blocks) -> Foreign:
-    """All the XMP that there is for a picture, the photo's first; IPTC's older records before a sidecar."""
+    """All XMP for a picture by priority: the photo's (else the picture's own), IPTC records, the sidecar."""
     photo, notes = carried.photo, carried.notes
     if photo is None:
         return Foreign()
@@ -270,7 +272,7 @@ def resources_for(resources: Mapping[int, bytes], level: Level) -> Mapping[int, 
 
 def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
     # A result's pixels are upright unless the result itself says otherwise; the original's orientation
-    # was used up when its pixels were.
+    # was applied when they were made.
     orientation = exif.orientation_of(own.exif)
     photo = carried.photo or Blocks()
     if carried.level is not Level.ALL:

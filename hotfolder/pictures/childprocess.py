@@ -1,6 +1,7 @@
-"""The child's end of the decoding process: a JSON request a line on stdin, a JSON answer a line on stdout.
+"""The child's side of the decoding process: one JSON request per line on stdin, one answer per line on
+stdout.
 
-It keeps the daemon small, and what a hostile picture does to it (memory, a crash) stays in it.
+The process isolates memory use and crashes that a hostile picture causes, and keeps the daemon small.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLim
 from hotfolder.processes import die_with
 
 GREETING = b"ready\n"
-"""The first line, once requests can be taken: before it, a death says nothing of a picture."""
+"""The first line, written when requests can be taken: a death before it isn't the fault of a picture."""
 _LEAST_BYTES = 64 * 1024 * 1024
 _DOING = {"carry": "given its metadata", "develop": "developed"}
 _TASKS = {
@@ -33,26 +34,26 @@ _TASKS = {
     "thumbnail": "developing",
     "carry": "carryover",
 }
-"""Each function that may be asked for, with its module."""
+"""The functions that may be called, with their modules."""
 _AS: dict[str, Callable[[Any], object]] = {
     "target": Path,
     "limits": lambda told: PictureLimits(**told),
     "rendering": lambda told: Rendering(**told),
     "carrying": lambda told: Carrying(**told),
 }
-"""What arguments are, that JSON knows only as texts and objects."""
+"""Constructors for arguments that JSON has only as strings and objects."""
 
 
 def main(parent_id: int, memory_bytes: int) -> None:
-    """Serve until stdin ends or the parent, process `parent_id`, is gone."""
-    # The parent alone ends this process: signals to the whole group mean that it drains, and may still ask.
+    """Serve requests until stdin ends or the parent, process `parent_id`, is gone."""
+    # Only the parent ends this process: after a signal to the whole group it drains, and may send requests.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     die_with(parent_id)
-    os.umask(0o077)  # what it writes is for the daemon alone
+    os.umask(0o077)  # files that it writes are private to the daemon's user
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # A limit too low for any picture is to show here, and not as a picture's fault.
+    # A limit too low for any picture must fail here, not as the fault of a picture.
     mmap.mmap(-1, _LEAST_BYTES).close()
     import hotfolder.pictures.inspect  # noqa: F401  (now, so that the first picture needn't wait for it)
 
@@ -81,8 +82,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _made(request: dict[str, Any], path: Path) -> object:
-    """What the function called like the task makes. It is imported late: the daemon imports this module, and
-    developing is large."""
+    """Call the function named `task` and return its result. Its module is imported late: the daemon imports
+    this module, and developing needs large libraries."""
     task = request["task"]
     arguments = {
         name: _AS[name](value) if name in _AS else value for name, value in request["wanted"].items()

@@ -1,4 +1,4 @@
-"""Colour profiles: whether a picture can be taken for sRGB, conversion to sRGB, and the profiles added."""
+"""Colour profiles: whether a picture can be taken for sRGB, conversion to sRGB, and the embedded profiles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from PIL import Image, ImageCms
 from hotfolder.pictures.exposure import Exposure
 
 MOST_DIFFERENCE = 6
-"""Of 255: as much as different makers' sRGB profiles differ among themselves, which nobody sees."""
+"""Of 255: the sRGB profiles of different makers differ by as much, which is invisible."""
 STEPS = (0, 48, 96, 144, 192, 224, 255)
 PROFILE_DATE = slice(24, 36)
 
 
 def why_developed(image: Image.Image, exposure: Exposure) -> str:
-    """Why a JPEG or PNG, opened, can't be sent as it is, as "it is …"; "" where it can."""
+    """Why an opened JPEG or PNG can't be sent as it is, as "it is …"; "" where it can."""
     profile = image.info.get("icc_profile")
     if image.mode == "CMYK":
         return "it is in CMYK"
@@ -34,8 +34,8 @@ def why_developed(image: Image.Image, exposure: Exposure) -> str:
 
 @lru_cache(maxsize=64)
 def unlike_srgb(profile: bytes, mode: str) -> bool:
-    """Whether numbers of `mode` (RGB or L) that this profile describes would look different if they were
-    taken for sRGB's. A profile that can't be read says nothing."""
+    """Whether pixels of `mode` (RGB or L) with this profile would look different if they were taken for sRGB.
+    False for a profile that can't be read."""
     if mode == "L":
         grid = Image.frombytes("L", (256, 1), bytes(range(256)))
     else:
@@ -49,7 +49,7 @@ def unlike_srgb(profile: bytes, mode: str) -> bool:
 
 
 def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours in sRGB; what has no profile that fits is taken to be in it."""
+    """The picture converted to sRGB; without a profile that fits, its pixels are taken for sRGB."""
     if profile is not None:
         seen = converted(picture, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)
         if seen is not None:
@@ -60,7 +60,7 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 def converted(
     picture: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE
 ) -> Image.Image | None:
-    """The picture that `profile` describes, in sRGB; None for a profile that can't be read or doesn't fit."""
+    """The picture converted from `profile` to sRGB; None for a profile that can't be read or doesn't fit."""
     try:
         return ImageCms.profileToProfile(
             picture,
@@ -75,7 +75,7 @@ def converted(
 
 
 def readable(profile: bytes) -> bool:
-    """Whether the profile is one."""
+    """Whether the bytes are a valid ICC profile."""
     try:
         ImageCms.ImageCmsProfile(io.BytesIO(profile))
     except (ImageCms.PyCMSError, OSError, ValueError):
@@ -84,13 +84,13 @@ def readable(profile: bytes) -> bool:
 
 
 def srgb_profile() -> bytes:
-    """The profile that describes sRGB, the same at any time of day."""
+    """An sRGB profile; its date is fixed, so the bytes are always the same."""
     made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     made[PROFILE_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
     return bytes(made)
 
 
 def adobe_rgb_profile() -> bytes:
-    """A profile for what cameras call Adobe RGB and don't describe any further, made from the published
+    """The profile for pictures that cameras mark as Adobe RGB without embedding one; made from the published
     primaries and gamma of Adobe RGB (1998)."""
     return Path(__file__).with_name("adobe-rgb.icc").read_bytes()

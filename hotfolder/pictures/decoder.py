@@ -1,6 +1,6 @@
-"""The parent's end of the decoding process: starts it, asks it, bounds and replaces it.
+"""The parent's side of the decoding process: starts it, sends requests, enforces timeouts and replaces it.
 
-Decoding apart keeps the daemon small, and a hostile picture can't take it down.
+The separate process keeps the daemon small, and a hostile picture can't crash the daemon.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ END_SECONDS = 1.5
 
 
 class Decoder:
-    """One child process, started at the first picture and again whenever it has died.
+    """One child process, started for the first picture and restarted whenever it has died.
 
-    `memory_bytes` bounds the child's address space, `patience_seconds` one picture. Pictures are taken one
-    at a time; concurrent callers queue. Belongs to the event loop on which it is first used.
+    `memory_bytes` limits the child's address space; `patience_seconds` is the timeout for one picture.
+    Requests are handled one at a time; concurrent callers queue. Bound to the event loop on which it is first
+    used.
     """
 
     def __init__(self, *, memory_bytes: int = 2 * 1024**3, patience_seconds: float = 120.0) -> None:
@@ -59,11 +60,11 @@ class Decoder:
         return self._child.pid if self._child is not None else None
 
     async def inspect(self, path: Path, limits: PictureLimits, *, closely: bool = True) -> PictureFacts:
-        """As `pictures.inspect.inspect`, in the child. Raises `NotWhole` or `NeverUsable`, and
-        `LocalTrouble` when no child can be started, whatever the picture.
+        """As `pictures.inspect.inspect`, in the child. Raises `NotWhole`, also on a timeout, or
+        `NeverUsable`, and `LocalTrouble` when no child can be started, whatever the picture.
 
-        A child that dies is replaced and the picture tried once more, since something else may have taken
-        the memory; a picture that takes two children with it is `NeverUsable`.
+        When a child dies the picture is tried once more in a new one, since something else may have taken the
+        memory; a picture on which two children die is `NeverUsable`.
         """
         facts = await self._made("inspect", path, limits=limits, closely=closely)
         capture = facts.pop("capture")
@@ -95,8 +96,8 @@ class Decoder:
         await self._made("thumbnail", source, **wanted)
 
     async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
-        """As `pictures.carryover.carry`, in the child. Where two children died of the metadata, the picture
-        goes without. Raises `LocalTrouble` where a file can't be read or written, now or in time."""
+        """As `pictures.carryover.carry`, in the child. Where two children die of the metadata, the picture is
+        copied without. Raises `LocalTrouble` where a file can't be read or written, also on a timeout."""
         for plain in (False, True):
             carrying = replace(wanted, plain=plain)
             try:
@@ -109,8 +110,8 @@ class Decoder:
         raise AssertionError("a plain one was answered or refused")
 
     async def _made(self, task: str, path: Path, **wanted: object) -> Any:
-        """What the child makes of `path` by the function that is called so. Raises as it says, and
-        `NeverUsable` when two have died of it."""
+        """The result of the child's function `task` for `path`. Raises what that raises, and `NeverUsable`
+        when two children have died of it."""
         answer = None
         async with self._turn:
             for _ in range(_TRIES):
@@ -131,15 +132,15 @@ class Decoder:
         return answer["made"]
 
     async def prepare(self) -> None:
-        """Start the child now, so that the first picture needn't wait for it. Whatever stands in the way is
-        told with that picture."""
+        """Start the child now, so that the first picture needn't wait for it. A failure is ignored here, and
+        raised again with that picture."""
         with suppress(LocalTrouble):
             async with self._turn:
                 if not self._closed:
                     await self._living_child()
 
     async def close(self) -> None:
-        """End the child and wait for its end. Nothing can be inspected afterwards; may be called twice."""
+        """End the child and wait for its end. The decoder can't be used afterwards. Idempotent."""
         self._closed = True
         if self._child is not None:
             self._kill(self._child)
@@ -147,7 +148,7 @@ class Decoder:
             await self._end_child()
 
     async def _ask(self, path: Path, request: dict[str, Any]) -> dict[str, Any] | None:
-        """The child's answer; None if it died of the question."""
+        """The child's answer; None if it died. Raises NotWhole on a timeout, and LocalTrouble."""
         child = await self._living_child()
         assert child.stdin is not None and child.stdout is not None
         line = b""
@@ -164,7 +165,7 @@ class Decoder:
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
-            # Without a whole answer (death, time-out, cancellation) the next question would get this one's.
+            # Without a whole answer (death, timeout, cancellation) the next request would get this one's.
             if not line.endswith(b"\n"):
                 await self._end_child()
         if not line.endswith(b"\n"):
@@ -212,14 +213,14 @@ class Decoder:
 
     async def _end(self, child: asyncio.subprocess.Process) -> None:
         self._kill(child)
-        # Reads both pipes to their ends, so that no transport outlives the loop. A process that waits for a
-        # share that doesn't answer may outlive its own death; then it is left to the system.
+        # Reads both pipes to their ends, so that no transport outlives the loop. A process that is blocked on
+        # a share that doesn't answer may survive SIGKILL for a time; then it is left to the system.
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 await child.communicate()
 
     def _kill(self, child: asyncio.subprocess.Process) -> None:
-        # Not twice: the second call would take the dead process's code away from whoever waits for it.
+        # Not twice: a second kill() reaps the process, and the waiter would lose its exit code.
         if child.returncode is None and child is not self._killed:
             self._killed = child
             child.kill()
@@ -237,7 +238,7 @@ def _no_child(why: str) -> LocalTrouble:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Ours without the settings: the process that meets hostile pictures has no use for an API key."""
+    """Our environment without settings: the process that reads hostile pictures must not have the API key."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("STAGER_", "HOTFOLDER_"))
     }

@@ -1,7 +1,7 @@
 """Developing: a JPEG of a picture that can't be sent as it is (TIFF, HEIC, RAW, other colours, not upright);
-and small copies for a screen, of whatever photo or picture there is.
+and thumbnails of any photo or picture.
 
-libvips reads large pictures strip by strip, in all of their bits. Only the decoding process loads this.
+libvips reads large pictures strip by strip, at full bit depth. Only the decoding process imports this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLi
 from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit
 from hotfolder.pictures.rendering import upright, write_durably
 
-# Read when the library is loaded: one thread, since the memory of more is the point, and no remarks.
+# Read when the library is loaded: one thread, to save memory, and no warnings.
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
 os.environ.setdefault("VIPS_WARNING", "0")
 
@@ -46,14 +46,14 @@ CMYK_COLOURS = 4
 WHOLE_NUMBERS = 1
 RAW_PHOTOMETRICS = frozenset({32803, 34892})
 TRANSPARENCY = {1: True, 2: False}
-"""What `ExtraSamples` calls transparency, and whether the colours are darkened by it already."""
+"""Values of `ExtraSamples` that stand for alpha, and whether the colours are premultiplied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """How a file's channels are to be understood. `colours` are 1 (gray), 3 (RGB) or 4 (CMYK); with `alpha`
-    the next one is its transparency, which `premultiplied` colours are darkened by already. Further channels
-    are no part of the picture. `profile` describes the colours; None: they are sRGB's, or its gray."""
+    """The meaning of a file's channels. `colours` is 1 (gray), 3 (RGB) or 4 (CMYK); with `alpha` the next one
+    is transparency; `premultiplied`: colours are multiplied by it. Further channels are ignored. `profile`
+    describes the colours; None stands for sRGB or its gray."""
 
     colours: int
     alpha: bool = False
@@ -62,12 +62,11 @@ class Channels:
 
 
 def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequence[str] = ()) -> Developed:
-    """Write `target`: `source`, a picture that was found whole, as an upright sRGB JPEG that says what
-    `source` says of the photo. It appears at once and whole, and is durable then. No link is followed beneath
-    the folders `roots`.
+    """Write `target`: `source`, a picture that `inspect` found whole, as an upright sRGB JPEG with its
+    metadata. The file appears atomically and is fsynced. No link is followed beneath the folders `roots`.
 
-    Needs memory for the file that it makes; for a picture that isn't stored upright, for its pixels too.
-    Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
+    Needs memory for the JPEG; for a picture that isn't stored upright, for its pixels too. Raises `NotWhole`,
+    `NeverUsable`, and OSError where a file can't be read or written.
     """
     name = visible(source.name)
     with opened(source, roots) as file:
@@ -79,8 +78,9 @@ def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequenc
 def thumbnail(
     source: Path, target: Path, long_edge: int, *, limits: PictureLimits, roots: Sequence[str] = ()
 ) -> tuple[int, int]:
-    """Write `target`: `source` as an upright sRGB JPEG without metadata, of so many pixels at the most. It
-    appears at once and whole. Returns its size. No link is followed beneath the folders `roots`.
+    """Write `target`: `source` as an upright sRGB JPEG without metadata, its longer side at most `long_edge`
+    pixels. The file appears atomically. Returns width and height. No link is followed beneath the folders
+    `roots`.
 
     Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
     """
@@ -100,7 +100,7 @@ def thumbnail(
 
 
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
-    """The picture as a JPEG in sRGB, upright, and the metadata of its photo."""
+    """The picture as an upright sRGB JPEG, and its photo's metadata. Raises as `develop` does."""
     if kind == "RAW":
         raw.refuse_without_developer(name)
         picture, block = raw.develop(file, name)
@@ -195,7 +195,7 @@ def tiff_head(file: BinaryIO, name: str) -> TiffHead:
 
 
 def tiff_refusal(head: TiffHead) -> str:
-    """Why such a TIFF isn't taken; "" when it is."""
+    """Why such a TIFF isn't accepted; "" when it is."""
     photometric = head.number(exif.PHOTOMETRIC, 1)
     if photometric in RAW_PHOTOMETRICS:
         return "with a camera's raw data"
@@ -213,7 +213,7 @@ def tiff_refusal(head: TiffHead) -> str:
 
 
 def tiff_channels(head: TiffHead) -> Channels:
-    """Its channels. Those that Photoshop has added, such as saved selections, are no transparency."""
+    """A TIFF's channels. Extra channels by Photoshop, such as saved selections, don't count as alpha."""
     colours = COLOURS_OF_PHOTOMETRIC[head.number(exif.PHOTOMETRIC, 1)]
     kind = next(iter(head.numbers(exif.EXTRA_CHANNELS)), 0)
     profile = usable_profile(exif.value_of(head, exif.ICC), colours)
@@ -221,8 +221,8 @@ def tiff_channels(head: TiffHead) -> Channels:
 
 
 def small_tiff(file: BinaryIO, name: str, head: TiffHead) -> Image.Image:
-    """A copy for looking at, in 8 bits of gray or RGB, not turned. Every strip is decoded to its end. Raises
-    `NotWhole`."""
+    """A reduced copy in 8-bit gray or RGB, not rotated, for brightness and signature. Every strip is decoded
+    to its end. Raises `NotWhole`, and OSError where the disk failed."""
     colours = tiff_channels(head).colours
     try:
         picture = first_bands(vips_image(file.fileno()), colours)
@@ -236,14 +236,14 @@ def small_tiff(file: BinaryIO, name: str, head: TiffHead) -> Image.Image:
 
 
 def refuse_unreadable(file: BinaryIO) -> None:
-    """Raise OSError where it was the disk, and not the picture, that failed."""
+    """Read the file again: raises OSError where the disk, not the picture, was the cause of a failure."""
     os.lseek(file.fileno(), 0, os.SEEK_SET)
     while os.read(file.fileno(), io.DEFAULT_BUFFER_SIZE * 128):
         pass
 
 
 def srgb_jpeg(descriptor: int, channels: Channels) -> bytes:
-    """The picture as a JPEG in sRGB, upright, without metadata."""
+    """The picture as an upright sRGB JPEG without metadata. Raises pyvips.Error."""
     picture = first_bands(vips_image(descriptor), channels.colours + channels.alpha)
     if channels.alpha:
         picture = on_white(picture, channels)
@@ -257,13 +257,13 @@ def srgb_jpeg(descriptor: int, channels: Channels) -> bytes:
         picture = picture.colourspace("srgb")
     if "orientation" in picture.get_fields() and picture.get("orientation") > 1:
         picture = picture.copy_memory().autorot()
-    # Better Huffman tables would need all coefficients in memory at once.
+    # Optimized Huffman tables would need all coefficients in memory at once.
     saved: bytes = picture.jpegsave_buffer(Q=JPEG_QUALITY, subsample_mode="off", keep="none")
     return saved
 
 
 def vips_image(descriptor: int) -> Any:
-    # Through the descriptor, so that it is the file that was looked at, whatever its name leads to by now.
+    # By descriptor: the path may lead to another file by now.
     return pyvips.Image.new_from_file(f"/dev/fd/{descriptor}", access="sequential", fail_on="error")
 
 

@@ -1,4 +1,4 @@
-"""Capture data from EXIF: exposure, time, camera. Broken EXIF is no reason to refuse a picture."""
+"""Capture data from EXIF: exposure, time, camera. Damaged EXIF never makes a picture unusable."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """`orientation` is EXIF's, 1 to 8. `capture` is None where EXIF tells neither when nor how the frame was
-    exposed. `adobe_rgb`: the camera says that its colours are Adobe RGB's."""
+    """`orientation` is EXIF's, 1 to 8. `capture` is None where EXIF has neither time nor exposure time.
+    `adobe_rgb`: the camera marks the colours as Adobe RGB."""
 
     orientation: int = 1
     capture: Capture | None = None
@@ -29,13 +29,13 @@ class Exposure:
 
 
 def read_exposure(image: Image.Image) -> Exposure:
-    """Read it from an opened image. Never raises for what the EXIF block holds."""
+    """Read it from an opened image. Never raises, whatever the EXIF block holds."""
     return _read(image.getexif)
 
 
 def exposure_in(block: bytes | None, orientation: int) -> Exposure:
-    """Read it from a block of EXIF, None for none; the block is of a picture that is stored in that
-    orientation, whatever it says itself. Never raises for what it holds."""
+    """Read it from an EXIF block or None. The result has `orientation`, whatever the block says. Never
+    raises, whatever it holds."""
 
     def load() -> Image.Exif:
         exif = Image.Exif()
@@ -64,7 +64,7 @@ def _read(load: Callable[[], Image.Exif]) -> Exposure:
 
 
 def read_capture(tags: Mapping[int, object]) -> Capture | None:
-    """The capture that EXIF `tags` (the camera's and the shot's, by number) tell of."""
+    """The capture in EXIF `tags` by number (main and EXIF folder); None without time and exposure time."""
     started, step = _start(tags)
     seconds = _positive(tags.get(_TAG.ExposureTime))
     if started is None and seconds is None:
@@ -89,8 +89,8 @@ def read_capture(tags: Mapping[int, object]) -> Capture | None:
 
 
 def _start(tags: Mapping[int, object]) -> tuple[float | None, float]:
-    """Seconds since 1970 by the camera's clock, and how finely that is written."""
-    # Never DateTime, which an editor sets to the hour of the export.
+    """Seconds since 1970 by the camera's clock, and the resolution of that value."""
+    # Never DateTime, which editors set to the time of the export.
     for whole, part in (
         (_TAG.DateTimeOriginal, _TAG.SubsecTimeOriginal),
         (_TAG.DateTimeDigitized, _TAG.SubsecTimeDigitized),

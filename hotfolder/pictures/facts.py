@@ -1,4 +1,4 @@
-"""Facts, limits and errors of pictures, and what the decoding process is asked for and answers."""
+"""Facts, limits and errors of pictures, and the requests and answers of the decoding process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hotfolder.errors import UnusablePhoto
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What is decoded at all. The defaults hold a 150-megapixel camera's largest JPEG."""
+    """The most that is decoded. The defaults admit a 150-megapixel camera's largest JPEG."""
 
     size_bytes: int = 256 * 1024 * 1024
     pixels: int = 160_000_000
@@ -22,11 +22,11 @@ class PictureFacts:
 
     `format` is "JPEG", "PNG", "TIFF", "HEIC" or "RAW". `width` and `height` are as stored; `orientation` is
     EXIF's (1 to 8, 1 without) and says how to turn them for display. `sha256` and `size_bytes` are of the
-    file. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody looked.
-    `capture` is all that EXIF says of the shot, None where it says neither when nor how. `signature`
-    tells what the picture shows, whatever its exposure; empty where nobody looked. `develop` says why it
-    can't be sent as it is, such as "it is a TIFF"; empty where it can. `inode` is that of the file that was
-    opened, whatever its path led to before and after.
+    file. `brightness` is the mean luma, 0 (black) to 1 (white), None where it wasn't computed. `capture` is
+    EXIF's data on the shot, None where it has neither time nor exposure time. `signature` identifies the
+    scene independently of exposure; empty where it wasn't computed. `develop` says why the picture can't be
+    sent as it is, such as "it is a TIFF"; empty where it can. `inode` is that of the file that was opened,
+    whatever its path led to before and after.
     """
 
     format: str
@@ -44,9 +44,9 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A rendition to be made: the longer side in pixels (None: as it is; never larger), and the most bytes
+    """A requested rendition: the longer side in pixels (None: unchanged; never enlarged), and the most bytes
     that the file may have. `quality` is tried first, then lower ones down to `least_quality`. `label` is
-    written into its lower left corner."""
+    drawn into the lower left corner."""
 
     quality: int
     least_quality: int
@@ -57,7 +57,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A rendition that was made."""
+    """The size of a rendition that was made."""
 
     width: int
     height: int
@@ -66,8 +66,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Carrying:
-    """The metadata that a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far
-    as `level` goes (a value of `metadata.blocks.Level`); and what is said of the picture. `plain`: none. No
+    """The metadata that a picture gets: those of `photo` and of the XMP sidecar (paths as text), limited by
+    `level` (a value of `metadata.blocks.Level`), and our statement (`altered`, `software`). `plain`: none. No
     link is followed beneath the folders `roots`."""
 
     photo: str
@@ -81,7 +81,7 @@ class Carrying:
 
 @dataclass(frozen=True, slots=True)
 class Developed:
-    """The file that was made of a picture, and the inode of the file that this was read from."""
+    """The file that was made of a picture, and the inode of the file that was read."""
 
     size_bytes: int
     sha256: str
@@ -89,8 +89,8 @@ class Developed:
 
 
 class NotWhole(UnusablePhoto):
-    """The picture can't be read now. It may become readable: a copy that is still under way, a permission."""
+    """The picture can't be read now, but may become readable: a copy in progress, a missing permission."""
 
 
 class NeverUsable(UnusablePhoto):
-    """The picture will not become usable by waiting: a format that isn't taken, or beyond the limits."""
+    """The picture won't become usable by waiting: a format that isn't accepted, or beyond the limits."""

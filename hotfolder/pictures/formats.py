@@ -22,7 +22,7 @@ EXPORT_HINT = (
 COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
 
 DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".localized"})
-"""Files that a desktop makes in a folder it shows, in lower case: nobody meant or misses them."""
+"""Files that desktops create in folders, in lower case: never part of a set."""
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
@@ -43,7 +43,7 @@ REFUSED_SUFFIXES: dict[str, str] = {
 }
 
 PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | _RAW_SUFFIXES
-"""Lower-case suffixes of files that start a set, if only to be refused with a reason."""
+"""Lower-case suffixes of files that start a set, including formats that are refused with a reason."""
 
 JPEG_HEAD = b"\xff\xd8\xff"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
@@ -57,7 +57,7 @@ def suffix_of(name: str) -> str:
 
 
 def is_photo_name(name: str) -> bool:
-    """Whether a file of this name is looked at as a photo."""
+    """Whether a file of this name is treated as a photo."""
     return suffix_of(name) in PHOTO_SUFFIXES
 
 
@@ -77,7 +77,8 @@ def is_heic_name(name: str) -> bool:
 
 
 def is_raw(head: bytes) -> bool:
-    """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Many begin like a TIFF."""
+    """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Many RAW formats begin like a TIFF,
+    and are not recognized."""
     return (
         (head[:4] in TIFF_HEADS and head[8:10] == b"CR")
         or head[:4] in (b"IIRO", b"IIRS", b"IIU\0")
@@ -92,7 +93,8 @@ def is_webp_head(head: bytes) -> bool:
 
 
 def foreign_format(head: bytes) -> str | None:
-    """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
+    """The format, with its article, that the first `HEAD_BYTES` of a file show if it isn't accepted; else
+    None."""
     if head[:4] in (b"II+\0", b"MM\0+"):
         return "a BigTIFF"
     if head[4:12] in (b"ftypavif", b"ftypavis"):
@@ -112,10 +114,10 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", 
 
 @contextmanager
 def opened(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
-    """The file, unbuffered; where it lies beneath one of the `roots`, no link is followed from there. Raises
-    `NeverUsable` for what isn't a file, and OSError."""
+    """Open the file, unbuffered, without following a link at `path`; beneath one of the `roots`, no link on
+    the way is followed either. Raises `NeverUsable` for what isn't a regular file, and OSError."""
     root = next((Path(one) for one in roots if path.is_relative_to(one)), None)
-    # O_NONBLOCK, because opening a FIFO would otherwise wait for a writer.
+    # O_NONBLOCK: opening a FIFO would otherwise wait for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags) if root is None else open_beneath(root, path)
     with io.FileIO(descriptor) as file:
@@ -125,8 +127,8 @@ def opened(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
 
 
 def kind_of(file: io.FileIO, name: str) -> str:
-    """JPEG, PNG, TIFF, HEIC or RAW, as the file begins; its name decides only whether what looks like a TIFF
-    is a RAW file. Raises `NotWhole`, and `NeverUsable` for a format that isn't taken."""
+    """The kind by the first bytes: "JPEG", "PNG", "TIFF", "HEIC" or "RAW". The name decides only that a file
+    which isn't JPEG or PNG is RAW. Raises `NotWhole`, and `NeverUsable` for a format not accepted."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -149,14 +151,14 @@ def kind_of(file: io.FileIO, name: str) -> str:
 
 
 def refuse_by_name(name: str) -> None:
-    """Raise `NeverUsable` where the suffix is that of a format which isn't taken."""
+    """Raise `NeverUsable` where the suffix is that of a format which isn't accepted."""
     refused = REFUSED_SUFFIXES.get(suffix_of(name))
     if refused is not None:
         raise wrong_format(name, refused)
 
 
 def wrong_format(name: str, what: str) -> NeverUsable:
-    """The error for a picture of a format that is not accepted; `what` it is, with its article."""
+    """The error for a picture of a format that is not accepted; `what` names it, with its article."""
     return NeverUsable(f"{name} is {what}, which is not accepted.", hint=EXPORT_HINT)
 
 
@@ -193,8 +195,8 @@ def unreadable(name: str, error: OSError) -> NotWhole | NeverUsable:
 
 @contextmanager
 def pixel_limit(pixels: int) -> Iterator[None]:
-    """Pillow's check for decompression bombs, with this limit; process-wide while it lasts."""
-    from PIL import Image  # late: the daemon imports this module, and Pillow belongs to the decoding process
+    """Set Pillow's limit for decompression bombs and make its warning an error, process-wide in the block."""
+    from PIL import Image  # late: the daemon imports this module, and only the decoding process needs Pillow
 
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = pixels

@@ -1,4 +1,4 @@
-"""HEIC and HEIF files, through libheif and its HEVC decoder. Only the decoding process loads the library."""
+"""HEIC and HEIF files, through libheif and its HEVC decoder. Only the decoding process imports this."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from hotfolder.pictures.formats import COPY_HINT, EXPORT_HINT, pixel_limit, too_
 from hotfolder.pictures.rendering import PLAIN_MODES, plain
 
 FOR_BRIGHT_SCREENS = frozenset({16, 18})
-"""Transfer characteristics PQ and HLG: their numbers mean far more light than sRGB's."""
+"""The transfer characteristics PQ and HLG, whose values stand for far more light than sRGB's."""
 PRIMARIES = frozenset({1, 2, 5, 6, 7})
-"""Those whose colours look like sRGB's, where no profile says more; 2 stands for nothing said."""
+"""Colour primaries that look like sRGB's, where there is no profile; 2 stands for unspecified."""
 ZERO_BYTES = 1024
-"""So many zeros at the end are what a copy has reserved and not written yet."""
+"""This many zero bytes at the end show that a copy has allocated the file and not yet written it."""
 
 
 def refuse_without_decoder(name: str) -> None:
-    """Raise `NeverUsable` where no HEIC file can be decoded."""
+    """Raise `NeverUsable` where pi_heif isn't installed."""
     if find_spec("pi_heif") is None:
         raise NeverUsable(
             f"{name} is a HEIC picture, and this hotfolder is installed without what decodes them.",
@@ -38,12 +38,12 @@ def refuse_without_decoder(name: str) -> None:
 
 @contextmanager
 def heif_image(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Image.Image]:
-    """Its main picture, not decoded yet, and upright whatever EXIF says: the file itself says how it is
-    turned. Raises `NotWhole` and `NeverUsable`, for what goes wrong while it is used, too."""
+    """The main picture, not decoded yet, upright whatever EXIF says: libheif applies the container's
+    rotation. Raises `NotWhole`, `NeverUsable` and OSError, also for errors in the block."""
     refuse_without_decoder(name)
     import pi_heif
 
-    pi_heif.options.DECODE_THREADS = 1  # each would claim address space of its own
+    pi_heif.options.DECODE_THREADS = 1  # each thread would reserve address space
     pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
     pi_heif.register_heif_opener()
     try:
@@ -66,14 +66,14 @@ def heif_image(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Ima
 
 
 def ends_in_zeros(file: BinaryIO) -> bool:
-    """Whether its end isn't written yet: the decoder would show something in its place."""
+    """Whether the end isn't written yet: the decoder would invent a picture there."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - ZERO_BYTES))
     return not any(file.read(ZERO_BYTES))
 
 
 def refuse_other_light(image: Image.Image, name: str) -> None:
-    """Raise `NeverUsable` where its numbers can't be taken for sRGB's and no profile describes them."""
+    """Raise `NeverUsable` where the colours can't be taken for sRGB and there is no profile."""
     said = image.info.get("nclx_profile") or {}
     if image.info.get("icc_profile"):
         return
@@ -90,7 +90,7 @@ def refuse_other_light(image: Image.Image, name: str) -> None:
 
 
 def block_of(image: Image.Image) -> bytes | None:
-    """Its EXIF, as of a picture that is upright."""
+    """Its EXIF, corrected for an upright picture of its size; None where it is missing or damaged."""
     block = image.info.get("exif")
     if not block:
         return None
@@ -102,7 +102,7 @@ def block_of(image: Image.Image) -> bytes | None:
 
 
 def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Image, Blocks]:
-    """The picture in sRGB with 8 bits, upright, and its metadata. Raises as `heif_image` does."""
+    """The picture in 8-bit sRGB, upright, and its metadata. Raises as `heif_image` does."""
     with heif_image(file, name, limits) as image:
         image.load()
         block = exif.in_srgb(block_of(image))

@@ -1,4 +1,4 @@
-"""Inspecting one picture: opened safely, read once, hashed, walked to its end and decoded."""
+"""Inspecting a picture: opened safely, read once, hashed, parsed to its end and decoded."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from hotfolder.pictures.formats import (
 from hotfolder.pictures.signature import read_brightness, read_signature
 
 SENT_KINDS = frozenset({"JPEG", "PNG"})
-"""What the API takes; anything else is developed first."""
+"""The formats that the API accepts; others are developed first."""
 _READ_BYTES = 1024 * 1024
 DECODED_PIXELS = (200, 200)
-"""What the decoder may shrink a JPEG to, to an eighth at the least: every byte is still read to the end, and
-brightness and signature look no closer."""
+"""The size to which the decoder may scale a JPEG down, at most to an eighth: every byte is still decoded, and
+brightness and signature need no more."""
 GLANCE_BYTES = 16384
 GLANCE_LINES = 64
-"""How much of a JPEG's picture data is decoded, at the most, where nobody needs to know what it shows: enough
-to find that its tables fit its data."""
+"""The most bytes and lines of a JPEG's image data that are decoded where brightness and signature aren't
+needed: enough to find that its tables fit its data."""
 _METADATA = frozenset({"exif", "xmp", "photoshop"})
 
 # In a scan's data, FF 00 is a stuffed byte, FF D0-D7 restarts, FF FF is fill: anything else ends the scan.
@@ -50,21 +50,21 @@ _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> PictureFacts:
-    """Read and decode the picture at `path`; the facts, the hash and the decode are of the same bytes.
+    """Read and decode the picture at `path`; facts, hash and decoding are of the same bytes.
 
-    With `closely` it is decoded to its end. Else only the beginning of a JPEG is, after the same walk to its
-    end: of files cut, overwritten or zero-filled on purpose, decoding finds none that the walk doesn't.
-    Brightness and signature are unknown then. A photo of which somebody may need the brightness, since its
-    metadata don't tell its exposure, is looked at closely in any case.
+    With `closely` it is decoded to its end. Else only the beginning of a JPEG is, after its markers were
+    followed to the end: of files cut, overwritten or zero-filled on purpose, decoding found none that this
+    doesn't. Brightness and signature are unknown then. A photo without an exposure in its metadata is decoded
+    to its end in any case, since its brightness may be needed to order the set.
 
     Raises `NotWhole` when it can't be read to its end now, `NeverUsable` when waiting won't help; both are
-    `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: call it
-    through `Decoder` in a process that is to stay small.
+    `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: a process
+    that must stay small calls it through `Decoder`.
     """
     name = visible(path.name)
     refuse_by_name(name)
     if is_raw_name(name):
-        # Late, here and below, since what it loads is large, and most photos are JPEGs.
+        # Late, here and below: these load large libraries, and most photos are JPEGs.
         from hotfolder.pictures.raw import refuse_without_developer
 
         refuse_without_developer(name)
@@ -98,7 +98,7 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
 
 
 def _content(file: io.FileIO, name: str, size_bytes: int, limits: PictureLimits) -> bytes:
-    """All of it, in one piece where it isn't growing. Raises `NeverUsable` when it is too large."""
+    """The content, in one read where the file isn't growing. Raises `NeverUsable` when it is too large."""
     content = file.read(size_bytes + 1)
     while len(content) <= limits.size_bytes and (piece := file.read(_READ_BYTES)):
         content += piece
@@ -150,7 +150,7 @@ def _load_beginning(content: bytes) -> None:
 
 
 def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
-    """Whether its place among a set's exposures is known, or of no use: it has no metadata to carry over."""
+    """Whether its brightness isn't needed: its exposure is known, or it has no metadata to carry over."""
     known = exposure.capture is not None and exposure.capture.exposure_value is not None
     return known or not _METADATA & image.info.keys()
 
@@ -158,9 +158,8 @@ def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
 def _inspect_large(
     file: io.FileIO, name: str, kind: str, limits: PictureLimits, closely: bool
 ) -> PictureFacts:
-    """A TIFF, HEIC or RAW file, which may be too large to be held in memory as a whole: hashed and then
-    decoded, to its end, in two passes. Whoever sees that the file hasn't changed meanwhile knows that both
-    are of the same bytes."""
+    """Inspect a TIFF, HEIC or RAW file, which may be too large for memory: it is hashed, then decoded to its
+    end, in two passes. Both are of the same bytes only if the caller finds the file unchanged afterwards."""
     from hotfolder.metadata import exif
     from hotfolder.pictures import developing, heic, raw
 
@@ -186,7 +185,7 @@ def _inspect_large(
 
 
 def _hashed(file: io.FileIO, name: str, limits: PictureLimits) -> tuple[int, str]:
-    """How many bytes it has, and their hash. Raises `NeverUsable` when they are too many."""
+    """The file's size and SHA-256. Raises `NeverUsable` when it is too large."""
     digest, size_bytes = hashlib.sha256(), 0
     file.seek(0)
     while piece := file.read(_READ_BYTES):
@@ -208,8 +207,8 @@ def _facts(
     *,
     turn: int | None = None,
 ) -> PictureFacts:
-    """`shown` is a copy to look at, None where nobody does; `turn` is its orientation, where that isn't the
-    picture's own."""
+    """Build the facts. `shown` is the decoded copy, None where there is none; `turn` is its orientation,
+    where that differs from the picture's."""
     return PictureFacts(
         format=kind,
         width=size[0],
@@ -226,17 +225,18 @@ def _facts(
 
 def jpeg_reaches_its_end(content: bytes) -> bool:
     """Whether the markers lead, through at least one scan, to an end-of-image marker. Pillow alone accepts a
-    zero-filled tail. Raises OverflowError where so many stand for nothing that following them takes minutes.
+    zero-filled tail. Raises OverflowError for more than MOST_MARKERS empty markers, which take minutes to
+    follow.
 
-    What follows that marker is not looked at: cameras and phones append previews and notes of their own.
+    What follows the end marker is ignored: cameras and phones append previews and notes.
     """
     seen = {marker for marker, _, _ in _markers(content)}
     return {SOS, EOI} <= seen
 
 
 def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
-    """A JPEG of the first `scan_bytes` of a JPEG's picture data, behind all that comes before them. It says
-    that it is no higher than `most_lines`, since a decoder fills up what is missing."""
+    """A valid JPEG of everything before the image data and its first `scan_bytes`. Its height is reduced to
+    at most `most_lines`, since a decoder would fill in the missing lines."""
     height = data = 0
     for marker, start, end in _markers(content):
         if marker in FRAMES:
@@ -252,8 +252,8 @@ def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
 
 
 def png_reaches_its_end(content: bytes) -> bool:
-    """Whether the chunks lead to the closing one; content and checksums are the decoder's to judge. Raises
-    OverflowError for more than MOST_CHUNKS that aren't picture data: a decoder takes minutes for them."""
+    """Whether the chunks lead to IEND; contents and checksums are left to the decoder. Raises OverflowError
+    for more than MOST_CHUNKS chunks that aren't image data, for which a decoder takes minutes."""
     position, others = 8, 0
     while position + 12 <= len(content):
         length, kind = struct.unpack_from(">I4s", content, position)
@@ -267,8 +267,8 @@ def png_reaches_its_end(content: bytes) -> bool:
 
 
 def _markers(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """The markers of a JPEG with a segment each, where that begins and ends, and the one that ends the image;
-    as far as they can be followed. Raises OverflowError for more than MOST_MARKERS without a segment."""
+    """The JPEG's markers that have a segment, with its start and end, and EOI; as far as they can be
+    followed. Raises OverflowError for more than MOST_MARKERS without a segment."""
     position = 2 if content[:2] == b"\xff\xd8" else len(content)
     empty = 0
     while position + 2 <= len(content) and content[position] == 0xFF:
@@ -287,7 +287,7 @@ def _markers(content: bytes) -> Iterator[tuple[int, int, int]]:
             position = start
         else:
             stated = int.from_bytes(content[start : start + 2], "big")
-            # Past the end of a file that is cut short.
+            # An invalid length leads past the end, as in a truncated file.
             position = start + (stated if stated >= 2 else len(content))
             yield marker, start, position
             if marker == SOS:

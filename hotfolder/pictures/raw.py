@@ -1,4 +1,4 @@
-"""RAW files, through LibRaw, where rawpy is installed."""
+"""RAW files, through LibRaw (rawpy), where it is installed."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from hotfolder.metadata.exif import TiffEntry
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
-"""EXIF's orientation for LibRaw's."""
+"""EXIF's orientation by LibRaw's."""
 HINT = "Export it as JPEG or TIFF from your raw developer, and drop that."
 
 
 @dataclass(frozen=True, slots=True)
 class RawFacts:
-    """`exif` is a block for another file; `small` is a copy for looking at, upright, where one was asked for.
-    Width and height are as the file stores them."""
+    """`exif` is a block for another file; `small` is a reduced upright copy, None where none was requested.
+    Width and height are as stored."""
 
     width: int
     height: int
@@ -36,7 +36,7 @@ class RawFacts:
 
 
 def refuse_without_developer(name: str) -> None:
-    """Raise `NeverUsable` where no RAW file can be developed."""
+    """Raise `NeverUsable` where rawpy isn't installed."""
     if find_spec("rawpy") is None:
         raise NeverUsable(
             f"{name} is a RAW file, and this hotfolder is installed without what develops them.",
@@ -46,7 +46,7 @@ def refuse_without_developer(name: str) -> None:
 
 
 def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
-    """Unpack it to its end. Raises `NotWhole` and `NeverUsable`."""
+    """Unpack the file to its end and return its facts. Raises `NotWhole` and `NeverUsable`."""
     block = exif_of_tags(file)
     with raw_photo(file, name) as raw:
         sizes = raw.sizes
@@ -57,7 +57,7 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
             )
         _ = raw.raw_image_visible  # unpacks
         block = block or exif_of_preview(raw) or exif_of_shot(raw)
-        # Without an exposure, its brightness is what tells its place in a set.
+        # Without an exposure, the set is ordered by brightness.
         copy = developed(raw, half_size=True) if closely or block is None else None
         if copy is not None:
             copy = copy.reduce(max(1, min(copy.size) // 256))
@@ -72,15 +72,14 @@ def develop(file: BinaryIO, name: str) -> tuple[Image.Image, bytes | None]:
 
 
 def preview(file: BinaryIO, name: str) -> bytes | None:
-    """The JPEG that its camera put into it for looking at, if there is one. Raises `NotWhole` and
-    `NeverUsable`."""
+    """The camera's embedded JPEG preview, None where there is none. Raises `NotWhole` and `NeverUsable`."""
     with raw_photo(file, name) as raw:
         return preview_of(raw)
 
 
 @contextmanager
 def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread would claim address space of its own
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread would reserve address space
     import rawpy
 
     try:
@@ -98,8 +97,8 @@ def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
 
 
 def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
-    """As shot: with the camera's white balance, and without an automatic brightness, which would make every
-    exposure of a bracket alike."""
+    """The picture as shot: with the camera's white balance, and without automatic brightness, which would
+    make all exposures of a bracket alike."""
     import rawpy
 
     pixels = raw.postprocess(
@@ -114,7 +113,7 @@ def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
 
 
 def exif_of_tags(file: BinaryIO) -> bytes | None:
-    """Most makers' files are TIFFs of a kind, and have their EXIF where a TIFF has it."""
+    """The EXIF of a TIFF-based RAW file, as most makers' are; None for other files."""
     file.seek(0)
     try:
         head = exif.read_head(file)
@@ -124,7 +123,7 @@ def exif_of_tags(file: BinaryIO) -> bytes | None:
 
 
 def exif_of_preview(raw: Any) -> bytes | None:
-    """The others have a JPEG in them that has it."""
+    """The EXIF of the embedded JPEG preview, for RAW files that aren't TIFFs; None where it has none."""
     content = preview_of(raw)
     if content is None:
         return None
@@ -146,7 +145,7 @@ def preview_of(raw: Any) -> bytes | None:
 
 
 def exif_of_shot(raw: Any) -> bytes | None:
-    """What LibRaw itself has read of how the photo was taken."""
+    """An EXIF block of the shooting data that LibRaw has read; None where it has none."""
     other = raw.other
     ratios = {33434: other.shutter_speed, 33437: other.aperture, 37386: other.focal_length}
     shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}

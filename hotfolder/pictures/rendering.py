@@ -1,4 +1,4 @@
-"""Rendering: smaller or plainer JPEGs, and PNGs of WebP pictures, in the process that decodes."""
+"""Rendering: smaller JPEGs with metadata removed, and PNGs of WebP pictures; in the decoding process."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ QUALITY_STEP = 5
 DAMAGED = (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 PLAIN_MODES = ("RGB", "L", "CMYK")
 LABEL_HEIGHT = 0.022
-"""Of a label's letters, as a part of the picture's longer side: legible where that is 10 cm."""
+"""The font size of a label, relative to the picture's longer side: legible where that is 10 cm."""
 LABEL_MARGIN = 0.7
 LABEL_DARKNESS = 168
 CAPITAL_HEIGHT = 0.73
-"""Of Inter's capitals, as a part of its size."""
+"""The height of Inter's capitals, relative to the font size."""
 LEAST_LETTERS = 4.0
 
 
 def render(source: Path, target: Path, rendering: Rendering, *, limits: PictureLimits) -> Rendered | None:
-    """Write `source` to `target` as an upright sRGB JPEG; None, and no file, where no quality that is allowed
-    makes it small enough. The same input gives the same bytes. Raises `NeverUsable`, and OSError where a file
-    can't be read or written. Needs memory for all pixels; a JPEG that is made smaller, for fewer.
-    """
+    """Write `source` to `target` as an upright sRGB JPEG; None, and no file, where no allowed quality makes
+    it small enough. Deterministic. Raises `NeverUsable`, and OSError where a file can't be read or written.
+    Needs memory for all pixels; for fewer where a JPEG is scaled down."""
     picture = upright(source, rendering.long_edge, limits)
     if rendering.label:
         picture = labelled(picture, rendering.label)
@@ -49,7 +48,8 @@ def render(source: Path, target: Path, rendering: Rendering, *, limits: PictureL
 
 
 def png_of_webp(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
-    """Write `target`: the WebP picture `source`, pixel for pixel, as a PNG with its colours and its EXIF.
+    """Write `target`: the WebP picture `source`, pixel for pixel, as a PNG with its colour profile and EXIF.
+    The file appears atomically and is fsynced.
 
     Raises `NeverUsable` where it can't be decoded to its end, and OSError where a file can't be read or
     written.
@@ -62,7 +62,7 @@ def png_of_webp(source: Path, target: Path, *, limits: PictureLimits) -> Develop
 
 
 def write_durably(target: Path, content: bytes, inode: int = 0) -> Developed:
-    """Write a file that appears at once and whole, and is on the disk then."""
+    """Write a file atomically, and fsync it and its folder. Raises OSError."""
     part = target.with_suffix(".part")
     with part.open("wb") as out:
         out.write(content)
@@ -80,12 +80,13 @@ def write_durably(target: Path, content: bytes, inode: int = 0) -> Developed:
 def upright(
     source: Path | BinaryIO, long_edge: int | None, limits: PictureLimits, name: str = ""
 ) -> Image.Image:
-    """The picture as it is to be seen, in sRGB and not larger than asked. A stream comes with its `name`."""
+    """The picture rotated for display, in sRGB, its longer side at most `long_edge`. A stream needs a
+    `name`."""
     with decoding(source, ("JPEG", "PNG"), "rendered", limits, name) as opened:
         profile = opened.info.get("icc_profile")
         picture = opened if opened.mode in PLAIN_MODES else plain(opened)
         if long_edge is not None:
-            # Of a JPEG no more is decoded than this needs.
+            # A JPEG is decoded at a reduced scale.
             picture.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
@@ -93,15 +94,15 @@ def upright(
 
 
 def labelled(picture: Image.Image, text: str) -> Image.Image:
-    """The picture with the text in its lower left corner, white on a dark plate; in colour, and smaller where
-    the text would be wider than the picture. Raises `NeverUsable` without the package of the letters."""
+    """The picture in RGB with the text in its lower left corner, white on a dark plate; smaller where the
+    text would be wider than the picture. Raises `NeverUsable` where the font's package is missing."""
     picture = picture.convert("RGB")
     size = max(picture.size) * LABEL_HEIGHT
     room = picture.width - 4 * size * LABEL_MARGIN
     size = max(LEAST_LETTERS, size * min(1.0, room / max(1.0, letters(size).getlength(text))))
     font, margin = letters(size), round(size * LABEL_MARGIN)
     left, _, right, _ = font.getbbox(text, anchor="ls")
-    # One height for all texts, whether or not they have letters that reach below the line.
+    # One height for all texts, with or without descenders.
     plate_height = round(size * 1.2 + margin)
     plate_width = round(right - left + 2 * margin)
     corner = (margin, picture.height - margin - plate_height)
@@ -115,7 +116,7 @@ def labelled(picture: Image.Image, text: str) -> Image.Image:
 
 
 def letters(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
-    """Inter, in which Latin, Greek and Cyrillic letters are drawn the same on every machine."""
+    """The font Inter: from a package, so that text looks the same on every machine. Raises `NeverUsable`."""
     try:
         from fontpkg import path
     except ImportError:
@@ -132,7 +133,7 @@ def letters(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
 def decoding(
     source: Path | BinaryIO, formats: tuple[str, ...], done: str, limits: PictureLimits, name: str = ""
 ) -> Iterator[Image.Image]:
-    """The opened picture. Raises `NeverUsable` for what is damaged or too large, "can't be `done`"."""
+    """The opened picture. Raises `NeverUsable` for what is damaged or too large, and OSError."""
     try:
         with pixel_limit(limits.pixels), Image.open(source, formats=formats) as picture:
             yield picture
@@ -143,7 +144,7 @@ def decoding(
 
 
 def plain(picture: Image.Image) -> Image.Image:
-    """In 8 bits, without transparency, which becomes white."""
+    """The picture in 8 bits, gray or RGB; transparency becomes white."""
     if picture.mode.startswith("I"):
         return picture.point(lambda value: value * (1 / 256)).convert("L")
     layered = picture.convert("RGBA")

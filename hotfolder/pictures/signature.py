@@ -1,7 +1,8 @@
-"""Signatures, which tell whether pictures show the same whatever their exposure; and mean brightness.
+"""Signatures, which tell whether pictures show the same scene whatever their exposure; and mean brightness.
 
-A coarse grid of greys is compared, cell by neighbour: which one is brighter? Another exposure changes the
-greys but not the answers, except where both cells are clipped or nearly equal: those count as unknown.
+Each cell of a coarse gray grid is compared with its neighbours: which one is brighter? Another exposure
+changes the grays but not the answers, except where both cells are clipped or nearly equal: those count as
+unknown.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from collections.abc import Sequence
 from PIL import Image, ImageStat
 
 GRID_CELLS = 12
-"""Cells along either side whose neighbours to the right and below are compared."""
+"""Cells along either side that are compared with their neighbours to the right and below."""
 
 _LEAST_STEP = 3
 _BLACK, _WHITE = 10, 245
 
 
 def read_signature(image: Image.Image, orientation: int) -> str:
-    """The signature of a loaded picture, turned upright as EXIF's `orientation` (1 to 8) says."""
+    """The signature of a loaded picture, rotated upright by EXIF's `orientation` (1 to 8)."""
     image = _greys(image)
     turn = _TURNS.get(orientation)
     if turn is not None:
@@ -28,10 +29,9 @@ def read_signature(image: Image.Image, orientation: int) -> str:
 
 
 def signature_of(greys: Sequence[int]) -> str:
-    """The signature of a grid of `GRID_CELLS` + 1 by as many greys (0 to 255), row by row.
+    """The signature of a square grid of grays (0 to 255), `GRID_CELLS` + 1 to a side, row by row.
 
-    Two hexadecimal numbers with a hyphen between: which cells are darker than their neighbours, and of
-    which that is known.
+    Two hexadecimal bit masks with a hyphen between: cell is darker than its neighbour; comparison is known.
     """
     side = GRID_CELLS + 1
     darker = known = 0
@@ -55,7 +55,7 @@ def _tells(one: int, other: int) -> bool:
 
 
 def _greys(image: Image.Image) -> Image.Image:
-    """A small copy in 8 bits of gray."""
+    """A reduced copy in 8-bit gray."""
     factor = max(1, min(image.size) // 128)
     if image.mode.startswith("I"):  # 16 bits
         return image.convert("I").reduce(factor).point(lambda value: value / 257).convert("L")

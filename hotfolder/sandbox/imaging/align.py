@@ -1,4 +1,4 @@
-"""Laying the frames of a bracket over each other, by what they show and whatever their exposure."""
+"""Alignment of a bracket's frames by their content, independent of exposure."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
 Motion = npt.NDArray[np.float64]
 
 SEARCH_EDGE = 1200
-# A frame is warped only for a clear gain: each warp costs a little sharpness.
+# A frame is warped only for a clear gain in agreement: each warp costs a little sharpness.
 LEAST_GAIN = 0.02
 STILL_PIXELS = 1.5
 CERTAIN = 0.8
-# Beyond this the motion is a mismatch and not a hand.
+# A share of the long edge; a larger motion is a mismatch, not camera shake.
 MOST_SHIFT = 0.35
 LEAST_INLIERS = 24
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """Frames over each other; `coverage` says for each, at a smaller size, where it has pixels.
+    """Aligned frames; `coverage` has for each, at a smaller size, a mask of where it has pixels.
 
-    None is everywhere.
+    None stands for everywhere. `moved` is the number of warped frames.
     """
 
     frames: list[Picture]
@@ -38,9 +38,10 @@ class Aligned:
 
 
 def align(frames: Sequence[Picture], reference: int) -> Aligned:
-    """Move every frame onto `frames[reference]`; a frame that doesn't gain by it stays as it is.
+    """Warp every frame onto `frames[reference]`; a frame whose agreement doesn't improve stays as it is.
 
-    Frames run from dark to bright. Each may also go by way of its neighbour, which looks more like it.
+    Frames must be ordered from dark to bright. Each is also tried by way of its neighbour, which is more
+    alike.
     """
     looks = [Look(frame) for frame in frames]
     motions: dict[int, Motion] = {reference: np.eye(3)}
@@ -58,12 +59,12 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
 
 
 def outwards(start: int, count: int) -> list[int]:
-    """Every index but `start`, nearest first."""
+    """All indices but `start`, nearest first."""
     return sorted((index for index in range(count) if index != start), key=lambda index: abs(index - start))
 
 
 class Look:
-    """What alignment sees of a frame: a small gray picture with its exposure taken out."""
+    """The input of alignment for a frame: a small gray picture with normalized exposure."""
 
     def __init__(self, frame: Picture) -> None:
         small = shrink(frame, SEARCH_EDGE)
@@ -74,13 +75,13 @@ class Look:
 
     @cached_property
     def features(self) -> tuple[Sequence[Any], Any]:
-        """Key points and their descriptors (None where there are none)."""
+        """SIFT key points and their descriptors (None where there are none)."""
         sift = cv2.SIFT.create(nfeatures=2500, contrastThreshold=0.02)
         return sift.detectAndCompute(self.even, None)
 
 
 def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion) -> Motion:
-    """The homography from the frame to the anchor, at search size; the identity when it had better stay."""
+    """The homography from frame to anchor, at search size; the identity where none agrees clearly better."""
     best = np.eye(3)
     best_score = agreement(frame, anchor, best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
@@ -95,7 +96,7 @@ def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Mo
             score > CERTAIN
             and corner_shift(candidate, *anchor.gray.shape[::-1]) < STILL_PIXELS * anchor.scale
         ):
-            break  # from a tripod: what else could be tried costs most of the time, and finds the same
+            break  # from a tripod: the other candidates cost most of the time, and give the same result
     return best
 
 
@@ -111,7 +112,7 @@ def candidates(
 
 
 def full_size(motion: Motion, look: Look) -> Motion | None:
-    """The same motion in the frame's own pixels; None where it is too small to be worth a warp."""
+    """The homography in the frame's full-size pixels; None where it is too small to be worth a warp."""
     height, width = look.gray.shape
     if corner_shift(motion, width, height) < STILL_PIXELS * look.scale:
         return None
@@ -120,14 +121,14 @@ def full_size(motion: Motion, look: Look) -> Motion | None:
 
 
 def by_shift(frame: Look, anchor: Look) -> Motion:
-    """A translation, by phase correlation of what structure both have."""
+    """A translation, by phase correlation of both frames' local structure."""
     window = cv2.createHanningWindow((anchor.gray.shape[1], anchor.gray.shape[0]), cv2.CV_32F)
     (right, down), _ = cv2.phaseCorrelate(relief(frame.even), relief(anchor.even), window)
     return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
 
 
 def by_features(frame: Look, anchor: Look) -> Motion | None:
-    """A homography from matched features, or None where too few agree."""
+    """A homography from matched features by RANSAC; None with too few inliers."""
     frame_points, frame_words = frame.features
     anchor_points, anchor_words = anchor.features
     if (
@@ -150,20 +151,20 @@ def by_features(frame: Look, anchor: Look) -> Motion | None:
 
 
 def plausible(motion: Motion, anchor: Look) -> bool:
-    """Whether a hand could have made this motion."""
+    """Whether camera shake could cause this motion."""
     height, width = anchor.gray.shape
     return bool(corner_shift(motion, width, height) < MOST_SHIFT * max(width, height))
 
 
 def corner_shift(motion: Motion, width: int, height: int) -> float:
-    """The farthest that a corner of a picture of this size moves, in pixels."""
+    """The largest shift of a corner's coordinate for a picture of this size, in pixels."""
     corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], float)
     moved = np.asarray(cv2.perspectiveTransform(corners, motion), float)
     return float(np.abs(moved - corners).max())
 
 
 def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
-    """Correlation, -1 to 1, of local structure where both frames have some."""
+    """Correlation, -1 to 1, of local structure where both frames have usable pixels."""
     size = (anchor.gray.shape[1], anchor.gray.shape[0])
     moved = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
     usable = cv2.warpPerspective(frame.usable, motion, size, flags=cv2.INTER_NEAREST) * anchor.usable
@@ -176,7 +177,7 @@ def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
 
 
 def relief(gray: npt.ArrayLike) -> Plane:
-    """Local structure: a gray picture without its local mean, of local length about one."""
+    """Local structure: a gray picture minus its local mean, divided by its local deviation."""
     values = np.asarray(gray, np.float32)
     # Smoothed first, or the blur of interpolation would count as agreement.
     values = cv2.GaussianBlur(values, (0, 0), 1.2) - cv2.GaussianBlur(values, (0, 0), 6)
@@ -185,7 +186,7 @@ def relief(gray: npt.ArrayLike) -> Plane:
 
 
 def warp(frame: Picture, motion: Motion) -> Picture:
-    """The moved frame, its border continued by reflection."""
+    """The warped frame; its border is filled by reflection."""
     height, width = frame.shape[:2]
     moved = cv2.warpPerspective(
         frame, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
@@ -194,14 +195,14 @@ def warp(frame: Picture, motion: Motion) -> Picture:
 
 
 def covered(look: Look, motion: Motion) -> Plane:
-    """Where the moved frame has pixels of its own, feathered, at the size of its look."""
+    """A feathered mask of where the warped frame has pixels of its own, at search size."""
     height, width = look.gray.shape
     whole = np.full((height, width), 255, np.uint8)
     return feather(np.asarray(cv2.warpPerspective(whole, motion, (width, height))) > 250)
 
 
 def feather(inside: npt.NDArray[np.bool_]) -> Plane:
-    """1 inside, falling off smoothly towards the edge, so that the edge leaves no line in the blend.
+    """1 inside, falling smoothly to 0 at the edge, so that the edge leaves no line in the blend.
 
     The picture's own border is no edge, unless `inside` ends there.
     """

@@ -1,9 +1,9 @@
-"""White balance of a room: its white paint is white, under whatever lamps.
+"""White balance of a room: white paint becomes white under any lamp.
 
-The brightest calm surfaces of a room are its ceiling, its frames and its doors, and these are white, or
-nearly so, where a wall may have any colour: they tell how strong the lamps' colour is. In mixed light it is
-taken out of each place by as much as that place shows of it. Only lamplight is: what is bluer than white is
-daylight or dusk. And only where a lamp or a window shines: a facade's colour is its own.
+The brightest smooth surfaces of a room are its ceiling, frames and doors, which are nearly always white,
+while walls may have any colour: these surfaces give the strength of the colour cast. In mixed light it is
+removed locally, in proportion to the local cast. Only lamplight is removed: what is bluer than white is
+daylight or dusk. And only where a lamp or window is in the picture: a facade keeps its colour.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from hotfolder.sandbox.imaging.masks import Bits, grow, local_spread, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 EDGE = 640
-# A surface is calm where L* spreads by no more than this in five pixels, and neither dark nor burnt.
+# A surface is smooth where the deviation of L* in 5 × 5 pixels is at most CALM; L* between DARK and LIGHT.
 CALM, DARK, LIGHT = 1.5, 45.0, 97.0
-# In CIELAB: paint of more chroma is no white in lamplight; and so much of the picture is calm.
+# The most CIELAB chroma of white in lamplight; the least share of smooth pixels in the picture.
 MOST_CHROMA, LEAST_CALM = 26.0, 0.05
-# Of the calm surfaces the brightest third is taken for white where its chroma lies between these.
+# White is estimated from smooth pixels above this percentile of L*, if its chroma is between these.
 BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
-# What is greener, as a share of how yellow it is, is paint and no lamplight.
+# The most green, as a share of yellow; a greener cast is paint and not lamplight.
 GREENEST = 0.7
-# In a room so much is burnt out, and less than this of its upper edge.
+# Clipped pixels (value at least BURNT) in a room: their least share, and their most in the upper edge.
 BURNT, LEAST_BURNT, SPANNING = 250, 0.0005, 0.35
-# From here to white a channel bends to white, so that what is burnt in all of them gets no colour.
+# Above this a channel is bent towards white, so that clipped pixels get no colour.
 WHITE_KNEE = 0.94
-# How far around a pixel its light is looked at, as shares of the long edge, and how much each says.
+# Sigmas of the neighbourhoods for the local cast, as shares of the long edge, and their weights.
 NEAR = ((0.03, 1.0), (0.2, 0.02))
 
 
 def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
-    """`picture`, a merge, without the cast of lamplight; as it is where no white surface is found, and where
-    `frames`, its photos from dark to bright, aren't those of a room. `reference` is the best exposed one."""
+    """`picture`, a merge, without the colour cast of lamplight; unchanged where no white surface is found, or
+    where `frames`, its photos from dark to bright, don't show a room. `reference` is the best exposed one."""
     within = light_within(frames[reference]) and not under_sky(frames)
     gains = against_lamplight(picture) if within else None
     if gains is None:
@@ -49,18 +49,19 @@ def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Pic
 
 
 def light_within(frame: Picture) -> bool:
-    """Whether something in the picture is burnt out that isn't a sky: a lamp, or a window."""
+    """Whether something other than a sky is clipped in the picture: a lamp or a window."""
     burnt = grow(shrink(frame, EDGE).min(axis=2) >= BURNT, -1)
     return bool(burnt.mean() > LEAST_BURNT and burnt[1].mean() < SPANNING)
 
 
 def under_sky(frames: Sequence[Picture]) -> bool:
-    """Whether a frame shows a sky, which at night not all do. In the brightest a ceiling may look alike."""
+    """Whether a frame shows a sky; at night not all do. In the brightest, left out, a ceiling may look
+    alike."""
     return any(open_sky(shrink(frame, EDGE))[0].any() for frame in frames[:-1])
 
 
 def against_lamplight(picture: Picture) -> Plane | None:
-    """What the channels are multiplied by, at a small size; None where there is nothing to be taken out."""
+    """Factors for the channels, at a small size; None where there is no cast to remove."""
     small = shrink(picture, EDGE)
     lab = to_lab(small)
     lightness = np.ascontiguousarray(lab[:, :, 0])
@@ -75,7 +76,7 @@ def against_lamplight(picture: Picture) -> Plane | None:
     if not (yellow and LEAST_CAST < np.hypot(*cast) < MOST_CAST):
         return None
     casts = around(lab[:, :, 1:], calm)
-    # Daylight on a wall is left, and nowhere is more taken out than the white surfaces show.
+    # Daylight on a wall is kept, and the local correction never exceeds the white surfaces' cast.
     casts *= (casts @ cast > 0)[:, :, None]
     casts *= np.minimum(1, np.hypot(*cast) / np.maximum(np.linalg.norm(casts, axis=2), 1e-3))[:, :, None]
     light = np.full((*calm.shape, 1), white[0], np.float32)
@@ -85,7 +86,7 @@ def against_lamplight(picture: Picture) -> Plane | None:
 
 
 def around(colours: Plane, where: Bits) -> Plane:
-    """The mean colour of the pixels `where` near each pixel; near none, that of those farther off."""
+    """The local mean colour of the pixels `where`; far from any, that of a wider neighbourhood."""
     known = where.astype(np.float32)
     total, weight = np.zeros_like(colours), np.zeros_like(known)
     for reach, say in NEAR:

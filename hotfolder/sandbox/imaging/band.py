@@ -1,4 +1,4 @@
-"""The band that says what the sandbox did not do."""
+"""The band that labels what the sandbox did not do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The contrast of details: as high in the merge as in the frame that shows them best.
+"""Detail contrast: raised in the merge to that of the frame that shows it best.
 
-Toning leaves a view through a window, or what lies in the shade, behind a veil. Here each of a few bands is
-raised until it has, around each pixel, the strength that it has in the best frame.
+Tone mapping flattens the view through a window, or what is in shade. Here each frequency band is amplified
+until its local strength matches the best frame's.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, blur, luma, resize, 
 
 # Strengths are measured at this size; they are smooth.
 WORKING_EDGE = 1024
-# The bands' blurs, as shares of the long edge, and how far around a pixel strength is measured, in blurs.
+# The bands' sigmas, as shares of the long edge; the sigma for measuring strength, in band sigmas.
 BLURS = (0.0015, 0.003, 0.006, 0.012)
 NEIGHBOURHOOD = 2.0
-# What is much stronger than this is an edge and no detail: it counts for nothing and isn't raised, since
+# Amplitudes well above this are edges, not details: they are neither measured nor raised, since
 # lamps and window frames would get halos.
 EDGE = 0.12
-# Below this strength there is grain and no detail.
+# Below this strength there is only noise.
 GRAIN = 0.004
 MOST_GAIN = 3.0
-# What would be whiter than this sinks to it, together with what is bright around it, out to this share. What
-# is darker than the second stays where it is: a wall gets no shadow from a lamp before it.
+# Luma above WHITEST is lowered to it, together with the bright surroundings (sigma as a share). What
+# is darker than BRIGHT is not lowered: a wall gets no shadow around a lamp.
 WHITEST, BRIGHT, SURROUNDINGS = 0.94, 0.6, 0.008
 
 
 def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:
-    """Each band's strength in the frame that shows most of it, as far as `coverage` lets it be used."""
+    """For each band the largest strength among the frames, weighted by `coverage`."""
     best: list[Plane] = []
     for frame, cover in zip(frames, coverage, strict=True):
         light = luma(shrink(frame, WORKING_EDGE))
@@ -42,7 +42,7 @@ def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -
 
 
 def raised(light: Plane, best: Sequence[Plane]) -> Plane:
-    """`light` with its details as strong as `best` says, and room below white for them."""
+    """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
     if not best:
         return light
     shape = (light.shape[0], light.shape[1])
@@ -55,7 +55,7 @@ def raised(light: Plane, best: Sequence[Plane]) -> Plane:
 
 
 def sinking(light: Plane) -> Plane:
-    """How far each pixel of `light` has to sink, so that what is too white keeps its details."""
+    """How much each pixel of `light` is lowered, so that highlights keep their details."""
     reach = SURROUNDINGS * max(light.shape)
     bright = np.clip((light - np.float32(BRIGHT)) / np.float32(WHITEST - BRIGHT), 0, 1)
     excess = blur(np.maximum(light - np.float32(WHITEST), 0), reach)
@@ -64,12 +64,12 @@ def sinking(light: Plane) -> Plane:
 
 
 def without_edges(band: Plane) -> Plane:
-    """`band` where it is weak, and the closer to nothing the stronger it is."""
+    """`band` where it is weak; the stronger, the closer to 0."""
     return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
 
 
 def bands(light: Plane) -> Iterator[Plane]:
-    """What lies between one blur and the next, from the finest on."""
+    """The differences of successive blurs, finest first."""
     finer = light
     for share in BLURS:
         coarser = blur(light, share * max(light.shape))
@@ -78,7 +78,7 @@ def bands(light: Plane) -> Iterator[Plane]:
 
 
 def strengths(light: Plane) -> Iterator[Plane]:
-    """How strong each band is around each pixel."""
+    """The local strength of each band."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
         yield blur(np.abs(without_edges(band)), reach)

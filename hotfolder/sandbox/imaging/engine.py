@@ -1,4 +1,4 @@
-"""The sandbox's picture engine: what each paid operation of the API does here, on files."""
+"""The sandbox's picture engine: its version of each paid operation of the API, on files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 MOST_PHOTOS = 7
 RESOLUTION_EDGES = {"low": 1280}
 
-# More threads gain little here, and a sandbox shares its machine with the daemon.
+# More threads gain little here, and the sandbox shares its machine with the daemon.
 cv2.setNumThreads(min(4, cv2.getNumberOfCPUs()))
 
 
@@ -40,10 +40,10 @@ def merge(
 ) -> None:
     """Merge one to seven exposures of one scene into the JPEG `target` (quality 95, 4:4:4), upright.
 
-    The picture's longer side is at most `long_edge` pixels. Each correction leaves alone what it can't
-    improve. `photographer_removal` changes nothing: nobody is looked for, since taking a person out can't be
-    done honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a
-    wrong number of them.
+    The picture's longer side is at most `long_edge` pixels. A correction that finds nothing to improve
+    changes nothing. `photographer_removal` never changes anything, since removing a person can't be done
+    honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a wrong
+    number of them.
     """
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise Unsuitable(f"a merge takes 1 to {MOST_PHOTOS} photos, not {len(photos)}")
@@ -63,7 +63,7 @@ def merge(
 
 
 def blend(pixels: list[Picture], reference: int) -> Picture:
-    """Frames of one scene, from dark to bright, as one picture of their size. Empties the list."""
+    """Merge frames of one scene, from dark to bright, into one picture of their size. Empties the list."""
     aligned = align(pixels, reference)
     pixels.clear()
     usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
@@ -78,7 +78,7 @@ def same_size(frames: Sequence[DecodedPhoto]) -> None:
 
 
 def best_exposed(frames: Sequence[DecodedPhoto]) -> int:
-    """The frame with the most pixels that are neither too dark nor too bright."""
+    """The index of the frame with the most pixels that are neither too dark nor too bright."""
 
     def usable(frame: DecodedPhoto) -> float:
         gray = luma(shrink(frame.pixels, 512))
@@ -88,12 +88,12 @@ def best_exposed(frames: Sequence[DecodedPhoto]) -> int:
 
 
 def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str, resolution: str) -> None:
-    """Write `source` under another sky into `target`, a PNG or JPEG as its suffix says.
+    """Write `source` with another sky into `target`, a PNG or JPEG by its suffix.
 
-    `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means
-    a longer side of at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
-    In a room, the view through the windows is what changes. Raises Unsuitable when less than 3 % of the
-    picture is sky or, in a room, less than 2 % such a view.
+    `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. With `resolution` low the
+    longer side is at most 1280 pixels; high and superHigh keep the size. Deterministic. In a room, the view
+    through the windows changes. Raises Unsuitable when less than 3 % of the picture is sky or, in a room,
+    less than 2 % such a view.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(swap_sky(photo.pixels, sky_type, sky_sub_type), target, icc_profile=photo.icc_profile)
@@ -102,11 +102,10 @@ def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str,
 def replace_lawn(
     source: Path, target: Path, *, lawn_type: str, resolution: str, extra_instructions: str | None
 ) -> None:
-    """Write `source` with a fresh lawn into `target`, a PNG or JPEG as its suffix says.
+    """Write `source` with a fresh lawn into `target`, a PNG or JPEG by its suffix.
 
-    `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions`
-    are not understood offline and change nothing. Raises Unsuitable when less than 3 % of the picture is
-    lawn.
+    `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions` are
+    ignored. Raises Unsuitable when less than 3 % of the picture is lawn.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(freshen_lawn(photo.pixels, lawn_type), target, icc_profile=photo.icc_profile)
@@ -126,8 +125,8 @@ def stage(
 ) -> None:
     """Write `source` into `target` with a band across its bottom that says it is not staged.
 
-    Furniture can't be made up honestly offline, so of the wishes only the room and the style are read,
-    for the band. `resolution` is as for `replace_sky`.
+    Furniture can't be invented honestly offline: of the options only room and style are used, in the band's
+    text. `resolution` is as for `replace_sky`. Raises Unsuitable for an unreadable file.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     room = room_type.replace("_", " ").lower()

@@ -1,4 +1,4 @@
-"""What the exposures of a scene show, and a merge of them must show too."""
+"""Properties of a scene's exposures that a merge of them must keep."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import nearly_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 
-# Colours are compared at this size, where so much is nearly gray.
+# Colours are compared at this size, if at least this share of the pixels is nearly gray.
 COLOUR_EDGE = 256
 LEAST_GRAY = 0.01
 MATCHING_ROUNDS = 2
-# Each round corrects what the last one left; together by no more than this.
+# Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
 
 @dataclass(frozen=True)
 class Exposures:
-    """Small planes, which outlive the frames that they were taken from."""
+    """Small planes, which outlive the frames that they were computed from."""
 
     contrast: list[Plane]
     rises: list[Rises]
@@ -31,23 +31,24 @@ class Exposures:
 
     @classmethod
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> Exposures:
-        """`coverage` is as for `fuse`."""
+        """From aligned frames; `coverage` is as for `fuse`."""
         colours = [to_lab(shrink(frame, COLOUR_EDGE)) for frame in frames]
         return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
 
     def matched(self, light: Plane) -> Plane:
-        """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does.
+        """`light`, the luma of a merge, with the exposures' detail contrast and the gradients that they agree
+        on.
 
-        Turning gradients back takes some of the details that were raised, and raising turns some gradients.
+        In rounds: correcting gradients lowers some details, and raising details turns some gradients.
         """
         for _ in range(MATCHING_ROUNDS):
             light = turned_back(raised(light, self.contrast), self.rises)
         return light
 
     def without_cast(self, colour: Plane) -> Plane:
-        """What the channels of a merge (0 to 1) are multiplied by to take its colour cast out.
+        """Factors for the channels of a merge (0 to 1) that remove its colour cast.
 
-        Without one, what is nearly gray has the colour that it has in the frame that shows it as light.
+        Without a cast, nearly gray pixels have the colour of the frame that shows them at the same lightness.
         """
         size = self.colours[0].shape[1::-1]
         small = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -57,7 +58,7 @@ class Exposures:
         return np.asarray(gains, np.float32)
 
     def against_cast(self, merged: Plane) -> Plane:
-        """The factors against what is left of the cast in `merged`, in CIELAB."""
+        """Factors against the remaining cast of `merged`, a CIELAB picture."""
         levels = np.array([lab[:, :, 0] for lab in self.colours])
         nearest = np.abs(levels - merged[:, :, 0]).argmin(axis=0)
         shown = np.take_along_axis(np.array(self.colours), nearest[None, :, :, None], axis=0)[0]

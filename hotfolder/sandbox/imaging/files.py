@@ -1,4 +1,4 @@
-"""Pictures in and out of files. A picture is an RGB array of uint8, shape (height, width, 3), upright."""
+"""Reading and writing pictures. A picture is an RGB array of uint8, shape (height, width, 3), upright."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
 SEARCH_EDGE = 1024
-# Pixels: so wide a blur loses nothing by being made of a smaller copy.
+# Pixels: a blur of twice this sigma or more loses nothing when it is computed on a smaller copy.
 LEAST_SIGMA = 4.0
 # Rec. 601, as a transform of one row for cv2.transform.
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
-# Fusion and tone are decided at this size; larger pictures follow it with details of their own.
+# Fusion and tone mapping are computed at this size; larger pictures add their own details.
 WORKING_EDGE = 2048
-# Rows that are worked on at once: what doesn't fit into the processor's cache takes memory and time.
+# Rows that are processed at once, so that they fit into the processor's cache.
 STRIP = 64
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
@@ -34,7 +34,7 @@ class Unsuitable(Exception):
 
 @dataclass(frozen=True)
 class DecodedPhoto:
-    """One decoded file: its pixels, and what of its metadata the imaging needs.
+    """One decoded file: its pixels, and the metadata that imaging needs.
 
     `size` is the (width, height) of the file, upright, before it was shrunk.
     """
@@ -49,14 +49,14 @@ class DecodedPhoto:
 def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
     """Decode `path` upright, shrunk so that its longer side is at most `long_edge` pixels.
 
-    Raises Unsuitable when the file is not a picture that decodes to its end.
+    Raises Unsuitable when the file is not a picture that can be decoded to its end.
     """
     try:
         with Image.open(path) as opened:
             exif = exif_tags(opened)
             profile = opened.info.get("icc_profile")
             size = opened.size
-            # A JPEG is decoded at a half, a quarter or an eighth, as long as that is large enough.
+            # A JPEG is decoded at a half, a quarter or an eighth, where that is large enough.
             opened.draft(None, fitting(size, long_edge))
             ImageOps.exif_transpose(opened, in_place=True)
             pixels = np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
@@ -72,7 +72,7 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
 
 
 def exif_tags(opened: Image.Image) -> dict[int, Any]:
-    """The main and the Exif directory in one dictionary; empty where the block is damaged."""
+    """The tags of the main and the Exif directory in one dictionary; empty where the block is damaged."""
     try:
         exif = opened.getexif()
         return {**exif, **exif.get_ifd(0x8769)}
@@ -109,7 +109,7 @@ def resize(plane: Plane, shape: tuple[int, int]) -> Plane:
 
 
 def blur(plane: Plane, sigma: float) -> Plane:
-    """A Gaussian blur; a wide one of a smaller copy, which looks the same."""
+    """A Gaussian blur; a wide one is computed on a smaller copy, which looks the same."""
     times = int(sigma / LEAST_SIGMA)
     if times < 2:
         return np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.float32)
@@ -120,7 +120,7 @@ def blur(plane: Plane, sigma: float) -> Plane:
 
 
 def strips(height: int) -> Iterator[slice]:
-    """The rows of a large picture, a few at a time."""
+    """Slices of STRIP rows that cover the height."""
     for top in range(0, height, STRIP):
         yield slice(top, min(top + STRIP, height))
 
@@ -137,7 +137,8 @@ def enlarged(plane: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
 
 
 def at_search_size(pixels: Picture) -> Picture:
-    """The picture with a longer side of exactly SEARCH_EDGE, so that pixels mean the same everywhere."""
+    """The picture with a longer side of exactly SEARCH_EDGE, so that pixels are comparable between
+    pictures."""
     height, width = pixels.shape[:2]
     scale = SEARCH_EDGE / max(height, width)
     if scale == 1:
@@ -148,12 +149,12 @@ def at_search_size(pixels: Picture) -> Picture:
 
 
 def to_bytes(colour: Plane) -> Picture:
-    """Values of 0 to 1 as bytes, rounded; those beyond are clipped."""
+    """Values of 0 to 1 as bytes, rounded; values outside are clipped."""
     return np.asarray(np.clip(colour * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def save(pixels: Picture, target: Path, *, icc_profile: bytes | None = None) -> None:
-    """Write JPEG (quality 95, no chroma subsampling) or PNG, as the suffix says."""
+    """Write a JPEG (quality 95, no chroma subsampling) or PNG, by the suffix."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     extra: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
     if target.suffix.lower() == ".png":

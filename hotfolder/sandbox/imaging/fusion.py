@@ -1,8 +1,8 @@
-"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), with its range compressed.
+"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), with range compression.
 
-The pyramid goes down to a pixel or two: one that ends earlier normalises its base locally, and leaves grey
-bruises on plain walls and halos round houses. Frames larger than the working size are fused at that size, and
-what is finer is added by the same shares.
+The pyramid goes down to a pixel or two: one that ends earlier normalises its base locally, and leaves dark
+patches on plain walls and halos around houses. Frames larger than the working size are fused at that size,
+and finer details are added with the same weights.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from hotfolder.sandbox.imaging.files import (
 
 WANTED_EXPOSURE = 0.5
 EXPOSURE_SIGMA = 0.25
-# So little that it decides only where every frame is burnt out or black.
+# So small that it matters only where every frame is clipped or black.
 LEAST_WEIGHT = 1e-12
-# From this value to white a channel loses its say: what is nearly burnt has no structure left.
+# From this value to white the weight falls to about 0: nearly clipped pixels have no structure left.
 NEARLY_BURNT = 240
-# The coarse bands, from this share of the long edge on, are compressed where together they exceed so much.
+# Bands coarser than this share of the long edge are compressed where their sum exceeds MOST_ACTIVITY.
 COARSE = 0.012
 MOST_ACTIVITY = 0.28
 
 Channel = npt.NDArray[np.uint8]
 
-# By the value of a byte: as 0 to 1, how well exposed a channel is, a difference's share in the variance.
+# Look-up tables by byte value: as 0 to 1; exposure weight; a difference's term in the variance.
 UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 EXPOSURE = np.exp(-((UNIT - np.float32(WANTED_EXPOSURE)) ** 2) / np.float32(2 * EXPOSURE_SIGMA**2))
 NINTH_OF_SQUARE = UNIT * UNIT / np.float32(9)
@@ -44,10 +44,10 @@ UNBURNT = np.clip((255 - np.arange(256, dtype=np.float32)) / np.float32(255 - NE
 
 
 def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = None) -> Plane:
-    """Blend `frames` (two or more, of one shape) by contrast, saturation and exposure, to about 0 to 1.
+    """Blend `frames` (two or more, of one shape) by contrast, saturation and exposure; the result is about 0
+    to 1.
 
-    `coverage` holds for each frame how far each pixel may be used, 0 to 1, at any size, or None for
-    everywhere.
+    `coverage` has for each frame the weight of each pixel, 0 to 1, at any size, or None for 1 everywhere.
     """
     smalls = [shrink(frame, WORKING_EDGE) for frame in frames]
     parts = shares(smalls, coverage or [None] * len(smalls))
@@ -59,14 +59,14 @@ def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = No
 
 
 def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Plane]:
-    """Each frame's share in each pixel."""
+    """Each frame's normalized weight for each pixel."""
     weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
     total = np.sum(weights, axis=0)
     return [np.asarray(weight / total, np.float32) for weight in weights]
 
 
 def weigh(frame: Picture, cover: Plane | None) -> Plane:
-    """How much each pixel of `frame` deserves to be seen."""
+    """The weight of each pixel of `frame`."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame)]
     weight = np.abs(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255)) + np.float32(0.02)
@@ -82,7 +82,7 @@ def weigh(frame: Picture, cover: Plane | None) -> Plane:
 
 
 def saturation(red: Channel, green: Channel, blue: Channel) -> Plane:
-    """The standard deviation of each pixel's three channels, 0 to 0.5, from their differences."""
+    """The standard deviation of each pixel's three channels, 0 to 0.5, computed from their differences."""
     variance = np.zeros(red.shape, np.float32)
     for one, other in ((red, green), (green, blue), (blue, red)):
         cv2.add(variance, cv2.LUT(cv2.absdiff(one, other), NINTH_OF_SQUARE), dst=variance)
@@ -90,7 +90,7 @@ def saturation(red: Channel, green: Channel, blue: Channel) -> Plane:
 
 
 def add_frame(pyramid: list[Plane], frame: Picture, share: Plane) -> None:
-    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `share`, into `pyramid`."""
+    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `share`, to `pyramid`."""
     colour = np.asarray(cv2.LUT(frame, UNIT), np.float32)
     levels = max(1, int(np.log2(min(frame.shape[:2]))))
     for level in range(levels + 1):
@@ -105,11 +105,10 @@ def add_frame(pyramid: list[Plane], frame: Picture, share: Plane) -> None:
 
 
 def collapse(pyramid: list[Plane]) -> Plane:
-    """The picture that a Laplacian pyramid describes; takes the pyramid apart.
+    """The picture that a Laplacian pyramid describes. Empties the pyramid.
 
-    Where the coarse bands are strong, as between a room and its windows, they are weakened together: what
-    would run out of range stays within it, and details keep their contrast (the gain control of Li, Sharan
-    and Adelson 2005).
+    Where the coarse bands are strong, as between a room and its windows, they are attenuated together: the
+    result stays in range, and details keep their contrast (the gain control of Li, Sharan and Adelson 2005).
     """
     first = max(0, int(np.ceil(np.log2(COARSE * max(pyramid[0].shape)))))
     gains = activity_gains(pyramid, min(first, len(pyramid) - 1))
@@ -124,7 +123,7 @@ def collapse(pyramid: list[Plane]) -> Plane:
 
 
 def activity_gains(pyramid: Sequence[Plane], first: int) -> list[Plane]:
-    """What the bands from level `first` on are multiplied by, 0 to 1, finest first."""
+    """Factors, 0 to 1, for the bands from level `first` on, finest first."""
     last = len(pyramid) - 1
     activity = np.zeros(pyramid[last].shape[:2], np.float32)
     for band in reversed(pyramid[first:last]):
@@ -140,7 +139,7 @@ def activity_gains(pyramid: Sequence[Plane], first: int) -> list[Plane]:
 def with_details(
     fused: Plane, frames: Sequence[Picture], smalls: Sequence[Picture], parts: Sequence[Plane]
 ) -> Plane:
-    """`fused` at the size of `frames`, with each frame's share of what shrinking took from them."""
+    """`fused` at the size of `frames`, with the details that shrinking removed, by each frame's share."""
     whole = np.empty(frames[0].shape, np.float32)
     colours = [np.asarray(cv2.LUT(small, UNIT), np.float32) for small in smalls]
     for rows in strips(len(whole)):

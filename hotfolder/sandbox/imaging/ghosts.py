@@ -1,4 +1,4 @@
-"""Where a frame shows something else than the reference: what moved, and parallax that no warp takes out."""
+"""Ghost removal: where a frame differs from the reference by motion, or by parallax that no warp corrects."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from hotfolder.sandbox.imaging.align import SEARCH_EDGE, Look, relief
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
 from hotfolder.sandbox.imaging.masks import Bits, grow, regions
 
-# Local correlation with the reference: below the first a frame is not believed, above the second wholly.
+# Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15
 NEIGHBOURHOOD = 9.0
-# Below this trust a frame tears what it shows; such places nearer than the second (of the long edge) are one.
+# Below this trust a place is doubted; doubted places closer than this share of the long edge are joined.
 TORN, JOINING = 0.25, 0.015
-# Smaller is noise; larger is no object but a frame that doesn't lie right, of which the best parts are used.
+# Shares of the picture: smaller is noise; larger is a misaligned frame, whose trusted parts are used.
 LEAST_OBJECT, MOST_OBJECT = 0.0005, 0.15
-# Gray levels that a frame may be off.
+# The gray levels by which a frame may always differ.
 LEAST_STRANGENESS = 24
-# A single channel may be off this many times as far.
+# A single channel may differ by this many times as much.
 COLOUR_LENIENCE = 2
-# Around an object, in levels, for it to be put into another frame; else that frame is held back there.
+# The most difference in levels around an object for copying it into other frames; else they are masked.
 MOST_MISFIT = 12.0
-# Of the pixels, for a level to be known.
+# The share of the pixels that a level needs to be matched.
 LEAST_SEEN = 0.0005
-# How soft an object's border is, in pixels at which is searched.
+# The sigma of an object's soft border, in pixels at search size.
 SOFT = 3
 
 Channels = npt.NDArray[np.uint8]
 
 
 def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], reference: int) -> list[Plane | None]:
-    """`coverage` with each frame held back where both it and the reference have structure, and it differs.
+    """`coverage` with each frame masked where it and the reference both have structure, and differ.
 
-    What moved is taken whole from one frame, the reference or the one that shows most of it, and put into the
-    others as bright as they would show it: the changed frames take their places in `frames`.
+    A moved object is taken from one frame only, the reference or the one that shows most of it, and copied
+    into the others at their exposure: changed frames are replaced in `frames`.
     """
     smalls = [shrink(frame, SEARCH_EDGE) for frame in frames]
     looks = [Look(small) for small in smalls]
@@ -82,16 +82,16 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
 
 
 def held_back(cover: Plane | None, trust: Plane) -> Plane | None:
-    """`cover` times `trust`, where that changes anything."""
+    """`cover` times `trust`; `cover` itself where all trust is 1."""
     if trust.min() >= 1:
         return cover
     return trust if cover is None else np.asarray(cover * trust, np.float32)
 
 
 def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
-    """For each level of each channel of `source` the one that `target` shows for it, of shape (1, 256, 3).
+    """For each level of each channel of `source` the corresponding level of `target`, of shape (1, 256, 3).
 
-    What is brighter in one frame is so in the other: the levels go with each other in their order.
+    By histogram matching: what is brighter in one frame is brighter in the other.
     """
     matched = np.zeros((1, 256, 3), np.uint8)
     for channel in range(3):
@@ -99,15 +99,15 @@ def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
         known = np.nonzero(ours > LEAST_SEEN * ours.sum())[0]
         middle = (ours.cumsum() - ours / 2)[known]
         pairs = np.searchsorted(theirs.cumsum(), middle)
-        # Between what both show, and from there to black and white, in proportion.
+        # Linear between matched levels, and from these to black and white.
         matched[0, :, channel] = np.interp(np.arange(256), [0, *known, 255], [0, *pairs, 255]).clip(0, 255)
     return matched
 
 
 def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
-    """Where the frame's colours don't go with the anchor's as they do in the rest of the picture.
+    """A mask of where the frame's colours, matched to the anchor's, differ from it.
 
-    So that a plain shirt is seen to move as well as a checkered one.
+    So motion of plain areas is found too, such as a plain shirt.
     """
     if usable.mean() < 0.05:
         return np.zeros_like(usable)
@@ -115,14 +115,15 @@ def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
     shown = cv2.GaussianBlur(anchor, (0, 0), 2)
     light = cv2.absdiff(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), cv2.cvtColor(expected, cv2.COLOR_RGB2GRAY))
     away = np.maximum(light, cv2.absdiff(shown, expected).max(axis=2) // COLOUR_LENIENCE)
-    # Where lamps or a flash change the light from frame to frame, much is off, and nothing has moved.
+    # Where lamps or a flash change the light between frames, much differs, and nothing has moved.
     allowed = max(LEAST_STRANGENESS, 3 * float(np.median(away[usable])))
     strange = (usable & (away > allowed)).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))) > 0
 
 
 def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> float:
-    """How far, in levels, the source is from the target there: much where a flash lights one alone."""
+    """The median difference, in levels, of matched source and target there; large if a flash lights only
+    one."""
     if not around.any():
         return 255.0
     expected = levels[0, source[around], np.arange(3)]
@@ -130,7 +131,7 @@ def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> 
 
 
 def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> None:
-    """Write into `target` what `source` shows at `bits`, through `levels`, with a soft border."""
+    """Copy `bits` of `source` into `target`, mapped by `levels`, with a soft border."""
     height, width = target.shape[:2]
     scale = width / bits.shape[1]
     margin = 4 * SOFT
@@ -147,7 +148,7 @@ def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> None:
 
 
 def whole_objects(doubted: Bits) -> Bits:
-    """Doubted places that are near each other joined, with what they enclose: the parts of one walker."""
+    """Close doubted places joined, with their holes filled: they are the parts of one moving person."""
     reach = max(3, round(JOINING * max(doubted.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     framed = cv2.copyMakeBorder(doubted.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
@@ -156,7 +157,7 @@ def whole_objects(doubted: Bits) -> Bits:
 
 
 def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
-    """Give frame `best` the whole say inside `bits`, with a soft border."""
+    """Mask all frames but `best` inside `bits`, with a soft border."""
     soft = np.asarray(cv2.GaussianBlur(bits.astype(np.float32), (0, 0), 2.5), np.float32)
     for index, trust in enumerate(trusts):
         if index == best:
@@ -166,7 +167,7 @@ def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
 
 
 def trusted(frame: Look, anchor: Look) -> Plane:
-    """0 where the frame contradicts the anchor, 1 where it agrees or nothing can be said."""
+    """0 where the frame contradicts the anchor, 1 where it agrees or has too little structure to tell."""
     usable = frame.usable * anchor.usable
     ours, theirs = relief(frame.even), relief(anchor.even)
     product, our_energy, their_energy, seen = (
@@ -178,5 +179,5 @@ def trusted(frame: Look, anchor: Look) -> Plane:
     telling = np.clip((structure - 0.4) / 0.2, 0, 1) * np.clip((seen - 0.3) / 0.3, 0, 1)
     belief = np.clip((correlation - DOUBT) / (BELIEF - DOUBT), 0, 1)
     trust = 1 - telling * (1 - belief)
-    # Squared, since what moved is often richer in contrast and colour than what it hides.
+    # Squared, since a moving object often has more contrast and colour than what it hides.
     return np.asarray(np.maximum(trust**2, 1e-3), np.float32)

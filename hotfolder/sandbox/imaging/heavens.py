@@ -1,6 +1,6 @@
-"""Skies, painted: a gradient from zenith to horizon and clouds of fractal noise.
+"""Painted skies: a gradient from zenith to horizon, and clouds of fractal noise.
 
-Equal seeds give equal skies.
+Deterministic for a seed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours from zenith (0) to horizon (1) at their heights, and how clouds look against them."""
+    """Colours at heights from zenith (0) to horizon (1), and the colours, cover and strength of clouds."""
 
     stops: tuple[tuple[float, Colour], ...]
     cloud_high: Colour
@@ -107,7 +107,8 @@ def paint_sky(shape: tuple[int, int], palette: Palette, *, top: float, horizon: 
 
 
 def paint_clouds(shape: tuple[int, int], rows: npt.NDArray[np.float32], cover: float, seed: int) -> Plane:
-    """Cloud density, 0 to 1: flatter and closer together towards the horizon, as a layer overhead looks."""
+    """Cloud density, 0 to 1, in perspective: flatter and denser towards the horizon, as of a layer
+    overhead."""
     width = shape[1]
     texture = fractal_noise(512, seed)
     distance = 1 / (1.12 - rows)
@@ -122,7 +123,7 @@ def paint_clouds(shape: tuple[int, int], rows: npt.NDArray[np.float32], cover: f
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )
-    # By what is in view, so that no seed gives an empty or a covered sky.
+    # The threshold is a quantile of the visible part, so that no seed gives an empty or an overcast sky.
     clear_below = float(np.quantile(noise[rows < 0.95][::4, ::4], 1 - cover))
     density = np.clip((noise - clear_below) / 0.33, 0, 1)
     softened = density * density * (3 - 2 * density)
@@ -143,6 +144,6 @@ def fractal_noise(size: int, seed: int) -> Plane:
 
 
 def grain(shape: tuple[int, int], seed: int) -> Plane:
-    """Noise of less than one step, so that the gradient doesn't band."""
+    """Dither of less than one level, so that the gradient doesn't band."""
     random = np.random.default_rng(seed + 1)
     return (random.random(shape, dtype=np.float32) - np.float32(0.5)) * np.float32(1.6 / 255)

@@ -1,6 +1,6 @@
-"""Finding a lawn, however tired, and making it fresh.
+"""Finding a lawn, even a dry one, and making it green.
 
-Its texture stays, its colour and its patches change.
+Its texture is kept; its colour and patches change.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from hotfolder.sandbox.imaging.outdoors import open_sky
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
 FRESH = (47.0, -27.0, 35.0)
-# Of a region, so much must be green; the L* of neighbouring pixels must differ by so much.
+# The least share of green pixels in a region; the least median deviation of L* in 3 × 3 pixels.
 LEAST_GREEN = 0.25
 LEAST_ROUGHNESS = 0.5
 
 
 @dataclass(frozen=True)
 class Strength:
-    """Shares from 0 to 1: how far the colour goes to green, and how far patches are evened out."""
+    """Factors from 0 to 1: how far the colour is moved to green, and how far patches are evened out."""
 
     colour: float
     evenness: float
@@ -43,11 +43,11 @@ def freshen_lawn(pixels: Picture, lawn_type: str) -> Picture:
         plane = fresh[:, :, channel]
         patches = blur(plane * mask, reach) / inside
         overall = float((plane * mask).sum() / mask.sum())
-        # The light stays the picture's own to a half, its colour doesn't.
+        # Lightness moves to the target by half as much as colour does.
         greening = strength.colour * (0.5 if channel == 0 else 1.0)
         target = overall + (wanted - overall) * greening
         evened = patches + (overall - patches) * strength.evenness
-        # Single dry blades keep their form and lose some of their colour.
+        # Single dry blades keep their lightness and lose some of their colour.
         detail = (plane - patches) * (1.0 if channel == 0 else 1 - 0.5 * strength.evenness)
         fresh[:, :, channel] = detail + evened + (target - overall)
     rgb = cv2.cvtColor(fresh, cv2.COLOR_LAB2RGB)
@@ -56,7 +56,7 @@ def freshen_lawn(pixels: Picture, lawn_type: str) -> Picture:
 
 
 def blur(plane: Plane, reach: float) -> Plane:
-    """A Gaussian blur, made small first where it is wide, since nothing fine is left of it."""
+    """A Gaussian blur; a wide one is computed on a smaller copy, since no fine detail is left."""
     shape = (plane.shape[0], plane.shape[1])
     factor = max(1, int(reach / 4))
     small = cv2.resize(
@@ -66,7 +66,8 @@ def blur(plane: Plane, reach: float) -> Plane:
 
 
 def find_lawn(pixels: Picture) -> Plane:
-    """1 on the lawn, 0 elsewhere. Raises Unsuitable, saying what was found instead, unless one is sure.
+    """A mask: 1 on the lawn, 0 elsewhere. Raises Unsuitable, with what was found instead, unless one is
+    certain.
 
     Without a sky none is: painted walls, floors and hedges are as green.
     """
@@ -98,21 +99,21 @@ def find_lawn(pixels: Picture) -> Plane:
 
 
 def grows(small: Picture, bits: Bits) -> bool:
-    """Whether a region of grass's colours is grass: green enough in part, and as rough as blades are."""
+    """Whether a region with grass's colours is grass: green enough in part, and as rough as blades are."""
     lab = to_lab(small)
     green = (lab[:, :, 1][bits] < -2) & (lab[:, :, 2][bits] > 6)
     rough = float(np.median(local_spread(np.ascontiguousarray(lab[:, :, 0]), 3)[bits]))
     deep = float((lab[:, :, 1][bits] < -8).mean())
     needed = LEAST_ROUGHNESS if deep > 0.2 else 2 * LEAST_ROUGHNESS
-    # What is but yellowish must at least lie there in one piece, which walls between windows don't.
+    # A merely yellowish region must at least be compact, which walls between windows are not.
     whole = deep > 0.1 or grow(bits, -12).sum() > 0.6 * bits.sum()
     return bool(green.mean() > LEAST_GREEN and rough > needed and whole)
 
 
 def grasslike(small: Picture) -> Bits:
-    """Ground of green, straw or dry brown in the lower part of the picture.
+    """A mask of green, straw or dry brown ground in the lower part of the picture.
 
-    Textured, but not as roughly as a hedge.
+    Textured, but less roughly than a hedge.
     """
     smoothed = cv2.GaussianBlur(small, (0, 0), 2.5)
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(np.asarray(smoothed, np.uint8)), 2, 0)
@@ -129,7 +130,7 @@ def grasslike(small: Picture) -> Bits:
 
 
 def lies_flat(bits: Bits, lowest: int, height: int) -> bool:
-    """Whether a region is spread on the ground and not a hedge.
+    """Whether a region is flat ground and not a hedge.
 
     It reaches far down, or is wider than high.
     """

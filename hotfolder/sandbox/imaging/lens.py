@@ -1,4 +1,4 @@
-"""Lens correction from lensfun's measurements, for a camera and lens that the EXIF names."""
+"""Lens correction with lensfun's database, for the camera and lens that the EXIF names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotfolder.sandbox.imaging.files import Picture
 
 try:
     import lensfunpy
-except ImportError as error:  # pip doesn't bring GLib, which it needs; all the rest works without
+except ImportError as error:  # it needs GLib, which pip doesn't install; all the rest works without
     lensfunpy = None
     logging.getLogger(__name__).warning(
         "lenses are not corrected: %s; on Debian and Ubuntu: apt-get install libglib2.0-0", error
@@ -28,7 +28,7 @@ FAR_METRES = 1000.0
 
 @dataclass(frozen=True)
 class Optics:
-    """What took the picture.
+    """Camera and lens of a picture.
 
     `focal_mm` is the real focal length, `crop` the sensor's factor against 36 mm film.
     """
@@ -41,7 +41,7 @@ class Optics:
 
 
 def find_optics(exif: Mapping[int, Any]) -> Optics | None:
-    """The measured camera and lens, or None when the EXIF doesn't name one that is surely in the database."""
+    """Camera and lens in the database, or None when the EXIF doesn't identify them with certainty."""
     make, model, lens_name = (str(exif.get(tag) or "").strip("\0 ") for tag in (MAKE, MODEL, LENS_MODEL))
     focal = number(exif.get(FOCAL_LENGTH))
     if not (make and model and focal) or lensfunpy is None:
@@ -53,7 +53,7 @@ def find_optics(exif: Mapping[int, Any]) -> Optics | None:
     camera = cameras[0]
     lenses = database.find_lenses(camera, None, lens_name) if lens_name else database.find_lenses(camera)
     fitting = [lens for lens in lenses if lens.min_focal - 0.5 <= focal <= lens.max_focal + 0.5]
-    # Without a lens's name only a camera whose lens can't be taken off is certain.
+    # Without a lens's name only a camera with a fixed lens is certain.
     if (
         not fitting
         or (lens_name and not same_lens(lens_name, fitting[0].model))
@@ -70,7 +70,7 @@ def find_optics(exif: Mapping[int, Any]) -> Optics | None:
 
 
 def number(value: Any) -> float | None:
-    """A positive number out of an EXIF value, or None."""
+    """An EXIF value as a positive number, or None."""
     try:
         found = float(value)
     except (TypeError, ValueError, ZeroDivisionError):
@@ -79,7 +79,7 @@ def number(value: Any) -> float | None:
 
 
 def same_lens(ours: str, theirs: str) -> bool:
-    """Whether two names agree in the numbers that tell lenses apart.
+    """Whether two names agree in the numbers that identify a lens.
 
     Focal lengths and the widest aperture.
     """
@@ -88,10 +88,10 @@ def same_lens(ours: str, theirs: str) -> bool:
 
 
 def correct_lens(pixels: Picture, exif: Mapping[int, Any]) -> Picture:
-    """The picture without its lens's distortion, colour fringes and dark corners.
+    """The picture without its lens's distortion, chromatic aberration and vignetting.
 
-    The very same array comes back for an unknown lens. A photo turned by its EXIF orientation is corrected
-    too: what is measured is symmetrical about the centre.
+    For an unknown lens the same array is returned. A photo rotated by its EXIF orientation is corrected too:
+    the corrections are symmetrical about the centre.
     """
     optics = find_optics(exif)
     if optics is None:

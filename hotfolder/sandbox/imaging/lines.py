@@ -1,4 +1,4 @@
-"""Straight line segments of a picture: what straightening and the finding of windows both go by."""
+"""Detection of straight line segments, for straightening and for finding windows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Segments = npt.NDArray[np.float64]
 
 
 def find_segments(small: Picture, least_length: float) -> Segments:
-    """Segments of at least `least_length` pixels, one a row as x0, y0, x1, y1 with y0 <= y1; maybe none."""
+    """Segments of at least `least_length` pixels, one a row as x0, y0, x1, y1 with y0 <= y1; may be empty."""
     gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     found = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD).detect(gray)[0]
     if found is None:

@@ -1,4 +1,4 @@
-"""Masks: planes of 0 to 1 over a picture, found small and refined to the picture's own edges."""
+"""Masks: planes of 0 to 1 over a picture, found at a small size and refined to the picture's edges."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
 Bits = npt.NDArray[np.bool_]
 
 LEAST_SHARE = 0.03
-# Of what is nearly gray: the chroma at most, and L* at least and at most.
+# Limits for nearly gray pixels: most chroma, least and most L*.
 GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
 
 
 @dataclass(frozen=True)
 class Region:
-    """One connected part of a mask. `left`, `top`, `width`, `height` and `area` are in pixels."""
+    """One connected component of a mask. `left`, `top`, `width`, `height` and `area` are in pixels."""
 
     bits: Bits
     left: int
@@ -34,7 +34,7 @@ class Region:
 
 
 def regions(bits: Bits, least_area: float) -> list[Region]:
-    """The connected parts of `bits` with at least `least_area` pixels, largest first."""
+    """The connected components of `bits` with at least `least_area` pixels, largest first."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bits.astype(np.uint8), connectivity=4)
     found = []
     for label in range(1, count):
@@ -45,39 +45,39 @@ def regions(bits: Bits, least_area: float) -> list[Region]:
 
 
 def to_lab(pixels: Picture) -> Plane:
-    """CIE L*a*b*: lightness 0 to 100, the other two about -100 to 100."""
+    """CIE L*a*b*: lightness 0 to 100, the others about -100 to 100."""
     return np.asarray(
         cv2.cvtColor(pixels.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32
     )
 
 
 def nearly_gray(lab: Plane) -> Bits:
-    """Mid tones that are nearly gray, in CIELAB: by them a colour cast is told."""
+    """A mask of nearly gray mid tones in a CIELAB picture, from which a colour cast is measured."""
     chroma = np.hypot(lab[:, :, 1], lab[:, :, 2])
     return np.asarray((chroma < GRAYISH) & (lab[:, :, 0] > DARK) & (lab[:, :, 0] < LIGHT))
 
 
 def local_spread(values: Plane, size: int) -> Plane:
-    """Standard deviation over a square of `size` pixels."""
+    """The standard deviation in a square of `size` pixels."""
     mean = cv2.blur(values, (size, size))
     variance = cv2.blur(values * values, (size, size)) - mean * mean
     return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
 
 def foliage(lab: Plane) -> Bits:
-    """Pixels as green as leaves and grass."""
+    """A mask of pixels as green as leaves and grass, in a CIELAB picture."""
     return np.asarray((lab[:, :, 1] < -4) & (lab[:, :, 2] > 6))
 
 
 def grow(bits: Bits, pixels: int) -> Bits:
-    """Dilated by about `pixels`; eroded where that is negative."""
+    """`bits` dilated by about `pixels`; eroded where that is negative."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
     work = bits.astype(np.uint8)
     return np.asarray(cv2.dilate(work, kernel) if pixels > 0 else cv2.erode(work, kernel)) > 0
 
 
 def edge_contrast(lightness: Plane, region: Bits, reach: int) -> float:
-    """How much lighter the region is along its inside rim than just outside it, in units of `lightness`."""
+    """The lightness of the region's inner rim minus that just outside it, as medians."""
     inner = region & ~grow(region, -reach)
     outer = grow(region, 2 * reach) & ~grow(region, reach)
     if not inner.any() or not outer.any():
@@ -86,7 +86,7 @@ def edge_contrast(lightness: Plane, region: Bits, reach: int) -> float:
 
 
 def refine(mask: Plane, pixels: Picture, radius: int, epsilon: float) -> Plane:
-    """`mask`, of any size, at the picture's size and drawn to its edges (guided filter, He et al. 2010)."""
+    """`mask`, of any size, at the picture's size and aligned to its edges (guided filter, He et al. 2010)."""
     guide = luma(pixels)
     wanted = resize(mask, (pixels.shape[0], pixels.shape[1]))
     window = (2 * radius + 1, 2 * radius + 1)

@@ -1,8 +1,8 @@
-"""Where all frames agree which way light rises, and a merge that rises the same way.
+"""Gradients: where all frames agree on a gradient's sign, and a merge corrected to have it too.
 
-Fusion takes neighbouring places from different frames, and may so turn a gradient round that no frame
-contradicts: a bruise on a wall, a halo round a house. A smooth correction takes those out: the merge is
-projected onto each such gradient in turn, on several scales, until hardly one is left.
+Fusion takes neighbouring places from different frames, and may so reverse a gradient that no frame
+contradicts: a dark patch on a wall, a halo around a house. A smooth correction removes these: the merge is
+projected onto each such gradient in turn, at several scales, until hardly any is left.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, fitting, luma, resize, shrink
 
-# Gradients are looked at over these shares of the long edge, each at the size at which that is STEP pixels.
+# The distances of gradients, as shares of the long edge; measured at the size where that is STEP pixels.
 SCALES = (0.05, 0.032, 0.02, 0.0135, 0.0115, 0.0095)
 STEP = 6
 BLUR = STEP / 3
-# A frame shows a rise from the first difference on; one below the second contradicts nothing.
+# The least difference that counts as a gradient; the most opposite one that doesn't contradict it.
 CLEAR, SLIGHT = 6 / 255, 1 / 255
 ROUNDS = 32
-# More than what is lacking is added, since the correction's blur spreads it.
+# The correction is exaggerated by this factor, since its blur spreads it.
 OVERSTEP = 3.0
 
 AFTER, BEFORE = slice(STEP, None), slice(None, -STEP)
@@ -31,14 +31,14 @@ ENDS = (((AFTER, slice(None)), (BEFORE, slice(None))), ((slice(None), AFTER), (s
 
 @dataclass(frozen=True)
 class Rises:
-    """Steps on one scale, downwards and to the right: 1 where light grows, -1 where it falls, 0 if unsure."""
+    """Gradient signs at one scale, downwards and to the right: 1 rising, -1 falling, 0 uncertain."""
 
     shape: tuple[int, int]
     ways: tuple[Plane, Plane]
 
 
 def agreed_rises(frames: Sequence[Picture]) -> list[Rises]:
-    """What frames of one scene, laid over each other, agree on, from the widest scale to the finest."""
+    """The gradients that aligned frames of one scene agree on, coarsest scale first."""
     grays = [luma(shrink(frame, round(STEP / min(SCALES)))) for frame in frames]
     found = []
     for scale in SCALES:
@@ -50,7 +50,7 @@ def agreed_rises(frames: Sequence[Picture]) -> list[Rises]:
 
 
 def at(light: Plane, shape: tuple[int, int]) -> Plane:
-    """`light` at another, usually smaller shape."""
+    """`light` resized to another, usually smaller shape."""
     return np.asarray(cv2.resize(light, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -69,7 +69,7 @@ def rise(light: Plane, axis: int) -> Plane:
 
 
 def turned_back(light: Plane, rises: Sequence[Rises]) -> Plane:
-    """`light` with a smooth correction, after which it falls nowhere that by `rises` it grows."""
+    """`light` with a smooth correction, after which hardly any gradient is opposite to `rises`."""
     if not rises:
         return light
     before = at(light, rises[-1].shape)
@@ -85,7 +85,7 @@ def turned_back(light: Plane, rises: Sequence[Rises]) -> Plane:
 
 
 def correction(light: Plane, way: Plane, axis: int) -> Plane:
-    """What `light` needs for its steps against `way` to become flat."""
+    """The correction of `light` that flattens its gradients opposite to `way`."""
     lacking = np.minimum(rise(light, axis) * way, 0) * way * np.float32(-OVERSTEP / 2)
     added = np.zeros_like(light)
     after, before = ENDS[axis]

@@ -21,9 +21,9 @@ from hotfolder.sandbox.imaging.masks import (
 from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike
 from hotfolder.sandbox.imaging.view import find_view
 
-# In a room so much of the picture shows the outside.
+# The least share of the picture that shows the outside, in a room.
 LEAST_VIEW = 0.02
-# In b*: a patch that differs by more from the sky is none of it.
+# The most difference of a patch of sky from the sky, in b*.
 MOST_UNLIKE = 12.0
 LIGHTEST_LEAF = 62.0
 # Half the widest gap between leaves, in pixels of the small picture.
@@ -32,9 +32,9 @@ WIDEST_GAP = 8
 
 @dataclass(frozen=True)
 class SkyMask:
-    """Where the sky is, and what of the picture lies outdoors under it.
+    """Where the sky is, and which part of the picture is outdoors.
 
-    `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None
+    `mask` is 1 in clear sky, 0 elsewhere and between where leaves are partly transparent. `outdoors` is None
     when everything is outdoors; in a room it is 1 where the windows show the outside, sky included.
     """
 
@@ -43,9 +43,9 @@ class SkyMask:
 
 
 def find_sky(pixels: Picture) -> SkyMask:
-    """The sky of a picture. Raises Unsuitable, saying what was found instead, unless it surely is one.
+    """The sky of a picture. Raises Unsuitable, with what was found instead, unless one is certain.
 
-    In a room all that the windows show counts towards the least share, since it takes the new sky's light.
+    In a room all that the windows show counts towards the least share, since it gets the new sky's light.
     """
     small = at_search_size(pixels)
     found, doubt = open_sky(small)
@@ -80,7 +80,7 @@ def find_sky(pixels: Picture) -> SkyMask:
 
 
 def filled(found: Bits, small: Picture) -> Bits:
-    """The sky with its clouds, sun and birds: whatever it goes all around and isn't both dark and large."""
+    """The sky with its holes filled (clouds, sun, birds), unless a hole is both dark and large."""
     lightness = to_lab(small)[:, :, 0]
     dimmest = float(np.percentile(lightness[found], 25)) - 12
     whole = found.copy()
@@ -101,14 +101,14 @@ def filled(found: Bits, small: Picture) -> Bits:
 def between_leaves(
     pixels: Picture, small: Picture, found: Bits, walls: Bits, outdoors: Plane | None
 ) -> Plane:
-    """How far the sky shows through the leaves near it, 0 to 1 at the size of `pixels`."""
+    """The transparency of leaves near the sky, 0 to 1 at the size of `pixels`."""
     height, width = found.shape
     if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
-        # What is pale against a blue sky is a wall or a blossom.
+        # Pale pixels against a blue sky are walls or blossoms.
         return np.zeros(pixels.shape[:2], np.float32)
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
-    # Between leaves, or between them and the sky; not what begins where a crown ends, such as a wall.
+    # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
     leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
     rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
     zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls
@@ -126,7 +126,7 @@ def between_leaves(
 
 
 def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
-    """What else is calm and pale: patches of sky framed by leaves or by the frame's top, and walls."""
+    """Other smooth pale regions: patches of sky framed by leaves or by the picture's top, and walls."""
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small))
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
@@ -148,5 +148,5 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:
-    """0 up to `low`, 1 from `high`, straight in between."""
+    """0 up to `low`, 1 from `high`, linear in between."""
     return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)

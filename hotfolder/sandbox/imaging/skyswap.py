@@ -1,4 +1,4 @@
-"""Putting another sky into a picture, and the light that belongs to it onto the rest."""
+"""Replacing the sky of a picture, and relighting the rest for it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from hotfolder.sandbox.imaging.masks import Bits, regions, to_lab
 from hotfolder.sandbox.imaging.sky import SkyMask, find_sky
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
-# How far twilight takes the daylight out of what stands under the sky.
+# How much twilight darkens what is under the sky, 0 to 1.
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
-"""Of glass by day, in CIELAB."""
-# Of a window's outline so much must be such glass; bars and frames are lighter than it by so much, in L*, and
-# bricks that an outline takes in have a hue so far from it.
+"""The most L* and chroma of glass by day, in CIELAB."""
+# The least share of such glass in a window's outline; the least L* by which bars and frames are lighter; the
+# least distance in a*b* of bricks within an outline.
 LEAST_GLASS, BAR_CONTRAST, ANOTHER_HUE = 0.35, 18.0, 14.0
-# Parts that are smaller are folds of a curtain.
+# Smaller parts, as shares of a window, are folds of a curtain.
 LEAST_LIGHT = 0.025
-# The glow at a window's edge, as a share of that in its middle; what of it falls onto the wall, and how far.
+# The glow at a window's edge, relative to its middle; the share of it on the wall, and its sigma.
 EDGE_OF_GLOW, SPILL, SPILL_REACH = 0.6, 0.44, 0.012
-# The house darkens as its sky does, but by no more than this beyond the colours of dusk.
+# The house is darkened like its sky; the factor on top of the colours of dusk is at least this.
 MOST_DARKENED = 0.55
 LAMPLIGHT = np.array([1.0, 0.75, 0.38], np.float32)
 
 
 def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
-    """The picture under a `blue` or `twilight` sky. Raises Unsuitable when it shows no sky."""
+    """The picture with a `blue` or `twilight` sky. Raises Unsuitable when it shows no sky."""
     sky = find_sky(pixels)
     palette = PALETTES[sky_type, sky_sub_type]
     top, horizon = sky_span(sky)
@@ -57,7 +57,7 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
 
 
 def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: SkyMask) -> np.float32:
-    """What `dusk` is multiplied by, so that the house loses as much light as its sky."""
+    """The factor for `dusk` by which the house loses as much light as its sky."""
     clear = sky.mask > 0.5
     below = ~clear if sky.outdoors is None else (sky.outdoors > 0.5) & ~clear
     if not below.any():
@@ -68,14 +68,14 @@ def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: Sk
 
 
 def picture_seed(pixels: Picture) -> int:
-    """A number that is the same whenever the picture is."""
+    """A seed that depends on the picture only."""
     return zlib.crc32(np.ascontiguousarray(shrink(pixels, 256)).tobytes())
 
 
 def sky_span(sky: SkyMask) -> tuple[float, float]:
-    """Rows of zenith and horizon.
+    """The rows of zenith and horizon.
 
-    Through a window only the lower sky is seen, so its zenith lies above the frame.
+    Through a window only the lower sky is seen, so its zenith is above the picture.
     """
     rows = np.nonzero((sky.mask > 0.5).mean(axis=1) > 0.002)[0]
     top, horizon = float(rows.min()), float(np.percentile(rows, 99))
@@ -85,7 +85,7 @@ def sky_span(sky: SkyMask) -> tuple[float, float]:
 
 
 def without_sky(colour: Plane, mask: Plane) -> Plane:
-    """What stands before the sky, with the old sky's light taken out of half-covered pixels."""
+    """The foreground, with the old sky's colour removed from half-covered pixels."""
     reach = max(3.0, max(mask.shape) / 100)
     clear = (mask > 0.95).astype(np.float32)
     near = cv2.GaussianBlur(clear, (0, 0), reach)[:, :, None] + np.float32(1e-4)
@@ -96,7 +96,7 @@ def without_sky(colour: Plane, mask: Plane) -> Plane:
 
 
 def at_dusk(colour: Plane, amount: float) -> Plane:
-    """Darker, with cool shadows and warm lights, by `amount` from 0 to 1."""
+    """The picture darker, with cool shadows and warm lights, by `amount` from 0 to 1."""
     gray = colour @ np.array([0.299, 0.587, 0.114], np.float32)
     light = np.clip(gray, 0, 1)[:, :, None] ** 0.8
     cool = np.array([0.42, 0.48, 0.70], np.float32)
@@ -106,9 +106,10 @@ def at_dusk(colour: Plane, amount: float) -> Plane:
 
 
 def lit_windows(pixels: Picture) -> Plane:
-    """How strongly each pixel of a facade glows when the lamps inside are on, 0 to 1.
+    """The glow of each pixel of a facade when the lamps inside are on, 0 to 1.
 
-    Dark glass in upright frames, each window as a whole: brightest in its middle, its bars and frame dark.
+    Only dark glass in upright frames glows, each window as a whole: brightest in its middle, bars and frame
+    dark.
     """
     small = at_search_size(pixels)
     lab = to_lab(small)
@@ -127,10 +128,10 @@ def lit_windows(pixels: Picture) -> Plane:
 
 
 def glass_in(lab: Plane, pane: Bits) -> Bits:
-    """The glass of one window without its frame and its bars; nothing of what only has a window's outline.
+    """The glass of one window without frame and bars; empty for what only has a window's outline.
 
-    Judged as a whole: most of it is dark and of one colour that is gray enough. Doors and bricks have a
-    colour, and frames are white.
+    Judged as a whole: most of it is dark, of one colour, and nearly gray. Doors and bricks have a colour, and
+    frames are white.
     """
     dark = pane & (lab[:, :, 0] < DARK_LIGHTNESS)
     hues = lab[:, :, 1:]

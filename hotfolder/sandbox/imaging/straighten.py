@@ -1,6 +1,6 @@
-"""Making verticals vertical.
+"""Perspective correction: makes verticals vertical.
 
-The camera's tilt is read off the lines that ought to be upright, and taken out.
+The camera's tilt is estimated from the lines that should be vertical, and reversed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Floats = npt.NDArray[np.float64]
 MOST_DEGREES = 8.0
 LEAST_DEGREES = 0.3
 LEAST_SEGMENTS = 12
-# Together the upright lines must be this many picture heights long, or they may be anything.
+# The least total length of the near-vertical lines, in picture heights.
 LEAST_LENGTH = 1.2
-# Of the length of all steep lines, so much must agree with one tilt.
+# The least share of the steep lines' length that must agree with one tilt.
 LEAST_SUPPORT = 0.5
-# With less, down to the first, the lines in every other of so many columns must tell the same as the rest do.
+# With less, down to the first, the lines in odd and in even columns must each give the same tilt.
 LOWER_SUPPORT, COLUMNS, AGREED_DEGREES = 0.3, 8, 0.5
-# Of the longer side; 27 mm on film, where the EXIF doesn't say.
+# A share of the longer side: 27 mm on film, where the EXIF has none.
 FOCAL_SHARE = 0.75
 FOCAL_LENGTH_35MM = 0xA405
 FILM_WIDTH_MM = 36.0
@@ -36,17 +36,18 @@ FILM_WIDTH_MM = 36.0
 
 @dataclass(frozen=True)
 class Tilt:
-    """How the camera was held, in degrees: `roll` about its axis, `pitch` up (positive) or down."""
+    """The camera's tilt in degrees: `roll` about its axis, `pitch` up (positive) or down."""
 
     roll: float
     pitch: float
 
 
 def straighten(pixels: Picture, exif: Mapping[int, Any] | None = None) -> Picture:
-    """The picture with upright verticals, scaled to fill its frame, or the very same array.
+    """The picture with vertical verticals, scaled to fill its frame; the same array where nothing is to be
+    done.
 
-    The focal length is taken from `exif`, which must be that of an uncropped photo. Tilts above about 8° and
-    pictures with few upright lines are left alone.
+    The focal length is taken from `exif`, which must be that of an uncropped photo. Unchanged with a tilt
+    above about 8° or with few vertical lines.
     """
     focal_share = focal_share_of(exif or {})
     tilt = find_tilt(pixels, focal_share=focal_share)
@@ -64,7 +65,8 @@ def straighten(pixels: Picture, exif: Mapping[int, Any] | None = None) -> Pictur
 
 
 def focal_share_of(exif: Mapping[int, Any]) -> float:
-    """The focal length as a share of the picture's longer side: what the camera says, or a usual one."""
+    """The focal length as a share of the picture's longer side: by EXIF or lens database, else a usual
+    one."""
     on_film = number(exif.get(FOCAL_LENGTH_35MM))
     if on_film is None:
         optics = find_optics(exif)
@@ -74,7 +76,7 @@ def focal_share_of(exif: Mapping[int, Any]) -> float:
 
 
 def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | None:
-    """The tilt that explains the picture's steep lines, or None when they don't tell."""
+    """The tilt that explains the picture's steep lines, or None where it is uncertain."""
     small = at_search_size(pixels)
     height, width = small.shape[:2]
     segments = find_segments(small, 0.025 * height)
@@ -90,7 +92,7 @@ def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | No
 
 
 def agreement(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> Tilt | None:
-    """The tilt that fewer lines tell, where the `even` ones and the others tell it independently."""
+    """The tilt with lower support, if the `even` segments and the others each give it too; else None."""
     tilt = consensus(planes, weights, LOWER_SUPPORT)
     for part in (even, ~even):
         own = consensus(planes[part], weights[part], LOWER_SUPPORT) if part.sum() >= LEAST_SEGMENTS else None
@@ -104,7 +106,7 @@ def agreement(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> T
 def viewing_planes(segments: Segments, width: int, height: int, focal: float) -> Floats:
     """For each segment the unit normal of the plane through it and the camera.
 
-    Upright lines' normals are level.
+    Vertical lines' normals are level.
     """
     offset = np.array([width / 2, height / 2])
     rays = [
@@ -116,7 +118,7 @@ def viewing_planes(segments: Segments, width: int, height: int, focal: float) ->
 
 
 def consensus(planes: Floats, weights: Floats, least_support: float) -> Tilt | None:
-    """The tilt with which most of the lines' length is upright, or None where too little agrees."""
+    """The tilt with which most of the lines' length is vertical, or None where the support is too low."""
     best, best_support = None, 0.0
     for roll in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
         for pitch in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
@@ -143,12 +145,12 @@ def consensus(planes: Floats, weights: Floats, least_support: float) -> Tilt | N
 
 
 def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
-    """The homography of turning the camera upright."""
+    """The homography of rotating the camera upright."""
     focal = focal_share * max(width, height)
     camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
     upright = np.array([np.tan(np.radians(tilt.roll)), 1.0, np.tan(np.radians(tilt.pitch))])
     upright /= np.linalg.norm(upright)
-    # The smallest turn that brings `upright` onto the y axis.
+    # The smallest rotation that brings `upright` onto the y axis.
     axis = np.cross(upright, [0.0, 1.0, 0.0])
     sine, cosine = np.linalg.norm(axis), upright[1]
     rotation, _ = cv2.Rodrigues(axis / max(float(sine), 1e-12) * np.arctan2(sine, cosine))
@@ -156,7 +158,7 @@ def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
 
 
 def inner_window(turn: Floats, width: int, height: int) -> Floats | None:
-    """Scale and shift that fill the frame with the turned picture alone.
+    """Scale and shift that fill the frame with the rotated picture only.
 
     None where too little would be left.
     """

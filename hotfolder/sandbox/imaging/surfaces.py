@@ -1,4 +1,4 @@
-"""Even surfaces: walls, table tops and window frames. What runs on beyond a pane is not behind its glass."""
+"""Even surfaces: walls, table tops, window frames. One that extends beyond a pane isn't behind its glass."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Line = npt.NDArray[np.float64]
 """Two points, each of x and y."""
 Sizes = npt.NDArray[np.intp]
 
-# In CIELAB, from pixel to pixel, at most; and how many pixels at least.
+# The most gradient in CIELAB per pixel; the least area in pixels.
 EVEN, LEAST_AREA = 1.5, 60
-# So far beside a line a surface is looked for, since a frame has a bead; and so much of the line it is along.
+# The pixels beside a line where a surface is searched (a frame has a bead); its least share of the line.
 BESIDE, ALONG = (7, 13), 0.5
-# Of a surface, more than this lies beyond a pane where it is the room's.
+# A surface with more than this share beyond a pane belongs to the room.
 BEYOND = 0.3
-# In shares of the picture's width.
+# As a share of the picture's width.
 WIDEST_FRAME = 0.07
 
 
 def even_surfaces(lab: Plane) -> Labels:
-    """The connected parts of the picture without an edge or any structure, numbered from 1; 0 elsewhere."""
-    # What a merge raises of a wall's grain doesn't cut it up; edges stay where they are.
+    """The connected parts of the picture without edges or structure, numbered from 1; 0 elsewhere."""
+    # So that amplified noise doesn't split a wall; edges stay where they are.
     smooth = cv2.bilateralFilter(cv2.GaussianBlur(lab, (0, 0), 0.8), 7, 5.0, 2.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
     even = grow((across * across + down * down).sum(axis=2) < EVEN * EVEN, -1)
@@ -36,7 +36,7 @@ def even_surfaces(lab: Plane) -> Labels:
 
 
 def thin_ones(surfaces: Labels) -> dict[int, int]:
-    """The surfaces that are as narrow as a window's frame, with the lowest row of each."""
+    """The surfaces as narrow as a window's frame, each with its lowest row."""
     depth = cv2.distanceTransform((surfaces > 0).astype(np.uint8), cv2.DIST_L2, 3)
     wide = set(surfaces[depth > WIDEST_FRAME * surfaces.shape[1] / 2].tolist())
     lowest = np.zeros(int(surfaces.max()) + 1, np.intp)
@@ -46,7 +46,7 @@ def thin_ones(surfaces: Labels) -> dict[int, int]:
 
 
 def running_on(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:
-    """By number, which surfaces run on beyond the pane. `sizes` are theirs, in pixels."""
+    """By number, whether a surface extends beyond the pane. `sizes` has the surfaces' areas in pixels."""
     parts = np.bincount(surfaces[pane], minlength=sizes.size)
     beyond = np.asarray(sizes - parts > BEYOND * sizes)
     beyond[0] = False
@@ -54,7 +54,7 @@ def running_on(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:
 
 
 def surfaces_along(line: Line, surfaces: Labels) -> set[int]:
-    """Which surfaces are along most of the line, on its right as seen from its first point."""
+    """The surfaces that adjoin most of the line, on its right as seen from its first point."""
     found: set[int] = set()
     height, width = surfaces.shape
     along = (line[1] - line[0]) / max(float(np.linalg.norm(line[1] - line[0])), 1e-6)

@@ -1,8 +1,8 @@
-"""The last touch of a merge: brightness, black and white, without taking the contrast out of details.
+"""Tone mapping of a merge: brightness, black and white, without flattening details.
 
-Fusion gives more than a picture can hold. One curve for all pixels would bring it into range and flatten
-windows and clouds; a local Laplacian filter (Paris, Hasinoff and Kautz 2011; fast as by Aubry et al. 2014)
-bends large steps to the curve and leaves small ones their height. It makes no halos and reverses nothing.
+Fusion exceeds the range of a picture. One curve for all pixels would bring it into range and flatten windows
+and clouds; a local Laplacian filter (Paris, Hasinoff and Kautz 2011; fast as by Aubry et al. 2014) applies
+the curve to large steps and preserves small ones. It makes no halos and reverses no gradients.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from hotfolder.sandbox.imaging.files import (
 )
 
 WANTED_MEDIAN = 0.58
-# A picture that is brighter by itself stays so up to here.
+# A picture that is brighter already stays so up to here.
 BRIGHTEST_MEDIAN = 0.63
 STRONGEST_GAMMA, WEAKEST_GAMMA = 0.8, 1.2
-# Black is set so far below the darkest pixels, and no more than that is taken off.
+# Black is set TOE below the darkest pixels, and at most MOST_BLACK is subtracted.
 TOE, MOST_BLACK = 0.03, 0.08
-# Above the knee the curve gets flatter over `BENDING`, just so much that the brightest ends at `HIGHEST`.
+# Above the knee the curve flattens over `BENDING`, so that the brightest pixels end at `HIGHEST`.
 KNEE, BENDING, HIGHEST = 0.64, 0.15, 0.92
-# What details add to that is bent once more, so that white keeps its drawing.
+# What details add to that is compressed once more, so that white keeps its details.
 WHITE_KNEE, WHITE = 0.94, 0.985
-# Steps smaller than this are details. At these lights they come out so much higher: fusion and the curve
+# Steps smaller than this are details, amplified at these luma values by these factors: fusion and curve
 # flatten them, most of all where it is bright.
 DETAIL = 0.2
 LIGHTS, DETAIL_GAINS = (0.2, 0.5, 0.9), (1.1, 1.25, 2.0)
-# More than this over the curve's own slope would turn some steps round.
+# A larger addition, relative to the curve's slope, would reverse some steps.
 MOST_OVER_SLOPE = 1.9
 SAMPLES = 12
-# How far colours grow with their brightness; the rest of a change is added as white light.
+# The share of a luma change that scales the colours; the rest is added to all channels equally.
 COLOUR_SHARE = 0.4
-# What the exposures' colours are compared with has this size.
+# The size of the picture that is compared with the exposures' colours.
 COLOUR_EDGE = 512
 
 Curve = Callable[[Plane], Plane]
 
 
 def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
-    """The fused picture as bytes: bright, whole in its highlights, its blacks black, true to `exposures`."""
+    """The fused picture as bytes: tone-mapped, with details, gradients and colour matched to `exposures`."""
     small = shrunk(fused)
     light = np.asarray(cv2.transform(small, LUMA), np.float32)
     wanted = local_laplacian(light, curve_for(light))
@@ -58,7 +58,7 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     if exposures is not None:
         wanted = exposures.matched(wanted)
         gains = exposures.without_cast(toned(small, light, np.maximum(wanted, 0)))
-    # Details of a larger picture follow those of its small copy; without a larger one this is `wanted` again.
+    # A larger picture follows its small copy by a local linear model; at working size that gives `wanted`.
     slope = local_slope(light, wanted)
     offset = wanted - slope * light
     finished = np.empty(fused.shape, np.uint8)
@@ -73,7 +73,7 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
 def with_light(colour: Plane, light: Plane, wanted: Plane) -> Plane:
     """`colour` with the luma `wanted` in place of `light`.
 
-    Colours follow in proportion by a share; what that leaves of the wanted luma is added to all three.
+    COLOUR_SHARE of the change scales the colours; the rest of it is added to all three channels.
     """
     ratio = wanted / np.maximum(light, np.float32(0.03))
     ratio = np.float32(1 - COLOUR_SHARE) + np.float32(COLOUR_SHARE) * ratio
@@ -81,9 +81,9 @@ def with_light(colour: Plane, light: Plane, wanted: Plane) -> Plane:
 
 
 def within_gamut(part: Plane) -> Plane:
-    """`part` as light as it is with its channels cut off at black, and its colours faded instead of cut off.
+    """`part` with its colours desaturated into the gamut, and the luma that clipping at black would give.
 
-    Fusion drives deep shadows below black; cut off there, wood and skin would glow in red alone.
+    Fusion drives deep shadows below black; clipped there, wood and skin would glow in pure red.
     """
     red, green, blue = cv2.split(part)
     lacking = np.maximum(-cv2.min(cv2.min(red, green), blue), 0)
@@ -96,7 +96,7 @@ def within_gamut(part: Plane) -> Plane:
 
 
 def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
-    """A small copy of `fused` with the luma `wanted` in place of `light`, as `finish` gives it."""
+    """A small copy of `fused` with the luma `wanted` in place of `light`, as `finish` computes it."""
     size = fitting(light.shape[::-1], COLOUR_EDGE)
     colour, luma, aim = (
         np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
@@ -106,13 +106,13 @@ def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
 
 
 def shrunk(colour: Plane) -> Plane:
-    """A copy at the working size; never enlarged."""
+    """A copy at working size; never enlarged."""
     size = fitting(colour.shape[1::-1], WORKING_EDGE)
     return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def curve_for(light: Plane) -> Curve:
-    """The curve that sets black, brings the median to where it is wanted, and bends before white."""
+    """The tone curve: sets black, moves the median to its target, and flattens before white."""
     darkest, median, brightest = (float(value) for value in np.percentile(light, (0.5, 50, 99.8)))
     black = min(max(darkest - TOE, 0.0), MOST_BLACK)
     middle = min(max((median - black) / (1 - black), 0.05), 0.95)
@@ -128,7 +128,7 @@ def curve_for(light: Plane) -> Curve:
 
 
 def flatten(values: Plane, slope: np.float32) -> Plane:
-    """`values` up to the knee, and from there on ever flatter until they rise by `slope` alone."""
+    """`values` unchanged up to the knee; above it the slope falls to `slope`."""
     over = np.maximum(values - np.float32(KNEE), 0)
     bending = np.minimum(over, np.float32(BENDING))
     lost = bending * bending / np.float32(2 * BENDING) + (over - bending)
@@ -136,14 +136,14 @@ def flatten(values: Plane, slope: np.float32) -> Plane:
 
 
 def bend(values: Plane, knee: float, highest: float) -> Plane:
-    """`values` up to `knee`, and from there on ever more slowly towards `highest`."""
+    """`values` unchanged up to `knee`; above it they approach `highest` asymptotically."""
     room = np.float32(highest - knee)
     over = np.maximum(values - np.float32(knee), 0)
     return np.asarray(np.minimum(values, np.float32(knee)) + room * (1 - cv2.exp(over / -room)), np.float32)
 
 
 def local_laplacian(light: Plane, curve: Curve) -> Plane:
-    """`light` under `curve`, with details as high as before."""
+    """`light` under `curve`, with the contrast of details preserved."""
     lowest, highest = max(float(light.min()), -0.15), min(float(light.max()), 1.45)
     anchors = np.linspace(lowest, max(highest, lowest + 0.1), SAMPLES, dtype=np.float32)
     spacing = anchors[1] - anchors[0]
@@ -167,7 +167,7 @@ def local_laplacian(light: Plane, curve: Curve) -> Plane:
 
 
 def keeping(step: Plane, slope: float, anchor: float) -> Plane:
-    """What a step from `anchor` gets on top of the curve, so that a small one has its height."""
+    """What a step from `anchor` gets in addition to the curve, so that a small one keeps its height."""
     gain = float(np.interp(anchor, LIGHTS, DETAIL_GAINS))
     near = cv2.exp(step * step * np.float32(-0.5 / DETAIL**2))
     return np.asarray(near * step * np.float32(min(gain - slope, MOST_OVER_SLOPE * slope)), np.float32)
@@ -179,7 +179,7 @@ def slope_at(curve: Curve, value: float) -> float:
 
 
 def local_slope(light: Plane, wanted: Plane) -> Plane:
-    """How `wanted` grows with `light` around each pixel: details too small to be in either follow by it."""
+    """The local slope of `wanted` over `light`, by which finer details are scaled."""
     window = (5, 5)
     mean, aim = cv2.blur(light, window), cv2.blur(wanted, window)
     variance = cv2.blur(light * light, window) - mean * mean + np.float32(1e-4)

@@ -1,4 +1,4 @@
-"""What the windows of a room show: the sky in them, and the rest of the outside."""
+"""The view through a room's windows: the sky in them, and the rest of the outside."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ from hotfolder.sandbox.imaging.masks import (
 from hotfolder.sandbox.imaging.surfaces import Labels, even_surfaces, surfaces_along, thin_ones
 from hotfolder.sandbox.imaging.windows import LEAST_HEIGHT, Corners, fill, find_panes_of_room
 
-# A sky behind glass stands out at two of these levels of L*, however bright the merge is: at one alone a jamb
-# in the sun hangs together with it. And its most b*.
+# A sky behind glass is a region at two of these thresholds of L*, however bright the merge is: at one a jamb
+# in the sun may be connected to it. And its most b*.
 SKY_LEVELS = (80, 83, 86, 89, 92)
 MOST_YELLOW = 4
-# It is as thick as twice this, and larger than this share of the picture.
+# Its least half thickness in pixels, and its least share of the picture.
 THICK, LEAST_SKY = 5, 0.0004
-# In shares of the picture's width: a narrower pane isn't looked at.
+# The least width of a pane, as a share of the picture's.
 LEAST_WIDE = 0.055
-# Glass is where so many of the panes that were found see it, and such a share of them.
+# A pixel is glass where at least so many panes, and such a share of those that contain it, say so.
 LEAST_AGREEING, AGREED = 2, 0.75
-# A pane may show the outside when this much of it is as bright and neutral as sky, or when most of it is sky
-# or leaves; and surely does when so much is sky.
+# A pane may show the outside when this share of it is as bright and neutral as sky, or when most of it is sky
+# or leaves; and certainly does when the second share is sky. Third: least structure, sky or leaves.
 LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
 MOSTLY_OUTSIDE = 0.5
-# In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass, or leaves behind
+# A share of the picture: smaller glass is a gap in a frame; as much possible glass, or leaves behind
 # it, is a doubt.
 LEAST_GLASS = 0.002
-# Of a sky behind glass so much must have been found to be glass.
+# The least share of a sky behind glass that must have been found to be glass.
 WHOLE_SKY = 0.5
-# In shares of the picture: so much that is as bright as the sky, below what was found of the glass, is a
+# A share of the picture: as much that is as bright as the sky, below the glass that was found, is a
 # doubt. A sill in the sun is smaller.
 LEAST_BELOW = 0.001
-# Of what is just below a sky so much has structure.
+# The least share with structure just below a sky.
 LEAST_LIFE_BELOW = 0.4
-# In L* from pixel to pixel, and how much of a line across a pane is so uneven or sky where it shows a view.
+# The least gradient of L* per pixel; the least share of it, or of outdoors, in a row or column with a view.
 LEAST_UNEVEN, LEAST_LIVE_LINE = 1.0, 0.4
-# The width of a bar: in pixels at least, as a share of the pane at most; and of what it parts at least.
+# The width of a bar: least pixels, most share of the pane; and the least share of what it divides.
 LEAST_BAR, MOST_BAR, LEAST_LIGHT = 3, 0.15, 0.1
-# In CIELAB: what is so near to the clear sky's colour, behind glass, is sky.
+# In CIELAB: what is as near as this to the clear sky's colour, behind glass, is sky.
 SAME_SKY = 7.0
-# In CIELAB: a bar is so near to what its ends are fixed to. In pixels: so much beside a pane is looked at.
+# In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane.
 SAME_BAR, MARGIN = 10.0, 12
 
 
 @dataclass(frozen=True)
 class View:
-    """Both at the size that was searched.
+    """The view, at search size.
 
-    `outdoors` is 0 to 1 and empty of window frames as far as can be told. `whole` says whether it covers all
-    that may be glass: one that doesn't would leave a pane half in daylight when its sky changes.
+    `outdoors` is 0 to 1 and excludes window frames as far as they are known. `whole` says whether it covers
+    all that may be glass: otherwise a pane would be left half in daylight when the sky changes.
     """
 
     sky: Bits
@@ -87,7 +87,7 @@ def find_view(small: Picture) -> View:
         if np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
     skies = regions(clear, LEAST_SKY * clear.size)
-    # A lamp's shade or a bright panel is no window, and stays.
+    # A lamp's shade or a bright panel is no window, and is kept.
     clear &= grow(fill([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32), whole=True)
@@ -95,7 +95,7 @@ def find_view(small: Picture) -> View:
     alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
     bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
     lit = bright.copy()
-    # Lower down, what shines as the sky does is a leaf, a wall or water.
+    # Below the horizon, what is as bright as the sky is a leaf, a wall or water.
     horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
     bright[horizon:] = alike[horizon:] = False
     rims = long_and_thin(bright & ~clear)
@@ -109,13 +109,13 @@ def find_view(small: Picture) -> View:
         for pane in panes
         if bright[pane.glass].mean() > LEAST_SKY_IN_PANE or outside[pane.glass].mean() > MOSTLY_OUTSIDE
     ]
-    # What goes on below the end of its frame takes in chairs and the floor between their legs.
+    # A pane that extends below its frame includes chairs and the floor between their legs.
     seeing_sky = [
         pane
         for pane in views
         if not pane.cut_off and not pane.overlong and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
     ]
-    # What hangs in the same frame is glass too, and needs no sky: by two sides where little else tells.
+    # A pane in the same frame is glass too, and needs no sky; with few other signs, two sides must be in it.
     frames = set[int]().union(*(side for pane in seeing_sky for side in pane.sides))
     beside = [
         pane
@@ -129,7 +129,7 @@ def find_view(small: Picture) -> View:
     sky = glass & (clear | (bright | alike) & ~rims)
     doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
     doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, 4)
-    # Leaves with the sky between them are outdoors, whether or not a pane was found there.
+    # Leaves with sky between them are outdoors, whether or not a pane was found there.
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
     # A paving in the sun is as even as a frame is, and outdoors.
     lit &= (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
@@ -139,18 +139,18 @@ def find_view(small: Picture) -> View:
         or regions(grow(lit, -2), LEAST_BELOW * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
-    # A foot is rather found too low, at the edge of a lit sill; where sky goes down to it, it is right.
+    # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
     glass[:-8] &= glass[8:] | clear[:-8]
     return View(sky & glass, glass.astype(np.float32), whole)
 
 
 @dataclass(frozen=True, eq=False)
 class Pane:
-    """A quadrilateral that may be a pane: what of it shows the outside, and what its frame and its bars are.
+    """A quadrilateral that may be a pane: its glass (what shows the outside), and its frame and bars.
 
-    `sides` are the numbers of the thin surfaces along its top, its right side, its foot and its left side.
-    One that is `cut_off` goes on beyond the picture's upper edge; one that is `overlong` goes on below where
-    the frame at its side ends, or where something before it hides that frame.
+    `sides` has the numbers of the thin surfaces along its top, right, bottom and left. `cut_off`: it extends
+    beyond the picture's upper edge; `overlong`: it extends below the end of the frame at its side, or below
+    an object that hides that frame.
     """
 
     glass: Bits
@@ -169,7 +169,7 @@ class Pane:
         surfaces: Labels,
         thin: Mapping[int, int],
     ) -> Pane:
-        """`thin` has the numbers of the surfaces that may be frames, and the lowest row of each."""
+        """`thin` maps the surfaces that may be frames to their lowest rows."""
         turned = np.roll(corners, -1, axis=0)
         sides = [
             surfaces_along(np.array((end, start)), surfaces) & thin.keys()
@@ -187,19 +187,19 @@ class Pane:
 
     @property
     def below_glass(self) -> Bits:
-        """What of it is below its glass, and was taken for a frame or a sill."""
+        """Its pixels below its glass, which were taken for a frame or a sill."""
         below = self.bars.copy()
         below[: int(np.nonzero(self.glass.any(axis=1))[0].max()) + 1] = False
         return below
 
     def sides_in(self, frames: Set[int]) -> int:
-        """How many of its sides are along such surfaces."""
+        """The number of its sides that adjoin one of these surfaces."""
         return sum(bool(side & frames) for side in self.sides)
 
 
 def looks_at(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> tuple[Plane, Plane]:
-    """How often each pixel is taken for glass, and how often it is looked at; in sure frames each look counts
-    twice."""
+    """For each pixel, how many panes take it for glass, and how many for glass or bars; panes with a side in
+    `frames` count twice."""
     agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for pane in panes:
         looks = np.float32(2 if pane.sides_in(frames) else 1)
@@ -209,9 +209,9 @@ def looks_at(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) ->
 
 
 def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> Bits:
-    """What most of the panes that look at it take for glass.
+    """The pixels that most of the panes that judge them take for glass.
 
-    An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
+    A borderline edge adds one pane, and hardly changes the majority.
     """
     agreeing, asked = looks_at(panes, frames, shape)
     glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 3)
@@ -220,7 +220,7 @@ def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
-    """What of the bright places is like sky in a pane, by its shape and by what is around it."""
+    """The bright places that look like sky in a pane, by their shape and surroundings."""
     clear = np.zeros_like(bright)
     for region in regions(grow(grow(bright, -THICK), THICK), LEAST_SKY * bright.size):
         if is_sky_in_window(region, lightness) and stands_over(region, lively & ~bright):
@@ -229,11 +229,11 @@ def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
 
 
 def glass_and_bars(pane: Corners, lab: Plane, outside: Bits, *, framed: bool) -> tuple[Bits, Bits]:
-    """What of a pane shows the outside, and what are its frame and its bars.
+    """Two masks of a pane: what shows the outside, and its frame and bars.
 
-    Looked at straight on, a frame or a bar is even all along a column or a row, and a view is not. A bar
-    across also goes on into the frame; else a wall in the view might pass for one. A pane that is `framed`
-    has no wall of the room at its foot.
+    With the pane rectified, a frame or a bar is even along a whole column or row, and a view is not. A
+    horizontal bar must also adjoin the frame at both ends; else a wall in the view might pass for one. A pane
+    that is `framed` has no wall of the room at its foot.
     """
     size = np.linalg.norm([pane[1] - pane[0], pane[3] - pane[0]], axis=1).round().astype(int)
     width, height = (max(8, int(length)) for length in size)
@@ -253,7 +253,7 @@ def glass_and_bars(pane: Corners, lab: Plane, outside: Bits, *, framed: bool) ->
     own = np.median(straight[inside], axis=1)
     ends = (straight[MARGIN:-MARGIN, edge].mean(axis=1) for edge in (slice(0, 6), slice(-6, None)))
     fixed = np.max([np.linalg.norm(own - end, axis=1) for end in ends], axis=0) < SAME_BAR
-    # From the top of the view down to where it surely goes.
+    # From the top of the view down to its certain end.
     view = np.nonzero(~rows if framed else seen[inside].mean(axis=1) > LEAST_LIVE_LINE)[0]
     if view.size:
         sure = slice(int(view[0]), None if framed else int(view[-1]))
@@ -265,9 +265,9 @@ def glass_and_bars(pane: Corners, lab: Plane, outside: Bits, *, framed: bool) ->
 
 
 def without_gaps(live: Bits) -> Bits:
-    """`live` without its gaps, but for those as wide as a bar: the others are the view's.
+    """`live` with its gaps filled, except those as wide as a bar: the others belong to the view.
 
-    What is live for a few pixels only is a bar's edge, or at the end a handle or a sill.
+    Runs of a few pixels are a bar's edge, or at the end a handle or a sill, and are removed.
     """
     live = cv2.morphologyEx(live.astype(np.uint8), cv2.MORPH_OPEN, np.ones(5, np.uint8)).ravel() > 0
     places = np.nonzero(live)[0]
@@ -282,9 +282,9 @@ def without_gaps(live: Bits) -> Bits:
 
 
 def is_sky_in_window(region: Region, lightness: Plane) -> bool:
-    """Whether a bright region is like sky in a pane.
+    """Whether a bright region looks like sky in a pane.
 
-    It is no frame or rim, lies in the upper part, and stands against something darker.
+    It is no frame or rim, is in the upper part, and borders on something darker.
     """
     height, width = lightness.shape
     wide = region.width > 0.015 * width and region.height > 0.015 * height
@@ -311,14 +311,14 @@ def stands_over(region: Region, lively: Bits) -> bool:
 
 
 def hole_area(region: Region) -> int:
-    """Pixels that the region goes all around: many in a window's frame, few in sky behind twigs."""
+    """The area of the region's holes in pixels: large in a window's frame, small in sky behind twigs."""
     padded = np.pad(~region.bits, 1, constant_values=True).astype(np.uint8)
     cv2.floodFill(padded, None, (0, 0), 0)
     return int(padded.sum())
 
 
 def long_and_thin(bits: Bits) -> Bits:
-    """The straight rims of window frames, which shine as brightly as the sky."""
+    """The straight rims of window frames, which are as bright as the sky."""
     work = bits.astype(np.uint8)
     rims = np.zeros_like(work)
     for size in ((1, 25), (25, 1)):

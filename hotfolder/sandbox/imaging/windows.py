@@ -1,4 +1,4 @@
-"""Finding window panes: a straight top edge with an upright edge going down from either end."""
+"""Finding window panes: a straight top edge with a vertical edge going down from either end."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Corners = npt.NDArray[np.float64]
 LEAST_HEIGHT = 0.06
 LEAST_WIDTH = 0.04
 LONGEST_GAP = 0.06
-# An edge that is lost in one look is found in another.
+# An edge that isn't found at one blur is found at another.
 BLURS = (0.7, 1.0, 1.35, 1.7, 2.2)
-# Of a pane's width so much is crossed by its foot; in shares of its height, it is no lower than this.
+# The least share of a pane's width that its foot crosses; its lowest position, as a share of the height.
 LEAST_ACROSS, LOWEST_FOOT = 0.6, 1.25
 # How wide the edge of an even surface is, in pixels.
 SURFACE_EDGE = 4
 
 
 def find_panes(small: Picture) -> list[Corners]:
-    """Quadrilaterals that could be panes: corners clockwise from the top left, x and y in pixels of `small`.
+    """Quadrilaterals that may be panes: corners clockwise from the top left, x and y in pixels of `small`.
 
-    By shape alone: shelves and pictures on the wall are among them.
+    By shape only: shelves and pictures on the wall are among them.
     """
     segments, lean = edges(small)
     uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
@@ -38,10 +38,10 @@ def find_panes(small: Picture) -> list[Corners]:
 
 
 def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, Bits]]:
-    """As `find_panes`, with those of side walls and those that the picture's sides cut off.
+    """As `find_panes`, including panes in side walls and those cut off by the picture's sides.
 
-    Each goes down to its foot. With it comes what is surely not behind its glass: what of the room is before
-    it, or goes on beyond it.
+    Each ends at its foot. With it comes a mask of what is certainly not behind its glass: parts of the room
+    that are in front of it or extend beyond it.
     """
     segments, lean = edges(small)
     uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
@@ -68,7 +68,7 @@ def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, 
 
 
 def edges(small: Picture) -> tuple[Segments, npt.NDArray[np.float64]]:
-    """The straight edges of the picture, and how far each leans from upright, in degrees."""
+    """The straight edges of the picture, and the angle of each from the vertical, in degrees."""
     looks = [small, *(np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.uint8) for blur in BLURS)]
     segments = np.concatenate([find_segments(look, 0.03 * small.shape[0]) for look in looks])
     return segments, np.abs(leans(segments))
@@ -83,7 +83,7 @@ def panes_below(level: Segments, uprights: Bits) -> list[Corners]:
 
 
 def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corners | None:
-    """The pane down to the highest of the edges `feet` that crosses it; as it is where none does.
+    """The pane down to the highest of the edges `feet` that crosses it; unchanged where none does.
 
     None for one that the picture's side cuts off and whose foot isn't found.
     """
@@ -91,7 +91,7 @@ def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corne
     across = np.minimum(x1, pane[1, 0]) - np.maximum(x0, pane[0, 0])
     lengths = pane[2:, 1] - pane[[1, 0], 1]
     slopes = (y1 - y0) / (x1 - x0)
-    # Where the edges cross the sides: once more from where they cross plumb lines through their feet.
+    # Where the edges cross the sides: iterated from their crossings with vertical lines.
     shares = np.ones((len(feet), 2))
     for _ in range(2):
         columns = pane[[1, 0], 0] + (pane[2:, 0] - pane[[1, 0], 0]) * shares
@@ -106,14 +106,15 @@ def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corne
 
 
 def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
-    """What lies beneath those of the edges `tops` that cross the pane well below its top: a table, say."""
+    """A mask of what is below those of the edges `tops` that cross the pane well below its top: a table,
+    say."""
     canvas = np.zeros(shape, np.uint8)
     x0, y0, x1, y1 = tops.T
     pane_tops = np.interp((x0 + x1) / 2, pane[:2, 0], pane[:2, 1])
     crossing = (x1 >= pane[:, 0].min() - 1) & (x0 <= pane[:, 0].max() + 1)
     crossing &= (y0 + y1) / 2 > pane_tops + LEAST_HEIGHT * shape[0]
     for left, left_row, right, right_row in tops[crossing]:
-        # Up to where the edge is over.
+        # Only over the edge's own width.
         corners = [(left, left_row - 2), (right, right_row - 2), (right, shape[0]), (left, shape[0])]
         cv2.fillConvexPoly(canvas, np.array(corners).round().astype(np.int32), 1)
     return canvas > 0
@@ -127,7 +128,7 @@ def draw(segments: Segments, shape: tuple[int, int]) -> Bits:
 
 
 def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
-    """Top edges for panes that the picture's upper edge cuts: between neighbouring uprights that reach it."""
+    """Top edges for panes cut off by the picture's upper edge: between neighbouring verticals reaching it."""
     height, width = uprights.shape
     columns = np.nonzero(uprights[: max(1, height // 25)].any(axis=0))[0]
     tops = []
@@ -139,7 +140,7 @@ def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
 
 
 def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corners | None:
-    """The pane whose top edge this is, or None where no upright edges hang from its ends."""
+    """The pane with this top edge, or None where no vertical edges go down from its ends."""
     left, right = sorted([(top[0], top[1]), (top[2], top[3])])
     left_foot, right_foot = follow(left, uprights), follow(right, uprights)
     if left_foot is None or right_foot is None:
@@ -148,7 +149,7 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corne
     drop = max(drops)
     if drop < LEAST_HEIGHT * len(uprights) or min(drops) < 0.3 * drop:
         return None
-    # An edge that ends early was lost on the way, behind a handle or against leaves.
+    # A side that ends early was interrupted, by a handle or against leaves.
     left_drop, right_drop = (own if own > 0.8 * drop else drop for own in drops)
     return np.array(
         [left, right, (right_foot[0], right[1] + right_drop), (left_foot[0], left[1] + left_drop)]
@@ -156,9 +157,10 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corne
 
 
 def follow(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float, float] | None:
-    """The lower end of the upright edge that begins near `start`, across small gaps.
+    """The lower end of the vertical edge that begins near `start`, across small gaps; None where there is
+    none.
 
-    `uprights` holds a byte for each pixel of each row, which isn't 0 where an upright edge goes.
+    `uprights` holds a byte for each pixel of each row, non-zero where there is a vertical edge.
     """
     width = len(uprights[0])
     reach = max(3, width // 100)
@@ -178,7 +180,7 @@ def follow(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float
 
 
 def fill(panes: list[Corners], shape: tuple[int, int]) -> Bits:
-    """Everything inside the panes."""
+    """A mask of everything inside the panes."""
     canvas = np.zeros(shape, np.uint8)
     for pane in panes:
         cv2.fillConvexPoly(canvas, pane.round().astype(np.int32), 1)
