@@ -1,1 +1,1 @@
-"""What is written in a picture file besides the picture: read, changed and put elsewhere, block by block."""
+"""Metadata of picture files (EXIF, IPTC, XMP, ICC): read, changed and written, block by block."""

@@ -1,4 +1,4 @@
-"""The metadata of one picture, whatever the format of its file, and how much of it is passed on."""
+"""The metadata of one picture, independent of its file format, and how much of it is passed on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CREATIVE_COMMONS = "http://creativecommons.org/ns#"
 
 IPTC_RESOURCE = 0x0404
 OWNERSHIP_RESOURCES = frozenset({0x040A, 0x040B})
-"""Whether the photo is under copyright, and the address of its owner."""
+"""The Photoshop resources for the copyright flag and the owner's URL."""
 KEPT_RESOURCES = frozenset({IPTC_RESOURCE, 0x0425}) | OWNERSHIP_RESOURCES
-"""IPTC's records and their checksum as well."""
+"""Also IPTC records and their checksum."""
 
 RIGHTS_NAMESPACES = frozenset({XMP_RIGHTS, PLUS, CREATIVE_COMMONS})
 RIGHTS_PROPERTIES = frozenset(
@@ -33,42 +33,42 @@ RIGHTS_PROPERTIES = frozenset(
         (IPTC_CORE, "CreatorContactInfo"),
     }
 )
-# By-line, its title, credit, source, copyright notice, contact; and what says how they are written.
+# By-line, its title, credit, source, copyright notice, contact; and the character set and version.
 RIGHTS_RECORDS = frozenset({(1, 90), (2, 0), (2, 80), (2, 85), (2, 110), (2, 115), (2, 116), (2, 118)})
 ARTIST, COPYRIGHT_NOTICE = 0x013B, 0x8298
 RIGHTS_TAGS = (ARTIST, COPYRIGHT_NOTICE)
 
 MOST_FOREIGN_BYTES = 4 << 20
-"""Of XMP from elsewhere."""
+"""The most XMP that is read from a photo or sidecar."""
 
 Name = tuple[str, str]
-"""Namespace and local name of a property of XMP."""
+"""Namespace and local name of an XMP property."""
 
 
 class DamagedMetadata(ValueError):
-    """These bytes aren't the metadata that they are said to be."""
+    """The bytes aren't valid metadata of their kind."""
 
 
 class TooMuch(DamagedMetadata):
-    """More of it than any program writes: made to wear out who reads it. The message says of what."""
+    """Metadata beyond what any program writes, made to exhaust its reader. The message names the bound."""
 
 
 class Level(StrEnum):
-    """How much of a photo's metadata its pictures get: all, who made it and whose it is, or nothing. Its
-    colours and what was altered are always stated."""
+    """How much of a photo's metadata its pictures get: all, creator and copyright only, or nothing. Colour
+    information and our statement on alterations are always written."""
 
     ALL = "all"
     COPYRIGHT = "copyright"
     NONE = "none"
 
     def keeps(self, name: Name) -> bool:
-        """Whether a property of XMP, by namespace and local name, is kept."""
+        """Whether an XMP property, by namespace and local name, is kept."""
         if self is Level.COPYRIGHT:
             return name in RIGHTS_PROPERTIES or name[0] in RIGHTS_NAMESPACES
         return self is Level.ALL
 
     def keeps_record(self, record: int, dataset: int) -> bool:
-        """Whether a record of IPTC's older form is kept."""
+        """Whether an IPTC IIM record is kept."""
         if self is Level.COPYRIGHT:
             return (record, dataset) in RIGHTS_RECORDS
         return self is Level.ALL
@@ -76,11 +76,11 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Each block as its own bytes, without what its file format wraps around it; None where there is none.
+    """The bytes of each block without the wrapping of its file format; None where it is missing.
 
-    `exif` begins with the TIFF header; `xmp` is the packet and `xmp_extension` what that had no room for;
-    `resources` are those of Photoshop's that are worth keeping, by number, IPTC's records among them; `icc`
-    is the profile. `described` says whether the file tells by any means what its colours are.
+    `exif` begins with the TIFF header; `xmp` is the packet and `xmp_extension` its extension; `resources` are
+    the Photoshop resources in KEPT_RESOURCES by number, IPTC records among them; `icc` is the profile.
+    `described` says whether the file describes its colours by any means.
     """
 
     exif: bytes | None = None
@@ -94,7 +94,7 @@ class Blocks:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a file says about its pixels; `channels` is 1 (gray), 3 (RGB) or 4 (CMYK in JPEG)."""
+    """The size of a file's pixels; `channels` is 1 (gray), 3 (RGB) or 4 (CMYK in JPEG)."""
 
     width: int
     height: int
@@ -102,5 +102,5 @@ class Shape:
 
 
 def profile_fits(icc: bytes, channels: int) -> bool:
-    """Whether the profile is for a picture with as many channels."""
+    """Whether the profile is for pictures with this number of channels."""
     return icc[16:20] == {1: b"GRAY", 3: b"RGB ", 4: b"CMYK"}.get(channels)

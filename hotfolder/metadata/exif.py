@@ -1,6 +1,6 @@
-"""EXIF blocks, and the TIFF and RAW files that are built like them: folders of tags, without pixels.
+"""EXIF blocks, and TIFF and RAW files, which have the same structure: folders (IFDs) of tags, without pixels.
 
-A block is changed in place: every byte that needn't change stays where it is, so maker notes survive.
+A block is changed in place: all other bytes keep their offsets, so maker notes stay valid.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from hotfolder.metadata.iptc import kept_resources
 BLOCK_HEADS = (b"II*\0", b"MM\0*")
 ORDERS = {b"II": "<", b"MM": ">"}
 MAGICS = frozenset({42, 0x4F52, 0x5352, 0x55})
-"""TIFF's own, and those of Olympus and Panasonic."""
+"""Those of TIFF, Olympus and Panasonic."""
 MOST_TAGS = 4096
 MOST_VALUE_BYTES = 16 << 20
 MOST_FOLDER_BYTES = 64 << 20
-"""Many tags may claim the same bytes."""
+"""A limit of its own, since many tags may refer to the same bytes."""
 MOST_EXIF_BYTES = 65_000
 
 IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 256, 257, 274
@@ -42,12 +42,12 @@ UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4
 
 CARRIED = frozenset({269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
 CARRIED |= frozenset(range(40091, 40096))
-"""Of the main folder, what is said of the photo and not of how its pixels are stored."""
+"""The tags of the main folder that describe the photo and not how its pixels are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class TiffEntry:
-    """One tag: its kind, how many values of that kind, their bytes in the file's order and where they lie."""
+    """One tag: its type, the number of values, their bytes in the file's byte order, and their offset."""
 
     kind: int
     count: int
@@ -60,7 +60,7 @@ Folder = Mapping[int, TiffEntry]
 
 @dataclass(frozen=True, slots=True)
 class TiffHead:
-    """A TIFF's folders of tags. `order` is how its numbers are written, for `struct`."""
+    """A TIFF's folders of tags. `order` is its byte order, for `struct`."""
 
     order: str
     main: Folder
@@ -68,7 +68,7 @@ class TiffHead:
     gps: Folder = field(default_factory=dict)
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """The whole numbers of a tag of the main folder; none where it isn't there."""
+        """The integers of a tag of the main folder; () where it is missing or has another type."""
         entry = self.main.get(tag)
         code = {1: "B", 3: "H", 4: "I"}.get(entry.kind) if entry is not None else None
         if entry is None or code is None:
@@ -80,7 +80,7 @@ class TiffHead:
 
     @property
     def orientation(self) -> int:
-        """1 to 8; 1 where it isn't said."""
+        """1 to 8; 1 where it is missing or invalid."""
         said = self.number(ORIENTATION, 1)
         return said if said in range(1, 9) else 1
 
@@ -106,7 +106,7 @@ def read_below(stream: BinaryIO, order: str, pointer: TiffEntry | None) -> Folde
 
 
 def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
-    """Every tag whose value can be read. Raises `DamagedMetadata` where there is no folder."""
+    """All tags whose values can be read. Raises `DamagedMetadata` where there is no folder."""
     stream.seek(position)
     head = stream.read(2)
     count = struct.unpack(f"{order}H", head)[0] if len(head) == 2 else 0
@@ -132,8 +132,8 @@ def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
 
 
 def read_blocks(head: TiffHead) -> Blocks:
-    """What the tags say about the picture; the maker's notes stay behind, since they are made for one place
-    in one file."""
+    """The blocks in the tags. Maker notes are left out, since their offsets are valid only at their place in
+    the file. Raises `TooMuch`."""
     wrapped = kept_resources(value_of(head, RESOURCES) or b"")
     records = value_of(head, IPTC)
     if records:
@@ -154,8 +154,8 @@ def value_of(head: TiffHead, tag: int) -> bytes | None:
 
 
 def exif_block(head: TiffHead) -> bytes | None:
-    """The tags that are said of the photo, as a block for another file, whose pixels are upright and sRGB;
-    None where there are none. What is too large for such a block is left out, the largest first."""
+    """The tags about the photo, as a block for another file, whose pixels are upright and sRGB; None where
+    there are none. While the block is too large, its largest tags are left out."""
     main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED}
     shot = {
         tag: entry for tag, entry in head.exif.items() if tag not in (MAKER_NOTE, INTEROPERABILITY_FOLDER)
@@ -175,7 +175,7 @@ def exif_block(head: TiffHead) -> bytes | None:
 
 
 def largest(folder: Folder) -> tuple[int, int]:
-    """The tag that takes the most bytes, and how many."""
+    """The tag with the most bytes, and their number; (0, 0) for an empty folder."""
     return max(
         ((tag, len(entry.value)) for tag, entry in folder.items()), key=lambda one: one[1], default=(0, 0)
     )
@@ -186,9 +186,9 @@ def short(order: str, value: int) -> TiffEntry:
 
 
 def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
-    """A block with a main folder, and those that it points to."""
+    """A block with a main folder and the folders that it points to."""
     below = {tag: folder for tag, folder in below.items() if folder}
-    # Where they lie doesn't change how long they are, so a first try tells it.
+    # Offsets don't change the length of a folder, so a first pass with zeros gives it.
     pointers = {tag: TiffEntry(LONG, 1, bytes(4)) for tag in below}
     position = 8 + len(folder_bytes(order, {**main, **pointers}, 8))
     written = b""
@@ -201,7 +201,7 @@ def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> byte
 
 
 def folder_bytes(order: str, folder: Folder, position: int) -> bytes:
-    """A folder that lies at byte `position` of its block, with the values that it has no room for."""
+    """A folder at offset `position` of its block, followed by the values that don't fit into its entries."""
     after = position + 2 + ENTRY_BYTES * len(folder) + 4
     entries, values = struct.pack(f"{order}H", len(folder)), b""
     for tag, entry in sorted(folder.items()):
@@ -215,8 +215,8 @@ def folder_bytes(order: str, folder: Folder, position: int) -> bytes:
 
 
 class ExifBlock:
-    """A block of EXIF (without JPEG's `Exif` before it), to be changed. Raises `DamagedMetadata` where it
-    isn't one."""
+    """An EXIF block (without JPEG's `Exif` prefix) to be changed. Raises `DamagedMetadata` for anything
+    else."""
 
     def __init__(self, block: bytes) -> None:
         if block[:4] not in BLOCK_HEADS:
@@ -227,14 +227,14 @@ class ExifBlock:
         self.interoperability = read_below(BytesIO(block), self.head.order, pointer)
 
     def set(self, folder: Folder, tag: int, value: int) -> None:
-        """Change a single number that is there, if the new one fits into its kind."""
+        """Change an existing single number, if the new one fits into its type."""
         entry = folder.get(tag)
         code = {SHORT: "H", LONG: "I"}.get(entry.kind) if entry is not None and entry.count == 1 else None
         if entry is not None and code is not None and value < 1 << 8 * len(entry.value):
             struct.pack_into(self.head.order + code, self.data, entry.position, value)
 
     def describe(self, *, width: int, height: int, orientation: int) -> None:
-        """Make size and orientation true of the picture that the block will be put into."""
+        """Set size and orientation to those of the picture that the block is for."""
         main, shot, related = self.head.main, self.head.exif, self.interoperability
         self.set(main, ORIENTATION, orientation)
         for folder, tag in ((main, IMAGE_WIDTH), (shot, PIXEL_WIDTH), (related, RELATED_WIDTH)):
@@ -243,25 +243,25 @@ class ExifBlock:
             self.set(folder, tag, height)
 
     def rules(self) -> TiffEntry | None:
-        """By which rules, R98 (sRGB) or R03 (Adobe RGB), a camera has written the file; None where it doesn't
-        say."""
+        """The interoperability index, R98 (sRGB) or R03 (Adobe RGB), by which a camera has written the file;
+        None where it is missing."""
         entry = self.interoperability.get(INDEX)
         return entry if entry is not None and entry.kind == TEXT and len(entry.value) >= 3 else None
 
     def claim_srgb(self) -> None:
-        """Say that the colours are sRGB's, wherever the block says that they are others."""
+        """Set every existing tag for the colour space to sRGB."""
         self.set(self.head.exif, COLOR_SPACE, SRGB)
         rules = self.rules()
         if rules is not None:
             self.data[rules.position : rules.position + 3] = SRGB_RULES
 
     def drop_thumbnail(self) -> None:
-        """Unhook the second picture; where its bytes are the last of the block, cut them off too."""
+        """Remove the link to the second folder; cut off its thumbnail if that is at the end of the block."""
         order = self.head.order
         (first,) = struct.unpack_from(f"{order}I", self.data, 4)
         (count,) = struct.unpack_from(f"{order}H", self.data, first)
         pointer = first + 2 + ENTRY_BYTES * count
-        # Some cameras leave the pointer out where there is no second picture.
+        # Some cameras omit the pointer where there is no second folder.
         if pointer + 4 > len(self.data):
             return
         (second,) = struct.unpack_from(f"{order}I", self.data, pointer)
@@ -285,7 +285,7 @@ def corrected(block: bytes, *, width: int, height: int, orientation: int) -> byt
 
 
 def says_adobe_rgb(block: bytes | None) -> bool:
-    """Whether a camera says that its colours are Adobe RGB's, which it does instead of adding a profile."""
+    """Whether the camera marks the colours as Adobe RGB, which it does instead of embedding a profile."""
     try:
         rules = ExifBlock(block or b"").rules()
     except DamagedMetadata:
@@ -294,7 +294,7 @@ def says_adobe_rgb(block: bytes | None) -> bool:
 
 
 def in_srgb(block: bytes | None) -> bytes | None:
-    """`block` for the same picture, once its colours are sRGB's; None for none, or a damaged one."""
+    """`block` for the same picture converted to sRGB; None for None or a damaged block."""
     try:
         changed = ExifBlock(block or b"")
     except DamagedMetadata:
@@ -304,7 +304,7 @@ def in_srgb(block: bytes | None) -> bytes | None:
 
 
 def orientation_of(block: bytes | None) -> int:
-    """What the block says, 1 where it says nothing or is damaged."""
+    """The block's orientation; 1 where it has none or is damaged."""
     try:
         return ExifBlock(block or b"").head.orientation
     except DamagedMetadata:
@@ -312,7 +312,8 @@ def orientation_of(block: bytes | None) -> int:
 
 
 def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
-    """A small block with these texts of `block`, and an orientation other than 1; None where it says none."""
+    """A small block with these texts of `block`, and `orientation` unless it is 1; None if it would be
+    empty."""
     found: Folder = {}
     with suppress(DamagedMetadata):
         found = ExifBlock(block or b"").head.main

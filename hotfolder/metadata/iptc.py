@@ -1,11 +1,10 @@
-"""IPTC's older records (IIM), read, thinned out and said once more as XMP; and the Photoshop resources in
-which they travel."""
+"""IPTC IIM records: read, filtered and converted to XMP; and the Photoshop resources that contain them."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from html import escape  # that of xml.sax loads an HTTP client
+from html import escape  # xml.sax's imports an HTTP client
 
 from hotfolder.metadata.blocks import (
     DC,
@@ -51,7 +50,7 @@ LISTS: dict[int, tuple[Name, str]] = {
 
 
 def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """All of them (number, bytes), as far as they can be read. Raises `TooMuch`."""
+    """All Photoshop resources (number, bytes) up to the first damaged one. Raises `TooMuch`."""
     position = count = 0
     while data[position : position + 4] == RESOURCE_MARK and position + 8 <= len(data):
         number = int.from_bytes(data[position + 4 : position + 6], "big")
@@ -69,7 +68,7 @@ def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def kept_resources(data: bytes) -> dict[int, bytes]:
-    """Those worth keeping, by number; one that comes in pieces is put together. Raises `TooMuch`."""
+    """The resources in KEPT_RESOURCES, by number; parts of one resource are joined. Raises `TooMuch`."""
     found: dict[int, bytes] = {}
     for number, content in resources(data):
         if number in KEPT_RESOURCES:
@@ -85,7 +84,7 @@ def encode_resources(chosen: Mapping[int, bytes]) -> bytes:
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Record, dataset and value, as far as they can be read."""
+    """Record, dataset and value, up to the first damaged one."""
     position = 0
     while position + 5 <= len(data) and data[position] == MARK:
         record, dataset, size = struct.unpack_from(">BBH", data, position + 1)
@@ -102,7 +101,7 @@ def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def limited(data: bytes, level: Level) -> bytes:
-    """The records that `level` keeps; those too long for a plain length are left out, unless all are kept."""
+    """The records that `level` keeps; unless all are kept, those of 32 KiB or more are left out."""
     if level is Level.ALL:
         return data
     return b"".join(
@@ -113,7 +112,7 @@ def limited(data: bytes, level: Level) -> bytes:
 
 
 def as_packet(data: bytes) -> bytes | None:
-    """The same in XMP, for files and programs that know nothing else; None where there is nothing."""
+    """The records as XMP, for programs that read only that; None for none, or more than MOST_BYTES."""
     if len(data) > MOST_BYTES:
         return None
     found = list(records(data))
@@ -133,7 +132,8 @@ def as_packet(data: bytes) -> bytes | None:
 
 
 def text(value: bytes, utf8: bool) -> str:
-    """Programs write UTF-8 also where they don't say so; what isn't is taken for the West's old code."""
+    """The value as text: UTF-8 where it is valid or declared (many programs don't declare it), else
+    Windows-1252."""
     try:
         found = value.decode("utf-8")
     except UnicodeDecodeError:

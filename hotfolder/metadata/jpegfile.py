@@ -1,4 +1,4 @@
-"""JPEG files as a list of segments, so that metadata changes and the compressed picture does not."""
+"""JPEG files as a list of segments, so that metadata changes and the compressed image data doesn't."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MOST_SEGMENT_BYTES = 65533
 MOST_MARKERS = 10_000
-"""Before the picture. A large colour profile and a large XMP packet take some hundreds."""
+"""Before the image data. A large colour profile and a large XMP packet take some hundreds."""
 MOST_HEAD_BYTES = 64 << 20
 
 EXIF = b"Exif\0\0"
@@ -31,7 +31,7 @@ EXTENSION_PIECE_BYTES = 65400
 NAME_BYTES = 32
 
 
-# What holds which metadata, in the order in which they are written.
+# Marker and prefix of each kind of metadata, in the order in which they are written.
 PREFIXES: Mapping[str, tuple[int, bytes]] = {
     "exif": (APP1, EXIF),
     "xmp": (APP1, XMP),
@@ -44,7 +44,7 @@ PREFIXES: Mapping[str, tuple[int, bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One marker and what belongs to it."""
+    """One marker and its payload."""
 
     marker: int
     payload: bytes
@@ -56,7 +56,7 @@ class Segment:
 
 
 def read_head(stream: BinaryIO) -> list[Segment]:
-    """The segments before the first scan; `stream` is left where that begins. Raises `DamagedMetadata`."""
+    """The segments before the first scan; `stream` is left there. Raises `DamagedMetadata` and `TooMuch`."""
     if stream.read(2) != MAGIC[:2]:
         raise DamagedMetadata("not a JPEG")
     segments: list[Segment] = []
@@ -99,7 +99,7 @@ def read_payload(stream: BinaryIO) -> bytes:
 
 
 def shape(segments: list[Segment]) -> Shape:
-    """From the frame header. Raises `DamagedMetadata` where there is none."""
+    """The shape in the frame header. Raises `DamagedMetadata` where there is none."""
     for segment in segments:
         if segment.marker in FRAMES and len(segment.payload) >= 6:
             _, height, width, channels = struct.unpack_from(">BHHB", segment.payload)
@@ -108,7 +108,7 @@ def shape(segments: list[Segment]) -> Shape:
 
 
 def read_blocks(segments: list[Segment]) -> Blocks:
-    """What the segments say about the picture; damaged blocks are None."""
+    """The blocks in the segments; damaged ones are None. Raises `TooMuch`."""
     found: dict[str, bytes] = {}
     wrapped = b""
     for segment in segments:
@@ -130,7 +130,7 @@ def read_blocks(segments: list[Segment]) -> Blocks:
 
 
 def kind(segment: Segment) -> str:
-    """Which metadata a segment holds, by its name in `PREFIXES`; empty for anything else."""
+    """The kind of metadata in a segment, by its name in `PREFIXES`; "" for anything else."""
     for name, (marker, prefix) in PREFIXES.items():
         if segment.marker == marker and segment.payload.startswith(prefix):
             return name
@@ -138,7 +138,7 @@ def kind(segment: Segment) -> str:
 
 
 def extension(segments: list[Segment], packet: bytes) -> bytes | None:
-    """The extension that the packet names, put together; None where a piece of it is missing."""
+    """The XMP extension that the packet names, joined; None where a part of it is missing."""
     pieces: dict[int, bytes] = {}
     size = 0
     for segment in segments:
@@ -153,7 +153,7 @@ def extension(segments: list[Segment], packet: bytes) -> bytes | None:
 
 
 def profile(segments: list[Segment]) -> bytes | None:
-    """The colour profile, put together from its numbered pieces; None where one is missing."""
+    """The colour profile, joined from its numbered parts; None where one is missing."""
     pieces = {s.payload[12]: s.payload[14:] for s in segments if kind(s) == "icc" and len(s.payload) > 14}
     totals = {s.payload[13] for s in segments if kind(s) == "icc" and len(s.payload) > 14}
     if len(totals) != 1 or sorted(pieces) != list(range(1, totals.pop() + 1)):
@@ -162,7 +162,7 @@ def profile(segments: list[Segment]) -> bytes | None:
 
 
 def encode_blocks(blocks: Blocks) -> dict[str, list[Segment]]:
-    """Segments for each block that there is, by `kind`; what is too large for a JPEG is left out."""
+    """The segments for each block that isn't None, by `kind`; what is too large for a JPEG is left out."""
     made: dict[str, list[Segment]] = {}
     if blocks.exif is not None:
         made["exif"] = [Segment(APP1, EXIF + blocks.exif)]
@@ -192,12 +192,12 @@ def extension_segments(data: bytes) -> list[Segment]:
 
 
 def extension_name(data: bytes) -> str:
-    """What XMP calls an extension by."""
+    """The name of an extension in XMP: its MD5."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
 
 
 def resource_segments(data: bytes) -> list[Segment]:
-    # One resource may go on in the next segment.
+    # A resource may continue in the next segment.
     room = MOST_SEGMENT_BYTES - len(PHOTOSHOP)
     return [Segment(APP13, PHOTOSHOP + data[start : start + room]) for start in range(0, len(data), room)]
 
@@ -214,19 +214,19 @@ def profile_segments(icc: bytes) -> list[Segment]:
 
 
 def is_bare(segment: Segment) -> bool:
-    """Whether the segment is needed to see the picture as it is: no metadata but its colours."""
+    """Whether the segment is needed to show the picture: it holds no metadata other than colours."""
     if segment.marker in range(APP0, APP0 + 16):
         return segment.marker in (APP0, APP14) or kind(segment) == "icc"
     return segment.marker != COMMENT
 
 
 def with_blocks(segments: list[Segment], blocks: Blocks, *, bare: bool) -> bytes:
-    """The head of the file (all before the first scan) with `blocks` in place of their like; `bare`: in
-    place of all metadata that there are."""
+    """The head of the file (all before the first scan) with `blocks` in place of those of the same kind, or,
+    with `bare`, in place of all metadata."""
     made = encode_blocks(blocks)
     replaced = made.keys() | ({"xmp-extension"} if "xmp" in made else set())
     kept = [one for one in segments if kind(one) not in replaced and (is_bare(one) or not bare)]
-    # JFIF must come first, where it is there.
+    # JFIF must come first, where there is one.
     jfif = 1 if kept and kept[0].marker == APP0 else 0
     new = [segment for name in PREFIXES for segment in made.get(name, [])]
     ordered = [*kept[:jfif], *new, *kept[jfif:]]

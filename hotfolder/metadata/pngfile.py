@@ -1,4 +1,4 @@
-"""PNG files as a list of chunks, so that metadata changes and the compressed picture does not."""
+"""PNG files as a list of chunks, so that metadata changes and the compressed image data doesn't."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ COLOURS = frozenset({b"iCCP", b"sRGB", b"cICP", b"gAMA", b"cHRM"})
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 MOST_BLOCK_BYTES = 16 << 20
 MOST_CHUNKS = 100_000
-"""A picture's own among them: some programs cut it into pieces of 8 KiB."""
+"""Including image data: some programs split it into chunks of 8 KiB."""
 MOST_BYTES = 64 << 20
 NOTES = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Where a chunk lies in its file, all of it included; `data` is empty for the picture's own."""
+    """The start and end of a chunk in its file; `data` is empty for image data and very large chunks."""
 
     kind: bytes
     start: int
@@ -36,7 +36,7 @@ class Chunk:
 
 
 def read_chunks(stream: BinaryIO) -> list[Chunk]:
-    """All chunks up to IEND. Raises `DamagedMetadata` where the file isn't a PNG or ends early."""
+    """All chunks up to IEND. Raises `DamagedMetadata` for no PNG or one that ends early, and `TooMuch`."""
     if stream.read(8) != MAGIC:
         raise DamagedMetadata("not a PNG")
     chunks: list[Chunk] = []
@@ -61,7 +61,7 @@ def read_chunks(stream: BinaryIO) -> list[Chunk]:
 
 
 def shape(chunks: list[Chunk]) -> Shape:
-    """From the header. Raises `DamagedMetadata` where it isn't one."""
+    """The shape in the header. Raises `DamagedMetadata` where there is none."""
     header = chunks[0]
     if header.kind != b"IHDR" or len(header.data) != 13:
         raise DamagedMetadata("a PNG without a header")
@@ -70,7 +70,7 @@ def shape(chunks: list[Chunk]) -> Shape:
 
 
 def read_blocks(chunks: list[Chunk]) -> Blocks:
-    """What the chunks say about the picture; damaged blocks are None."""
+    """The blocks in the chunks; damaged ones are None. Raises `TooMuch`."""
     exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
     xmp = next((packet(chunk) for chunk in chunks if holds_xmp(chunk)), None)
     icc = next((profile(chunk.data) for chunk in chunks if chunk.kind == b"iCCP"), None)
@@ -88,7 +88,7 @@ def holds_resources(chunk: Chunk) -> bool:
 
 
 def raw_profile(chunk: Chunk) -> dict[int, bytes]:
-    """Photoshop's resources as ImageMagick and exiftool write them, in hexadecimal."""
+    """Photoshop resources in hexadecimal, as ImageMagick and exiftool write them; {} if damaged."""
     packed = inflated(chunk.data[len(RESOURCES) + 2 :]) or b""
     words = packed.split()
     try:
@@ -120,7 +120,7 @@ def profile(data: bytes) -> bytes | None:
 
 
 def inflated(data: bytes) -> bytes | None:
-    """Unpacked, unless it is damaged or larger than any sane block."""
+    """The decompressed data; None where it is damaged or larger than MOST_BLOCK_BYTES."""
     unpacker = zlib.decompressobj()
     try:
         unpacked = unpacker.decompress(data, MOST_BLOCK_BYTES)
@@ -134,7 +134,7 @@ def encoded(kind: bytes, data: bytes) -> bytes:
 
 
 def new_chunks(blocks: Blocks) -> bytes:
-    """The chunks for what `blocks` holds, in an order that is legal right after the header."""
+    """The chunks for `blocks`, in an order that is valid right after the header."""
     made = []
     if blocks.exif is not None:
         made.append(encoded(b"eXIf", blocks.exif))
@@ -154,7 +154,7 @@ def utf8(comment: bytes) -> bytes:
 
 
 def is_replaced(chunk: Chunk, blocks: Blocks, *, bare: bool) -> bool:
-    """Whether one of `blocks` stands in for this chunk; `bare`: or it is metadata at all."""
+    """Whether one of `blocks` replaces this chunk; with `bare` also whether it is metadata."""
     return (
         (bare and chunk.kind in NOTES)
         or (chunk.kind == b"eXIf" and blocks.exif is not None)

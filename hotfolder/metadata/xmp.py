@@ -1,4 +1,4 @@
-"""XMP: what comes with a photo, read with suspicion as a tree of properties, and the packet of a picture."""
+"""XMP: untrusted packets of photos, parsed to a tree of properties, and the packet of a delivered picture."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ XMLNS = "http://www.w3.org/2000/xmlns/"
 
 MOST_DEPTH = 60
 MOST_NODES = 100_000
-"""Elements and attributes. A raw developer's brush strokes are some ten thousand."""
+"""Elements and attributes. A raw developer's brush strokes take some ten thousand."""
 MOST_DECLARED = 50_000
-"""Top-level descriptions, times namespaces: each may be told of each."""
+"""Top-level descriptions times namespaces: `declare_all` may copy each to each."""
 EMPTY = (
     f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""/>'
     "</rdf:RDF></x:xmpmeta>"
@@ -44,7 +44,7 @@ HOTFOLDER = "urn:hotfolder:picture:1.0:"
 NOTE_BYTES = 1024
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
-# Ours to say, or true only of the file that it was written for.
+# Set by us, or true only of the file that it was written for.
 REPLACED = frozenset(
     {
         (IPTC_EXT, "DigitalSourceType"),
@@ -60,7 +60,7 @@ REPLACED = frozenset(
         (EXIF, "ColorSpace"),
     }
 )
-# Depth maps, gain maps and moving pictures that lie in the photo's file behind its picture.
+# Depth maps, gain maps and videos appended to the photo's file.
 REPLACED_NAMESPACES = frozenset(
     {
         HOTFOLDER,
@@ -77,22 +77,22 @@ REPLACED_NAMESPACES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What we say of a picture: the kinds of alteration, none for a merge, and with what it was made."""
+    """Our statement about a picture: the kinds of alteration (none for a plain merge) and the software."""
 
     altered: tuple[str, ...]
     software: str
 
     @property
     def source_type(self) -> str:
-        """IPTC's word for where it comes from: a merge of exposures, or one that a model changed."""
+        """IPTC's digital source type: a merge of exposures, or one that a model changed."""
         kind = "compositeWithTrainedAlgorithmicMedia" if self.altered else "compositeCapture"
         return SOURCE_TYPES + kind
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """The XMP that comes with a photo: its packet, what that had no room for, and packets from elsewhere that
-    count only where these say nothing, the first of them first."""
+    """The XMP of a photo: its packet and extension, and other packets, whose properties are used only where
+    the earlier ones lack them."""
 
     packet: bytes | None = None
     extension: bytes | None = None
@@ -101,7 +101,7 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """XMP as a file takes it: the packet, and what of it has to lie apart."""
+    """XMP for a file: the packet, and its extension if it doesn't fit."""
 
     main: bytes
     extension: bytes | None = None
@@ -109,7 +109,7 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One property of the picture, an attribute of its description or a child."""
+    """One property of the picture: an attribute or child element of a description."""
 
     name: Name
     description: minidom.Element
@@ -122,7 +122,7 @@ class Property:
 
     @property
     def text(self) -> str:
-        """The value, where it is a plain one."""
+        """The value, if it is a simple one."""
         if isinstance(self.node, minidom.Attr):
             return str(self.node.value)
         return "".join(child.data for child in self.node.childNodes if isinstance(child, minidom.Text))
@@ -135,10 +135,11 @@ class Property:
 
 
 def packet_for(foreign: Foreign, statement: Statement, level: Level, *, most_bytes: int | None) -> Packet:
-    """What `foreign` says and `level` lets through, and our statement. What can't be read is left out.
+    """A packet with the properties of `foreign` that `level` keeps, and our statement. What can't be parsed
+    is left out.
 
-    What doesn't fit into `most_bytes` goes into the extension, the largest properties first and never ours.
-    The same input gives the same bytes.
+    What doesn't fit into `most_bytes` is moved into the extension, the largest properties first, ours never.
+    Deterministic.
     """
     document = gathered(foreign, level)
     try:
@@ -156,7 +157,7 @@ def packet_for(foreign: Foreign, statement: Statement, level: Level, *, most_byt
 
 
 def fitting(packet: bytes, most_bytes: int) -> Packet | None:
-    """The packet as it is, or in two where it is larger than that; None for one that can't be read then."""
+    """The packet as it is, or in two where it exceeds `most_bytes`; None where it can't be parsed then."""
     if len(packet) <= most_bytes:
         return Packet(packet)
     try:
@@ -170,7 +171,7 @@ def fitting(packet: bytes, most_bytes: int) -> Packet | None:
 
 
 def gathered(foreign: Foreign, level: Level) -> minidom.Document:
-    """One document of all of them, as far as `level` lets it through."""
+    """One document with the properties of all packets that `level` keeps."""
     try:
         document = parsed(foreign.packet)
     except DamagedMetadata:
@@ -178,7 +179,7 @@ def gathered(foreign: Foreign, level: Level) -> minidom.Document:
     if foreign.extension is not None:
         absorb(document, foreign.extension)
     for other in foreign.others:
-        # What a raw developer is to do with the photo was not done to the picture.
+        # A raw developer's settings for the photo were not applied to this picture.
         absorb(document, other, without=CAMERA_RAW)
     if level is Level.ALL:
         return document
@@ -189,7 +190,7 @@ def gathered(foreign: Foreign, level: Level) -> minidom.Document:
 
 
 def absorb(document: minidom.Document, other: bytes, *, without: str = "") -> None:
-    """Copy what another packet says and this one doesn't."""
+    """Copy the properties of another packet that this document lacks."""
     try:
         source = parsed(other)
     except DamagedMetadata:
@@ -214,7 +215,8 @@ def drop_open_settings(document: minidom.Document) -> None:
 
 
 def add_statement(document: minidom.Document, statement: Statement) -> None:
-    """One more description, with prefixes of its own, so that none of the foreign ones matter."""
+    """Add our statement as a description with its own namespace declarations, whatever the foreign ones
+    are."""
     ours = new_description(document)
     for prefix, namespace in (("xmp", XMP), ("Iptc4xmpExt", IPTC_EXT), ("hotfolder", HOTFOLDER)):
         ours.setAttributeNS(XMLNS, f"xmlns:{prefix}", namespace)
@@ -232,7 +234,7 @@ def add_statement(document: minidom.Document, statement: Statement) -> None:
 
 
 def in_two(document: minidom.Document, statement: Statement, most_bytes: int) -> Packet:
-    """The packet, with its largest properties in an extension that it names."""
+    """The packet, with its largest properties moved to an extension that it names."""
     movable = [one for one in properties(document) if not is_ours(one)]
     movable.sort(key=lambda one: (one.size_bytes, one.name))
     moved: list[Property] = []
@@ -248,7 +250,7 @@ def in_two(document: minidom.Document, statement: Statement, most_bytes: int) ->
     rest.unlink()
     if excess <= 0:
         return Packet(with_note(document, extension), extension)
-    bare = parsed(None)  # nothing but names of namespaces can be so long
+    bare = parsed(None)  # only namespace declarations can be so long
     add_statement(bare, statement)
     return Packet(with_note(bare, extension), extension)
 
@@ -265,8 +267,8 @@ def is_ours(one: Property) -> bool:
 
 
 def parsed(data: bytes | None) -> minidom.Document:
-    """The packet as a tree with a description in it, an empty one for None. Every description declares all
-    the namespaces that it is in the scope of. Raises `DamagedMetadata`, for a document type too."""
+    """The packet as a tree with at least one description; an empty one for None. Every description declares
+    all namespaces in its scope. Raises `DamagedMetadata`, also for a document type, and `TooMuch`."""
     if data is None:
         data = EMPTY
     data = data.strip(b"\0 \t\r\n")
@@ -285,8 +287,8 @@ def parsed(data: bytes | None) -> minidom.Document:
 
 
 def look_through(data: bytes) -> None:
-    """Refuse what could expand, nest or multiply without end, before a tree is made of it. Raises
-    `DamagedMetadata`, `TooMuch`, and what expat raises."""
+    """Check a packet before a tree is built: raises `DamagedMetadata` for a document type (entity expansion),
+    `TooMuch` for too much nesting or too many nodes, and what expat raises."""
     if len(data) > MOST_FOREIGN_BYTES:
         raise TooMuch(f"more than {MOST_FOREIGN_BYTES >> 20} MB")
     nodes = described = declared = 0
@@ -333,7 +335,7 @@ def declarations(element: minidom.Element) -> list[minidom.Attr]:
 
 
 def descriptions(document: minidom.Document) -> list[minidom.Element]:
-    """The top-level descriptions, those that hold properties of the picture itself."""
+    """The top-level descriptions, which hold the properties of the picture itself."""
     return [
         element
         for element in document.getElementsByTagNameNS(RDF, "Description")
@@ -342,7 +344,7 @@ def descriptions(document: minidom.Document) -> list[minidom.Element]:
 
 
 def properties(document: minidom.Document) -> Iterator[Property]:
-    """All of them; any may be removed meanwhile."""
+    """All properties; they may be removed during the iteration."""
     for description in descriptions(document):
         nodes = [*description.attributes.values(), *description.childNodes]
         for node in nodes:
@@ -355,7 +357,7 @@ def properties(document: minidom.Document) -> Iterator[Property]:
 
 
 def new_description(document: minidom.Document, like: minidom.Element | None = None) -> minidom.Element:
-    """One more description of the same picture, that declares the namespaces of another."""
+    """Append a description of the same picture, with the namespace declarations of `like`."""
     present = descriptions(document)[0]
     made = document.createElementNS(RDF, "rdf:Description")
     for declared in declarations(like) if like is not None else ():
@@ -381,7 +383,7 @@ def copy_into(document: minidom.Document, chosen: list[Property]) -> None:
 
 
 def serialized(document: minidom.Document, *, wrapped: bool = True) -> bytes:
-    """As bytes; `wrapped` in what lets a packet be found in any file."""
+    """The document as bytes; `wrapped` in the markers by which a packet is found in any file."""
     root = document.documentElement
     body = (root.toxml() if root is not None else "").encode("utf-8", "replace")
     return BEGIN + body + END if wrapped else body
