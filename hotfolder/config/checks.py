@@ -1,6 +1,6 @@
-"""What is well-formed and still wrong: folders in each other, tags that don't exist, routes never reached.
+"""Semantic checks of the settings: nested folders, unknown tags, unreachable routes.
 
-The checks go by what is written, so that everything that is wrong is told at once, whatever else is wrong.
+They read the YAML document, not the validated models, so that all problems are reported at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from hotfolder.stager.operations import OneOperation, Operation
 FOLDERS = ("done", "failed", "state", "archive", "results")
 OPTIONAL = ("archive", "results")
 ANSWER_SECONDS = 5.0
-"""How long a share may take to say what a path leads to."""
+"""Timeout for resolving a path on a share."""
 TAG_NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*\Z")
 OPERATIONS: TypeAdapter[tuple[OneOperation | str, ...]] = TypeAdapter(Items)
 
@@ -43,7 +43,8 @@ OwnTags = dict[str, tuple[Operation, ...]]
 
 
 def meaning_problems(document: Document, folder: Path) -> list[Problem]:
-    """Every such problem, as far as the settings are well-formed enough to tell. `folder` is the file's."""
+    """All semantic problems that can be found even where values are malformed. `folder` is the settings
+    file's."""
     return [
         *_root_problems(document, folder),
         *_inbox_problems(document),
@@ -56,7 +57,7 @@ def meaning_problems(document: Document, folder: Path) -> list[Problem]:
 
 
 def absolute(folder: Path, name: str) -> str:
-    """`name` as an absolute path: `~` is the home folder, and what is relative starts at `folder`."""
+    """`name` as a normalised absolute path: `~` is expanded, and relative names start at `folder`."""
     return os.path.normpath(folder / os.path.expanduser(name))  # noqa: PTH111 (Path's own raises for ~nobody)
 
 
@@ -71,7 +72,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
     try:
         there = not root or at_once(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
     except LocalTrouble:
-        return  # a share that hangs is no mistake in the settings
+        return  # a share that doesn't answer isn't an error in the settings
     if not there:
         what = "is not a folder; correct it"
         if not os.path.exists(path):  # noqa: PTH110
@@ -82,7 +83,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
 
 
 def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
-    """What a list holds, with the path of each; with `alone`, one thing that is no list counts as one."""
+    """The items of a list, each with its path; with `alone`, a single value counts as a list of it."""
     value = document.at(path)
     if alone and value is not None and not isinstance(value, list):
         value = [value]
@@ -90,7 +91,7 @@ def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[t
 
 
 def _everywhere(document: Document, name: str) -> list[KeyPath]:
-    """The path of `name` in general, and then of each inbox."""
+    """The path of `name` at the top level, then in each inbox."""
     return [(name,), *((*here, name) for here, _ in _listed(document, ("inboxes",)))]
 
 
@@ -158,7 +159,7 @@ def _results_problems(document: Document) -> Iterator[Problem]:
 
 
 def _tag_problems(document: Document) -> Iterator[Problem]:
-    """Own tags that can't be, and tags that don't exist, in what routes match and in what they do."""
+    """Problems of own tags, and of unknown tags in routes' matches, operations and variants."""
     general, *inboxes = (_own_tags(document, path) for path in _everywhere(document, "tags"))
     for path in _everywhere(document, "tags"):
         yield from _own_tag_problems(document, path)
@@ -177,7 +178,7 @@ def _tag_problems(document: Document) -> Iterator[Problem]:
 
 
 def _own_tags(document: Document, path: KeyPath) -> OwnTags:
-    """The own tags that can be, with what they do as far as it is right."""
+    """The valid own tags, with their operations; none where those are invalid."""
     own: OwnTags = {}
     tags = document.at(path)
     for name in tags if isinstance(tags, dict) else ():
@@ -224,7 +225,7 @@ def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Itera
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
-    """What to say about a tag that doesn't exist: the near one, or all where none is near."""
+    """The message for a tag that doesn't exist: with the similar tag, or all tags where none is similar."""
     cure = table.cure(typed)
     rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.families())}"
     return f"unknown tag {shown(typed)}{rest}"
@@ -233,7 +234,8 @@ def unknown_tag(typed: str, table: TagTable) -> str:
 def _item_problems(
     document: Document, path: KeyPath, table: TagTable, siblings: TagTable | None = None
 ) -> Iterator[Problem]:
-    """Tags that can't stand among operations. `siblings` are own tags, which an own tag can't be made of."""
+    """Problems of the tags and operations in one list. `siblings` are the own tags beside the one that the
+    list defines: it can't use them."""
     seen: set[str] = set()
     for here, item in _listed(document, path, alone=True):
         tag = table.find(item) if isinstance(item, str) else None
@@ -256,7 +258,7 @@ def _item_problems(
 
 
 def _route_problems(document: Document) -> Iterator[Problem]:
-    """Routes called alike, and those behind one that takes every set."""
+    """Problems of routes with equal names, and of those after a route that matches every set."""
     for path in _everywhere(document, "routes"):
         catch_all = ""
         names: set[str] = set()

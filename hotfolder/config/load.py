@@ -1,4 +1,4 @@
-"""From a YAML file and the environment to checked settings, and to the API key."""
+"""Loading of the settings from a YAML file and the environment, and of the API key."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ WHERE = f"Put it into the environment variable {KEY_VARIABLE}, or alone into a f
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
-    """Read the settings at `path`, with the HOTFOLDER_* variables of `environ` over them.
+    """Read the settings at `path`, overridden by the HOTFOLDER_* variables of `environ`.
 
     Where HOTFOLDER_ROOT is set, as in a container, the usual file, config.yaml, may be missing. `root` and
-    every file that a setting names are absolute afterwards; nothing is created. `warnings` of what is
-    returned name what is accepted and should be changed. Raises ConfigurationError with all problems, one a
-    line, sorted by position.
+    the files that settings name are made absolute; the other folders stay relative to `root`. No file is
+    created. A `time_zone` is applied to this process (`use_time_zone`). Raises ConfigurationError with all
+    problems, one a line, sorted by position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
     document = Document(Position(str(path))) if without_file else read_document(path)
@@ -65,13 +65,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def use_time_zone(name: str) -> None:
-    """Have this process, and those that it starts, show every time and begin every day there."""
+    """Set the time zone of this process and of the child processes that it starts (the variable TZ)."""
     os.environ["TZ"] = name
     time.tzset()
 
 
 def is_missing(path: Path) -> bool:
-    """Whether there is no such file, beyond doubt: one that can't be reached may be there."""
+    """Whether the file certainly doesn't exist; False where it can't be reached."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -95,21 +95,21 @@ def _with_absolute_file(section: T, name: str, folder: Path) -> T:
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """Where the settings come from. The environment stays as it was at the start."""
+    """The source of the settings: a file, and the environment as of the process's start."""
 
     path: Path
     environ: Mapping[str, str]
 
     def load(self, *, anew: bool = False) -> Settings:
-        """Raises ConfigurationError; `anew`, also where the file is gone: without it the environment alone
-        would do, and there would be no rules."""
+        """Load the settings. Raises ConfigurationError; with `anew` also where the file is missing, since a
+        reload from the environment alone would drop all rules."""
         if anew and not self.path.exists():
             raise ConfigurationError(f"{self.path}: the file is gone.")
         return load(self.path, self.environ)
 
     def identity(self, settings: Settings) -> tuple[object, ...]:
-        """What changes whenever the file, or the list of addresses that it names, is written or replaced.
-        None stands for a file that isn't there, as between two steps of an editor that replaces files."""
+        """A value that changes whenever the file, or its `notify.url_file`, is written or replaced. It has
+        None for a missing file, as while an editor replaces one."""
         beside = settings.notify.url_file
         found: list[object] = []
         for path in (self.path, *([Path(beside)] if beside else [])):
@@ -122,7 +122,7 @@ class SettingsFile:
 
 @dataclass(frozen=True, slots=True)
 class StateLocation:
-    """`error` is what is wrong with the settings, None when nothing is."""
+    """The state folder and the store, with the `settings`, or with the `error` in them instead."""
 
     state_folder: Path
     store: StoreSettings
@@ -131,11 +131,11 @@ class StateLocation:
 
 
 def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
-    """Where the state of the settings at `path` lies.
+    """Find the state folder of the settings at `path`, even where they have an error.
 
-    A daemon goes on by the settings before an error, so its work must be seen while the file has one. `root`
-    and `state` have to be written then, above the error where the file isn't YAML. Raises ConfigurationError,
-    as `load` does, where they aren't.
+    A running daemon keeps the last valid settings, so its work must be visible while the file has an error.
+    Then `root` and `state` must be in the file or the environment, before the error where the file isn't
+    YAML. Raises the ConfigurationError of `load` where they aren't, or where `store` is invalid.
     """
     try:
         settings = load(path, environ)
@@ -159,10 +159,10 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
 
 
 def load_key(settings: Settings, environ: Mapping[str, str]) -> SecretStr:
-    """The API key: STAGER_API_KEY if set, else what `api.key_file` holds. Read anew at every call.
+    """The API key: STAGER_API_KEY if set, else the content of `api.key_file`. Not cached.
 
-    Raises ConfigurationError when there is no key, or when it has a character that no key has; neither the
-    key nor the file's name is part of the message, since a key pasted into the wrong place would be shown.
+    Raises ConfigurationError when there is no key, or when it has an invalid character. The message has
+    neither the key nor the file's name, since a key may have been pasted in place of the name.
     """
     text = environ.get(KEY_VARIABLE, "")
     what = f"The API key in {KEY_VARIABLE}"
@@ -175,8 +175,8 @@ def load_key(settings: Settings, environ: Mapping[str, str]) -> SecretStr:
 
 
 def checked_key(text: str, what: str) -> str:
-    """A key without the end of its line. Raises ConfigurationError, which calls it `what`, where it is empty
-    or has a character that no key has."""
+    """The key without its line end. Raises ConfigurationError, with `what` as its name, where it is empty or
+    has an invalid character."""
     key = text.removesuffix("\n").removesuffix("\r")
     if not key:
         raise ConfigurationError(f"{what} is empty.", hint=WHERE)
@@ -189,8 +189,8 @@ def checked_key(text: str, what: str) -> str:
 
 
 def notify_addresses(settings: Settings) -> list[str]:
-    """All addresses of the settings, in order; of a file one a line, without empty lines and those that begin
-    with `#`. Raises ConfigurationError when the file can't be read."""
+    """The addresses of `notify.urls`, then those of the file, one a line without empty lines and those that
+    begin with `#`. Raises ConfigurationError when the file can't be read."""
     addresses = [one.get_secret_value() for one in settings.notify.urls]
     if settings.notify.url_file is None:
         return addresses
@@ -226,11 +226,12 @@ RESTART = (
     *("settle.scan_seconds", "web.port", "web.host", "page.port", "page.host", "page.hosts"),
     *("page.trusted_proxies", "log.format"),
 )
-"""Settings that only a new start takes up, besides which inboxes there are. Every other one is live."""
+"""Settings whose changes take effect at the next start only, as do those of the list of inboxes. All others
+are live."""
 
 
 def only_at_next_start(at_start: Settings, fresh: Settings) -> tuple[str, ...]:
-    """The names of the edited settings that a running daemon doesn't take up."""
+    """The sorted names of the changed settings that take effect at the next start only."""
     waiting = [name for name in RESTART if attrgetter(name)(at_start) != attrgetter(name)(fresh)]
     inboxes = [[(one.title, one.path) for one in settings.all_inboxes()] for settings in (at_start, fresh)]
     if inboxes[0] != inboxes[1] and "inbox" not in waiting:

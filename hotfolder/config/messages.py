@@ -1,4 +1,4 @@
-"""pydantic's findings as sentences for whoever wrote the settings, each with its place."""
+"""Translation of pydantic's errors into messages for people, each with its position."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEY_MESSAGE = (
 STORE_MESSAGE = f"the database's password doesn't belong in this file; {PASSWORD_PLACES}"
 LONGEST_LIST = 30
 ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
-"""What an item of a list begins with."""
+"""The first key of an item, by the name of the list."""
 MUST: Mapping[str, str] = {
     "string_type": "text",
     "string_too_long": "at most {max_length} letters long",
@@ -42,7 +42,7 @@ MUST: Mapping[str, str] = {
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
 }
-"""What a value must be, by the type of pydantic's error."""
+"""The requirement on a value, by the type of pydantic's error."""
 
 
 def structure_problems(error: ValidationError, document: Document) -> list[Problem]:
@@ -68,7 +68,7 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
         case "string_too_short" | "too_short":
             return f"{title} must not be empty"
         case "model_type" | "model_attributes_type":
-            # The value isn't shown: behind `api:` it may well be the key.
+            # The value isn't shown: after `api:` it may be the key.
             group = f"{title} must be a group of settings, each indented in a line of its own"
             return f"{group}, with a space after its colon" if isinstance(value, str) else group
     if kind in MUST:
@@ -79,13 +79,13 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
         elif MUST[kind] == "a list" and isinstance(value, dict):
             cure = f"; begin each with `- {ITEMS.get(str(path[-1]), '')}`"
         return f"{title} must be {MUST[kind].format(**numbers)}, not {_value_text(value)}{cure}"
-    if kind == "value_error":  # one of ours: it says by itself what it is about
+    if kind == "value_error":  # raised by our validators, whose messages name the setting
         return str(error["ctx"]["error"])
     return f"{title}: {error['msg']}"
 
 
 def _unknown_name(path: KeyPath) -> str:
-    """What to say about a setting that doesn't exist."""
+    """The message for a setting that doesn't exist."""
     name = str(path[-1])
     if normal(name) in KEY_NAMES:
         return STORE_MESSAGE if path[0] == "store" else KEY_MESSAGE
@@ -98,7 +98,8 @@ def _unknown_name(path: KeyPath) -> str:
 
 
 def _home(name: str, path: KeyPath) -> str:
-    """Where a setting belongs that exists one level deeper, or further out: a slip of the indentation."""
+    """Where a misplaced setting belongs, if it exists one level deeper or further out (as after a wrong
+    indentation); "" if not."""
     model = model_of(kind_at(path[:-1]))
     for section, info in names(model).items():
         if name in names(model_of(info.annotation)) and model is not OneOperation:
@@ -110,7 +111,7 @@ def _home(name: str, path: KeyPath) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean "…"? Allowed: …`, as far as there is something near and the list is short."""
+    """`; did you mean "…"?` if a known word is similar, ` Allowed: …` if at most LONGEST_LIST are known."""
     allowed = list(known)
     guess = nearest(word, allowed)
     text = f"; did you mean {shown(guess)}?" if guess else ""
@@ -120,7 +121,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _title(path: KeyPath, document: Document) -> str:
-    """The setting's name for people: its own, and the section's where it is in one."""
+    """The setting's dotted name for people, without list indices; "the file" at the top level."""
     return _title_of(document.known_prefix(path)) or "the file"
 
 
@@ -129,7 +130,7 @@ def _title_of(path: KeyPath) -> str:
 
 
 def _value_text(value: object) -> str:
-    """A value in a sentence."""
+    """A value as a part of a sentence."""
     match value:
         case str():
             return shown(value)

@@ -1,4 +1,4 @@
-"""From the settings to the rulebook of one inbox, and to the text of the rules."""
+"""Conversion of the settings into the rulebook of one inbox, and into the text of the rules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Written = Iterable[OneOperation | str]
 def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -> Rulebook:
     """The rules of an inbox, with its own routes and tags before the general ones.
 
-    `inbox` may be its title; without it, the first inbox is meant. Raises KeyError for an unknown title.
+    `inbox` may be its title; by default it is the first inbox. Raises KeyError for an unknown title.
     """
     if not isinstance(inbox, InboxSettings):
         by_title = {one.title: one for one in reversed(settings.all_inboxes())}
@@ -50,13 +50,14 @@ def _route(route: RouteSettings, table: TagTable) -> Route:
 
 
 def tag_table(own: Mapping[str, Written]) -> TagTable:
-    """The tags, with the studio's own; an own tag is made of built-in ones."""
+    """The built-in tags and the studio's own, which may use built-in ones only. Raises KeyError for an
+    unknown tag."""
     built_in = TagTable()
     return TagTable({name: operations_of(items, built_in) for name, items in own.items()})
 
 
 def operations_of(items: Written, table: TagTable) -> tuple[Operation, ...]:
-    """The operations that the items stand for. Raises KeyError for a tag that the table doesn't know."""
+    """The operations of the items. Raises KeyError for a tag that isn't in the table."""
     operations: list[Operation] = []
     for item in items:
         if isinstance(item, OneOperation):
@@ -71,7 +72,8 @@ def operations_of(items: Written, table: TagTable) -> tuple[Operation, ...]:
 
 @dataclass(frozen=True, slots=True)
 class RuleText:
-    """A route or an own tag as the settings have it; `inbox` is the one that it is for alone, else empty."""
+    """A route or an own tag as YAML text. `kind` is `route` or `tag`; `inbox` is the title of the only inbox
+    that it is for, "" if it is for all."""
 
     kind: str
     name: str
@@ -80,7 +82,7 @@ class RuleText:
 
 
 def rules_in_force(settings: Settings) -> list[RuleText]:
-    """The routes in the order in which they are tried, and then the studio's own tags."""
+    """All routes, those of each inbox before the general ones (as they are tried), then all own tags."""
     inboxes = settings.all_inboxes()
     found = []
     for title, routes in [*((one.title, one.routes) for one in inboxes), ("", settings.routes)]:

@@ -1,4 +1,4 @@
-"""What can be written: every setting's name and type, by the models, and the JSON Schema of it all."""
+"""Names and types of all settings, taken from the models, and the JSON Schema."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Schema = dict[str, Any]
 
 
 def names(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
-    """The fields of a model by the name that is written in YAML."""
+    """The fields of a model by their names in YAML; empty for None."""
     fields = model.model_fields if model else {}
     return {info.alias or name: info for name, info in fields.items() if name != "kind"}
 
 
 def model_of(kind: object) -> type[BaseModel] | None:
-    """The model that a mapping of this type is read as."""
+    """The model of a type, also inside Annotated and unions; None where it has none."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
     alternatives = get_args(kind) if get_origin(kind) in (Annotated, Union, UnionType) else ()
@@ -31,7 +31,7 @@ def model_of(kind: object) -> type[BaseModel] | None:
 
 
 def below(kind: object, part: str | int) -> object:
-    """The type of what is written as `part` of something of this type; None where that is no setting."""
+    """The type of the member `part` (a name or an index) of this type; None where there is none."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is dict:
         return inner[1]
@@ -45,7 +45,7 @@ def below(kind: object, part: str | int) -> object:
 
 
 def kind_at(path: KeyPath) -> object:
-    """The type of what is written at `path`, None where there is no such setting."""
+    """The type of the value at `path`, None where there is no such setting."""
     kind: object = Settings
     for part in path:
         kind = below(kind, part)
@@ -53,7 +53,7 @@ def kind_at(path: KeyPath) -> object:
 
 
 def holds(kind: object, *types: type) -> bool:
-    """Whether one of these types is an alternative of this one."""
+    """Whether `kind`, or an alternative in it, is one of `types` or a subclass."""
     if get_origin(kind) in (Annotated, Union, UnionType):
         return any(holds(one, *types) for one in get_args(kind))
     outer = get_origin(kind) or kind
@@ -61,7 +61,7 @@ def holds(kind: object, *types: type) -> bool:
 
 
 def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
-    """Every section and setting, with its type; not what lists and own names hold."""
+    """The paths of all sections and settings, with their types; not those inside lists and own names."""
     for name, info in names(model).items():
         yield (*above, name), info.annotation
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
@@ -69,13 +69,13 @@ def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iter
 
 
 def json_schema() -> Schema:
-    """A JSON Schema (draft 2020-12) that accepts every file that loads, as far as a schema can tell."""
+    """A JSON Schema (draft 2020-12) that accepts every file that `load` accepts without a warning."""
     schema = _loosened(Settings.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _loosened(node: Any) -> Any:
-    """Both spellings of the API's names, and nothing at all where a default stands in."""
+    """The schema with both spellings of the API's names, and null wherever there is a default."""
     if isinstance(node, list):
         return [_loosened(part) for part in node]
     if not isinstance(node, dict):

@@ -1,4 +1,4 @@
-"""All settings by section. What stands below a setting is its description for editors."""
+"""All settings, by section. Docstrings of models and settings are descriptions in the JSON Schema."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class PageSettings(Frozen):
 
     @property
     def beyond_loopback(self) -> bool:
-        """Whether others than this machine's users may reach it: it has a password then, or isn't served."""
+        """Whether other machines may reach it; then it is served only with a password."""
         return bool(self.trusted_proxies) or not is_loopback(self.host)
 
 
@@ -221,7 +221,7 @@ class Log(Frozen):
 
     @property
     def as_json(self) -> bool | None:
-        """Whether its lines are JSON; None where that depends on the terminal."""
+        """Whether log lines are JSON; None: JSON unless they are written to a terminal."""
         return None if self.format is LogFormat.AUTO else self.format is LogFormat.JSON
 
 
@@ -254,7 +254,7 @@ class InboxSettings(Frozen):
 
 
 WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
-"""What the file and the environment say, while `Settings()` is called."""
+"""The values of file and environment during a call of `Settings()`."""
 
 
 class Settings(BaseSettings):
@@ -340,18 +340,18 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What was accepted and should be changed, each with its place. Not a setting."""
+        """Warnings about accepted settings that should be changed, each with its position. Not a setting."""
         return self._warnings
 
     def set_warnings(self, warnings: Iterable[object]) -> None:
         self._warnings = tuple(map(str, warnings))
 
     def all_inboxes(self) -> tuple[InboxSettings, ...]:
-        """Every inbox, also when there is only the one of `inbox`."""
+        """`inboxes`, or a single inbox made from `inbox` where there are none."""
         return self.inboxes or (InboxSettings(path=self.inbox),)
 
     def inbox_folder(self, inbox: InboxSettings | None = None) -> Path:
-        """The absolute path of an inbox; of the first one when none is given."""
+        """The absolute path of an inbox, by default of the first."""
         return Path(self.root, (inbox or self.all_inboxes()[0]).path)
 
     @property

@@ -1,4 +1,4 @@
-"""The HOTFOLDER_* variables laid over the file, before it is checked."""
+"""The HOTFOLDER_* variables, which override the file before it is validated."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ RETIRED: dict[KeyPath, str] = {
     ("keep", "purchases_days"): "what was paid for is remembered for ever now",
     ("notify", "disk_low_bytes"): "a disk is told of when it is full",
 }
-"""Settings of the release before, with what to say of them. They are accepted, warned of and not used."""
+"""Settings of earlier releases, with the reason for the warning. They are accepted and ignored."""
 
 
 def lay_environment_over(document: Document, environ: Mapping[str, str]) -> None:
-    """Lay the variables over what the file says, and leave out what has no effect: settings that have gone,
-    and empty ones, which mean their defaults. What is no setting, such as a mistyped one or an own tag, stays
-    when it is empty, and is a problem later."""
-    # Outer settings first, so that inner ones are laid over them.
+    """Override the document's values by the variables in `environ`, then remove retired settings (adding a
+    warning) and empty ones (which mean the default). Empty values that aren't settings, such as a mistyped
+    name or an own tag, stay and are reported by validation. An unknown variable, or one whose value isn't
+    YAML, is added to the document's `problems`."""
+    # Outer settings first, so that inner ones override parts of them.
     for path, value in sorted(_variables(document, environ), key=lambda one: len(one[0])):
         document.lay_over(path, value)
     _leave_out_empty(document.data, Settings)
@@ -52,7 +53,7 @@ def _variables(document: Document, environ: Mapping[str, str]) -> Iterator[tuple
         path, kind = known.get(tuple(map(normal, parts)), ((), None))
         if not path:
             document.problems.append(Problem(position, _unknown(variable, parts)))
-        elif environ[variable].strip():  # what a container's template leaves empty is as good as unset
+        elif environ[variable].strip():  # container templates leave variables empty: those count as unset
             value = _value(environ[variable], kind, position)
             if value.broken or value.problems:
                 document.problems.append(Problem(position, "its value is not valid YAML"))
@@ -81,7 +82,7 @@ def _unknown(variable: str, parts: list[str]) -> str:
 
 
 def all_variables() -> list[str]:
-    """The name of every variable that sets something."""
+    """The names of all variables that are settings."""
     return [PREFIX + "__".join(to_snake(str(part)).upper() for part in path) for path, _ in all_settings()]
 
 

@@ -1,4 +1,4 @@
-"""How single values of the settings are written, with their bounds, and what is said of wrong ones."""
+"""Types of single values in the settings: parsing, bounds and error messages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ HostText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1,
 
 
 def _rate(value: object) -> object:
-    """`5MB/s` as bytes in a second; numbers pass."""
+    """Parse a rate like `5MB/s` into bytes per second; other types than text are returned unchanged. Raises
+    ValueError."""
     if not isinstance(value, str):
         return value
     found = RATE.fullmatch(value)
@@ -65,7 +66,7 @@ Rate = Annotated[
 
 
 def is_address(text: str) -> bool:
-    """Whether this is an IP address, and no name."""
+    """Whether `text` is an IP address, not a host name."""
     try:
         ip_address(text)
     except ValueError:
@@ -74,7 +75,7 @@ def is_address(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
+    """Whether a host is a loopback address or `localhost`."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -110,10 +111,10 @@ Networks = Annotated[
 
 
 def _web_address(text: str) -> SplitResult | None:
-    """The parts of an http or https address with a host; None where it is none."""
+    """The parts of an http or https URL with a host; None for anything else."""
     try:
         url = urlsplit(text)
-        host, _ = url.hostname, url.port  # a port that is no number is found here
+        host, _ = url.hostname, url.port  # raises ValueError for a port that isn't a number
     except ValueError:
         return None
     whole = url.scheme in ("http", "https") and host and not re.search(r"[\s\\]", text)
@@ -133,7 +134,7 @@ def _base_url(text: str) -> str:
     if url.scheme == "http" and not is_loopback(host):
         must = "must start with https://, or the key would travel readable"
         raise ValueError(f"{said} {must}; http:// is for this machine alone")
-    # The same address must not be spelt in two ways: it names the shop that things were bought from.
+    # One canonical spelling, since the origin is part of each purchase's key.
     host = f"[{host}]" if ":" in host else host.rstrip(".")
     usual = {"http": 80, "https": 443}[url.scheme]
     return f"{url.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
@@ -168,7 +169,7 @@ Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 
 
 def _gallery_url(text: str) -> str:
-    """An address under which galleries are put; `{project}` in it stands for the project's folder."""
+    """Check the base URL of galleries; `{project}` in it is a placeholder for the project's folder name."""
     told = "base_url of the galleries"
     url = _web_address(text)
     if url is None or re.search(r"[<>\"]", text):
@@ -202,7 +203,7 @@ def _store_url(text: str) -> str:
         password, _ = url.password, url.port
     except ValueError:
         raise ValueError(told) from None
-    # Nothing of it is shown: what can't be read may hold a password anywhere.
+    # No part of it is shown: a malformed URL may have a password anywhere.
     if password is not None or SECRET_IN_QUERY.search(url.query):
         raise ValueError(f"store.url must not hold a password; {PASSWORD_PLACES}")
     if url.scheme in ("sqlite", "sqlite3"):
@@ -243,7 +244,7 @@ def _item(value: object) -> OneOperation | str:
 
 
 Item = Annotated[OneOperation | str, PlainValidator(_item, json_schema_input_type=OneOperation | str)]
-"""One operation as it is written: a tag, or one with its parameters."""
+"""One operation as the settings have it: a tag, or a kind with its parameters."""
 Items = Annotated[tuple[Item, ...], BeforeValidator(as_list, json_schema_input_type=tuple[Item, ...] | Item)]
 OwnTagItems = Annotated[Items, Field(min_length=1)]
 

@@ -1,7 +1,7 @@
-"""The YAML file as plain values, each with its place; and problems, which are told by position.
+"""Parsing of the YAML file into plain values with their positions, and problems with a position.
 
-It is PyYAML's reader with a smaller language: no aliases, no type marks, no octal or base-60 numbers, no
-dates, and the names of settings are always text.
+It uses PyYAML's reader for a subset of YAML: no aliases, no tags (type marks), no octal or base-60 numbers,
+no dates, and the names of settings are always text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z")
 NOTHING = {"", "~", "null", "Null", "NULL"}
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 NO_SPACE = re.compile(r"\s*(?:- +)?(?P<setting>[A-Za-z_]+):(?=[^\s:/])")
-"""A line such as `root:photos`. Of `https://…` the colon is no setting's."""
+"""A line such as `root:photos`, but not `https://…`."""
 
 NEIGHBOURS = "this line is indented differently from its neighbours"
 SPECIAL = "means something else in YAML; put it in quotes"
@@ -49,14 +49,14 @@ SYNTAX = {
     "found character": "a text can't begin with this sign; put the whole text in quotes",
     "but found another document": "a second YAML document starts here; settings are one document",
 }
-"""How PyYAML's messages begin, and what is said instead."""
+"""Our messages, by the beginnings of PyYAML's."""
 
 KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where something is written: a file with line and column (0: the whole file), or a variable."""
+    """A position: a file with line and column from 1 (0: the whole file), or an environment variable."""
 
     file: str = ""
     line: int = 0
@@ -70,11 +70,11 @@ class Position:
 
     @property
     def order(self) -> tuple[str, int, int]:
-        """Sorts the places of the file before the variables."""
+        """The sort key, with positions in the file before variables."""
         return self.variable, self.line, self.column
 
     def at(self, line: int, column: int) -> Position:
-        """This line and column, counted from 0, in the same file; a variable is one position."""
+        """The position of this line and column, counted from 0, in the same file; a variable itself."""
         return self if self.variable else Position(self.file, line + 1, column + 1)
 
     def of(self, mark: yaml.Mark) -> Position:
@@ -83,7 +83,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, said so that whoever wrote it can put it right."""
+    """One error or warning, with a message that says how to correct it."""
 
     position: Position
     message: str
@@ -93,17 +93,18 @@ class Problem:
 
 
 def refusal(problems: Iterable[Problem]) -> ConfigurationError:
-    """One error with one problem a line: those of the file by position, then those of the environment."""
+    """One error with one problem a line and without duplicates: first the file's, by position, then the
+    environment's."""
     ordered = sorted(set(problems), key=lambda one: (one.position.order, one.message))
     return ConfigurationError("\n".join(map(str, ordered)))
 
 
 class Document:
-    """What is written, as plain values, and where: `position` answers for every value and every name.
+    """A parsed document: `data` as plain values, and the positions of all values and names.
 
-    `positions` and `names` have where values, and their names, stand. `broken` is why there is no more of it,
-    where it isn't YAML to its end. `problems` are names that are written twice and variables that name
-    nothing; `warnings` name what is accepted and has no effect.
+    `positions` and `names` have the positions of values and of their names, by path. `broken` is the syntax
+    error that ended the parsing; `data` is then the part before it. `problems` are duplicate names and
+    invalid variables; `warnings` are settings without effect.
     """
 
     def __init__(self, position: Position) -> None:
@@ -115,12 +116,13 @@ class Document:
         self.names: dict[KeyPath, Position] = {(): position}
 
     def put(self, path: KeyPath, position: Position, of_name: Position | None = None) -> None:
-        """Note where the value at `path` is written, and its name, if it has one."""
+        """Record the position of the value at `path`, and of its name if it has one."""
         self.positions[path] = position
         self.names[path] = of_name or position
 
     def lay_over(self, path: KeyPath, other: Document) -> None:
-        """Put what another document says at `path`, all of it in the one position of that document."""
+        """Replace the value at `path` by another document's data, with that document's position for all of
+        it. Sections on the way are created, and replace other values."""
         position = other.position(())
         section = self.data = self.data if isinstance(self.data, dict) else {}
         for depth, part in enumerate(path[:-1], start=1):
@@ -133,8 +135,8 @@ class Document:
         self.put(path, position)
 
     def _find(self, path: KeyPath) -> tuple[int, KeyPath, Any]:
-        """How much of `path` is written, where that really stands, and what. One thing alone counts as a list
-        of it."""
+        """The length of the longest existing prefix of `path`, the prefix's actual path, and its value. A
+        single value counts as a list of it, so that index 0 is skipped."""
         value: Any = self.data
         written: KeyPath = ()
         for count, part in enumerate(path):
@@ -146,29 +148,30 @@ class Document:
         return len(path), written, value
 
     def at(self, path: KeyPath) -> Any:
-        """The value at a path, None where nothing is written."""
+        """The value at a path, None where there is none."""
         count, _, value = self._find(path)
         return value if count == len(path) else None
 
     def known_prefix(self, path: KeyPath) -> KeyPath:
-        """As much of `path` as is written."""
+        """The longest prefix of `path` that exists."""
         return path[: self._find(path)[0]]
 
     def position(self, path: KeyPath, *, of_name: bool = False) -> Position:
-        """Where the value (or the name) at `path` is written; of what is missing, where it should be."""
+        """The position of the value (or the name) at `path`; for a missing one that of its nearest parent."""
         count, written, _ = self._find(path)
         while written not in self.positions:
             written = written[:-1]
         return (self.names if of_name and count == len(path) else self.positions)[written]
 
     def later_position(self, *paths: KeyPath) -> Position:
-        """Of several settings the position that comes last, leaving aside what isn't written at all."""
+        """The last of the positions of several settings, ignoring missing ones."""
         written = [path for path in paths if self.known_prefix(path) == path]
         return max((self.position(path) for path in written or [()]), key=lambda position: position.order)
 
 
 def read_document(path: Path) -> Document:
-    """Read and parse a YAML file of settings. Raises ConfigurationError when it can't be one."""
+    """Read and parse a settings file. Raises ConfigurationError where it can't be read, is empty, or isn't a
+    mapping; a syntax error is in the result's `broken` instead."""
     file = Position(str(path))
     text = _read_text(path)
     document = parse(text, file)
@@ -188,7 +191,7 @@ def _read_text(path: Path) -> str:
         return refusal([Problem(Position(str(path)), message)])
 
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for, for ever
+        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe could block for ever
             raise refuse("this is no file; config.example.yaml shows what goes into one")
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)
@@ -211,14 +214,15 @@ def _read_text(path: Path) -> str:
 
 
 class RefusedYaml(yaml.MarkedYAMLError):
-    """Valid YAML that settings may not hold; `problem` is a sentence."""
+    """YAML outside the allowed subset; `problem` is a sentence for people."""
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's composer, which refuses what could expand, construct or nest without end."""
+    """PyYAML's loader, restricted to the subset. Raises RefusedYaml for aliases, anchors, tags, names that
+    aren't plain text, lone surrogates, and nesting deeper than DEEPEST_LEVEL."""
 
     top: yaml.Node | None = None
-    """What is read so far, also where an error follows."""
+    """The root node as far as it is read, kept where an error follows."""
     depth = -1
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -248,7 +252,8 @@ class Loader(yaml.SafeLoader):
 
 
 def parse(text: str, position: Position) -> Document:
-    """Parse YAML text that stands at `position`, as far as it is YAML."""
+    """Parse YAML text at `position`. Never raises: a syntax error is in `broken`, and `data` has the part
+    before it."""
     document = Document(position)
     loader: Loader | None = None
     try:
@@ -283,7 +288,7 @@ def _value(document: Document, node: yaml.Node, position: Position, path: KeyPat
 
 
 def scalar(text: str) -> object:
-    """What an unquoted word means."""
+    """The value of an unquoted scalar: None, bool, int, float, else the text."""
     if text in NOTHING:
         return None
     if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
@@ -295,7 +300,7 @@ def scalar(text: str) -> object:
 
 def _syntax_problem(position: Position, text: str, error: Exception) -> Problem:
     if isinstance(error, yaml.reader.ReaderError):
-        # The reader checks the text in one piece, so its position counts from the start.
+        # The reader's position is an offset into the whole text.
         before = text[: error.position]
         where = position.at(before.count("\n"), len(before) - (before.rfind("\n") + 1))
         return Problem(where, "a control character that YAML doesn't allow")
@@ -321,7 +326,7 @@ def _syntax_problem(position: Position, text: str, error: Exception) -> Problem:
 
 
 def _no_space(position: Position, lines: Sequence[str], numbers: range) -> Problem | None:
-    """A colon without a space behind it, in the lines of these numbers."""
+    """The problem of a missing space after a colon, if one of the lines with these indices has it."""
     for number in numbers:
         found = NO_SPACE.match(lines[number]) if number < len(lines) else None
         if found is not None:
