@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from html import escape  # xml.sax's imports an HTTP client
+from html import escape  # xml.sax.saxutils would import an HTTP client
 
 from hotfolder.metadata.blocks import (
     DC,
@@ -133,7 +133,7 @@ def as_packet(data: bytes) -> bytes | None:
 
 def text(value: bytes, utf8: bool) -> str:
     """The value as text: UTF-8 where it is valid or declared (many programs don't declare it), else
-    Windows-1252."""
+    cp1252."""
     try:
         found = value.decode("utf-8")
     except UnicodeDecodeError:

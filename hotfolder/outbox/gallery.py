@@ -174,7 +174,7 @@ def complete(place: Path, manifest: Manifest) -> bool:
 
 def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
     """Add the delivered picture to the gallery, as a hard link where possible, so that it takes no space,
-    else as a copy. One that is missing or was changed since delivery is left out."""
+    else as a copy. One that is missing, not a plain file, or changed since delivery is left out."""
     name = picture.full
     try:
         descriptor = open_beneath(done, done / picture.path)

@@ -74,10 +74,10 @@ class ReceiptPicture(ReceiptPart):
 
 
 class ReceiptOriginals(ReceiptPart):
-    """What became of the originals once the pictures were delivered, and by which rule (keep, archive,
-    delete). `folder` is where those lie that are left, relative to done/ or to the archive; the photos in
-    `deleted` are gone for good; `kept_because` says why none is although the rule asks for it. Those in
-    `removed` somebody had taken away before they could be filed, which `note` says in a sentence."""
+    """What was done with the originals after delivery, and by which `rule` (keep, archive, delete). `folder`
+    has those that are left, relative to done/ or to the archive; the photos in `deleted` no longer exist;
+    `kept_because` says why none was deleted although the rule asks for it. Photos in `removed` were taken
+    away by somebody before they could be filed, which `note` says in a sentence."""
 
     rule: str
     folder: Name = ""
@@ -88,14 +88,13 @@ class ReceiptOriginals(ReceiptPart):
 
 
 class Receipt(ReceiptPart):
-    """Everything about one finished job. Holds no key and no signed URL, and may be handed to anybody.
+    """Everything about one finished job. Contains no key and no signed URL, so anybody may have it.
 
     `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
-    on what was asked for and could not be delivered, and on photos that lack something. `originals` is None
+    on what was requested and could not be delivered, and on photos that lack something. `originals` is None
     until the originals are filed, and for a set whose originals went to failed/. `cost` is the sum of all
-    that was paid for this job, such as "3.20 EUR"; None where the settings have no prices.
-    `store` is the id of the job store that it comes from, `generation` how often its photos had been bought
-    anew by then.
+    that was paid for this job, such as "3.20 EUR"; None where the settings have no prices. `store` is the id
+    of the job store, `generation` how often its photos had been bought anew by then.
     """
 
     schema_version: int = SCHEMA_VERSION

@@ -46,7 +46,7 @@ _AS: dict[str, Callable[[Any], object]] = {
 
 def main(parent_id: int, memory_bytes: int) -> None:
     """Serve requests until stdin ends or the parent, process `parent_id`, is gone."""
-    # Only the parent ends this process: after a signal to the whole group it drains, and may send requests.
+    # Only the parent ends this process: on a signal to the whole group it drains, still sending requests.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     die_with(parent_id)

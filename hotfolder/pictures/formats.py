@@ -77,8 +77,8 @@ def is_heic_name(name: str) -> bool:
 
 
 def is_raw(head: bytes) -> bool:
-    """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Many RAW formats begin like a TIFF,
-    and are not recognized."""
+    """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Most RAW formats look like a TIFF
+    here."""
     return (
         (head[:4] in TIFF_HEADS and head[8:10] == b"CR")
         or head[:4] in (b"IIRO", b"IIRS", b"IIU\0")
