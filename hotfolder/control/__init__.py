@@ -1,1 +1,1 @@
-"""What a person can ask, once: functions that the command line and other faces call."""
+"""The operations that people can ask for: functions called by the command line, the page and other faces."""

@@ -1,4 +1,4 @@
-"""Who may see what on the page: passwords, signing in and out. All raise StoreError and LocalTrouble."""
+"""Access to the page: passwords, signing in and out. All functions raise StoreError and LocalTrouble."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 FULL, READING = PageRole.FULL, PageRole.READING
 SESSION_SECONDS = access.SESSION_DAYS * 86400
 PACKAGES = ("jinja2", "argon2", "python_multipart", "segno")
-"""What the extra `page` installs."""
+"""The packages that the extra `page` installs."""
 LEAST_LETTERS = 10
 MOST_LETTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks, as far as the store knows. `protected`: a password is set; `role` is of the session, None for
-    a browser that isn't signed in."""
+    """The access state of a request. `protected`: a password is set; `role` is the session's, None for a
+    browser that isn't signed in."""
 
     protected: bool
     role: PageRole | None = None
 
 
 def missing_packages() -> list[str]:
-    """Of those that the page needs."""
+    """The PACKAGES that aren't installed."""
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def visitor(settings: Settings, token: str | None) -> Visitor:
-    """Of a browser with that token of a session, if it has any."""
+    """The visitor with that session token; None for a browser without one."""
     with reading(settings) as records:
         if records is None:
             return Visitor(protected=False)
@@ -55,7 +55,7 @@ def visitor(settings: Settings, token: str | None) -> Visitor:
 
 
 def refuse_unprotected(settings: Settings, page: PageSettings) -> bool:
-    """Whether there is a password. Raises UsageError where a page may not be served without one."""
+    """Whether a password is set. Raises UsageError where none is and the page is served beyond loopback."""
     protected = visitor(settings, None).protected
     if page.beyond_loopback and not protected:
         raise UsageError(
@@ -68,8 +68,9 @@ def refuse_unprotected(settings: Settings, page: PageSettings) -> bool:
 
 
 def set_password(settings: Settings, role: PageRole, password: str, *, first: bool = False) -> bool:
-    """Set the password of a role, which signs out everybody who came in by its last one; with `first` only
-    where none is set at all. Whether it was set. Raises UsageError for one that is too short."""
+    """Set the password of a role and end the role's sessions; with `first` only while no password is set at
+    all. Returns whether it was set. Raises UsageError for one that is too short or too long, that is the
+    other role's, or for READING while FULL has none."""
     refuse_weak(password)
     with changing(settings) as store:
         known = access.passwords(store)
@@ -84,7 +85,7 @@ def set_password(settings: Settings, role: PageRole, password: str, *, first: bo
 
 
 def refuse_weak(password: str) -> None:
-    """Raise UsageError."""
+    """Raise UsageError for a password that is too short or too long."""
     if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
         raise UsageError(
             f"The password must have at least {LEAST_LETTERS} letters.",
@@ -93,7 +94,7 @@ def refuse_weak(password: str) -> None:
 
 
 def sign_in(settings: Settings, password: str) -> str | None:
-    """The token of a new session of the role whose password this is; None where it is nobody's."""
+    """Create a session of the role with this password and return its token; None for a wrong password."""
     with reading(settings) as records:
         known = access.passwords(records.store) if records is not None else {}
     if len(password) > MOST_LETTERS:
@@ -106,15 +107,15 @@ def sign_in(settings: Settings, password: str) -> str | None:
 
 
 def sign_out(settings: Settings, token: str) -> None:
-    """End the session with that token, if there is one."""
+    """End the session with that token. Idempotent."""
     with changing(settings) as store:
         access.sign_out(store, token)
 
 
 @contextmanager
 def changing(settings: Settings) -> Iterator[Store]:
-    """The store, made where there is none yet: a password may come before the first start. Raises UsageError
-    where it would be another user's than the daemon's."""
+    """The store, opened for writing; created where missing, since a password may be set before the first
+    start. Raises UsageError where it would be created as another user than the owner of its folder."""
     place = store_of(settings)
     if isinstance(place, Path):
         refuse_strangers(place, writing=True)
@@ -132,7 +133,7 @@ def changing(settings: Settings) -> Iterator[Store]:
 
 
 def _hasher() -> PasswordHasher:
-    """Of argon2id: 32 MiB, and some 50 ms of a core."""
+    """The argon2id hasher: 32 MiB, and about 50 ms of a core for each hash."""
     from argon2 import PasswordHasher  # late: it comes with the extra `page`
 
     return PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)

@@ -1,6 +1,6 @@
-"""What a person does about jobs: retry, resolve, give up, cancel, priority, pause, resume; another tag.
+"""Commands on jobs: retry, resolve, give up, cancel, priority, pause, resume; another tag.
 
-All of it goes through the store and the folders, so a running daemon takes it up by itself.
+They change only the store and the folders, where a running daemon notices them.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ from hotfolder.telemetry.overview import WORDS
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """A set that is back in the inbox: how many files, and where. `answered` is the operation of the paid
-    call that a person has said the end of; "" where there was none. `copied`: they are copies, and what they
-    are of stays."""
+    """A set that was put back into the inbox: number of files and folder. `answered` is the operation of the
+    paid call that was resolved, "" for none. `copied`: the files are copies, and their originals stay."""
 
     files: int
     folder: Path
@@ -50,7 +49,8 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """What of a job or a `project` is being cancelled, and for what it is too late."""
+    """The jobs that are being cancelled, and those for which it is too late. `project` is the name of the
+    project that was given, "" for a single job."""
 
     taken: Sequence[Job]
     too_late: Sequence[Job]
@@ -58,9 +58,9 @@ class Cancellation:
 
 
 def retry(installation: Installation, job_id: str, *, pay_again: bool) -> PutBack:
-    """Move a failed set back into the inbox, as dragging it would; to buy it anew, copies of a finished one's
-    originals, too. `job_id` may be `project/room`. Broken off, the same again finishes it. Raises UsageError,
-    LocalTrouble."""
+    """Move a failed set back into the inbox, as dragging it would; with `pay_again` it is bought anew, and a
+    finished set, too, by copies of its originals. `job_id` may be `project/room`. Idempotent: after an
+    interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     job = remembered(installation.store, job_id)
     copied = pay_again and job.state == State.DONE
     if copied:
@@ -79,11 +79,11 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool) -> PutBac
 
 
 def _retriable(installation: Installation, job: Job) -> Returning:
-    """The way back of a job that can be tried again. Raises UsageError, LocalTrouble."""
+    """The `way_back` of a failed or halted job. Raises UsageError for any other, LocalTrouble."""
     needs_person = State(job.state) in NEEDS_PERSON
     if needs_person or job.filed_as:
         returning = way_back(installation, job, comes_as(job))
-        # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
+        # An interrupted return must be completed, whatever state its job has by now.
         if needs_person or returning.begun:
             return returning
     words = WORDS.get(job.state, job.state)
@@ -94,15 +94,15 @@ def _retriable(installation: Installation, job: Job) -> Returning:
 
 
 def comes_as(job: Job) -> str:
-    """The folder in which a set comes again: back in the project's folder itself it would be grouped anew,
-    with whatever lies there."""
+    """The name of the folder in which a set returns. Never the project's folder itself, where its photos
+    would be grouped again with others."""
     failed = State(job.state) in NEEDS_PERSON
     return job.folder or (job.filed_as if failed else "") or safe_name(job.room)
 
 
 def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Returning:
-    """Copies of a finished set's originals, about to arrive in that folder of its project, for another `tag`.
-    Raises UsageError, LocalTrouble."""
+    """Copy a finished set's originals, to arrive in that folder of its project for another `tag`; the caller
+    calls `arrive`. Raises UsageError, LocalTrouble."""
     places = installation.places
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
@@ -114,7 +114,7 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
 
 
 def _original(installation: Installation, job: Job, file: JobFile) -> Path:
-    """Where the original lies. Raises UsageError where it is gone."""
+    """The path of an original. Raises UsageError where it is gone."""
     for path in installation.places.of_original(job, file):
         if path.is_file() and not path.is_symlink():
             return path
@@ -125,8 +125,9 @@ def _original(installation: Installation, job: Job, file: JobFile) -> Path:
 
 
 def way_back(installation: Installation, job: Job, folder: str) -> Returning:
-    """From failed/ back into the inbox, to that folder of its project. Raises LocalTrouble where the inbox is
-    not there."""
+    """The return of a job's files from failed/ into that folder of its project in the inbox. Raises
+    LocalTrouble where the inbox is missing or replaced, and UsageError where the job has no folder in
+    failed/."""
     places = installation.places
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
@@ -139,9 +140,9 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
 
 
 def resolve(installation: Installation, job_id: str, *, paid_result: str | None) -> PutBack:
-    """Say how a paid call ended that nobody here could know, and let the set go on: its picture is at the
-    address `paid_result`, or it was not charged (None). Broken off, the same again finishes it. Raises
-    UsageError, LocalTrouble."""
+    """Record the outcome of a paid call in doubt, as a person knows it, and put its set back into the inbox:
+    the picture is at the URL `paid_result`, or the call was not charged (None). Idempotent: after an
+    interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     ledger = installation.ledger
     job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, comes_as(job))
@@ -163,7 +164,8 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
 
 
 def _question(installation: Installation, job: Job, returning: Returning) -> Purchase | None:
-    """The call in doubt; None where an earlier attempt has told how it ended. Raises UsageError."""
+    """The call in doubt; None where an earlier, interrupted attempt has recorded its outcome. Raises
+    UsageError where there is none."""
     try:
         return open_question(installation, job)
     except UsageError:
@@ -173,7 +175,7 @@ def _question(installation: Installation, job: Job, returning: Returning) -> Pur
 
 
 def _in_doubt(installation: Installation, job_id: str) -> Job:
-    """The job, if it waits for a person. Raises UsageError."""
+    """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     job = remembered(installation.store, job_id)
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"Job {job_id} has nothing to resolve: it is {job.state}.")
@@ -181,7 +183,7 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
 
 
 def open_question(records: JobRecords, job: Job) -> Purchase:
-    """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
+    """The first purchase of the job's chain without results. Raises UsageError where all have some."""
     for link in chain_of(records.store, records.ledger, job):
         if not link.results:
             return link.purchase
@@ -192,7 +194,7 @@ def open_question(records: JobRecords, job: Job) -> Purchase:
 
 
 def refuse_answered(call: Purchase) -> None:
-    """Raise UsageError for a call that can't be called not charged: its answer says that it was."""
+    """Raise UsageError for a call with a recorded answer, which was certainly charged."""
     if call.state == PurchaseState.ANSWERED:
         raise UsageError(
             "The API has said that it made this call: only its picture is missing, and buying it again would"
@@ -202,7 +204,7 @@ def refuse_answered(call: Purchase) -> None:
 
 
 def refuse_strange(url: str, hosts: AllowedHosts) -> None:
-    """Raise UsageError for an address that is never followed."""
+    """Raise UsageError for a text that is no URL, or whose host isn't allowed."""
     try:
         hosts.check(SignedUrl(url))
     except ValueError:
@@ -214,7 +216,8 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
 
 
 def told_not_charged(ledger: Ledger, call: Purchase) -> None:
-    """It was not charged: it may be bought. Raises UsageError where that isn't known to be open any more."""
+    """Record that a call was not charged, which frees its key. Raises UsageError where its outcome was
+    recorded meanwhile."""
     if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
         raise UsageError(
             "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
@@ -222,7 +225,7 @@ def told_not_charged(ledger: Ledger, call: Purchase) -> None:
 
 
 def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
-    """It was charged, and its picture is at `url`."""
+    """Record that a call was charged and its picture is at `url`, as an answer of the API would tell."""
     assert call.id is not None
     if call.operation == "merge":
         body: dict[str, object] = {"status": "completed", "imageUrl": url}
@@ -234,15 +237,16 @@ def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
 
 
 def give_up(installation: Installation, job_id: str) -> None:
-    """Let a set whose paid call is in doubt have failed for good. Its calls are not bought again. Raises
-    UsageError."""
+    """Move a job in NEEDS_ATTENTION to FAILED. The keys of its calls in doubt stay held, so they are not
+    bought again. Raises UsageError, Unknown."""
     job = _in_doubt(installation, job_id)
     reason = f"given up by a person: {job.reason}"
     installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
-    """Have a job or a project's jobs cancelled. Raises UsageError where there is none, or it is finished."""
+    """Request the cancellation of a job or of a project's jobs. `by` names the person in the history. Raises
+    UsageError as `commands.meant`."""
     with installation.store.session() as session, session.begin():
         jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         taken = commands.cancel(session, jobs, by, now())
@@ -252,8 +256,8 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
 def prioritise(
     installation: Installation, target: str, level: str, *, by: str, inbox: str = ""
 ) -> tuple[Sequence[Job], str]:
-    """Give a job, or a project with all that is to come of it, a priority: high, normal or low. Returns the
-    jobs that have it now, and the project's name, "" where it is one job's. Raises UsageError."""
+    """Set the priority (high, normal, low) of a job, or of a project with its future jobs. Returns the jobs
+    that were changed, and the project's name, "" for a single job. Raises UsageError."""
     try:
         wanted = Priority[level.upper()]
     except KeyError:
@@ -267,8 +271,8 @@ def prioritise(
 
 
 def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]]:
-    """The inboxes in which there is a project's folder of that name, and those with such a room's folder;
-    whether or not anything of it has begun."""
+    """The arguments `dropped` and `arriving` of `commands.meant`: the inboxes with a project folder of that
+    name, and those with such a room folder."""
     name = target.rstrip("/").rpartition("/")[2]
     inboxes = installation.places.inboxes.items()
     return {
@@ -280,19 +284,19 @@ def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]
 
 
 def pause(installation: Installation, reason: str) -> None:
-    """Let no paid call begin until `resume`; those in flight end as they would."""
+    """Pause paid calls until `resume`; those in flight are not interrupted."""
     installation.store.pause(reason)
 
 
 def resume(installation: Installation) -> bool:
-    """Take the pause away; whether there was one."""
+    """End the pause; returns whether there was one."""
     return installation.store.resume()
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a set with another tag would be: its folder, and the paid calls, by kind, that are still to be
-    made for it. `tag` as the rules spell it."""
+    """A set made once more with another tag: its new folder, and the kinds of the paid calls still to be made
+    for it. `tag` is spelt as in the rules."""
 
     job: Job
     tag: str
@@ -301,7 +305,8 @@ class Offer:
 
 
 def tags_for(settings: Settings, job_id: str) -> list[str]:
-    """The tags that the set's room could have by itself, in the order in which people are offered them."""
+    """The tags with which the set can be made once more, each alone, in the order for people. Raises
+    UsageError, Unknown, StoreError."""
     with existing(settings) as records:
         job, photos = over(records, job_id)
     rulebook = rules_of(settings, job)
@@ -312,19 +317,19 @@ def tags_for(settings: Settings, job_id: str) -> list[str]:
 
 
 def offer(settings: Settings, job_id: str, tag: str) -> Offer:
-    """What it would cost. Raises UsageError, RuleRefused, StoreError."""
+    """The offer for a set with another tag, with its cost. Raises UsageError, RuleRefused, StoreError."""
     with existing(settings) as records:
         return _offer(settings, records, job_id, tag)
 
 
 def another(installation: Installation, job_id: str, tag: str) -> PutBack:
-    """Put a set's photos into the inbox, under its room's name with this tag: copies of a finished one's
-    originals, a failed one's own. Broken off, the same again finishes it. Raises UsageError, RuleRefused,
-    LocalTrouble."""
+    """Put a set's photos into the inbox, in a folder with its room's name and this tag: copies of a finished
+    set's originals, or a failed set's own files. Idempotent: after an interruption, repeat the call. Raises
+    UsageError, RuleRefused, LocalTrouble."""
     found = _offer(installation.settings, installation, job_id, tag)
     job = found.job
     if job.state == State.FAILED:
-        # As a plain retry gathers them, so that either goes on where the other was broken off.
+        # Gathered as by `retry`, so that either of the two can complete an interrupted other one.
         returning = way_back(installation, job, found.folder)
         returning.gather()
     else:
@@ -334,7 +339,7 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
 
 
 def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
-    """The job and its photos. Raises UsageError where it can't be made once more."""
+    """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
     job = remembered(records.store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
         raise UsageError(
@@ -345,7 +350,7 @@ def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
 
 
 def rules_of(settings: Settings, job: Job) -> Rulebook:
-    """Those of the job's inbox. Raises UsageError where that is no inbox any more."""
+    """The rules of the job's inbox. Raises UsageError where the settings don't name it any more."""
     try:
         return rulebook_for(settings, job.inbox)
     except KeyError:
@@ -356,7 +361,7 @@ def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Of
     job, photos = over(records, job_id)
     rulebook = rules_of(settings, job)
     found = rulebook.tags.find(tag)
-    # `again` buys all of it anew, which is another question, with another price.
+    # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.
     if found is None or found.name in (AGAIN, OK):
         raise UsageError(f"There is no tag {tag}.", hint="Choose one of those that are offered.")
     folder = folder_with(job, found.name)
@@ -369,15 +374,15 @@ def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Of
 def left_of(
     records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
 ) -> tuple[str, ...]:
-    """The paid calls of a recipe that are still to be made for the job's photos, by kind: one whose end is
-    unknown isn't made again."""
+    """The kinds of a recipe's paid calls that are still to be made for the job's photos. One with an unknown
+    outcome counts as made."""
     known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
     made = Counter(step.purchase.operation for step in known)
     return tuple((Counter(recipe.paid_kinds()) - made).elements())
 
 
 def folder_with(job: Job, tag: str) -> str:
-    """The room's folder with this tag in place of its own."""
+    """The name of the room's folder with this tag in place of its own ones."""
     return f"{split_name(job.folder).name or job.room}{TAG_MARK}{tag}"
 
 

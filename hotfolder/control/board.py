@@ -1,4 +1,4 @@
-"""What there is to see: how all sets stand, one job's history, and cards of it all for a page. Only reads."""
+"""Read-only views: the state of all sets, one job's history, and the cards of a page."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from hotfolder.telemetry.overview import (
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How all sets stand, as `state_folder` and the store tell it, and the paid calls since midnight by kind,
-    with the prices of such."""
+    """The state of all sets, from `state_folder` and the store; the kinds of the paid calls since midnight,
+    one each, and the prices."""
 
     seen: Overview
     state_folder: Path
@@ -50,7 +50,7 @@ class Status:
 
     @property
     def finished(self) -> dict[str, Sequence[Line]]:
-        """The finished sets by their project, the one with the latest picture first."""
+        """The finished sets by project; the project with the latest change first."""
         found: defaultdict[str, list[Line]] = defaultdict(list)
         for line in self.seen.in_states([State.DONE]):
             found[line.project].append(line)
@@ -59,8 +59,8 @@ class Status:
 
 
 def status(config: Path, environ: Mapping[str, str]) -> Status:
-    """Also while the settings have an error, as far as they say where the records are. Raises
-    ConfigurationError where they don't, StoreError."""
+    """The state of all sets. Works with erroneous settings, as long as they name the records; else raises
+    ConfigurationError. Raises StoreError, LocalTrouble."""
     place = state_location(config, environ)
     with reading(place) as records:
         if records is None and place.error is not None:
@@ -76,7 +76,7 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
 
 
 def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
-    """All that is known of one job, by its id or `project/room`. Raises as `status` does, and UsageError."""
+    """The history of one job, by its id or `project/room`. Raises as `status`, and UsageError, Unknown."""
     place = state_location(config, environ)
     with reading(place) as records:
         if records is None:
@@ -85,24 +85,24 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
 
 
 HELD = "held"
-"""The state of a card whose set waits in the inbox until a person has looked."""
+"""The state of a card whose set is held in the inbox until a person approves it."""
 CANCELLING, CANCELLED = "cancelling", "cancelled"
 IN_HAND, TO_COME, OVER = 2, 3, 4
 RANK = {
     **{State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1},
     **{State.DONE: OVER, CANCELLED: OVER},
 }
-"""Who comes first on a page; then what runs, what waits and arrives, what is over."""
+"""The order of cards on a page, by state; other states are IN_HAND where they run, else TO_COME."""
 MUCH_LONGER = 1.5
-"""A merge that takes so many times as long as usual says nothing of how long it will take."""
+"""From this multiple of the usual duration on, a merge's total is not shown any more."""
 MOST_CARDS = 12
-"""So many of a project's cards are shown where all projects are; those that need a person are all shown."""
+"""The number of a project's cards on the page of all projects; those that need a person are all shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a set is: `photos` that are up, seconds of a `merge` of about so many, or the operation that is
-    being made (sky, lawn, stage). `total` is 0 where it isn't known."""
+    """The progress of a set, by `kind`: for "photos" the number uploaded, for "merge" the elapsed seconds,
+    else the operation being made (sky, lawn, stage), without numbers. `total` is 0 where it isn't known."""
 
     kind: str
     done: int = 0
@@ -111,8 +111,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture to compare: the middle `exposure`, the plain `merge`, or an `altered` one. `id` is its
-    picture's or photo's; `name` its file's."""
+    """One picture to compare. `kind` is "exposure" for the middle exposure, "merge" for the unaltered merge,
+    or "altered". `id` is a `picture_id` or `photo_id`, `name` the file's name."""
 
     id: str
     kind: str
@@ -125,15 +125,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Card(Line):
-    """One set, as a page shows it: what the overview says, where `state` may be HELD, CANCELLING or
-    CANCELLED, too, and its `frames`, from the middle exposure to the last altered picture."""
+    """One set on a page: its line of the overview, where `state` may also be HELD, CANCELLING or CANCELLED,
+    and its `frames`, from the middle exposure to the last altered picture."""
 
     frames: tuple[Frame, ...] = ()
     progress: Progress | None = None
 
     @property
     def id(self) -> str:
-        """Its job's, or of the folder that is no job yet."""
+        """The job's id, or the folder's id where there is no job yet."""
         return self.job or folder_id(self.inbox, self.project, self.folder)
 
     @property
@@ -142,7 +142,7 @@ class Card(Line):
 
     @property
     def key(self) -> str:
-        """Tells it from all others: several sets may wait in one folder."""
+        """A unique key of the card: unlike `id`, it differs between sets that are held in one folder."""
         return self.job or opaque(self.id, self.room)
 
     @property
@@ -151,25 +151,25 @@ class Card(Line):
 
     @property
     def at(self) -> str:
-        """When it changed last; what arrives is newer than any job."""
+        """The time of its last change, for sorting; a set without a job sorts as newest."""
         return self.updated_at or "9"
 
     @property
     def altered(self) -> tuple[str, ...]:
-        """What was altered in any of its pictures: sky, lawn, stage."""
+        """The kinds of alteration (sky, lawn, stage) in any of its pictures."""
         return tuple(dict.fromkeys(kind for one in self.frames for kind in one.altered))
 
     @property
     def picture(self) -> str:
-        """The id of what to show of it: an altered picture, else the merge, else its middle exposure; ""
-        where there is none."""
+        """The id of the picture that represents it: the first altered one, else the merge, else the middle
+        exposure, else an arriving photo; "" for none."""
         if not self.frames:
             return arriving_id(self.inbox, self.project, self.folder, self.photo) if self.photo else ""
         return next((one.id for one in self.frames if one.altered), self.frames[-1].id)
 
     @property
     def pair(self) -> tuple[Frame, Frame] | None:
-        """The two to compare: before the last alteration, and after it."""
+        """The two frames to compare: the unaltered one and the last picture; None for a single frame."""
         before = [frame for frame in self.frames[:-1] if frame.kind != "altered"]
         return (before[-1], self.frames[-1]) if before else None
 
@@ -192,8 +192,8 @@ class Card(Line):
 
 @dataclass(frozen=True, slots=True)
 class ProjectCards:
-    """A project with its rooms, those that need a person first; only the first of all its `rooms` may have
-    cards."""
+    """A project with its cards, those that need a person first. `rooms` is the number of all its rooms, of
+    which only the first may have cards."""
 
     inbox: str
     name: str
@@ -216,9 +216,9 @@ class ProjectCards:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything that there is to see at the moment `at`. `running` sets are worked on, `waiting` ones arrive
-    or wait. `budget` is the most paid calls of a day, None for no limit; `bought` are the kinds of today's
-    paid calls, without those of the stand-in."""
+    """The state of everything at the moment `at`. `running` and `waiting` count sets; waiting ones arrive or
+    wait. `budget` is the maximum of paid calls a day, None for no limit; `bought` are the kinds of today's
+    paid calls, one each, without those of the sandbox."""
 
     at: datetime
     seen: Overview
@@ -232,8 +232,8 @@ class Board:
 
 
 class Watched:
-    """The store as a page's process watches it: whether there is anything new to see, and who may. Opened
-    once, and anew where it has become another file."""
+    """The store as watched by a page's process: has anything changed, and which sessions are valid. The store
+    is kept open, and reopened where its file was replaced."""
 
     def __init__(self, settings: Settings) -> None:
         self.state, self.place = settings.state_folder, store_of(settings)
@@ -242,7 +242,8 @@ class Watched:
         self._sessions: frozenset[str] | None = None
 
     def stamp(self) -> str:
-        """Differs from an earlier one where a page would. Never raises for what may go wrong."""
+        """A text that changes when a page's content may have changed. Errors of the store are part of the
+        text and are not raised."""
         try:
             inode = inode_of(self.place)
             if self._store is None or inode != self._inode:
@@ -259,7 +260,7 @@ class Watched:
             return f"trouble {error}"
 
     def admits(self, token: str | None) -> bool:
-        """Whether a browser with that session, if it has any, might see the page at the last stamp."""
+        """Whether a browser with that session token, None without one, had access at the last `stamp`."""
         return self._sessions is None or (token is not None and access.hashed(token) in self._sessions)
 
     def close(self) -> None:
@@ -269,7 +270,7 @@ class Watched:
 
 
 def board(settings: Settings) -> Board:
-    """All projects. Raises StoreError, LocalTrouble."""
+    """The board of all projects. Raises StoreError, LocalTrouble."""
     several = len(settings.all_inboxes()) > 1
     with reading(settings) as records:
         seen = seen_in(settings.state_folder, records)
@@ -290,8 +291,8 @@ def board(settings: Settings) -> Board:
 
 
 def latest_of(lines: Sequence[Line]) -> list[Line]:
-    """Of the finished sets of one folder, only the newest; one that its photos are dropped into again speaks
-    for them, too."""
+    """The newest line of each set (inbox, project, folder, room). A set that arrives again, without a job
+    yet, is newer than its earlier jobs."""
     newest: dict[tuple[str, str, str, str], Line] = {}
     for line in sorted(lines, key=lambda line: (line.created_at or "9", line.job)):
         newest[line.inbox, line.project, line.folder, line.room] = line
@@ -299,8 +300,8 @@ def latest_of(lines: Sequence[Line]) -> list[Line]:
 
 
 def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
-    """These sets by their projects: those that need a person first, then the latest change. `most` cards of
-    each."""
+    """These sets by project, with at most `most` cards each (all that need a person): projects that need a
+    person first, then by the latest change, finished ones last."""
     by_project = attrgetter("inbox", "project")
     bare = [card_of(line) for line in lines]
     groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
@@ -324,7 +325,7 @@ def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = N
 
 
 def card_of(line: Line) -> Card:
-    """What the overview says of a set, without its pictures."""
+    """The card of a line of the overview, without frames and progress."""
     told = {one.name: getattr(line, one.name) for one in fields(line)}
     told["state"] = HELD if line.held else line.state
     if line.cancelled_by and line.state in ASKS_API:
@@ -336,7 +337,7 @@ def card_of(line: Line) -> Card:
 
 
 def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
-    """The cards with what to show of each, and how far it is."""
+    """The cards with their frames and progress, in the same order."""
     store = records.store
     jobs = [card.job for card in cards if card.job]
     pictures, photos = looks.pictures_of(store, jobs), looks.photos_of(store, jobs)
@@ -357,7 +358,7 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
 
 
 def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:
-    """What there is to compare of a job, renditions aside."""
+    """The frames of a job: its middle exposure and its pictures, without renditions."""
     if middle:
         yield Frame(photo_id(job, middle), "exposure", middle)
     for one in pictures:
@@ -370,7 +371,8 @@ def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame
 def progress_of(
     card: Card, call: Purchase | None, up: Mapping[str, object], photos: int, usual: float | None
 ) -> Progress | None:
-    """How far a set is, as far as the store and the daemon's last word tell."""
+    """The progress of a set, by the store and the daemon's published state; None where it has none to show.
+    `up` is that state, `photos` the number of its photos, `usual` the usual seconds of a merge."""
     if card.state in (SETTLING, State.UPLOADING):
         key = card.job or place_key(card.inbox, card.project, card.folder)
         found = up.get(key)

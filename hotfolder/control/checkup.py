@@ -1,4 +1,4 @@
-"""Whether everything is in order: the settings (check), all around them (doctor), and the messages."""
+"""Diagnosis: the settings (check), the whole installation (doctor), and test messages."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from hotfolder.telemetry.overview import Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
 DRAWING = ("jinja2", "segno", "fontpkg_inter")
-"""What galleries and labels need."""
+"""The packages that galleries and labels need."""
 TEST = Message("A test", "hotfolder can reach you here.")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Settings with which `hotfolder run` would start. `without_file`: there is no file, and the environment
-    alone says them; `key_hidden`: who asks may not read the key, so nobody knows whether it is fine."""
+    """Settings with which `hotfolder run` would start. `without_file`: there is no file, only the
+    environment; `key_hidden`: this user may not read the key, which was therefore not checked."""
 
     settings: Settings
     without_file: bool
@@ -42,8 +42,8 @@ class Checked:
 
 
 def check(config: Path, environ: Mapping[str, str]) -> Checked:
-    """Read the settings and what they name. Touches nothing. Raises ConfigurationError with everything that
-    is wrong, one problem a line."""
+    """Check the settings and the files that they name. Changes nothing. Raises ConfigurationError with all
+    problems, one a line."""
     settings = load(config, environ)
     hidden = settings.api.key_file is not None and out_of_sight(settings, environ)
     refusals = list(_no_start(settings, environ, key_hidden=hidden))
@@ -54,7 +54,7 @@ def check(config: Path, environ: Mapping[str, str]) -> Checked:
 
 
 def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: bool) -> Iterator[str]:
-    """Why `hotfolder run` would end at once, although the file is well-formed."""
+    """Why `hotfolder run` would fail at its start, although the file is well-formed."""
     try:
         if not key_hidden:
             load_key(settings, environ)
@@ -67,7 +67,7 @@ def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: boo
 
 
 def addresses_of(settings: Settings) -> Sequence[str]:
-    """The addresses that get messages, secrets in them. Raises ConfigurationError where one is none."""
+    """The addresses of messages, which contain secrets. Raises ConfigurationError for an invalid one."""
     addresses = notify_addresses(settings)
     for number, address in enumerate(addresses, start=1):
         apprise_for(address, number)
@@ -75,7 +75,7 @@ def addresses_of(settings: Settings) -> Sequence[str]:
 
 
 def messages_to(settings: Settings) -> Sequence[str]:
-    """The same; raises UsageError where there are none."""
+    """`addresses_of`; raises UsageError where there are none."""
     addresses = addresses_of(settings)
     if not addresses:
         raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
@@ -83,12 +83,14 @@ def messages_to(settings: Settings) -> Sequence[str]:
 
 
 async def try_messages(addresses: Sequence[str]) -> list[tuple[str, bool]]:
-    """Send each address a message; their names, without secrets, and which have taken it."""
+    """Send a test message to each address; returns their names, without secrets, and whether it was
+    accepted."""
     return await try_out(addresses, TEST)
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Look at everything. Nothing is paid for, and no folder is changed but for a file that is gone again."""
+    """All findings of `hotfolder doctor`. Makes only free requests, and changes nothing except for temporary
+    files that are removed at once."""
     try:
         settings = load(config, environ)
     except ConfigurationError as error:
@@ -113,7 +115,8 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def records(settings: Settings) -> tuple[str | None, list[Finding]]:
-    """The store's id, and what is to be said of it and of the daemon that works with it."""
+    """The store's id, None where nothing has run or it can't be read; and the findings on the store and its
+    daemon."""
     pid = holder_of(settings.state_folder)
     service = f"running (process {pid})" if pid is not None else "not running"
     identity: str | None = None
@@ -126,7 +129,7 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
                 identity = opened.store.identity()
                 told = list(told_by_daemon(overview(opened.store, pid=pid)))
     except StoreAway:
-        pass  # told with what was found of the database
+        pass  # reported by `server`
     except StoreError as error:
         return None, [problem("store", error.message, error.hint)]
     found = ok("service", service) if pid is not None else warning("service", service, START)
@@ -134,7 +137,7 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
 
 
 def told_by_daemon(seen: Overview) -> Iterator[Finding]:
-    """What the running service itself says is wrong."""
+    """The problems that the daemon itself has published."""
     if seen.trouble:
         yield problem("service", seen.trouble, seen.trouble_hint)
     for name, why in seen.missing.items():
@@ -170,7 +173,7 @@ def messages(settings: Settings) -> Iterator[Finding]:
 
 
 def galleries(settings: Settings) -> Iterator[Finding]:
-    """Whether galleries and labels can be made, where they are asked for."""
+    """A problem where galleries or labels are configured and their packages are missing."""
     routes = (*settings.routes, *(route for inbox in settings.inboxes for route in inbox.routes))
     general = settings.deliver.gallery or settings.deliver.label
     wanted = general or any(route.deliver.gallery or route.deliver.label for route in routes)
@@ -181,7 +184,7 @@ def galleries(settings: Settings) -> Iterator[Finding]:
 
 
 def page(settings: Settings) -> Iterator[Finding]:
-    """Whether the page would be served, as the settings have it."""
+    """Whether the page can be served with these settings."""
     where = f"{settings.page.host} port {settings.page.port}"
     if missing_packages():
         yield ok("page", f"can't be served without the extra `page`: {to_install('page')}")
@@ -191,13 +194,13 @@ def page(settings: Settings) -> Iterator[Finding]:
     except UsageError as error:
         yield warning("page", error.message, error.hint)
     except (StoreError, StoreAway):
-        return  # told already
+        return  # reported already
     else:
         who = "whoever knows the password" if protected else "this computer's users, without a password"
         yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
 
 
 def count_folders(settings: Settings) -> int:
-    """How many folders the inboxes are and have, as deep as sets lie, as far as they can be read."""
+    """The number of readable folders to watch: the inboxes and two levels below them."""
     inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
     return sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes)

@@ -1,4 +1,4 @@
-"""What would happen to folders of photos, and what it would cost. Touches nothing."""
+"""Explains what would happen to folders of photos and what it would cost. Read-only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ from hotfolder.rules.shoots import group_folder, sort_shoot
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a set, or several, would cost: its paid calls by kind, and those of them that were made before."""
+    """The cost of one or several sets: the kinds of their paid calls, one each, and those of them that were
+    made before (`remembered`)."""
 
     kinds: tuple[str, ...] = ()
     remembered: tuple[str, ...] = ()
@@ -45,12 +46,12 @@ class Bill:
 
     @property
     def left(self) -> Sequence[str]:
-        """The paid calls that are still to be made, by kind."""
+        """The kinds of the paid calls that are still to be made, one each."""
         return tuple((Counter(self.kinds) - Counter(self.remembered)).elements())
 
     @property
     def calls(self) -> str:
-        """The same, as a form hands them back."""
+        """`left` as text, as a form sends it back."""
         return ",".join(sorted(self.left))
 
     def __add__(self, other: Bill) -> Bill:
@@ -59,8 +60,8 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedSet:
-    """What the rules make of one set, which of its paid calls were made before, by kind, and how it was told
-    apart from others. It `waits` for a person, or `by_person` was put together by one."""
+    """One set as the rules treat it. `remembered` are the kinds of its paid calls that were made before,
+    `evidence` and `doubts` say how it was grouped. It `waits` for a person, or was grouped `by_person`."""
 
     name: str
     explanation: Explanation
@@ -78,10 +79,10 @@ class ExplainedSet:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What is said of the photos in one folder: of a room's with one set, or of `several` sets, as a whole
-    shoot has. `held` is why a person must look first, at all of it or only at what is
-    doubtful. `earlier` photos are left aside; `waiting` says what others wait for, and `problems` what
-    somebody must mend first. `shoot` is how the photos were grouped, None where they can't be."""
+    """The explanation of the photos in one folder: a room with one set, or `several` sets, as of a whole
+    shoot. `held` is why a person must approve it; `held_whole` whether all of it, or only doubtful sets.
+    `earlier` is the number of photos left out as earlier ones, `waiting` why others wait, `problems` what
+    somebody must fix first. `shoot` is the grouping of the photos, None where it isn't possible."""
 
     place: PhotoPlace
     several: bool = False
@@ -95,36 +96,37 @@ class Explained:
 
     @property
     def bills(self) -> tuple[Bill, ...]:
-        """Nothing is bought for a room that is refused."""
+        """The bills of the sets; none for a room with problems, which is refused."""
         return () if self.problems and not self.several else tuple(one.bill for one in self.sets)
 
 
 Look = Callable[[Path, FileIdentity, PictureLimits], PictureFacts]
-"""How a photo, in that state of its file, is read. Raises BadJob."""
+"""Reads the facts of a photo with that file identity. Raises BadJob."""
 
 
 def look(path: Path, _identity: FileIdentity, limits: PictureLimits) -> PictureFacts:
-    """In this process, anew."""
+    """The default `Look`: reads the photo in this process, uncached."""
     return inspect(path, limits=limits)
 
 
 def explain(settings: Settings, path: Path) -> list[Explained]:
-    """A room's folder, or every set of a project or an inbox. Raises UsageError, StoreError."""
+    """Explain a room's folder, or every set of a project or an inbox. Raises UsageError, StoreError,
+    LocalTrouble."""
     return [explain_place(settings, place) for place in places_in(settings, path)]
 
 
 def explain_place(
     settings: Settings, place: PhotoPlace, chosen: Sequence[ChosenSet] = (), look: Look = look
 ) -> Explained:
-    """One folder; of a whole shoot, as if a person had put together and approved the `chosen` sets of it,
-    too. Raises StoreError."""
+    """Explain one folder; a whole shoot as if a person had also grouped and approved the `chosen` sets.
+    Raises StoreError, LocalTrouble."""
     with reading(settings) as records:
         return Explainer(settings, records, place, chosen, look).explained()
 
 
 @dataclass
 class Explainer:
-    """Explains one folder by the settings, and by the records where there are any."""
+    """Explains one folder by the settings, and by the records, None where nothing has run."""
 
     settings: Settings
     records: JobRecords | None
@@ -136,9 +138,9 @@ class Explainer:
         self.rulebook: Rulebook = rulebook_for(self.settings, self.place.inbox)
         self.seen = self.place.seen()
         self.facts: dict[str, PictureFacts] = {}
-        """Of the photos that can be used, by name in their order."""
+        """The facts of the usable photos by name, in their order."""
         self.problems: tuple[str, ...] = ()
-        """Why the others can't."""
+        """Why the other photos can't be used."""
 
     def explained(self) -> Explained:
         self._read_photos()
@@ -165,7 +167,7 @@ class Explainer:
         ]
 
     def _shoot(self) -> Explained:
-        """A whole shoot in a project's folder, as far as its photos can be read."""
+        """A whole shoot in a project's folder: its readable photos."""
         drop = self.drop
         aside = len(drop.found.photos) - len(drop.photos)
         told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
@@ -185,7 +187,7 @@ class Explainer:
         """A room's folder: one set, or several."""
         told = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
-            if self.problems:  # as far as it goes: the names of the photos are known
+            if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
                 return replace(told, sets=(self._set("", sent),))
             photos, project, folder = self.photos(), self.place.project, self.place.folder
@@ -211,7 +213,7 @@ class Explainer:
         )
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
-        """One set, with what is bought of it already at the configured API: merge, sky, lawn or stage."""
+        """One set, with the operations that were bought before at the configured API. Raises BadJob."""
         sent = {photo.name: Sent(photo.format, photo.develop) for photo in photos}
         found = self._set(name, sent)
         if self.records is None or found.explanation.plan.again:
@@ -226,16 +228,16 @@ class Explainer:
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
 
     def _set(self, name: str, sent: Mapping[str, Sent]) -> ExplainedSet:
-        """What the rules make of one set, whose room is called `name`, or as its folder says."""
+        """One set by the rules. Its room is `name`, or "" for the name in the folder. Raises BadJob."""
         decided = plan(self.rulebook, self.place.project, self.place.folder or name, len(sent))
         return ExplainedSet(name, explain_plan(replace(decided, room=name or decided.room), sent))
 
     def _known_as(self) -> tuple[str, str, str]:
-        """Inbox, project and folder as the records name them."""
+        """Inbox, project and folder as the records name them, without the tag `ok`."""
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
     def _why_held(self) -> Why:
-        """Why a person must look at the room first, as the daemon would say it; nothing where nobody must."""
+        """Why the daemon would hold the room for a person; an empty Why where it wouldn't."""
         if approved(self.seen):
             return Why()
         place, under_way = self._known_as(), self._under_way()
@@ -249,14 +251,14 @@ class Explainer:
         return why_room_held(store, self.rulebook, place, found, orphans(store))
 
     def _under_way(self) -> set[str]:
-        """Names of files in the folder that belong to sets under way."""
+        """The names of the files in the folder that belong to unfinished jobs."""
         if self.records is None:
             return set()
         jobs = [job for job in self.records.store.active() if place_of(job) == self._known_as()]
         return {file.name for job in jobs for file in self.records.store.files(job.id)}
 
     def _room_name(self, photos: Sequence[Photo]) -> str:
-        """What the room is called, beside those that the store knows; "" where there is none."""
+        """The room's name, made unique among those in the store (`room_named`); "" without a store."""
         if self.records is None:
             return ""
         wanted = split_name(self.place.folder).name or self.place.folder
@@ -264,8 +266,8 @@ class Explainer:
 
     @cached_property
     def drop(self) -> Drop:
-        """The photos of a flat drop that belong to no set under way and were not kept out of one before, with
-        what a person and the store say of them."""
+        """A flat drop: its photos without those of unfinished jobs and those kept out of a set before, with
+        the approvals of a person and the earlier sets in the store."""
         photos, said = self.photos(), self._said()
         found = BracketSet(self.place.root, self.place.project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
@@ -274,13 +276,13 @@ class Explainer:
         if self.records is None:
             return drop
         store, (inbox, project, _) = self.records.store, self._known_as()
-        # Asked first: a set that begins in between is under way then, and not one whose name is taken.
+        # Before `_under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}
         return drop.without(kept_out(store, inbox, project, there).keys() | self._under_way())
 
     def _said(self) -> ReadyFile | None:
-        """What a person let be made of a flat drop, by a file beside its photos."""
+        """A person's approval of a flat drop, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
         ready = self.seen.ready if self.seen is not None else None
@@ -288,7 +290,7 @@ class Explainer:
 
 
 def approved(seen: SetFolder | None) -> bool:
-    """Whether a person has said, of what lies in the folder, that it may be made."""
+    """Whether a person has approved the folder: by the tag `ok` in a name, or by a valid `.ready` file."""
     if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
         return seen is not None
     return seen.signal() is not None

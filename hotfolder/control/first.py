@@ -1,4 +1,4 @@
-"""The first settings: the smallest configuration, and the key in a file of its own."""
+"""First set-up: writes a minimal configuration, and the API key to a file of its own."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ OWNERS_ALONE = 0o600
 EVERYWHERE = "0.0.0.0"
 STATE_VARIABLE = "HOTFOLDER_STATE"
 KEY_FILE = "key"
-"""In the folder `state`, which is its owner's alone."""
+"""The key's file in `state`, which only its owner can read."""
 GIVEN = (ROOT_VARIABLE, KEY_VARIABLE, "HOTFOLDER_API__KEY_FILE")
-"""One of them, and whoever starts it has said by the environment what there is to say."""
+"""Environment variables; where one of them is set, the environment configures hotfolder and no set-up
+runs."""
 
 
 class Wrong(StrEnum):
@@ -37,8 +38,8 @@ class Wrong(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FirstSettings:
-    """What a person gives before anything runs. `password` is for the page, empty where none is served, and
-    `host` the name by which people reach that."""
+    """The input of the set-up. `password` is the page's, "" where no page is served; `host` is the host name
+    under which people reach it."""
 
     root: Path
     state: Path
@@ -48,15 +49,16 @@ class FirstSettings:
 
 
 def setup_port(config: Path, environ: Mapping[str, str]) -> int | None:
-    """The port at which a person is asked for settings and key: the image names one. None where there are
-    some, or where nobody is to be asked."""
+    """The port of the set-up page, from the environment (the image sets it). None where it isn't set, or
+    where the configuration exists or is given by the environment."""
     port = environ.get(SETUP_PORT, "").strip()
     given = any(environ.get(name, "").strip() for name in GIVEN)
     return int(port) if port.isdecimal() and not given and is_missing(config) else None
 
 
 async def wrong_with(config: Path, environ: Mapping[str, str], first: FirstSettings) -> Wrong | None:
-    """What hotfolder could not work with. Raises ConfigurationError for what the environment says besides."""
+    """Why hotfolder can't start with this input; None where it can. Makes a free API request to check the
+    key. Raises ConfigurationError for other errors of the environment."""
     if not first.root.is_absolute() or not os.access(first.root, os.W_OK | os.X_OK):
         return Wrong.FOLDER
     try:
@@ -68,18 +70,19 @@ async def wrong_with(config: Path, environ: Mapping[str, str], first: FirstSetti
 
 
 def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> None:
-    """Write the key, the password and, last, the configuration: from then on hotfolder starts by them. Raises
-    UsageError, ConfigurationError, StoreError and LocalTrouble."""
+    """Write the key, the password and, last, the configuration, with which hotfolder can start. May be
+    repeated after an interruption. Raises UsageError, also where a configuration exists by now;
+    ConfigurationError, StoreError and LocalTrouble."""
     key_file = first.state / KEY_FILE
     make_our_folder(first.state)
     with local_trouble(key_file):
-        key_file.unlink(missing_ok=True)  # of a set-up that was broken off
+        key_file.unlink(missing_ok=True)  # left by an interrupted set-up
     write_once(key_file, f"{first.key}\n", OWNERS_ALONE)
     page: dict[str, object] = {}
     if first.password:
         said = {**environ, ROOT_VARIABLE: str(first.root), STATE_VARIABLE: str(first.state)}
         settings = load(config, said)
-        # Whoever runs this runs hotfolder, whosever the folder is on which the volume was mounted.
+        # The store first: `set_password` refuses to create it in a folder of another owner, as of a volume.
         open_store(store_of(settings)).dispose()
         set_password(settings, FULL, first.password)
         page = {"host": EVERYWHERE, "hosts": [first.host]} if first.host else {"host": EVERYWHERE}
@@ -88,7 +91,7 @@ def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> No
 
 
 def smallest(root: Path, state: Path, key_file: Path | None, page: Mapping[str, object] | None = None) -> str:
-    """The text of a configuration that says these and leaves everything else as it is by default."""
+    """The YAML of a configuration with these settings; all others keep their defaults."""
     said: dict[str, object] = {"root": str(root), "state": str(state)}
     if key_file is not None:
         said["api"] = {"key_file": str(key_file)}

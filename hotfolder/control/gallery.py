@@ -1,5 +1,5 @@
-"""A project's gallery: making it, what the disclosure of its altered pictures lacks, and links to it for
-somebody without the password, which show that and nothing else."""
+"""A project's gallery: making it, checking the disclosure of its altered pictures, and shared links, which
+show visitors without the password the chosen pictures only."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from hotfolder.words import LANGUAGES
 DAYS = (7, 30, 90, 365)
 MOST_PICTURES = 2000
 SharedGallery = Gallery
-"""The type, for faces, which import nothing below `control`."""
+"""The type for faces, which may import nothing below `control`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A picture that can be shared: its id, and what people call it."""
+    """A picture that can be shared, by its `picture_id`."""
 
     id: str
     path: str
@@ -47,8 +47,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ProjectLinks:
-    """What can be shared of a project, and every link to it. `open` are the ids of links that lead somewhere
-    now."""
+    """The pictures of a project that can be shared, and all links to it. `open` are the ids of the valid
+    links."""
 
     id: str
     inbox: str
@@ -59,8 +59,8 @@ class ProjectLinks:
 
 
 async def gallery(installation: Installation, project: str) -> MadeGallery:
-    """Make the gallery of a project, by its folder's name or path; nothing is done where it is there as it is
-    to be. Raises UsageError where nothing of it was delivered, and LocalTrouble."""
+    """Make the gallery of a project, given by its folder's name or path. Idempotent: an up-to-date one is
+    left as it is. Raises UsageError where nothing of the project was delivered, and LocalTrouble."""
     jobs = delivered_of(installation, project)
     decoder = Decoder()
     try:
@@ -72,8 +72,8 @@ async def gallery(installation: Installation, project: str) -> MadeGallery:
 
 
 def undisclosed(installation: Installation, project: str) -> Iterator[str]:
-    """What the altered pictures of a project lack of the disclosure that AB 723 asks for, a sentence each.
-    Raises as `gallery` does."""
+    """What a project's altered pictures lack of the disclosure that AB 723 requires, a sentence each. Raises
+    as `gallery`."""
     jobs = delivered_of(installation, project)
     return lacking(jobs, installation.places, installation.settings.gallery.base_url)
 
@@ -92,7 +92,8 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
 
 
 def sharing(settings: Settings, known: str) -> ProjectLinks:
-    """Of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
+    """The links and shareable pictures of the project with that id. Raises Unknown, StoreError,
+    LocalTrouble."""
     with existing(settings) as records:
         inbox, project = known_project(records, known)
         jobs = delivered_from(records.store, inbox, project)
@@ -107,7 +108,7 @@ def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
 
 
 def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice]:
-    """The pictures in their newest versions, an altered one behind its unaltered one."""
+    """The newest pictures that can be shared, each altered one after its unaltered one."""
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
     for scene in gallery_of(jobs, places_of(settings)).scenes if jobs else ():
         for one in scene.pictures():
@@ -116,8 +117,8 @@ def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice
 
 
 def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> str:
-    """Make a link to the chosen pictures, by their ids; its token, which nobody can ask for again. Raises
-    UsageError where none is chosen that there is."""
+    """Create a link to the chosen pictures (ids), valid for `days`; returns its token, which is not stored.
+    Raises UsageError where none of the pictures exists or `days` is none of DAYS; Unknown, StoreError."""
     if days not in DAYS:
         raise UsageError("A link is open for 7, 30, 90 or 365 days.")
     found, wanted, at = sharing(settings, known), set(chosen[:MOST_PICTURES]), now()
@@ -129,7 +130,7 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
 
 
 def revoke(settings: Settings, known: str, link: str) -> None:
-    """Let a link to that project lead nowhere from now on. Raises Unknown where there is none."""
+    """Revoke a link to that project. Idempotent. Raises Unknown where there is no such link."""
     if link not in (one.id for one in sharing(settings, known).links):
         raise Unknown("There is no such link to this project.")
     with changing(settings) as store:
@@ -137,8 +138,8 @@ def revoke(settings: Settings, known: str, link: str) -> None:
 
 
 def shared_gallery(settings: Settings, token: str) -> Gallery | None:
-    """What somebody with that token may see: the chosen pictures, and the unaltered one beside each that is
-    altered. None where the token leads nowhere, or not any more."""
+    """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one. None
+    for an unknown, revoked or expired token, and where no picture is left."""
     with reading(settings) as records:
         link = access.shared_by(records.store, token, now()) if records is not None else None
         if records is None or link is None:
@@ -156,18 +157,18 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
 
 
 def shared_page(shared: Gallery, language: str, base: str) -> str:
-    """Its page in that language, below the address `base`."""
+    """The HTML page of a shared gallery in that language, with URLs below `base`."""
     return page_html(shared, language, {one: f"{base}?lang={one}" for one in LANGUAGES}, base, "/static/")
 
 
 def page_parts() -> dict[str, bytes]:
-    """The style and the script of that page, by name: what it looks for below /static/."""
+    """The style sheet and the script of that page by name, as it requests them below /static/."""
     return {name: part(name) for name in (STYLE, SCRIPT)}
 
 
 def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPicture | None:
-    """The picture that is called so on the page; None where there is none on it, or what lies there is not
-    what was delivered."""
+    """Open the picture of that name on the page; the caller closes it. None where the page has none, or its
+    file isn't as delivered."""
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
     if found is None:
         return None

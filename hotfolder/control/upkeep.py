@@ -1,4 +1,4 @@
-"""Keeping the records right and the folders tidy: verify, clean, store migrate."""
+"""Maintenance of records and folders: verify, clean, store migrate."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hotfolder.rules.delivery import Keep
 
 
 def verify(installation: Installation) -> Iterator[Disagreement]:
-    """Every disagreement between store, ledger of paid calls and folders. Raises LocalTrouble."""
+    """Every disagreement between store, journal, receipts and folders. Raises LocalTrouble, StoreError."""
     return disagreements(installation.store, installation.ledger, installation.places)
 
 
@@ -40,8 +40,8 @@ async def clean(
     keep: Keep | None = None,
     at: datetime | None = None,
 ) -> list[Expired]:
-    """Delete what is old enough `at` a moment (now), by these settings (the file's), or only say what that
-    is. Raises LocalTrouble."""
+    """Run the retention policy and return what was deleted or kept; with `dry_run` nothing is deleted. `keep`
+    defaults to the file's settings, `at`, by which ages are measured, to now. Raises LocalTrouble."""
     store_thread, decoder = StoreThread(), Decoder()
     retention = Retention(
         installation.store,
@@ -62,9 +62,9 @@ async def clean(
 
 
 def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
-    """Move the store in the settings' `state` into the database at `url`, with its password as the settings
-    say, and copy what was bought into their `results`; False where that was done before. May be repeated
-    until it ends well. Raises UsageError, also while a daemon works with `state`, and StoreError and
+    """Move the store in the settings' `state` into the database at `url`, with the settings' password file,
+    and copy the bought pictures into their `results`. Returns False where the move was done before. May be
+    repeated after an interruption. Raises UsageError, also while a daemon runs with `state`, StoreError and
     LocalTrouble."""
     settings = load(config, environ)
     try:
@@ -84,10 +84,10 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
                 hint="Make one on the share and name it; what was bought until now is then copied there.",
             )
         machine, identity = machine_of(state), identity_of(state)
-        own_temporaries(identity, identity)  # what a killed daemon has left goes by the store's name
+        own_temporaries(identity, identity)  # a killed daemon's temporary files are named by the store's id
         places = places_of(settings)
         clear_leftovers(places, [inbox for inbox in places.inboxes.values() if inbox.is_dir()], ())
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
-        bring_results(state / "results", results)  # before anybody looks there for what the store names
+        bring_results(state / "results", results)  # before a daemon looks there for the store's results
         return move_store(state, server, machine)
