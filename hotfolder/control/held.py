@@ -1,5 +1,5 @@
-"""A folder whose photos wait for a person: the sets that are proposed, as they may be put together otherwise,
-with what each would cost; and their approval."""
+"""Held folders: the proposed sets, a person's regrouping of them as a draft, their cost, and their
+approval."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_shoot
 
 KEY_DIGITS = 12
-"""So many tell which photo of a folder, with which content, a person saw; a draft in an address has all."""
+"""The length of `HeldPhoto.key`: short, since a draft in a URL contains the keys of all photos."""
 NOTHING = Bill()
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """The file `ready` lets `photos` photos beside it be made: all, or those of the sets with these names."""
+    """A written approval: the file `ready` approves `photos` photos beside it, all, or those of the named
+    `sets`."""
 
     ready: Path
     photos: int
@@ -41,14 +42,14 @@ class Approval:
 
 
 def approve(settings: Settings, what: str) -> Approval:
-    """Let what a person names be made: a project's or a room's folder by its path or its name, or
-    `project/set` for a set of a shoot that is held. Raises UsageError, LocalTrouble, StoreError."""
+    """Approve a project's or a room's folder, by its path or its name, or one held set of a shoot, by
+    `project/set`. Raises UsageError, LocalTrouble, StoreError."""
     found = _held_set(settings, what)
     return _let_go_sets(settings, *found) if found is not None else let_go(place_named(settings, what))
 
 
 def let_go(place: PhotoPlace) -> Approval:
-    """Let all photos in the folder be made as they are. Raises UsageError where there are none, and
+    """Approve all photos in the folder as they are. Raises UsageError where there are none, and
     LocalTrouble."""
     folder, seen = place.path, place.seen()
     if seen is None:
@@ -67,9 +68,9 @@ def let_go(place: PhotoPlace) -> Approval:
 def approve_sets(
     settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
 ) -> Approval:
-    """Let sets of a shoot be made, of just these photos and under just these names; whatever else is held in
-    the project's folder stays so. Raises UsageError where one can't be, and nothing is approved then;
-    LocalTrouble, StoreError."""
+    """Approve sets of a shoot, with exactly these photos and names; everything else in the project's folder
+    stays held. Raises UsageError where one of them can't be made, and then approves none; LocalTrouble,
+    StoreError."""
     refuse_names(place, [one.name for one in sets])
     return _let_go_sets(settings, place, sets, look)
 
@@ -83,14 +84,14 @@ def _let_go_sets(
         seen = place.seen()
         waiting = seen is not None and seen.signal() is not None
         said = read_ready(place.root, folder / READY_NAME) if waiting else None
-        # What was approved a moment ago and isn't begun yet stays approved.
+        # Sets that were approved before and aren't begun yet stay approved.
         before = said.sets if said is not None else ()
         write_ready(place.root, (place.project,), with_more(before, sets))
     return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
 
 
 def refuse_names(place: PhotoPlace, names: Sequence[str]) -> None:
-    """Raises UsageError for a name that no set can have, or that a room beside the photos has."""
+    """Raise UsageError for a name that is invalid, given twice, or that of a room beside the photos."""
     rooms = names_beside(place)
     for number, name in enumerate(names):
         if trouble := why_no_name(name, [*rooms, *names[:number]]):
@@ -98,13 +99,13 @@ def refuse_names(place: PhotoPlace, names: Sequence[str]) -> None:
 
 
 def names_beside(place: PhotoPlace) -> list[str]:
-    """Of the rooms that have folders beside the photos of a shoot."""
+    """The names of the rooms with folders beside the photos of a shoot. Raises LocalTrouble."""
     with local_trouble(place.path):
         return [split_name(one.name).name for one in folders_in(place.path)]
 
 
 def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
-    """Why a set can't be called so, and what to do; None where it can."""
+    """Why a set can't have that name, and a hint; None where it can. `taken` are the names of other sets."""
     if not name.strip():
         return "A set has no name.", "Give it one: its picture is called so."
     refused = f"A set can't be called {shown(name)}"
@@ -122,7 +123,7 @@ def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
 
 
 def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
-    """Raises UsageError where the daemon would not make one of the sets as it is."""
+    """Raise UsageError where the daemon would not make one of the sets as given."""
     hint = "Look at the shoot again, and approve it as it is now."
     if found.problems:
         raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
@@ -137,8 +138,8 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
 
 
 def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet]] | None:
-    """The set that is held in a project's folder, if `what` is `project/set`, by itself or at the end of a
-    path."""
+    """The place and photos of a held set, where `what` is `project/set`, possibly preceded by a path; else
+    None."""
     around, _, name = what.rpartition("/")
     if not (around and name) or Path(what).is_dir():
         return None
@@ -163,8 +164,8 @@ def _rooms_of(project: PhotoPlace) -> list[PhotoPlace]:
 
 @dataclass(frozen=True, slots=True)
 class HeldPhoto:
-    """A photo that waits. `id` is its picture's; `key` is another one for other content. `ev` is its
-    distance from the middle one of its set, None where the camera recorded none."""
+    """A held photo. `id` is its `arriving_id`; `key` identifies its name and content. `ev` is its distance
+    from the middle exposure of its set in EV, None where the camera recorded none."""
 
     id: str
     key: str
@@ -174,7 +175,7 @@ class HeldPhoto:
 
 
 class DraftSet(NamedTuple):
-    """A set as a person would have it: its name, and the keys of its photos."""
+    """A set as grouped by a person: its name, and the keys of its photos."""
 
     name: str
     photos: tuple[str, ...]
@@ -182,8 +183,8 @@ class DraftSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldSetView:
-    """One set. `approved`: it is about to be made. With a `problem` it can't be approved. `bill` are its paid
-    calls."""
+    """One set of a held folder. `approved`: it needs no approval any more. With a `problem` it can't be
+    approved. `bill` are its paid calls."""
 
     name: str
     photos: tuple[HeldPhoto, ...]
@@ -197,8 +198,8 @@ class HeldSetView:
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
-    """What waits in a folder, of which the rules make what is `told`. `why` it does; nothing where nothing
-    does. `aside` are the photos that take part in no set, each with the reason."""
+    """A held folder and its explanation `told`. `why` it is held, an empty Why where it isn't. `aside` are
+    the photos that belong to no set, each with the reason."""
 
     told: Explained
     why: Why
@@ -215,12 +216,12 @@ class HeldView:
 
     @property
     def bill(self) -> Bill:
-        """Of what waits."""
+        """The paid calls of the waiting sets."""
         return sum((one.bill for one in self.waiting), NOTHING)
 
     @property
     def total(self) -> Bill:
-        """Of all."""
+        """The paid calls of all sets."""
         return sum((one.bill for one in self.sets), NOTHING)
 
     @property
@@ -229,12 +230,12 @@ class HeldView:
 
     @property
     def can_approve(self) -> bool:
-        """Whether all that waits can be approved as it is."""
+        """Whether there are waiting sets and all of them can be approved as they are."""
         return not self.told.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
 
 
 def place_known(settings: Settings, known: str) -> PhotoPlace:
-    """The folder in an inbox with that id. Raises Unknown."""
+    """The folder in an inbox with that `folder_id`. Raises Unknown."""
     for place in every_place(settings):
         if place.id == known:
             return place
@@ -244,8 +245,8 @@ def place_known(settings: Settings, known: str) -> PhotoPlace:
 def look_at(
     settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet] = (), look: Look = look
 ) -> HeldView:
-    """What waits in the folder: the sets as they are proposed, or as a person has them in the `draft`. Raises
-    UsageError where that is of other photos than lie there now; StoreError, LocalTrouble."""
+    """The view of a held folder: its sets as proposed, or as grouped in the `draft`. Raises UsageError where
+    the photos have changed since the draft; StoreError, LocalTrouble."""
     with reading(settings) as records:
         return Viewer(Explainer(settings, records, place, look=look)).view(draft)
 
@@ -258,9 +259,9 @@ def approve_held(
     calls: str = "",
     look: Look = look,
 ) -> Approval:
-    """Let the `wanted` sets of the draft be made, by their places, or a room's folder as it is. `calls` are
-    the paid calls that were shown for it. Raises UsageError where it would come to others, or can't be made,
-    and nothing is approved then; StoreError, LocalTrouble."""
+    """Approve the `wanted` sets of the draft, by their indices in `HeldView.waiting`, or a room's folder as
+    it is. `calls` is the `Bill.calls` that the person was shown. Raises UsageError where the paid calls would
+    differ or a set can't be made, and then approves none; StoreError, LocalTrouble."""
     view = look_at(settings, place, draft, look)
     sets = [one for number, one in enumerate(view.waiting) if place.folder or number in wanted]
     problem = next((one.problem for one in sets if one.problem), "")
@@ -276,7 +277,7 @@ def approve_held(
 
 
 class Viewer:
-    """Makes a view of what an explainer tells."""
+    """Makes the view of a held folder from its explanation."""
 
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
@@ -294,7 +295,8 @@ class Viewer:
         return HeldView(told, self._why(told), tuple(sets), aside)
 
     def _why(self, told: Explained) -> Why:
-        """Why anything waits: of a shoot what is about the whole, since its sets tell their own doubts."""
+        """Why the folder is held; for a shoot only the reasons about the whole, since its sets have their
+        own."""
         shoot = told.shoot
         if not told.several or shoot is None or not told.held:
             return together((told.held, *told.waiting))
@@ -302,8 +304,8 @@ class Viewer:
         return Why("; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why))
 
     def _shoot(self, told: Explained) -> Iterator[HeldSetView]:
-        """Every set of the shoot; those of its photos that wait for another reason than a look, and those
-        that are too many for a picture, too."""
+        """Every set of the shoot; also its refused sets, and sets of the photos that wait for another reason
+        than an approval."""
         shoot = told.shoot
         names: set[str] = set()
         if shoot is not None:
@@ -341,7 +343,8 @@ class Viewer:
             yield replace(found, name=room, approved=not told.held and not told.problems)
 
     def _as_drafted(self, proposed: Sequence[HeldSetView], draft: Sequence[DraftSet]) -> list[HeldSetView]:
-        """The sets as a person has them; what the draft doesn't speak of follows as it is proposed."""
+        """The sets of the draft, followed by the remaining photos in their proposed sets, and the approved
+        sets. Raises UsageError where a photo of the draft doesn't wait any more, or is in two of its sets."""
         waiting = [one for one in proposed if not one.approved]
         photos = {photo.key: photo for one in waiting for photo in one.photos}
         spoken_for = [key for one in draft for key in one.photos]
@@ -373,7 +376,7 @@ class Viewer:
         return [*found, *(one for one in proposed if one.approved)]
 
     def _costed(self, name: str, photos: Sequence[Photo]) -> HeldSetView:
-        """A set with what the rules make of it under that name."""
+        """A set under that name, with its cost by the rules; with a problem where they refuse it."""
         try:
             return self._set(self.explainer.set_of(name, photos), photos)
         except BadJob as error:

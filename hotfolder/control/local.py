@@ -1,4 +1,4 @@
-"""What the doctor finds on this machine: versions, limits, time zone, user, folders and disks."""
+"""The doctor's findings on this machine: versions, limits, time zone, user, folders and disks."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ RIGHTS = "Give the user that hotfolder runs as the right to write there."
 class Grade(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    """It works, and something about it should be known."""
+    """It works, with a limitation that should be known."""
     PROBLEM = "problem"
-    """It doesn't work like that."""
+    """It doesn't work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`what` was looked at, in a word or two; `text` is what was seen, `hint` what to do. No secrets."""
+    """One result of a check: `what` was checked, in a word or two; `text` is the result, `hint` what to do.
+    Contains no secrets."""
 
     what: str
     verdict: Grade
@@ -64,7 +65,7 @@ def problem(what: str, text: str, hint: str) -> Finding:
 
 
 def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:
-    """What doesn't depend on the settings; `folders` is how many are to be watched."""
+    """The findings that don't depend on the settings; `folders` is the number of folders to watch."""
     yield ok("hotfolder", f"{__version__}, {platform.python_implementation()} {platform.python_version()}")
     libraries = [f"{name} {installed(name)}" for name in LIBRARIES]
     yield ok("libraries", ", ".join([f"SQLite {sqlite3.sqlite_version}", *libraries]))
@@ -106,7 +107,7 @@ def open_files(limit: int) -> Finding:
 
 
 def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
-    """Whether the inboxes' folders can all be watched; others on this machine watch things too."""
+    """Whether inotify's limits allow watching all folders, with a margin for other programs."""
     try:
         most = int((inotify / "max_user_watches").read_text())
         instances = int((inotify / "max_user_instances").read_text())
@@ -134,7 +135,8 @@ def time_zone(now: datetime) -> Finding:
 
 
 def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
-    """`marker_id` is the store's own id; None where nothing has run yet, and folders are still to be made."""
+    """The findings on the settings' folders. `marker_id` is the store's own id; None where nothing has run
+    yet, so that missing folders are created at the first start."""
     scan_seconds = settings.settle.scan_seconds
     for inbox in settings.all_inboxes():
         path = settings.inbox_folder(inbox)
@@ -158,7 +160,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
 
 
 def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
-    """That it is there and can be written. A file is made in it and removed at once."""
+    """Whether the folder exists and is writable, by a temporary file. With `new` it may be missing."""
     if not path.exists():
         if not new:
             yield problem(
@@ -179,7 +181,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
 
 
 def in_sight(state: Path, root: Path) -> Iterator[Finding]:
-    """That photographers can't delete, while tidying up, what is remembered."""
+    """A warning where `state` lies in `root`, in which photographers could delete it while tidying up."""
     if not state.is_relative_to(root):
         return
     elsewhere = "set `state` to a folder outside of root, such as /var/lib/hotfolder."
@@ -190,7 +192,7 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
 
 
 def writable(path: Path) -> bool:
-    """By trying: what the permissions say is not what a share does."""
+    """Whether a file can be created in the folder. Tried out, since on a share the mode bits say little."""
     try:
         with tempfile.NamedTemporaryFile(prefix=own_prefix(), dir=path):
             return True
@@ -238,7 +240,7 @@ def on_local_disk(what: str, path: Path, mount: Mount | None) -> Finding:
 
 
 def disks(settings: Settings) -> Iterator[Finding]:
-    """Free room, once for each disk."""
+    """The free space, once for each disk."""
     paths = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     paths += [settings.done_folder, settings.failed_folder, settings.state_folder]
     paths += filter(None, [settings.results_folder])

@@ -1,5 +1,6 @@
-"""Folders and pictures, looked up: folders by what a person types, a path, PROJECT, or PROJECT/ROOM; pictures
-by opaque ids, in the store's rows or in an inbox, to be opened beneath their folder without following a link.
+"""Look-up of folders, by what a person types (a path, PROJECT or PROJECT/ROOM), and of pictures, by opaque
+ids. Pictures are found in the store's rows or in an inbox, and opened beneath their folder without following
+symlinks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ JOINT = "-"
 
 
 def opaque(*parts: str) -> str:
-    """Hexadecimal digits that stand for these names, whatever bytes are in them."""
+    """A hash of these names, as DIGITS hexadecimal digits. Names may contain undecodable bytes."""
     told = "\0".join(parts).encode("utf-8", "surrogateescape")
     return hashlib.sha256(told).hexdigest()[:DIGITS]
 
@@ -42,35 +43,37 @@ def project_id(inbox: str, project: str) -> str:
 
 
 def folder_id(inbox: str, project: str, folder: str) -> str:
-    """Of a room's folder in an inbox; with "" for `folder` of the photos in the project's own."""
+    """The id of a room's folder in an inbox; with "" for `folder` of the photos in the project's own
+    folder."""
     return opaque("folder", inbox, project, folder)
 
 
 def picture_id(job: str, path: str) -> str:
-    """Of a delivered picture, by its path in done/. Begins with its job, which `job_of` tells."""
+    """The id of a delivered picture, by its path in done/. Begins with its job's id, see `job_of`."""
     return f"{job}{JOINT}{opaque('picture', path)}"
 
 
 def photo_id(job: str, name: str) -> str:
-    """Of an original of a job, by its name. Begins with its job, which `job_of` tells."""
+    """The id of an original of a job, by its name. Begins with its job's id, see `job_of`."""
     return f"{job}{JOINT}{opaque('photo', name)}"
 
 
 def arriving_id(inbox: str, project: str, folder: str, name: str) -> str:
-    """Of a photo in a folder of the inbox that is no job yet. Begins with the folder's id, which `job_of`
-    tells."""
+    """The id of a photo in a folder of the inbox that has no job yet. Begins with the folder's id, see
+    `job_of`."""
     return f"{folder_id(inbox, project, folder)}{JOINT}{opaque('photo', name)}"
 
 
 def job_of(known: str) -> str:
-    """The job that the id of a picture or photo begins with; for an arriving one, the id of its folder."""
+    """The job's id in the id of a picture or photo; for an arriving photo the id of its folder."""
     return known.partition(JOINT)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoPlace:
-    """A room's folder, or with "" for `folder` a project's, whose photos are a whole shoot. `root` is the
-    folder that `inbox` watches; another one where the photos lie elsewhere, and would be treated as there."""
+    """A room's folder, or, with "" for `folder`, a project's folder, whose photos are a whole shoot. `root`
+    is the inbox's folder; another one for photos outside of the inboxes, which are treated as if in
+    `inbox`."""
 
     inbox: InboxSettings
     root: Path
@@ -91,18 +94,18 @@ class PhotoPlace:
 
     @property
     def name(self) -> str:
-        """As `approve` takes it."""
+        """The name of the folder as `approve` accepts it."""
         return f"{self.project}/{self.folder}" if self.folder else self.project
 
     def seen(self) -> SetFolder | None:
-        """What lies in it now, as the inbox sees it; None where there are no photos."""
+        """The folder's present content by the inbox's scan; None where it holds no photos."""
         key = (self.project, self.folder)
         found = scan_folders(self.root, [key]).folders.get(key)
         return found if found is not None and found.photos else None
 
 
 def place_of(settings: Settings, folder: Path) -> PhotoPlace:
-    """An absolute path as a place; in the first inbox, as a room's folder, where it lies in none."""
+    """The place of an absolute path; outside of all inboxes, it is a room's folder of the first inbox."""
     inboxes = {settings.inbox_folder(one): one for one in settings.all_inboxes()}
     if folder.parent in inboxes:
         return PhotoPlace(inboxes[folder.parent], folder.parent, folder.name, "")
@@ -111,9 +114,9 @@ def place_of(settings: Settings, folder: Path) -> PhotoPlace:
 
 
 def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
-    """The folder itself where photos lie in it, else the folders in it that hold some; both for a project's
-    folder in an inbox, and for all projects of an inbox. What lies deeper in an inbox is none.
-    Raises UsageError where there are none."""
+    """The places with photos at `path`: a room's folder itself; a project's folder and its rooms; or those of
+    all projects of an inbox. Folders deeper in an inbox are ignored. Raises UsageError where there are
+    none."""
     folder = path.absolute()
     if not folder.is_dir():
         raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
@@ -131,8 +134,8 @@ def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
 
 
 def left_alone(settings: Settings, path: Path) -> list[str]:
-    """What lies in that folder of an inbox, or below it, and isn't looked into, with the reason: a sentence
-    or two for each."""
+    """The notices on what is ignored in that folder of an inbox or below it, each with the reason. Empty
+    outside of all inboxes. Raises LocalTrouble."""
     folder = path.absolute()
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     root = next((inbox for inbox in inboxes if folder.is_relative_to(inbox)), None)
@@ -149,8 +152,8 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def place_named(settings: Settings, what: str) -> PhotoPlace:
-    """A project's or a room's folder that is in an inbox, by its path or by its name there: `12 Elm Road` or
-    `12 Elm Road/front`. Raises UsageError."""
+    """The project's or room's folder in an inbox, by its path or its name there: `12 Elm Road` or
+    `12 Elm Road/front`. Raises UsageError where there is none, or several inboxes have it."""
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     found = _in_inboxes(settings, [Path(what).absolute()])
     found = found or _in_inboxes(settings, [inbox / what for inbox in inboxes])
@@ -165,7 +168,7 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
 
 
 def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
-    """Those of the paths that are folders of projects or rooms in an inbox."""
+    """The places of those paths that are folders of projects or rooms in an inbox."""
     places = [place_of(settings, path) for path in paths if path.is_dir()]
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
 
@@ -173,12 +176,12 @@ def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
 LONGEST_ID = 100
 MOST_HASHES = 10_000
 SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
-"""What browsers show, by how such a file begins."""
+"""The first bytes of the picture formats that browsers show, by media type."""
 
 
 @dataclass(frozen=True, slots=True)
 class PicturePlace:
-    """A picture's `name`, and the paths at which it may lie, each beneath one of the folders `roots`."""
+    """A picture's `name` and its possible paths, each beneath one of the folders `roots`."""
 
     name: str
     paths: tuple[Path, ...]
@@ -187,9 +190,9 @@ class PicturePlace:
 
 @dataclass(frozen=True, slots=True)
 class OpenPicture:
-    """A picture's file, opened for reading; whoever gets it closes the `descriptor`. It lies beneath one of
-    the folders `roots`. `kind` is its media type where browsers show it, else empty; `version` is another one
-    whenever the file is."""
+    """A picture's file, opened for reading; the caller closes the `descriptor`. It lies beneath one of the
+    folders `roots`. `kind` is its media type where browsers show it, else ""; `version` changes with the
+    file."""
 
     name: str
     path: Path
@@ -201,8 +204,8 @@ class OpenPicture:
 
 
 def find_picture(settings: Settings, known: str) -> PicturePlace | None:
-    """Where the delivered picture, the original or the arriving photo of that id lies; None where there is
-    none of it any more. Raises StoreError, LocalTrouble."""
+    """The place of the delivered picture, original or arriving photo with that id; None for an unknown id.
+    The file may be missing. Raises StoreError, LocalTrouble."""
     if len(known) > LONGEST_ID:
         return None
     places = places_of(settings)
@@ -227,7 +230,7 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
 
 
 def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | None:
-    """A photo that lies in an inbox, in no job yet."""
+    """The place of a photo in an inbox that belongs to no job yet; None without one."""
     wanted = job_of(known)
     for place in every_place(settings):
         if place.id == wanted:
@@ -239,7 +242,7 @@ def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | 
 
 
 def every_place(settings: Settings) -> Iterator[PhotoPlace]:
-    """Every project's folder in the inboxes that can be read, and every room's."""
+    """Every project's and room's folder in the inboxes; unreadable folders are skipped."""
     for inbox in settings.all_inboxes():
         root = settings.inbox_folder(inbox)
         for project in _names_in(root):
@@ -248,18 +251,18 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
 
 
 def inboxes_away(settings: Settings) -> list[str]:
-    """The inboxes whose folder is not there now, by their names."""
+    """The names of the inboxes whose folder is missing now."""
     return [one.title for one in settings.all_inboxes() if not settings.inbox_folder(one).is_dir()]
 
 
 def folder_choices(settings: Settings) -> list[PhotoPlace]:
-    """The folders that can be explained now, by project. Raises LocalTrouble."""
+    """The folders with photos, which can be explained, sorted by inbox and project. Raises LocalTrouble."""
     found = [place for place in every_place(settings) if place.seen() is not None]
     return sorted(found, key=lambda one: (one.inbox.title, one.project, one.folder))
 
 
 def _names_in(root: Path, *names: str) -> list[str]:
-    """Of the folders in a folder of an inbox; none where it can't be read."""
+    """The names of the folders in a folder of an inbox; empty where it can't be read."""
     try:
         with listed(root, *names) as entries:
             return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -273,8 +276,8 @@ def _roots(places: Places) -> tuple[Path, ...]:
 
 
 def open_picture(place: PicturePlace) -> OpenPicture | None:
-    """The file at the first of its paths where there is one; None where there is none, or what lies there is
-    no plain file, or is reached through a link."""
+    """Open the first of its paths that is a regular file, reached without a symlink below its root; None
+    where there is none."""
     for path in place.paths:
         root = next((one for one in place.roots if path.is_relative_to(one)), None)
         if root is None or ".." in path.relative_to(root).parts:
@@ -284,7 +287,7 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
             descriptor, opened = open_beneath(root, path), None
             try:
                 opened = _looked_at(place, path, descriptor)
-            finally:  # a share's file that can't be read, too
+            finally:  # also where reading a share's file fails
                 if opened is None:
                     os.close(descriptor)
             if opened is not None:
@@ -293,8 +296,8 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
 
 
 def content_of(there: OpenPicture) -> str:
-    """The SHA-256 of the file; empty where it can't be read. Each version is read once, since open pages ask
-    again with every change."""
+    """The SHA-256 of the file, "" where it can't be read. Cached by `version`, since open pages ask again
+    with every change."""
     known = _contents.get(there.version, "")
     if not known:
         with suppress(OSError), os.fdopen(there.descriptor, "rb", closefd=False) as stream:
@@ -309,7 +312,7 @@ _contents: dict[str, str] = {}
 
 
 def _looked_at(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:
-    """None for what is no plain file. Raises OSError."""
+    """The opened picture; None for anything but a regular file. Raises OSError."""
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         return None

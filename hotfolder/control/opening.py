@@ -1,4 +1,4 @@
-"""The records of one configuration, opened for reading or for changing them."""
+"""Opening the records (store and ledger) of a configuration, read-only or for changes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from hotfolder.telemetry.overview import Overview, overview
 
 @dataclass(frozen=True, slots=True)
 class JobRecords:
-    """The job store, and the ledger of paid calls that is in it."""
+    """The job store and the ledger of purchases, over the same database."""
 
     store: Store
     ledger: Ledger
@@ -47,14 +47,13 @@ class Installation(JobRecords):
 
     @property
     def running(self) -> bool:
-        """Whether a daemon works with these records."""
+        """Whether a daemon runs with this `state` folder."""
         return holder_of(self.places.state) is not None
 
 
 @contextmanager
 def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
-    """The records, which can't be changed; None where nothing has run yet. Raises StoreError and
-    LocalTrouble."""
+    """The records, opened read-only; None where nothing has run yet. Raises StoreError and LocalTrouble."""
     database = read_store(store_of(settings))
     if database is None:
         yield None
@@ -68,7 +67,7 @@ def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
 
 @contextmanager
 def existing(settings: Settings) -> Iterator[JobRecords]:
-    """The records, of which there must be some. Raises Unknown."""
+    """`reading`, but raises Unknown where nothing has run yet."""
     with reading(settings) as records:
         if records is None:
             raise Unknown("Nothing has been made here yet.")
@@ -76,7 +75,8 @@ def existing(settings: Settings) -> Iterator[JobRecords]:
 
 
 def seen_in(state: Path, records: JobRecords | None) -> Overview:
-    """How all sets stand, as far as the records tell, and whether a full disk keeps them from more."""
+    """The overview of all sets by the records, with a notice in `missing` where the disk of `state` is
+    full."""
     pid = holder_of(state)
     seen = Overview((), {}, pid=pid) if records is None else overview(records.store, pid=pid)
     full = dict.fromkeys(full_disks({"state": state}), TROUBLES[errno.ENOSPC][0])
@@ -85,8 +85,8 @@ def seen_in(state: Path, records: JobRecords | None) -> Overview:
 
 @contextmanager
 def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installation]:
-    """The records of the file of settings, to change them; safe while the daemon runs. `in_force`: what was
-    read of it while it was valid, by which the daemon goes on, too. Raises ConfigurationError, StoreError,
+    """The records of a configuration file, opened for changes; safe while the daemon runs. `in_force`
+    replaces the file's settings, where it was read while it was valid. Raises ConfigurationError, StoreError,
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
     places, place = places_of(settings), store_of(settings)
@@ -107,8 +107,9 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
 
 
 def there(place: StorePlace) -> bool:
-    """Whether a daemon has made a store there, which this user may write. Raises StoreError, also for a
-    server's store that a daemon has still to bring up to date: others may be at work with it."""
+    """Whether a store exists there. Raises StoreError where this user may not write SQLite's file, and for a
+    server's store that isn't migrated yet: only a daemon migrates it, since other machines may be using
+    it."""
     if isinstance(place, Path):
         refuse_strangers(place, writing=True)
         return (place / FILE_NAME).is_file()

@@ -1,4 +1,4 @@
-"""What the doctor finds of the key, the API, the storage and a database, as far as looking costs nothing."""
+"""The doctor's findings on the key, the API, the storage and a database server, by free requests only."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ TIMEOUTS = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIEN
 AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file naming the key's file."
 NO_KEY = "hotfolder-doctor-has-no-key"
 OFF_SECONDS, EXPIRING_SECONDS = 30.0, 300.0
-"""What a clock may be off, and from where on signed addresses suffer by it."""
+"""How far a clock may be off, and from where on signed URLs may count as expired."""
 OLDEST_VERSION = 14
-"""Of PostgreSQL; older ones get no repairs any more."""
+"""The oldest supported version of PostgreSQL; older ones get no fixes any more."""
 SLOW_SECONDS = 0.02
 ASKED = 5
 ALTER = "ALTER DATABASE ... SET synchronous_commit = on."
 
 
 def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Finding:
-    """That there is one, and what it looks like. It is never shown, nor any part of it.
+    """Whether there is a key, and whether it looks like a placeholder. No part of it is shown.
 
-    A service that is `running` may have been handed one that whoever asks can't see: systemd does that.
+    A `running` service may have a key that this user can't see, as by systemd's credentials: then a warning.
     """
     try:
         text = load_key(settings, environ).get_secret_value()
@@ -55,7 +55,8 @@ def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Fin
 
 
 def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Whether there may be a key where this user can't look."""
+    """Whether there may be a key that this user can't read: api.key_file is unreadable, or nothing names
+    one."""
     if environ.get(KEY_VARIABLE, "").strip():
         return False
     if settings.api.key_file is None:
@@ -70,7 +71,8 @@ def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
 
 
 async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
-    """The API by one free request, its clock by the answer, and the storage by a connection."""
+    """Findings on the proxy, on the API and its clock by one free request, and on the storage by a
+    connection."""
     try:
         secret = load_key(settings, environ).get_secret_value()
     except ConfigurationError:
@@ -87,7 +89,7 @@ async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding
 
 
 def proxies(proxy: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Which proxy is used, and that one in the environment isn't."""
+    """Which proxy is used; a warning where only the environment names one, which isn't used."""
     if proxy is not None:
         url = urlsplit(proxy)
         yield ok("proxy", f"the API and the storage are reached through {url.hostname}, port {url.port}")
@@ -117,7 +119,7 @@ async def api(
 
 
 async def accepts(settings: Settings, key: str) -> bool:
-    """Whether the API takes this key, by a free request; also where it can't be asked just now."""
+    """Whether the API accepts this key, by a free request; True where the API can't be reached."""
     client = StagerClient(settings.api.base_url, lambda: key, timeouts=TIMEOUTS, proxy=settings.api.proxy_url)
     try:
         return (await client.probe()).status not in (401, 403)
@@ -128,7 +130,7 @@ async def accepts(settings: Settings, key: str) -> bool:
 
 
 def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
-    """What the answer to a free request for a group that isn't there says."""
+    """The findings from the answer to a free request for a group that doesn't exist."""
     asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"
     took = f"in {answer.seconds * 1000:.0f} ms"
     if not known:
@@ -146,7 +148,8 @@ def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
 
 
 def clock(ahead: float | None, whose: str, grave_seconds: float = math.inf) -> Finding:
-    """This machine's, `ahead` by so many seconds; None where the other one isn't told."""
+    """The finding on this machine's clock, `ahead` of the other one by seconds; None where the other one
+    isn't known. A problem beyond `grave_seconds`."""
     if ahead is None:
         hint = "Compare this machine's clock with another one."
         return warning("clock", "the API did not say what time it is", hint)
@@ -160,8 +163,8 @@ def clock(ahead: float | None, whose: str, grave_seconds: float = math.inf) -> F
 
 
 async def storage(host: str, *, proxy: str | None = None) -> Finding:
-    """A bare connection, made and closed: nothing can be asked there without a signed address. Through a
-    proxy, a request for nothing."""
+    """The finding on a storage host by opening and closing a TCP connection, since requests need a signed
+    URL. Through a proxy, by a request without one."""
     url = urlsplit(f"//{host}")
     if url.port is None and is_loopback(url.hostname or ""):
         return ok("storage", f"{host} is this machine, on whatever port the API names: nothing to try yet")
@@ -187,7 +190,7 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
 
 
 def server(place: StoreServer) -> Iterator[Finding]:
-    """The database of a store that machines share, by connecting to it, and reading only."""
+    """The findings on the database server of a shared store, by a read-only connection."""
     try:
         found, answered_seconds, off_seconds = asked(place)
     except HotfolderError as error:
@@ -200,12 +203,13 @@ def server(place: StoreServer) -> Iterator[Finding]:
         yield warning("database", text, "A set asks some hundred times: keep the database near the machines.")
     else:
         yield ok("database", text)
-    # Leases go by the database's clock alone, but days, schedules and histories by this machine's, too.
+    # Leases use only the database's clock, but days, schedules and histories use this machine's as well.
     yield clock(off_seconds, "the database's")
 
 
 def asked(place: StoreServer) -> tuple[ServerFacts, float, float]:
-    """The server's facts, the seconds that an answer took, and by how many this machine's clock is ahead."""
+    """The server's facts, the fastest response time, and how far this machine's clock is ahead, both in
+    seconds. Raises StoreError, LocalTrouble and ConfigurationError."""
     engine = server_engine(place, read_only=True)
     try:
         with store_trouble(), closing(engine.connect()) as connection:

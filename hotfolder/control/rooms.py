@@ -1,4 +1,4 @@
-"""One project, or one set, with all that a page shows of it: pictures, exposures, receipt, price."""
+"""The views of one project and of one set on a page: pictures, exposures, receipt, price."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of, overview
 
 MOST_RECEIPT_BYTES = 4 * 1024 * 1024
-"""No receipt of ours is as large; whoever shares done/ may have put another file in its place."""
+"""The most bytes read of a receipt. Ours are smaller; a file on a share may have been replaced by another."""
 
 
 class KnownProject(NamedTuple):
-    """A project by its name. `at` is when one of its sets changed last."""
+    """A project in an inbox. `at` is the last change of one of its sets."""
 
     inbox: str
     name: str
@@ -60,8 +60,8 @@ class KnownProject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """`calls` are the paid calls that may have been charged, by kind; `renditions` the smaller copies that
-    were delivered, by name."""
+    """A project's cards. `calls` are the kinds of the paid calls that were, or may have been, charged, one
+    each; `renditions` the names of the delivered renditions; `unfinished` the number of unfinished jobs."""
 
     project: ProjectCards
     calls: tuple[str, ...]
@@ -72,7 +72,8 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """One photo of a set; `ev` is its distance from the middle one, None where the camera recorded none."""
+    """One photo of a set; `ev` is its distance from the middle one in EV, None where the camera recorded
+    none."""
 
     id: str
     name: str
@@ -82,10 +83,10 @@ class PhotoView:
 
 @dataclass(frozen=True, slots=True)
 class SetView:
-    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, priority, another.
-    `left` are the paid calls, by kind, that are still to be made for it, and `anew` those of all of it.
-    `question` is the paid call that a person must tell the end of; of one that was answered only the picture
-    is missing."""
+    """One set. `may` names the commands that are possible: retry, pay_again, resolve, cancel, priority,
+    another. `left` are the kinds of the paid calls still to be made for it, `anew` those of buying it all
+    anew. `question` is the paid call in doubt, whose outcome a person must tell; of an answered one only the
+    picture is missing."""
 
     card: Card
     told: JobHistory
@@ -98,11 +99,11 @@ class SetView:
     receipt: Receipt | None = None
     receipt_changed: bool = False
     retouched: tuple[str, ...] = ()
-    """Names of pictures in done that are not as they were placed there any more."""
+    """The names of pictures in done/ whose content has changed since they were placed."""
 
 
 def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
-    """Inbox and name of the project with that id. Raises Unknown."""
+    """Inbox and name of the project with that id, in the store or in `lines`. Raises Unknown."""
     made = ((inbox, project) for inbox, project, _ in looks.projects(records.store))
     for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
@@ -111,8 +112,8 @@ def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -
 
 
 def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
-    """Every project of which a job is remembered or a set waits, the latest first: those with the `wanted`
-    letters in their names. Raises StoreError, LocalTrouble."""
+    """Every project with a job or an arriving set whose name contains `wanted`, ignoring case: first those
+    with an arriving set, then the latest. Raises StoreError, LocalTrouble."""
     with reading(settings) as records:
         if records is None:
             return []
@@ -124,12 +125,12 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
 
 
 def known_set(records: JobRecords, job_id: str) -> str:
-    """The id, if it is a job's: a project or room of that name is none. Raises Unknown."""
+    """The id of the job with that id or `project/room`. Raises Unknown."""
     return remembered(records.store, job_id).id
 
 
 def project_view(settings: Settings, known: str) -> ProjectView:
-    """The project with that id. Raises Unknown, StoreError, LocalTrouble."""
+    """The view of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         store = records.store
         seen = overview(store, pid=holder_of(settings.state_folder))
@@ -158,8 +159,9 @@ def project_view(settings: Settings, known: str) -> ProjectView:
 def chosen(
     settings: Settings, known: str, picks: Collection[str], rendition: str
 ) -> tuple[str, list[tuple[str, PicturePlace]]]:
-    """The project's name, and of its pictures those with these ids, in that rendition ("" for the picture
-    itself): each with its name below the project's folder. Raises Unknown, StoreError, LocalTrouble."""
+    """The project's name, and the pictures with the ids `picks` in that rendition ("" for the picture
+    itself), each with its path below the project's folder in done/. Raises Unknown, StoreError,
+    LocalTrouble."""
     places = places_of(settings)
     with existing(settings) as records:
         inbox, name = known_project(records, known)
@@ -182,7 +184,7 @@ def chosen(
 
 
 def set_view(settings: Settings, job_id: str) -> SetView:
-    """The set of that job. Raises Unknown, StoreError, LocalTrouble."""
+    """The view of the set of that job. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         store = records.store
         told = history_of(store, records.ledger, job_id)
@@ -218,13 +220,13 @@ def set_view(settings: Settings, job_id: str) -> SetView:
 
 
 def lines_of(jobs: Sequence[Job], seen: Sequence[Line]) -> list[Line]:
-    """The jobs as the overview has them, or as they are where it leaves them out."""
+    """The overview's lines of these jobs; new ones for jobs that the overview leaves out."""
     known = {line.job: line for line in seen if line.job}
     return [known.get(job.id) or line_of(job, "") for job in jobs]
 
 
 def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[PhotoView]:
-    """From the darkest to the brightest, as far as is known."""
+    """The photos from the darkest to the brightest; those without an exposure value last."""
     ordered = sorted(photos, key=lambda one: (one.exposure_value is None, -(one.exposure_value or 0)))
     middle_ev = next((photo.exposure_value for photo in photos if photo.name == middle), None)
     for photo in ordered:
@@ -233,8 +235,8 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
 
 
 def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
-    """What the job's set would be made of if it came again: by the rules in force, which may be others by
-    now. None where they refuse its folder's name."""
+    """The recipe by which the job's set would be made if it came again: by the rules in force for one that
+    ended, else its own. None where the rules refuse its folder's name."""
     if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
         return recipe_of(job)
     try:
@@ -244,7 +246,7 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
 
 
 def question_of(records: JobRecords, job: Job) -> Purchase | None:
-    """The paid call that a person must tell the end of; None where there is none."""
+    """The paid call in doubt of a job in NEEDS_ATTENTION; None where there is none."""
     if job.state == State.NEEDS_ATTENTION:
         with suppress(UsageError):
             return open_question(records, job)
@@ -254,8 +256,8 @@ def question_of(records: JobRecords, job: Job) -> Purchase | None:
 def possible(
     job: Job, question: Purchase | None, recipe: Recipe | None, left: Sequence[str]
 ) -> Iterator[str]:
-    """What can be asked for a job in its state, where `recipe` is what would be made of it, and `left` the
-    paid calls of that which are still to be made."""
+    """The commands that are possible for a job in its state (`SetView.may`). `recipe` is that of
+    `recipe_now`, `left` its paid calls that are still to be made."""
     state = State(job.state)
     back = state in NEEDS_PERSON and job.filed_as is not None
     if back and recipe is not None:
@@ -271,7 +273,7 @@ def possible(
 
 
 def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
-    """The job's receipt, and whether it is another file than was written."""
+    """The job's receipt, None without a readable one; and whether its file is missing or was changed."""
     if not job.receipt:
         return None, False
     there = opened(done, job.receipt)
@@ -279,13 +281,13 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
         return None, True
     with os.fdopen(there.descriptor, "rb") as file:
         content = file.read(MOST_RECEIPT_BYTES)
-    # While its originals are filed, they are written into it.
+    # While originals are filed, the receipt is rewritten with their places.
     filing = State(job.state) in ACTIVE
     return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256
 
 
 def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
-    """The names of those that hold something else than was placed there. What was taken away isn't told."""
+    """The names of the pictures whose file has other content than was placed; missing files are ignored."""
     for one in pictures:
         if (there := opened(done, one.path)) is not None:
             content = content_of(there)
@@ -295,6 +297,6 @@ def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
 
 
 def opened(done: Path, name: str) -> OpenPicture | None:
-    """The file of that path beneath `done`, reached by no link; None where there is none."""
+    """The file at that path beneath `done`, opened without following symlinks; None where there is none."""
     path = done / name
     return open_picture(PicturePlace(path.name, (path,), (done,)))
