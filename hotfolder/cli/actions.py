@@ -29,7 +29,7 @@ def told_back(back: actions.PutBack) -> None:
 
 
 def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:
-    """Raises UsageError where not one of the three is said."""
+    """Run `resolve`. Raises UsageError unless exactly one of the three options is given."""
     if sum((paid_result is not None, not_charged, giving_up)) != 1:
         raise UsageError("Say one of --paid-result URL, --not-charged and --give-up.")
     with opened(config) as installation:
@@ -47,7 +47,7 @@ def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: 
 
 
 def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
-    """Raises UsageError where there is nothing to cancel, or it is too late for all of it."""
+    """Run `cancel`. Raises UsageError where there is nothing to cancel, or it is too late for all sets."""
     with opened(config) as installation:
         found = actions.cancel(installation, target, by=by or somebody(), inbox=inbox)
         for job in found.too_late:
@@ -87,7 +87,7 @@ def when(installation: Installation) -> str:
 
 
 def somebody() -> str:
-    """Who sits at this terminal."""
+    """The name of this terminal's user, before sudo; "somebody" if unknown."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):

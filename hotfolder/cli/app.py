@@ -1,4 +1,5 @@
-"""The commands and their options. What they do is in the modules beside this one, imported when needed."""
+"""The commands and their options. Their implementations are in the other modules of this package, imported
+when needed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from hotfolder.cli.output import errors_told, output_written
 
 
 class CommandGroup(TyperGroup):
-    """Ends with the exit code that a command returns, and tells of an error as users meet it."""
+    """Exits with the code that a command returns (None: 0), and prints our errors for users."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
         with output_written():
@@ -45,7 +46,8 @@ DAILY, RUNNING, OPERATING, TRYING = "Every day", "While it runs", "For whoever r
 
 
 def folder_named(text: str) -> Path:
-    """A folder to write to: a name that a script has left empty isn't the current one."""
+    """Parse the name of a folder to write to. Raises BadParameter for an empty one, as from an unset variable
+    in a script, which would otherwise be the current folder."""
     if not text.strip():
         raise typer.BadParameter("name a folder; the current one is `.`")
     return Path(text)

@@ -40,7 +40,8 @@ REFRESH_SECONDS = 0.25
 
 
 def demo(target: Path, photos: Path | None, tag: str) -> int:
-    """Make a workspace, drop photos into its inbox, run until idle, and show what came out."""
+    """Create a workspace, drop photos into its inbox, run until idle, and show the results. Returns the exit
+    code. Raises UsageError."""
     try:
         missing_extra()
     except SandboxError as error:
@@ -62,7 +63,7 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
 
 
 def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console) -> None:
-    """Put brackets into the inbox: the user's own, or the package's."""
+    """Copy brackets into the inbox: the user's own, or else the package's examples."""
     if own:
         drop_own_photos(own, tag, workspace.inbox)
         console.print(f"Dropped {counted(len(own), 'folder')} of your photos into the inbox.")
@@ -74,7 +75,7 @@ def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console
 async def work(
     workspace: Workspace, embedding: Embedding, console: Console
 ) -> tuple[Outcome, Sequence[Line], list[SheetRow]]:
-    """Run the daemon until it is idle, showing how far each set is."""
+    """Run the daemon until it is idle, showing the progress of each set."""
     daemon = Daemon(load(workspace.config, {}), embedding.access())
     running = asyncio.create_task(daemon.run(stop=asyncio.Event(), until_idle=True))
     try:
@@ -105,7 +106,8 @@ def progress(lines: Sequence[Line]) -> Table:
 
 
 def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[SheetRow]:
-    """Per set its title, its photos, its pictures with captions, and why there are no more of them."""
+    """A row for each set whose photos are found, sorted by name: title, photos, pictures with captions, and
+    the reason if the set is not done."""
     rows: list[SheetRow] = []
     for line in sorted(lines, key=lambda line: (natural_order(line.project), natural_order(line.folder))):
         job = daemon.store.job(line.job)
@@ -140,7 +142,7 @@ def tell(
     rows: Sequence[SheetRow],
     seconds: float,
 ) -> int:
-    """Draw the contact sheet and print where everything is; returns the exit code."""
+    """Draw the contact sheet and print the paths of the results; returns the exit code."""
     if rows:
         with console.status("Drawing the contact sheet …"):
             contact_sheet(rows, workspace.contact_sheet)

@@ -20,7 +20,8 @@ from hotfolder.rules.kinds import Prices
 
 
 def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> int:
-    """Explain a set's folder, or every set of a project or an inbox. 1 when one would be refused."""
+    """Print the explanation of a set's folder, or of every set of a project or an inbox. Returns 1 if any has
+    a problem, such as a refusal."""
     settings = load(config, os.environ)
     answers = explained(settings, path)
     if as_json:
@@ -34,8 +35,8 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
 
 
 def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterator[str]:
-    """A line for each of several sets and what they come to together; all about one alone, or with its
-    `calls`."""
+    """The lines of the explanation: one for each of several sets and their total; everything for a single
+    set, and for each set with `calls`."""
     bills = [bill for one in answers for bill in one.bills]
     alone = len(answers) == 1 and len(bills) <= 1
     for number, one in enumerate(answers):
@@ -56,14 +57,14 @@ def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterat
 
 
 def priced(bill: Bill, prices: Prices) -> str:
-    """What is still to be paid, and what is paid already."""
+    """The number and cost of the calls to be paid, and the number of those paid already."""
     cost = prices.told(bill.left)
     text = f"{counted(len(bill.left), 'paid call')}{f', {cost}' if cost else ''}"
     return f"{text} ({len(bill.remembered)} more paid already)" if bill.remembered else text
 
 
 def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
-    """All about the set in a room's folder; one line of it without `calls`."""
+    """Everything about the set in a room's folder; a single line for it where `calls` is None."""
     brief = calls is None
     place, margin = one.place, "    " if brief else "  "
     name = visible(f"{place.project} / {place.folder}" if brief else str(place.path))
@@ -82,7 +83,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
 
 
 def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
-    """A line for each set, and one for each thing that a person should know; all of each set where `calls`
+    """A line for each set, its doubts, and the remarks on the whole; everything about each set where `calls`
     is not None."""
     place = one.place
     name = f"{place.project} / {place.folder}" if place.folder else place.project
@@ -118,7 +119,7 @@ def shoot_remarks(one: Explained, shoot: Grouping) -> Iterator[str]:
 
 
 def as_dict(one: Explained) -> dict[str, object]:
-    """One JSON object."""
+    """The explanation as a JSON object."""
     path, problems = {"path": str(one.place.path)}, {"problems": list(one.problems)}
     if one.several:
         found = shoot_as_dict(one, one.shoot) if one.shoot is not None else {}

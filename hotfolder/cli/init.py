@@ -1,4 +1,4 @@
-"""`hotfolder init`: its five questions, and what it says."""
+"""`hotfolder init`: its questions and its output."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from hotfolder.setup.deployment import KEY, ROOT
 
 
 def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: bool) -> int:
-    """Make the installation; what the doctor's exit code is, or 0 where it still waits for the key. `ask`: a
-    person is there to be asked. Raises UsageError, ConfigurationError and LocalTrouble."""
+    """Create the installation. Returns the exit code of `doctor`, or 1 where steps are left to do; 0 where
+    the key is still missing, and for Docker. `ask`: ask a person at the terminal. Raises UsageError,
+    ConfigurationError and LocalTrouble."""
     if ask and not sys.stdin.isatty():
         raise UsageError(
             "There is nobody to be asked.", hint="Say --yes, and as options what isn't to be as usual."
@@ -38,7 +39,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         return 0
     if answers.page:
         refuse_without_extra()
-    setup.refuse(answers)  # before anybody answers questions in vain
+    setup.refuse(answers)  # before any question is asked in vain
     if ask:
         answers = with_answers(answers)
     settings = setup.settings_at(answers.config)
@@ -57,7 +58,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
 
 
 def with_answers(answers: setup.Answers) -> setup.Answers:
-    """With what a person says to what is still open; what is there already is no question."""
+    """The answers, completed by asking a person; what is given or installed already isn't asked for."""
     if answers.root is None and setup.settings_at(answers.config) is None:
         answers = replace(answers, root=asked_root(setup.root_of(answers)))
     if answers.group is None:
@@ -72,12 +73,12 @@ def with_answers(answers: setup.Answers) -> setup.Answers:
 
 def asked_root(usual: Path) -> Path:
     said = typer.prompt("The folder that photographers will see", default=str(usual))
-    return Path(said).expanduser() if said.startswith("~/") else Path(said)  # no shell has done it
+    return Path(said).expanduser() if said.startswith("~/") else Path(said)  # not expanded by a shell
 
 
 def asked_key(*, key_stdin: bool, ask: bool) -> str:
-    """The API key as it was given; empty where it wasn't. It is never taken from the command line, which
-    others on this machine can read."""
+    """The API key from standard input, the environment, or a hidden prompt; empty where none is given. Never
+    from the command line, which other users of this machine can read."""
     if key_stdin:
         return sys.stdin.readline().strip()
     given = os.environ.get(KEY_VARIABLE, "").strip()

@@ -1,4 +1,4 @@
-"""Errors and texts as a user meets them: what, where, what to do; and the exit code."""
+"""Output for users: errors with their exit codes, text for terminals, JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hotfolder.errors import BadWorld, HotfolderError, StoreAway
 
 
 class Text(rich.text.Text):
-    """Rich's own, with nothing in it that a terminal obeys."""
+    """Rich's Text with control characters made visible."""
 
     def __init__(self, text: str = "", *arguments: Any, **named: Any) -> None:
         super().__init__(visible_lines(text), *arguments, **named)
@@ -34,13 +34,13 @@ INTERRUPTED = 130
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """Print an error of ours and exit with its code; a Ctrl-C exits with 130. In systemd's journal it is a
-    line of JSON, as all others are."""
+    """Print a HotfolderError to standard error and exit with its code (3 for BadWorld, else 2); a Ctrl-C
+    exits with 130. In systemd's journal the error is a line of JSON, as all log lines are."""
     try:
         yield
     except HotfolderError as error:
         if journalled():
-            from hotfolder import log  # late: `--help` needs none
+            from hotfolder import log  # imported late, since `--help` doesn't need it
 
             log.configure(json=True)
             detail = {"detail": error.detail} if isinstance(error, StoreAway) else {}
@@ -57,8 +57,8 @@ def errors_told() -> Iterator[None]:
 
 @contextmanager
 def output_written() -> Iterator[None]:
-    """Exit with FAILED where what was printed can't be written to its end, and say so; in silence where
-    whoever read it has gone."""
+    """Flush standard output; exit with FAILED where it can't be written, with a message unless the reader
+    has closed the pipe. Other OSErrors are raised."""
     try:
         try:
             yield
@@ -74,10 +74,10 @@ def output_written() -> Iterator[None]:
 
 
 def _refused() -> bool:
-    """Whether standard output can't be written. What it holds is thrown away then: the interpreter would
-    complain of it once more."""
+    """Whether standard output can't be written. If so, its buffer is discarded, so that the interpreter
+    doesn't report the error again at exit."""
     try:
-        sys.stdout.write("\n")  # an empty buffer would flush well
+        sys.stdout.write("\n")  # flushing an empty buffer never fails
         sys.stdout.flush()
     except OSError:
         with Path(os.devnull).open("w") as nothing:
@@ -87,8 +87,8 @@ def _refused() -> bool:
 
 
 def fitted(lines: Iterable[str]) -> Iterator[str]:
-    """Lines that are no wider than the terminal, each going on a little further in. Where nobody sees them,
-    as in a pipe, they are left whole."""
+    """The lines wrapped to the terminal's width, with continuation lines indented by 4 more. Unchanged where
+    standard output is no terminal."""
     if not sys.stdout.isatty():
         yield from lines
         return
@@ -99,14 +99,15 @@ def fitted(lines: Iterable[str]) -> Iterator[str]:
 
 
 def journalled() -> bool:
-    """Whether standard error goes into systemd's journal: it says which file that is (systemd.exec)."""
+    """Whether standard error goes to systemd's journal: JOURNAL_STREAM has its device and inode (see
+    systemd.exec)."""
     try:
         found = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError, AttributeError):  # there is none
+    except (OSError, ValueError, AttributeError):  # standard error is closed
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def print_json(content: object) -> None:
-    """What `--json` prints."""
+    """Print an object as indented JSON."""
     print(json.dumps(content, indent=2))

@@ -21,14 +21,14 @@ from hotfolder.processes import die_with
 from hotfolder.setup.deployment import DATA, KEPT
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
-"""Before a page that has ended is started again: at first, and at the most where it was killed, or ends by
-itself again and again."""
+"""Pauses before an ended page is restarted: the first one, and the longest where it was killed by a signal
+and where it exited by itself. Between them the pause doubles."""
 END_SECONDS = 5.0
 
 
 def page(config: Path, *, host: str | None, port: int | None, beside: int | None = None) -> int:
-    """Serve the page until it is ended; the exit code. It ends with the process `beside`, its
-    parent. Raises ConfigurationError, UsageError and LocalTrouble."""
+    """Serve the page until SIGTERM or Ctrl-C; returns the exit code. With `beside`, the parent's process id,
+    it ends with that process. Raises ConfigurationError, UsageError and LocalTrouble."""
     if beside is not None:
         die_with(beside, signal.SIGTERM)
     refuse_without_extra()
@@ -42,31 +42,31 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
 
 
 def refuse_start(settings: Settings) -> None:
-    """Raise UsageError where a page of these settings would end at once."""
+    """Raise UsageError where a page with these settings would exit at once."""
     refuse_without_extra()
-    with suppress(StoreError, StoreAway):  # an older one, which the daemon brings up to date; or it waits
+    with suppress(StoreError, StoreAway):  # an older store, which the daemon migrates, or one not reachable
         access.refuse_unprotected(settings, settings.page)
 
 
 def ask_for_settings(config: Path, *, page: bool) -> int | None:
-    """Where the image's `run` has neither settings nor key: serve the page that asks for them, until they are
-    written. None then, and where there are some; else the exit code. Raises LocalTrouble."""
+    """Serve the setup page where the container image's `run` has neither settings nor key, until they are
+    written. Returns None then, and where nothing is to be asked; else the exit code. Raises LocalTrouble."""
     port = first.setup_port(config, os.environ)
     if port is None or access.missing_packages():
         return None
     from hotfolder.page.setup import SetupSite, serve_setup
 
     log.configure(level="info")
-    # Where nobody has mounted a volume for it, it would go with the container.
+    # Without a mounted volume the state would be lost with the container.
     state = KEPT if KEPT.is_mount() else None
     return serve_setup(SetupSite(config.absolute(), dict(os.environ), DATA, state, with_page=page), port)
 
 
 async def run_beside(config: Path) -> None:
-    """Keep a page running as a process beside the daemon, until cancelled; whatever becomes of it is nothing
-    to the daemon."""
+    """Keep a page running as a child process, restarted with exponential backoff, until cancelled. Its
+    failures don't affect the daemon."""
     command = (sys.executable, "-m", "hotfolder", "page", "--config", str(config.absolute()))
-    # It buys nothing, and is not the service that systemd waits for.
+    # The page needs no API key, and must not send systemd the readiness of the service.
     environ = {name: text for name, text in os.environ.items() if name not in (KEY_VARIABLE, "NOTIFY_SOCKET")}
     wait_seconds = FIRST_WAIT_SECONDS
     while True:
@@ -86,7 +86,7 @@ async def run_beside(config: Path) -> None:
 
 
 async def end_page(child: asyncio.subprocess.Process) -> None:
-    """Let it finish what it answers just now, but not for long."""
+    """Terminate the process; kill it if it hasn't finished its current requests after END_SECONDS."""
     if child.returncode is not None:
         return
     child.terminate()
@@ -99,7 +99,8 @@ async def end_page(child: asyncio.subprocess.Process) -> None:
 
 
 def set_password(config: Path, *, read_only: bool) -> int:
-    """Ask for the new password, twice on a terminal. Raises UsageError, and as `page` does."""
+    """Read the new password (asked for twice on a terminal) and set it. Raises as `page` does, and
+    StoreError."""
     refuse_without_extra()
     settings = load(config, os.environ)
     password = asked_password()
@@ -110,7 +111,7 @@ def set_password(config: Path, *, read_only: bool) -> int:
 
 
 def asked_password() -> str:
-    """The first line of standard input where that is no terminal."""
+    """The password: typed twice on a terminal, else the first line of standard input. Raises UsageError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     try:

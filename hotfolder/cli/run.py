@@ -48,7 +48,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
         )
         code = asyncio.run(serving)
     if threads_left(LAST_SECONDS):
-        # On a share that doesn't answer. The interpreter would wait for them, and so would systemd.
+        # They are blocked on a share that doesn't answer: the interpreter would wait for them, and systemd.
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -57,13 +57,14 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
 
 
 def real_access(settings: Settings) -> ApiAccess:
-    """The configured API. The key is read at every request, so that a new one is taken up by itself."""
+    """Access to the configured API. The key is read at every request, so that a new key takes effect without
+    a restart. Raises ConfigurationError where there is none now; `key` raises KeyRejected later."""
     load_key(settings, os.environ)
 
     def key() -> str:
         try:
             return load_key(settings, os.environ).get_secret_value()
-        except ConfigurationError as error:  # it was fine at the start: somebody is just changing it
+        except ConfigurationError as error:  # valid at the start: the key is being changed
             raise KeyRejected(error.message, hint=error.hint) from None
 
     return ApiAccess(
@@ -84,8 +85,9 @@ async def serve(
     embedding: Embedding | None = None,
     page: Path | None = None,
 ) -> int:
-    """Run the daemon under SIGINT and SIGTERM; SIGHUP has it read `file` anew. Beside it the page, where
-    `page` is its file of settings."""
+    """Run the daemon until SIGINT or SIGTERM, or with `until_idle` until it is idle; returns the exit code. A
+    second SIGINT exits at once; SIGHUP reloads `file`. With `page`, the settings' path, the page runs as a
+    child process."""
     stop = asyncio.Event()
     signals: list[int] = []
 
@@ -103,7 +105,7 @@ async def serve(
         beside.append(asyncio.create_task(run_beside(page)))
     daemon = None
     while daemon is None and await wait_for_store(settings, stop, until_idle=until_idle):
-        with suppress(StoreAway):  # once more; it is waited for
+        with suppress(StoreAway):  # the database went away again: wait for it once more
             daemon = Daemon(settings, access, file=file)
     if daemon is None:
         await ended(beside)
@@ -126,7 +128,7 @@ async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 def exit_code(outcome: Outcome) -> int:
-    """0 fine, 1 something needs a person, 3 the world is bad; 1 outranks 3."""
+    """The exit code: 0 fine, 1 something needs a person, 3 the world is bad; 1 outranks 3."""
     if outcome.needing_person:
         return FAILED
     return WORLD_BAD if outcome.world_bad else 0

@@ -25,7 +25,7 @@ from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLin
 from hotfolder.words import day_and_time
 
 MOST_ROWS = 20
-"""Of each part."""
+"""The most rows shown in each section."""
 WATCH_SECONDS = 2.0
 OTHER_SETTINGS = "Where hotfolder runs with other settings, name their file with --config."
 COLOURS: Mapping[str, str] = {
@@ -36,7 +36,7 @@ COLOURS: Mapping[str, str] = {
 
 
 def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
-    """Print how all sets stand, with `watch` again and again until Ctrl-C."""
+    """Print the status of all sets; with `watch`, every WATCH_SECONDS until Ctrl-C. Returns 0."""
     if as_json:
         found = read_status(config, os.environ)
         print_json({**found.seen.as_dict(), "state_folder": str(found.state_folder)})
@@ -46,9 +46,9 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
         console.print(page(read_status(config, os.environ)))
         return 0
     enough = threading.Event()
-    # Not KeyboardInterrupt: raised within a destructor or a callback of a library, it would be lost.
+    # KeyboardInterrupt would be lost when raised in a destructor or in a library's callback.
     signal.signal(signal.SIGINT, lambda *_: enough.set())
-    # Into a pipe, or without a terminal at the other end of ssh, Live would show the last page alone.
+    # Without a terminal (a pipe, ssh without a pty) Live would show the last page only.
     live = Live(console=console, screen=True, auto_refresh=False) if console.is_terminal else None
     with live or nullcontext():
         while True:
@@ -62,7 +62,7 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
 
 
 def page(found: Status) -> RenderableType:
-    """First what concerns everything, then sets, those first that need a person."""
+    """The whole status: general information first, then the sets, beginning with those that need a person."""
     seen = found.seen
     parts = (
         ("Needs a person", seen.needing_person),
@@ -78,7 +78,7 @@ def page(found: Status) -> RenderableType:
 
 
 def heading(found: Status) -> Iterator[tuple[str, str]]:
-    """Sentences on the whole, with their colours."""
+    """General sentences on the daemon, each with its style."""
     seen = found.seen
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
     if seen.machines:
@@ -112,7 +112,7 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
 
 
 def machine_told(machine: MachineLine) -> tuple[str, str]:
-    """What one of the machines that share the store is at."""
+    """A sentence on one of the machines that share the store, with its style."""
     if not machine.running:
         since = day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
         return f"{machine.name}: not running; last seen {since}.", "yellow"
@@ -131,8 +131,8 @@ def out_of_reach(seen: Overview) -> Iterator[str]:
 
 
 def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:
-    """A heading, and for each set a line, with its reason on lines of its own, unless it is what was `said`
-    of them all. Newest first where they have ended, since nobody scrolls for what has just happened."""
+    """A section: its heading, and for each of at most MOST_ROWS sets a line, followed by its reason unless
+    that equals `said`, which is shown above for all. Sets that have ended are sorted newest first."""
     if not lines:
         return
     yield Text(f"\n{title}: {len(lines)}", "bold")
@@ -150,7 +150,7 @@ def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[Renderable
 
 
 def finished(projects: Mapping[str, Sequence[Line]]) -> Iterator[RenderableType]:
-    """A line for each project; and one for each set of which there is something to say."""
+    """A line for each finished project, and one for each of its sets that has a reason to show."""
     if projects:
         yield Text(f"\nDone: {sum(map(len, projects.values()))}", "bold")
     for name, lines in list(projects.items())[:MOST_ROWS]:
@@ -163,12 +163,12 @@ def finished(projects: Mapping[str, Sequence[Line]]) -> Iterator[RenderableType]
 
 
 def row(text: str, style: str, *, indent: int = 2) -> RenderableType:
-    """One line of the page; the rest of a longer one begins where it does."""
+    """One indented line; when wrapped, the rest has the same indentation."""
     return Padding(Text(visible(text), style), (0, 0, 0, indent))
 
 
 def time_or_day(iso: str) -> str:
-    """A time of today, or a day, by this machine's clock."""
+    """`at 14:05` for a time of today, else `on 2026-05-04`, in local time."""
     at = datetime.fromisoformat(iso).astimezone()
     return f"at {at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"on {at:%Y-%m-%d}"
 
@@ -184,7 +184,7 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
 
 
 def history_lines(told: JobHistory) -> Iterator[str]:
-    """For people: local times, one day's heading before what happened that day, in one distance from UTC."""
+    """The history for people, in local time, with a heading wherever the day or the UTC offset changes."""
     job = told.job
     yield visible(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"

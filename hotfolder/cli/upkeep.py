@@ -1,5 +1,5 @@
-"""`hotfolder check`, `doctor`, `notify`, `verify`, `gallery`, `clean`, `lightroom` and `install-service`: for
-whoever runs it."""
+"""`hotfolder check`, `doctor`, `notify`, `verify`, `gallery`, `clean`, `store migrate`, `lightroom` and
+`install-service`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ WORDS = {"original": "originals", "receipt": "receipts", "result": "bought resul
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
-    """Print that the settings are fine, or raise ConfigurationError with everything that isn't."""
+    """Print a summary of valid settings, or with `schema` the JSON Schema alone. Returns 0. Raises
+    ConfigurationError with all problems."""
     if schema:
         print_json(json_schema())
         return 0
@@ -60,7 +61,7 @@ def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
 
 
 def doctor(config: Path, *, as_json: bool) -> int:
-    """Print what was found; 1 when there is a problem. Warnings alone are no failure."""
+    """Print the findings; returns 1 if there is a problem, 0 for warnings alone."""
     found = []
     console = Console(highlight=False, soft_wrap=True)
     for finding in checkup.checkup(config, os.environ):
@@ -80,7 +81,8 @@ def doctor(config: Path, *, as_json: bool) -> int:
 
 
 def notify(config: Path, *, test: bool) -> int:
-    """Try every address, or count them; 3 when one can't be reached. Their secrets are not printed."""
+    """With `test`, send a message to every address, else print their number. Returns 3 if one of them doesn't
+    accept its message. Secrets in addresses are not printed."""
     addresses = checkup.messages_to(load(config, os.environ))
     if not test:
         number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
@@ -93,7 +95,7 @@ def notify(config: Path, *, test: bool) -> int:
 
 
 def verify(config: Path) -> int:
-    """1 where there is a disagreement."""
+    """Print the disagreements between store, journal and folders; returns 1 if there are any."""
     with opened(config) as installation:
         found = 0
         for one in upkeep.verify(installation):
@@ -107,7 +109,8 @@ def verify(config: Path) -> int:
 
 
 def gallery(project: str, config: Path, *, as_json: bool) -> int:
-    """Make it, and say where it is. What is left out of it is told and is no failure."""
+    """Build a project's gallery and print its path. Returns 0; pictures that are left out are printed to
+    standard error."""
     with opened(config) as installation:
         made = asyncio.run(galleries.gallery(installation, project))
         url = installation.settings.gallery.base_url
@@ -125,7 +128,7 @@ def gallery(project: str, config: Path, *, as_json: bool) -> int:
 
 
 def disclosure(project: str, config: Path) -> int:
-    """1 where an altered picture lacks something."""
+    """Print what altered pictures lack of their disclosure; returns 1 if any lacks something."""
     with opened(config) as installation:
         found = list(galleries.undisclosed(installation, project))
     print("\n".join(found) or "Every altered picture has its label, its unaltered one and a link to both.")
@@ -192,7 +195,7 @@ def clean_as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, objec
 
 
 def move_store(config: Path, url: str) -> int:
-    """Move the store to a server, and say what to write into the settings."""
+    """Move the store to the PostgreSQL database at `url`, and print what to change in the settings."""
     moved = upkeep.move_to_server(config, os.environ, url)
     print("The store is moved." if moved else "The store was moved there before; nothing is left to do.")
     print(f"Write this into {config}, and start hotfolder again:")
@@ -204,7 +207,7 @@ def move_store(config: Path, url: str) -> int:
 def install_service(
     config: Path, *, user: str, group: str | None, write: bool, directory: Path, page: bool
 ) -> int:
-    """Print the unit and its drop-in, or write them below `directory`. Starts nothing."""
+    """Print the systemd unit and its drop-in, or with `write` write them to `directory`. Starts nothing."""
     site = install.site_of(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:
@@ -220,7 +223,7 @@ def install_service(
 
 
 def lightroom(config: Path, directory: Path, *, share: str) -> int:
-    """Write what photographers install, and say how."""
+    """Write the plug-ins for Lightroom and darktable into `directory`, and print how to install them."""
     written = list(editors.write(directory, load(config, os.environ), share))
     print(f"Wrote {counted(len(written), 'file')} below {directory}.")
     for name, how in editors.HOW_TO_INSTALL.items():
