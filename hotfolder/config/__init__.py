@@ -1,1 +1,1 @@
-"""The settings: YAML, environment variables over it, and errors that say where and what to do."""
+"""The settings: a YAML file, overridden by environment variables; errors have a position and a remedy."""

@@ -1,1 +1,1 @@
-"""From files that somebody drops to settled bracket sets."""
+"""Detection of dropped files, and their settling into bracket sets."""

@@ -131,7 +131,7 @@ class Approvals:
         self._settled: set[Marked] = set()
 
     def settled(self, keys: Iterable[SetKey]) -> None:
-        """Note that these sets have settled."""
+        """Record that these sets have settled, as far as a folder of theirs has the tag."""
         self._settled |= {folder for key in keys if (folder := marked_folder(key)) is not None}
 
     async def apply(self, seen: Snapshot, arriving: Collection[str]) -> bool:

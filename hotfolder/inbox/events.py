@@ -18,7 +18,7 @@ blocks."""
 
 @dataclass(frozen=True, slots=True)
 class InboxOptions:
-    """Durations in seconds. The quiet time is the `rulebook`'s."""
+    """The inbox's settings. Durations are in seconds; the quiet time comes from the `rulebook`."""
 
     give_up_seconds: float = 900.0
     scan_seconds: float = 10.0

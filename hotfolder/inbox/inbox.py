@@ -139,7 +139,7 @@ class Inbox:
 
     @property
     def identity(self) -> tuple[int, int] | None:
-        """Device and inode of the folder when it was last found to be the right one."""
+        """Device and inode of the folder as of the last successful check, None before it."""
         return self._identity
 
     def outlook(self) -> InboxOutlook:

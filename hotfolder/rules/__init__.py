@@ -1,1 +1,1 @@
-"""What happens to which set: pure decisions."""
+"""The rules: pure functions that decide what is made of each set."""

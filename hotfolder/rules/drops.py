@@ -80,7 +80,7 @@ class Drop:
         making, broken = self._making(there)
         taken = {photo.name for each in making for photo in each.photos}
         held = list(_still_held(shoot, taken, {each.name for each in making}, broken))
-        # A photo that was kept out stays out, even if the photo that it duplicates is in another set now.
+        # A photo that was kept out stays out, even if the one that it was kept out for is in another set now.
         out = {name: why for name, why in shoot.kept_out.items() if name not in taken}
         rest = [photo for name, photo in there.items() if name not in taken and name not in out]
         unmade = tuple(dict.fromkeys(broken.values()))

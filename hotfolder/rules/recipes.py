@@ -7,7 +7,8 @@ from hotfolder.stager.operations import Frozen, HdrOptions, Operation
 
 
 class Variant(Frozen):
-    """One of several looks of a set: a name, and the operations from the merge on. No two are the same."""
+    """One of several altered pictures of a set: its name, and all operations after the merge. No two variants
+    of a set have the same operations."""
 
     name: str
     operations: tuple[Operation, ...]

@@ -107,7 +107,8 @@ class Match(Frozen):
 
 
 class RouteBase(Frozen):
-    """All of a route but its operations. Of `hdr` and `deliver` only what is said expressly counts."""
+    """A route without its operations. Of `hdr` and `deliver` only the fields that are set explicitly override
+    the defaults."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     """A name for this route; it appears in `hotfolder explain` and in receipts."""

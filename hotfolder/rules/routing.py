@@ -1,4 +1,4 @@
-"""Routing: from folder names and the number of photos to the plan and its recipe."""
+"""Routing: makes the plan and its recipe from the folder names and the number of photos."""
 
 from __future__ import annotations
 

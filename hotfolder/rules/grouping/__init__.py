@@ -1,1 +1,1 @@
-"""A flat drop becomes bracket sets: which photos belong together, on what evidence, and how sure that is."""
+"""Grouping of photos into bracket sets, with the evidence and the doubts about each set."""

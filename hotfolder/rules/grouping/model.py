@@ -1,4 +1,4 @@
-"""Grouping's types: its options, and the sets, refusals and doubts that come out."""
+"""Types of the grouping: its options, and its result of sets, refusals and doubts."""
 
 from __future__ import annotations
 
