@@ -164,8 +164,7 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
 
 
 def _question(installation: Installation, job: Job, returning: Returning) -> Purchase | None:
-    """The call in doubt; None where an earlier, interrupted attempt has recorded its outcome. Raises
-    UsageError where there is none."""
+    """The call in doubt; None where an interrupted attempt has recorded its outcome. Raises UsageError."""
     try:
         return open_question(installation, job)
     except UsageError:
@@ -216,8 +215,7 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
 
 
 def told_not_charged(ledger: Ledger, call: Purchase) -> None:
-    """Record that a call was not charged, which frees its key. Raises UsageError where its outcome was
-    recorded meanwhile."""
+    """Record that a call was not charged, which frees its key. Raises UsageError where its state changed."""
     if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
         raise UsageError(
             "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
@@ -245,8 +243,7 @@ def give_up(installation: Installation, job_id: str) -> None:
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
-    """Request the cancellation of a job or of a project's jobs. `by` names the person in the history. Raises
-    UsageError as `commands.meant`."""
+    """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     with installation.store.session() as session, session.begin():
         jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         taken = commands.cancel(session, jobs, by, now())

@@ -42,8 +42,8 @@ class Checked:
 
 
 def check(config: Path, environ: Mapping[str, str]) -> Checked:
-    """Check the settings and the files that they name. Changes nothing. Raises ConfigurationError with all
-    problems, one a line."""
+    """Check the settings and their files. Read-only. Raises ConfigurationError with all problems, one a
+    line."""
     settings = load(config, environ)
     hidden = settings.api.key_file is not None and out_of_sight(settings, environ)
     refusals = list(_no_start(settings, environ, key_hidden=hidden))
@@ -83,8 +83,7 @@ def messages_to(settings: Settings) -> Sequence[str]:
 
 
 async def try_messages(addresses: Sequence[str]) -> list[tuple[str, bool]]:
-    """Send a test message to each address; returns their names, without secrets, and whether it was
-    accepted."""
+    """Send a test message to each address; returns their names, without secrets, and whether it was taken."""
     return await try_out(addresses, TEST)
 
 

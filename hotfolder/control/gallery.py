@@ -47,8 +47,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ProjectLinks:
-    """The pictures of a project that can be shared, and all links to it. `open` are the ids of the valid
-    links."""
+    """The pictures of a project that can be shared, and all links to it. `open` are the valid links' ids."""
 
     id: str
     inbox: str
@@ -92,8 +91,7 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
 
 
 def sharing(settings: Settings, known: str) -> ProjectLinks:
-    """The links and shareable pictures of the project with that id. Raises Unknown, StoreError,
-    LocalTrouble."""
+    """Links and shareable pictures of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         inbox, project = known_project(records, known)
         jobs = delivered_from(records.store, inbox, project)

@@ -33,8 +33,7 @@ LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A written approval: the file `ready` approves `photos` photos beside it, all, or those of the named
-    `sets`."""
+    """A written approval: the file `ready` approves `photos` photos beside it: all, or those of `sets`."""
 
     ready: Path
     photos: int
@@ -49,8 +48,7 @@ def approve(settings: Settings, what: str) -> Approval:
 
 
 def let_go(place: PhotoPlace) -> Approval:
-    """Approve all photos in the folder as they are. Raises UsageError where there are none, and
-    LocalTrouble."""
+    """Approve all photos in the folder as they are. Raises UsageError where there are none; LocalTrouble."""
     folder, seen = place.path, place.seen()
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
@@ -138,8 +136,7 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
 
 
 def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet]] | None:
-    """The place and photos of a held set, where `what` is `project/set`, possibly preceded by a path; else
-    None."""
+    """The place and photos of a held set, where `what` is `project/set`, maybe after a path; else None."""
     around, _, name = what.rpartition("/")
     if not (around and name) or Path(what).is_dir():
         return None
@@ -295,8 +292,7 @@ class Viewer:
         return HeldView(told, self._why(told), tuple(sets), aside)
 
     def _why(self, told: Explained) -> Why:
-        """Why the folder is held; for a shoot only the reasons about the whole, since its sets have their
-        own."""
+        """Why the folder is held; for a shoot only reasons about the whole: its sets have their own."""
         shoot = told.shoot
         if not told.several or shoot is None or not told.held:
             return together((told.held, *told.waiting))
@@ -304,8 +300,7 @@ class Viewer:
         return Why("; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why))
 
     def _shoot(self, told: Explained) -> Iterator[HeldSetView]:
-        """Every set of the shoot; also its refused sets, and sets of the photos that wait for another reason
-        than an approval."""
+        """Every set of the shoot, refused ones and sets of photos that wait for other reasons included."""
         shoot = told.shoot
         names: set[str] = set()
         if shoot is not None:

@@ -43,8 +43,7 @@ def project_id(inbox: str, project: str) -> str:
 
 
 def folder_id(inbox: str, project: str, folder: str) -> str:
-    """The id of a room's folder in an inbox; with "" for `folder` of the photos in the project's own
-    folder."""
+    """The id of a room's folder in an inbox; with "" for `folder`, that of the project's own photos."""
     return opaque("folder", inbox, project, folder)
 
 
@@ -59,8 +58,7 @@ def photo_id(job: str, name: str) -> str:
 
 
 def arriving_id(inbox: str, project: str, folder: str, name: str) -> str:
-    """The id of a photo in a folder of the inbox that has no job yet. Begins with the folder's id, see
-    `job_of`."""
+    """The id of a photo in an inbox that has no job yet. Begins with the folder's id, see `job_of`."""
     return f"{folder_id(inbox, project, folder)}{JOINT}{opaque('photo', name)}"
 
 
@@ -276,8 +274,7 @@ def _roots(places: Places) -> tuple[Path, ...]:
 
 
 def open_picture(place: PicturePlace) -> OpenPicture | None:
-    """Open the first of its paths that is a regular file, reached without a symlink below its root; None
-    where there is none."""
+    """Open the first path that is a regular file, without a symlink below its root; None for none."""
     for path in place.paths:
         root = next((one for one in place.roots if path.is_relative_to(one)), None)
         if root is None or ".." in path.relative_to(root).parts:

@@ -75,7 +75,7 @@ def existing(settings: Settings) -> Iterator[JobRecords]:
 
 
 def seen_in(state: Path, records: JobRecords | None) -> Overview:
-    """The overview of all sets by the records, with a notice in `missing` where the disk of `state` is
+    """The overview of all sets by the records; `missing` also has a notice where the disk of `state` is
     full."""
     pid = holder_of(state)
     seen = Overview((), {}, pid=pid) if records is None else overview(records.store, pid=pid)

@@ -55,8 +55,7 @@ def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Fin
 
 
 def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
-    """Whether there may be a key that this user can't read: api.key_file is unreadable, or nothing names
-    one."""
+    """Whether there may be a key that this user can't read: api.key_file is unreadable or not set."""
     if environ.get(KEY_VARIABLE, "").strip():
         return False
     if settings.api.key_file is None:
@@ -71,8 +70,8 @@ def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
 
 
 async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
-    """Findings on the proxy, on the API and its clock by one free request, and on the storage by a
-    connection."""
+    """Findings on the proxy, the API and its clock (by one free request) and the storage (by a
+    connection)."""
     try:
         secret = load_key(settings, environ).get_secret_value()
     except ConfigurationError:

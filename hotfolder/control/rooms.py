@@ -72,8 +72,7 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """One photo of a set; `ev` is its distance from the middle one in EV, None where the camera recorded
-    none."""
+    """One photo of a set; `ev` is its distance from the middle one in EV, None where it isn't recorded."""
 
     id: str
     name: str

@@ -26,7 +26,7 @@ class Priority(IntEnum):
 
 
 def job_at(session: Session, place: str) -> Job | None:
-    """The newest job of `project/room` (room or folder name; a path may precede it); None where there is
+    """The newest job of `project/room` (room or folder name, maybe after a path); None where there is
     none."""
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
     named = or_(col(Job.room) == room, col(Job.folder) == room)

@@ -91,8 +91,7 @@ holds exactly those photos."""
 
 @dataclass(frozen=True)
 class Places:
-    """The folders, and the checks of whether they are in reach. `inboxes` by name; `state` is this machine's
-    own."""
+    """The folders, and the checks of whether they are in reach. `state` is this machine's own."""
 
     inboxes: Mapping[str, Path]
     done: Path
@@ -104,8 +103,7 @@ class Places:
     guard: Guard = unguarded
     """Takes a path; raises LocalTrouble where the output folder that it lies in is missing or replaced."""
     confirm_inbox: Guard = unguarded
-    """Takes an inbox's path; raises LocalTrouble where it is missing or replaced by another folder.
-    Blocks."""
+    """Takes an inbox's path; raises LocalTrouble where it is missing or replaced. Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; returns why the last scan found it out of reach, "" where it is in reach."""
     recheck: Recheck = lambda *_: None
@@ -212,8 +210,7 @@ class JobContext:
     """The timeout of a paid request, as given to `client`."""
     settings: JobSettings
     refuse_late: Callable[[str], None] = lambda _: None
-    """Takes an inbox's name; raises LeaseLost or LocalTrouble where another machine may own it by now. Does
-    no I/O."""
+    """Takes an inbox's name; raises LeaseLost or LocalTrouble where another machine may own it. No I/O."""
     lease_lost: Callable[[str], None] = lambda _: None
     """Called with an inbox's name after a step there has raised LeaseLost."""
     counts: Counts = field(default_factory=Counts)

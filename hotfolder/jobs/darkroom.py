@@ -90,8 +90,7 @@ class Darkroom:
 
 
 def refuse_changed(photo: Path, expected: FileIdentity) -> None:
-    """Raise SetChanged where the file is gone or its identity differs; LocalTrouble where it can't be
-    read."""
+    """Raise SetChanged where the file is gone or differs; LocalTrouble where it can't be read."""
     try:
         seen = photo.lstat()
     except FileNotFoundError:

@@ -71,8 +71,7 @@ def read_store(place: StorePlace) -> Engine | None:
 
 
 def inode_of(place: StorePlace) -> int:
-    """The inode of SQLite's file, which shows when another file has replaced it; 0 without one and for a
-    server."""
+    """The inode of SQLite's file, which changes when the file is replaced; 0 without one and for a server."""
     path = place / FILE_NAME if isinstance(place, Path) else None
     return path.stat().st_ino if path is not None and path.exists() else 0
 
@@ -235,7 +234,7 @@ class Records:
 
 
 def put(session: Session, row: T) -> T:
-    """Upsert: `session.merge`, repeated where another process has inserted the row meanwhile. The later one
+    """Upsert: `session.merge`, repeated where another process inserts the row meanwhile. The later one
     wins."""
     try:
         with session.begin_nested():

@@ -56,8 +56,7 @@ def remember_generation(store: Records, scope: str, number: int) -> None:
 
 
 def generation_row(session: Session, scope: str) -> Generation:
-    """The row of `scope`, created where missing, attached to the session and locked until its transaction
-    ends."""
+    """The row of `scope`, created where missing, and locked until the session's transaction ends."""
     row = session.get(Generation, scope, with_for_update=True)
     if row is not None:
         return row
@@ -108,8 +107,7 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
 
 
 def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> None:
-    """Request that the next job of the photos of `scope` buys everything anew, if its files are exactly
-    these. Idempotent."""
+    """Request that the next job with exactly these files, of `scope`, buys everything anew. Idempotent."""
     with store.session.begin() as session:
         told = {name: as_told(identity, store.machine) for name, identity in files.items()}
         row = generation_row(session, scope)

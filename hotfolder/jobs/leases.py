@@ -67,8 +67,7 @@ def where(state: Path) -> str:
 
 
 def boot_seconds() -> float:
-    """Monotonic seconds that, unlike `time.monotonic`, include the time in which this machine was
-    suspended."""
+    """Monotonic seconds that, unlike `time.monotonic`, include the time while this machine was suspended."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -261,8 +260,7 @@ class Leases:
             )
 
     def refuse_purchase(self, session: Session, inbox: str) -> None:
-        """`confirm`, before a paid call. Also raises LocalTrouble where the inbox is about to be handed
-        over."""
+        """`confirm`, before a paid call; LocalTrouble where the inbox is about to be handed over."""
         self.confirm(session, inbox)
         if inbox == self.handing_over:
             raise LocalTrouble(f"the inbox {inbox} is about to be handed over to another machine")

@@ -266,8 +266,7 @@ class Ledger(Records):
         }
 
     def write_down_anew(self, uids: Sequence[str]) -> None:
-        """Append the database's state of these purchases to the journal, one fsync a batch. Raises
-        OSError."""
+        """Append these purchases, as in the database, to the journal, one fsync a batch. Raises OSError."""
         if self.journal is None:
             return
         for some in batches(uids):

@@ -76,8 +76,7 @@ class AdaptiveLimit:
             self._resize(min(self.number + 1, self.most))
 
     def refused(self) -> None:
-        """Halve the number after a 429. Those of requests that were already in flight then don't count
-        again."""
+        """Halve the number after a 429. Further ones of requests already in flight then don't count."""
         if self.most is None or self._is_stale():
             return
         self._stale, self._successes = self.number - 1, 0
@@ -120,8 +119,7 @@ class AdaptiveLimit:
 
 
 class ConcurrencyLimits:
-    """The limit of each kind of work: uploads, merges, operations, downloads. A number of None is
-    adaptive."""
+    """The limits of uploads, merges, operations and downloads. A number of None is adaptive."""
 
     def __init__(self, **numbers: int | None) -> None:
         self.priorities: Mapping[str, int] = {}

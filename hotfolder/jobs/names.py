@@ -45,8 +45,7 @@ def of_file(job: Job, done: Path, folder: Path, stem: str, extension: str, purpo
 
 
 def of_originals(job: Job) -> WantedName:
-    """A request for the name of the folder of a job's originals; the same in done/, failed/ and the
-    archive."""
+    """A request for the folder name of a job's originals; the same in done/, failed/ and the archive."""
     return WantedName(job.id, folded(FILED + safe_name(job.project)), safe_name(job.shown_folder))
 
 

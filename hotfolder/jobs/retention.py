@@ -56,8 +56,7 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """One run of the retention policy. Safe beside a running daemon: it touches only files and records of
-    finished jobs."""
+    """One run of the retention policy. Safe beside a running daemon: it touches only finished jobs."""
 
     store: Store
     ledger: Ledger

@@ -127,8 +127,8 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 
 
 def keep_copy(path: Path, version: int) -> None:
-    """Back up the store before its migration, replacing any earlier backup; atomic. The caller holds the
-    write lock."""
+    """Back up the store before its migration, atomically, in place of any earlier backup. The caller holds
+    the write lock."""
     copy = path.with_name(f"{path.name}.format-{version}")
     part = copy.with_name(f"{copy.name}.part")
     with local_trouble(path.parent):

@@ -126,8 +126,7 @@ class Store(Records):
         return job
 
     def _own(self, session: Session, job_id: str) -> Job:
-        """The job's row for a change, after the fence: this machine owns its inbox until the transaction
-        ends."""
+        """The job's row for a change, after the fence, which holds until the transaction ends."""
         self.changes += 1
         job = session.get_one(Job, job_id)
         self.fence(session, job.inbox)
@@ -329,8 +328,7 @@ class Store(Records):
         return job
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
-        """Record why a job waits, in its reason and in its history. On the way to failed/ its reason
-        stays."""
+        """Record why a job waits, in its reason (not on the way to failed/) and in its history."""
         with self.session.begin() as session:
             job = self._own(session, job_id)
             if job.state not in EXPLAINED:
@@ -353,8 +351,7 @@ class Store(Records):
         return api_id
 
     def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
-        """Delete the recorded id of a project that the API doesn't know any more, unless it was replaced
-        since."""
+        """Delete the recorded id of a project that the API doesn't know any more, unless replaced since."""
         with self.session.begin() as session:
             session.exec(
                 delete(ApiProject).where(

@@ -162,8 +162,7 @@ class Worker:
             self._take(job, frozenset(file.name for file in files), taken_over=inbox is not None)
 
     async def drop(self, inbox: str) -> None:
-        """Stop and forget the jobs of an inbox that another machine may own now. Paid calls in flight
-        continue and are recorded."""
+        """Stop and forget the jobs of an inbox that was lost. Paid calls in flight continue, recorded."""
         dropped = [one for one in self._jobs.values() if one.job.inbox == inbox]
         for one in dropped:  # first, since `run` restarts any known job whose task has ended
             del self._jobs[one.job.id]
@@ -183,8 +182,7 @@ class Worker:
         return any(call.state in HOLDING for call in calls)
 
     async def submit(self, new: NewJob) -> Job:
-        """Record a new job, claim its files and queue it. Raises LocalTrouble where the job was not
-        recorded."""
+        """Record a new job, claim its files and queue it. Raises LocalTrouble where it was not recorded."""
         context = self.context
         back, at = await dragged_back(context, new), context.clock.now()
         try:
@@ -236,8 +234,7 @@ class Worker:
         return {job_id: one.reason for job_id, one in self._jobs.items() if one.reason}
 
     async def run(self) -> None:
-        """Drive jobs until cancelled. Cancellation stops every job at once, except paid calls: see
-        `drain`."""
+        """Drive jobs until cancelled, which stops every job at once, except paid calls: see `drain`."""
         clock = self.context.clock
         try:
             while True:
@@ -267,8 +264,7 @@ class Worker:
         return moving + kept + max(0, others - MOST_PUT_OFF) >= self.most_jobs
 
     def _ready(self) -> list[JobEntry]:
-        """The jobs that may be begun: not postponed, and with an inbox in reach where they are still
-        queued."""
+        """The jobs that may be begun: not postponed, and, where still queued, with an inbox in reach."""
         new = [one for one in self._jobs.values() if one.task is None and not one.put_off]
         out_of_reach = self.context.places.out_of_reach
         return [one for one in new if one.job.state != State.QUEUED or not out_of_reach(one.job.inbox)]

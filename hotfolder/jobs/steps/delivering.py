@@ -102,8 +102,7 @@ def receipt_of(
     *,
     store_id: str,
 ) -> Receipt:
-    """The receipt of a job. `own_calls` are the purchases that the job made itself; `notes` are added to
-    it."""
+    """The receipt of a job. `own_calls` are the purchases that it made itself; `notes` are added to it."""
     own = {call.id for call in own_calls}
     paid = [call.operation for call in own_calls if call.state in CHARGED]
     recipe = recipe_of(job)
@@ -257,8 +256,7 @@ async def deliver_one(
     number: int,
     notes: list[str],
 ) -> list[Picture]:
-    """Place one picture and its renditions and return them; omissions in its metadata are added to
-    `notes`."""
+    """Place a picture and its renditions and return them; adds omissions in its metadata to `notes`."""
     result, variant, stem = delivery
     altered = tuple(operation.kind for operation in variant.operations)
     shown = context.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"

@@ -163,8 +163,7 @@ def move_each(
 
 
 async def file_originals(context: JobContext, job: Job) -> Job:
-    """The step of FILING: keep, archive or delete the set's originals, by its rule. The room's folder stays
-    in the inbox."""
+    """The step of FILING: keep, archive or delete the originals. The room's folder stays in the inbox."""
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(context, job) if rule is Originals.DELETE else ""
     files = await context.files(job)
@@ -283,8 +282,7 @@ async def tell_in_receipt(
 
 
 async def set_aside(context: JobContext, job: Job) -> Job:
-    """The step of REFUSING and HALTING: deliver what was bought, move the originals to failed/ and write
-    REASON.txt."""
+    """The step of REFUSING and HALTING: deliver what was bought; originals and REASON.txt into failed/."""
     pictures = await deliver_what_there_is(context, job)
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
@@ -360,8 +358,7 @@ def resolving(job: Job) -> str:
 
 
 def charged_text(calls: list[Purchase], delivered: list[str]) -> str:
-    """Sentences on what was charged, what may have been, and where the delivered pictures are; "" for
-    nothing."""
+    """Sentences on what was charged, what may have been, and where the pictures are; "" for nothing."""
     sentences = []
     paid = [PAID_KINDS[call.operation] for call in calls if call.state in CHARGED]
     unsure = [PAID_KINDS[call.operation] for call in calls if call.state not in CHARGED]

@@ -83,8 +83,7 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
 
 
 async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
-    """Download and record the picture of a completed merge from `url`; a new URL is requested when that
-    fails."""
+    """Download and record the picture of a completed merge from `url`; from a new URL where that fails."""
     assert call.id is not None
     result = await fetch_patiently(context, call, 0, url, anew=partial(wait_until_completed, context, call))
     await context.store_thread(context.ledger.keep, call.id, [result])

@@ -171,8 +171,7 @@ class OpenGroup:
         CrashPoint.PHOTO_UPLOADED.passed()
 
     def _begin(self) -> None:
-        """Check the hours before the first upload; once begun, the group is completed at any hour. Raises
-        NotAllowed."""
+        """Raise NotAllowed outside of the hours before the first upload; a begun group is completed."""
         if not self._begun:
             refuse_outside(self._context.settings.hours, self._context.clock.now())
             self._begun = True
