@@ -89,11 +89,11 @@ class Galleries:
     async def _pass(self) -> bool:
         """Make every gallery that is out of date; return whether all of them could be made."""
         context, well = self.context, True
+        all_anew, self._all_anew = self._all_anew, False
         try:
             told = await context.store_thread(context.store.told, MADE_UNTIL)
-            everything = self._all_anew or not told
+            everything = all_anew or not told
             since = datetime.min.replace(tzinfo=UTC) if everything else datetime.fromisoformat(told["until"])
-            self._all_anew = False
             due, until = await context.store_thread(due_projects, context.store, since)
             for project in due:
                 well &= await self._remake(project)
@@ -102,7 +102,8 @@ class Galleries:
                 await context.store_thread(context.store.tell, MADE_UNTIL, told, context.clock.now())
         except LocalTrouble as error:
             self._met("", error)
-            return False
+            well = False
+        self._all_anew |= all_anew and not well
         return well
 
     async def _remake(self, project: str) -> bool:

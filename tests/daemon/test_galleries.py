@@ -13,7 +13,7 @@ from typing import Any
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, digest, files_below
+from tests.support.studio import Shop, Studio, digest, files_below, until
 
 ELM = "12 Elm Road"
 BASE_URL = "https://pictures.example.com/galleries"
@@ -299,3 +299,21 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, sho
         answer = studio.say(*words)
         assert answer.exit_code == 2
         assert "No picture of a project 13 Elm Road has been delivered." in answer.output
+
+
+async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """As after a takeover, when nothing ends any more that would ask for one."""
+    studio = make_studio(**EVERYTHING)
+    for project in (ELM, "9 Oak Lane"):
+        studio.drop(project, "kitchen", bracket())
+        await studio.until_idle(shop.access())
+    shutil.rmtree(gallery(studio))
+    gallery(studio).write_bytes(b"not ours")
+    async with studio.working(shop.access()) as daemon:
+        daemon.galleries.taken()
+        await until(lambda: not daemon.galleries.busy)
+        assert gallery(studio).is_file()
+        gallery(studio).unlink()
+        await until(lambda: gallery(studio).is_dir())
