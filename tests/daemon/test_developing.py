@@ -45,7 +45,7 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
-    files["IMG_3.jpg"] = jpeg()
+    files["IMG_3.jpg"] = jpeg(size=(200, 40))
     studio.drop(ELM, "kitchen", files)
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought(MERGE)) == (1, 1)

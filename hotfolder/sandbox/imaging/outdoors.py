@@ -55,7 +55,11 @@ Segment = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 def open_sky(small: Picture) -> tuple[Bits, str]:
-    """Sky that reaches the top of the frame, or nothing and why what looked like it may be something else."""
+    """The sky that reaches the top of the frame, and why its mask can't be trusted, "" where it can.
+
+    Empty where what looked like a sky may be something else. With a doubt and a mask, there is a sky, and a
+    wall or a roof may be part of the mask: an outdoor picture, in which nothing may be painted.
+    """
     candidates = skylike(small)
     lab = to_lab(small)
     spread = local_spread(np.ascontiguousarray(lab[:, :, 0]), 7)
@@ -75,9 +79,8 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     found = cut_out(small, core, candidates)
     # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
-    if straight_steps(small, lab, sky):
-        return np.zeros_like(sky), "a calm region at the top edge with a straight step in it, like a wall's"
-    return sky, ""
+    into_wall = bool(straight_steps(small, lab, sky))
+    return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
 
 
 def straight_steps(small: Picture, lab: Plane, within: Bits) -> list[Segment]:

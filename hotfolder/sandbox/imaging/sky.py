@@ -49,6 +49,7 @@ def find_sky(pixels: Picture) -> SkyMask:
     """
     small = at_search_size(pixels)
     found, doubt = open_sky(small)
+    found &= not doubt
     walls = np.zeros_like(found)
     outdoors = None
     radius = max(2, round(max(pixels.shape[:2]) * 0.004))
