@@ -1,8 +1,8 @@
 """Whether a picture was taken outdoors: whether what is calm at its top edge surely is the sky.
 
-A wall or a ceiling can have any colour that a sky has. What tells them apart is how the colour runs and where
-it ends: a blue sky gets paler towards the horizon, while paint in more light gets bluer; and a sky ends at
-roofs, hills and leaves, while the light on a wall fades. What can't be told is not taken for a sky.
+A wall or a ceiling can have any colour that a sky has. They differ in their gradients and their outlines: a
+blue sky gets paler towards the horizon, while paint in more light gets bluer; and a sky ends at roofs, hills
+and leaves, while the light on a wall fades. A doubtful region is not a sky.
 """
 
 from __future__ import annotations
@@ -18,36 +18,37 @@ from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.lines import find_segments
 from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, regions, to_lab
 
-# Apart where they hang together by less, so that a sky doesn't run down a gap into the street.
+# Pixels: regions that touch over less than this are separated, so that no sky runs down a gap into a street.
 NARROW = 4
-# Median b* from which a region is calm in spite of more grain, and from which a sky is blue.
+# Median b*: below the first a region may have more grain and still be calm; below the second a sky is blue.
 BLUISH, SURELY_BLUE = -5.0, -10.0
-# Of L* in seven pixels.
+# The spread of L* over seven pixels within a calm sky.
 SLIGHT_STEP = 1.5
-# A straight edge so long, as a share of the picture's width, is no cloud's where its sides, so many pixels
-# away, differ by so much in CIELAB, and are as plain as this.
+# A straight edge of at least this length, as a share of the picture's width, is not a cloud's where the
+# colours at these pixel distances on its two sides differ by LEAST_STEP in CIELAB, and vary by PLAIN_SIDE.
 LEAST_STEP_LENGTH, BESIDE_STEP = 0.06, (-14, -9, 9, 14)
 LEAST_STEP, PLAIN_SIDE = 8.0, 1.2
-# A step is cut along so much farther, as a share of its length, at either end.
+# The cut along a step extends beyond both of its ends by this share of its length.
 BEYOND_STEP = 0.1
-# In CIELAB: what is so near to a blue sky's colour in the same rows is the same sky.
+# In CIELAB: a region whose colour differs from a blue sky's in the same rows by less is part of that sky.
 SAME_COLOUR = 9.0
-# Beyond an outline: so far away is another colour.
+# In CIELAB: a pixel beyond the outline that differs by more has another colour.
 ANOTHER_COLOUR = 10.0
-# From top to bottom a blue sky's b* grows by so much; by the second, where much else is as bright.
+# The least growth of a blue sky's b* from top to bottom; the second where much of the rest is as bright.
 LEAST_PALING, PALING_WHERE_BRIGHT = 3.0, 8.0
 MUCH_BRIGHTER = 0.15
-# It gets darker downwards by no more than this, in L*: water in haze does. A gray one may have clouds.
+# The most that it gets darker downwards, in L*: water in haze does by more. A gray sky may have clouds.
 MOST_DIMMING, MOST_DIMMING_GRAY = 6.0, 10.0
-# Of its outline so much ends at another colour; a gray sky's, and one that doesn't span the picture.
+# The least share of the outline that ends at another colour: of a blue sky, of a gray one, and of a gray one
+# that doesn't span the picture.
 LEAST_ENDS, LEAST_ENDS_GRAY, LEAST_ENDS_NARROW = 0.45, 0.65, 0.85
-# Of the top edge so much is a gray sky; one that is less than the second is narrow.
+# The least share of the top edge: of a blue sky, of a gray one; below SPANNING a gray one is narrow.
 LEAST_WIDTH, LEAST_WIDTH_GRAY, SPANNING = 0.35, 0.6, 0.85
-# What a gray sky ends at is darker by so much, in L*, and so little else is as bright.
+# How much darker, in L*, a gray sky's surroundings are at least; which share of the rest may be as bright.
 LEAST_DARKENING, MOST_BRIGHTER = 5.0, 0.08
-# What lies below a narrow one has so much structure.
+# The least share with structure of what lies below a narrow one.
 STRUCTURE_NARROW = 0.4
-# In b*: an overcast sky is no yellower, and a wall in lamplight is.
+# The most b* of an overcast sky; a wall in lamplight is yellower.
 MOST_YELLOW = 3.0
 LEAST_GRAY = 0.05
 
@@ -66,10 +67,10 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     calm = candidates & (spread < np.where(lab[:, :, 2] < BLUISH, 7, 4))
     core = at_the_top(calm)
     if core.any() and np.median(lab[:, :, 2][core]) > SURELY_BLUE:
-        # A pale facade meets a pale sky at a slight step, which only a calmer sky shows.
+        # The step between a pale facade and a pale sky is small: it shows at a stricter limit for calm.
         core = at_the_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
     elif core.any():
-        # A wall in the shade is as blue, and only the straight edge between them tells them apart.
+        # A wall in the shade is as blue; only the straight edge between them separates the two.
         calm &= ~along(straight_steps(small, lab, calm), calm.shape)
         core = at_the_top(calm)
         core |= grow(beyond(grow(calm, -NARROW), core, lab), NARROW)
@@ -77,7 +78,7 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     if doubt:
         return np.zeros_like(core), doubt
     found = cut_out(small, core, candidates)
-    # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
+    # Refining changes the rim; a region that doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
     into_wall = bool(straight_steps(small, lab, sky))
     return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
@@ -117,7 +118,7 @@ def along(steps: Sequence[Segment], shape: tuple[int, ...]) -> Bits:
 
 
 def at_the_top(calm: Bits) -> Bits:
-    """What of the calm regions hangs together with the top edge."""
+    """The calm regions that touch the top edge."""
     core = np.zeros_like(calm)
     for region in regions(grow(calm, -NARROW), 0.002 * calm.size):
         if region.bits[: 2 * NARROW].any(axis=0).mean() > 0.04:
@@ -151,7 +152,7 @@ def beyond(parts: Bits, core: Bits, lab: Plane) -> Bits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for and against a sky, as shares from 0 to 1 and differences in CIELAB.
+    """The measures by which a region is judged a sky: shares from 0 to 1, and differences in CIELAB.
 
     `width` is of the top edge, `foot` of the bottom edge. `paling` and `brightening` are of b* and L*, from
     its highest rows to its lowest; `ends` is of its outline, `darkening` how much darker three quarters of
@@ -252,7 +253,7 @@ def outline(lab: Plane, core: Bits) -> tuple[float, float]:
 
 
 def downwards(values: Plane, core: Bits) -> float:
-    """How much greater the region's values get, from its highest rows to its lowest."""
+    """The median of the region's lowest fifth of rows minus that of its highest fifth."""
     rows = np.nonzero(core.any(axis=1))[0]
     low, high = rows[len(rows) // 5], rows[-1 - len(rows) // 5]
     upper, lower = core.copy(), core.copy()
@@ -264,7 +265,7 @@ def downwards(values: Plane, core: Bits) -> float:
 
 
 def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
-    """The sky's exact outline, from what is surely sky and what only looks like it."""
+    """The sky refined by GrabCut, from `core`, which surely is sky, and `candidates` with a sky's colours."""
     labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
     lowest = int(np.nonzero(core.any(axis=1))[0].max())
     near = grow(core, 12)
@@ -279,5 +280,5 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     labels = np.ascontiguousarray(labels[: 2 * half.shape[0] : 2, : 2 * half.shape[1] : 2])
     cv2.grabCut(half, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
     sky = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    # What was surely one or the other at full size stays so.
+    # GrabCut works at half the size; certain pixels keep their full-size labels.
     return np.asarray((cv2.resize(sky, size, interpolation=cv2.INTER_NEAREST) > 0) & (candidates | core))
