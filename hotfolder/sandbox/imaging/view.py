@@ -120,11 +120,9 @@ def find_view(small: Picture) -> View:
     beside = [
         pane
         for pane in panes
-        if pane not in seeing_sky
-        and not pane.overlong
-        and pane.sides_in(frames) > (pane not in views) + pane.cut_off
+        if pane not in seeing_sky and pane.sides_in(frames) > (pane not in views) + pane.cut_off
     ]
-    sure = [*seeing_sky, *beside]
+    sure = [*seeing_sky, *(pane for pane in beside if not pane.overlong)]
     glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~rims)
     doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
