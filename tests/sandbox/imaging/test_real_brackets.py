@@ -7,15 +7,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.align import align
-from hotfolder.sandbox.imaging.files import load
+from hotfolder.sandbox.imaging.files import at_search_size, load
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.view import find_view
 from tests.bench.measures import mef_ssim
 from tests.sandbox.imaging.scenes import Picture
 
@@ -82,9 +84,10 @@ PANES = {
 }
 
 
-def test_at_dusk_every_pane_changes_in_a_merge_that_was_straightened(tmp_path: Path) -> None:
-    """As the API merges where nothing else is asked for."""
-    merged, dusk = tmp_path / "merged.jpg", tmp_path / "dusk.png"
+@pytest.fixture(scope="module")
+def straightened(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A merge as the API makes it where nothing else is asked for."""
+    merged = tmp_path_factory.mktemp("straightened") / "merged.jpg"
     engine.merge(
         photos_of("mertens-house"),
         merged,
@@ -93,14 +96,40 @@ def test_at_dusk_every_pane_changes_in_a_merge_that_was_straightened(tmp_path: P
         photographer_removal=True,
         long_edge=3000,
     )
-    engine.replace_sky(merged, dusk, sky_type="twilight", sky_sub_type="middle", resolution="high")
-    change = np.abs(load(dusk).pixels.astype(int) - load(merged).pixels).max(axis=2)
+    return merged
+
+
+def test_at_dusk_every_pane_changes_in_a_merge_that_was_straightened(
+    straightened: Path, tmp_path: Path
+) -> None:
+    dusk = tmp_path / "dusk.png"
+    engine.replace_sky(straightened, dusk, sky_type="twilight", sky_sub_type="middle", resolution="high")
+    change = np.abs(load(dusk).pixels.astype(int) - load(straightened).pixels).max(axis=2)
     seen = {
         name: float((change[top:bottom, left:right] > 3).mean())
         for name, (left, top, right, bottom) in PANES.items()
     }
     assert min(seen.values()) > 0.6, seen
     assert change[:, :350].max() <= 1 and change[330:, 350:490].max() <= 1
+
+
+def test_no_pane_is_left_out_where_its_frame_seems_to_end_early(straightened: Path) -> None:
+    """As it does in this merge when it is a pixel wider."""
+    merged = load(straightened).pixels
+    width = merged.shape[1]
+    size = (width + 1, round((width + 1) * merged.shape[0] / width))
+    wider = np.asarray(cv2.resize(merged, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    view = find_view(at_search_size(wider))
+    scale = view.outdoors.shape[1] / width
+    seen = {
+        name: float(
+            view.outdoors[
+                round(top * scale) : round(bottom * scale), round(left * scale) : round(right * scale)
+            ].mean()
+        )
+        for name, (left, top, right, bottom) in PANES.items()
+    }
+    assert not view.whole or min(seen.values()) > 0.6, seen
 
 
 def test_alignment_pays_on_hand_held_frames() -> None:
