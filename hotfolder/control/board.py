@@ -340,7 +340,7 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     """The cards with their frames and progress, in the same order."""
     store = records.store
     jobs = [card.job for card in cards if card.job]
-    pictures, photos = looks.pictures_of(store, jobs), looks.photos_of(store, jobs)
+    pictures, photos = looks.pictures_of(store, jobs), looks.middle_photos(store, jobs)
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
     calls = looks.under_way(store, active)
     usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None

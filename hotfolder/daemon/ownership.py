@@ -37,7 +37,7 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     for name, path in inboxes.items():
         with suppress(NoAnswer):
             marker = at_once(path, partial(marker_of, path), START_SECONDS)
-            if why := named_otherwise(path, name, marker):
+            if marker and (why := named_otherwise(path, name, marker)):
                 raise UsageError(why)
 
 

@@ -11,8 +11,10 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from anyio import to_thread
 
@@ -73,14 +75,7 @@ class Root:
 
     def another(self) -> Root:
         """A copy with the same knowledge, for another thread."""
-        return Root(
-            self.path,
-            self._marker_id,
-            first_start=self._unmet,
-            known_identity=self._identity,
-            lock=self._lock,
-            name=self._name,
-        )
+        return copy(self)
 
     def check(self) -> RootStatus:
         """Check the folder, its marker and its lock; blocking. Writes a missing marker where the class allows
@@ -108,10 +103,9 @@ class Root:
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
         identity = (signed(facts.st_dev), signed(facts.st_ino))
-        found = read_marker(folder, MARKER_NAME) or None
-        store, _, named = (found or "").partition(" ")
-        ours, missing = store == self._marker_id, found is None
-        if ours and self._name and (why := named_otherwise(self.path, self._name, found)):
+        found = marker_in(folder)
+        ours, missing = found is not None and found.store == self._marker_id, found is None
+        if found and ours and self._name and (why := named_otherwise(self.path, self._name, found)):
             return RootStatus(degraded=why)
         if not (ours or self._unmet or (missing and identity == self._identity)):
             return RootStatus(degraded=self._doubt(found))
@@ -121,7 +115,7 @@ class Root:
             self._alone = True
         if not (ours or missing or locked):
             return RootStatus(degraded=self._doubt(found))
-        if not ours or (self._name and not named):
+        if not ours or (self._name and found and not found.name):
             write_whole(folder, MARKER_NAME, f"{self._marker_id} {self._name}".strip().encode() + b"\n")
         made = not ours and self._identity is not None
         self._unmet = False
@@ -135,7 +129,7 @@ class Root:
             " at once would pay for everything twice: stop one of them, or give it an inbox of its own."
         )
 
-    def _doubt(self, found: str | None) -> str:
+    def _doubt(self, found: Marker | None) -> str:
         way_out = f"write {self._marker_id} into {self._marker}."
         if found is None:
             return (
@@ -154,7 +148,8 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
     and will find our lock when it starts."""
     here = Path(os.path.realpath(inbox))
     for folder in (*here.parents, *folders_below(here, 2)):
-        if marker_of(folder) in (None, marker_id):
+        marker = marker_of(folder)
+        if marker is None or marker.store == marker_id:
             continue
         try:
             refuse_held(folder, LOCK_NAME)
@@ -174,23 +169,35 @@ def folders_below(folder: Path, levels: int) -> Iterator[Path]:
             yield from folders_below(one, levels - 1)
 
 
-def marker_of(folder: Path) -> str | None:
-    """The text of the marker in a folder; None where there is none, or it can't be read."""
+class Marker(NamedTuple):
+    """The content of an inbox's marker: the store's id and, where machines share it, the inbox's name."""
+
+    store: str
+    name: str
+
+
+def marker_in(folder: int) -> Marker | None:
+    """The marker in an open folder; None where there is none or it is empty. Raises OSError."""
+    store, _, name = (read_marker(folder, MARKER_NAME) or "").partition(" ")
+    return Marker(store, name) if store else None
+
+
+def marker_of(folder: Path) -> Marker | None:
+    """The marker in a folder; None where there is none, or it can't be read."""
     with suppress(OSError), folder_at(folder) as opened:
-        return read_marker(opened, MARKER_NAME)
+        return marker_in(opened)
     return None
 
 
-def named_otherwise(inbox: Path, name: str, marker: str | None) -> str:
+def named_otherwise(inbox: Path, name: str, marker: Marker) -> str:
     """The reason, for a person, why a marker contradicts the inbox's `name`; "" where it names none or the
     same. Two machines with different names for one folder would both use it, with different rules."""
-    store, _, named = (marker or "").partition(" ")
-    if named in ("", name):
+    if marker.name in ("", name):
         return ""
     return (
-        f"The inbox {inbox} is called {name} in these settings, and {named} on other machines of this store:"
-        " both would make its sets, and pay for them by the rules of two inboxes. Give it the same name"
-        f" everywhere; or, if all of them call it {name} by now, write {store} {name} into"
+        f"The inbox {inbox} is called {name} in these settings, and {marker.name} on other machines of this"
+        " store: both would make its sets, and pay for them by the rules of two inboxes. Give it the same"
+        f" name everywhere; or, if all of them call it {name} by now, write {marker.store} {name} into"
         f" {inbox / MARKER_NAME}."
     )
 

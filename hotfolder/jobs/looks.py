@@ -52,7 +52,7 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
     return found
 
 
-def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
+def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
     """The name of each job's middle exposure and its number of photos, by job id. For a job that failed
     before one was chosen, the middle one by exposure value."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
