@@ -12,9 +12,9 @@ from starlette.routing import Route
 from hotfolder.control.actions import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
 from hotfolder.control.rooms import all_projects, project_view, set_view
-from hotfolder.page.files import TooMuchForZip, zip_of, zip_response
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, render, request_language
+from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words import word
 

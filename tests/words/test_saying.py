@@ -38,6 +38,7 @@ SAYING = (
     "control/gallery.py",
     "page/reading.py",
     "page/files.py",
+    "page/zipping.py",
 )
 # Modules whose texts are for others: who writes settings, runs the doctor or `explain`, and SQLite.
 ELSEWHERE = (
