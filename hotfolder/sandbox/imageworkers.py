@@ -67,7 +67,7 @@ def perform(
     settle_in(parent, memory_bytes)
     try:
         engine = load_engine(engine_name)
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         return "failed", f"the engine {engine_name} can't be loaded: {error}"
     try:
         getattr(engine, task)(**arguments)

@@ -283,11 +283,13 @@ class Detector:
 
     def recall(self, memory: Memory) -> None:
         """Restore what `memory` of an earlier process returned. Raises KeyError, TypeError or ValueError on
-        anything else; what was restored before the error stays."""
-        for inbox, name, ended, paid in memory["projects"]:
-            self._projects[inbox, name] = Project(dict(ended), list(paid))
-        for subject, kind in dict(memory["told"]).items():
-            self._told[subject] = Kind[kind]
+        anything else; nothing is restored then."""
+        projects = {
+            (inbox, name): Project(dict(ended), list(paid)) for inbox, name, ended, paid in memory["projects"]
+        }
+        told = {subject: Kind[kind] for subject, kind in dict(memory["told"]).items()}
+        self._projects |= projects
+        self._told |= told
 
 
 def link(base: Path | str, project: str) -> str:

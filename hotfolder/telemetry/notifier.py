@@ -144,8 +144,9 @@ class Gatherer:
 
     def recall(self, memory: Memory) -> None:
         """Restore an earlier process's `memory`. Raises KeyError, TypeError, ValueError on anything else."""
-        self.groups = {Kind[name]: Gathered(**kept) for name, kept in memory["groups"].items()}
+        groups = {Kind[name]: Gathered(**kept) for name, kept in memory["groups"].items()}
         self._sent = {Kind[name]: float(at) for name, at in memory["sent"].items()}
+        self.groups = groups
 
 
 class Recipient:

@@ -72,13 +72,14 @@ def test_work_that_takes_too_long_is_ended(start: Start) -> None:
         assert "longer than 0.5 seconds" in answer["error"]
 
 
-def test_a_broken_operation_is_a_500_with_a_reason(start: Start) -> None:
+@pytest.mark.parametrize("missing", ["missing_engine", "plain_engine:missing"])
+def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -> None:
     """The one answer that is the sandbox's own fault, and it says so."""
-    with start(engine="missing_engine") as caller:
+    with start(engine=missing) as caller:
         body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
         answer = caller.post(f"/api/images/{caller.image()}/sky-replace", body)
         assert answer.status_code == 500
-        assert "the engine missing_engine can't be loaded" in answer.json()["error"]
+        assert f"the engine {missing} can't be loaded" in answer.json()["error"]
 
 
 def test_the_server_answers_while_work_is_done(start: Start) -> None:

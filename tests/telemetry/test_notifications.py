@@ -284,6 +284,17 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
     ]
 
 
+def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all() -> None:
+    """As after a downgrade: a kind that isn't known here must not leave half of the counts behind."""
+    detector = new_detector()
+    detector.ended(line("done", "a"))
+    memory = {**detector.memory(), "told": {"disk done": "DISK_FULL", "x": "A_LATER_KIND"}}
+    again = new_detector()
+    with pytest.raises(KeyError):
+        again.recall(memory)
+    assert again.memory() == new_detector().memory()
+
+
 def test_what_is_held_for_a_person_is_told_once_and_only_when_it_lasts() -> None:
     """A photo that waits for its own set to end is no matter for anybody."""
     waits = replace(line(SETTLING, "", reason="two sets may be one"), held=True, room="")
