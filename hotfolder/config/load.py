@@ -37,7 +37,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
     Where HOTFOLDER_ROOT is set, as in a container, the usual file, config.yaml, may be missing. `root` and
     the files that settings name are made absolute; the other folders stay relative to `root`. No file is
-    created. A `time_zone` is applied to this process (`use_time_zone`). Raises ConfigurationError with all
+    created. `time_zone`, else TZ of `environ`, is applied to this process. Raises ConfigurationError with all
     problems, one a line, sorted by position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
@@ -59,14 +59,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if problems or settings is None:
         raise refusal(problems)
     settings.set_warnings(document.warnings)
-    if settings.time_zone is not None:
-        use_time_zone(settings.time_zone)
+    use_time_zone(settings.time_zone or environ.get("TZ"))
     return _with_absolute_paths(settings, folder)
 
 
-def use_time_zone(name: str) -> None:
-    """Set the time zone of this process and of the child processes that it starts (the variable TZ)."""
-    os.environ["TZ"] = name
+def use_time_zone(name: str | None) -> None:
+    """Set the time zone of this process and of the child processes that it starts (the variable TZ); None is
+    the machine's."""
+    if name is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = name
     time.tzset()
 
 

@@ -251,13 +251,20 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
 def test_every_day_begins_in_the_time_zone_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Machines that share a budget of a day must mean the same day."""
+    """Machines that share a budget of a day must mean the same day. Once the settings name no zone any more,
+    it is the one with which the process was started, or the machine's."""
     monkeypatch.setenv("TZ", "UTC")
-    path = tmp_path / "config.yaml"
-    path.write_text("root: .\ntime_zone: Pacific/Auckland\n")
+    path, noon = tmp_path / "config.yaml", datetime(2026, 7, 1, 13, tzinfo=UTC)
     try:
-        load(path, {})
-        assert midnight(datetime(2026, 7, 1, 13, tzinfo=UTC)) == datetime(2026, 7, 1, 12, tzinfo=UTC)
+        for environ, zone in (({"TZ": "Etc/GMT-2"}, "Etc/GMT-2"), ({}, None)):
+            path.write_text("root: .\ntime_zone: Pacific/Auckland\n")
+            load(path, environ)
+            assert midnight(noon) == datetime(2026, 7, 1, 12, tzinfo=UTC)
+            path.write_text("root: .\n")
+            load(path, environ)
+            assert os.environ.get("TZ") == zone
+        load(path, {"TZ": "Etc/GMT-2"})
+        assert midnight(noon) == datetime(2026, 6, 30, 22, tzinfo=UTC)
     finally:
         monkeypatch.undo()
         time.tzset()
