@@ -10,7 +10,7 @@ from tests.support.studio import Shop, Studio
 
 @pytest.fixture
 def studio_at(make_studio: Callable[..., Studio]) -> Callable[..., Studio]:
-    """`studio_at(shop, **settings)`: a studio whose processes buy from `shop`."""
+    """`studio_at(shop, **settings)`: makes a studio whose processes buy from `shop`."""
 
     def make(shop: Shop, **settings: Any) -> Studio:
         api = {**shop.api, **settings.pop("api", {})}

@@ -1,4 +1,4 @@
-"""What can't be made: into failed/ with a reason, and back again."""
+"""Sets that can't be made: moved to failed/ with a reason, and dropped again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
 async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
-    """Programs go by the English words, and so does whoever changes the language later."""
+    """Programs compare the English texts, and the language may be changed later."""
     studio = studio_at(shop, language="de")
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
     studio.drop(ELM, "hall", bracket(8))

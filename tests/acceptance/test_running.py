@@ -1,4 +1,4 @@
-"""`hotfolder run` as a user starts it: real processes and signals, the real sandbox; and starts that fail."""
+"""`hotfolder run` as a user starts it: real processes, signals and sandbox; and starts that fail."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bought(studio: Studio, route: str | None = None) -> int:
 
 
 def assert_delivered(studio: Studio, photos: Mapping[str, bytes]) -> None:
-    """One merge, one sky, receipt, and the originals byte for byte."""
+    """Assert that there are one merge, one sky, a receipt, and all originals byte for byte."""
     assert files_below(studio.done / ELM / "originals" / ROOM) == photos
     assert (studio.done / ELM / "living-room.jpg").stat().st_size > 10_000
     assert list((studio.done / ELM).glob(f"{ROOM}.*"))
@@ -35,7 +35,7 @@ def assert_delivered(studio: Studio, photos: Mapping[str, bytes]) -> None:
 
 
 def copy_slowly(folder: Path, photos: Mapping[str, bytes], seconds_between: float) -> None:
-    """A file after the other, each in 64 KiB pieces."""
+    """Copy one file after the other in pieces of 64 KiB."""
     folder.mkdir(parents=True)
     for name, content in photos.items():
         with (folder / name).open("wb", buffering=0) as stream:
@@ -81,7 +81,7 @@ KEY = "any-key"
 def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
-    """Whatever it has left in the darkroom: it is made anew, paid for once, and cleared away."""
+    """Files left in state/developed are made anew, paid for once, and cleared away."""
     studio = studio_at(shop)
     size = (1200, 900)
     files = {

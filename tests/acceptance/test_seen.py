@@ -1,4 +1,5 @@
-"""What people see of a run: what needs them first, what was paid, and whether anything was paid at all."""
+"""What `status` and STATUS.txt show of a run: what needs a person, what was paid, whether anything was paid
+at all."""
 
 from __future__ import annotations
 
@@ -18,8 +19,8 @@ def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
 
 
 def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """Whatever needs a person comes first, its id in one piece; what is done is a line for each project;
-    money is shown, since there are prices; and a set is named by project and room wherever a job is."""
+    """Sets that need a person come first, with their id on one line; finished sets are one line for each
+    project; amounts are shown, since prices are set; a job is named by project and room."""
     studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     studio.drop(ELM, "kitchen__sky-blue", bracket(3))
     studio.drop(ELM, "bath__skyblu", bracket(2))
@@ -41,7 +42,7 @@ def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop
 
 
 def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: Callable[..., Studio]) -> None:
-    """In the terminal, in STATUS.txt and in `status`; and no receipt says that it cost something."""
+    """The terminal, STATUS.txt and `status` say so, and no receipt has a price."""
     studio = make_studio(prices={"merge": 0.8})
     studio.drop(ELM, "kitchen", bracket(2))
     run = studio.start("--sandbox")

@@ -1,4 +1,4 @@
-"""Signals: how a running daemon ends, and that the next one goes on where it stopped."""
+"""Signals: how a running daemon ends, and that the next one continues its work."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_
 
 
 def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
-    """A daemon that waits for the answer to its sky, which comes after so many seconds."""
+    """A daemon that waits for the answer to its sky request, which takes that many seconds."""
     shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": seconds})
     studio.drop(ELM, ROOM, bracket())
     run = studio.start(key=KEY)
@@ -92,7 +92,8 @@ def test_an_address_of_messages_that_never_ends_its_answer_holds_no_stop_up_for_
 
 
 def drip(listener: socket.socket) -> int:
-    """Answer one request with a line of a header each half second; how many until it was given up."""
+    """Answer one request with a header line every half second; the number of lines until the client gave
+    up."""
     channel, _ = listener.accept()
     lines = 0
     with channel, suppress(OSError):
@@ -132,7 +133,7 @@ def test_the_embedded_sandbox_ends_with_its_daemon(studio: Studio) -> None:
 
 
 def test_a_stop_that_comes_while_it_begins_is_clean(studio: Studio) -> None:
-    """The embedded sandbox is on its way, and the daemon isn't there yet."""
+    """SIGTERM arrives while the embedded sandbox starts, before the daemon runs."""
     run = begun(studio.command("run", "--sandbox"), studio.root / "run.log", environment(None), really=True)
     studio.runs.append(run)
     wait_for(lambda: children_of(run.process.pid), run.text)
@@ -143,7 +144,7 @@ def test_a_stop_that_comes_while_it_begins_is_clean(studio: Studio) -> None:
 
 
 def children_of(process: int) -> list[int]:
-    """Of Linux's tables: the sandbox, and soon the process that decodes photos."""
+    """Child processes by Linux's process table: the sandbox, and later the process that decodes photos."""
     found: list[int] = []
     for task in Path(f"/proc/{process}/task").iterdir():
         with suppress(FileNotFoundError):  # a thread that has just ended

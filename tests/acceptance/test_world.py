@@ -1,4 +1,4 @@
-"""A bad world, a second daemon, and what other processes are told."""
+"""A bad world, a second daemon on the same inbox, and what other processes report of them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_status_json_is_the_object_that_others_script_against(
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     studio.wait_for_states("done", "failed")
-    studio.wait_until(lambda status: status["inboxes"]["inbox"]["no_events"] == "")  # it has looked
+    studio.wait_until(lambda status: status["inboxes"]["inbox"]["no_events"] == "")  # the daemon has scanned
     told = json.loads(studio.call("status", "--json").stdout)
     assert told == {**studio.status(), "state_folder": str(studio.state)}
     jobs = {job["folder"]: job for job in told["jobs"]}

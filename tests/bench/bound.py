@@ -1,4 +1,4 @@
-"""How soon a shoot could be finished: no daemon can be quicker than the line and the cluster."""
+"""The lower bound of a shoot's duration, given by the uplink and the API's cluster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The line and the cluster. Rates in bytes per second, times in seconds, `result_bytes` per picture."""
+    """Uplink and cluster. Rates in bytes per second, times in seconds, `result_bytes` per picture."""
 
     uplink: float = 40e6
     uplink_per_connection: float = 12e6
@@ -21,7 +21,7 @@ class World:
     result_bytes: int = 1_500_000
 
     def slower(self, factor: float) -> World:
-        """The same world in slow motion, so that what the processor takes counts for less."""
+        """The same world slowed down, so that CPU time weighs less."""
         return replace(
             self,
             uplink=self.uplink / factor,
@@ -35,7 +35,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Shoot:
-    """What is dropped at once: so many sets, each of so many photos of so many bytes, with one operation."""
+    """A shoot dropped at once: its number of sets, photos per set, bytes per photo, and one operation."""
 
     sets: int
     photos: int = 5
@@ -43,7 +43,7 @@ class Shoot:
 
 
 def bound_seconds(shoot: Shoot, world: World) -> float:
-    """From the drop to the last picture, at the very least."""
+    """Seconds from the drop to the last picture, at the least."""
     return max(
         last_photo_seconds(shoot, world),
         cluster_seconds(shoot, world),
@@ -53,37 +53,37 @@ def bound_seconds(shoot: Shoot, world: World) -> float:
 
 
 def tail_seconds(world: World) -> float:
-    """After a merge: noticed, fetched, sent up again, edited, fetched."""
+    """Seconds after a merge: noticing it, download, upload, edit, download."""
     trip, fetched = world.round_trip, world.result_bytes / world.downlink
     sent = world.result_bytes / min(world.uplink, world.uplink_per_connection)
     return trip + (trip + fetched) + sent + (trip + world.edit_seconds + trip + fetched + trip)
 
 
 def last_photo_seconds(shoot: Shoot, world: World) -> float:
-    """The line is full until the last photo is up; its set is merged and edited after that."""
+    """The bound by the uplink: it is busy until the last photo is up; then one merge and one edit follow."""
     sending = shoot.sets * shoot.photos * shoot.photo_bytes / world.uplink
     return 3 * world.round_trip + sending + world.round_trip + world.merge_seconds + tail_seconds(world)
 
 
 def cluster_seconds(shoot: Shoot, world: World) -> float:
-    """The cluster is full from the first set on."""
+    """The bound by the cluster, which is busy from the first set on."""
     merging = math.ceil(shoot.sets / world.merge_slots) * world.merge_seconds
     return first_set_seconds(shoot, world) + merging + tail_seconds(world)
 
 
 def edits_seconds(shoot: Shoot, world: World) -> float:
-    """The editors are full from the first merge on."""
+    """The bound by the editors, which are busy from the first merge on."""
     editing = math.ceil(shoot.sets / world.edit_slots) * world.edit_seconds
     rest = tail_seconds(world) - world.edit_seconds
     return first_set_seconds(shoot, world) + world.merge_seconds + rest + editing
 
 
 def one_set_seconds(shoot: Shoot, world: World) -> float:
-    """One set that has everything to itself."""
+    """Seconds for one set that has all capacity to itself."""
     return first_set_seconds(shoot, world) + world.merge_seconds + tail_seconds(world)
 
 
 def first_set_seconds(shoot: Shoot, world: World) -> float:
-    """Until the first merge can begin."""
+    """Seconds until the first merge can begin."""
     rate = min(world.uplink, shoot.photos * world.uplink_per_connection)
     return 3 * world.round_trip + shoot.photos * shoot.photo_bytes / rate + world.round_trip

@@ -38,7 +38,7 @@ WAY = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FI
 
 
 def fill(studio: Studio, sets: int) -> None:
-    """A store of so many sets: finished ones, a few that failed, a few that wait."""
+    """Fill a store with that many sets: mostly finished, a few failed, a few waiting."""
     store = studio.store()
     file = io.BytesIO()
     Image.effect_noise((1200, 800), 60).convert("RGB").save(file, "JPEG", quality=85)
@@ -84,7 +84,7 @@ def photo(position: int) -> JobFile:
 
 
 def first_paints(site: PageProcess) -> list[float]:
-    """Seconds until the first paint of Now in a fresh tab, a few times."""
+    """Seconds until the first paint of Now in a fresh tab, for several tabs."""
     paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
     found = []
     with chromium() as browser:
@@ -97,8 +97,8 @@ def first_paints(site: PageProcess) -> list[float]:
 
 
 def delays(site: PageProcess, studio: Studio) -> tuple[list[float], list[float]]:
-    """Seconds from a change in the store until an open page shows it: of what a person does, and of a job
-    that the daemon begins."""
+    """Seconds from a change in the store until an open page shows it: after a person's command, and after a
+    job begins."""
     told, begun = [], []
     with chromium() as browser, tab(browser, site) as opened:
         banner = opened.locator(".banner.attention")
@@ -118,9 +118,9 @@ def delays(site: PageProcess, studio: Studio) -> tuple[list[float], list[float]]
         for number in range(5):
             studio.drop("Arriving", f"fresh {number}", bracket())
             card = opened.locator(f".card:has-text('fresh {number}')")
-            seen = until(lambda: card.count() and begin_of(studio, number))  # noqa: B023 - asked at once
+            seen = until(lambda: card.count() and begin_of(studio, number))  # noqa: B023 - called at once
             begun.append(seen - begin_of(studio, number))
-            until(lambda: "done" in card.inner_text())  # noqa: B023 - asked at once
+            until(lambda: "done" in card.inner_text())  # noqa: B023 - called at once
     return told, begun
 
 
@@ -133,7 +133,7 @@ def begin_of(studio: Studio, number: int) -> float:
 
 
 def browse(site: PageProcess, over: threading.Event) -> None:
-    """As a browser does with a page that stays open: it listens, and fetches the page anew for each event."""
+    """Act as a browser with an open page: listen for events, and fetch the page after each."""
     with suppress(OSError, http.client.HTTPException):  # the end of the page's process
         keep_reading(site, over)
 
@@ -149,7 +149,8 @@ def keep_reading(site: PageProcess, over: threading.Event) -> None:
 
 
 def load(site: PageProcess, studio: Studio, daemon: int) -> tuple[float, float, float, int]:
-    """Of one core: the daemon without pages, the daemon with them, the page's process; its peak in bytes."""
+    """Shares of one core: the daemon without pages, the daemon with them, the page's process; and its peak in
+    bytes."""
 
     def share(pid: int, before: float) -> float:
         return (cpu_seconds(pid) - before) / LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""Who is measured: ours, and what a user would write instead."""
+"""The programs that are measured: hotfolder, and scripts that a user would write instead."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Contender:
 
 
 def ours(settings: Mapping[str, Any] | None = None, *, profile: Path | None = None) -> Contender:
-    """The daemon, as anybody starts it; `settings` are merged into its YAML, one level deep. `profile` is a
-    file for what cProfile saw."""
+    """Start the daemon as a user does; `settings` are merged into its YAML, one level deep. `profile` is a
+    file for cProfile's data."""
 
     def start(root: Path, url: str, storage: str, quiet_seconds: float) -> Measured:
         usual: dict[str, Any] = {
@@ -45,7 +45,7 @@ def ours(settings: Mapping[str, Any] | None = None, *, profile: Path | None = No
 
 
 def script(threads: int) -> Contender:
-    """The plain script with so many threads."""
+    """Start the plain script with that many threads."""
 
     def start(root: Path, url: str, storage: str, quiet_seconds: float) -> Measured:
         given = {"root": str(root), "url": url, "quiet_seconds": quiet_seconds, "threads": threads}

@@ -35,7 +35,7 @@ CELL = 640
 
 
 def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
-    """The folder's frames from dark to bright, over each other, and which one the others were laid on."""
+    """The folder's frames from dark to bright, aligned, and the index of the reference frame."""
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     frames = sorted((load(path, long_edge=long_edge).pixels for path in photos), key=np.mean)
     usable = [float(((frame > 20) & (frame < 235)).mean()) for frame in frames]
@@ -65,7 +65,7 @@ def enfuse(frames: Sequence[Picture]) -> Picture:
 
 
 def timed(merge: Callable[[], Picture]) -> tuple[Picture, float]:
-    """The merge and the CPU seconds of this process and of what it ran."""
+    """The merge, and the CPU seconds of this process and its children."""
 
     def spent() -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -50,7 +50,8 @@ def names(photos: Iterable[Photo]) -> frozenset[str]:
 
 
 def exactly_right(shoot: Shoot, rule: Rule) -> int:
-    """How many of the sets a simple rule finds. It is spared the frames with flash and old exports."""
+    """The number of sets that a simple rule finds. Frames with flash and old exports are not counted against
+    it."""
     spared = shoot.flash | shoot.old_exports
     photos = [photo for photo in shoot.photos if photo.name not in spared]
     if any(photo.capture is None for photo in photos):
@@ -154,7 +155,7 @@ def markdown(kinds: Mapping[str, Counter[str]]) -> str:
 
 
 def errors(drop: Sequence[Shoot]) -> None:
-    """What is not simply right, for whoever works on the rules."""
+    """Every outcome that isn't `exact`, for work on the rules."""
     for shoot in drop:
         found = group(shoot.photos, shoot.options)
         for each in found.sets:

@@ -40,14 +40,14 @@ PHOTO_BYTES = 30_000
 PHOTOS = 3
 QUIET_SECONDS = 0.5
 LATEST = 1000
-"""Growth is told of so many sets at the end, since bounded caches fill at first."""
+"""Growth is computed over this many latest sets, since bounded caches fill at first."""
 MOST_MEMORY_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
 class Look:
-    """The process after so many jobs. `store_bytes` is the database with its journal, `ledger_bytes` the
-    ledger's file."""
+    """Measurements of the process after that many jobs. `store_bytes` is the database with its journal,
+    `ledger_bytes` the ledger's file."""
 
     jobs: int
     seconds: float
@@ -77,7 +77,7 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
 
 
 def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
-    """Report after each wave, until so many jobs or minutes are over; what went wrong."""
+    """Report after each wave until that many jobs or minutes are over; the errors found."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
     wrong: list[str] = []
     looks: list[Look] = []
@@ -109,7 +109,7 @@ def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
 
 
 def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
-    """Drop a project and wait for it; how many of its sets came out."""
+    """Drop a project and wait for it; the number of its finished sets."""
     rooms = stage_sets(root, shoot, MEGAPIXELS, project)
     drop(root, rooms, project)
     there = len(wait_for(root / "done" / project, rooms, daemon, 120))
@@ -119,7 +119,8 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
 
 
 def tell_growth(looks: Sequence[Look]) -> None:
-    """By how much memory and store grew with each set, over the latest ones: a line through all looks."""
+    """Print how much memory and store grew with each of the latest sets: a linear fit through all
+    measurements."""
     latest = [look for look in looks if look.jobs > looks[-1].jobs - LATEST]
     if len(latest) < 2:
         return

@@ -48,7 +48,7 @@ GRACE_SECONDS = 5.0
 
 @contextmanager
 def cluster(root: Path, shop: Any, **settings: Any) -> Iterator[Cluster]:
-    """A cluster on a PostgreSQL of its own, which syncs what it writes."""
+    """A cluster on a PostgreSQL of its own, with fsync on."""
     folder = programs()
     if folder is None:
         sys.exit("there is no PostgreSQL")
@@ -62,7 +62,7 @@ def cluster(root: Path, shop: Any, **settings: Any) -> Iterator[Cluster]:
 
 
 def start(made: Cluster, number: int) -> None:
-    """Start so many machines, and wait until the inboxes are shared out."""
+    """Start that many machines, and wait until the inboxes are shared out."""
     for name in ("one", "two", "three")[:number]:
         made.member(name).start()
     made.wait_until(lambda _: sorted(map(list(made.owners().values()).count, made.members)) == shares(number))
@@ -135,7 +135,7 @@ def budget(sets: int) -> list[str]:
         for one in range(sets):
             made.drop(INBOXES[one % len(INBOXES)], "12 Elm Road", f"room{one}", bracket())
         made.wait_until(lambda store: store.counts().get(State.DONE) == most, 1800)
-        time.sleep(15)  # whoever would go beyond it has asked again by then
+        time.sleep(15)  # time for any machine that would exceed the budget
         with made.store() as store:
             buyers = {one.machine for one in Ledger(store.database).all_purchases()}
         print(f"{sets} sets, a budget of {most}: {shop.bought()} paid, by {len(buyers)} machines")

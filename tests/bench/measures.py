@@ -36,7 +36,8 @@ Gray = npt.NDArray[np.float64]
 def mef_ssim(
     exposures: Sequence[npt.NDArray[np.uint8]], fused: npt.NDArray[np.uint8], scales: int = 3
 ) -> float:
-    """Score of `fused` against `exposures`, at most 1. All are RGB or gray arrays of one size."""
+    """The MEF-SSIM score of `fused` against `exposures`, at most 1. All are RGB or grey arrays of one
+    size."""
     stack = [to_gray(exposure) for exposure in exposures]
     picture = to_gray(fused)
     weights = SCALE_WEIGHTS[:scales] / SCALE_WEIGHTS[:scales].sum()
@@ -60,14 +61,14 @@ def halve(picture: Gray) -> Gray:
 
 
 def gaussian_mean(values: Gray) -> Gray:
-    """Weighted mean over each window that lies wholly in the picture."""
+    """The weighted mean over each window that lies wholly in the picture."""
     margin = WINDOW // 2
     blurred = cv2.GaussianBlur(values, (WINDOW, WINDOW), SIGMA)
     return np.asarray(blurred[margin:-margin, margin:-margin])
 
 
 def quality_map(stack: Sequence[Gray], fused: Gray) -> Gray:
-    """Contrast-and-structure similarity of each fused patch with the patch wanted there."""
+    """The contrast-and-structure similarity of each fused patch with the ideal patch there."""
     count = len(stack)
     means = [gaussian_mean(exposure) for exposure in stack]
     fused_mean = gaussian_mean(fused)
@@ -131,7 +132,7 @@ def difference(values: Gray, step: int, axis: int) -> Gray:
 
 
 def window_area(exposures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.bool_]:
-    """Where the light comes from: burnt out in the brightest exposure, and not in the darkest."""
+    """The windows' mask: burnt out in the brightest exposure, and not in the darkest."""
     order = sorted((to_gray(frame) for frame in exposures), key=lambda gray: float(gray.mean()))
     area = ((order[-1] >= BURNT) & (order[0] < BURNT) & (order[0] > 20)).astype(np.uint8)
     burnt_in_the_middle = order[len(order) // 2] >= BURNT
@@ -163,13 +164,13 @@ def slopes(gray: Gray) -> Gray:
 
 
 def clipped_share(fused: npt.NDArray[np.uint8], window: npt.NDArray[np.bool_]) -> float:
-    """How much of `window` is burnt out in `fused`, 0 to 1."""
+    """The share of `window` that is burnt out in `fused`, 0 to 1."""
     return float((to_gray(fused)[window] >= BURNT).mean()) if window.any() else 0.0
 
 
 def added_cast(exposures: Sequence[npt.NDArray[np.uint8]], fused: npt.NDArray[np.uint8]) -> float:
-    """How far, in CIELAB, the colour of near-neutral mid tones moved from what the exposures show there.
-    What is on the way from that to neutral isn't added: there a cast is taken out."""
+    """How far, in CIELAB, the colour of near-neutral mid tones moved from that of the exposures. A move
+    towards neutral doesn't count: it removes a cast."""
     labs = [to_lab(frame) for frame in exposures]
     levels = np.array([lab[:, :, 0] for lab in labs])
     nearest = np.abs(levels - to_lab(fused)[:, :, 0]).argmin(axis=0)

@@ -38,7 +38,7 @@ UPLOADED = re.compile(
 
 
 class Refused(Exception):
-    """The request breaks a rule of the reference."""
+    """A request that breaks a rule of the reference."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -59,7 +59,7 @@ Route = tuple[str, str, Callable[..., Awaitable[Response]]]
 
 
 class PacedServer:
-    """The whole API, its storage, and a record of everything."""
+    """The API, its storage, and a record of all requests."""
 
     def __init__(self, world: World, faults: bool, megapixels: float) -> None:
         self.world = world
@@ -86,7 +86,7 @@ class PacedServer:
         self.events.append((moment, event, group.id, group.room))
 
     def admit(self, request: Request) -> None:
-        """Pace a body that comes up the line; decide what goes wrong on its way."""
+        """Set the pace of a request's body, and decide what goes wrong with it."""
         kind = kind_of(request)
         request.trouble = self.fate.next(kind)
         if kind in ("put", "image"):
@@ -100,7 +100,7 @@ class PacedServer:
                 self.note("put began", group)
 
     async def handle(self, request: Request) -> Response | None:
-        """One request, half a round trip before and after what it does."""
+        """Handle one request, with half a round trip before and after it."""
         half = self.world.round_trip / 2
         trouble = request.trouble
         await asyncio.sleep(half)
@@ -285,13 +285,13 @@ KINDS = (
 
 
 def kind_of(request: Request) -> str:
-    """What kind of request it is, for pace and trouble."""
+    """The kind of the request, for pace and trouble."""
     line = f"{request.method} {request.path}"
     return next(kind for kind, start in KINDS if line.startswith(start))
 
 
 def checked(request: Request, required: Set[str], optional: Set[str] = frozenset()) -> dict[str, Any]:
-    """The JSON body, which has these fields and no others."""
+    """The JSON body, after checking that it has exactly these fields."""
     try:
         body = request.json()
     except ValueError:

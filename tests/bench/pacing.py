@@ -1,15 +1,15 @@
-"""A line with a rate, shared by whoever sends: bytes arrive no sooner than it could carry them."""
+"""Rate limits for a simulated line: bytes arrive no sooner than it could carry them."""
 
 from __future__ import annotations
 
 import asyncio
 
 SLACK_SECONDS = 0.05
-"""What a timer that fires late may make up for within one transfer."""
+"""How much delay of late timers one transfer may catch up."""
 
 
 class Line:
-    """Shared by all transfers, at most `rate` bytes a second together."""
+    """A line shared by all transfers, with at most `rate` bytes a second in total."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
@@ -17,14 +17,14 @@ class Line:
         self._free_at = 0.0
 
     def carry(self, size_bytes: int, now: float) -> float:
-        """When the last of these bytes is through, given that the line does one thing after another."""
+        """The moment when these bytes have passed, after all bytes before them."""
         self.carried_bytes += size_bytes
         self._free_at = max(self._free_at, now - SLACK_SECONDS / 10) + size_bytes / self.rate
         return self._free_at
 
 
 class Transfer:
-    """One request's way over the line, at most `rate` bytes a second by itself."""
+    """One request's transfer, at most `rate` bytes a second by itself."""
 
     def __init__(self, line: Line, rate: float, now: float) -> None:
         self._line = line
@@ -32,20 +32,20 @@ class Transfer:
         self._free_at = now
 
     def carry(self, size_bytes: int, now: float) -> float:
-        """When the last of these bytes is through."""
+        """The moment when the last of these bytes has passed."""
         self._free_at = max(self._free_at, now - SLACK_SECONDS) + size_bytes / self._rate
         return max(self._free_at, self._line.carry(size_bytes, now))
 
 
 class Slots:
-    """So many at once, in the order of asking, each for so many seconds."""
+    """A number of slots, each taken for a number of seconds, in the order of requests."""
 
     def __init__(self, number: int, seconds: float) -> None:
         self._free_at = [0.0] * number
         self._seconds = seconds
 
     def done_at(self, now: float) -> float:
-        """Take the slot that is free first; when its work will be done."""
+        """Take the slot that is free first; the moment when its work will be done."""
         first = min(range(len(self._free_at)), key=self._free_at.__getitem__)
         self._free_at[first] = max(self._free_at[first], now) + self._seconds
         return self._free_at[first]

@@ -1,4 +1,4 @@
-"""Where measured figures are shown: docs/performance.md, docs/grouping.md, the README."""
+"""Writes measured figures into docs/performance.md, docs/grouping.md and the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real JPEGs of a wanted size, made once; copies that differ in a comment are as good as other photos."""
+"""Real JPEGs of a wanted size, made once; copies with another comment serve as different photos."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ EXPOSURES = (0.45, 0.7, 1.0, 1.3, 1.6)
 MARK = b"bench:"
 MARK_BYTES = 40
 HEAD_BYTES = 20
-"""Start of image and the JFIF segment, as Pillow writes them; the comment comes behind."""
+"""Start of image and the JFIF segment, as Pillow writes them; the comment follows."""
 
 
 def photo(size_bytes: int, megapixels: float, exposure: int = 2) -> bytes:
-    """A decodable JPEG of about `size_bytes`: a gradient under as much noise as that takes."""
+    """A decodable JPEG of about `size_bytes`: a gradient with as much noise as that needs."""
     name = f"{size_bytes}-{megapixels:g}-{exposure}.jpg"
     path = CACHE / name
     if not path.exists():
@@ -33,7 +33,7 @@ def photo(size_bytes: int, megapixels: float, exposure: int = 2) -> bytes:
 
 
 def fitted(size_bytes: int, megapixels: float, brightness: float) -> bytes:
-    """Noise is added until the size fits within 2 %, or what comes nearest after a dozen tries."""
+    """The file with noise added until its size fits within 2 %, or the nearest of a dozen tries."""
     width = round((megapixels * 1e6 * 3 / 2) ** 0.5)
     height = round(width * 2 / 3)
     down, across = numpy.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
@@ -60,14 +60,14 @@ def encoded(pixels: numpy.ndarray) -> bytes:
 
 
 def marked(jpeg: bytes, mark: str) -> bytes:
-    """The same picture with a comment that makes it another file."""
+    """The same picture with a comment that makes it a different file."""
     text = (MARK + mark.encode()).ljust(MARK_BYTES, b".")
     segment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
     return jpeg[:HEAD_BYTES] + segment + jpeg[HEAD_BYTES:]
 
 
 def mark_of(head: bytes) -> str:
-    """The mark in the first bytes of such a file, wherever it begins in them; empty for any other."""
+    """The mark in the first bytes of such a file, at any position; empty for other files."""
     start = head.find(MARK)
     if start < 0:
         return ""
@@ -81,7 +81,7 @@ def bracket(count: int, size_bytes: int, megapixels: float) -> tuple[bytes, ...]
 
 
 def write_set(folder: Path, mark: str, count: int, size_bytes: int, megapixels: float) -> None:
-    """One set's photos into `folder`, which is made."""
+    """Write one set's photos into a new `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, jpeg in enumerate(bracket(count, size_bytes, megapixels), start=1):
         (folder / f"IMG_{number:04d}.jpg").write_bytes(marked(jpeg, f"{mark}/{number}"))

@@ -1,7 +1,8 @@
-"""What a user would write instead, with watchdog and httpx: `python -m tests.bench.plainscript SETTINGS`.
+"""The script that a user would write instead, with watchdog and httpx: `python -m tests.bench.plainscript
+SETTINGS`.
 
-SETTINGS is JSON: `root`, `url`, `quiet_seconds`, `threads`. It keeps no books, so it pays twice after a
-crash; it retries what fails, paid or not. It prints `watching` once it is.
+SETTINGS is JSON: `root`, `url`, `quiet_seconds`, `threads`. The script keeps no records, so it pays twice
+after a crash; it retries every failed call, paid or not. It prints `watching` when ready.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TRIES = 5
 
 
 class Drops(FileSystemEventHandler):
-    """When each room's folder last changed."""
+    """The time of each room folder's last change."""
 
     def __init__(self) -> None:
         self.changed: dict[Path, float] = {}
@@ -38,7 +39,7 @@ class Drops(FileSystemEventHandler):
 
 
 class Script:
-    """One set after the other, or as many at once as there are threads."""
+    """Handles one set after the other, or one for each thread at once."""
 
     def __init__(self, root: Path, url: str) -> None:
         self.root = root
@@ -116,7 +117,7 @@ class Script:
 
 
 def again(act: Callable[[], Any]) -> Any:
-    """Try it a few times, with a pause."""
+    """Retry a few times, with a pause."""
     for attempt in range(1, TRIES):
         try:
             return act()

@@ -1,4 +1,4 @@
-"""What a process and its children cost, as Linux counts it."""
+"""CPU time and memory of a process and its children, by Linux's accounting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Measured:
     def __init__(
         self, command: Sequence[str], log: Path, *, ready: str, patience_seconds: float = 60
     ) -> None:
-        """Start it, and wait until its log says `ready`."""
+        """Start the process, and wait until its log says `ready`."""
         self.log = log
         self.peak_bytes = 0
         self.children_peak_bytes = 0
@@ -57,11 +57,11 @@ class Measured:
         return self._process.poll() is None
 
     def cpu_so_far(self) -> float:
-        """Seconds of CPU of it and its living children."""
+        """CPU seconds so far of the process and its living children."""
         return sum(cpu_seconds(pid) for pid in (self.pid, *children(self.pid)))
 
     def stop(self, patience_seconds: float = 30) -> None:
-        """SIGTERM, and its bill."""
+        """Send SIGTERM, wait, and take the measurements."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         self._over.set()
         self._watching.join()
@@ -90,7 +90,7 @@ class Measured:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most memory it ever had; 0 once it is gone."""
+    """The peak of its resident memory; 0 once it is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -107,8 +107,8 @@ def children(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """By the scheduler's clock, ended threads included: the ticks in /proc are of 10 ms, more than an
-    idle process uses in seconds. 0 once it is gone."""
+    """CPU seconds by the scheduler's clock, ended threads included: the ticks in /proc are 10 ms, more than
+    an idle process uses in seconds. 0 once it is gone."""
     number = ctypes.c_int()
     if LIBC.clock_getcpuclockid(pid, ctypes.byref(number)) != 0:
         return 0.0

@@ -1,4 +1,4 @@
-"""One contender, one shoot, one paced world: how long, at what price, and where the time went."""
+"""One contender with one shoot in one paced world: duration, cost, and the time of each stage."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ PROJECT = "12 Elm Road"
 TAG = "__sky-twilight"
 LOOK_SECONDS = 0.02
 WARM_SECONDS = 1.0
-"""After a contender says that it watches: its last imports aren't what is measured here."""
+"""The wait after a contender says that it watches, so that its last imports aren't measured."""
 
 
 @dataclass
 class Race:
-    """What one contender made of it."""
+    """The result of one contender."""
 
     contender: str
     shoot: Shoot
@@ -43,7 +43,7 @@ class Race:
     injected: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     stages: dict[str, tuple[float, float]] = field(default_factory=dict)
-    """By stage: the median and the most, in seconds, over all sets."""
+    """By stage: the median and the maximum, in seconds, over all sets."""
 
     @property
     def ratio(self) -> float:
@@ -52,7 +52,7 @@ class Race:
 
 @contextmanager
 def workspace(parent: Path | None = None) -> Iterator[Path]:
-    """A folder with an empty inbox that is gone afterwards."""
+    """A folder with an empty inbox, removed at the end."""
     root = Path(tempfile.mkdtemp(prefix="hotfolder-bench-", dir=parent))
     (root / "inbox").mkdir()
     try:
@@ -62,8 +62,8 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
 
 def stage_sets(root: Path, shoot: Shoot, megapixels: float, mark: str = "") -> list[str]:
-    """Make all photos beside the inbox, to be moved into it at once; the rooms' names.
-    Sets of another `mark` are other photos."""
+    """Make all photos beside the inbox, to be moved into it at once; the rooms' names. Another `mark` gives
+    other photos."""
     rooms = [f"room-{number:04d}" for number in range(1, shoot.sets + 1)]
     for room in rooms:
         photos.write_set(root / "staged" / room, mark + room, shoot.photos, shoot.photo_bytes, megapixels)
@@ -71,7 +71,7 @@ def stage_sets(root: Path, shoot: Shoot, megapixels: float, mark: str = "") -> l
 
 
 def drop(root: Path, rooms: list[str], project: str = PROJECT) -> float:
-    """Move them in, one file after the other; when it began."""
+    """Move the sets in, one file after the other; the moment of the first."""
     began = time.monotonic()
     for room in rooms:
         target = root / "inbox" / project / (room + TAG)
@@ -82,7 +82,7 @@ def drop(root: Path, rooms: list[str], project: str = PROJECT) -> float:
 
 
 def wait_for(done: Path, rooms: list[str], process: Measured, patience_seconds: float) -> list[float]:
-    """When each finished picture appeared. Those that never do are left out."""
+    """The moment when each finished picture appeared; missing ones are left out."""
     missing = {done / f"{room}{TAG}.jpg" for room in rooms}
     seen: list[float] = []
     end = time.monotonic() + patience_seconds
@@ -105,7 +105,7 @@ def race(
     patience_seconds: float = 900.0,
     parent: Path | None = None,
 ) -> Race:
-    """Run it to its end."""
+    """Run the race to its end."""
     with workspace(parent) as root:
         rooms = stage_sets(root, shoot, megapixels)
         bound = bound_seconds(shoot, world)
@@ -143,7 +143,7 @@ def race(
 
 
 def wait_for_originals(root: Path, rooms: list[str], shoot: Shoot) -> None:
-    """The last pictures are there before the last originals are."""
+    """Wait for the last originals, which are filed after the last pictures."""
     end = time.monotonic() + 5
     while len(originals(root)) < len(rooms) * shoot.photos and time.monotonic() < end:
         time.sleep(0.1)
@@ -154,7 +154,7 @@ def originals(root: Path) -> list[Path]:
 
 
 def wrong_in(root: Path, rooms: list[str], shoot: Shoot, shop: Shop, faults: bool) -> list[str]:
-    """What must not be: lost photos, missing pictures, double payments, rules of the API broken."""
+    """Violations: lost photos, missing pictures, double payments, broken API rules."""
     wrong = []
     if len(originals(root)) != len(rooms) * shoot.photos:
         wrong.append(f"{len(originals(root))} of {len(rooms) * shoot.photos} originals are filed")
@@ -184,7 +184,7 @@ FIRST = {"group", "put began", "seen", "image began"}
 
 
 def stages(shop: Shop, dropped_at: float) -> dict[str, tuple[float, float]]:
-    """How long each stage took, over all sets."""
+    """The duration of each stage, over all sets."""
     found: dict[str, tuple[float, float]] = {}
     for name, start, end in STAGES:
         took = []

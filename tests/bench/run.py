@@ -1,6 +1,7 @@
-"""The race: ours, what a user would write instead, and the bound. `python -m tests.bench [--case 40] …`
+"""The race of hotfolder, the scripts that a user would write instead, and the bound: `python -m tests.bench
+[--case 40] …`
 
-With `--idle`, what the daemon costs while nothing happens in 2,000 set folders.
+With `--idle`, the daemon's CPU use while nothing happens in 2,000 set folders.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from tests.bench.shop import open_shop
 CASES = (40, 16, 1)
 QUIET_SECONDS = 2.0
 MOST_CPU_SECONDS = 0.25
-"""A set. Not asked of a single one, which pays alone for what is begun and ended once."""
+"""Per set. Not checked for a single set, which bears the cost of start and end alone."""
 MOST_MEMORY_BYTES = 200_000_000
 IDLE_FOLDERS = 2_000
 IDLE_SECONDS = 60.0
 SETTLED_SECONDS = 15.0
-"""After the start, until nothing is left to do."""
+"""The wait after the start until all start-up work is done."""
 
 
 def contenders(
@@ -37,7 +38,7 @@ def contenders(
 
 
 def goal(made: Race, world: World, faults: bool) -> str:
-    """What is asked of ours, in words, and what of it doesn't hold."""
+    """The goal for hotfolder in words, and which parts of it are missed."""
     if faults:
         most = 1.5 * made.bound + made.injected_seconds
         words = f"≤ 1.5 × + {made.injected_seconds:.0f} s injected"
@@ -73,7 +74,7 @@ def table(races: list[Race], world: World, faults: bool) -> str:
 
 
 def idle(folders: int, seconds: float) -> str:
-    """The share of a core that the daemon takes while nothing happens in so many folders."""
+    """The daemon's share of a core while nothing happens in that many folders."""
     with workspace() as root, open_shop(World(), root, megapixels=0.1) as shop:
         for number in range(folders):
             (root / "inbox" / f"project-{number // 40}" / f"room-{number}").mkdir(parents=True)
@@ -88,7 +89,7 @@ def idle(folders: int, seconds: float) -> str:
 
 
 def told(made: Race) -> str:
-    """One race in a few lines, for whoever looks for lost time."""
+    """One race in a few lines, for finding lost time."""
     lines = [
         f"{made.contender}, {made.shoot.sets} sets: {made.seconds:.2f} s = {made.ratio:.3f} ×"
         f" {made.bound:.2f}, done {made.done}, CPU {made.cpu_seconds:.1f} s, load {made.load:.1f}"
@@ -104,7 +105,7 @@ def told(made: Race) -> str:
 
 
 def short_table(races: list[Race]) -> str:
-    """What matters to somebody who only wants to know whether it is quick."""
+    """The README's table: only how fast it is."""
     names = ("hotfolder", "4 threads", "one set at a time")
     lines = [
         "| sets at once | least possible | hotfolder | script, 4 threads | script, one set at a time |",

@@ -1,4 +1,4 @@
-"""The paced server as a process, and what it saw."""
+"""The paced server as a process, and its record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.bench.processes import environment
 
 @dataclass
 class Shop:
-    """`record` is there once the block of `open_shop` has ended."""
+    """`record` is available once the block of `open_shop` has ended."""
 
     url: str
     storage: str

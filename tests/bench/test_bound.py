@@ -1,4 +1,4 @@
-"""The bound, against sums done by hand."""
+"""The bound against values calculated by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_usual_shoots_are_bound_as_worked_out_by_hand(sets: int, seconds: fl
 
 
 def test_one_photo_cannot_use_more_than_its_connection() -> None:
-    """A set of one photo goes up at the rate of one connection, whatever the line."""
+    """A set of one photo goes up at the rate of one connection, however fast the line is."""
     wide = replace(WORLD, uplink=1e9)
     assert one_set_seconds(Shoot(1, photos=1), wide) == pytest.approx(0.16 + 4 / 12 + 4 + tail_seconds(wide))
 

@@ -1,4 +1,4 @@
-"""The yardstick itself, checked on cases whose answer is known."""
+"""The merge measures on cases whose values are known."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_blur_is_noticed() -> None:
 
 
 def slope(low: float, high: float) -> np.ndarray:
-    """A wall that gets brighter from left to right, in its middle."""
+    """A wall that gets brighter from left to right across its middle."""
     row = np.interp(np.arange(240), (80, 160), (low, high))[None, :, None]
     return np.repeat(np.repeat(row, 160, axis=0), 3, axis=2).astype(np.uint8)
 

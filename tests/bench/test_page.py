@@ -1,4 +1,4 @@
-"""Measured figures are put where the pages have room for them."""
+"""Measured figures are written between the pages' markers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MOST_MB = 200
 
 
 def large_tiff(path: Path, compression: str) -> None:
-    """A TIFF full of noise, so that nothing compresses away."""
+    """A TIFF of noise, which can't be compressed."""
     channel = pyvips.Image.gaussnoise(*SIZE, mean=32000, sigma=9000)
     picture = channel.bandjoin([channel, channel]).cast("ushort").copy(interpretation="rgb16")
     picture.tiffsave(str(path), compression=compression, predictor="horizontal")
@@ -49,7 +49,7 @@ def main() -> int:
                 for photo in range(given.photos):
                     shutil.copyfile(root / "large.tif", room / f"{photo}.tif")
                     with (room / f"{photo}.tif").open("ab") as file:
-                        file.write(bytes((number, photo)))  # behind the picture: no two are the same
+                        file.write(bytes((number, photo)))  # after the picture, so that all files differ
             command = [sys.executable, "-m", "hotfolder", "run", "--config", str(studio.config)]
             began = time.monotonic()
             daemon = Measured(command, root / "run.log", ready='"started"')

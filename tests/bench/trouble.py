@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: by count, so that every contender meets the same."""
+"""Faults by request count, so that every contender meets the same ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ SLOW_SECONDS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`refuse`: 429, not executed. `reset`: hang up after it. `cut`: hang up halfway through the body."""
+    """`refuse`: 429, not executed. `reset`: disconnect after execution. `cut`: disconnect halfway through the
+    body."""
 
     refuse: bool = False
     reset: bool = False
@@ -30,12 +31,12 @@ EVERY: dict[str, dict[int, Trouble]] = {
     "operate": {7: Trouble(refuse=True), 5: Trouble(slow_seconds=SLOW_SECONDS)},
     "result": {11: Trouble(cut=True), 19: Trouble(slow_seconds=SLOW_SECONDS)},
 }
-"""By kind of request: every so manieth meets this. A paid operation is never reset, since then nobody could
-tell whether it was charged; an accepted merge is, since its group can."""
+"""By kind of request: every n-th one meets this fault. A paid operation is never reset, since then nobody
+could tell whether it was charged; an accepted merge is, since its group can."""
 
 
 class Fate:
-    """Hands out the trouble that is due, and adds up what it costs by itself."""
+    """Hands out the fault that is due, and adds up the time that it costs by itself."""
 
     def __init__(self, on: bool) -> None:
         self._on = on
@@ -44,7 +45,7 @@ class Fate:
         self.injected_seconds = 0.0
 
     def next(self, kind: str) -> Trouble:
-        """What the next request of that kind meets."""
+        """The fault of the next request of that kind."""
         self._met[kind] += 1
         if not self._on:
             return NONE

@@ -17,7 +17,7 @@ PIECE_BYTES = 128 * 1024
 SMALL_BYTES = 64 * 1024
 """A body up to this size is kept; of a longer one, its first bytes, its size and its checksum."""
 BUFFER_BYTES = 512 * 1024
-"""Of a socket: large enough for the rate, small enough that nobody takes bytes for sent that aren't."""
+"""A socket's buffer: large enough for the rate, small enough that few bytes count as sent before they are."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Request:
     trouble: Trouble = NONE
     transfer: Transfer | None = None
     cut_after: int | None = None
-    """Hang up once so many bytes of the body have come."""
+    """Disconnect after this many bytes of the body have arrived."""
 
     def json(self) -> Any:
         return json.loads(bytes(self.head))
@@ -49,7 +49,7 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     transfer: Transfer | None = None
     cut_after: int | None = None
-    """Hang up once so many bytes of the body are sent."""
+    """Disconnect after this many bytes of the body are sent."""
 
     def head(self) -> bytes:
         more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
@@ -60,9 +60,9 @@ class Response:
 
 
 Handle = Callable[[Request], Awaitable[Response | None]]
-"""Takes a request whose body has come; None hangs up."""
+"""Takes a request whose body has arrived; None disconnects."""
 Admit = Callable[[Request], None]
-"""Sees a request before its body comes; sets how it is paced and whether it is cut off."""
+"""Sees a request before its body arrives; sets its pace and whether it is cut off."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -161,7 +161,7 @@ def parse(head: bytes, now: float) -> Request:
 
 
 def listening(address: str) -> socket.socket:
-    """A listening socket on a free port, with buffers of a size of our choice."""
+    """A listening socket on a free port, with buffers of a chosen size."""
     made = socket.create_server((address, 0), backlog=512)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)

@@ -1,4 +1,4 @@
-"""The commands that only read: what they print, and how they end."""
+"""The commands that only read: output and exit codes."""
 
 from __future__ import annotations
 
@@ -63,12 +63,10 @@ def everything_in(folder: Path) -> dict[str, bytes]:
 
 
 def test_version_is_the_packages() -> None:
-    """`--version` says which hotfolder this is."""
     assert invoke("--version").output == f"hotfolder {__version__}\n"
 
 
 def test_check_names_the_folders(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right settings are told as such, with the folders that they come to."""
     monkeypatch.setenv("STAGER_API_KEY", "any-key")
     result = invoke("check", "--config", config)
     assert result.exit_code == 0
@@ -76,7 +74,7 @@ def test_check_names_the_folders(config: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key, and messages without the package that sends them: both are told, and nothing is "fine"."""
+    """A missing key and a missing `notify` extra are reported, and "fine" is not printed."""
     monkeypatch.setitem(sys.modules, "apprise", None)
     config.write_text("root: .\nnotify: {urls: ['json://localhost']}\n")
     result = invoke("check", "--config", config)
@@ -90,7 +88,8 @@ def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest
 def test_check_warns_of_a_state_that_photographers_can_delete(
     config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The default is in their folder, and stays: a moved one would hide what was paid for."""
+    """The default state folder is below the photographers' one, and stays: a moved one would hide what was
+    paid for."""
     monkeypatch.setenv("STAGER_API_KEY", "any-key")
     result = invoke("check", "--config", config)
     assert result.exit_code == 0
@@ -100,7 +99,7 @@ def test_check_warns_of_a_state_that_photographers_can_delete(
 
 
 def test_check_prints_every_problem_and_exits_with_2(config: Path) -> None:
-    """All mistakes come at once, each with its line, on standard error."""
+    """All problems are printed at once on standard error, each with its line."""
     config.write_text("root: .\ninbx: a\nsettle: {quiet_second: 3}\n")
     result = invoke("check", "--config", config)
     assert result.exit_code == 2
@@ -109,14 +108,14 @@ def test_check_prints_every_problem_and_exits_with_2(config: Path) -> None:
 
 
 def test_check_prints_a_schema_without_a_configuration(tmp_path: Path) -> None:
-    """An editor can be given the schema before there is a file to check."""
+    """An editor can use the schema before there is a configuration file."""
     result = invoke("check", "--schema", "--config", tmp_path / "none.yaml")
     assert result.exit_code == 0
     assert json.loads(result.stdout)["properties"]["settle"]
 
 
 def test_explain_tells_route_photos_and_paid_calls_and_touches_nothing(config: Path) -> None:
-    """The text has what a studio manager asks for; no folder is made and no file changed."""
+    """No folder is made and no file changed."""
     folder = drop(config.parent / "inbox" / "12 Elm Road" / "front__lawn-light", 3)
     before = everything_in(config.parent)
     result = invoke("explain", folder, "--config", config)
@@ -128,7 +127,7 @@ def test_explain_tells_route_photos_and_paid_calls_and_touches_nothing(config: P
 
 
 def test_explain_as_json_lists_the_exact_calls(config: Path) -> None:
-    """Programs get the same, with bodies."""
+    """The JSON holds each call with its body."""
     folder = drop(config.parent / "inbox" / "12 Elm Road" / "kitchen__sky-twilight-dramatic", 2)
     told = json.loads(invoke("explain", folder, "--config", config, "--json").output)
     paid = [call for call in told["calls"] if call["paid"]]
@@ -138,7 +137,7 @@ def test_explain_as_json_lists_the_exact_calls(config: Path) -> None:
 
 
 def test_explain_of_a_project_tells_each_of_its_sets(config: Path) -> None:
-    """A project's folder is explained set by set; one that would be refused makes the exit code 1."""
+    """A project's folder is explained set by set; one refused set makes the exit code 1."""
     project = config.parent / "inbox" / "12 Elm Road"
     drop(project / "kitchen", 2)
     drop(project / "front__skyblu", 2)
@@ -148,7 +147,7 @@ def test_explain_of_a_project_tells_each_of_its_sets(config: Path) -> None:
 
 
 def test_explain_counts_nothing_for_what_is_refused(config: Path) -> None:
-    """Nothing is bought for it, so it has no price and is no set of the sum."""
+    """A refused set has no price and is no part of the sum."""
     project = config.parent / "inbox" / "12 Elm Road"
     drop(project / "kitchen", 2)
     loft = project / "loft"
@@ -172,7 +171,7 @@ def test_explain_of_a_project_names_what_is_not_looked_into(config: Path) -> Non
 
 
 def test_explain_says_of_photos_that_lie_too_deep_that_they_stay(config: Path) -> None:
-    """A folder for a town, with the project in it: nothing of it is a room."""
+    """A folder for a town with the project inside holds no rooms."""
     town = config.parent / "inbox" / "Springfield"
     drop(town / "12 Elm Road" / "kitchen", 3)
     for path in (town, town / "12 Elm Road", town / "12 Elm Road" / "kitchen"):
@@ -200,7 +199,7 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
     make_studio: Callable[..., Studio], shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Money is shown where the settings have prices; what was bought before costs nothing."""
+    """Amounts are shown where the settings have prices; results bought before cost nothing."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
     studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     front = bracket(3)
@@ -216,14 +215,14 @@ async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
 
 @pytest.mark.parametrize("where", ["nowhere", "."])
 def test_explain_says_when_there_are_no_photos(config: Path, where: str) -> None:
-    """A path that holds no set is a usage error, in words."""
+    """A path that holds no set is a usage error."""
     result = invoke("explain", config.parent / where, "--config", config)
     assert result.exit_code == 2
     assert "no photos" in result.stderr or "not a folder" in result.stderr
 
 
 def test_status_before_the_first_start(config: Path) -> None:
-    """Nothing has run yet: an empty list, not an error, and no folder is made."""
+    """The list is empty, there is no error, and no folder is made."""
     told = json.loads(invoke("status", "--config", config, "--json").output)
     assert told["jobs"] == [] and told["daemon"] == {"running": False, "pid": None}
     assert told["state_folder"] == str(config.parent / "state")
@@ -238,7 +237,8 @@ def test_status_before_the_first_start(config: Path) -> None:
 def test_status_shows_the_work_while_the_settings_have_an_error(
     config: Path, broken: str, where: str
 ) -> None:
-    """The work goes on by the settings before an error, so it is shown, with the error and its place."""
+    """The daemon keeps working by the previous settings, so its jobs are shown, with the error and its
+    place."""
     state = config.parent / "state"
     state.mkdir()
     database = open_store(state)
@@ -257,7 +257,8 @@ def test_status_shows_the_work_while_the_settings_have_an_error(
     "text", ["root: .\ninbox: [\nstate: state\n", "root: .\nstate: elsewhere\ninbox: [\n"]
 )
 def test_status_does_not_guess_where_the_state_is(config: Path, text: str) -> None:
-    """Where the file doesn't say it above its error, or nothing is there, the error is all that is said."""
+    """Where the file doesn't name the state folder before its error, or the folder is empty, only the error
+    is printed."""
     config.write_text(text)
     result = invoke("status", "--config", config)
     assert result.exit_code == 2 and "never closed" in result.stderr and not result.stdout
@@ -289,7 +290,7 @@ def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
 
 @pytest.mark.parametrize("command", [*app.registered_commands], ids=lambda command: command.callback.__name__)
 def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: CommandInfo) -> None:
-    """In the list of all commands none is cut at 80 columns, and each is in a group."""
+    """No sentence is cut at 80 columns in the list of commands, and each command is in a group."""
     assert command.callback is not None and command.rich_help_panel
     sentence = (command.callback.__doc__ or "").partition("\n")[0]
     assert sentence.endswith(".") and len(sentence) <= 80 - len("│ install-service   │")
@@ -297,7 +298,7 @@ def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: Command
 
 
 def test_a_command_that_meets_a_full_disk_says_so(config: Path, small_files: Callable[[int], None]) -> None:
-    """In a sentence and with the exit code of a bad world; the daemon's lock as well."""
+    """One sentence and the exit code of a bad world, also where the daemon's lock can't be written."""
     open_store(config.parent / "state").dispose()
     small_files(0)
     result = invoke("pause", "--config", config)
@@ -309,7 +310,7 @@ def test_a_command_that_meets_a_full_disk_says_so(config: Path, small_files: Cal
 def test_demo_takes_a_tag_for_photos_of_ones_own_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The example brackets have theirs: another would be ignored without a word."""
+    """The example brackets have tags of their own: another one would be ignored silently."""
     monkeypatch.chdir(tmp_path)
     result = invoke("demo", "--tag", "sky-blue")
     assert result.exit_code == 2 and "--photos" in result.stderr and not list(tmp_path.iterdir())
@@ -317,20 +318,20 @@ def test_demo_takes_a_tag_for_photos_of_ones_own_alone(
 
 @pytest.mark.parametrize("reason", ["its name doesn't say.", "its name doesn't say"])
 def test_the_contact_sheet_says_why_in_one_sentence(reason: str) -> None:
-    """A reason may be a sentence of ours, or other people's words."""
+    """The reason may be a sentence of ours or an error's text."""
     line = Line("job", "inbox", ELM, "kitchen", "kitchen", "failed", reason)
     assert not_made(line) == "Not made: its name doesn't say."
 
 
 def test_run_without_a_key_says_where_it_belongs(config: Path) -> None:
-    """The first mistake of a new operator has an answer, and nothing is started."""
+    """The message says where the key belongs, and nothing is started."""
     result = invoke("run", "--config", config)
     assert result.exit_code == 2
     assert "STAGER_API_KEY" in result.stderr
 
 
 def test_help_comes_without_loading_the_daemon() -> None:
-    """`--help` imports nothing that only a running daemon needs, so it is quick."""
+    """`--help` imports nothing that only a running daemon needs."""
     code = (
         "import sys; from hotfolder.cli.app import app\n"
         "try: app(['--help'])\n"
@@ -344,7 +345,7 @@ def test_help_comes_without_loading_the_daemon() -> None:
 
 @pytest.fixture
 def shoot(config: Path) -> Path:
-    """Two rooms' brackets in a project's folder itself."""
+    """Two rooms' brackets directly in a project's folder."""
     by = Photographer(random.Random(2))
     folder = config.parent / "inbox" / "12 Elm Road"
     folder.mkdir(parents=True)
@@ -358,7 +359,7 @@ def shoot(config: Path) -> Path:
 
 
 def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot: Path) -> None:
-    """Everything that will be paid for is told before, room by room; rooms in folders are told as well."""
+    """Every paid call is listed beforehand, room by room; rooms in folders are listed as well."""
     drop(shoot / "front__lawn-light", 3)
     before = everything_in(config.parent)
     result = invoke("explain", shoot, "--config", config)
@@ -370,14 +371,14 @@ def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot:
 
 
 def test_explain_says_that_all_photos_of_a_shoot_are_under_way(tmp_path: Path) -> None:
-    """With nothing left to be grouped there is something to tell all the same."""
+    """The command prints something even where no photo is left to be grouped."""
     place = PhotoPlace(InboxSettings(path="inbox"), tmp_path, ELM, "")
     told = shoot_lines(Explained(place, several=True, earlier=35), Prices(), calls=None)
     assert list(told)[1:] == ["  Left aside: 35 photos of sets under way or kept out before"]
 
 
 def test_explain_tells_programs_of_a_shoot(config: Path, shoot: Path) -> None:
-    """The same as JSON, with what is held and why."""
+    """The JSON says what is held and why."""
     config.write_text("root: .\nroutes: [{name: all, group: review, name_sets: first_file}]\n")
     told = json.loads(invoke("explain", shoot, "--config", config, "--json").output)
     assert [one["room"] for one in told["sets"]] == ["IMG_0001", "IMG_0006"]
@@ -396,14 +397,14 @@ def test_explain_says_of_what_looks_like_a_tag_that_it_will_be_held(config: Path
 
 @pytest.mark.parametrize("by_path", [False, True])
 def test_approve_makes_the_ready_file_and_says_so(config: Path, shoot: Path, by_path: bool) -> None:
-    """A project is named by its folder or by its name."""
+    """A project is named by its path or by its name."""
     result = invoke("approve", shoot if by_path else shoot.name, "--config", config)
     assert result.exit_code == 0
     assert (shoot / ".ready").is_file() and "10 photos" in result.output
 
 
 def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
-    """A project without photos of its own and a wrong name are told apart from a shoot."""
+    """A project without photos of its own and an unknown name get different messages."""
     room = drop(shoot.parent / "14 Elm Road" / "kitchen", 3)
     (room.parent / "made already").mkdir()
     drop(room.parent / "#recycle", 3)
@@ -425,7 +426,7 @@ def test_approve_takes_a_room_as_well(config: Path, shoot: Path, by_path: bool) 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_what_can_t_be_written_is_said_in_a_line(config: Path, words: list[str], unbuffered: str) -> None:
-    """A full disk behind `>`: no traceback, and no exit code 0."""
+    """With a full disk behind `>` there is no traceback and no exit code 0."""
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
             [sys.executable, "-m", "hotfolder", *words],

@@ -1,4 +1,4 @@
-"""Names of folders come from outside: no terminal obeys them, wherever a person meets them."""
+"""Names of folders are untrusted: their control characters reach no terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an error is said, and how."""
+"""How errors are printed, and where."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
 
 
 def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each goes on a little further in; what goes into a pipe is left whole."""
+    """Continuation lines are indented; output into a pipe isn't wrapped."""
     lines = ["12 Elm Road / kitchen", "    HELD: Did you mean " + "kitchen__sky-twilight? " * 8, ""]
     assert list(fitted(lines)) == lines
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

@@ -1,4 +1,4 @@
-"""A studio of several machines, with a database of its own on a real PostgreSQL."""
+"""A studio of several machines with a database of its own on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.studio import Shop
 
 @pytest.fixture
 def cluster(postgres: Postgres, shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
-    """`cluster(**changes)` makes it, as `Cluster` does; every process of it ends with the test."""
+    """`cluster(**changes)`: makes a Cluster, all of whose processes end with the test."""
     made: list[Cluster] = []
     with postgres.store() as engine:
         url = engine.url.render_as_string(hide_password=False)

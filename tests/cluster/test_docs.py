@@ -1,4 +1,4 @@
-"""What docs/cluster.md and docs/cluster.yaml show is accepted as it stands."""
+"""The examples in docs/cluster.md and docs/cluster.yaml load as they stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two machines on one share: whose names, whose temporary files, whose results."""
+"""Two machines on one share: names, temporary files, and kept results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def wait_until_frozen(shared: Cluster, run: Run) -> None:
 
 @pytest.fixture(params=["usual", "exFAT"])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """Of `done`. exFAT is blind to case, and knows neither links nor a rename that doesn't replace."""
+    """The disk of `done`. exFAT ignores case, and has neither links nor a rename that doesn't replace."""
     folder = tmp_path / "disk"
     folder.mkdir()
     if request.param == "usual":
@@ -52,7 +52,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
 
 
 def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(cluster: Make, disk: Path) -> None:
-    """Six inboxes have the same project and the same room in it, in other photos and spellings."""
+    """Six inboxes hold the same project and room, with different photos and spellings."""
     inboxes = "abcdef"
     shared = cluster(inboxes=inboxes, store=LEASE, done=str(disk / "done"))
     for name in ("one", "two"):
@@ -82,7 +82,7 @@ def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(clust
 def test_a_successor_uses_the_names_that_a_machine_took_before_it_was_killed(
     cluster: Make, step: CrashPoint
 ) -> None:
-    """And takes files with other inodes and times of change for those of the set."""
+    """It also accepts files with other inodes and times of change as those of the set."""
     shared = cluster(store=LEASE)
     one, two = shared.member("one"), shared.member("two")
     killed = one.start(freeze_at=step)
@@ -164,7 +164,7 @@ def test_a_start_clears_its_own_half_written_downloads_and_leaves_those_of_other
 
 
 def test_a_machine_that_calls_an_inbox_otherwise_than_the_others_is_refused(cluster: Make) -> None:
-    """Else both would work with one folder, under two names, and by the rules of two inboxes."""
+    """Two machines would otherwise work with one folder under two names, by the rules of two inboxes."""
     shared = cluster(inboxes="ab")
     one = shared.member("one")
     one.start()

@@ -1,4 +1,4 @@
-"""Two machines, one database: they share the work, and one that dies, freezes or is cut off is replaced."""
+"""Two machines with one database: they share the work, and a dead, frozen or disconnected one is replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def all_done(number: int) -> Callable[[Store], bool]:
 
 
 def buyers(cluster: Cluster) -> Counter[str]:
-    """How many purchases each machine has made, by the names that they have here."""
+    """The number of purchases by machine, with the test's names for the machines."""
     names = {member.id_: name for name, member in cluster.members.items()}
     with cluster.store() as store:
         return Counter(names[one.machine] for one in Ledger(store.database).all_purchases())
@@ -59,7 +59,7 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert buyers(shared) == {"one": 8, "two": 8}
     assert len(pictures(shared)) == 16
 
-    # Every machine answers for all.
+    # Every machine reports all jobs.
     told = json.loads(two.call("status", "--json").stdout)
     assert [machine["running"] for machine in told["machines"]] == [True, True]
     assert sorted(name for machine in told["machines"] for name in machine["working"]) == list("abcd")
@@ -70,7 +70,7 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
 
 
 def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make) -> None:
-    """Else systemd would end the machine that handed it over, as one that hangs."""
+    """Otherwise systemd would kill the machine that handed the inbox over as hanging."""
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -81,7 +81,7 @@ def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: M
         try:
             with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
                 return {part for part in json.load(answer)["parts"] if part.startswith("scan of")}
-        except URLError:  # it isn't served yet
+        except URLError:  # not served yet
             return set()
 
     shared.wait_until(lambda _: scans() == {"scan of a", "scan of b"})
@@ -133,7 +133,7 @@ def test_a_machine_that_dies_is_replaced_and_what_it_paid_for_is_used(cluster: M
 
 
 def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(cluster: Make) -> None:
-    """As an upgrade does it."""
+    """This is how a cluster is upgraded."""
     shared = cluster(inboxes="abcd", store={"lease_seconds": LEASE_SECONDS})
     one, two = shared.member("one"), shared.member("two")
     one.start()
@@ -169,7 +169,7 @@ SAMPLE = {
     (DELETED, P.DELETION_RECORDED, 1),
     (REFUSED, P.ORIGINAL_MOVED, 1),
 }
-"""Where a machine that wakes too late could pay, place, move or delete something."""
+"""Crash points at which a machine that wakes too late could pay, place, move or delete something."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What several machines do at the same moment."""
+"""Actions of several machines at the same moment."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to
         ownership.doubt("a")
         await until(lambda: begun == {"b"})
         late = leases._valid_until
-        await until(lambda: leases._valid_until > late + 1.0)  # by looks that came after
+        await until(lambda: leases._valid_until > late + 1.0)  # by later looks
         assert begun == {"b"}
         ended.set()
         running.cancel()

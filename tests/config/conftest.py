@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 @pytest.fixture
 def example_in_use() -> str:
-    """config.example.yaml with the tags and routes that its notes show put to use, as the notes say."""
+    """config.example.yaml with its commented tags and routes enabled, as the comments say."""
     text = EXAMPLE.read_text()
     for empty in ("tags: {}", "routes: []"):
         name = empty.partition(" ")[0]
@@ -29,7 +29,7 @@ def example_in_use() -> str:
 
 @pytest.fixture
 def settings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
-    """Load a file called config.yaml with this content, and these variables."""
+    """Load a config.yaml with this content and these environment variables."""
     monkeypatch.chdir(tmp_path)
 
     def load_text(content: str | bytes, **environ: str) -> Settings:
@@ -42,7 +42,7 @@ def settings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 @pytest.fixture
 def problems_of(settings_of: Callable[..., Settings]) -> Callable[..., list[str]]:
-    """The lines of the error that such a file gives."""
+    """The lines of the error for such a file."""
 
     def refuse(content: str | bytes, **environ: str) -> list[str]:
         with pytest.raises(ConfigurationError) as caught:

@@ -1,4 +1,4 @@
-"""HOTFOLDER_* variables over the file."""
+"""HOTFOLDER_* variables override the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Loader = Callable[..., Settings]
 
 
 def test_variables_win_over_the_file(settings_of: Loader) -> None:
-    """The same setting in both: the environment's holds, its neighbours stay."""
+    """A setting in both has the environment's value; its neighbours keep theirs."""
     loaded = settings_of(
         "root: .\nsettle: {quiet_seconds: 5, scan_seconds: 7}\n",
         HOTFOLDER_SETTLE__QUIET_SECONDS="1",
@@ -35,7 +35,7 @@ def test_variables_win_over_the_file(settings_of: Loader) -> None:
 
 
 def test_root_can_come_from_the_environment_alone(settings_of: Loader) -> None:
-    """A container mounts its folders wherever it likes."""
+    """As in a container."""
     assert settings_of("inbox: in\n", HOTFOLDER_ROOT=".").inbox == "in"
 
 
@@ -87,14 +87,13 @@ def test_root_can_come_from_the_environment_alone(settings_of: Loader) -> None:
 def test_the_variable_is_named(
     variables: dict[str, str], expected: list[str], problems_of: Callable[..., list[str]]
 ) -> None:
-    """A mistake in the environment names the variable instead of a line, and nothing of a key."""
+    """A problem in the environment names the variable instead of a line, and never shows the key."""
     assert problems_of("root: .\n", **variables) == expected
 
 
 def test_problems_of_the_file_come_before_those_of_the_environment(
     problems_of: Callable[..., list[str]],
 ) -> None:
-    """All at once, in an order that doesn't change."""
     found = problems_of("root: .\nlog: {level: loud}\n", HOTFOLDER_X="1", HOTFOLDER_LIMITS__MERGES="0")
     assert [line.partition(": ")[0] for line in found] == [
         "config.yaml:2:14",
@@ -109,7 +108,7 @@ def test_variables_that_are_no_settings_are_let_be(settings_of: Loader) -> None:
 
 
 def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_of: Loader) -> None:
-    """Nothing is settable in the file alone; a template that leaves variables empty changes nothing."""
+    """An empty variable of a template changes nothing."""
     variables = sorted(all_variables())
     assert settings_of("root: .\n", **dict.fromkeys(variables, "")) == settings_of("root: .\n")
     assert {"HOTFOLDER_ROOT", "HOTFOLDER_API__KEY_FILE", "HOTFOLDER_HDR__PHOTOGRAPHER_REMOVAL"} <= set(
@@ -119,7 +118,7 @@ def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_
 
 
 def test_the_usual_file_may_be_missing_where_the_root_is_a_variable(tmp_path: Path) -> None:
-    """A container starts from variables alone; a mistyped name is missed all the same."""
+    """A container starts from variables alone; a mistyped file name is still reported."""
     settings = load(tmp_path / "config.yaml", {"HOTFOLDER_ROOT": str(tmp_path)})
     assert settings.root_folder == tmp_path and not settings.routes
     for path, environ in ((tmp_path / "confg.yaml", {"HOTFOLDER_ROOT": "."}), (tmp_path / "config.yaml", {})):

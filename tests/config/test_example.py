@@ -1,4 +1,4 @@
-"""config.example.yaml, and the schema that editors check it with."""
+"""config.example.yaml, and the schema for editors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 @pytest.fixture
 def example(tmp_path: Path) -> Settings:
-    """The example as it stands."""
+    """The example as it is."""
     path = tmp_path / "config.yaml"
     path.write_text(EXAMPLE.read_text())
     return load(path, {})
@@ -32,7 +32,7 @@ def example(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def used(tmp_path: Path, example_in_use: str) -> Settings:
-    """The example with its notes put to use."""
+    """The example with its commented settings enabled."""
     path = tmp_path / "used.yaml"
     path.write_text(example_in_use)
     return load(path, {})
@@ -47,20 +47,19 @@ def paths_in(value: object, prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]
 
 
 def test_every_setting_is_in_the_example() -> None:
-    """Nobody has to read code to learn what can be set."""
     written = paths_in(yaml.safe_load(EXAMPLE.read_text()))
     assert {path for path, _ in all_settings()} - written == set()
 
 
 @pytest.mark.parametrize("model", [RouteSettings, Match, InboxSettings, Sky, Lawn, Stage])
 def test_every_field_of_a_list_is_shown_somewhere(model: type[BaseModel]) -> None:
-    """Routes, inboxes and operations are shown with all that they can have."""
+    """Routes, inboxes and operations are shown with all of their fields."""
     text = EXAMPLE.read_text()
     assert [name for name in names(model) if f"{name}:" not in text] == []
 
 
 def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: Path) -> None:
-    """The file changes nothing but where the state lies."""
+    """The example changes only where the state lies."""
     (tmp_path / "plain.yaml").write_text("root: .\n")
     plain = load(tmp_path / "plain.yaml", {})
     assert example.model_dump(exclude={"state", "hdr"}) == plain.model_dump(exclude={"state", "hdr"})
@@ -72,19 +71,18 @@ def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: 
 def test_copied_as_it_is_it_buys_nothing_that_nobody_asked_for(
     example: Settings, used: Settings, room: str
 ) -> None:
-    """Whoever copies the file gets the merge and what a folder's tags say, with the examples in use too."""
+    """A copy of the file buys the merge and what a folder's tags say, with the examples enabled too."""
     for settings in (example, used):
         bought = plan(rulebook_for(settings), "12 Elm Road", room, 5).recipe.operations
         assert [one.kind for one in bought] == (["sky"] if "sky" in room else [])
 
 
 def test_the_state_is_not_where_photographers_see_it(example: Settings) -> None:
-    """What was paid for is remembered there: nobody may delete it while tidying up."""
+    """The state holds what was paid for: nobody may delete it while tidying up."""
     assert not example.state_folder.is_relative_to(example.root_folder)
 
 
 def test_the_examples_do_what_their_notes_say(used: Settings) -> None:
-    """A manager who copies a route gets what it promises."""
     book = rulebook_for(used)
     assert plan(book, "12 Elm Road", "Aerial 1", 1).route == "drone"
     assert plan(book, "12 Elm Road", "Aerial 1", 1).settle.expected_photos == 1
@@ -102,7 +100,6 @@ def test_the_examples_do_what_their_notes_say(used: Settings) -> None:
 
 
 def test_the_commented_inboxes_load(tmp_path: Path) -> None:
-    """What stands in notes, ready to be used, is right as well."""
     lines = EXAMPLE.read_text().splitlines()
     start = lines.index("#   inboxes:")
     end = lines.index("inboxes: []")
@@ -118,7 +115,6 @@ def valid() -> Callable[[Any], bool]:
 
 
 def test_the_schema_accepts_the_example(valid: Callable[[Any], bool], example_in_use: str) -> None:
-    """An editor shows no red line in our own file."""
     assert valid(yaml.safe_load(EXAMPLE.read_text()))
     assert valid(yaml.safe_load(example_in_use))
 
@@ -139,7 +135,7 @@ def test_the_schema_accepts_the_example(valid: Callable[[Any], bool], example_in
 def test_the_schema_accepts_what_loads(
     valid: Callable[[Any], bool], text: str, settings_of: Callable[..., Settings]
 ) -> None:
-    """Forgiving spellings are no errors in an editor either."""
+    """Alternative spellings are valid for an editor too."""
     settings_of(text)
     assert valid(yaml.safe_load(text))
 
@@ -158,12 +154,10 @@ def test_the_schema_accepts_what_loads(
     ],
 )
 def test_the_schema_refuses_what_does_not(valid: Callable[[Any], bool], text: str) -> None:
-    """An editor marks a typo before the daemon does."""
     assert not valid(yaml.safe_load(text))
 
 
 def test_the_schema_explains_every_setting() -> None:
-    """Every setting has a description that an editor can show."""
     schema = json_schema()
     assert "\\n" not in json.dumps(schema)
     for name, described in schema["properties"].items():

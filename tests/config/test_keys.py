@@ -1,4 +1,4 @@
-"""The API key: found where it belongs, and never shown."""
+"""The API key: where it is found, and that it is never shown."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def settings_in(folder: Path, content: bytes | None) -> Settings:
 
 @pytest.mark.parametrize("content", [b"sk-secret-4711", b"sk-secret-4711\n", b"sk-secret-4711\r\n"])
 def test_the_file_holds_the_key_with_or_without_a_line_end(tmp_path: Path, content: bytes) -> None:
-    """Editors append a line break; Windows ones two characters."""
+    """Editors append a line end; Windows ones two characters."""
     assert load_key(settings_in(tmp_path, content), {}).get_secret_value() == SECRET
 
 
 def test_the_environment_wins_and_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
-    """STAGER_API_KEY stands over api.key_file."""
+    """STAGER_API_KEY overrides api.key_file."""
     settings = settings_in(tmp_path, b"from-file")
     assert load_key(settings, {"STAGER_API_KEY": SECRET}).get_secret_value() == SECRET
     assert load_key(settings, {"STAGER_API_KEY": ""}).get_secret_value() == "from-file"
 
 
 def test_the_file_is_read_anew_at_every_call(tmp_path: Path) -> None:
-    """A key replaced while the daemon runs is picked up."""
+    """A key replaced while the daemon runs takes effect."""
     settings = settings_in(tmp_path, b"old")
     load_key(settings, {})
     (tmp_path / "stager.key").write_text("new\n")
@@ -62,7 +62,6 @@ def test_the_file_is_read_anew_at_every_call(tmp_path: Path) -> None:
 def test_a_key_that_cannot_be_is_refused_without_being_shown(
     tmp_path: Path, content: bytes | None, said: str
 ) -> None:
-    """The message says what is wrong with it and nothing of it."""
     with pytest.raises(ConfigurationError) as caught:
         load_key(settings_in(tmp_path, content), {})
     assert caught.value.message == said
@@ -72,7 +71,7 @@ def test_a_key_that_cannot_be_is_refused_without_being_shown(
 
 
 def test_without_any_key_the_hint_says_where_it_goes(tmp_path: Path) -> None:
-    """Neither variable nor file."""
+    """Neither the variable nor the file is set."""
     (tmp_path / "config.yaml").write_text("root: .\n")
     with pytest.raises(ConfigurationError, match=r"There is no API key\.") as caught:
         load_key(load(tmp_path / "config.yaml", {}), {})
@@ -93,7 +92,7 @@ def test_without_any_key_the_hint_says_where_it_goes(tmp_path: Path) -> None:
     ],
 )
 def test_a_key_in_the_wrong_place_is_not_repeated(tmp_path: Path, line: str) -> None:
-    """An error message ends in logs and screenshots."""
+    """Error messages end up in logs and screenshots."""
     (tmp_path / "config.yaml").write_text(f"root: .\n{line}\n")
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path / "config.yaml", {})

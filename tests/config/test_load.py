@@ -1,4 +1,4 @@
-"""What loads, and what it becomes."""
+"""Valid settings, and the values they load as."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ settle:
 
 
 def test_the_minimal_file_loads(settings_of: Loader, tmp_path: Path) -> None:
-    """The file that others script against keeps its meaning."""
+    """Others script against this file."""
     loaded = settings_of(MINIMAL)
     assert loaded.api.base_url == "http://127.0.0.1:8801"
     assert loaded.api.storage_hosts == ("127.0.0.2",)
@@ -87,13 +87,13 @@ def test_root_is_relative_to_the_file_and_not_to_where_one_stands(tmp_path: Path
 
 
 def test_what_is_left_empty_has_its_default(settings_of: Loader) -> None:
-    """A section whose lines are all notes is as good as absent."""
+    """A section with only comments counts as absent."""
     emptied = "root: .\nroutes:\n  # - name: x\nsettle:\n  quiet_seconds:\napi:\n"
     assert settings_of(emptied) == settings_of("root: .\n")
 
 
 def test_words_that_look_like_truths_or_numbers_stay_names(settings_of: Loader) -> None:
-    """A room called `no`, a project 12 and a room 007 are names; `off` switches a correction off."""
+    """A room `no`, a project 12 and a room 007 are names; `off` switches a correction off."""
     loaded = settings_of(
         "root: .\nhdr: {lensCorrection: off}\nroutes:\n"
         "  - {name: a, match: {room: no, project: 12}}\n"
@@ -106,12 +106,12 @@ def test_words_that_look_like_truths_or_numbers_stay_names(settings_of: Loader) 
 
 
 def test_a_byte_order_mark_is_no_mistake(settings_of: Loader) -> None:
-    """Notepad writes one in front of UTF-8."""
+    """Notepad writes one before UTF-8."""
     assert settings_of(b"\xef\xbb\xbfroot: .\r\ninbox: in\r\n").inbox == "in"
 
 
 def test_operations_in_short_and_in_full_are_the_same(settings_of: Loader) -> None:
-    """`sky: twilight`, the mapping and the tag say one thing."""
+    """`sky: twilight`, the mapping and the tag are equal."""
     loaded = settings_of(
         "root: .\ntags:\n  a1: {sky: twilight}\n  b1: [sky: {skyType: twilight}]\n  c1: sky-twilight\n"
         "  d1: [{sky: {sky_type: twilight, skySubType: middle, resolution: high}}]\n"
@@ -122,7 +122,6 @@ def test_operations_in_short_and_in_full_are_the_same(settings_of: Loader) -> No
 
 
 def test_each_inbox_has_its_own_routes_and_tags_before_the_general_ones(settings_of: Loader) -> None:
-    """Two photographers, two treatments, one file."""
     loaded = settings_of(
         "root: .\ninboxes:\n  - path: a\n    name: Anna\n    tags: {look: [lawn-strong]}\n"
         "    routes: [{name: anna, match: {room: x}, operations: [look]}]\n  - path: in/rentals\n"
@@ -137,7 +136,7 @@ def test_each_inbox_has_its_own_routes_and_tags_before_the_general_ones(settings
 
 
 def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
-    """Each enum value of the reference is expressible in YAML, with every parameter."""
+    """Each enum value of the reference is valid in YAML, with every parameter."""
     lines = ["root: .", "tags:"]
     wanted: dict[str, Sky | Lawn | Stage] = {}
 
@@ -180,7 +179,6 @@ def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
 
 
 def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
-    """What can be written on a folder can be written in YAML."""
     for name in ("sky-blue", "sky-twilight-dramatic", "lawn-strong", "stage-midCentury-living room"):
         loaded = settings_of(f"root: .\nroutes: [{{name: a, operations: [{name}], match: {{tag: {name}}}}}]")
         assert rulebook_for(loaded).routes[0].operations == TagTable().find(name).operations  # type: ignore[union-attr]
@@ -207,7 +205,7 @@ def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
 @example(b"root: " + b"a" * 5000)
 @example(b"root: .\ninboxes: [{path: " + b"a" * 5000 + b"}]")
 def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, content: bytes) -> None:
-    """Whatever a file holds, the answer is settings or problems, never a traceback."""
+    """Any file content gives settings or problems, never a traceback."""
     try:
         settings_of(content)
     except ConfigurationError as error:
@@ -219,7 +217,7 @@ def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, 
 def test_names_with_an_underscore_in_front_are_unknown_too(
     name: str, problems_of: Callable[..., list[str]]
 ) -> None:
-    """What pydantic keeps to itself is no setting of ours."""
+    """pydantic's private names are no settings."""
     assert problems_of(f"root: .\n{name}: x\n")[0].startswith(f'config.yaml:2:1: unknown setting "{name}"')
 
 
@@ -230,7 +228,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
-    """A missing file and a folder in its place are said in a sentence."""
+    """A missing file and a folder in its place are one sentence."""
     with pytest.raises(ConfigurationError, match="there is no such file"):
         load(tmp_path / "config.yaml", {})
     with pytest.raises(ConfigurationError, match="can't be read: Is a directory"):

@@ -1,7 +1,7 @@
-"""What wrong settings are answered with, word for word: a change of wording is seen, and meant.
+"""The exact messages for wrong settings.
 
-The files in `wrong/` hold cases: a title, what is written, and behind `--` what is said about it, a line for
-each problem. With GOLDEN=write in the environment, what is said now is written into them.
+The files in `wrong/` hold cases: a title, the settings, and behind `--` the messages, one line for each
+problem. With GOLDEN=write in the environment, the current messages are written into them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def cases(path: Path) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.iterdir())])
 def test_it_is_said_what_is_wrong_and_where(name: str, problems_of: Callable[[str], list[str]]) -> None:
-    """In the order of their positions, all problems at once."""
+    """All problems at once, in the order of their positions."""
     path = FOLDER / f"{name}.txt"
     expected = cases(path)
     said = {title: (content, "\n".join(problems_of(content))) for title, (content, _) in expected.items()}

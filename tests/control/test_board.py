@@ -1,4 +1,4 @@
-"""What there is to see of a studio: its sets in their parts, cards, a project, a set, another tag; ids."""
+"""The views of a studio: sets by section, cards, a project, a set, another tag; ids."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
 
 
 async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Shop, studio: Studio) -> None:
-    """They are written into it, before the store knows."""
+    """Originals are added to the receipt before the store records them."""
     studio.drop(ELM, "hall", bracket())
     await studio.until_idle(shop.access())
     [line] = seen(studio).seen.lines

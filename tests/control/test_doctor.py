@@ -33,7 +33,7 @@ def settings_for(shop: Shop) -> dict[str, Any]:
 
 
 def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
-    """The exit code, and the findings by what they are of."""
+    """The exit code, and the findings by subject."""
     result = CliRunner().invoke(app, ["doctor", "--config", str(config), "--json"])
     assert KEY not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -134,7 +134,7 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
     code, found = ask(studio.config)
     texts = [one["text"] for one in found["database"]]
     assert code == 0 and any(text.startswith("PostgreSQL ") for text in texts)
-    assert any("fsync is off" in text for text in texts)  # the tests' own server is in a hurry
+    assert any("fsync is off" in text for text in texts)  # the tests' own server has fsync off
     assert "the database's" in found["clock"][-1]["text"]
     name = make_url(server.url).database
     postgres.run(f"ALTER DATABASE {name} SET synchronous_commit = off")
@@ -148,7 +148,6 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
 
 
 def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: Any, shop: Shop) -> None:
-    """Whether one machine uses it or several."""
     studio = make_studio(**settings_for(shop), results="results")
     results = studio.root / "results"
     results.mkdir(exist_ok=True)

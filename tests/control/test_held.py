@@ -1,4 +1,4 @@
-"""What waits in a folder, looked at while the daemon works there."""
+"""Waiting photos of a folder, looked at while the daemon works there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.studio import Studio
 def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
     make_studio: Callable[..., Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its job takes its name in the store before it is known to be under way."""
+    """Its job is in the store before the daemon reports it as under way."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     store = studio.store()
     files, sets, _ = shoot(tmp_path / "roll")

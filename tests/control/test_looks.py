@@ -1,4 +1,4 @@
-"""Single looks of the doctor: what they make of what they see."""
+"""Single checks of the doctor."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
 
 
 def ask_for_key(config: Path, *, running: bool) -> Finding:
-    """As somebody who may not read a file that is readable for its owner alone; root always may."""
+    """Ask as a user who may not read a file readable for its owner alone; root always may."""
     key_file = config.parent / "key"
     key_file.touch()
     key_file.chmod(0 if os.geteuid() else 0o600)
@@ -146,7 +146,7 @@ def ask_for_key(config: Path, *, running: bool) -> Finding:
 
 @pytest.mark.parametrize("setting", ["", "api: {key_file: key}\n"])
 def test_a_key_that_only_the_running_service_is_handed_is_no_problem(tmp_path: Path, setting: str) -> None:
-    """systemd hands it over from a file of root's; without a service nobody knows whether that works."""
+    """systemd passes it from a file of root's; without a service nobody knows whether that works."""
     config = tmp_path / "config.yaml"
     config.write_text(f"root: .\n{setting}")
     found = ask_for_key(config, running=True)
