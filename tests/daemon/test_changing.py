@@ -1,4 +1,4 @@
-"""Photographers don't wait: photos join, change, vanish and move while their set is being worked on."""
+"""Photos that are added, changed, deleted and moved while their set is made."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studi
 async def test_a_folder_renamed_while_it_is_made_is_one_picture_under_its_new_name(
     studio: Studio, shop: Shop, point: CrashPoint, nth: int
 ) -> None:
-    """What was bought is used again there, and what its old name asked for isn't bought any more."""
+    """The bought results are used under the new name, and the old name's operations are not bought any
+    more."""
     photos = bracket()
     folder = studio.drop(ELM, "kitchen__sky-twilight", photos)
     crash_point = at(point, lambda: folder.rename(folder.with_name("scullery__sky-blue")), nth)
@@ -62,7 +63,7 @@ async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
 async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_renamed_room(
     studio: Studio, shop: Shop
 ) -> None:
-    """How the shoot is grouped nobody knows yet: what is paid for is delivered."""
+    """How the shoot will be grouped is unknown: what is paid for is delivered."""
     folder = studio.drop(ELM, "kitchen", bracket())
 
     def move_up() -> None:

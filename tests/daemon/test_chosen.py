@@ -1,4 +1,4 @@
-"""A shoot's sets as a person put them together: made of just those photos, and nothing else of the shoot."""
+"""Sets of a shoot as a person grouped them: made of exactly those photos."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REVIEW = [{"name": "all", "group": "review"}]
 
 @pytest.fixture
 def studio(make_studio: Callable[..., Studio]) -> Studio:
-    """One that looks at every shoot first."""
+    """A studio whose route holds every shoot for a review."""
     return make_studio(routes=REVIEW)
 
 
@@ -85,7 +85,7 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
 async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Approved one after another, while the daemon runs: none gets lost over the other."""
+    """They are approved one after another while the daemon runs, and no approval overwrites another."""
     files, sets, _ = shoot(tmp_path / "roll", stops=[0.0, -2.0, 2.0])
     studio.drop(ELM, "", files)
     joined, one, two = [*sets[0], *sets[2]], sets[1][:1], sets[1][1:]
@@ -116,14 +116,14 @@ async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_nam
 async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """However many of them are approved before; nothing of it is paid for, and no original goes anywhere."""
+    """Approving the other sets changes nothing: it is not paid for, and its originals stay."""
     files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
     studio.drop(ELM, "", files)
     await studio.until_idle(shop.access())
     for name in (f"{ELM}-01", f"{ELM}-02"):
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.until_idle(shop.access())
-        await studio.until_idle(shop.access())  # and after a new start
+        await studio.until_idle(shop.access())  # and after a restart
         assert files_below(studio.failed) == {}
         assert files_below(studio.inbox / ELM).keys() >= set(sets[1])
     left = held_sets(studio.status())
@@ -154,7 +154,7 @@ async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as
 async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sentence(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """A photo was exported anew in the moment in which its set was approved."""
+    """A photo was exported anew just as its set was approved."""
     files, sets, _ = shoot(tmp_path / "roll")
     folder = studio.drop(ELM, "", files)
     await studio.until_idle(shop.access())
@@ -207,7 +207,7 @@ async def test_more_photos_than_a_picture_is_made_of_are_refused(studio: Studio,
 async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_together(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """By what the camera recorded it belongs to that set, which is not paid for yet."""
+    """Its capture data match that set, which is not paid for yet."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     late, first = sets[0][-1], sets[0][:-1]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name != late})
@@ -242,7 +242,7 @@ async def test_what_is_doubtful_about_the_whole_holds_also_beside_a_set_that_was
 
 
 def test_only_the_file_that_was_read_is_taken_away(tmp_path: Path) -> None:
-    """Another set was approved while the first was made."""
+    """Another set is approved while the first is made."""
     write_ready(tmp_path, (), [ChosenSet("hall", {"a.jpg": "00"})])
     read = read_ready(tmp_path, tmp_path / ".ready")
     assert read is not None and read.identity is not None

@@ -1,4 +1,4 @@
-"""Colours and the right way up, from the inbox to every delivered file."""
+"""Colours and orientation, from the inbox to every delivered file."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.support.tiffs import tiff
 ELM = "12 Elm Road"
 SPACES = ("sRGB", "Adobe RGB", "ProPhoto", "Display P3")
 NEARLY = 2.5
-"""ΔE: up to three JPEGs in a row, with coarser colours than brightness."""
+"""ΔE after up to three JPEGs in a row, which store colour more coarsely than brightness."""
 
 
 def photo(kind: str, space: str, number: int) -> bytes:
-    """A chart in that space; each number is another file."""
+    """A colour chart in that space; each number gives a different file."""
     if kind == "TIFF":
         return tiff(depth=16, profile=profile(space)) + bytes(number)
     file = io.BytesIO()
@@ -34,7 +34,7 @@ def photo(kind: str, space: str, number: int) -> bytes:
 
 
 def as_seen(path: Path) -> Image.Image:
-    """The file as a program shows it that obeys profiles, and takes what has none for sRGB."""
+    """The file as a colour-managed viewer shows it, with sRGB where there is no profile."""
     with Image.open(path) as opened:
         opened.load()
         own = opened.info.get("icc_profile")
@@ -49,7 +49,7 @@ def as_seen(path: Path) -> Image.Image:
 
 
 async def test_no_space_arrives_in_wrong_colours(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """In the merge, in the PNG that an operation answers, and in the renditions of both."""
+    """In the merge, in the PNG of an operation, and in the renditions of both."""
     studio = make_studio(deliver={"renditions": {"web": {"quality": 95}}})
     rooms = {f"{kind} {space}": (kind, space) for kind in ("JPEG", "PNG", "TIFF") for space in SPACES}
     for room, (kind, space) in rooms.items():
@@ -80,7 +80,7 @@ STORED = {
 
 
 def scene(kind: str, orientation: int, light: float) -> bytes:
-    """Four colours in the four quarters, stored as that orientation says."""
+    """Four colours in the four quarters, stored with that orientation."""
     upright = Image.new("RGB", (WIDTH, HEIGHT))
     for (x, y), colour in CORNERS.items():
         area = (x * WIDTH // 2, y * HEIGHT // 2)
@@ -97,7 +97,7 @@ def scene(kind: str, orientation: int, light: float) -> bytes:
 
 @pytest.fixture(scope="module")
 def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The stand-in with its own imaging, which turns what it is sent as the file says."""
+    """The sandbox with its real imaging, which applies orientation."""
     with Shop(tmp_path_factory.mktemp("shop"), engine=IMAGING_ENGINE) as shop:
         shop.mark()
         yield shop
@@ -106,7 +106,7 @@ def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 async def test_every_orientation_of_every_format_is_delivered_upright(
     make_studio: Callable[..., Studio], real_shop: Shop
 ) -> None:
-    """Frames of one set are stored alike, in three formats: each is turned, and they fit onto each other."""
+    """The frames of a set are stored alike in three formats; each is turned, so that they align."""
     studio = make_studio(hdr={"lensCorrection": False, "perspectiveCorrection": False})
     for orientation in STORED:
         files = {

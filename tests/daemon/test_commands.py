@@ -1,4 +1,4 @@
-"""What people ask of a running daemon: to cancel, and who goes first."""
+"""Commands to a running daemon: cancel and priority."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STAGE = "/api/images/{imageId}/stage"
 
 
 MERGING = {"endpoint": "group-get", "fault": "never"}
-"""No merge ends before the shop is told otherwise."""
+"""No merge ends until the fault is removed."""
 STAGING = {"endpoint": "stage", "fault": "hang", "seconds": 4}
 
 
@@ -130,7 +130,7 @@ Live = Callable[..., int]
 
 @pytest.fixture
 def live(studio: Studio, shop: Shop) -> Live:
-    """Run a daemon until it is idle, or is killed at a crash_point of a checkpoint."""
+    """Run a daemon until it is idle, or is killed at a crash point."""
 
     def run(kill_at: CrashPoint | None = None, nth: int = 1) -> int:
         return crashing.live(studio, shop, kill_at=kill_at, nth=nth)
@@ -150,7 +150,7 @@ def live(studio: Studio, shop: Shop) -> Live:
 def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     studio: Studio, shop: Shop, live: Live, first: CrashPoint, second: CrashPoint, paid: int
 ) -> None:
-    """The command is in the store: whichever start comes to it does it, and loses and buys nothing."""
+    """The command is in the store, so any later start executes it, loses nothing and buys nothing."""
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
     assert live(first) < 0
@@ -173,7 +173,7 @@ def calls(studio: Studio) -> list[Purchase]:
 
 
 def polled(shop: Shop) -> int:
-    """How often a merge's status was asked for."""
+    """The number of requests for a merge's status."""
     return sum(one.route == "/api/hdr-image-group/{groupId}" for one in shop.page())
 
 
@@ -200,7 +200,7 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: 
         await ask(studio, "priority", rooms[newest], "high", "--by", "anna")
         await studio.comes_to("merging", "merging", "merging", "merging")
         await until(lambda: len(daemon.context.limits.priorities) == 2)
-        # Between its state and its place in the line a job only reads; three polls take longer than that.
+        # Between its change of state and its place in the queue a job only reads, for less than three polls.
         polls = polled(shop)
         await until(lambda: polled(shop) >= polls + 3)
         shop.goes_wrong()

@@ -43,7 +43,7 @@ class Wreck:
     deletes: bool = False
 
     def live(self) -> None:
-        """Run and be killed, so often as was wished, then run to the end."""
+        """Run the daemon once for each kill, then once more to the end."""
         self.studio.drop(PROJECT, self.folder, self.photos)
         for kill_at, nth in (*self.kills, (None, 0)):
             code = crashing.live(self.studio, self.shop, kill_at=kill_at, nth=nth)
@@ -51,7 +51,7 @@ class Wreck:
             self.look(finished=kill_at is None)
 
     def look(self, *, finished: bool) -> None:
-        """Note what isn't as it must be, at any moment."""
+        """Record violations of what must hold at any moment."""
         studio = self.studio
         places = [studio.inbox, studio.failed, studio.archive, studio.done / PROJECT / "originals"]
         found = Counter(content for place in places for content in files_below(place).values())
@@ -64,11 +64,11 @@ class Wreck:
                 self.faults.append(f"{path} is no whole picture after {self.exit_codes}")
 
     def vouched_for(self) -> bool:
-        """Whether picture and receipt are there, so that photos may be gone."""
+        """Whether picture and receipt exist, so that photos may be gone."""
         return bool(self.delivered()) and any((self.studio.done / PROJECT / "receipts").glob("*.json"))
 
     def delivered(self) -> dict[str, bytes]:
-        """The pictures that a customer sees."""
+        """The delivered pictures, by name."""
         return {
             name: content
             for name, content in files_below(self.studio.done / PROJECT).items()
@@ -76,7 +76,7 @@ class Wreck:
         }
 
     def hidden(self) -> list[str]:
-        """Temporary files left where people look."""
+        """Temporary files in folders that people see."""
         places = (self.studio.done, self.studio.failed, self.studio.inbox / PROJECT)
         return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
 
@@ -88,7 +88,7 @@ class Wreck:
             store.database.dispose()
 
     def charged(self, charges: list[Entry]) -> Counter[str]:
-        """What the sandbox charged for calls of this studio, by route."""
+        """What the sandbox charged for this studio's calls, by route."""
         known = self._ids()
         return Counter(entry.route for entry in charges if known & set(entry.ids.values()))
 
@@ -101,7 +101,7 @@ class Wreck:
         return dict(jobs[0])
 
     def assert_sound(self, charges: list[Entry]) -> None:
-        """What must hold wherever it was killed."""
+        """Assert what must hold wherever the daemon was killed."""
         text = (self.studio.root / "daemon.log").read_text()
         assert self.exit_codes[-1] == 0, text
         assert self.faults == [], text
@@ -135,7 +135,7 @@ AT_ONCE = 6
 Order = tuple[str, tuple[Kill, ...]]
 PHOTOS = 3
 
-# How often a set of three photos with one sky passes each step.
+# How often a set of three photos with one sky passes each crash point.
 GOOD_PASSINGS = {
     CrashPoint.JOB_CREATED: 1,
     CrashPoint.PROJECT_CREATED: 1,
@@ -168,7 +168,7 @@ BAD_PASSINGS = {
     CrashPoint.REASON_WRITTEN: 1,
     CrashPoint.JOB_ENDED: 1,
 }
-# What a merge passes at its end under the other rules for originals.
+# The crash points that a merge passes at its end under the other rules for originals.
 ARCHIVING_PASSINGS = {
     CrashPoint.FOLDER_RESERVED: 1,
     CrashPoint.ORIGINAL_MOVED: 3,
@@ -185,11 +185,11 @@ UNKNOWABLE = {
     (CrashPoint.INTENT_RECORDED, 2),
     (CrashPoint.ANSWER_RECEIVED, 2),
 }
-"""Killed there, nobody can tell whether the call was executed: a person decides."""
+"""Kills after which nobody can tell whether the call was executed, so that a person decides."""
 
 
 class Yard:
-    """Where wrecks are made, several at a time: those that the next tests ask for, too."""
+    """Makes wrecks several at a time, ahead of the tests that use them."""
 
     def __init__(self, root: Path, shop: Shop) -> None:
         self._root = root
@@ -229,7 +229,7 @@ def amid(passings: Mapping[CrashPoint, int]) -> list[Kill]:
 
 
 def two_kills(number: int) -> list[tuple[Kill, Kill]]:
-    """A sample of pairs, the same every time; the second may never be reached."""
+    """A fixed sample of pairs; the second kill may never be reached."""
     generator = Random(20)
     kills = each(GOOD_PASSINGS)
     return [(generator.choice(kills), generator.choice(kills)) for _ in range(number)]
@@ -260,7 +260,7 @@ ORDERS: list[Order] = [
     *((DELETING, (kill,)) for kill in amid(DELETING_PASSINGS)),
     *((GOOD, kills) for kills in (*HALTED, *PAIRS)),
 ]
-"""As the tests ask for them."""
+"""In the order of the tests."""
 
 
 @pytest.fixture(scope="module")
@@ -410,7 +410,7 @@ FOLDER = "hall__sky-blue"
 def test_what_was_placed_before_an_upgrade_is_not_placed_once_more(
     tmp_path: Path, shop: Shop, step: CrashPoint
 ) -> None:
-    """Killed between placing and recording it: the file that is there is found to be the same."""
+    """The daemon was killed between placing and recording: the existing file is recognised as the same."""
     studio = Studio(tmp_path / "studio", deliver={"renditions": {"web-1280": {}}})
     studio.drop(PROJECT, FOLDER, bracket(3))
     for version, dying in (("1.0.0", {"kill_at": step, "nth": 1}), ("1.1.0", {})):

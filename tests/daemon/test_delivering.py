@@ -1,4 +1,4 @@
-"""What is delivered, as the rules have it: names, folders, and what lies beside the pictures."""
+"""Delivered files by the rules: names, folders, renditions and sidecars."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pictures(studio: Studio, project: str = ELM) -> set[str]:
 
 
 async def test_names_and_folders_are_as_the_rules_say(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """Rooms are numbered as they were begun, keep their number, and nothing is ever replaced."""
+    """Rooms are numbered in the order of their start, keep their number, and nothing is ever replaced."""
     studio = make_studio(deliver={"name": "{project} {seq} {tags}", "folders": "room"})
     for folder in ("kitchen", "originals__sky-blue"):
         studio.drop(ELM, folder, bracket())
@@ -43,7 +43,7 @@ async def test_names_and_folders_are_as_the_rules_say(make_studio: Callable[...,
 async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Also of a PNG, and within the limit with all their metadata."""
+    """Renditions are made of PNGs too, and keep within the size limit with all their metadata."""
     web = {"long_edge": 80, "max_bytes": "20KB"}
     studio = make_studio(deliver={"renditions": {"web": web, "mls": {"quality": 100}}})
     studio.drop(ELM, "front__sky-blue", bracket())
@@ -63,7 +63,7 @@ async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
 async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """The picture is delivered all the same."""
+    """The picture is delivered without it."""
     studio = make_studio(deliver={"renditions": {"tiny": {"max_bytes": 20_000}}})
     studio.drop(ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
     await studio.until_idle(shop.access())
@@ -83,7 +83,7 @@ SIDECAR = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www
 async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Only the middle exposure's counts, and only what the level allows."""
+    """Only the middle exposure's sidecar is used, and only what the metadata level allows."""
     studio = make_studio(deliver={"metadata": "copyright"})
     studio.edit(routes=[{"name": "all", "match": {"room": "hall"}, "deliver": {"metadata": "all"}}])
     for room in ("hall", "kitchen"):
@@ -101,7 +101,8 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
 async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_nothing(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Behind the link lies a backup of the photos: no sidecar of it is read, and no file of it is moved."""
+    """The link's target holds a backup of the photos: no sidecar of it is read, and no file of it is
+    moved."""
     studio = make_studio()
     room, backup = studio.drop(ELM, "kitchen", bracket()), studio.root / "backup"
     kept = {**bracket(), **{name.replace(".jpg", ".xmp"): SIDECAR % b"private" for name in bracket()}}

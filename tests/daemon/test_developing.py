@@ -1,4 +1,4 @@
-"""TIFF and RAW files through the whole house: a JPEG is sent, the originals come home untouched."""
+"""TIFF, RAW and HEIC files end to end: a JPEG is sent, the originals are filed unchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `
 
 
 def exposed(folder: Path, number: int, **options: Any) -> bytes:
-    """A TIFF that says how it was exposed; each one is another file."""
+    """A TIFF with exposure data; each number gives a different file."""
     return tagged(
         tiff(**{**WIDE, **options}),
         folder,
@@ -36,7 +36,7 @@ def exposed(folder: Path, number: int, **options: Any) -> bytes:
 
 
 def uploaded(shop: Shop) -> list[bytes]:
-    """What the storage was sent."""
+    """All files in the sandbox's storage."""
     found = [path.read_bytes() for path in shop.data.rglob("*") if path.is_file()]
     return [content for content in found if content.startswith((b"\xff\xd8", b"II", b"MM"))]
 
@@ -109,7 +109,7 @@ async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
 async def test_a_tiff_that_was_exported_twice_is_merged_once(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Also a `-2` copy that differs in its bytes: the capture is the same, and the newer one is taken."""
+    """A `-2` copy with other bytes counts as the same capture, and the newer file is taken."""
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
     files["IMG_1-2.tif"] = tagged(files["IMG_1.tif"], tmp_path, "-Software=exported once more")
     folder = studio.drop(ELM, "", files)

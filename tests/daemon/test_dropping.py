@@ -1,4 +1,5 @@
-"""What is dropped, and what comes of it: the daemon in this process, the API over real HTTP."""
+"""Drops of rooms, from the inbox to done/ or failed/, with the daemon in this process and the API over
+HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ ROOM = "living-room__sky-twilight"
 
 
 async def test_a_set_becomes_pictures_a_receipt_and_filed_originals(studio: Studio, shop: Shop) -> None:
-    """With what travels beside its photos; the emptied folder stays."""
+    """Files beside the photos are filed with them; the emptied folder stays."""
     photos = {**bracket(), "notes.txt": b"mind the dog", "DSC0001.xmp": b"<x/>"}
     folder = studio.drop(ELM, ROOM, photos)
     outcome = await studio.until_idle(shop.access())
@@ -94,12 +95,12 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
 
 
 def newest(studio: Studio) -> str:
-    """The job that needs a person."""
+    """The id of the latest job that needs a person."""
     return str([job["job"] for job in studio.status()["jobs"] if job["state"] == "needs_attention"][-1])
 
 
 async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Studio, shop: Shop) -> None:
-    """It isn't done, and yet its merge is paid for."""
+    """The set isn't done, but its merge is paid for."""
     names = ("DSC0001.jpg", "DSC0009.jpg", "DSC0010.jpg")
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     folder = studio.drop(ELM, ROOM, bracket())
@@ -152,7 +153,7 @@ async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop
 async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person_decides(
     studio: Studio, shop: Shop
 ) -> None:
-    """All of it may come again, under another tag and with more beside it."""
+    """The whole set may be dropped again, under another tag and with more photos."""
     photos = bracket()
     studio.drop(ELM, "kitchen", photos)
     await studio.until_idle(shop.access())
@@ -175,8 +176,8 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
 async def test_sets_that_come_back_together_with_the_same_names_in_them_are_told_apart(
     studio: Studio, shop: Shop
 ) -> None:
-    """Each export numbers its photos from one, and two looks are made of the same ones. An `__again` that was
-    obeyed is not obeyed once more because another set has come back first."""
+    """Each export numbers its photos from one, and two looks share the same photos. An `__again` that was
+    obeyed is not obeyed again because another set came back first."""
     rooms = {"front__sky-blue__again": 0, "front__sky-twilight__again": 0, "back__sky-blue__again": 40}
     photos = {room: {f"DSC{n}.jpg": jpeg(seed=seed + n) for n in range(3)} for room, seed in rooms.items()}
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})

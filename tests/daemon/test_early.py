@@ -1,4 +1,4 @@
-"""Photos go up while their set still arrives; what is merged is exactly the set that settled."""
+"""Early uploads: photos go up while their set still arrives, and exactly the settled set is merged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploa
 
 @pytest.fixture
 def patient(make_studio: Callable[..., Studio]) -> Studio:
-    """A studio whose sets never settle by themselves in the time of a test."""
+    """A studio whose sets never settle by quiet time within a test."""
     return make_studio(settle={"quiet_seconds": 600})
 
 
@@ -27,7 +27,7 @@ def up(shop: Shop) -> int:
 
 
 def merged_exactly(shop: Shop, photos: dict[str, bytes]) -> bool:
-    """Whether one merge was paid for, of these photos and no others, each once."""
+    """Whether exactly one merge was paid for, of exactly these photos."""
     paid = [one for one in shop.charged() if one.route == MERGE]
     return len(paid) == 1 and not shop.ghosts(paid, [Counter(map(sha256, photos.values()))])
 
@@ -39,7 +39,7 @@ async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: 
     async with patient.working(shop.access()):
         await until(lambda: up(shop) == 2)
         await patient.comes_to("settling")
-        patient.drop(ELM, ROOM, photos)  # writes the first two again, too: they are other files now
+        patient.drop(ELM, ROOM, photos)  # this rewrites the first two, too: they are other files now
         await until(lambda: up(shop) == 5)
         assert shop.charged() == []
         (folder / ".ready").touch()
@@ -54,7 +54,7 @@ async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop
     async with patient.working(shop.access()):
         for number, (name, content) in enumerate(photos.items(), start=1):
             (folder / name).write_bytes(content)
-            await until(lambda: up(shop) == number)  # noqa: B023 - asked at once
+            await until(lambda: up(shop) == number)  # noqa: B023 - called at once
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)
@@ -98,8 +98,8 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
 async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     patient: Studio, shop: Shop
 ) -> None:
-    """An unknown tag, a name that a person is asked about, a photo that is edited as it is, a whole shoot,
-    eight photos."""
+    """These are an unknown tag, a name in question, a single photo to be edited, a whole shoot, and eight
+    photos."""
     patient.drop(ELM, "kitchen__sky-twilihgt", bracket())
     patient.drop(ELM, "bath_sky-twilight", bracket())
     patient.drop(ELM, "front__sky-twilight", bracket(1))
@@ -107,7 +107,7 @@ async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     patient.drop(ELM, "attic", bracket(8))
     patient.drop(ELM, "hall", bracket(2))
     async with patient.working(shop.access()):
-        await until(lambda: up(shop) == 2)  # of the hall, which came behind them
+        await until(lambda: up(shop) == 2)  # the hall's, which was dropped last
         await asyncio.sleep(0.5)
     assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
 

@@ -1,4 +1,4 @@
-"""A whole shoot in its project's folder: each set once, and a person where it isn't beyond doubt."""
+"""Whole shoots in a project's folder: each set is made once, and doubtful sets are held."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.studio import Shop, Studio, files_below
 
 
 def doubtful(tmp_path: Path) -> dict[str, bytes]:
-    """A set, and a lone frame that shows something else and says nothing of when it was taken."""
+    """A set, and a single frame of another scene without capture data."""
     files, _, _ = shoot(tmp_path / "roll", rooms=2)
     last = sorted(files)[-1]
     return {**files, last: stripped(files[last])}
@@ -29,8 +29,8 @@ def doubtful(tmp_path: Path) -> dict[str, bytes]:
 async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Sidecars and RAW files travel with their photo; what has nothing to do with one stays. A room beside
-    it is a set of its own."""
+    """Sidecars and RAW files travel with their photo; unrelated files stay. A room beside the shoot is a set
+    of its own."""
     files, sets, _ = shoot(tmp_path / "roll")
     room = bracket()
     studio.drop(ELM, "kitchen", room)
@@ -55,7 +55,7 @@ async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
 async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Neither after a restart, where the inbox sees it as if it were new."""
+    """This holds after a restart too, when the inbox sees the frame as new."""
     files, _, flash = shoot(tmp_path / "roll", flash=True)
     studio.drop(ELM, "", files)
     await studio.until_idle(shop.access())
@@ -72,7 +72,8 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
 async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     studio: Studio, shop: Shop, tmp_path: Path, by: str
 ) -> None:
-    """Nothing is paid before `.ready` or `hotfolder approve`; after it, all is made, and `.ready` is gone."""
+    """Nothing is paid before `.ready` or `hotfolder approve`; after it, all sets are made, and `.ready` is
+    removed."""
     files = doubtful(tmp_path)
     folder, page = studio.drop(ELM, "", files), studio.inbox / "STATUS.txt"
     outcome = await studio.until_idle(shop.access())
@@ -81,7 +82,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
         status = await studio.comes_to_say(held)
         assert "lack camera data" in held(status) and "set" in held(status)
         assert 'under "Metadata", choose "All Metadata"' in held(status)
-        # Until this daemon has looked, `status` still has the word of the one before.
+        # Until this daemon has scanned, `status` shows the overview of the one before.
         await studio.comes_to_say(lambda _: " 1 held." in studio.say("status").stdout)
         assert "still arriving" not in studio.say("status").stdout
         await studio.comes_to_say(lambda _: "(the whole shoot): held" in page.read_text())
@@ -100,7 +101,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
 async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """An export that paused for too long: when the rest is there, nothing is doubtful any more."""
+    """The export paused for too long; once the rest arrives, nothing is doubtful any more."""
     files, sets, _ = shoot(tmp_path / "roll")
     late = sets[2][3:]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name not in late})
@@ -118,7 +119,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
-    """On the page while the photos lie there, and for good with each set that was made of them."""
+    """STATUS.txt shows it while the photos are in the inbox, and each of their sets keeps it as a note."""
     studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     told = f"! About the photos in {ELM}: {EXPORT_WITH_CAMERA_DATA}"
@@ -192,7 +193,7 @@ async def test_a_restart_does_not_group_what_is_under_way_again(
 async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Its set alone is looked at anew; the others go on, and nothing is paid twice."""
+    """Only its set is grouped anew; the others continue, and nothing is paid twice."""
     files, sets, _ = shoot(tmp_path / "roll")
     folder = studio.drop(ELM, "", files)
     name = sets[0][2]
@@ -231,7 +232,7 @@ def few(status: dict[str, Any]) -> bool:
 async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is_not(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Whatever the camera has recorded: two frames of five would be merged, and paid for, as a set of two."""
+    """Capture data don't matter: two frames of five would be paid for as a set of two."""
     files, sets, _ = shoot(tmp_path / "one", rooms=3)
     late = sets[1][3:]
     early = {name: content for name, content in files.items() if name in sets[0]}
@@ -251,7 +252,7 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
 
 
 async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """By a pattern of rooms: the others start by themselves."""
+    """Its route matches by room pattern: other rooms start by themselves."""
     routes = [{"name": "fronts", "match": {"room": "front*"}, "group": "review"}]
     studio = make_studio(routes=routes)
     photos = bracket()
@@ -316,7 +317,7 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
 async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """It stays doubtful when those that it was compared with are gone, and keeps its name."""
+    """It stays doubtful when the sets it was compared with are gone, and keeps its name."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
     name = f"{ELM}-04"
     folder = studio.drop(ELM, "", files)
@@ -337,7 +338,7 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
 async def test_a_held_set_stays_held_when_its_project_is_renamed(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Alone nothing is doubtful about it, and the name of its folder approves nothing."""
+    """Alone the set isn't doubtful, and a new project name is no approval."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=4)
     last = set(sets[3][:3])
     folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in sets[3][3:]})
@@ -356,7 +357,7 @@ async def test_a_held_set_stays_held_when_its_project_is_renamed(
 async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """Neither its pictures nor, again, its originals; until a person says so."""
+    """Neither its pictures nor its originals are bought again until a person approves."""
     studio.drop(ELM, "kitchen__sky-blue", bracket())
     await studio.until_idle(shop.access())
     bought = shop.bought()
@@ -374,7 +375,7 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """While the others are under way: nothing is lost, paid twice or called otherwise for it."""
+    """Other sets of the project are being made at that time: nothing is lost, paid twice or renamed."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=4, by_hand=(2,))
     folder = studio.drop(ELM, "", files)
     studio.drop(ELM, "kitchen_sky-twilight", bracket())
@@ -395,7 +396,7 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
 async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Also where a folder of that name is there, and where the rest still arrives."""
+    """This also works where a folder of that name exists, and while photos still arrive."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     folder = studio.drop(ELM, "front__sky-blue", bracket())
     async with studio.working(shop.access()):

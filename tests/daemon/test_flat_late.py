@@ -1,4 +1,4 @@
-"""What comes to a flat drop after its sets were taken: known again, never paid for beside them unasked."""
+"""Late photos of a flat drop: recognised, and never paid for as sets of their own unasked."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def rooms(status: Mapping[str, Any]) -> list[str]:
 
 
 def holds(*words: str) -> Any:
-    """Whether a held drop's reason has all these words."""
+    """A predicate on a status: whether a held drop's reason has all these words."""
     return lambda status: any(
         job["held"] and all(word in job["reason"] for word in words) for job in status["jobs"]
     )
 
 
 def copies(files: Mapping[str, bytes], *, anew: bool) -> dict[str, bytes]:
-    """As Lightroom names a second export."""
+    """The files under the names that Lightroom gives a second export."""
     return {
         name.replace(".jpg", "-2.jpg"): exported_anew(content) if anew else content
         for name, content in files.items()
@@ -53,7 +53,7 @@ def notes(studio: Studio) -> list[str]:
 async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
     studio: Studio, shop: Shop, tmp_path: Path, anew: bool
 ) -> None:
-    """The same content isn't paid for again; another edit of all its photos is, as in a room's folder."""
+    """The same content is not paid for again; a new edit of all photos is, as in a room's folder."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     studio.drop(ELM, "", files)
     await studio.until_idle(shop.access())
@@ -88,7 +88,7 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_
         status = await studio.comes_to_say(lambda status: len(rooms(status)) == 3 and holds(first)(status))
         assert rooms(status) == [f"{ELM}-01", f"{ELM}-02", f"{ELM}-03"]
         assert shop.bought() == 3 and set(files_below(studio.inbox / ELM)) == {*anew}
-        # With the rest of its photos it is the whole set again.
+        # With its other photos the whole set is there again.
         studio.drop(ELM, "", as_it_was)
         status = await studio.comes_to(*["done"] * 4)
     assert rooms(status).count(f"{ELM}-01") == 2
@@ -112,7 +112,7 @@ async def test_a_late_bracket_is_held_once_its_set_is_paid_for(
 
 
 def to_be_made(studio: Studio) -> dict[str, set[str]]:
-    """The photos of each room under way, by room."""
+    """The photos of each active job, by room."""
 
     def look(store: Store) -> dict[str, set[str]]:
         return {job.room: {file.name for file in store.files(job.id)} for job in store.active()}
@@ -123,7 +123,7 @@ def to_be_made(studio: Studio) -> dict[str, set[str]]:
 async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """The other sets go on as they are, it keeps its name, and is paid for once."""
+    """The other sets continue unchanged, it keeps its name, and is paid for once."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     late = sets[0][4]
     async with studio.working(shop.access()) as daemon:
@@ -176,7 +176,8 @@ async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_
 async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for_it(
     studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Judging takes a while on a busy machine, and what it found of the set is old by then."""
+    """Sorting late photos takes a while on a busy machine, and what it read about the set may be outdated by
+    then."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=1)
     late = sets[0][4]
 

@@ -1,4 +1,4 @@
-"""Galleries of real projects: what is in them, when they are made, and what never happens to them."""
+"""Galleries of real projects: their content, when they are made, and what they never show."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTILE = "<script>alert(1)<b> \"x' 100% #1"
 
 
 class Page(HTMLParser):
-    """What a page refers to, and the text of it."""
+    """The tags, addresses and text of a gallery's page."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def leftovers(studio: Studio) -> list[Path]:
 async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """The copies in the gallery have it, too; an altered picture stands beside its unaltered one."""
+    """The copies in the gallery have that hash too; an altered picture stands beside its unaltered one."""
     studio = make_studio(**EVERYTHING)
     for folder in ("front__sky-blue", "kitchen"):
         studio.drop(ELM, folder, bracket())
@@ -84,7 +84,7 @@ def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
 async def test_all_that_a_page_refers_to_lies_in_its_folder(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """By relative names that mean the same on every host, whatever rooms and projects are called."""
+    """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
     studio = make_studio(**EVERYTHING)
     studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
     studio.drop(HOSTILE, "..front", bracket())
@@ -124,7 +124,7 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
-    """Nothing that isn't what was delivered is ever shown, nor copied."""
+    """Only delivered content is ever shown or copied."""
     studio = make_studio()
     for room in ("front", "gone", "kitchen", "hall"):
         studio.drop(ELM, room, bracket())
@@ -147,7 +147,7 @@ async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and
 async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """The gallery is made by itself once the name is free; so it is after a link to elsewhere."""
+    """The gallery is made by itself once the name is free, also after a link to elsewhere."""
     studio = make_studio(**EVERYTHING)
     gallery(studio).mkdir(parents=True)
     (gallery(studio) / "mine.txt").write_text("mine")
@@ -168,7 +168,7 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
 def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Also where what a killed process had begun lies there still."""
+    """This also holds where temporary files of the killed process remain."""
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
     assert crashing.live(studio, shop, kill_at="job_ended", nth=1) == -9
@@ -185,7 +185,7 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
 
 
 async def test_an_earlier_version_stands_apart(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """A room that was made anew shows what is to be used; the earlier picture is shown as what it is."""
+    """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
     studio = make_studio(**EVERYTHING)
     for _ in range(2):
         studio.drop(ELM, "front__sky-blue", bracket())
@@ -201,7 +201,7 @@ async def test_an_earlier_version_stands_apart(make_studio: Callable[..., Studio
 async def test_the_label_is_on_a_rendition_of_its_own_and_never_in_the_picture(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """The same photos give the same picture with a label and without; the merge is never labelled."""
+    """The same photos give the same picture with and without a label; the merge is never labelled."""
     photos = bracket()
     pictures = []
     for deliver in ({}, {"label": "Virtuell möbliert", "renditions": ["mls-2048", "web-1280"]}):
@@ -256,7 +256,7 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(
 async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """As after `keep.records_days`. A receipt that names anything else in the file system shows nothing."""
+    """This is the case after `keep.records_days`. A receipt that names any other file shows nothing."""
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
     await studio.until_idle(shop.access())
@@ -304,7 +304,7 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, sho
 async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """As after a takeover, when nothing ends any more that would ask for one."""
+    """After a takeover no job may end that would trigger another look."""
     studio = make_studio(**EVERYTHING)
     for project in (ELM, "9 Oak Lane"):
         studio.drop(project, "kitchen", bracket())

@@ -1,4 +1,4 @@
-"""A daemon that works for months keeps nothing of what is over."""
+"""Objects kept in a daemon's memory don't grow with finished work."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WHOSE = ("hotfolder.", "watchdog.observers.")
 
 
 def holdings() -> Counter[str]:
-    """By `Type`, how many there are; by `Type.attribute`, how many things lie in all of those containers,
-    and in the containers within them."""
-    gc.unfreeze()  # what was there before the first test counts too
+    """Counts of live objects: by `Type`, its instances; by `Type.attribute`, all items in those containers,
+    nested ones included."""
+    gc.unfreeze()  # so that objects from before the first test count
     gc.collect()
     found: Counter[str] = Counter()
     for one in gc.get_objects():
@@ -51,7 +51,7 @@ def attributes(one: object) -> Iterator[tuple[str, Any]]:
 
 
 def content(value: Any, deeper: int = 3) -> int:
-    """How many things are in it, those in containers within it too."""
+    """The number of items, those of nested containers included."""
     inner = list(value.values() if isinstance(value, Mapping) else value)
     return len(inner) + sum(
         content(each, deeper - 1) for each in inner if deeper and isinstance(each, KEEPERS)
@@ -66,13 +66,13 @@ BOUNDED = {
     "hotfolder.telemetry.overview.Line": 2 * 50,
     "hotfolder.rules.sets.FileIdentity": 2 * 256,
 }
-"""What grows with what is done, up to so much."""
+"""Counts that grow with finished work up to this limit."""
 
 
 async def test_what_is_over_leaves_nothing_behind(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
-    """A shoot, a room and a set that is refused in each project; the emptied folders are taken away."""
+    """Each project has a shoot, a room and a refused set; the emptied folders are removed."""
     clock = JumpingClock(60)
     studio = make_studio(settle={"scan_seconds": 15})
     numbers = count(1)
@@ -86,7 +86,7 @@ async def test_what_is_over_leaves_nothing_behind(
             (staged / folder).mkdir(parents=True)
             for name, content in files.items():
                 (staged / folder / name).write_bytes(content)
-        # At once: what comes in pieces, at sixty seconds a second, would be several sets.
+        # Moved in at once: slow arrival, at sixty seconds a second, would give several sets.
         return staged.rename(studio.inbox / staged.name)
 
     async def wave(daemon: Daemon, projects: int) -> None:
@@ -108,7 +108,7 @@ async def test_what_is_over_leaves_nothing_behind(
             await wave(daemon, projects)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):
-                # The observer's thread holds the events that it read last, until there are others.
+                # The observer's thread keeps the events that it read last until new ones come.
                 while grown(before):
                     (studio.inbox / ".DS_Store").touch()
                     await asyncio.sleep(0.2)
@@ -116,7 +116,7 @@ async def test_what_is_over_leaves_nothing_behind(
 
 
 def grown(before: Mapping[str, int]) -> dict[str, int]:
-    """By how much it is more than `before`, where that is once more for each project."""
+    """Counts that grew since `before` by at least one for each project."""
     now = holdings()
     more = {name: now[name] - before[name] for name in now if now[name] > BOUNDED.get(name, 0)}
     return {name: number for name, number in more.items() if number >= PROJECTS}

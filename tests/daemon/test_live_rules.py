@@ -1,4 +1,4 @@
-"""Rules that are edited while the daemon runs."""
+"""Rules edited while the daemon runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ask(daemon: Daemon) -> None:
 
 
 async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, shop: Shop) -> None:
-    """Nothing of it had begun, so it is made as the manager wants it now."""
+    """None of its photos had gone up yet."""
     async with studio.working(shop.access(), live=True) as daemon:
         daemon.worker.most_jobs = 0  # until the settings are read again
         studio.drop(ELM, "kitchen", bracket())
@@ -46,7 +46,7 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
 
 
 async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: Studio, shop: Shop) -> None:
-    """However long it has waited, also over a new start: its recipe is fixed when its first photo goes up."""
+    """A recipe is fixed when the first photo goes up, however long the set has waited, restarts included."""
     hour = datetime.now().astimezone().hour
     studio.edit(schedule={"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"})
     async with studio.working(shop.access(), live=True):
@@ -78,7 +78,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
 
 
 async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop) -> None:
-    """Its merge may be paid for: it ends as it began, and the next one goes by the new rules."""
+    """Its merge may be paid for, so it ends as it began; the next set uses the new rules."""
     running: list[Daemon] = []
 
     def crash_point(checkpoint: CrashPoint) -> None:
@@ -103,7 +103,7 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
 async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
     studio: Studio, shop: Shop
 ) -> None:
-    """Found by looking, with line and column, in status, in STATUS.txt and to people; then all-clear."""
+    """The error is in status, STATUS.txt and a notification with line and column; then comes an all-clear."""
     receiver = Receiver()
     studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
     good = studio.config.read_text()
@@ -130,13 +130,13 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         ask(daemon)
         found = await studio.comes_to_say(lambda status: status["settings"]["only_at_next_start"])
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
-        # Requests of the start's client are waited for as long as they may take.
+        # The client of the start keeps its time-out.
         assert daemon.context.paid_seconds == paid_seconds
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 
 async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> None:
-    """Whoever is entered at notify hears of what happens from then on."""
+    """A new entry in `notify` gets the notifications from then on."""
     receiver = Receiver()
     async with studio.working(shop.access(), live=True) as daemon:
         studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
@@ -198,7 +198,7 @@ ROOM = "living-room__sky-twilight"
 
 
 async def stop_at(studio: Studio, access: ApiAccess, point: CrashPoint) -> None:
-    """Run until the checkpoint, and leave the job there."""
+    """Run until that crash point, and leave the job there."""
     reached = asyncio.Event()
 
     def fail() -> NoReturn:

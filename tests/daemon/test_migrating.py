@@ -1,4 +1,4 @@
-"""`hotfolder store migrate`: with sets in flight, killed at every step, and nothing is paid again."""
+"""`hotfolder store migrate` with jobs in flight, killed at every step: nothing is paid again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PROJECT = "12 Elm Road"
 
 @pytest.fixture
 def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
-    """A studio whose daemon was killed with one merge answered, one sent, and one set that is done."""
+    """A studio whose daemon was killed with one merge answered, one being sent, and one set done."""
     originals = Originals()
 
     def drop(room: str) -> None:
@@ -55,14 +55,14 @@ def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
 
 @pytest.fixture
 async def idle(studio: Studio, shop: Shop) -> Studio:
-    """One whose daemon had nothing to do."""
+    """A studio whose daemon had nothing to do."""
     await studio.until_idle(shop.access())
     name_results(studio)
     return studio
 
 
 def name_results(studio: Studio) -> None:
-    """What is left to do here: to name the folder that the other machines will look into."""
+    """Name the folder of results that all machines will share, which the move requires."""
     studio.edit(results="results")
     (studio.root / "results").mkdir()
 
@@ -82,7 +82,7 @@ def usable(*openings: Callable[[], object]) -> int:
 
 
 def daemon_can_have(studio: Studio, server: StoreServer) -> int:
-    """With how many stores a daemon would go on."""
+    """The number of stores that a daemon could continue with."""
     engine = server_engine(server)
     empty = not inspect(engine).get_table_names()
     engine.dispose()
@@ -91,7 +91,7 @@ def daemon_can_have(studio: Studio, server: StoreServer) -> int:
 
 
 def switched(studio: Studio, server: StoreServer) -> Studio:
-    """The studio with its settings changed as it is told."""
+    """The studio with its settings changed as the command advises."""
     studio.edit(store={"url": server.url})
     studio.place, studio.results = server, studio.root / "results"
     return studio
@@ -198,7 +198,7 @@ async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgr
 def test_what_a_person_asks_meanwhile_is_refused_and_not_lost(
     idle: Studio, postgres: Postgres, step: MoveStep
 ) -> None:
-    """It was typed before the move began, and comes to its writing in the midst of it."""
+    """The command began before the move, and writes in the middle of it."""
     studio, server, asked = idle, postgres.fresh(), list[Future[None]]()
     store = Store(open_store(studio.state))
 
@@ -245,7 +245,7 @@ def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
 def test_it_says_what_to_write_into_the_settings(
     idle: Studio, postgres: Postgres, gone: tuple[str, ...]
 ) -> None:
-    """For a state that a password for the page has made, and no daemon, too."""
+    """This also works for a state folder made by `page set-password` without any daemon."""
     studio, server = idle, postgres.fresh()
     for name in gone:
         (studio.state / name).rmdir()

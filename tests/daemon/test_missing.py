@@ -1,4 +1,4 @@
-"""Somebody tidies up where hotfolder works: what was bought is fetched again, and never paid again."""
+"""Files that people remove from hotfolder's folders: results are downloaded again, and never paid again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_results_that_vanish_before_they_are_used_are_fetched_again(
 async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
     studio: Studio, shop: Shop
 ) -> None:
-    """A picture can be whole and yet another one than what was paid for."""
+    """A picture can be intact and still differ from the one that was paid for."""
     spoilt: list[Path] = []
 
     def spoil() -> None:
@@ -60,7 +60,7 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
 async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_nothing_up(
     studio: Studio, shop: Shop, nth: int
 ) -> None:
-    """After the first of its photos went, or with none left: whoever tidies up there sees an empty folder."""
+    """The folder is renamed after the first photo was moved, or after the last one."""
     folder = studio.drop(ELM, "kitchen", bracket())
     taken = studio.root / "elsewhere"
     take_away = at(CrashPoint.ORIGINAL_MOVED, lambda: folder.rename(taken), nth)
@@ -75,7 +75,7 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
 async def test_originals_that_are_removed_before_they_are_filed_are_told_of_everywhere(
     make_studio: Callable[..., Studio], shop: Shop, nth: int
 ) -> None:
-    """All of them during the merge, or those that are left when the first was filed."""
+    """All of them are removed during the merge, or the remaining ones when the first was filed."""
     receiver = Receiver()
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     folder = studio.drop(ELM, "kitchen", bracket())
@@ -97,7 +97,7 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
 
 
 async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio, shop: Shop) -> None:
-    """What was dropped is gone, and what took its place is no original of the set."""
+    """The dropped photo is gone, and its replacement is no original of the set."""
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
     def export_again() -> None:
@@ -130,7 +130,7 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
 
 
 async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
-    """Work until the photos are up, and end there with a defect."""
+    """Work until all photos are up, and stop there by an error."""
     stopped = asyncio.Event()
 
     def fail() -> NoReturn:

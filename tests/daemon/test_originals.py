@@ -1,4 +1,4 @@
-"""What becomes of the originals of a finished set: kept, archived, or deleted behind verified results."""
+"""Originals of a finished set: kept, archived, or deleted once the results are verified."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
 async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """First it was never there; then its disk isn't mounted, and the bare folder must not be taken for it."""
+    """First the archive never existed; then its disk isn't mounted, and the bare folder must not be used."""
     studio = make_studio(archive="archive", deliver={"originals": "archive"})
     photos = {**bracket(), **SIDECAR}
     studio.drop(ELM, "kitchen", photos)
@@ -55,7 +55,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
 
 
 async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    """The room was exchanged for a link to a backup with the same photos."""
+    """The room's folder was exchanged for a link to a backup with the same photos."""
     studio = make_studio(deliver={"originals": "delete"})
     photos = bracket()
     room, backup = studio.drop(ELM, "kitchen", photos), studio.root / "backup"
@@ -72,7 +72,7 @@ async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., St
 async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """A sidecar was read by nobody, so nothing vouches for it. A set that fails keeps everything."""
+    """Sidecars stay, since nothing proves their content elsewhere. A failed set keeps everything."""
     routes = [{"name": "proofs", "match": {"room": "proof*"}, "deliver": {"originals": "delete"}}]
     studio = make_studio(routes=routes)
     photos = {**bracket(), **SIDECAR}
@@ -135,8 +135,8 @@ async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
 async def test_a_photo_whose_every_picture_is_altered_is_kept(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Nothing was merged, so nothing but the photo shows the room as it was; beside a merge it may go.
-    A small rendition is no picture of the room either."""
+    """Nothing was merged, so only the photo shows the unaltered room; beside a merge it may be deleted. A
+    small rendition doesn't count as a picture of the room."""
     studio = make_studio(deliver={"originals": "delete", "renditions": {"web": {"long_edge": 64}}})
     photo = {"DSC0001.jpg": jpeg()}
     studio.drop(ELM, "solo__sky-blue", photo)

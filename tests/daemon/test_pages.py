@@ -1,4 +1,4 @@
-"""STATUS.txt goes into an inbox alone, and one that can't be written holds up nobody."""
+"""STATUS.txt is written into inboxes only, and one that can't be written delays nothing else."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
 async def test_the_page_says_that_the_disk_of_the_store_is_full(
     studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it said before would be taken for how things stand; and it is over once there is room."""
+    """The old text would be taken for the present state; once there is room, it changes again."""
     page = studio.inbox / STATUS_NAME
 
     def full(*_: object, **__: object) -> None:
@@ -112,7 +112,8 @@ def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_pat
 
 
 def test_what_holds_up_everything_is_said_once() -> None:
-    """Above all sets, and not again at each of them; what one alone has met stays with it."""
+    """The reason stands above all sets and is not repeated for each; a reason of one set alone stays with
+    it."""
     refused = "the API can't be reached: the connection was refused"
     rooms = [("kitchen", refused), ("hall", refused), ("bath", "the photos are on a share that is away")]
     lines = tuple(Line("j", "a", "12 Elm Road", room, room, State.UPLOADING, why) for room, why in rooms)
@@ -144,7 +145,7 @@ def test_what_was_finished_before_the_clocks_went_back_is_told_by_the_time_of_th
 
 
 def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:
-    """It lies in failed until somebody takes it out, however long ago it came there."""
+    """It is listed until its folder is removed from failed/, however old it is."""
     old = Line("j", "a", "12 Elm Road", "kitchen", "kitchen", State.FAILED, updated_at="2026-01-01T00:00:00Z")
     told = status_page(Overview((old,), {}), "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC))
     assert "Came back (see REASON.txt in failed): 1" in told and "12 Elm Road / kitchen: failed" in told
@@ -153,7 +154,7 @@ def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:
 async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     shop: Shop, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor once it was stopped, and as before where the folder comes back."""
+    """It isn't listed after a restart either, and is listed again where the folder comes back."""
     monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
     for room in ("bath", "hall"):
         studio.drop("12 Elm Road", f"{room}__sky-twilihgt", bracket())
@@ -166,7 +167,7 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
         await studio.comes_to("failed", "failed")
         jobs = daemon.store.in_states([State.FAILED])
         assert module.taken_away(daemon.context.places, jobs) == {}
-        mended = folder.rename(folder.with_name("hall__sky-twilight"))  # as REASON.txt says, and not back yet
+        mended = folder.rename(folder.with_name("hall__sky-twilight"))  # as REASON.txt advises
         assert module.taken_away(daemon.context.places, jobs) == {}
         mended.rename(folder)
         folder.rename(studio.root / "kept")

@@ -1,4 +1,4 @@
-"""A room's folder that holds more than one set, or photos that no merge may have."""
+"""Rooms' folders with more than one set, or with photos that can't be merged together."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def pictures(studio: Studio) -> set[str]:
 async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
     studio: Studio, shop: Shop
 ) -> None:
-    """Every picture says which merge it belongs to; the room keeps its name when it is dropped again."""
+    """Every picture's name shows its merge; the room keeps its number when it is dropped again."""
     blue, twilight = bracket(), bracket()
     studio.drop(ELM, "front__sky-blue", blue)
     await studio.until_idle(shop.access())
@@ -96,7 +96,7 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
 async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     studio: Studio, shop: Shop
 ) -> None:
-    """A room that is really called so is made once a person says so, and from then on."""
+    """A room that really has such a name is made after approval, and from then on."""
     folder = studio.drop(ELM, "kitchen_sky-twilight", bracket())
     studio.drop(ELM, "hall –sky-blue", bracket())
     for where in (folder, folder.parent):
@@ -121,7 +121,7 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
 async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything_is_paid(
     studio: Studio, shop: Shop
 ) -> None:
-    """They are two views, or one was turned wrongly: no merge can have them all."""
+    """They are two views, or one was turned by mistake: they can't be merged together."""
     photos = {f"{number}.jpg": jpeg() for number in range(3)} | {"3.jpg": jpeg(size=(120, 160))}
     folder = studio.drop(ELM, "kitchen", photos)
     reason = "3 photos in landscape format and 1 in portrait format can't be merged into one picture"

@@ -1,4 +1,4 @@
-"""Folders that others write to, or that are not to be read by others: real processes, real files."""
+"""Permissions and ownership of folders that other people or daemons use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.studio import Shop, Studio, environment
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
-    """Two inboxes, one done/: the second's start comes in the middle of a picture of the first's."""
+    """Two inboxes share one done/: the second's start comes while the first writes a picture."""
     second = make_studio(done=str(tmp_path / "done"))
     begun: list[Outcome] = []
 
@@ -56,7 +56,7 @@ def modes_below(folder: Path) -> dict[str, int]:
 async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
     studio: Studio, shop: Shop
 ) -> None:
-    """Under umask 022, and in a `state` that somebody made readable for all beforehand."""
+    """The umask is 022, and a `state` folder exists that all can read."""
     studio.state.mkdir(mode=0o755)
     (studio.state / "older").write_bytes(b"")
     before = os.umask(0o022)
@@ -99,7 +99,8 @@ COMMANDS = [
 
 
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-"""Root to whom rights apply: the interpreter may lie where nobody else can read it."""
+"""Root without the capabilities that bypass permissions: another user may be unable to run this
+interpreter."""
 STRANGER = """
 import json, sys
 from typer.testing import CliRunner
@@ -135,7 +136,8 @@ async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio,
 async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
     make_studio: Callable[..., Studio], shop: Shop, outer_first: bool
 ) -> None:
-    """A project's folder of one would be the whole inbox of the other: its photos would be paid for twice."""
+    """A project's folder of one would be the whole inbox of the other, so its photos would be paid for
+    twice."""
     outer = make_studio()
     inner = make_studio(inbox=str(outer.inbox / "12 Elm Road"))
     inner.inbox = outer.inbox / "12 Elm Road"

@@ -1,4 +1,4 @@
-"""Hours for uploads, and the limit of their rate, in a running daemon."""
+"""Upload hours and the upload rate limit in a running daemon."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ELM = "12 Elm Road"
 
 
 def hours_from(now: datetime, begin: int, end: int) -> str:
-    """A span that begins and ends so many hours from now."""
+    """A span from `begin` to `end` hours from now."""
     first, last = now + timedelta(hours=begin), now + timedelta(hours=end)
     return f"{first:%H:%M}-{last:%H:%M}"
 
@@ -43,7 +43,7 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
 async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_are(
     make_studio: Any, shop: Shop
 ) -> None:
-    """More of them than are worked on at once: those behind can't move either."""
+    """There are more sets than are worked on at once, so those behind can't proceed either."""
     span = hours_from(datetime.now().astimezone(), 2, 4)
     studio: Studio = make_studio(schedule={"active": [span]}, limits={"merges": 1})
     for number in range(10):

@@ -1,4 +1,4 @@
-"""The store's database is cut off while the daemon works, or before it starts: it says so, and goes on."""
+"""A database that can't be reached while the daemon works or starts: it is reported, and work resumes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
 
 @pytest.fixture
 def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iterator[Studio]:
-    """One whose database is behind the proxy."""
+    """A studio whose database is behind the proxy."""
     database = str(make_url(postgres.fresh().url).database)
     made = Studio(
         tmp_path / "studio",
@@ -72,7 +72,7 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     assert (asked.returncode, SAID in asked.stderr) == (3, True)
     assert studio.call("retry", "anything").returncode == 3
     assert shop.bought() == 0
-    proxy.cut()  # whatever hangs is over once the server is back
+    proxy.cut()  # this also ends what hangs
     proxy.mend()
     wait_for(lambda: shop.bought(MERGE))
     studio.wait_for_states("done")
@@ -99,7 +99,7 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
 def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(
     studio: Studio, proxy: Proxy, shop: Shop
 ) -> None:
-    """Ending would be a restart loop of systemd's, which gives up in time."""
+    """Exiting would make systemd restart it in a loop, and give up in the end."""
     first = studio.start(key="any-key")
     wait_for(lambda: page(studio))
     assert first.stop() == 0
@@ -138,7 +138,7 @@ def test_a_daemon_that_waits_for_its_database_can_be_stopped(studio: Studio, pro
 async def test_one_that_goes_away_just_as_a_daemon_opens_it_is_waited_for(
     studio: Studio, proxy: Proxy, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has answered a moment ago, and everything that was begun by then is let go of."""
+    """It answered a moment before, and all that was opened by then is closed again."""
 
     def cut(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
         monkeypatch.setattr(service, "open_records", open_records)

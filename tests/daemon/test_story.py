@@ -1,4 +1,4 @@
-"""What is told of one job afterwards: `hotfolder logs`, and the lines of the log."""
+"""A job's history in `hotfolder logs`, and the lines of the log."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
     log.configure(stream=stream, json=True)
     studio.drop(ELM, ROOM, bracket())
     await studio.until_idle(shop.access())
-    for room in ("kitchen", "bath", "hall"):  # three outcomes that nobody knows pause everything paid
+    for room in ("kitchen", "bath", "hall"):  # three unknown outcomes pause all paid calls
         photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
         studio.drop(ELM, room, photos)
     await studio.until_idle(shop.access())

@@ -1,4 +1,4 @@
-"""A job goes on where its files have other inodes and times of change: on another client of the share."""
+"""Takeover of a job on another machine, where its files have other inodes and change times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIDECAR = "notes.txt"
 
 
 def begin(studio: Studio, shop: Shop, kill_at: CrashPoint) -> dict[str, bytes]:
-    """Let a daemon work on a set until it is killed there; what was dropped."""
+    """Let a daemon work on a set until it is killed at that crash point; the dropped files."""
     dropped = {**bracket(), SIDECAR: b"The blue one, please."}
     studio.drop(ELM, ROOM, dropped)
     assert crashing.live(studio, shop, kill_at=kill_at, nth=1) < 0
@@ -35,7 +35,7 @@ def begin(studio: Studio, shop: Shop, kill_at: CrashPoint) -> dict[str, bytes]:
 
 
 def as_another_client_sees_it(folder: Path, *, digits_ns: int = 100) -> None:
-    """Give each file another inode and time of change, and a time of modification with fewer digits."""
+    """Give each file another inode and change time, and a modification time with fewer digits."""
     for path in [one for one in folder.rglob("*") if one.is_file() and not one.name.startswith(".hotfolder")]:
         before, copy = path.stat(), path.with_name(".copy")
         shutil.copyfile(path, copy)
@@ -45,7 +45,7 @@ def as_another_client_sees_it(folder: Path, *, digits_ns: int = 100) -> None:
 
 
 async def take_over(studio: Studio, shop: Shop) -> None:
-    """What the other machine does: it confirms the files, and works until nothing can go on by itself."""
+    """Act as the other machine: confirm the files, and work until nothing can go on by itself."""
     daemon = Daemon(load(studio.config, {}), shop.access(), clock=JumpingClock(4))
     try:
         for job in daemon.store.active():
@@ -56,7 +56,7 @@ async def take_over(studio: Studio, shop: Shop) -> None:
 
 
 def states(studio: Studio) -> dict[str, State]:
-    """Of all jobs that there ever were."""
+    """The states of all jobs ever, by id."""
     return {job.id: State(job.state) for job in studio.store().in_states(State)}
 
 
@@ -86,7 +86,7 @@ async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_chan
 async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_not_paid_for(
     studio: Studio, shop: Shop
 ) -> None:
-    """Neither an inode nor a time says on another machine that the content is the same."""
+    """On another machine, inode and times prove nothing about the content."""
     dropped = begin(studio, shop, CrashPoint.GROUP_COMPLETE)
     [begun] = studio.store().in_states(ACTIVE)
     as_another_client_sees_it(studio.inbox, digits_ns=1)
@@ -102,7 +102,7 @@ async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_no
 
 
 def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_was_changed() -> None:
-    """Else a set that waits for a person would be paid for once another machine works with its inbox."""
+    """A set held for a person would otherwise be paid for once another machine works with its inbox."""
     was = (10, 1_234_567_890, 5, 7)
     there = {
         "same.jpg": FileIdentity(10, 1_234_567_800, 8, 9),

@@ -1,4 +1,4 @@
-"""Bad worlds and defects: what waits, what goes on by itself, and what the run's outcome says."""
+"""Bad worlds and internal errors: what waits, what resumes by itself, and the run's outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ELM = "12 Elm Road"
 
 
 def dead(tmp_path: Path) -> ApiAccess:
-    """An API where nobody answers: port 9 of a loopback address of our own."""
+    """An API that doesn't answer: port 9 of an own loopback address."""
     return ApiAccess("nobody", "http://127.9.9.9:9", ("127.0.0.2",), lambda: "any-key")
 
 
@@ -36,7 +36,7 @@ async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_
     assert exit_code(outcome) == 3
     assert files_below(folder) == photos
     [job] = studio.status()["jobs"]
-    # With time that flies, the minute can be over before the job has had its turn.
+    # With time this fast, the minute can be over before the job was started.
     assert job["state"] == "queued" or (job["state"] == "uploading" and job["reason"])
     assert exit_code(await studio.until_idle(shop.access())) == 0
     [job] = studio.status()["jobs"]

@@ -1,7 +1,7 @@
-"""The one checker: what must hold of a studio once its daemon has come to rest, whatever was done to it.
+"""The judge: checks what must hold of a studio once its daemon has stopped, whatever happened before.
 
-It trusts nothing that the daemon says of itself: originals are compared with checksums taken before the drop,
-paid calls with the sandbox's own record.
+It believes nothing that the daemon says: originals are compared with checksums taken before the drop, paid
+calls with the sandbox's own ledger.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class Originals:
             self.name[digest] = f"{project}/{folder}/{name}"
 
     def missing(self, studio: Studio) -> list[str]:
-        """What isn't anywhere at this moment, which may be any moment."""
+        """The originals that are nowhere at this moment, which may be any moment."""
         found = Counter(sha256(content) for _, content in kept(studio))
         return [self.name[digest] for digest, times in self.count.items() if found[digest] < times]
 
 
 def kept(studio: Studio) -> Iterator[tuple[str, bytes]]:
-    """Every file where originals may be, with its content, by its path in the studio."""
+    """Every file where originals may be: its path in the studio, and its content."""
     projects = studio.done.iterdir() if studio.done.is_dir() else ()
     originals = [project / "originals" for project in projects if project.is_dir()]
     for place in (*studio.inboxes, studio.failed, studio.archive, *originals):
@@ -74,7 +74,7 @@ def kept(studio: Studio) -> Iterator[tuple[str, bytes]]:
 
 
 class Audit:
-    """One look at a studio whose daemon has ended. `charges` are the sandbox's, for this studio alone."""
+    """A studio whose daemon has stopped. `charges` are the sandbox's, for this studio alone."""
 
     def __init__(self, studio: Studio, charges: Iterable[Entry]) -> None:
         self.studio = studio
@@ -100,7 +100,7 @@ class Audit:
             database.dispose()
 
     def faults(self, originals: Originals, bound: int) -> list[str]:
-        """Everything that breaks a promise; empty when all of them hold."""
+        """All broken promises; empty when all promises hold."""
         return [
             *self.lost(originals),
             *self.partial(),
@@ -112,7 +112,7 @@ class Audit:
         ]
 
     def lost(self, originals: Originals) -> Iterator[str]:
-        """Every original is somewhere, byte-identical, as often as it was dropped; and nothing else is."""
+        """Every original exists, byte-identical, as often as it was dropped; and there is nothing else."""
         found: dict[str, list[str]] = {}
         for path, content in kept(self.studio):
             found.setdefault(sha256(content), []).append(path)
@@ -124,7 +124,7 @@ class Audit:
             yield from (f"nobody dropped {path}" for path in paths if not OURS.fullmatch(path))
 
     def partial(self) -> Iterator[str]:
-        """Every picture in done/ is whole and is the recorded one; every receipt can be read."""
+        """Every picture in done/ is whole and recorded; every receipt can be read."""
         delivered = set()
         for path, content in files_below(self.studio.done).items():
             _, _, inner = path.partition("/")
@@ -149,7 +149,8 @@ class Audit:
         yield from (f"a picture of {job} was placed {n} times" for (job, *_), n in placed.items() if n > 1)
 
     def not_written_down(self) -> Iterator[str]:
-        """What the store knows of a purchase is in the journal of one machine at least, and nothing else."""
+        """All purchases in the store are in the journal of at least one machine, and the journals hold no
+        others."""
         standings = [journal.standings() for journal in self.journals]
         calls = {call.uid: call for call in self.calls if call.note != NOT_WRITTEN}
         for uid, call in calls.items():
@@ -160,7 +161,7 @@ class Audit:
             yield f"the paid call {uid} is in a journal, and not in the store"
 
     def overpaid(self, bound: int) -> Iterator[str]:
-        """The sandbox's record within the bound; no key bought twice; no charge that nobody knows of."""
+        """The sandbox's charges are within the bound; no key is bought twice; no charge is unknown."""
         if len(self.charges) > bound:
             yield f"{len(self.charges)} paid calls, and at most {bound} were allowed"
         paid: Counter[str] = Counter()
@@ -184,7 +185,7 @@ class Audit:
         yield from (f"the key {key[:8]} was paid {times} times" for key, times in paid.items() if times > 1)
 
     def silent(self) -> Iterator[str]:
-        """Whatever isn't done says why, and so does a folder in failed/."""
+        """Every job that isn't done has a reason, and so does every folder in failed/."""
         yield from (f"{line.folder} is {line.state} without a reason" for line in self._unexplained())
         for job in self.jobs:
             if State(job.state) in NEEDS_PERSON:
@@ -209,7 +210,7 @@ class Audit:
         return [job for job in self.jobs if State(job.state) in ACTIVE]
 
     def leaks(self) -> Iterator[str]:
-        """No key and no signed address in anything that people read."""
+        """No key and no signed address is in any text that people read."""
         for path, text in self._read_by_people():
             if KEY in text:
                 yield f"the key is in {path}"
@@ -225,17 +226,17 @@ class Audit:
 
 
 def happened_never(call: Purchase) -> bool:
-    """Whether the ledger says, of its own, that the call did not happen."""
+    """Whether the ledger recorded, without a person's word, that the call did not happen."""
     return call.state == PurchaseState.NOT_EXECUTED and call.outcome != PurchaseOutcome.RESOLVED
 
 
 def same_words(reason: str, page: str) -> bool:
-    """Whether the page holds the reason, however its lines are broken."""
+    """Whether the page contains the reason, apart from line breaks."""
     return "".join(reason.split()) in "".join(page.split())
 
 
 def whole(content: bytes) -> bool:
-    """Whether a picture decodes to its end, and has one."""
+    """Whether a picture decodes to its end and has an end marker."""
     try:
         picture = Image.open(io.BytesIO(content))
         picture.load()

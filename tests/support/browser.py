@@ -1,4 +1,4 @@
-"""A real browser on a page: Debian's Chromium, driven by Playwright."""
+"""A real browser: Debian's Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def tab(browser: Browser, site: PageProcess, path: str = "/", **options: Any) -> Iterator[Page]:
-    """A tab of a fresh profile at that page. Fails at its end where the page met an error, such as a script
-    or a style that its own policy forbids."""
+    """A tab with a fresh profile at that path. Fails at its end where the console showed an error, such as a
+    script or style that the page's policy forbids."""
     met: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
@@ -59,7 +59,7 @@ def tab(browser: Browser, site: PageProcess, path: str = "/", **options: Any) ->
 
 
 def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
-    """What is wrong, as `faults` tells, with any of those pages at any size."""
+    """The faults of those pages, at every size."""
     with tab(browser, site, paths[0]) as opened:
         found = []
         for path in paths:
@@ -69,12 +69,12 @@ def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
 
 
 def becomes(holds: Callable[[], object], what: str) -> None:
-    """Wait for it; Playwright's own way of asking again is an `eval`, which the page's policy forbids."""
+    """Wait until `holds`; Playwright's own waiting uses `eval`, which the page's policy forbids."""
     wait_for(lambda: by_now(holds), lambda: f"it never came to that: {what}")
 
 
 def by_now(holds: Callable[[], object]) -> bool:
-    """Not while one page gives way to another."""
+    """Whether it holds; False while one page is replaced by another."""
     try:
         return bool(holds())
     except Error as error:
@@ -84,8 +84,7 @@ def by_now(holds: Callable[[], object]) -> bool:
 
 
 def faults(opened: Page) -> list[str]:
-    """What is wrong with the page for whoever can't see it well, by axe-core, and where it is wider than its
-    window."""
+    """Accessibility faults of the page by axe-core, and whether it is wider than its window."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(opened).response["violations"]
@@ -95,7 +94,7 @@ def faults(opened: Page) -> list[str]:
 
 
 def faults_at_every_size(opened: Page) -> list[str]:
-    """Of that page narrow and wide, light and dark."""
+    """The faults of the page narrow and wide, light and dark."""
     found = []
     for width, height in (NARROW, WIDE):
         opened.set_viewport_size({"width": width, "height": height})

@@ -1,7 +1,7 @@
-"""A photographer at work: frames as real bodies write them, with the truth of what belongs together.
+"""A simulated photographer: frames as real cameras write them, and which of them belong together.
 
-Knows nothing of how photos are grouped. A frame's time, exposure and pauses follow what was measured on real
-brackets; the walks between rooms are guesses on the quick side.
+This code knows nothing of grouping. Times, exposures and pauses of frames follow measurements of real
+brackets; the walks between rooms are short guesses.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hotfolder.capture import Capture
 from hotfolder.rules.sets import FileIdentity, Photo
 from tests.support.scenery import Scene, looks, nudged, room
 
-# Third stops, as cameras name them; the true times are powers of two, and pauses follow the true ones.
+# Third stops by their nominal values; the true times are powers of two, and pauses follow the true ones.
 _NAMED = (
     "8000 6400 5000 4000 3200 2500 2000 1600 1250 1000 800 640 500 400 320 250 200 160 125 100 80 60 50 40 "
     "30 25 20 15 13 10 8 6 5 4"
@@ -32,7 +32,7 @@ FILE = FileIdentity(size_bytes=1, mtime_ns=1, ctime_ns=1, inode=1)
 
 @dataclass(frozen=True)
 class Body:
-    """`digits` of sub-seconds (0: none)."""
+    """A camera body. `digits`: decimals of its sub-seconds, 0 for none."""
 
     make: str
     model: str
@@ -50,8 +50,8 @@ PHONE = Body("Apple", "iPhone 15 Pro", None, digits=3, offset_seconds=-14400, si
 
 @dataclass
 class Photographer:
-    """Takes frames one after another. `sets` is the truth: the names of the photos of each picture; `flash`
-    the names of frames lit by flash."""
+    """Takes frames one after another. `sets` has the names of each picture's photos; `flash` the names of
+    frames lit by flash."""
 
     rng: random.Random
     body: Body = CANON
@@ -71,7 +71,7 @@ class Photographer:
         return room(self.rng)
 
     def meter(self, least: float = 1 / 125, most: float = 1 / 4) -> int:
-        """The middle exposure, as a place in SHUTTER."""
+        """A random middle exposure, as an index into SHUTTER."""
         return self.rng.choice([place for place, time in enumerate(SHUTTER) if least <= time <= most])
 
     def burst(
@@ -91,7 +91,7 @@ class Photographer:
         bias: bool = False,
         dark_frames: bool = False,
     ) -> None:
-        """One set. `mode` is EXIF's exposure mode; `bias`: the compensation is written, not zero."""
+        """Take one set. `mode` is EXIF's exposure mode; `bias`: the compensation is written, not zero."""
         names = []
         for number, stop in enumerate(stops, start=1):
             place = min(len(SHUTTER) - 1, max(0, middle + round(3 * stop)))
@@ -104,17 +104,17 @@ class Photographer:
         self.sets.append(names)
 
     def single(self, scene: Scene, place: int, stop: float = 0.0, *, mode: int = 0) -> None:
-        """A picture of one frame."""
+        """Take a picture of one frame."""
         capture = Capture(exposure_mode=mode, bias_ev=0.0)
         self.sets.append([self.frame(scene, place, stop, capture)])
 
     def lit(self, scene: Scene, place: int) -> None:
-        """A frame with flash, which no merge may have."""
+        """Take a frame with flash, which no merge may use."""
         flash = replace(Capture(exposure_mode=1, bias_ev=0.0), flash_fired=True)
         self.flash.append(self.frame(scene, place, 0.5, flash))
 
     def frame(self, scene: Scene, place: int, stop: float, capture: Capture) -> str:
-        """Expose, and let that time pass. Answers the name."""
+        """Take a frame, and let its exposure time pass; its name."""
         body, digits = self.body, self.body.digits
         brightness, signature = looks(nudged(scene, self.rng, body.sway), stop, self.rng)
         taken = replace(

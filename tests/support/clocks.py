@@ -1,4 +1,4 @@
-"""Clocks that a test owns."""
+"""Clocks that a test controls."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class FastClock:
 
 
 LEAST_SLEEP_SECONDS = 0.02
-"""What looks each second of a fast clock would do little else."""
+"""Shorter sleeps would only keep the CPU busy with scans."""
 
 
 class JumpingClock:
-    """Time that passes `speed` times as fast; `jump` moves the wall clock and nothing else."""
+    """Time that passes `speed` times as fast; `jump` moves the wall clock alone."""
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
@@ -47,7 +47,7 @@ class JumpingClock:
 
 
 class HeldClock:
-    """Stands still until `pass_seconds`."""
+    """Time that stands still until `pass_seconds`."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0

@@ -1,4 +1,4 @@
-"""Several machines of one studio: daemons as processes, each with a `state` of its own, one database."""
+"""A cluster of daemons as processes, each with its own `state`, and one database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, env
 
 @dataclass
 class Member:
-    """One machine. `runs` are the processes that it had, the latest last."""
+    """One machine. `runs` are its processes, the latest last."""
 
     cluster: Cluster
     name: str
@@ -35,7 +35,7 @@ class Member:
 
     @property
     def id_(self) -> str:
-        """What the others know it by; "" before its first start."""
+        """The machine's id in the database; "" before its first start."""
         path = self.state / "machine"
         return path.read_text().strip() if path.exists() else ""
 
@@ -43,8 +43,8 @@ class Member:
         return {**environment("any-key"), "HOTFOLDER_STATE": str(self.state), **self.changes}
 
     def start(self, *options: str, freeze_at: str = "", nth: int = 1) -> Run:
-        """Start its daemon; returns once it has begun to watch, or has ended. With `freeze_at`, a crash
-        point, it freezes there at the `nth` pass."""
+        """Start its daemon; returns once it watches, or has ended. With `freeze_at`, a crash point, it
+        freezes there at the `nth` pass."""
         studio = self.cluster.studio
         log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
         command = [sys.executable, "-m", self.program, *studio.command("run", *options)[3:]]
@@ -71,7 +71,8 @@ class Member:
 
 
 class Cluster:
-    """`settings` are merged into the YAML, one level deep. `url` is that of an empty database."""
+    """Machines with one database. `settings` are merged into the YAML, one level deep; `url` is that of an
+    empty database."""
 
     def __init__(
         self, root: Path, shop: Shop, url: str, inboxes: Sequence[str] = ("inbox",), **settings: Any
@@ -90,7 +91,7 @@ class Cluster:
         self.members: dict[str, Member] = {}
 
     def member(self, name: str, **changes: str) -> Member:
-        """The machine of that name, made where it is missing; `changes` are of its environment."""
+        """The machine of that name, created where missing; `changes` are made to its environment."""
         if name not in self.members:
             self.members[name] = Member(self, name, changes)
             self.studio.state_folders.append(self.members[name].state)
@@ -113,7 +114,7 @@ class Cluster:
             engine.dispose()
 
     def wait_until(self, holds: Callable[[Store], object], within_seconds: float = PATIENCE_SECONDS) -> None:
-        """Until it `holds` of the store; fails with every log when it never does."""
+        """Wait until the store satisfies `holds`; fails with every log when it never does."""
         end = time.monotonic() + within_seconds
         with self.store() as store:
             while not holds(store):
@@ -123,7 +124,7 @@ class Cluster:
                 time.sleep(0.05)
 
     def owners(self) -> dict[str, str | None]:
-        """The machines that work with the inboxes, by the names that they have here."""
+        """The machine that owns each inbox, by the test's names."""
         ids = {member.id_: name for name, member in self.members.items() if member.id_}
         with self.store() as store:
             return {inbox: ids.get(owner or "") for inbox, owner in store.machines()[1].items()}

@@ -1,4 +1,4 @@
-"""Colours as numbers, calculated by the spaces' definitions and not by any colour management."""
+"""Colour values calculated from the spaces' definitions, without colour management."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MODERATE: tuple[Colour, ...] = (
     (0.62, 0.52, 0.44),
     (0.4, 0.43, 0.55),
 )
-"""Colours that sRGB can show, whichever of the spaces these numbers are taken to be of."""
+"""Colours within sRGB's gamut, in whichever space these numbers are read."""
 
 
 def profile(space: str) -> bytes:
@@ -57,7 +57,7 @@ def profile(space: str) -> bytes:
 
 
 def lab(colour: Sequence[float], space: str = "sRGB") -> Colour:
-    """CIE L*a*b* (D50) of numbers between 0 and 1 in that space."""
+    """CIE L*a*b* (D50) of a colour with components between 0 and 1 in that space."""
     rows, gamma = SPACES[space]
     linear = [value**gamma if gamma is not None else srgb_linear(value) for value in colour]
     xyz = [sum(rows[i][axis] * linear[i] for i in range(3)) for axis in range(3)]
@@ -74,7 +74,7 @@ def cube_root(value: float) -> float:
 
 
 def difference(one: Colour, other: Colour) -> float:
-    """ΔE*ab; 1 is what an eye may just see side by side."""
+    """ΔE*ab; a difference of 1 is just visible side by side."""
     return math.dist(one, other)
 
 
@@ -90,7 +90,7 @@ PATCH = 40
 
 
 def chart(colours: Sequence[Colour] = MODERATE, depth: int = 8) -> tuple[tuple[int, int], bytes]:
-    """Size and pixels of patches side by side, 8 or 16 bits a channel (little-endian)."""
+    """Size and pixels of adjacent patches, 8 or 16 bits a channel (little-endian)."""
     most, width = (255, 1) if depth == 8 else (65535, 2)
     row = b"".join(
         b"".join(round(value * most).to_bytes(width, "little") for value in colour) * PATCH
@@ -100,7 +100,7 @@ def chart(colours: Sequence[Colour] = MODERATE, depth: int = 8) -> tuple[tuple[i
 
 
 def worst_difference(image: Image.Image, space: str, colours: Sequence[Colour] = MODERATE) -> float:
-    """How far the patches of an sRGB picture are from what the numbers of their space mean."""
+    """The largest ΔE between the patches of an sRGB picture and their colours in that space."""
     return max(
         difference(seen(image, (PATCH * number + PATCH // 2, PATCH // 2)), lab(colour, space))
         for number, colour in enumerate(colours)

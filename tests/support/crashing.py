@@ -1,4 +1,4 @@
-"""A daemon that is killed at a certain step, in a process of its own."""
+"""Daemons that are killed at a crash point, in a process of their own."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ PATIENCE_SECONDS = 300.0
 def live(studio: Studio, shop: Shop, **request: Any) -> int:
     """Run a daemon until it is idle, or has killed itself; its exit code, negative for a signal.
 
-    The `request` may have `kill_at` and `nth` (a crash point, and at which of its passes),
-    `kill_after_seconds`, the `speed` of the daemon's clock, and the `version` of hotfolder that it says it
-    is. With `action`, the name of a command and its arguments, that is run in the daemon's stead.
+    The `request` may have `kill_at` and `nth` (a crash point, and at which pass), `kill_after_seconds`, the
+    `speed` of the daemon's clock, and the `version` that hotfolder reports. With `action`, a command's name
+    and its arguments, that command is run instead of the daemon.
     """
     return ended(Forked(become, studio.config, shop.access(), studio.root / "daemon.log", request))
 
 
 def killed(call: Callable[..., object], *arguments: object, kill_at: StrEnum, nth: int) -> int:
-    """Call it in a process of its own, which ends at that crash point; its exit code."""
+    """Call a function in a process that is killed at that crash point; its exit code."""
     return ended(Forked(calling, call, arguments, kill_at, nth))
 
 
 def ended(process: Forked) -> int:
-    """Its exit code. What goes on in this process from here on finds what that one has left behind."""
+    """The process's exit code. From here on, this process counts as started after that one."""
     code = process.wait()
     starts_now()
     return code
@@ -57,7 +57,7 @@ def calling(call: Callable[..., object], arguments: Sequence[object], kill_at: S
 
 
 def at(point: str | None, act: Callable[[], object], nth: int = 1) -> Callable[[StrEnum], None]:
-    """A crash hook that acts when that crash point is passed for the `nth` time."""
+    """A crash hook that calls `act` at the `nth` pass of that crash point."""
     passed = 0
 
     def crash_point(passing: StrEnum) -> None:
@@ -71,7 +71,7 @@ def at(point: str | None, act: Callable[[], object], nth: int = 1) -> Callable[[
 
 @contextmanager
 def hooked(crash_point: Callable[[Any], None]) -> Iterator[None]:
-    """The crash hook of this process meanwhile."""
+    """Install the crash hook in this process until the block ends."""
     before, crashpoints.hook = crashpoints.hook, crash_point
     try:
         yield
@@ -80,19 +80,19 @@ def hooked(crash_point: Callable[[Any], None]) -> Iterator[None]:
 
 
 def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
-    """What ends this process there, as a power cut would."""
+    """A crash hook that kills this process there, as a power cut would."""
     return at(kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL), nth)
 
 
 def kill_after(seconds: float) -> None:
-    """End this process when its time is over, wherever it is then."""
+    """Kill this process after that time, wherever it is."""
     timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
     timer.daemon = True
     timer.start()
 
 
 def tell_what_is_waited_for() -> None:
-    """For whoever wants to know why a daemon never became idle."""
+    """Print the stacks of all tasks, to show why a daemon never became idle."""
     for task in asyncio.all_tasks():
         task.print_stack()
 

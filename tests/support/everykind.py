@@ -1,4 +1,4 @@
-"""A photo with every kind of metadata, and what of it is on a picture afterwards, as exiftool sees it.
+"""A photo with every kind of metadata, and which of them exiftool finds on a picture made of it.
 
 `python -m tests.support.everykind --write` puts the table into docs/metadata.md.
 """
@@ -23,10 +23,10 @@ from hotfolder.pictures.facts import Carrying
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
-# Facts of the file, and what exiftool reckons itself.
+# Facts of the file, and values that exiftool derives.
 ASIDE = frozenset({"System", "File", "ExifTool", "Composite", "PNG", "JFIF", "SourceFile", "ICC-header"})
 
-# The reason for each change; a tag that is changed and isn't here is a fault.
+# The reason for each change; a changed tag that isn't listed here is a fault.
 ON_PURPOSE = {
     "IFD0:ImageWidth": "the picture's own",
     "IFD0:ImageHeight": "the picture's own",
@@ -110,7 +110,7 @@ XMP-mwg-kw:HierarchicalKeywords1=oak XMP-acdsee:Notes=note XMP-microsoft:RatingP
 
 @dataclass
 class Seen:
-    """What became of the tags of one group."""
+    """Fate of the tags of one group."""
 
     carried: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def exiftool(*arguments: str) -> bytes:
 
 
 def every_kind(folder: Path) -> Path:
-    """The photo: a camera's EXIF with maker's note and thumbnail, and over 64 KB of what editors add."""
+    """The photo: a camera's EXIF with maker note and thumbnail, and over 64 KB of metadata from editors."""
     path, small = folder / "photo.jpg", folder / "small.jpg"
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x927C] = MAKER_NOTE
@@ -141,7 +141,7 @@ def every_kind(folder: Path) -> Path:
 
 
 def every_tag(path: Path, *more: str, without: Collection[str] = ()) -> None:
-    """Write every tag that such a file can have, but for those."""
+    """Write every tag that such a file can have, except those in `without`."""
     tags = " ".join((EXIF_TAGS, IPTC_TAGS, XMP_TAGS)).split()
     exiftool(
         *("-overwrite_original", "-n", "-charset", "iptc=utf8", "-m"),
@@ -164,7 +164,7 @@ def tags_of(path: Path) -> dict[str, Any]:
 
 
 def compared(before: dict[str, Any], after: dict[str, Any], purposes: dict[str, str]) -> dict[str, Seen]:
-    """What became of every tag, by group."""
+    """The fate of every tag, by group."""
     groups: dict[str, Seen] = {}
     for name, value in before.items():
         seen = groups.setdefault(name.partition(":")[0], Seen())
@@ -178,7 +178,7 @@ def compared(before: dict[str, Any], after: dict[str, Any], purposes: dict[str, 
 
 
 def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, Seen]]]:
-    """Carried onto a bare JPEG and onto a bare PNG."""
+    """The fate of the tags on a bare JPEG and on a bare PNG."""
     photo = every_kind(folder)
     before = tags_of(photo)
     for kind in ("JPEG", "PNG"):

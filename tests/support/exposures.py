@@ -1,4 +1,4 @@
-"""Frames of a photographer's shoot as real JPEG files, with EXIF as bodies write it."""
+"""Frames of a simulated shoot as real JPEG files with a camera's EXIF."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TAG = ExifTags.Base
 
 
 def written(folder: Path, photo: Photo, scene: Scene, stops: float) -> Path:
-    """The frame as a file: the pixels of the scene, and what the body says of it."""
+    """The frame as a file: the scene's pixels, and the camera's EXIF."""
     image = Image.fromarray(greys(scene, stops).astype(np.uint8))
     image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")
     taken = photo.capture

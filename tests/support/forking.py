@@ -1,7 +1,7 @@
-"""Processes of hotfolder without the price of its imports: one that has imported it already forks them.
+"""Fast processes of hotfolder: they are forked from a server that has imported hotfolder already.
 
-Such a process is as one that was just started with `python -m`, but for its command line in /proc and for the
-time that it takes to begin. What is about either starts a real one.
+They differ from processes started with `python -m` in their command line in /proc and in their start time.
+Tests of either start a real process instead (`really=True`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SERVER.set_forkserver_preload(
         "hotfolder.cli.upkeep",
         "hotfolder.page.app",
         "hotfolder.page.site",
-        # What these import once they need it.
+        # Modules that these import later.
         "alembic.autogenerate",
         "alembic.command",
         "anyio._backends._asyncio",
@@ -42,16 +42,16 @@ SERVER.set_forkserver_preload(
         "PIL.JpegImagePlugin",
         "PIL.PngImagePlugin",
         "sqlalchemy.ext.compiler",
-        # What runs `python -m pytest -n 0` is imported in each process.
+        # `python -m pytest -n 0` imports its main module in each process.
         "pytest",
     ]
 )
 ASKING = threading.Lock()
-"""Held while a process is begun or looked at: multiprocessing looks at all whenever it begins one."""
+"""Held while a process is started or polled: multiprocessing polls all of them at each start."""
 
 
 class Forked:
-    """A process that calls `target`. Of it is known what `subprocess.Popen` knows of its own."""
+    """A process that calls `target`, with the interface of `subprocess.Popen`."""
 
     def __init__(self, target: Callable[..., object], *arguments: object) -> None:
         self._process = SERVER.Process(target=target, args=arguments, daemon=True)
@@ -81,7 +81,7 @@ class Forked:
 
 @dataclass
 class Inherited:
-    """An open file, which is known by another number in the process that it is given to."""
+    """An open file, which gets another number in the process that it is passed to."""
 
     number: int
 
@@ -100,7 +100,7 @@ def fork(
     env: Mapping[str, str],
     stdin: IO[bytes] | None = None,
 ) -> Forked:
-    """Do what `subprocess.Popen` does with a `command` that begins with this Python and `-m`."""
+    """Start a process as `subprocess.Popen` does; `command` begins with this Python and `-m`."""
     assert command[:2] == [sys.executable, "-m"], command
     with Path(os.devnull).open("rb") as nothing:
         files = [Inherited(file.fileno()) for file in (stdin or nothing, stdout, stderr)]
@@ -108,7 +108,7 @@ def fork(
 
 
 def become(words: Sequence[str], env: Mapping[str, str], folder: Path, files: Sequence[Inherited]) -> None:
-    """What `python -m` would make of these words."""
+    """Turn this process into `python -m` with these words."""
     for number, file in enumerate(files):
         os.dup2(file.number, number)
         os.close(file.number)
@@ -122,13 +122,13 @@ def become(words: Sequence[str], env: Mapping[str, str], folder: Path, files: Se
 
 
 def as_new() -> None:
-    """Let this process pass for one that was not forked."""
-    gc.freeze()  # what was imported stays shared with the others
+    """Make this process count as one that was not forked."""
+    gc.freeze()  # imported modules stay shared with the other processes
     starts_now()
 
 
 def starts_now() -> None:
-    """Let this process pass for one that began after whatever was left behind until now."""
+    """Make this process count as started now, after all files that exist."""
     from hotfolder.outbox import linking
 
     linking.PROCESS_STARTED_NS = time.time_ns()
@@ -137,7 +137,7 @@ def starts_now() -> None:
 def run(
     command: Sequence[str], *, env: Mapping[str, str], timeout: float = 180, input: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Do what `subprocess.run` does with such a command, its texts captured."""
+    """Run such a command as `subprocess.run` does, with its output captured."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as words:
         words.write(input.encode())
         words.seek(0)

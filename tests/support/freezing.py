@@ -1,5 +1,8 @@
-"""A daemon that freezes at a certain step, as `kill -STOP` would: `python -m tests.support.freezing CONFIG
-CHECKPOINT NTH`. It goes on when it is sent SIGCONT. The API is that of its settings."""
+"""A daemon that freezes at a crash point, as `kill -STOP` would: `python -m tests.support.freezing CONFIG
+CRASH_POINT NTH`.
+
+It continues on SIGCONT. Its API is that of its settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HEIC pictures, encoded by a library that hotfolder itself doesn't have."""
+"""HEIC pictures, encoded by a library that hotfolder itself doesn't use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RED, BLUE = (200, 30, 30), (30, 30, 200)
 
 
 def halves(size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """Red in its upper half, blue in its lower one."""
+    """A picture with a red upper half and a blue lower one."""
     picture = Image.new("RGB", size, BLUE)
     picture.paste(RED, (0, 0, size[0], size[1] // 2))
     return picture
@@ -31,7 +31,7 @@ def shot(*, orientation: int = 1, seconds: tuple[int, int] = (1, 60), second: in
 
 
 def heic(picture: Image.Image | None = None, **options: Any) -> bytes:
-    """A HEIC picture; EXIF's orientation becomes the file's own, as a camera writes it."""
+    """A HEIC picture; EXIF's orientation becomes the file's own, as cameras do it."""
     encoded = io.BytesIO()
     made = pillow_heif.from_pillow(picture if picture is not None else halves())
     made.save(encoded, **{"quality": 90, "exif": shot(), **options})

@@ -1,4 +1,4 @@
-"""Lightroom with the plug-in in it: Lua 5.1 with a strict stand-in of the SDK."""
+"""Lightroom with the plug-in: Lua 5.1 with a strict stand-in of the SDK."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ SDK = Path(__file__).with_name("lightroom_sdk.lua")
 
 
 class Killed(Exception):
-    """Lightroom, at a step of the disk."""
+    """Lightroom was killed before a change of the disk."""
 
 
 @dataclass
 class Disk:
-    """What touches files. `dies_before`: the change before which Lightroom is killed. Nothing can be copied
-    to a path that holds `full`, nor renamed to one that ends with `stuck`."""
+    """The file functions of the SDK. `dies_before`: the change before which Lightroom is killed. Copies to a
+    path that holds `full` fail, and so do renames to one that ends with `stuck`."""
 
     changes: int = 0
     dies_before: int | None = None
@@ -79,7 +79,7 @@ class Disk:
 
 @dataclass
 class Lightroom:
-    """One catalogue. `said` is what dialogs told; `answers` what people choose."""
+    """One catalogue. `said` has the texts of dialogs; `answers` the choices of people."""
 
     folder: Path
     plugin: Path
@@ -105,14 +105,15 @@ class Lightroom:
         self.environment = self.sdk.environment(str(self.plugin))
 
     def sources(self, *collections: str) -> None:
-        """What is shown: these collections."""
+        """Select these collections."""
         shown = [self.lua.table_from({"kind": "LrCollection", "name": name}) for name in collections]
         self.catalog.sources = self.lua.table_from(shown)
 
     def photo(
         self, path: Path, *, collections: Sequence[str] = (), offline: bool = False, **facts: Any
     ) -> int:
-        """A photo of the catalogue; its identifier. `facts`: raw metadata, and formatted such as `title`."""
+        """Add a photo to the catalogue; its identifier. `facts`: raw metadata, and formatted such as
+        `title`."""
         table, known = (
             self.lua.table_from,
             {"title", "caption", "headline", "label", "copyName", "cameraModel"},
@@ -129,7 +130,7 @@ class Lightroom:
         return number
 
     def settings(self, inbox: Path, **changes: Any) -> Any:
-        """As the export dialog begins with them, with the inbox chosen."""
+        """The export dialog's initial settings, with the inbox chosen."""
         fields = self.service().exportPresetFields.values()
         values = {one.key: one.default for one in fields} | {"hotfolder_folder_1": str(inbox)} | changes
         return self.sdk.settings(self.lua.table_from(values))
@@ -140,7 +141,7 @@ class Lightroom:
     def export(
         self, numbers: Sequence[int], settings: Any, *, stop_at: int | None = None, broken: int | None = None
     ) -> Any:
-        """Export these photos, each as the file that it is; `broken` can't be rendered."""
+        """Export these photos as copies of their files; rendering `broken` fails."""
         by_number = {one.id: one.path for one in self.catalog.photos.values()}
         rendered = self.folder / "rendered"
         rendered.mkdir(exist_ok=True)
@@ -163,7 +164,7 @@ class Lightroom:
         return context
 
     def bring_home(self) -> str:
-        """What the dialog says in the end."""
+        """Run "bring home"; its last dialog."""
         self.environment.run("BringHome")
         self._run()
         return self.said[-1]
@@ -188,7 +189,7 @@ def installed(folder: Path, **settings: Any) -> Path:
 
 
 def startable(inbox: Path) -> Mapping[tuple[str, str], int]:
-    """The rooms that the daemon would make now, without anything else coming: how many photos each has."""
+    """The rooms that the daemon would start now if nothing else came, with their numbers of photos."""
     return dict(_startable(inbox))
 
 

@@ -1,4 +1,4 @@
-"""What an inbox says: while it runs, and of what it leaves alone."""
+"""Events and notices of an inbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.studio import until
 
 
 class Heard:
-    """The events of a running inbox, in order, with the time of each; not those of sets that still arrive."""
+    """The events of a running inbox in order, with their times, except those of sets that still arrive."""
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
@@ -26,7 +26,7 @@ class Heard:
                 self.events.append((time.monotonic(), event))
 
     async def until(self, count: int) -> list[InboxEvent]:
-        """The first `count` events; fails when there are fewer in time."""
+        """Wait for the first `count` events."""
         await until(lambda: len(self.events) >= count)
         return [event for _, event in self.events[:count]]
 
@@ -55,7 +55,7 @@ WORDS = {
     "marker": "had been deleted and was made again",
     "loose": "since no photo there has the same name",
 }
-"""What a notice is of, and by which of its words it is known."""
+"""Words by which each kind of notice is recognised."""
 
 
 def kind(notice: Notice) -> str:

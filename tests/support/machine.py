@@ -1,4 +1,5 @@
-"""A machine with a real systemd: a container made of this one's /usr, up in seconds, gone without trace."""
+"""A machine with a real systemd: a container of this machine's /usr, booted in seconds, removed without
+trace."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C")
 INIT = Path("/usr/lib/systemd/systemd")
 PYTHON = f"{sys.base_prefix}/bin/python3"
 SITE, SOURCE = "/site", "/src"
-"""Where the installed packages and this checkout are inside."""
+"""The paths of the installed packages and of this checkout inside."""
 
-# A cgroup of its own below a fresh mount of the hierarchy, so that the host's is neither needed nor touched.
+# A cgroup below a fresh mount of the hierarchy: the host's mount is neither needed nor touched.
 BOOT = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$0"
 echo $$ >"/sys/fs/cgroup/$0/cgroup.procs"
@@ -33,7 +34,7 @@ mount -t cgroup2 cgroup2 /sys/fs/cgroup && find "/sys/fs/cgroup/$0" -depth -type
 
 
 class NoMachine(Exception):
-    """There can't be one here, and why."""
+    """The reason why no machine can be booted here."""
 
 
 def missing() -> str:
@@ -46,11 +47,11 @@ def missing() -> str:
 
 
 class Machine:
-    """Made booted. `sh` runs a command inside; `end` shuts it down."""
+    """A booted machine. `sh` runs a command inside; `end` shuts it down."""
 
     def __init__(self, folder: Path, *, binds: Sequence[str] = (), root: Path | None = None) -> None:
-        """`folder` takes the console's log; `binds` are further nspawn arguments. `root` is a Debian of its
-        own, which stays as it is; left out, it is made of this machine's /usr. Raises NoMachine."""
+        """Boot the machine. `folder` takes the console's log; `binds` are further nspawn arguments; `root` is
+        a Debian that stays unchanged, by default one made of this machine's /usr. Raises NoMachine."""
         if why := missing():
             raise NoMachine(why)
         self.name = f"hotfolder-test-{os.getpid()}"
@@ -73,7 +74,7 @@ class Machine:
         self.leader = 0
         try:
             self._await_boot()
-            # There is no network to be waited for.
+            # The container has no network.
             self.sh("systemctl", "mask", "systemd-networkd-wait-online.service")
         except BaseException:
             self.end()
@@ -108,7 +109,7 @@ class Machine:
         return ended.stdout
 
     def write(self, path: str, text: str) -> None:
-        """Make a file inside."""
+        """Write a file inside."""
         ended = subprocess.run(
             ["nsenter", "-t", str(self.leader), *NAMESPACES, "--", "tee", path],
             input=text,
@@ -126,7 +127,7 @@ class Machine:
         return self.sh("journalctl", "--no-pager", "-o", "cat", "-u", unit)
 
     def end(self) -> None:
-        """Shut it down and clear its cgroup away."""
+        """Shut it down and remove its cgroup."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:

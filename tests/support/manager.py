@@ -6,7 +6,7 @@ import socket
 
 
 class Manager:
-    """A socket that hears what systemd would hear. `address` is a path, or `@` and an abstract name."""
+    """A socket in place of systemd's. `address` is a path, or `@` and an abstract name."""
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -1,7 +1,7 @@
-"""`hotfolder`, as the process of a machine whose clock is wrong, with a way of its own to the API.
+"""`hotfolder` on a machine with a wrong clock and its own route to the API.
 
-MOVED_CLOCK names a file that says by how many seconds the wall clock is off, read at every look at it; the
-clocks that measure durations aren't. API_BY is the address at which the API is asked.
+MOVED_CLOCK names a file with the wall clock's error in seconds, read at each use; clocks for durations are
+right. API_BY is the API's address.
 """
 
 from __future__ import annotations

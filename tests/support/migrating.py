@@ -1,4 +1,4 @@
-"""A process that is killed while it brings a store up to date."""
+"""A process that is killed while it migrates a store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ READS = ("SELECT", "PRAGMA TABLE", "PRAGMA MAIN", "PRAGMA INDEX", "PRAGMA FOREIG
 
 
 def migrate(state: Path, kill_at: int) -> None:
-    """Open the store, and end this process before the statement of that number that writes, as a power cut
+    """Open the store, and kill this process before its `kill_at`-th writing statement, as a power cut
     would."""
     left = kill_at
 

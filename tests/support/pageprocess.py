@@ -1,4 +1,4 @@
-"""`hotfolder page` as a process of its own, and a browser's requests to it over real HTTP."""
+"""`hotfolder page` as a process, and a browser's requests to it over real HTTP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass
 class PageProcess:
-    """The process, and where it listens. `cookies` are sent with every request, as a browser does."""
+    """The process and its port. `cookies` are sent with every request, as a browser does."""
 
     process: subprocess.Popen[bytes] | Forked
     log: Path
@@ -43,7 +43,7 @@ class PageProcess:
         return self.ask("GET", path, headers=headers)
 
     def read(self, path: str) -> Answer:
-        """A page that tells of photos, once those are read."""
+        """The page once it has read its photos."""
         end = time.monotonic() + PATIENCE_SECONDS
         while "refresh" in (answer := self.get(path)).headers:
             assert time.monotonic() < end, answer.text
@@ -53,7 +53,7 @@ class PageProcess:
     def post(
         self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), **headers: str
     ) -> Answer:
-        """As a browser posts a form of the page itself."""
+        """Post a form as a browser does."""
         usual = {
             "Origin": f"http://127.0.0.1:{self.port}",
             "Content-Type": "application/x-www-form-urlencoded",
@@ -62,7 +62,7 @@ class PageProcess:
         return self.ask("POST", path, headers={**usual, **headers}, body=body)
 
     def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
-        """Names of headers may be written with `_` for `-`."""
+        """Send a request. Names of headers may have `_` for `-`."""
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             told.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
@@ -81,7 +81,7 @@ class PageProcess:
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
 
     def status(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
-        """The status, and the body unless it has no end. Without the cookies of this browser."""
+        """The status, and the body unless it is endless; without this browser's cookies."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             told = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -93,14 +93,14 @@ class PageProcess:
             connection.close()
 
     def listening(self) -> http.client.HTTPResponse:
-        """What a page that stays open hears of, with the cookies of this browser."""
+        """The stream of events of an open page, with this browser's cookies."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         told = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request("GET", "/live", headers={"Cookie": told} if told else {})
         return connection.getresponse()
 
     def first_link(self) -> str:
-        """The path that the log names for setting the first password."""
+        """The path for setting the first password, from the log."""
         [line] = [line for line in self.text().splitlines() if "page_without_password" in line]
         return "/" + str(json.loads(line)["set_one_at"]).partition("://")[2].partition("/")[2]
 
@@ -113,7 +113,7 @@ class PageProcess:
 
 
 def set_password(studio: Studio, password: str, *options: str) -> None:
-    """As an operator pipes it in."""
+    """Set a password by a pipe, as an operator does."""
     command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options]
     done = forking.run(command, input=f"{password}\n", env=environment(None))
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def set_password(studio: Studio, password: str, *options: str) -> None:
 
 @contextmanager
 def page_process(studio: Studio, *options: str, really: bool = False) -> Iterator[PageProcess]:
-    """Serving, on a free port, until the block ends. `really`: not forked, but started."""
+    """Serve on a free port until the block ends. `really`: not forked, but started."""
     log = studio.root / f"page-{time.monotonic_ns()}.log"
     run = begun(studio.command("page", "--port", "0", *options), log, environment(None), really=really)
     try:
@@ -131,7 +131,7 @@ def page_process(studio: Studio, *options: str, really: bool = False) -> Iterato
 
 
 def port_told(process: subprocess.Popen[bytes] | Forked, log: Path) -> int:
-    """The port that the process says it serves on."""
+    """The port that the process logs."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         for line in log.read_text(errors="replace").splitlines():

@@ -13,7 +13,7 @@ SEEDS: Iterator[int] = count(1)
 
 
 def jpeg(seed: int | None = None, size: tuple[int, int] = (160, 120)) -> bytes:
-    """A JPEG full of noise; every call makes another one unless `seed` asks for a certain one."""
+    """A JPEG of noise; every call gives another one unless there is a `seed`."""
     generator = random.Random(next(SEEDS) if seed is None else f"certain {seed}")
     file = io.BytesIO()
     Image.frombytes("L", size, generator.randbytes(size[0] * size[1])).convert("RGB").save(
@@ -23,5 +23,5 @@ def jpeg(seed: int | None = None, size: tuple[int, int] = (160, 120)) -> bytes:
 
 
 def bracket(number: int = 3) -> dict[str, bytes]:
-    """Names and contents of a set of so many photos."""
+    """Names and contents of a set with that number of photos."""
     return {f"DSC{position:04}.jpg": jpeg() for position in range(1, number + 1)}

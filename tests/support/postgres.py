@@ -1,4 +1,4 @@
-"""A private PostgreSQL on a socket in a temporary folder, with a fresh store for each test that asks."""
+"""A private PostgreSQL on a socket in a temporary folder."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def programs() -> Path | None:
 
 
 def unprivileged() -> str | None:
-    """Whom to run it as: it refuses to run as root. None for whoever we are."""
+    """The user for the server, which refuses to run as root; None for the current one."""
     if os.geteuid() != 0:
         return None
     with suppress(KeyError):
@@ -41,7 +41,7 @@ class Postgres:
     """The running server."""
 
     def __init__(self, folder: Path, restart: Callable[[str], None]) -> None:
-        """`restart` takes how it is to be ended, as `pg_ctl` has it: immediate, fast or smart."""
+        """`restart` takes pg_ctl's shutdown mode: immediate, fast or smart."""
         self.folder = folder
         self.restart = restart
         self._numbers = itertools.count(1)
@@ -53,14 +53,14 @@ class Postgres:
         template.dispose()
 
     def fresh(self) -> StoreServer:
-        """An empty database, which goes with the server."""
+        """A new empty database, which ends with the server."""
         name = f"store_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
         return StoreServer(self.url(name))
 
     @contextmanager
     def empty(self) -> Iterator[StoreServer]:
-        """A database with nothing in it."""
+        """A new empty database, dropped at the end of the block."""
         server = self.fresh()
         try:
             yield server
@@ -76,7 +76,7 @@ class Postgres:
 
     @contextmanager
     def store(self) -> Iterator[Engine]:
-        """An empty store of its own."""
+        """A new empty store, dropped at the end of the block."""
         name = f"store_{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         engine = server_engine(StoreServer(self.url(name)))
@@ -92,9 +92,9 @@ class Postgres:
 
 @contextmanager
 def running(bin_folder: Path) -> Iterator[Postgres]:
-    """A server that ends with the block. Nothing of it is synced: it needn't outlive the machine."""
+    """A server until the end of the block, without fsync: its data needn't survive the machine."""
     user = unprivileged()
-    # A socket's path has to be short.
+    # A socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder = Path(name)
         if user is not None:

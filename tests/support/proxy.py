@@ -1,4 +1,4 @@
-"""What lies between a daemon and its database, or the API, and can be cut: a TCP proxy."""
+"""A TCP proxy before the database or the API, which can be cut."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Target = str | tuple[str, int]
 
 
 class Proxy:
-    """Passes everything on, until it is told to `hang` (say nothing any more, and take in whatever comes),
-    or to `cut` (end what there is, and refuse what comes)."""
+    """Forwards everything, until it is told to `hang` (accept, and forward nothing), or to `cut` (end all
+    connections, and refuse new ones)."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -36,7 +36,7 @@ class Proxy:
         return StoreServer(f"postgresql+psycopg://{quote(USER)}@127.0.0.1:{self.port}/{database}")
 
     def mend(self) -> None:
-        """Pass everything on again."""
+        """Forward everything again."""
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port))
             self.port = self._listener.getsockname()[1]
@@ -84,7 +84,7 @@ class Proxy:
 
 @contextmanager
 def between(target: Path | Target) -> Iterator[Proxy]:
-    """A proxy of a server, or of the database server in a folder, until the block ends."""
+    """A proxy before an address, or before the database server in a folder, until the block ends."""
     proxy = Proxy(str(target / PORT_FILE) if isinstance(target, Path) else target)
     try:
         yield proxy

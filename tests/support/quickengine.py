@@ -1,4 +1,4 @@
-"""An imaging engine for the sandbox that takes milliseconds, for tests that are not about pictures."""
+"""A fast imaging engine for the sandbox, for tests that are not about pictures."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Sequence[Path], target: Path, **options: Any) -> None:
-    """The mean of all photos, so that every one of them counts, and not their order. Photos of an odd width
-    can't be merged."""
+    """The mean of all photos, independent of their order. Photos of an odd width can't be merged."""
     photos = sorted(photos, key=Path.read_bytes)
     mean = Image.open(photos[0]).convert("RGB")
     if mean.width % 2:

@@ -1,4 +1,4 @@
-"""A camera's RAW file that any developer of them can read: an uncompressed DNG of our own making."""
+"""RAW files: uncompressed DNGs that any raw developer can read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 
 Entry = tuple[int, int, bytes]
-"""Kind, count and bytes of a tag's values."""
+"""Type, count and bytes of a tag's values."""
 
 
 def short(*values: int) -> Entry:
@@ -33,7 +33,7 @@ def ratio(*values: tuple[int, int], signed: bool = False) -> Entry:
 
 XYZ_TO_SRGB = ((32406, 10000), (-15372, 10000), (-4986, 10000), (-9689, 10000), (18758, 10000), (415, 10000),
                (557, 10000), (-2040, 10000), (10570, 10000))  # fmt: skip
-"""A camera whose colours are linear sRGB's, so that what comes out can be calculated."""
+"""A camera whose colours are linear sRGB's, so that results can be calculated."""
 
 
 def dng(
@@ -91,7 +91,7 @@ def dng(
 
 
 def folder(entries: Mapping[int, Entry], position: int) -> bytes:
-    """A folder of tags at byte `position`, and the values that it has no room for."""
+    """A TIFF folder at byte `position`, followed by values that don't fit in it."""
     after = position + 2 + 12 * len(entries) + 4
     written, values = struct.pack("<H", len(entries)), b""
     for tag, (kind, count, value) in sorted(entries.items()):

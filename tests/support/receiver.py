@@ -1,4 +1,4 @@
-"""A web server that receives messages, so that notifying is tried for real."""
+"""A web server that receives notifications."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECRET = "hunter2hunter2"
 
 
 class Receiver(ThreadingHTTPServer):
-    """What receives the messages. `status` is what it answers, after `delay_seconds`."""
+    """Keeps the messages that it gets. It answers `status` after `delay_seconds`."""
 
     daemon_threads = True
     block_on_close = False
@@ -43,4 +43,4 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""A photographer's roll of film: a shoot in one folder, and what is said of it."""
+"""A simulated shoot as files of a flat drop, and the held sets in a status."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def shoot(
     of_nine: tuple[int, ...] = (),
 ) -> Roll:
     """Contents by name, the names of each room's set, and those of frames with flash. The sets numbered
-    `by_hand`, from 0, take 13 s from frame to frame, and end with a frame that was taken twice; those
-    numbered `of_nine` have nine exposures."""
+    `by_hand`, from 0, take 13 s from frame to frame, and their last frame is taken twice; those numbered
+    `of_nine` have nine exposures."""
     by = Photographer(random.Random(seed), now=BEGIN + later_seconds)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
@@ -61,7 +61,7 @@ def stripped(content: bytes) -> bytes:
 
 
 def exported_anew(content: bytes) -> bytes:
-    """The same capture with another edit: brighter, and with all that the camera recorded."""
+    """The same capture edited brighter, with all capture data."""
     image = Image.open(io.BytesIO(content))
     file = io.BytesIO()
     image.point([min(255, value + 3) for value in range(256)] * 3).save(
@@ -71,13 +71,13 @@ def exported_anew(content: bytes) -> bytes:
 
 
 def held(status: dict[str, Any]) -> str:
-    """Why the shoot is held; empty when it is not."""
+    """The reason why the shoot is held; empty when it is not."""
     reasons = [job["reason"] for job in status["jobs"] if job["state"] == "settling" and job["folder"] == ""]
     return next((reason for reason in reasons if "held for a person" in reason), "")
 
 
 def held_sets(status: dict[str, Any]) -> dict[str, str]:
-    """Why sets are held, by their rooms."""
+    """The reasons why sets are held, by room."""
     return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
 
 

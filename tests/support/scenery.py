@@ -1,4 +1,4 @@
-"""What a frame of a made-up room looks like, coarsely: enough for a brightness and a signature."""
+"""Coarse synthetic scenes of rooms, enough for a brightness and a signature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scene = NDArray[np.float64]
 
 
 def room(rng: random.Random) -> Scene:
-    """Rooms resemble each other: bright above, dark below, a window, dark furniture."""
+    """A random room; all have a bright top, a dark bottom, windows and dark furniture."""
     slope = rng.uniform(0.5, 2.0) * (0.5 - np.arange(SIDE) / SIDE)
     cells = np.repeat(slope[:, None], SIDE, axis=1)
     for _ in range(rng.randint(10, 24)):
@@ -29,11 +29,11 @@ def room(rng: random.Random) -> Scene:
 
 
 def nudged(scene: Scene, rng: random.Random, cells: float) -> Scene:
-    """The same room from a camera that has moved by up to so much of a cell."""
+    """The same room from a camera that moved by up to that many cells."""
     moved = scene
     for axis in (0, 1):
         by = rng.uniform(-cells, cells)
-        # At the edge a cell's neighbour is itself.
+        # An edge cell is its own neighbour.
         ahead = np.clip(np.arange(SIDE) + (1 if by > 0 else -1), 0, SIDE - 1)
         moved = moved + abs(by) * (np.take(scene, ahead, axis=axis) - scene)
     return moved

@@ -1,4 +1,4 @@
-"""Whole shoots as they lie in a flat drop: shuffled and renamed, with the truth of what belongs together."""
+"""Whole shoots as flat drops, shuffled and renamed, with the true sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.camera import FILE, Photographer
 
 @dataclass(frozen=True)
 class Shoot:
-    """`sets` and `flash` hold the names of `photos`; every photo is in one of them, or an old export."""
+    """A shoot. `sets` and `flash` hold names of `photos`; every photo is in one of them, or an old export."""
 
     kind: str
     seed: str
@@ -35,7 +35,6 @@ def shoots(seed: int, rounds: int = 3) -> list[Shoot]:
 
 
 def shoot(kind: str, seed: str) -> Shoot:
-    """One shoot of that kind."""
     rng = random.Random(f"{kind} {seed}")
     photographer = Photographer(rng)
     begin, visit = KINDS[kind]
@@ -54,7 +53,7 @@ def shoot(kind: str, seed: str) -> Shoot:
 
 
 def renamed(made: Shoot, rng: random.Random) -> Shoot:
-    """Shuffled, under names that tell nothing, unless the order of names is what this kind is about."""
+    """Shuffle the photos and give them meaningless names, except for the kind that depends on names."""
     if made.kind == "stripped, counted in order":
         return replace(made, photos=tuple(rng.sample(made.photos, len(made.photos))))
     numbers = rng.sample(range(10**5), len(made.photos))
@@ -78,7 +77,7 @@ def as_it_is(made: Shoot, rng: random.Random) -> Shoot:
 
 
 def stripped(made: Shoot, rng: random.Random) -> Shoot:
-    """A preset left out what the camera recorded."""
+    """Remove all capture data."""
     return replace(made, photos=tuple(replace(photo, capture=None) for photo in made.photos))
 
 
@@ -87,7 +86,7 @@ def stripped_of_five(made: Shoot, rng: random.Random) -> Shoot:
 
 
 def exported_twice(made: Shoot, rng: random.Random) -> Shoot:
-    """A tenth of the photos lie there from an earlier export too; Lightroom has appended -2 to the newer."""
+    """Add earlier exports of a tenth of the photos; Lightroom has appended -2 to the newer ones."""
     photos = list(made.photos)
     old = [photo for photo in made.photos if rng.random() < 0.1]
     for photo in old:
@@ -104,7 +103,7 @@ def exported_twice(made: Shoot, rng: random.Random) -> Shoot:
 
 
 def culled(made: Shoot, rng: random.Random) -> Shoot:
-    """A few frames were thrown away."""
+    """Remove a few frames."""
     gone = {photo.name for photo in made.photos if rng.random() < 0.03}
     return replace(
         made,

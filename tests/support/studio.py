@@ -1,4 +1,4 @@
-"""A studio on a temporary disk: its settings, its folders, its daemon as a process or in this one."""
+"""A studio on a temporary disk: its settings, its folders, and its daemon as a process or in this process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Fault = dict[str, Any]
 
 
 def wait_for(holds: Callable[[], T], told: Callable[[], object] = str) -> T:
-    """What it answers once that is true; fails with what is `told` where it never is."""
+    """The first true value of `holds`; fails with `told` where there is none in time."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not (found := holds()):
         assert time.monotonic() < end, told()
@@ -63,7 +63,7 @@ def wait_for(holds: Callable[[], T], told: Callable[[], object] = str) -> T:
 
 
 async def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
-    """Return once it `holds`. Raises TimeoutError after `seconds`."""
+    """Wait until `holds`. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.02)
@@ -76,7 +76,7 @@ def digest(path: Path) -> str:
 def files_below(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` with its content, by relative path.
 
-    A temporary file that a running daemon renames between the listing and the reading is left out.
+    A temporary file that a running daemon renames between listing and reading is left out.
     """
     found = {}
     for path in folder.rglob("*"):
@@ -87,9 +87,9 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 class Shop:
-    """A sandbox that outlives the daemons that buy from it. Its ledger is the judge.
+    """A sandbox for several daemons. Tests judge by its ledger.
 
-    `mark` begins a page, on which nothing goes wrong until `goes_wrong` says what.
+    `mark` begins a new count and removes all faults; `goes_wrong` sets faults.
     """
 
     def __init__(self, data: Path, **changes: Any) -> None:
@@ -122,22 +122,22 @@ class Shop:
 
     @property
     def api(self) -> dict[str, Any]:
-        """The settings by which a daemon in a process of its own buys here."""
+        """The `api` settings for a daemon in a process of its own."""
         return {"base_url": self.url, "storage_hosts": [self.storage_host]}
 
     def mark(self) -> None:
-        """Count from here."""
+        """Count from here on, without faults."""
         self._marked = len(self.entries())
         self.goes_wrong()
 
     def goes_wrong(self, *faults: Fault) -> None:
-        """These faults from the next request on, each counting from one."""
+        """Set these faults, each counting requests from one."""
         fresh = self._faults.with_suffix(".new")
         fresh.write_text(json.dumps(faults))
         fresh.replace(self._faults)
 
     def bought(self, route: str | None = None) -> int:
-        """How many paid calls were accepted since the mark."""
+        """The number of paid calls accepted since the mark."""
         return len(charged(self.page(), route))
 
     def charged(self) -> list[Entry]:
@@ -145,7 +145,7 @@ class Shop:
         return charged(self.page())
 
     def asked(self, route: str) -> int:
-        """How often the sandbox was asked for something, answered or not."""
+        """The number of requests received on that route, answered or not."""
         answered = [one for one in self.page() if one.route == route]
         return sum(
             one.event == "answered" or (one.event == "faulted" and one.status is None) for one in answered
@@ -163,7 +163,7 @@ class Shop:
         return Counter(digest(uploads / name) for (name,) in rows)
 
     def result_address(self, image: str) -> str:
-        """A signed address of what was made of an image, as its owner would find it there."""
+        """A signed address of the newest result other than that image."""
         with closing(sqlite3.connect(self.data / "sandbox.sqlite3")) as books:
             rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
         newest = max(rows, key=lambda row: (self.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
@@ -171,11 +171,11 @@ class Shop:
         return Signer(secret_of(self.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
 
     def page(self) -> list[Entry]:
-        """What happened since the mark."""
+        """The ledger since the mark."""
         return self.entries()[self._marked :]
 
     def entries(self) -> list[Entry]:
-        """The whole ledger, of which only what is new is read."""
+        """The whole ledger; only its new part is read."""
         with (self.data / LEDGER_FILE).open("rb") as file:
             file.seek(self._read_bytes)
             fresh = file.read()
@@ -187,13 +187,13 @@ class Shop:
 
 @dataclass
 class Run:
-    """One `hotfolder run` process."""
+    """A `hotfolder run` process."""
 
     process: subprocess.Popen[bytes] | Forked
     log: Path
 
     def watching(self) -> Self:
-        """Once it has begun to watch, or has ended."""
+        """Wait until it watches, or has ended."""
         wait_for(lambda: self.process.poll() is not None or '"event": "started"' in self.text(), self.text)
         return self
 
@@ -218,17 +218,17 @@ class Run:
 
 
 def begun(command: Sequence[str], log: Path, environ: Mapping[str, str], *, really: bool = False) -> Run:
-    """The process, which writes into `log` whatever it says. `really`: not forked, but started."""
+    """Start a process with its output in `log`. `really`: not forked, but started."""
     start = subprocess.Popen if really else fork
     with log.open("wb") as stream:
         return Run(start(command, stdout=stream, stderr=stream, env=environ), log)
 
 
 class Studio:
-    """Folders and settings below `root`. `settings` is merged into the YAML, one level deep."""
+    """Folders and settings below `root`. `settings` are merged into the YAML, one level deep."""
 
     new_server: ClassVar[Callable[[], StoreServer] | None] = None
-    """Makes the database of a new studio, where these tests are to have PostgreSQL."""
+    """Creates the database of a new studio where the tests use PostgreSQL."""
 
     def __init__(self, root: Path, **settings: Any) -> None:
         self.root = root
@@ -246,7 +246,7 @@ class Studio:
         self.place: StorePlace = StoreServer(url) if url else self.state
         self.inboxes = [root / one["path"] for one in usual.get("inboxes", [{"path": "inbox"}])]
         self.state_folders = [self.state]
-        """One of each machine that works for it."""
+        """One for each machine of the studio."""
         self.results = self.state / "results"
         if url:
             self.results = root / usual.setdefault("results", "results")
@@ -255,7 +255,7 @@ class Studio:
         self.runs: list[Run] = []
 
     def edit(self, **settings: Any) -> None:
-        """Change the file of settings as a careful editor does: another one in its place."""
+        """Change the settings as a careful editor does, by replacing the file."""
         beside = self.config.with_suffix(".new")
         beside.write_text(yaml.safe_dump({**yaml.safe_load(self.config.read_text()), **settings}))
         beside.replace(self.config)
@@ -269,17 +269,17 @@ class Studio:
         return target
 
     def kept_results(self) -> list[Path]:
-        """The files of pictures that were bought."""
+        """The files of kept results."""
         return [path for path in self.results.iterdir() if path.name != RESULTS_MARKER]
 
     def status(self) -> dict[str, Any]:
-        """What `hotfolder status --json` prints, without the price of a process."""
+        """The output of `hotfolder status --json`, without starting a process."""
         with self._looking() as look:
             return look()
 
     @contextmanager
     def _looking(self) -> Iterator[Callable[[], dict[str, Any]]]:
-        """`status`, to be asked again and again: the store stays open until it is another file."""
+        """A function that reads the status; the store stays open until it is another file."""
         database, inode = None, 0
 
         def look() -> dict[str, Any]:
@@ -300,7 +300,7 @@ class Studio:
                 database.dispose()
 
     def reading(self, look: Callable[[Store], T]) -> T | None:
-        """What `look` finds in the store; None while there is none."""
+        """The result of `look` at the store; None while there is none."""
         database = read_store(self.place)
         if database is None:
             return None
@@ -332,7 +332,7 @@ class Studio:
         )
 
     def start(self, *options: str, key: str | None = None, really: bool = False) -> Run:
-        """Start `hotfolder run`; returns once it has begun to watch, or has ended. `really`: not forked."""
+        """Start `hotfolder run`; returns once it watches, or has ended. `really`: not forked."""
         log = self.root / f"run-{len(self.runs) + 1}.log"
         self.runs.append(begun(self.command("run", *options), log, environment(key), really=really))
         return self.runs[-1].watching()
@@ -346,8 +346,8 @@ class Studio:
         return forking.run(command, env=environment(None))
 
     def say(self, name: str, *options: str, columns: int = 80) -> Result:
-        """As `call`, without the price of a process: for the words of a command, not for what it does to its
-        process. In a thread, since a daemon may be at work in this one's loop."""
+        """Run a command in this process, where only its output matters; in a thread, since a daemon may run
+        in this thread's event loop."""
         words = [name, "--config", str(self.config), *options]
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(CliRunner().invoke, app, words, env={"COLUMNS": str(columns)}).result()
@@ -365,10 +365,10 @@ class Studio:
         crash_point: Callable[[Any], None] = no_crash,
         live: bool = False,
     ) -> AsyncIterator[Daemon]:
-        """The daemon at work in this process, until the block ends; its time passes twice as fast. `live`: it
-        takes up edited settings."""
+        """Run the daemon in this process until the block ends, with time twice as fast. `live`: it reads
+        edited settings."""
         if not structlog.is_configured():
-            # Else it would write into what a command prints that a test runs beside it.
+            # Otherwise it would log into the output of a command that a test runs beside it.
             structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         file = SettingsFile(self.config, {}) if live else None
         clock = clock or JumpingClock(2)
@@ -386,8 +386,8 @@ class Studio:
                     await daemon.close()
 
     async def until_idle(self, access: ApiAccess, *, clock: Clock | None = None) -> Outcome:
-        """Run the daemon in this process until nothing can go on by itself. Whatever it is to find is there
-        by then, so its time may pass four times as fast."""
+        """Run the daemon in this process until nothing can go on by itself. All files are there already, so
+        its time passes four times as fast."""
         daemon = Daemon(load(self.config, {}), access, clock=clock or JumpingClock(4))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -407,7 +407,7 @@ class Studio:
         return Store(open_store(self.place))
 
     def by_hand(self, action: Callable[..., T], *arguments: object, **named: object) -> T:
-        """What a person does with these settings, by one of the functions of `control`."""
+        """Call a function of `control` with these settings, as a person's command does."""
         with opened(self.config) as installation:
             return action(installation, *arguments, **named)
 

@@ -1,5 +1,4 @@
-"""The texts that the program's code can make, read from its syntax: as templates, in which `{}` stands for
-what is put in."""
+"""The texts that the product's code can produce, read from its syntax as templates with `{}` for values."""
 
 from __future__ import annotations
 
@@ -18,25 +17,25 @@ FOR_OTHERS = frozenset({
     "AssertionError", "ValueError", "TypeError", "KeyError", "LookupError", "IllegalMove", "OverflowError",
     "re.compile", "ConfigurationError", "StoreError",
 })  # fmt: skip
-"""What is called with texts that are no reason of a set."""
+"""Callables whose texts are no reason of a set."""
 SQL = re.compile("(SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|READ) ")
 END = re.compile(r"(?<=[.!?]) |; ")
 
 
 def skeleton(text: str) -> str:
-    """A text or template in a form in which two that say the same are the same."""
+    """A normal form of a text or template: equal for texts that say the same."""
     bare = HOLES.sub(HOLE, " ".join(text.split())).removesuffix(".")
     return bare[:1].lower() + bare[1:]
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Each part that is looked up by itself. What is put in before a sentence is one of its own."""
+    """The parts that are translated by themselves. A value before a sentence is a part of its own."""
     for part in END.split(text.strip()):
         yield re.sub(r"^\{\} ?(?=[A-Z`])", "", part.removeprefix(": ").strip())
 
 
 def made_in(file: Path) -> Iterator[tuple[int, str]]:
-    """The line and the template of each text in a module that a person might read: at least two words."""
+    """Line and template of each text in a module that a person might read: at least two words."""
     tree = ast.parse(file.read_text("utf-8"))
     skipped = {id(part) for node in ast.walk(tree) for part in parts_that_are_none(node)}
     for node in ast.walk(tree):
@@ -48,7 +47,7 @@ def made_in(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def parts_that_are_none(node: ast.AST) -> Iterator[ast.AST]:
-    """Docstrings; what is within another text; what goes to the log or to whoever reads a traceback."""
+    """Docstrings, parts of other texts, and texts for the log or for tracebacks."""
     body = getattr(node, "body", None)
     if isinstance(body, list):
         yield from (
@@ -62,7 +61,7 @@ def parts_that_are_none(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def texts_of(node: ast.AST) -> Iterator[str]:
-    """All that a literal can come to: each way of what it chooses between."""
+    """All values of a literal, one for each combination of its conditions."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
@@ -85,6 +84,6 @@ def piece(value: ast.AST, chosen: dict[str, bool]) -> str:
 
 
 def is_covered(text: str, known: Collection[str]) -> bool:
-    """Whether a text is among the known skeletons, as it is, with something put in, or as a part of one."""
+    """Whether a text is among the known skeletons: equal, with values filled in, or as a part."""
     pattern = re.compile(".+".join(re.escape(part) for part in skeleton(text).split(HOLE)))
     return any(pattern.search(one) for one in known)

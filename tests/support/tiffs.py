@@ -41,7 +41,7 @@ def tiff(
 
 
 def tagged(content: bytes, folder: Path, *tags: str, name: str = "tagged.tif") -> bytes:
-    """The file with these tags written by exiftool."""
+    """The file with these tags added by exiftool."""
     if shutil.which("exiftool") is None:
         pytest.skip("exiftool is not installed")
     path = folder / name

@@ -1,4 +1,4 @@
-"""What a photographer brings, and how a room is shot."""
+"""A photographer's equipment, and ways to photograph a room."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def sony_bracket(by: Photographer) -> None:
 
 
 def fired_again_at_once(by: Photographer) -> None:
-    """A third of the rooms are taken twice, the second time within a second or two: by a clock of whole
-    seconds the two can overlap."""
+    """A third of the rooms are taken twice within two seconds, so that the bursts can overlap by a clock of
+    whole seconds."""
     scene, middle = by.room(), by.meter(1 / 125, 1 / 30)
     by.burst(scene, middle, AV_ORDER, mode=2, bias=True)
     if by.rng.random() < 0.33:
@@ -175,7 +175,7 @@ def with_flash(by: Photographer) -> None:
 
 
 def flash_in_between(by: Photographer) -> None:
-    """In some rooms the flash fires for the last frame of a burst."""
+    """In some rooms the last frame of a burst has flash."""
     scene, middle = by.room(), by.meter()
     lit = by.rng.random() < 0.3
     by.burst(scene, middle, CANON_ORDER[:4] if lit else CANON_ORDER)
@@ -186,7 +186,7 @@ def flash_in_between(by: Photographer) -> None:
 
 
 def mixed(by: Photographer) -> None:
-    """Rooms in five, the outside in three with another lens, details in one frame."""
+    """Rooms in five frames, the outside in three with another lens, details in one."""
     outside = by.rng.random()
     by.lens, by.focal_mm, by.aperture = "EF16-35mm f/4L IS USM", by.rng.choice([17.0, 20.0]), 8.0
     if outside < 0.7:
@@ -201,7 +201,7 @@ def mixed(by: Photographer) -> None:
 
 
 def hurried(by: Photographer) -> None:
-    """On to the next within seconds, with whatever exposure it needs."""
+    """The next set follows within seconds, with any exposure."""
     by.burst(by.room(), by.meter(), CANON_ORDER)
     by.walk(2.5, 8)
 
@@ -217,7 +217,7 @@ def another_view(by: Photographer) -> None:
 
 
 def anything(by: Photographer) -> None:
-    """All of it in one shoot."""
+    """All kinds in one shoot."""
     by.rng.choice(
         [
             canon_manual,
