@@ -263,7 +263,7 @@ class Reporter:
         return True
 
     def _inbox(self, name: str) -> dict[str, Any]:
-        outlook = self.inboxes[name].outlook()
+        outlook, path = self.inboxes[name].outlook(), self.context.places.inboxes[name]
         self.intake.let_go(name, self.inboxes[name].delivered)
         arriving = [
             arriving_set(
@@ -284,7 +284,7 @@ class Reporter:
                 ]
         return {
             "arriving": arriving,
-            "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
+            "notices": [*(notice.told(path) for notice in outlook.notices), *self._kept_out(name)],
             "degraded": outlook.degraded,
             "why_looking": outlook.why_looking,
             "gone": self._gone.get(name, []),

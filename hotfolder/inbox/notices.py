@@ -16,6 +16,11 @@ class Notice:
     path: Path
     text: str
 
+    def told(self, inbox: Path) -> str:
+        """The text with the folder of that inbox before it in which the subject lies, as in
+        `12 Elm Road / kitchen: 'a.jpg' is a link`: rooms of many projects have the same name."""
+        return ": ".join(filter(None, (" / ".join(self.path.relative_to(inbox).parts[:-1]), self.text)))
+
 
 _NAMED = 3
 
@@ -65,11 +70,13 @@ def _at(folder: Path, name: str) -> Path:
 
 def too_deep(folder: Path, inner: str, count: int) -> Notice:
     """For photos in a folder inside a set's folder."""
-    photos = "1 photo lies" if count == 1 else f"{count} photos lie"
+    photos, stay, them = (
+        ("1 photo lies", "stays", "it") if count == 1 else (f"{count} photos lie", "stay", "them")
+    )
     return Notice(
         _at(folder, inner),
-        f"{photos} in {visible(inner)!r} inside the room {folder.name!r}, deeper than "
-        "a room's photos, and stay there. Move them up into the room's folder, or make a room of them.",
+        f"{photos} in {visible(inner)!r} inside the room {folder.name!r}, deeper than a room's photos, and"
+        f" {stay} there. Move {them} up into the room's folder, or make a room of {them}.",
     )
 
 

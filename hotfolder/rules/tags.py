@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cache
@@ -110,37 +110,44 @@ class TagTable:
                 return room, tag.name
         return None
 
-    def read(self, typed: Iterable[str], folder: str, *, project: bool = False) -> tuple[Tag, ...]:
+    def read(self, typed: Sequence[str], folder: str, *, project: bool = False) -> tuple[Tag, ...]:
         """The tags of one folder's name, a room's or a project's, each once, left to right.
 
         Raises RuleRefused for a tag that doesn't exist, and for two that contradict each other.
         """
+        found = {text: self.find(text) for text in typed}
+        wrong = [text for text, tag in found.items() if tag is None]
+        if wrong:
+            raise self._unknown(wrong, folder, project)
         tags: list[Tag] = []
-        for text in typed:
-            tag = self.find(text)
-            if tag is None:
-                raise self._unknown(text, folder, project)
+        for tag in filter(None, found.values()):
             for earlier in tags:
                 _refuse_contradiction(earlier, tag, folder)
             if not any(earlier.name == tag.name for earlier in tags):
                 tags.append(tag)
         return tuple(tags)
 
-    def _unknown(self, typed: str, folder: str, project: bool) -> RuleRefused:
-        guess, family = self.nearest(typed), family_of(typed)
-        unknown = f"Unknown tag {shown(typed)} in the folder name {shown(folder)}"
-        if not (guess or family):
+    def _unknown(self, wrong: Sequence[str], folder: str, project: bool) -> RuleRefused:
+        """The refusal of the tags in the folder's name that don't exist."""
+        said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
+        said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
+        cures = [self.cure(typed) for typed in wrong]
+        sentences = ("; ".join(filter(None, told)) for told in zip(said, cures, strict=True))
+        message = " ".join(one if one.endswith("?") else f"{one}." for one in sentences)
+        if not all(cures):
             hint = "Rename the folder so that every part after two underscores is a tag, then drag it back."
             for begins, near in FAMILIES.items():
-                if normal(typed).startswith(begins):
+                if normal(wrong[cures.index("")]).startswith(begins):
                     hint = f"Rename the folder, with {near.choice}, then drag it back."
-            return RuleRefused(f"{unknown}.", hint=hint, also=self.families())
-        meant = f"{self.cure(typed)}{'.' if family else ''}"
-        name = shown(renamed(folder, typed, guess or FAMILIES[family].example))
-        hint = f"Rename it to {name}, then drag it back."
+            return RuleRefused(message, hint=hint, also=self.families())
+        meant = folder
+        for typed in wrong:
+            meant = renamed(meant, typed, self.nearest(typed) or FAMILIES[family_of(typed)].example)
+        hint = f"Rename it to {shown(meant)}, then drag it back."
         if project:
-            hint = f"Rename the project's folder in the inbox to {name}, then drag this folder back into it."
-        return RuleRefused(f"{unknown}; {meant}", hint=hint, also=self.families())
+            renaming = f"Rename the project's folder in the inbox to {shown(meant)}"
+            hint = f"{renaming}, then drag this folder back into it."
+        return RuleRefused(message, hint=hint, also=self.families())
 
 
 def family_of(typed: str) -> str:

@@ -208,7 +208,7 @@ async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Sh
             )
         )
     assert "since no photo there has the same name: walkthrough.mov. " in page(studio)
-    assert "in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
+    assert f"{ELM}: Left alone in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
     assert files_below(studio.inbox / ELM).keys() == {"den/IMG_1", "plans/floor plan.pdf", "walkthrough.mov"}
 
 

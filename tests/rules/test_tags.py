@@ -111,6 +111,22 @@ def test_the_words_that_people_use_are_known(typed: str, told: str, name: str) -
     assert f'"{name}"' in caught.value.hint
 
 
+def test_the_name_to_give_the_folder_has_every_wrong_tag_mended() -> None:
+    """Renamed as it says, the folder doesn't come back for the next tag."""
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read(["sky-twilght", "lawn"], "front__sky-twilght__lawn")
+    assert caught.value.message == (
+        'Unknown tag "sky-twilght" in the folder name "front__sky-twilght__lawn"; did you mean'
+        ' "sky-twilight"?'
+        ' "lawn" is unknown, too; add how strong, such as "lawn-medium".'
+    )
+    assert caught.value.hint == 'Rename it to "front__sky-twilight__lawn-medium", then drag it back.'
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read(["sky-twilght", "zzzz"], "front__sky-twilght__zzzz")
+    assert caught.value.message.endswith('did you mean "sky-twilight"? "zzzz" is unknown, too.')
+    assert caught.value.hint.startswith("Rename the folder so that every part after two underscores is a tag")
+
+
 def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
     with pytest.raises(RuleRefused, match="did you mean") as caught:
         plan(Rulebook(), "12 Elm Road__sky-blu", "kitchen", 3)
