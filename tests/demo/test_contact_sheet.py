@@ -1,4 +1,4 @@
-"""One picture that says what was done."""
+"""The contact sheet: one picture of photos and results."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -33,7 +33,7 @@ def shot(path: Path, seconds: Fraction, *, iso: int = 100, turned: bool = False)
 
 
 def share(sheet: Path, colour: tuple[int, int, int]) -> float:
-    """How much of the sheet is of about that colour."""
+    """The share of the sheet with about that colour."""
     with Image.open(sheet) as opened:
         pixels = np.asarray(opened.convert("RGB"), int)
     return float((np.abs(pixels - colour).max(axis=2) < 14).mean())
@@ -42,10 +42,8 @@ def share(sheet: Path, colour: tuple[int, int, int]) -> float:
 @pytest.mark.parametrize("photos", range(1, 8))
 @pytest.mark.parametrize("results", [1, 2, 3])
 def test_every_number_of_photos_and_results_fits(tmp_path: Path, photos: int, results: int) -> None:
-    """The width asked for, margins left free, every picture on it, results larger than photos.
-
-    Photos begin at the left margin, the last result ends at the right one, all down to the same line.
-    """
+    """The sheet has the width asked for, free margins, and every picture, results larger than photos. Photos
+    begin at the left margin, the last result ends at the right one, all with the same bottom."""
     brackets = [picture(tmp_path / f"b{k}.png", RED) for k in range(photos)]
     colours = [BLUE, (120, 20, 130), GREEN][-results:]
     done = [(f"result {k}", picture(tmp_path / f"r{k}.png", c)) for k, c in enumerate(colours)]
@@ -65,7 +63,7 @@ def test_every_number_of_photos_and_results_fits(tmp_path: Path, photos: int, re
 
 
 def test_rows_follow_one_another(tmp_path: Path) -> None:
-    """Two rooms make a sheet about twice as high as one, the first above the second."""
+    """A sheet of two rooms is about twice as high as one of one room, the first above the second."""
     one = SheetRow("a", [picture(tmp_path / "a.png", RED)], [("merged", picture(tmp_path / "m.png", GREEN))])
     two = SheetRow("b", one.brackets, [("merged", picture(tmp_path / "n.png", BLUE))])
     contact_sheet([one], tmp_path / "one.png", width=900)
@@ -78,7 +76,7 @@ def test_rows_follow_one_another(tmp_path: Path) -> None:
 
 
 def test_portraits_stay_upright(tmp_path: Path) -> None:
-    """A photo that EXIF turns is shown turned, and a tall result isn't squashed."""
+    """A photo that EXIF turns is shown upright, and a tall result isn't squashed."""
     done = picture(tmp_path / "tall.png", GREEN, (400, 600))
     row = SheetRow("hall", [shot(tmp_path / "a.jpg", Fraction(1, 30), turned=True)], [("merged", done)])
     contact_sheet([row], tmp_path / "sheet.png", width=900)
@@ -91,7 +89,7 @@ def test_portraits_stay_upright(tmp_path: Path) -> None:
 
 
 def test_a_refusal_is_shown_in_words(tmp_path: Path) -> None:
-    """In place of the picture that isn't there, beside the one that is, or alone."""
+    """The refusal's text takes the missing picture's place, beside another result or alone."""
     brackets = [picture(tmp_path / f"b{k}.png", RED) for k in range(3)]
     merged = [("merged", picture(tmp_path / "m.png", GREEN))]
     for results in (merged, []):
@@ -102,7 +100,7 @@ def test_a_refusal_is_shown_in_words(tmp_path: Path) -> None:
 
 
 def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
-    """One longer than the sheet is cut; pictographs are left out."""
+    """A title longer than the sheet is cut; pictographs are left out."""
     title = "Große Straße – " * 40
     row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
     contact_sheet([row], tmp_path / "sheet.png", width=700)
@@ -112,7 +110,7 @@ def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
 
 
 def test_photos_go_from_dark_to_bright(tmp_path: Path) -> None:
-    """Whatever their names are; without EXIF by name."""
+    """Names don't matter, except without EXIF."""
     bright = shot(tmp_path / "a.jpg", Fraction(1, 15))
     dark = shot(tmp_path / "b.jpg", Fraction(1, 250))
     assert dark_to_bright([bright, dark]) == [dark, bright]
@@ -121,7 +119,8 @@ def test_photos_go_from_dark_to_bright(tmp_path: Path) -> None:
 
 
 def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:
-    """By shutter and ISO together, whatever the order; a photo without EXIF makes them plain numbers."""
+    """Labels are relative exposures by shutter and ISO, whatever the order; with a photo without EXIF they
+    are plain numbers."""
     dark = shot(tmp_path / "a.jpg", Fraction(1, 250))
     middle = shot(tmp_path / "b.jpg", Fraction(1, 60))
     bright = shot(tmp_path / "c.jpg", Fraction(1, 60), iso=400)
@@ -131,7 +130,7 @@ def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:
 
 
 def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
-    """The message says which file, and nothing is written."""
+    """The message names the file, and nothing is written."""
     good = picture(tmp_path / "a.png", RED)
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")
@@ -144,7 +143,7 @@ def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
 
 
 def test_a_sheet_of_nothing_is_refused(tmp_path: Path) -> None:
-    """No rooms, no photos or no results: said, not drawn."""
+    """This is an error without rooms, photos or results."""
     good = picture(tmp_path / "a.png", RED)
     for rows in ([], [SheetRow("x", [], [("merged", good)])], [SheetRow("x", [good], [])]):
         with pytest.raises(UsageError):

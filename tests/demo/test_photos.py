@@ -1,4 +1,4 @@
-"""The demonstration's photographs look like a photographer's brackets, and come with the package."""
+"""The demonstration's photographs resemble a photographer's brackets, and are part of the package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def details(path: Path) -> dict[int, object]:
 
 
 def test_they_are_data_of_the_package() -> None:
-    """They lie in the package, all of which is built into the wheel, and together they are small."""
+    """They are in the wheel, and small in total."""
     package = PICTURES.parents[1]
     settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
     assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == [package.name]
@@ -46,7 +46,7 @@ def test_they_are_data_of_the_package() -> None:
 
 
 def test_they_are_dropped_as_a_photographer_drops_them(tmp_path: Path) -> None:
-    """project/folder/IMG_….jpg, byte for byte, at once."""
+    """As project/folder/IMG_….jpg, byte for byte, all at once."""
     assert drop_pictures(tmp_path) == 3
     for folder, count in FOLDERS.items():
         dropped = sorted((tmp_path / "12 Elm Road" / folder).iterdir())
@@ -56,7 +56,8 @@ def test_they_are_dropped_as_a_photographer_drops_them(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_brackets_bracket(folder: str) -> None:
-    """Sound JPEGs of one size, three to two; shutters two stops apart, pixels ever brighter, and no more."""
+    """They are intact JPEGs of one size and 3:2; shutters are two stops apart, pixels get brighter, and
+    nothing else differs."""
     shots = photos(folder)
     sizes, means = set(), []
     for photo in shots:
@@ -72,7 +73,7 @@ def test_brackets_bracket(folder: str) -> None:
 
 
 def test_exif_is_true() -> None:
-    """Manual mode, no compensation, no camera or lens that exists, and frames one after the other."""
+    """EXIF has manual mode, no compensation, no existing camera or lens, and increasing times."""
     stamps = []
     for folder in FOLDERS:
         for photo in photos(folder):
@@ -89,12 +90,12 @@ def test_exif_is_true() -> None:
 
 
 def test_what_was_refused_is_on_the_sheet(tmp_path: Path) -> None:
-    """A picture without a lawn: the merge is made and shown, the command ends with 1, the sheet is there."""
+    """For a picture without a lawn the merge is shown, the command ends with 1, and the sheet is made."""
     room = tmp_path / "Küche 🏠"
     room.mkdir()
     for number, photo in enumerate(photos(ROOM)):
         with Image.open(photo) as picture:
-            # The wall and the sofa: no window through which there is grass.
+            # The crop shows wall and sofa, without a window and its grass.
             wall = picture.crop((picture.width * 4 // 5, 0, picture.width, picture.height * 2 // 5))
             wall.resize((300, 200)).save(room / f"{number}.jpg", exif=picture.getexif())
     target = tmp_path / "demo"

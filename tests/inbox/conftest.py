@@ -1,4 +1,4 @@
-"""A real inbox in a temporary folder, small real photos, and a clock that a test owns."""
+"""A real inbox in a temporary folder, small real photos, and a held clock."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[Path]]:
-    """`with unprivileged() as folder`: run as a user to whom permissions apply, in a folder of its own."""
+    """`with unprivileged() as folder`: run as a user without root's rights, in a folder of its own."""
 
     @contextmanager
     def run() -> Iterator[Path]:
@@ -55,7 +55,7 @@ def unprivileged() -> Callable[[], AbstractContextManager[Path]]:
 
 @pytest.fixture
 def drop(root: Path) -> Callable[..., Path]:
-    """`drop("12 Elm Road/kitchen", 3)`: a set's folder with so many photos."""
+    """`drop("12 Elm Road/kitchen", 3)`: makes a set's folder with that number of photos."""
 
     def dropped(where: str, count: int, *, first: int = 1) -> Path:
         folder = root / where
@@ -69,7 +69,7 @@ def drop(root: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., Inbox]:
-    """`open_inbox(**changes)`: an inbox on `root`, quiet after 15 s of the held clock."""
+    """`open_inbox(**changes)`: opens an inbox on `root`, with a quiet time of 15 s of the held clock."""
 
     def opened(store: str = "store-1", lock: FolderLock | None = None, **changes: Any) -> Inbox:
         arguments: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The inbox as a whole, look by look, with real files, real photos and a held clock."""
+"""Whole looks of an inbox at real files and photos, by a held clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUIET = 15.0
 
 
 class CountingDecoder(Decoder):
-    """A real decoder that keeps a list of what it was asked."""
+    """A real decoder that counts its requests."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
 ) -> None:
     photo = drop("12 Elm Road/bath", 1) / "IMG_1.jpg"
     content = photo.read_bytes()
-    await decoder.inspect(photo, PictureLimits())  # its worker starts before the privileges go
+    await decoder.inspect(photo, PictureLimits())  # its worker starts before the privileges are dropped
     with unprivileged() as root:
         inbox = Inbox(
             Root(root, "store-1", first_start=True),

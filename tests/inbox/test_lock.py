@@ -1,4 +1,4 @@
-"""Two daemons on one inbox: the second is kept out, and nothing of the first one's is taken over."""
+"""Two daemons on one inbox: the second is refused, and changes nothing of the first one's."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ for store in sys.argv[2:]:
 def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_alone(
     root: Path, error: str
 ) -> None:
-    """The kernel itself answers so, as for some shares."""
+    """The kernel answers so, as for some shares."""
     strace = [
         "strace",
         "-f",

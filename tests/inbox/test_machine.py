@@ -1,7 +1,7 @@
-"""Whatever people do to their folders while time passes: nothing is lost, doubled, or taken too early.
+"""Random changes to folders over time: nothing is lost, paid twice, or started too early.
 
-Real files, the real inbox, intake and job store; only the clock is held. `HOTFOLDER_MODEL_EXAMPLES=500` tries
-that many other stories.
+The files, the inbox, intake and store are real; only the clock is held. `HOTFOLDER_MODEL_EXAMPLES=500` runs
+that many other examples.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ NOWHERE = ApiAccess("http://127.0.0.1:9", "http://127.0.0.1:9", ("127.0.0.1:9",)
 
 
 class Workshop:
-    """What all stories share, being slow to make: an event loop, and the process that reads pictures."""
+    """An event loop and a decoder, shared by all stories since they are slow to start."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -62,17 +62,18 @@ class Workshop:
 
 
 class LastingDecoder:
-    """The workshop's decoder, for a daemon that closes its own at its end."""
+    """The workshop's decoder, for daemons that close their decoder at the end."""
 
     def __init__(self, shared: Decoder) -> None:
         self.inspect, self.render = shared.inspect, shared.render
 
     async def close(self) -> None:
-        """It is used again."""
+        """Do nothing: the decoder is used again."""
 
 
 class Story(RuleBasedStateMachine):
-    """One studio. `there` counts what people have put into it and not taken away, by content."""
+    """One studio and its random events. `there` counts the contents that people have dropped and not taken
+    away."""
 
     workshop: Workshop
 
@@ -110,8 +111,8 @@ class Story(RuleBasedStateMachine):
         self.there[content] += 1
         self.changed[path] = self.clock.seconds
 
-    # One rule for everything: of several, Hypothesis leaves some out of each story, and without drops or time
-    # nothing happens in it.
+    # All actions are one rule: of several, Hypothesis leaves some out of each story, and without drops or
+    # time nothing happens.
     @rule(
         act=st.integers(0, 8),
         seed=st.integers(0, 2**16),
@@ -161,7 +162,7 @@ class Story(RuleBasedStateMachine):
         return {folder / file.name for file in self.daemon.store.files(job.id)}
 
     def assert_settled(self, job: Job) -> None:
-        """Every file of it, and every other that no job has, was left alone for the quiet time."""
+        """Assert that the job's files, and all others without a job, were unchanged for the quiet time."""
         mine = self.paths_of(job)
         others = set().union(*(self.paths_of(other) for other in self.jobs() if other.id != job.id))
         folder = self.studio.inbox / job.project / job.folder
@@ -254,7 +255,8 @@ def drag_back(story: Story, choices: Random) -> bool:
 
 
 def put_back(story: Story, choices: Random) -> bool:
-    """As `hotfolder retry` does. It refuses where a photo is in the way, and nothing has moved then."""
+    """Put photos back as `hotfolder retry` does. It refuses where a photo is in the way, and then nothing has
+    moved."""
     sets = story.came_back()
     if sets:
         target = story.project / choices.choice(ROOMS)
@@ -275,7 +277,7 @@ def fail_and_start_again(story: Story, choices: Random) -> bool:
 
 
 Act = Callable[[Story, Random], bool]
-"""What somebody does; False where it wasn't possible, and nothing was done."""
+"""An action of a person; False where it isn't possible and nothing was done."""
 ACTS: tuple[Act, ...] = (
     drop,
     rewrite,

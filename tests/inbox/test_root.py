@@ -1,4 +1,4 @@
-"""An inbox that is unmounted or replaced is degraded, and never taken for an emptied one."""
+"""An unmounted or replaced inbox is degraded, and never treated as empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hotfolder.locks import FolderLock
 
 
 def met(root: Path) -> Root:
-    """An inbox that the store knows, from an earlier run."""
+    """An inbox that the store knows from an earlier run."""
     Root(root, "store-1", first_start=True).check()
     return Root(root, "store-1", first_start=False)
 
@@ -112,7 +112,8 @@ def test_a_marker_that_is_a_pipe_or_a_link_does_not_hang_or_mislead(root: Path) 
 def test_an_inbox_that_may_not_be_written_is_not_said_to_be_missing(
     unprivileged: Callable[[], AbstractContextManager[Path]],
 ) -> None:
-    """Somebody else's folder, as a container meets it: what helps is another owner, and not a mount."""
+    """The folder belongs to another user, as in containers: the advice is about its owner, not about
+    mounts."""
     with unprivileged() as folder:
         inbox = folder / "inbox"
         inbox.mkdir(mode=0o500)
@@ -125,7 +126,7 @@ def test_an_inbox_that_may_not_be_written_is_not_said_to_be_missing(
 
 
 def test_making_the_marker_writes_through_nobodys_link(root: Path) -> None:
-    """The names that it was made under could be guessed, and a link there led to the job store."""
+    """A guessable temporary name could be a link to the store's file."""
     victim = root.with_name("jobs.sqlite")
     victim.write_bytes(b"what was paid for")
     for name in (f"{MARKER_NAME}.{os.getpid()}.tmp", f".hotfolder-tmp-{os.getpid()}"):

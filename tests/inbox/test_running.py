@@ -1,4 +1,4 @@
-"""The inbox as it runs: the real clock, the real observer, files that arrive as they do in life."""
+"""A running inbox with the real clock and observer, and files that arrive as in practice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ QUIET = 0.6
 
 @pytest.fixture
 def running(open_inbox: Open) -> Callable[..., Any]:
-    """`async with running(scan_seconds=…)`: what an inbox on `root` says while it runs."""
+    """`async with running(scan_seconds=…)`: the events of a running inbox on `root`."""
 
     @asynccontextmanager
     async def run(
@@ -62,7 +62,7 @@ def photos(event: InboxEvent) -> list[str]:
 
 
 async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[..., Any], drop: Drop) -> None:
-    """With a full scan ten minutes away, only the wake-up and the exact next look can do it."""
+    """The full scan is ten minutes away, so only events and the next timed look can find the set."""
     async with running(scan_seconds=600.0) as heard:
         began = time.monotonic()
         drop("12 Elm Road/kitchen", 3)
@@ -82,7 +82,7 @@ async def test_without_any_event_the_scan_finds_the_same(
 async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
     running: Callable[..., Any], root: Path
 ) -> None:
-    """Its size says nothing and its mtime lies; only our own looks and the decoder tell."""
+    """Its size and modification time say nothing; only our own observations and the decoder do."""
     content = jpeg(1, (640, 480))
     folder = root / "12 Elm Road" / "kitchen"
     async with running() as heard:
@@ -101,7 +101,7 @@ async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
 async def test_the_last_expected_photo_starts_the_set_at_once(
     running: Callable[..., Any], drop: Drop
 ) -> None:
-    """Long before its quiet time and the next full scan are over: neither can be what starts it."""
+    """Its quiet time and the next full scan are far away."""
     async with running(expected=3, quiet_seconds=600.0, scan_seconds=600.0) as heard:
         drop("12 Elm Road/kitchen", 2)
         await asyncio.sleep(0.4)
@@ -141,7 +141,7 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
 
 
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
-    """Else a run until idle could end between a set's last look and its job."""
+    """Otherwise a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
     rulebook = Rulebook(defaults=Defaults(quiet_seconds=0.2))
     inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))

@@ -1,4 +1,4 @@
-"""One pass sees what is there, follows nothing, opens nothing, and says what it leaves alone."""
+"""A scan sees all files, follows no link, opens nothing, and reports what it leaves alone."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
 def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(
     root: Path, drop: Drop
 ) -> None:
-    """Sidecars and RAW files of a photo travel with it; other files of the project are none of its matter."""
+    """Sidecars and RAW files of a photo belong to it; the project's other files don't."""
     folder = drop("12 Elm Road", 2)
     drop("12 Elm Road/kitchen", 1)
     for name in (
@@ -203,7 +203,7 @@ def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
 
 
 def test_the_inodes_of_any_share_fit_into_a_database() -> None:
-    """Some shares use all 64 bits, and SQLite's integers have a sign."""
+    """Some shares use all 64 bits, and SQLite's integers are signed."""
     plain = Path("/").stat()
     seen = [
         FileIdentity.of(
@@ -330,7 +330,7 @@ while True:
 
 
 def test_a_room_that_is_exchanged_for_a_link_leads_no_look_elsewhere(root: Path, tmp_path: Path) -> None:
-    """It is exchanged all the time, and looked at all the time."""
+    """A room is exchanged for a link again and again while it is scanned."""
     room, aside, elsewhere = root / "elm" / "kitchen", root.with_name("aside"), tmp_path / "elsewhere"
     room.mkdir(parents=True)
     elsewhere.mkdir()

@@ -1,4 +1,4 @@
-"""Settling is a function of what was seen and when; these are its promises."""
+"""Settling as a function of observations and time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNUSABLE = Judgement(PhotoStatus.UNUSABLE, reason="b.tif is a TIFF.", hint="Expo
 
 @dataclass
 class Room:
-    """A set's folder that a test changes, and the settler that looks at it."""
+    """A set's folder that a test changes, and the settling state of it."""
 
     expected: int | None = None
     quiet: float = QUIET
@@ -155,7 +155,7 @@ def test_the_next_look_is_named_exactly() -> None:
 
 
 def test_a_photo_that_was_seen_growing_is_read_less_often() -> None:
-    """Each reading of half a photo is for nothing, so that it must rest for longer before the next one."""
+    """Reading half a photo is wasted, so the photo must rest longer before each next reading."""
     room = Room(judgements={"a.jpg": None, "b.jpg": None}, growing={"a.jpg"})
     room.put("a.jpg", "b.jpg")
     room.look()
@@ -279,7 +279,8 @@ STEPS = st.lists(
 def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
     steps: list[tuple[float, str, str]], expected: int | None
 ) -> None:
-    """Against any history: Ready means unchanged for the quiet time; left alone, all is said exactly once."""
+    """Against any history: Ready means unchanged for the quiet time; without further changes everything is
+    reported exactly once."""
     room = Room(expected=expected)
     touched: dict[str, float] = {}
     for wait, what, name in steps:
@@ -320,7 +321,7 @@ def _photos(verdict: Ready | Refused) -> tuple[SeenFile, ...]:
 
 
 def settled_drop() -> Room:
-    """A flat drop of two photos that has been said once."""
+    """A flat drop of two photos that has been reported once."""
     room = Room(folder="")
     room.put("a.jpg", "b.jpg")
     room.look()
@@ -329,7 +330,7 @@ def settled_drop() -> Room:
 
 
 def test_a_flat_drop_is_said_once_and_anew_as_a_whole_when_it_changes() -> None:
-    """What was held for a doubt must be grouped with what comes later, or without what was taken away."""
+    """A held drop must be grouped anew with photos that are added, or without those that are removed."""
     room = settled_drop()
     assert isinstance(room.look(100), Nothing)
     room.put("c.jpg")
@@ -342,7 +343,7 @@ def test_a_flat_drop_is_said_once_and_anew_as_a_whole_when_it_changes() -> None:
 
 
 def test_what_a_job_has_of_a_flat_drop_is_not_said_again() -> None:
-    """Not while it is worked on, and not because it is gone afterwards."""
+    """Neither while the job is active, nor after its photos are gone."""
     room = settled_drop()
     room.claimed = {"a.jpg", "b.jpg"}
     assert isinstance(room.look(100), Nothing)

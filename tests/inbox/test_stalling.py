@@ -1,4 +1,4 @@
-"""An inbox whose share doesn't answer: degraded, left alone, and taken up again when it answers."""
+"""An inbox whose share doesn't answer is degraded, left alone, and used again when it answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Drop = Callable[..., Path]
 
 
 class Share:
-    """Holds every look that is begun while it is `hung`, until it is `back`; counts them."""
+    """Blocks every look that begins while it is `hung`, until `back`; counts them."""
 
     def __init__(self) -> None:
         self.hung = False
@@ -91,7 +91,7 @@ async def test_a_share_that_was_mounted_anew_is_taken_up_while_the_old_look_stil
 async def test_time_in_which_nothing_was_seen_is_not_quiet_time(
     open_inbox: Open, drop: Drop, share: Share, clock: Any
 ) -> None:
-    """A look may have begun long before it saw anything."""
+    """A look may have begun long before it sees anything."""
     drop("12 Elm Road/kitchen", 2)
     inbox = open_inbox()
     share.hung = True
@@ -119,7 +119,7 @@ async def test_signs_of_life_tell_waiting_from_answering(open_inbox: Open, share
 
 
 async def test_photos_are_not_read_while_the_share_hangs(open_inbox: Open, drop: Drop, share: Share) -> None:
-    """One process reads for all inboxes: a read that hangs would hold up the others."""
+    """One process reads photos for all inboxes: a hanging read would delay the others."""
     reads: list[str] = []
 
     class SlowDecoder:

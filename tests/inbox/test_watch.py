@@ -1,4 +1,4 @@
-"""Events are a wake-up: they say where to look, and their absence costs nothing but time."""
+"""File system events only say where to look; without them changes are found later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Listener:
         self.watch = Watch(root, clock, self.woken.set)
 
     async def begin(self) -> None:
-        """Have events, and forget the hint at everything that their beginning is."""
+        """Start watching, and drop the hint at everything that the start gives."""
         self.ensure()
         assert await self.heard() is None
         assert self.watch.alive
@@ -36,7 +36,7 @@ class Listener:
         self.watch.ensure((self.root.stat().st_dev, self.root.stat().st_ino))
 
     async def heard(self) -> frozenset[SetKey] | None:
-        """Everything hinted at within a while after the next wake-up."""
+        """All hints that come soon after the next wake-up."""
         await asyncio.wait_for(self.woken.wait(), 20)
         await asyncio.sleep(0.15)
         self.woken.clear()
@@ -72,7 +72,7 @@ async def test_a_file_hints_at_its_set_and_a_new_folder_at_everything(
 
 
 async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: Path, kitchen: Path) -> None:
-    """Else every scan and every STATUS.txt would cause the next scan."""
+    """Otherwise every scan and every STATUS.txt would cause the next scan."""
     photo = kitchen / "a.jpg"
     photo.write_bytes(b"x")
     await listener.begin()
@@ -88,7 +88,7 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
 async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away(
     listener: Listener, root: Path
 ) -> None:
-    """Watches end with what was mounted, without a word, and the threads that wait for them live on."""
+    """Watches end silently with their mount, and the threads that wait for them stay."""
     await listener.begin()
     listener.ensure()
     assert await listener.silent(), "it goes on"
@@ -105,8 +105,8 @@ async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away
 async def test_without_descriptors_to_spare_there_are_no_events_and_no_crash(
     listener: Listener, clock: Any
 ) -> None:
-    """As with the system's limit on watches, which a test can't set: the same OSError, another number."""
-    await to_thread.run_sync(lambda: None)  # its thread is there
+    """The system's limit on watches gives the same OSError with another number, and a test can't set it."""
+    await to_thread.run_sync(lambda: None)  # start its thread
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)

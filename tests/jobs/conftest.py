@@ -48,7 +48,7 @@ def ledger(database: Engine) -> Ledger:
 
 @pytest.fixture
 def new_job() -> MakeJob:
-    """`new_job(hashes, **changes)`: a job of one photo for each hash, and one companion."""
+    """`new_job(hashes, **changes)`: creates a job with one photo for each hash, and one companion."""
 
     def make(hashes: str = "abc", **changes: object) -> NewJob:
         files = tuple(

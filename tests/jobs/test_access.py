@@ -1,4 +1,4 @@
-"""Who may see what on the page, as the store remembers it."""
+"""The page's passwords, sessions and links in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The circuit breakers: nobody asks a dead host twice as often because many are waiting."""
+"""Circuit breakers: a dead host isn't asked more often because many requests wait."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support import clocks
 
 
 class HeldClock(clocks.HeldClock):
-    """Lets whoever waits look at it as soon as it has moved."""
+    """A held clock whose sleepers run as soon as it has moved."""
 
     async def sleep(self, seconds: float) -> None:
         until = self.seconds + seconds
@@ -40,7 +40,7 @@ async def settle() -> None:
 
 
 class Callers:
-    """So many requests that all want through, and that end only when they are told how."""
+    """Several requests that wait for the breaker, and end only as a test says."""
 
     def __init__(self, breakers: CircuitBreakers, number: int, host: str = "any") -> None:
         self.host = host

@@ -1,4 +1,4 @@
-"""Developed photos live as long as somebody needs them, and are always of the bytes that they stand for."""
+"""Developed photos exist as long as a job needs them, and always belong to the given bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening the store: what it refuses, and that it leaves what it refuses as it was."""
+"""Opening the store: what is refused, and that refusing changes nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_corrupt_store_is_refused_and_left_untouched(tmp_path: Path, content: 
 def test_a_disk_that_is_full_at_the_start_is_trouble_and_no_damage(
     tmp_path: Path, small_files: Callable[[int], None], most_bytes: int
 ) -> None:
-    """A service that ended with "restore it from a backup" would not be started again by systemd."""
+    """Advice to restore a backup would end the service, and systemd would not start it again."""
     small_files(most_bytes)
     with pytest.raises(LocalTrouble, match="can't be written"):
         open_store(tmp_path / "state")
@@ -120,7 +120,7 @@ BIG = 2**64 - 5
 def test_an_inode_may_need_all_of_its_64_bits(
     store: Store, new_job: Callable[..., NewJob], at: datetime
 ) -> None:
-    """File systems that hash, such as mergerfs, have such; neither database does."""
+    """File systems with hashed inodes, such as mergerfs, use them; neither database has unsigned integers."""
     new = new_job("a")
     big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, signed(BIG)), FileRole.PHOTO)
     job = store.create(replace(new, files=(big,)), "origin", at)

@@ -1,4 +1,4 @@
-"""Content keys: the same purchase has the same key, and any other has another."""
+"""Purchase keys: equal for the same purchase, different for any other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
 
 HOME, SANDBOX = "https://api.stagerai.com", "sandbox"
 
-# For every field of every operation: a value that isn't the usual one. A new field has to be added here.
+# A value other than the default for every field of every operation. A new field must be added here.
 OTHER: dict[type[Any], dict[str, Any]] = {
     HdrOptions: {"lens_correction": False, "perspective_correction": False, "photographer_removal": False},
     Sky: {"sky_type": "blue", "sky_sub_type": "dramatic", "resolution": "low"},

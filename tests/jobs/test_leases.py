@@ -1,4 +1,4 @@
-"""Leases on inboxes, by the database's clock: who gets what, and what a machine that lost one may do."""
+"""Leases on inboxes by the database's clock: who gets which, and what a machine without a lease can't do."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def look(leases: Leases, *, paying: tuple[str, ...] = (), reached: tuple[str, ..
 
 
 def settle(*machines: Leases) -> list[set[str]]:
-    """What each has once nothing changes any more."""
+    """Each machine's inboxes once nothing changes any more."""
     for _ in range(20):
         for one in machines:
             look(one)
@@ -101,7 +101,7 @@ def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(
     assert look(two) == before[1]
     time.sleep(SECONDS)
     assert look(two) == set(INBOXES)
-    # Whatever it was frozen in, it finds out before it changes anything.
+    # It notices before it changes anything, wherever it was frozen.
     for inbox in before[0]:
         with pytest.raises(LeaseLost):
             one.confirm_now(inbox)
@@ -183,7 +183,7 @@ def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine
     second = copy.join()
     assert first is not None
     assert second is not None
-    assert second > first  # whoever waits sees that the other one lives
+    assert second > first  # a waiting machine sees that the other one is alive
     time.sleep(SECONDS)
     assert copy.join() is None
 
@@ -234,7 +234,7 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", fence=one.confirm)
     job = store.create(new_job(), "origin", at)
-    for other in (two, one):  # it is lost, and comes back, before anybody here has seen that
+    for other in (two, one):  # the lease is lost and regained before anything here notices
         time.sleep(SECONDS)
         other.look(("inbox",), ())
         assert set(other.owned) == {"inbox"}
@@ -260,7 +260,7 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     assert begun is not None
     assert two.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
     assert ledger.answer(number, "{}", at).state == PurchaseState.ANSWERED
-    # Whoever knows more wins: what came later, and tells less, changes nothing.
+    # Who knows more wins: a later fact that says less changes nothing.
     ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     assert not two.conclude(begun, PurchaseState.NOT_EXECUTED, "never asked for")
     [found] = Ledger(shared).all_purchases()
@@ -282,7 +282,7 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
     with capture_logs() as told:
         known = one.answer(number, "{}", at)
     assert known.state == (PurchaseState.NOT_EXECUTED if again else PurchaseState.ANSWERED)
-    for ledger in (two, one):  # what each has in its own file by then undoes nothing
+    for ledger in (two, one):  # what each has in its own journal by then undoes nothing
         ledger.restore()
     assert one.of_job("job1")[0].state == known.state
     assert ("paid_call_answered_that_was_bought_again" in {one["event"] for one in told}) is again
@@ -295,7 +295,7 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     intents = [bought(f"key{n}") for n in range(40)]
     for intent in intents:
         machines[0].begin(intent, at)
-    for other in machines[1:]:  # which had concluded them, and so hold them in their own files
+    for other in machines[1:]:  # which had concluded them, and so have them in their own journals
         other.write_down_anew([intent.uid for intent in intents])
     with Session(shared) as session, session.begin():
         session.exec(delete(Purchase))
@@ -313,7 +313,7 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(
     two.begin(bought("other"), at)
     for purchase in one.all_purchases():
         assert one.conclude(purchase, PurchaseState.UNKNOWN, "nobody answered")
-    cut_off = Ledger(shared, machine="one").begin(bought("third"), at)  # died before it was in its file
+    cut_off = Ledger(shared, machine="one").begin(bought("third"), at)  # died before it was in its journal
     two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
         assert list(verify_ledger(ledger, places)) == []

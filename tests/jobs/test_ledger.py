@@ -1,4 +1,4 @@
-"""The ledger: at most one call holds a key, by index and not by care."""
+"""The ledger of purchases: at most one open or successful purchase for each key, by index."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) 
 
 
 def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: datetime) -> None:
-    """With connections of their own, as processes have."""
+    """Each thread has a connection of its own, as processes have."""
     start = threading.Barrier(8)
     outcomes: list[str] = []
 
@@ -116,7 +116,7 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: 
 def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
     ledger: Ledger, database: Engine, at: datetime
 ) -> None:
-    """Asked within the transaction of the intent, so that neither of the two can slip in between."""
+    """The cancellation is checked within the intent's transaction, so that nothing comes in between."""
     with Session(database) as session, session.begin():
         job = Job(
             id="job1", inbox="i", project="elm", folder="f", room="r", title="t",
@@ -217,7 +217,7 @@ def test_a_journal_of_earlier_releases_tells_the_outcome_by_its_notes(
 
 
 def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
-    """Each set looks for several, among all that were ever bought."""
+    """Each set looks up several keys among all purchases ever."""
     database = open_store(tmp_path)
     for wanted in (col(Purchase.key) == "k", col(Purchase.key).in_(["k", "l"])):
         asked = select(Purchase).where(wanted, HOLDS_KEY)
@@ -230,7 +230,7 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
 
 @pytest.fixture
 def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process in a zone that changes its clocks, spelt out so that no database of zones is needed."""
+    """This process in a time zone with summer time, spelt out so that no zone database is needed."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
         time.tzset()
@@ -245,7 +245,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         ("2026-05-04T12:00", "2026-05-03T22:00"),
         ("2026-05-03T22:00", "2026-05-03T22:00"),
         ("2026-05-03T21:59", "2026-05-02T22:00"),
-        # Clocks go forward on 29 March and back on 25 October: midnight has the hours before.
+        # Clocks go forward on 29 March and back on 25 October; midnight has the offset of the hours before.
         ("2026-03-29T10:00", "2026-03-28T23:00"),
         ("2026-10-25T22:30", "2026-10-24T22:00"),
     ],
@@ -271,7 +271,7 @@ RECIPES = [
 
 
 def buy(ledger: Ledger, recipe: Recipe, photos: list[str], at: datetime, most: int) -> list[str]:
-    """The keys of the first so many of its purchases, which are made."""
+    """Buy the set's first purchases; their keys."""
     keys = []
     sources = {} if recipe.merge else {(): photos[0]}
     for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:

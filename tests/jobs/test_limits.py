@@ -1,4 +1,4 @@
-"""How much goes on at once, who comes next, and how the API's answers change it."""
+"""Concurrency limits, priorities, and how the API's answers change the limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NEW: Rank = (1, "2026-01-02", "b")
 
 
 async def order_of(semaphore: AdaptiveLimit, ranks: dict[str, Rank], priorities: dict[str, int]) -> list[str]:
-    """In which order they come to hold it, when all wait for one that holds it."""
+    """The order in which waiters get a semaphore that is held."""
     order: list[str] = []
 
     async def take(name: str, rank: Rank) -> None:
@@ -43,7 +43,7 @@ async def test_a_picture_goes_before_photos_and_the_oldest_set_before_younger_on
 
 
 async def test_a_priority_that_changes_while_somebody_waits_counts() -> None:
-    """High before normal before low, whatever came first; a picture still goes before all of them."""
+    """High goes before normal before low, whatever came first; a picture still goes before all sets."""
     ranks = {"old": OLD, "new": NEW, "third": (1, "2026-01-03", "c"), "picture": PICTURE}
     order = await order_of(AdaptiveLimit(1), ranks, {"a": 2, "c": 0})
     assert order == ["picture", "third", "new", "old"]
@@ -67,7 +67,7 @@ async def test_no_more_than_so_many_hold_it_at_once(number: int) -> None:
 
 @pytest.mark.parametrize("woken_first", [False, True])
 async def test_who_is_cancelled_while_waiting_takes_no_place_along(woken_first: bool) -> None:
-    """Cancelled before or just when it was woken: the next one comes."""
+    """A waiter is cancelled before or just as it was woken: the next one gets the slot."""
     semaphore, entered = AdaptiveLimit(1), asyncio.Event()
 
     async def take() -> None:
@@ -115,7 +115,7 @@ async def test_a_smaller_number_waits_for_those_who_hold_it_and_a_larger_one_wak
 async def test_a_limit_grows_by_one_while_more_is_wanted_and_halves_once_for_a_burst_of_refusals() -> None:
     limit = AdaptiveLimit(4, 6)
     for _ in range(40):
-        limit.succeeded()  # nobody waits: there is no reason for more
+        limit.succeeded()  # nobody waits, so there is no reason for more
     assert limit.number == 4
     over = asyncio.Event()
 
@@ -150,5 +150,5 @@ async def test_the_limits_of_the_settings_are_fixed_and_others_adapt() -> None:
     halved = START["uploads"] // 2
     assert limits.uploads.number == halved
     limits.configure(uploads=None, merges=8, operations=4, downloads=4)
-    assert limits.uploads.number == halved  # an edited file of settings forgets nothing
+    assert limits.uploads.number == halved  # edited settings forget nothing
     assert all(START[kind] <= MOST[kind] for kind in START)

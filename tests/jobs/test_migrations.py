@@ -1,7 +1,7 @@
-"""Stores of earlier formats: brought up to date with a copy kept, whenever they are killed meanwhile.
+"""Stores of earlier formats are migrated, with a copy kept, also when killed meanwhile.
 
-`format_9` is what a daemon of that format left behind when it was killed: a job that has bought a merge and a
-sky, and has delivered neither.
+`format_9` was left by a killed daemon of that format: a job that has bought a merge and a sky, and has
+delivered neither.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ORIGIN = "http://127.0.0.1:28801"
 
 
 def old_store(state: Path, *statements: str, version: int = 9) -> Path:
-    """The store, the journal and what was bought, in the folder `state`."""
+    """The store, the journal and the kept results in the folder `state`."""
     (state / "results").mkdir(parents=True)
     shutil.copy(OLD / JOURNAL_FILE, state)
     for result in (OLD / "results").iterdir():
@@ -58,7 +58,7 @@ def old_store(state: Path, *statements: str, version: int = 9) -> Path:
 
 
 def differences(database: Engine) -> list[object]:
-    """Between the tables there and those of the model."""
+    """Differences between the store's tables and the model's."""
     with database.connect() as connection:
         found = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(found, SQLModel.metadata))
@@ -86,7 +86,7 @@ MORE = (
 
 @pytest.mark.parametrize("version", [8, 9])
 def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
-    """Format 8 is the same, without what format 9 added and with what it removed."""
+    """Format 8 is format 9 without its additions, and with what it removed."""
     older = ("ALTER TABLE generation DROP COLUMN let_go_at", "CREATE INDEX ix_call_key ON call (key)")
     before = older if version == 8 else ()
     state = old_store(tmp_path / "state", *before, *MORE, version=version)
@@ -136,7 +136,7 @@ UNDONE = {
     ),
     11: tuple(f"DROP TABLE {table}" for table in ("pagepassword", "pagesession", "sharelink")),
 }
-"""What makes a store of a format one of the format before it."""
+"""Statements that turn a store of a format into one of the format before."""
 
 
 @pytest.mark.parametrize("version", [10, 11])
@@ -194,7 +194,7 @@ def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
 
 
 def killed_migrations(state: Path, first: int, step: int) -> int:
-    """How many processes were killed, each so many statements later, until one came to its end."""
+    """The number of processes that were killed, each one statement later, until one finished."""
     killed = 0
     while (code := Forked(migrate, state, first + killed * step).wait()) == -signal.SIGKILL:
         killed += 1
@@ -203,7 +203,7 @@ def killed_migrations(state: Path, first: int, step: int) -> int:
 
 
 def resumed(root: Path) -> Studio:
-    """A studio with the old store, as if the photos in its inbox were those that the killed daemon saw."""
+    """A studio with the old store, whose inbox has the photos that the killed daemon saw."""
     studio = Studio(root)
     photos = {path.name: path.read_bytes() for path in sorted((OLD / "photos").iterdir())}
     folder = studio.drop(PROJECT, FOLDER, photos)
@@ -220,7 +220,7 @@ def resumed(root: Path) -> Studio:
 
 
 def brought_to(state: Path, version: int) -> None:
-    """The store of format 9, as the release whose newest format was `version` left it."""
+    """The store of format 9 as left by the release whose latest format was `version`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = sqlite_engine(state / FILE_NAME, foreign_keys=False)
@@ -237,7 +237,7 @@ def brought_to(state: Path, version: int) -> None:
 async def test_a_job_in_flight_goes_on_and_pays_nothing_again_wherever_its_migration_is_killed(
     tmp_path: Path, shop: Shop, version: int, first: int, step: int
 ) -> None:
-    """Of the last two formats, and of the oldest that a daemon was killed with."""
+    """The last two formats, and the oldest one that a daemon was killed with."""
     studio = resumed(tmp_path)
     if version > 9:
         brought_to(studio.state, version)

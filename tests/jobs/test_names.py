@@ -1,4 +1,4 @@
-"""Names in done/ and failed/: each is one job's, whichever machine it is made by."""
+"""Names in done/ and failed/ belong to one job, whichever machine takes them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def finish(store: Store, job: Job, at: datetime) -> None:
 def test_machines_that_take_names_at_once_take_different_ones(
     database: Engine, make: Callable[..., Job], at: datetime
 ) -> None:
-    """Whatever they see of the folder, and for however they spell the names."""
+    """This holds whatever the machines see of the folder, and however they spell the names."""
     jobs = [make(f"inbox {number}") for number in range(6)]
     start = Barrier(len(jobs))
 
@@ -65,7 +65,7 @@ def test_machines_that_take_names_at_once_take_different_ones(
 def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(
     store: Store, make: Callable[..., Job], at: datetime
 ) -> None:
-    """Killed before anything was placed; by then the first name may be free again."""
+    """The job was killed before anything was placed; the first name may be free again by then."""
     first, second = make("a"), make("b")
     assert store.take_name(picture(first), (), at) == "Kitchen.jpg"
     assert store.take_name(picture(second), (), at) == "Kitchen (2).jpg"
@@ -91,7 +91,7 @@ def test_another_name_is_taken_where_a_file_came_into_the_way(
 def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_done(
     database: Engine, make: Callable[..., Job], at: datetime, machine: str, hours: int, name: str
 ) -> None:
-    """On the machine that placed it at once; another may only not see it yet."""
+    """It is free at once on the machine that placed it; another may merely not see the picture yet."""
     job, store = make("a"), Store(database)
     store.take_name(picture(job), (), at)
     finish(store, job, at)

@@ -1,4 +1,4 @@
-"""Several processes do the same at the same moment, as threads with a connection each: in either store."""
+"""Several processes act at the same moment, as threads with a connection each, in both stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AT_ONCE = 4
 
 
 def at_once(*works: Callable[[], T]) -> list[T]:
-    """What each returns, all having begun together."""
+    """The results of calls that begin together."""
     barrier = Barrier(len(works))
 
     def work(one: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""Records of projects that are over go after a while; what was paid for never does."""
+"""Records of finished projects are removed after a while; purchases never are."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ RECORDS = Keep(results_days=None, records_days=MONTH)
 
 
 def records(found: list[Expired]) -> dict[str, str]:
-    """By project, why its records stay."""
+    """By project, the reason why its records stay."""
     return {due.path.name: due.kept_because for due in found if due.kind == "record"}
 
 
 def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
-    """The jobs of the store, and the states of its paid calls."""
+    """The jobs of the store, and the states of its purchases."""
     store = studio.store()
     try:
         return store.of_project(ELM), {call.state for call in Ledger(store.database).all_purchases()}
@@ -51,7 +51,7 @@ async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, 
 async def test_photos_of_a_set_whose_record_went_are_not_taken_for_those_of_a_lost_store(
     studio: Studio, shop: Shop
 ) -> None:
-    """A part of a set that a lost store had paid for is held; here nothing was lost."""
+    """A part of a set that a lost store had paid for is held; here no store was lost."""
     files = await done_set(studio, shop)
     await clean(studio, ALL)
     name, content = next(iter(files.items()))
@@ -112,7 +112,7 @@ async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio
 async def test_a_project_with_photos_in_the_inbox_keeps_its_records(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
-    """A late bracket that is held would be taken for a picture of its own, and paid for."""
+    """A held late photo would otherwise become a set of its own, and be paid for."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=1)
     studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
     await studio.until_idle(shop.access())

@@ -1,4 +1,4 @@
-"""What is old enough goes, behind a proof; what is in doubt, or may save money, stays."""
+"""Old files and records are removed once proven unneeded; those in doubt, or that may save money, stay."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
 
 
 async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[str, bytes]:
-    """A set that was made; its originals. A studio's first one is made once for all tests, and copied."""
+    """A finished set's originals. A studio's first one is made once for all tests, and copied."""
     if studio.state.exists():
         return await made(studio, shop, folder)
     once = shop.data.with_name("done-set")
@@ -55,7 +55,7 @@ async def clean(
     now: datetime = LATER,
     dry_run: bool = False,
 ) -> list[Expired]:
-    """`hotfolder clean` at another time, by rules that the settings may not allow; all results are old."""
+    """Run `hotfolder clean` at another time, with rules that settings may not allow; all results are old."""
     age = (now - timedelta(days=40)).timestamp()
     with opened(studio.config) as installation:
         for path in installation.places.results.iterdir():
@@ -123,7 +123,7 @@ async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
 
 
 def finished(studio: Studio, at: datetime) -> None:
-    """Let the only set be one that was finished then, by the clock of its machine."""
+    """Make the only set one that was finished then, by its machine's clock."""
     store = studio.store()
     [job] = store.in_states([State.DONE])
     store.change(job.id, finished_at=at, updated_at=at)
@@ -133,7 +133,7 @@ def finished(studio: Studio, at: datetime) -> None:
 async def test_a_set_that_was_finished_under_a_clock_in_the_past_is_as_old_as_its_photos(
     studio: Studio, shop: Shop
 ) -> None:
-    """The machine began with its clock at 2020, and set it later; results, too, were written under it."""
+    """The machine began with its clock at 2020, which was set later; results were written under it, too."""
     await done_set(studio, shop)
     before = files_below(studio.done)
     finished(studio, datetime(2020, 1, 1, tzinfo=UTC))
@@ -227,7 +227,7 @@ async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> No
 async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
     studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
 ) -> None:
-    """Of the set in doubt alone."""
+    """Only the set in doubt keeps them."""
     await done_set(studio, shop)
     of_kitchen = {path.name for path in studio.kept_results()}
     await done_set(studio, shop, "hall")

@@ -1,4 +1,4 @@
-"""What goes up is the very file that was looked at."""
+"""The uploaded file is the one that was inspected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hotfolder.stager.streams import open_photo
 
 
 def test_another_file_that_the_path_led_to_for_a_moment_is_not_sent(tmp_path: Path) -> None:
-    """As when the room's folder is exchanged for a link between two looks at the path."""
+    """The room's folder is exchanged for a link between two uses of the path."""
     photo, other = tmp_path / "a.jpg", tmp_path / "elsewhere.jpg"
     photo.write_bytes(b"a kitchen")
     other.write_bytes(b"a private")

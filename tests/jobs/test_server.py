@@ -1,4 +1,4 @@
-"""The store on a PostgreSQL server: who makes it, what is refused, and what happens when it is gone."""
+"""The store on a PostgreSQL server: creation, refusals, and lost connections."""
 
 from __future__ import annotations
 
@@ -169,14 +169,14 @@ def test_a_connection_that_was_lost_is_replaced(
 def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
     proxy: Proxy, server: StoreServer, monkeypatch: pytest.MonkeyPatch, at: datetime
 ) -> None:
-    """Neither the server's own time-outs nor TCP's notice that."""
+    """The server's own time-outs and TCP's don't notice that."""
     monkeypatch.setattr(settings_of_server, "ANSWER_SECONDS", 1.0)
     engine = open_store(proxy.server(database_in(server)))
     store = Store(engine)
     store.identity()
     proxy.hang()
     began = time.monotonic()
-    for _ in range(2):  # one that was open, and one that is new
+    for _ in range(2):  # one open connection, and one new
         with pytest.raises(StoreAway), store_trouble():
             store.tell("daemon", {}, at)
     assert time.monotonic() - began < 30
@@ -211,7 +211,7 @@ def test_a_database_that_falls_silent_while_a_daemon_starts_is_noticed(
 
 def test_a_connection_is_watched_from_its_first_moment(server: StoreServer) -> None:
     """A machine that dies while it connects, or while it holds locks, keeps nobody waiting for long."""
-    url = f"{server.url}&options=-c%20work_mem%3D1234kB"  # what the address says itself is obeyed, too
+    url = f"{server.url}&options=-c%20work_mem%3D1234kB"  # options in the URL apply, too
     engine = server_engine(StoreServer(url))
     names = ("idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout", "work_mem")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

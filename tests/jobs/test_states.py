@@ -1,4 +1,4 @@
-"""The table of states: every pair of states is a known move, or raises."""
+"""The state machine of jobs: every pair of states is an allowed move, or raises."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, TRANSITIONS, IllegalMove
 
 S = State
 
-# Written down a second time, by hand: a change of the table has to be meant.
+# A second table by hand, so that changes of the first one are deliberate.
 LEGAL = {
     S.QUEUED: {
         S.QUEUED,

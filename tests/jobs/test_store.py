@@ -122,7 +122,7 @@ def test_the_store_knows_itself_again(store: Store) -> None:
 
 
 def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: datetime) -> None:
-    """By an index, whoever makes the second one."""
+    """An index ensures it, whoever creates the second job."""
     first = store.create(new_job("a"), ORIGIN, at)
     with pytest.raises(LocalTrouble, match="elm / kitchen is still being made"):
         store.create(new_job("b"), ORIGIN, at)
@@ -137,7 +137,7 @@ def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: da
 def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
     store: Store, new_job: MakeJob, at: datetime, inode: int
 ) -> None:
-    """Shares number files with all 64 bits, which no database has without a sign."""
+    """Shares number files with all 64 bits, and the databases have no unsigned integers."""
     job = store.create(new_job("ab"), ORIGIN, at)
     seen = FileIdentity(10, 8, 9, signed(inode))
     store.identify(job.id, {"b.jpg": seen, "notes.txt": seen})
@@ -157,7 +157,7 @@ def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
 def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_makes_them(
     database: Engine, new_job: MakeJob, at: datetime, machine: str, seen: FileIdentity, bought_anew: bool
 ) -> None:
-    """A copy that comes later is another file on the same machine; another machine sees other inodes."""
+    """A later copy is another file on the same machine; another machine sees other inodes."""
     store = Store(database)
     new = new_job("a")
     pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen})

@@ -1,4 +1,4 @@
-"""The one thread that talks to the database."""
+"""The store thread, which makes all calls of the database."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_a_store_that_cant_be_written_is_a_local_trouble() -> None:
 
 
 def test_what_is_told_of_a_full_disk_is_that_it_is_full(tmp_path: Path) -> None:
-    """And not that the savepoint is missing, which SQLite has given up by itself."""
+    """The message isn't about a missing savepoint, which SQLite has removed by itself."""
     engine = sqlite_engine(tmp_path / "store.db")
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 2")

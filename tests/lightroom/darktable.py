@@ -1,9 +1,10 @@
-"""darktable, without a screen, with our storage in it: brackets → export → merge in the sandbox → back.
+"""darktable without a screen, with hotfolder's storage plug-in: brackets → export → merge in the sandbox →
+import.
 
-    python -m tests.lightroom.darktable [--screenshot FILE]
+python -m tests.lightroom.darktable [--screenshot FILE]
 
-Needs darktable, xvfb, xdotool and dbus, which are Debian's packages, and imagemagick for a screenshot. It
-takes one or two minutes. The brackets are the demonstration's photographs and three RAW files.
+Needs Debian's darktable, xvfb, xdotool and dbus, and imagemagick for a screenshot. It takes one or two
+minutes. The brackets are the demonstration's photographs and three RAW files.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def main() -> int:
 
 
 class Run:
-    """One of them, in a folder of its own."""
+    """One run in a folder of its own."""
 
     def __init__(self, folder: Path, stack: ExitStack, screenshot: Path | None) -> None:
         self.folder, self.stack, self.screenshot = folder, stack, screenshot
@@ -85,7 +86,7 @@ class Run:
         log = self.stack.enter_context(self.darktable(display, photos))
         self.comes(lambda: (self.folder / "selected").exists(), log)
         if self.screenshot:
-            time.sleep(3)  # for whoever looks at it; nothing depends on it
+            time.sleep(3)  # for a person who watches; nothing depends on it
             subprocess.run(
                 ["import", "-window", "root", "-crop", "1400x1000+0+0", str(self.screenshot)],
                 check=True,
@@ -143,7 +144,7 @@ class Run:
 
     @contextmanager
     def darktable(self, display: str, photos: int) -> Iterator[Path]:
-        """darktable at work; its log."""
+        """Run darktable; its log."""
         home, log = self.folder / "darktable", self.folder / "darktable.log"
         shutil.copytree(self.folder / "editors" / "darktable", home / "lua")
         (home / "luarc").write_text('require "hotfolder/hotfolder"\n')
@@ -187,8 +188,8 @@ class Run:
 
 @contextmanager
 def screen() -> Iterator[str]:
-    """A screen that nobody sees; its name. The pointer is in its middle, beside the window: darktable acts on
-    the image below it alone."""
+    """A virtual screen; its name. The pointer stays in its middle, beside the window, since darktable acts on
+    the image below it."""
     read, write = os.pipe()
     words = ["Xvfb", "-displayfd", str(write), "-screen", "0", "2900x2100x24", "-nolisten", "tcp"]
     process = subprocess.Popen(words, pass_fds=[write], stderr=subprocess.DEVNULL)

@@ -1,4 +1,4 @@
-"""The plug-in's export: one room for each stack, whole or not at all."""
+"""The plug-in's export: one room for each stack, complete or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lightroom(tmp_path: Path) -> Lightroom:
 def stack(
     lightroom: Lightroom, name: str, photos: int = 3, *, at: float = BEGIN, stops: int = 0, **facts: Any
 ) -> list[int]:
-    """A stack of so many exposures, from `stops` on."""
+    """A stack of `frames` exposures, beginning with `stops`."""
     folder = lightroom.folder / "originals"
     folder.mkdir(exist_ok=True)
     numbers, at_random = [], random.Random(name)
@@ -63,7 +63,7 @@ def test_each_stack_becomes_a_room_of_the_collection_with_its_ready_file_last(li
 
 
 def test_two_hundred_mixed_stacks_become_two_hundred_rooms(lightroom: Lightroom) -> None:
-    """Stacks of one to seven, and sets that are in no stack, in any order; some with one name."""
+    """Stacks of one to seven frames, and sets without a stack, in any order; some names are equal."""
     rng, inbox, numbers, sizes = random.Random(5), lightroom.folder / "inbox", [], []
     for number in range(200):
         facts: dict[str, Any] = {"title": rng.choice(["", "bath", "Bedroom 2", f"room {number}"])}
@@ -107,7 +107,7 @@ def test_an_export_that_is_cancelled_leaves_whole_rooms_alone(lightroom: Lightro
 def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(
     tmp_path: Path, stop_at: int | None, stuck: str, rooms: int
 ) -> None:
-    """Also while it takes back what it has put there, having been cancelled or failed."""
+    """This includes taking back its files after a cancellation or an error."""
     plugin, steps = installed(tmp_path), 0
     while True:
         folder = tmp_path / f"killed-{steps}"

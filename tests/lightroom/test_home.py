@@ -1,4 +1,5 @@
-"""From Lightroom through the daemon and back: each finished picture is imported once, where it belongs."""
+"""From Lightroom through the daemon and back: each finished picture is imported once, into the right
+place."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ ELM = "12 Elm Road"
 
 
 def exposure(seconds: float) -> bytes:
-    """A photo of its own, with EXIF that says how long it was exposed."""
+    """A photo with an exposure time of its own."""
     file, exif = io.BytesIO(), Image.Exif()
     shot = exif.get_ifd(ExifTags.IFD.Exif)
     shot[ExifTags.Base.ExposureTime], shot[ExifTags.Base.FNumber] = seconds, 8.0
@@ -65,14 +66,14 @@ async def exported(
 
 
 def pictures(lightroom: Lightroom) -> dict[str, Any]:
-    """What was brought home, by its file's name."""
+    """The imported pictures, by file name."""
     return {Path(one.path).name: one for one in lightroom.photos() if one.properties["picture"]}
 
 
 async def test_what_the_plug_in_drops_is_finished_and_comes_home_above_its_brackets(
     lightroom: Lightroom, studio: Studio, shop: Shop
 ) -> None:
-    """Each altered picture and the merge, no rendition; and once, however often it is asked for."""
+    """Each altered picture and the merge are imported once, however often it is run; renditions are not."""
     numbers = bracketed(lightroom, "front")
     await exported(lightroom, studio, shop, numbers, hotfolder_tag_1_sky="sky-blue")
     assert lightroom.bring_home().startswith("Pictures brought home: 2\n")
@@ -100,7 +101,7 @@ async def test_a_picture_that_came_home_takes_no_part_in_the_next_export(
 async def test_a_bringing_home_that_broke_off_is_taken_up_again(
     lightroom: Lightroom, studio: Studio, shop: Shop
 ) -> None:
-    """The copy is there and the catalogue knows nothing of it."""
+    """The file was copied, and the catalogue doesn't have it yet."""
     await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
     left = studio.root / "originals" / "front.jpg"
     left.write_bytes((studio.done / ELM / "front.jpg").read_bytes())

@@ -1,4 +1,4 @@
-"""Names that the plug-in makes: the daemon reads what was meant, and every system takes them."""
+"""Names made by the plug-in: the daemon understands them, and every file system allows them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ names = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_si
 
 @cache
 def lua(version: str, module: str) -> Any:
-    """A module by a Lua that takes and gives bytes."""
+    """A module in a Lua that takes and gives bytes."""
     runtime = {"5.1": lupa.lua51, "5.4": lupa.lua54}[version].LuaRuntime(encoding=None)
     return runtime.execute((SHIPPED / f"{module}.lua").read_bytes())
 
@@ -136,7 +136,7 @@ def test_what_is_no_json_is_said_to_be_none(text: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A Lua value as Python has it; an empty table is an empty list."""
+    """A Lua value as a Python one; an empty table is an empty list."""
     if lupa.lua51.lua_type(value) != "table" and lupa.lua54.lua_type(value) != "table":
         return value
     keys = list(value.keys())
@@ -146,7 +146,7 @@ def plain(value: Any) -> Any:
 
 
 def encoded(value: Any) -> Any:
-    """Texts as UTF-8, as Lua has them."""
+    """The value with all texts as UTF-8 bytes, as in Lua."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""`hotfolder lightroom --write DIR`: what it writes, and what it refuses to write over."""
+"""`hotfolder lightroom --write DIR`: the written files, and refusals to overwrite."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def written(studio: Studio, *options: str) -> Path:
 
 
 def tables(text: str) -> Any:
-    """What a file of Lua tables says, read without executing it."""
+    """The content of a file of Lua tables, read without executing it."""
     tokens = re.findall(r'"(?:[^"\\]|\\.)*"|[\w.-]+|[{}=,\[\]]', re.sub(r"^(--.*\n)*(return|s =)", "", text))
     value, rest = _value(tokens)
     assert not rest
@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 
 
 def test_it_writes_a_plug_in_and_a_preset_for_each_inbox(tmp_path: Path) -> None:
-    """Before there is an inbox."""
+    """This works before the inboxes exist."""
     studio = Studio(tmp_path, **TWO_INBOXES)
     out = written(studio)
     assert not studio.inbox.exists()
@@ -192,7 +192,7 @@ def test_wrong_settings_are_told_and_nothing_is_written(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("luacheck") is None, reason="luacheck isn't installed (lua-check in Debian)")
 def test_luacheck_finds_nothing(tmp_path: Path) -> None:
-    """Of what is written, too: the menu is Lua."""
+    """This includes the written menu, which is Lua."""
     out = written(Studio(tmp_path, **TWO_INBOXES))
     told = subprocess.run(
         ["luacheck", "--no-cache", "--config", str(REPOSITORY / ".luacheckrc"), str(out)],

@@ -1,4 +1,4 @@
-"""What a TIFF says, whatever the order of its bytes and whoever has damaged it."""
+"""EXIF blocks in any byte order, and damaged ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG_TEXT = TiffEntry(exif.TEXT, 12, b"Ann Example\0")
 
 
 def block(order: str) -> bytes:
-    """A TIFF of folders alone: who, and how it was shot and where."""
+    """A TIFF without pixels: author, exposure and place."""
     shot = {
         0x829A: TiffEntry(5, 1, struct.pack(f"{order}II", 1, 60)),
         exif.MAKER_NOTE: TiffEntry(7, 6, b"Canon\0"),

@@ -1,4 +1,4 @@
-"""XMP from elsewhere: kept as far as it is true of the picture, and never trusted."""
+"""XMP from photos: kept where it is true of the picture, and never trusted."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def made(
 
 
 def told(packet: bytes) -> dict[Name, str]:
-    """Properties with their plain values; of all the packet's parts exactly one tells each of them."""
+    """Properties with their plain values; each is in exactly one of the packet's parts."""
     found = [(one.name, one.text) for one in xmp.properties(xmp.parsed(packet))]
     assert len(found) == len(dict(found))
     return dict(found)
 
 
 def test_what_does_not_fit_a_jpeg_goes_into_its_extension() -> None:
-    """The largest properties go there, the small ones and ours stay, and nothing is lost."""
+    """The largest properties go there, small ones and ours stay, and nothing is lost."""
     head, tail = PACKET.split(b"<dc:creator>")
     many = b"".join(b"<lr:p%d>%s</lr:p%d>" % (n, b"v" * (n % 50), n) for n in range(5000))
     huge = head + b"<lr:huge>" + b"h" * 70_000 + b"</lr:huge>" + many + b"<dc:creator>" + tail
@@ -49,7 +49,7 @@ def test_what_does_not_fit_a_jpeg_goes_into_its_extension() -> None:
 
 
 def test_a_long_attribute_goes_there_too_and_long_names_do_no_harm() -> None:
-    """Whatever is too long, a packet of ours comes out."""
+    """However long the values are, there is a packet of ours."""
     packet = made(PACKET.replace(b'"kept"', b'"' + b"k" * 70_000 + b'"'))
     assert packet.extension is not None and b"k" * 70_000 in packet.extension
     assert told(packet.main)["urn:outer:", "far"] == "away"
@@ -59,7 +59,7 @@ def test_a_long_attribute_goes_there_too_and_long_names_do_no_harm() -> None:
 
 
 def test_others_only_tell_what_the_photo_does_not() -> None:
-    """The first who says something is believed; a raw developer's settings are not for the picture."""
+    """The first source of a property wins; a raw developer's settings are left out."""
     one = PACKET.replace(b'lr:private="kept"', b'lr:private="other" lr:one="1" ' + CRS)
     two = PACKET.replace(b'lr:private="kept"', b'lr:one="2" lr:two="2"')
     packet = made(PACKET, one, two).main
@@ -78,7 +78,7 @@ def test_settings_that_wait_to_be_applied_are_dropped() -> None:
 
 
 def test_what_lay_behind_the_photo_is_not_promised() -> None:
-    """A reader would look for a gain map or a moving picture that isn't there."""
+    """A reader would look for a gain map or a video that isn't there."""
     motion = PACKET.replace(b"http://ns.adobe.com/lightroom/1.0/", b"http://ns.google.com/photos/1.0/camera/")
     assert b"private" not in made(motion).main
 
@@ -97,7 +97,7 @@ def test_what_lay_behind_the_photo_is_not_promised() -> None:
 )
 @pytest.mark.parametrize("place", ["packet", "extension", "sidecar"])
 def test_a_packet_that_can_not_be_trusted_is_left_out_whole(foreign: bytes, place: str) -> None:
-    """Nothing in it is expanded, fetched or half kept; what we say ourselves is said."""
+    """Nothing in it is expanded, fetched or partly kept; our own properties are written."""
     packet = {
         "packet": lambda: made(foreign),
         "extension": lambda: made(None, extension=foreign),

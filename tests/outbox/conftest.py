@@ -1,4 +1,4 @@
-"""Real crashes and real mounts: a child that is killed at a chosen line, and a mount namespace of our own."""
+"""Real kills and mounts: a child that is killed at a chosen line, and a mount namespace."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def shared(tmp_path: Path) -> Sharing:
 
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder where making things durable costs nothing, and on another disk than `tmp_path` if there are
-    two; else `tmp_path` itself."""
+    """A folder in memory, where fsync is free, on another disk than `tmp_path` if possible; else
+    `tmp_path`."""
     if not os.access("/dev/shm", os.W_OK):
         yield tmp_path
         return
@@ -53,7 +53,7 @@ def other_disk(memory: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(params=linking.WAYS, ids=lambda way: way.__name__)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> linking.Way:
-    """Each way of renaming in turn, as if the file system knew no other."""
+    """Each way of renaming in turn, as if the file system had no other."""
     monkeypatch.setattr(linking, "WAYS", (request.param,))
     chosen: linking.Way = request.param
     return chosen
@@ -61,7 +61,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> link
 
 @pytest.fixture
 def killed_at(monkeypatch: pytest.MonkeyPatch) -> Killed:
-    """`killed_at(n, call)`: run `call` in a child that gets SIGKILL before the nth line of the outbox.
+    """`killed_at(n, call)`: runs `call` in a child that gets SIGKILL before the nth line of the outbox.
 
     True if it was killed, False if it ended before. Afterwards this process counts as started anew.
     """
@@ -92,17 +92,18 @@ def turning_points() -> TurningPoints:
 
 
 def lines_that_matter(prepared: Callable[[str], Callable[[], object]], *watched: Path) -> list[int]:
-    """The lines of the outbox, counted from 1, before which something below `watched` has changed, the first,
-    and the one behind the last. A kill at any other line leaves the disk as one at the line before does.
+    """The outbox's lines, counted from 1, before which something below `watched` has changed, the first, and
+    the one after the last.
 
-    `prepared(name)` makes a call with files of its own, named so.
+    A kill at another line leaves the same disk as one at the line before. `prepared(name)` makes a call with
+    files of that name.
     """
     looks: list[list[tuple[object, ...]]] = []
 
     def look(line: int) -> None:
         looks.append([disk_state(path) for folder in watched for path in sorted(folder.rglob("*"))])
 
-    traced(prepared("first"), lambda line: None)  # what is found out once a process is no part of it
+    traced(prepared("first"), lambda line: None)  # caches of this process are filled by the first call
     traced(prepared("watched"), look)
     assert len(looks) > 20, "the trace saw too few lines to mean anything"
     changed = [line + 2 for line, (before, after) in enumerate(pairwise(looks)) if before != after]
@@ -115,7 +116,7 @@ def disk_state(path: Path) -> tuple[object, ...]:
 
 
 def traced(call: Callable[[], object], at_line: Callable[[int], None]) -> None:
-    """Run `call`, and `at_line(n)` before its nth line of the outbox."""
+    """Run `call`, with `at_line(n)` before its nth line of the outbox."""
     lines = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -137,8 +138,8 @@ def traced(call: Callable[[], object], at_line: Callable[[int], None]) -> None:
 
 @pytest.fixture
 def with_mounts(tmp_path: Path) -> Callable[[str, str], str]:
-    """`with_mounts(mounts, script)`: run shell `mounts`, then Python `script`, in a mount namespace of their
-    own; both start in `tmp_path`. The script's output. Skips where the machine doesn't permit it."""
+    """`with_mounts(mounts, script)`: runs shell `mounts`, then Python `script`, in a mount namespace; both
+    start in `tmp_path`. Returns the script's output. Skips where the machine doesn't permit it."""
 
     def run(mounts: str, script: str) -> str:
         if shutil.which("unshare") is None:

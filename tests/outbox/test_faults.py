@@ -36,7 +36,7 @@ def trouble(call, *arguments, **named):
 
 
 def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) -> None:
-    """Said with the path and what to do."""
+    """The message has the path and advice."""
     out = with_mounts(
         "mkdir -p disk; mount -t tmpfs -o ro none disk",
         COMMON + "trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)",
@@ -45,7 +45,7 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
 
 
 def test_two_mounts_of_one_disk_move_by_copy(tmp_path: Path, with_mounts: WithMounts) -> None:
-    """They share st_dev and still refuse every rename and link between them."""
+    """They have the same st_dev, and yet the kernel refuses renames and links between them."""
     out = with_mounts(
         "mkdir -p disk in out; mount -t tmpfs none disk; mkdir disk/in disk/out;"
         "mount --bind disk/in in; mount --bind disk/out out",
@@ -75,7 +75,7 @@ print(source.exists(), target.read_bytes(), target.stat().st_mtime_ns, os.listdi
 
 @pytest.mark.skipif(shutil.which("mount.exfat-fuse") is None, reason="needs exfat-fuse and exfatprogs")
 def test_a_disk_without_hard_links_keeps_every_promise(with_mounts: WithMounts) -> None:
-    """A real exFAT disk: no links, blind to case, no groups; names are still never replaced."""
+    """A real exFAT disk: no links, no groups, case-insensitive; names are still never replaced."""
     out = with_mounts(
         "truncate -s 8M disk.img; mkfs.exfat -q disk.img >/dev/null; mkdir -p disk;"
         "loop=$(losetup -f --show disk.img); mount.exfat-fuse $loop disk >/dev/null; losetup -d $loop",
@@ -113,7 +113,8 @@ os.system('umount disk')
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to own a file that another user moves")
 def test_a_file_that_may_not_be_linked_is_moved_all_the_same(tmp_path: Path) -> None:
-    """The kernel refuses links to other people's files (protected_hardlinks); NFS has no other rename."""
+    """The kernel forbids links to other people's files (protected_hardlinks), and NFS has no other exclusive
+    rename."""
     if Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "1":
         pytest.skip("needs fs.protected_hardlinks")
     from hotfolder.outbox import linking
@@ -142,7 +143,7 @@ def test_a_file_that_may_not_be_linked_is_moved_all_the_same(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("number", sorted(TROUBLES), ids=errno.errorcode.get)
 def test_the_world_s_errors_are_named_with_path_and_advice(number: int) -> None:
-    """What pauses the queue says where and what to do."""
+    """Errors that pause the queue say where and what to do."""
     with pytest.raises(LocalTrouble, match="done/room") as caught, local_trouble(Path("done/room")):
         raise OSError(number, os.strerror(number))
     assert caught.value.hint

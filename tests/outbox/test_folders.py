@@ -1,4 +1,4 @@
-"""A folder of ours that is gone, replaced, moved to another disk, or a mount point without its disk."""
+"""Folders of ours that are gone, replaced, on another disk, or a mount point without its disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def output_at(path: Path, known: MountIdentity | None = None) -> OutputFolder:
 
 
 def on_another_disk(path: Path) -> MountIdentity:
-    """Where the folder was before its disk was taken out."""
+    """The folder before its disk was removed."""
     path.mkdir(exist_ok=True)
     return replace(MountIdentity.of(path), device=1, inode=1, mount=str(path))
 
@@ -100,7 +100,7 @@ def test_settings_that_name_another_folder_begin_anew(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_becomes_the_stores_folder_of_results_once(tmp_path: Path) -> None:
-    """What a disk or a desktop has put there doesn't count."""
+    """Files that disks and desktops create there don't count."""
     (tmp_path / "lost+found").mkdir()
     confirm_results(tmp_path, "ours", met_before=False)
     assert (tmp_path / RESULTS_MARKER).read_text() == "ours\n"
@@ -112,7 +112,8 @@ def test_an_empty_folder_becomes_the_stores_folder_of_results_once(tmp_path: Pat
 
 
 def test_only_at_the_first_start_a_folder_of_results_gets_a_marker(tmp_path: Path) -> None:
-    """Later an empty folder is a mount point without its share; one with other things never is the one."""
+    """Later an empty folder is a mount point without its share; a folder with other files is never the right
+    one."""
     with pytest.raises(LocalTrouble, match="used before"):
         confirm_results(tmp_path, "ours", met_before=True)
     with pytest.raises(LocalTrouble, match="is not there"):

@@ -1,4 +1,4 @@
-"""A gallery's pages, and how its folder takes its place."""
+"""A gallery's pages, and the replacement of its folder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ def pair(room: str, path: str) -> Scene:
 
 @given(title=NAMES, room=NAMES, path=NAMES)
 def test_no_name_becomes_markup_or_an_address(title: str, room: str, path: str) -> None:
-    """A page with hostile names has the tags and attributes of one with plain names, in both languages."""
+    """A page with hostile names has the same tags and attributes as one with plain names, in both
+    languages."""
     plain = page_files(Gallery("12 Elm Road", "12 Elm Road", (pair("front", "front"),)))
     hostile = page_files(Gallery(title, "folder", (pair(room, path),)))
     assert hostile.keys() == plain.keys() == {"index.html", "de.html", "gallery.css", "gallery.js"}
@@ -60,7 +61,7 @@ def test_names_that_are_not_utf_8_can_be_shown() -> None:
 
 
 def test_each_language_says_what_was_altered_in_how_many_pictures() -> None:
-    """By the word of each kind of operation; a kind that nobody named is told as the receipt has it."""
+    """Each kind of operation has its word; an unknown kind is shown as the receipt has it."""
     scenes = (pair("front", "front"), Scene("hall", GalleryPicture("hall.jpg", "2" * 64)))
     german = page_files(Gallery("Elm", "Elm", scenes))["de.html"].decode()
     assert "3 Bilder, davon 1 digital verändert" in german
@@ -87,7 +88,7 @@ def names_in(folder: Path) -> list[str]:
 async def test_a_gallery_takes_the_place_of_the_one_before_also_where_no_exchange_is_known(
     tmp_path: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch, exchanges: bool
 ) -> None:
-    """As on NFS. Renditions that are there are used again; nothing is left beside it."""
+    """This is the case on NFS. Existing renditions are used again; nothing is left beside the folder."""
 
     def unknown(*_: object) -> None:
         raise linking.Unsupported
@@ -128,7 +129,7 @@ async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
 
 
 async def test_what_can_not_be_decoded_is_left_out(tmp_path: Path, decoder: Decoder) -> None:
-    """It was delivered whole; it is larger than what is decoded now."""
+    """It was whole when delivered, and exceeds today's limits for decoding."""
     scenes = (delivered(tmp_path, "a.jpg"),)
     with pytest.raises(LocalTrouble, match="would be empty"):
         await make_gallery(

@@ -1,4 +1,4 @@
-"""Moving originals: every one exactly once, byte for byte."""
+"""Moving originals: each exactly once, byte for byte."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_move_keeps_bytes_time_and_inode(
 
 
 def test_a_move_to_another_disk_keeps_bytes_and_time(shared: Sharing, photo: Path, other_disk: Path) -> None:
-    """A rename across mounts is refused by the kernel; the copy must be as good."""
+    """The kernel refuses renames across mounts; the copy must be as good."""
     before, data = identity(photo), photo.read_bytes()
     target = other_disk / "originals" / "a.jpg"
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_another_file_in_the_way_is_never_replaced(
 
 @pytest.mark.parametrize("change", ["size", "time", "inode", "link", "gone", "folder"])
 def test_a_changed_photo_is_left_alone(tmp_path: Path, shared: Sharing, photo: Path, change: str) -> None:
-    """What was not settled and paid for is not filed away either."""
+    """A photo that differs from the settled and paid one is not filed."""
     before = identity(photo)
     if change == "size":
         photo.write_bytes(b"photo")
@@ -108,7 +108,7 @@ def test_a_leftover_second_name_is_finished(tmp_path: Path, shared: Sharing, pho
 
 
 def test_moving_a_file_onto_itself_does_not_delete_it(tmp_path: Path, shared: Sharing, photo: Path) -> None:
-    """One file seen through two paths has one name to lose."""
+    """One file under two paths has only one name to lose."""
     (tmp_path / "alias").symlink_to(photo.parent)
     with pytest.raises(LocalTrouble):
         move(photo, tmp_path / "alias" / "a.jpg", expected=None, shared=shared)

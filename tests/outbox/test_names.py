@@ -1,4 +1,4 @@
-"""Names that Linux, macOS and Windows can all keep."""
+"""Names that are valid on Linux, macOS and Windows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_safe_name_is_safe_whatever_went_in(text: str) -> None:
     ],
 )
 def test_known_names(text: str, name: str) -> None:
-    """The table that a reader can check by eye."""
+    """A table for checking by eye."""
     assert safe_name(text) == name
 
 
@@ -65,14 +65,14 @@ def usual_stem(room: str, words: list[str]) -> str:
     st.text(min_size=1), st.lists(st.sampled_from(["sky-twilight-dramatic", "stage-mid-century"]), max_size=3)
 )
 def test_a_result_name_keeps_its_words_however_long_the_room(room: str, words: list[str]) -> None:
-    """A picture that names its alterations must go on naming them when the room's name is long."""
+    """A picture's name keeps its alterations when the room's name is long."""
     stem = usual_stem(room * 50, words)
     assert stem.endswith("".join(f"__{word}" for word in words))
     assert len(stem.encode()) <= 200
 
 
 def test_result_names() -> None:
-    """The names that DESIGN promises to scripts."""
+    """These names are promised to scripts."""
     assert usual_stem("living-room", []) == "living-room"
     words = ["sky-twilight", "lawn-strong"]
     assert usual_stem("living-room", words) == "living-room__sky-twilight__lawn-strong"
@@ -104,7 +104,7 @@ FIELDS = {
     ],
 )
 def test_names_from_a_template(template: str, merged: str, altered: str) -> None:
-    """Nothing dangles where nothing was altered, and what was altered always says so."""
+    """No separator is left over where nothing was altered, and alterations are always named."""
     delivery = Delivery(name=template)
     assert picture_stem(delivery, FIELDS) == merged
     assert picture_stem(delivery, {**FIELDS, "tags": "sky-blue"}) == altered
@@ -137,12 +137,12 @@ def test_names_are_legal_and_apart_whatever_the_folders_are_called(
     ],
 )
 def test_operation_words(operation: Operation, word: str) -> None:
-    """An operation is named by the tag that asks for it."""
+    """An operation's word is its tag."""
     assert operation_word(operation) == word
 
 
 def test_numbered_names_fit_every_file_system() -> None:
-    """The number survives a name that is already as long as names may be."""
+    """The number survives in a name of the greatest length."""
     assert list(islice(numbered("room", "jpg"), 3)) == ["room.jpg", "room (2).jpg", "room (3).jpg"]
     names = list(islice(numbered("字" * 85, ".jpeg"), 12))
     assert len(set(names)) == 12

@@ -43,7 +43,7 @@ def test_what_was_placed_before_is_found_under_whichever_number_it_lies(tmp_path
 
 
 def test_editing_the_picture_does_not_edit_its_source(tmp_path: Path, shared: Sharing) -> None:
-    """done/ belongs to the studio; what is remembered in state/ must not change with it."""
+    """done/ belongs to the studio; a kept result in state/ must not change with it."""
     source = tmp_path / "source"
     source.write_bytes(b"paid for")
     placed = place_as(partial(pieces_of, source), tmp_path / "done", "room.jpg", shared=shared)
@@ -65,7 +65,7 @@ def test_names_that_another_computer_confuses_links_and_folders_are_names_taken(
 
 
 def test_of_a_hundred_threads_one_gets_the_name(tmp_path: Path, shared: Sharing, way: linking.Way) -> None:
-    """All want it at once, and the others are told that they haven't got it."""
+    """All of them try at once."""
     pictures = [f"picture {number}".encode() * 100 for number in range(100)]
     with ThreadPoolExecutor(100) as pool:
         paths = list(pool.map(lambda data: put(data, tmp_path / "done", "room.jpg", shared), pictures))
@@ -74,7 +74,7 @@ def test_of_a_hundred_threads_one_gets_the_name(tmp_path: Path, shared: Sharing,
 
 
 def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharing, way: linking.Way) -> None:
-    """Two daemons on one share have no lock in common, only what the file system promises."""
+    """Two daemons on one share have no lock in common, only the file system's guarantees."""
     children = []
     for process in range(6):
         child = os.fork()
@@ -96,7 +96,7 @@ def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharin
 
 
 def test_no_way_of_renaming_replaces(tmp_path: Path, way: linking.Way) -> None:
-    """The last line of defence, whoever made the file in the way and when."""
+    """The file in the way may come from anyone at any moment."""
     (tmp_path / "a").write_bytes(b"ours")
     (tmp_path / "b").write_bytes(b"theirs")
     with pytest.raises(FileExistsError):
@@ -108,7 +108,7 @@ def test_no_way_of_renaming_replaces(tmp_path: Path, way: linking.Way) -> None:
 
 
 def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Sharing) -> None:
-    """Two runs of one job end in one picture."""
+    """Two runs of one job give one picture."""
     with ThreadPoolExecutor(16) as pool:
         paths = set(pool.map(lambda _: put(b"same", tmp_path / "done", "room.jpg", shared), range(32)))
     assert paths == {tmp_path / "done" / "room.jpg"}
@@ -138,7 +138,7 @@ def test_killed_at_any_line_and_called_again(
 
 
 def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path) -> None:
-    """An inbox is moved away, or unmounted and mounted elsewhere, in the very moment we write into it."""
+    """An inbox is moved away, or mounted elsewhere, during a write into it."""
     folder, moved = tmp_path / "inbox", tmp_path / "moved"
     folder.mkdir()
     with (
@@ -153,7 +153,8 @@ def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path
 def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The share goes away in between: another run would clear it, but this one may last for months."""
+    """The share goes away in between: another process would clear the reservation, but this one may run for
+    months."""
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(b"photo")
 
@@ -171,7 +172,8 @@ def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
 
 
 def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One from before this process goes, at any depth; one in the making stays, old mtime or not."""
+    """A temporary file from before this process is removed at any depth; one being written stays, whatever
+    its mtime."""
     old, young = tmp_path / "a" / f"{own_prefix()}old", tmp_path / "a" / f"{own_prefix()}young"
     old.parent.mkdir()
     (tmp_path / "a" / "picture.jpg").write_bytes(b"")
@@ -188,14 +190,14 @@ def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """`named(machine, store)`: what this process is from now on, until the test ends."""
+    """`named(machine, store)`: sets the identity of this process until the test ends."""
     monkeypatch.setattr(newfiles, "_owner", "")
     monkeypatch.setattr(newfiles, "_store", "")
     return own_temporaries
 
 
 def reserved(folder: Path, name: str) -> Path:
-    """Reserve `name` for good, as a process that is killed before its rename does."""
+    """Reserve `name` for good, as a process does that is killed before its rename."""
     (folder / "source").write_bytes(b"x")
     with pytest.MonkeyPatch.context() as killed, pytest.raises(ZeroDivisionError):
         killed.setattr(os, "rename", lambda *_: 1 / 0)
@@ -209,8 +211,8 @@ def reserved(folder: Path, name: str) -> Path:
 def test_whose_a_reservation_is_tells_whether_it_is_in_use_and_no_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: Callable[[str, str], None], hours: int
 ) -> None:
-    """A machine of the same store has died there: the name is the job's that goes on with it. Another store's
-    daemon may be about to use the name, however its clock and ours go."""
+    """A reservation of another machine with the same store belongs to the job that continues. Another store's
+    daemon may be about to use the name, whatever the clocks say."""
     monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + hours * 3600 * 10**9)
     named("one", "store")
     reserved(tmp_path, "room.jpg")
@@ -248,7 +250,7 @@ def test_only_ones_own_leftovers_and_those_of_machines_that_are_gone_are_cleared
 def test_a_file_is_placed_under_exactly_the_name_that_was_taken_for_it(
     tmp_path: Path, shared: Sharing, way: linking.Way
 ) -> None:
-    """Said again it is there already; a file that came into the way stays as it is."""
+    """A second call finds it placed; another file in the way stays as it is."""
     for _ in range(2):
         placed = place_as(lambda: [b"ours"], tmp_path / "done", "room (3).jpg", shared=shared)
         assert placed is not None and placed.path == tmp_path / "done" / "room (3).jpg"
@@ -264,7 +266,7 @@ def test_names_are_compared_as_other_computers_do(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to any group")
 def test_what_we_make_belongs_to_the_inbox_s_group(tmp_path: Path) -> None:
-    """Whoever may drop photos may also sort, rename and delete what comes of them."""
+    """Whoever may drop photos may also sort, rename and delete the results."""
     os.chown(tmp_path, -1, 4321)
     placed = put(b"x", tmp_path / "done" / "p", "room.jpg", Sharing.of(tmp_path))
     assert placed is not None

@@ -1,4 +1,4 @@
-"""What people read: receipts, REASON.txt, STATUS.txt."""
+"""Receipts, REASON.txt and STATUS.txt."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def reason(**changes: object) -> str:
 
 
 def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
-    """A job that is finished again after a crash, a little later, has one receipt."""
+    """A job that is finished again after a crash has one receipt."""
     assert written_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None
     placed = place_as(lambda: [as_bytes(RECEIPT)], tmp_path / "receipts", "living-room.json", shared=shared)
     assert placed is not None
@@ -80,7 +80,7 @@ def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: 
 
 
 def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Path) -> None:
-    """Nor is what isn't a receipt."""
+    """The same goes for files that are no receipts."""
     (tmp_path / "living-room.json").write_text("not a receipt")
     (tmp_path / "living-room (2).json").write_bytes(as_bytes(RECEIPT))
     other = RECEIPT.model_copy(update={"job_id": "job-2"})
@@ -89,7 +89,7 @@ def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Pat
 
 
 def test_the_reason_answers_a_photographer_s_questions() -> None:
-    """What happened, what to do, what it cost, what is lost, how to go on."""
+    """It says what happened, what to do, what it cost, what is lost, and how to go on."""
     text = reason(charged="One merge may have been charged.")
     for expected in (
         "12 Elm Road",
@@ -107,7 +107,7 @@ def test_the_reason_answers_a_photographer_s_questions() -> None:
 
 
 def test_names_can_not_forge_lines_of_the_reason() -> None:
-    """Line ends and direction marks in names or answers stay within their own line."""
+    """Line ends and direction marks in names or answers stay within their line."""
     text = reason(folder="x\r\nWhat it cost\r\n  A million", files=["a\u202egpj.exe", "b\nc"])
     assert text.count("\nWhat it cost\n") == 1
     assert "\u202e" not in text
@@ -116,7 +116,8 @@ def test_names_can_not_forge_lines_of_the_reason() -> None:
 
 
 def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) -> None:
-    """An older page, even under another spelling, is kept beside it; the same page is written once."""
+    """An older page, even with another spelling of its name, is kept beside it; the same page is written
+    once."""
     (tmp_path / "Reason.TXT").write_text("from last week")
     (tmp_path / "REASON (earlier).txt").write_text("from last month")
     for _ in range(2):
@@ -136,7 +137,7 @@ def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) ->
 def test_a_reason_survives_being_killed_at_any_line(
     memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed, turning_points: TurningPoints
 ) -> None:
-    """Both the old page and the new one are there in the end, once each."""
+    """Both the old page and the new one exist in the end, once each."""
 
     def prepared(name: str) -> Callable[[], Path]:
         folder = memory / name
@@ -156,7 +157,7 @@ def test_a_reason_survives_being_killed_at_any_line(
 
 
 def test_the_status_page_names_what_needs_a_person_first() -> None:
-    """Whoever opens it reads the urgent part without scrolling."""
+    """Urgent lines are visible without scrolling."""
     kitchen = Line("", "", "12 Elm Road", "kitchen", "", "needs a decision", "Nobody knows.", "Ask.")
     hall = Line("", "", "12 Elm Road", "hall", "", "waiting for its photos")
     sections = {"status.attention": [kitchen], "status.waiting": [hall]}
@@ -180,7 +181,7 @@ def test_a_long_section_of_the_status_page_shows_the_latest_failures_and_says_ho
 
 
 def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
-    """Neither sync clients nor our own watcher are woken for nothing."""
+    """Sync clients and our own watcher aren't woken for nothing."""
     page = tmp_path / "STATUS.txt"
     write_status(tmp_path, status_text({}))
     os.utime(page, ns=(1, 1))
@@ -196,8 +197,8 @@ def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None
 def test_the_status_page_is_written_over_where_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else it would go on saying that all is well. Only within the room that it has, and never through a name
-    that somebody else gave it."""
+    """Otherwise it would go on saying that all is well. Only the file's own space is used, and never through
+    a name that somebody else gave it."""
     page = tmp_path / "STATUS.txt"
     write_status(tmp_path, status_text({}, notices=["All is well. " * 30]))
 
@@ -217,7 +218,7 @@ def test_the_status_page_is_written_over_where_the_disk_is_full(
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])
 def test_somebody_else_s_status_page_is_kept(tmp_path: Path, kind: str) -> None:
-    """A studio may have had a STATUS.txt of its own, and a link must not be written through."""
+    """A studio may have a STATUS.txt of its own, and a link must not be written through."""
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     theirs = tmp_path / "theirs.txt"

@@ -1,4 +1,4 @@
-"""A page of a studio, and a browser to look at it."""
+"""A studio's page, and a browser."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.support.studio import Studio
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One for a module, in which there may be no asynchronous tests beside it."""
+    """One browser for a module, which may have no asynchronous tests."""
     with chromium() as opened:
         yield opened
 
 
 @pytest.fixture
 def page(studio: Studio) -> Iterator[PageProcess]:
-    """Of that studio, on loopback and without a password."""
+    """The studio's page, on loopback and without a password."""
     with page_process(studio) as process:
         yield process

@@ -1,4 +1,4 @@
-"""`hotfolder run --page`: a page beside the daemon, whose troubles are its own."""
+"""`hotfolder run --page`: a page process beside the daemon, which doesn't affect it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def answers(port: int) -> bool:
 
 
 def pages_of(run: Run) -> list[int]:
-    """The processes that serve a page beside that daemon."""
+    """The page processes of that daemon."""
     beside = [b"--beside", str(run.process.pid).encode()]
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -73,20 +73,20 @@ def test_a_page_outlives_no_daemon_that_is_killed(
 def test_a_page_that_is_killed_again_and_again_changes_no_job(
     make_studio: Callable[..., Studio], settings: dict[str, Any], shop: Shop
 ) -> None:
-    """It is started again each time; the daemon makes its picture meanwhile, and pays once."""
+    """The page is restarted each time; the daemon makes its picture meanwhile, and pays once."""
     studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
     studio.drop("12 Elm Road", "kitchen", bracket())
     for _ in range(5):
         [page] = wait_for(lambda: pages_of(run), run.text)
         os.kill(page, signal.SIGKILL)
-        wait_for(lambda: page not in pages_of(run), run.text)  # noqa: B023 - asked at once
+        wait_for(lambda: page not in pages_of(run), run.text)  # noqa: B023 - called at once
     studio.wait_for_states("done")
     wait_for(lambda: answers(settings["page"]["port"]), run.text)
     assert run.stop() == 0
     assert shop.bought() == 1 and len(told(run, "page_ended")) == 5
     assert studio.call("verify").returncode == 0
-    # It is back within some seconds, however often it was killed.
+    # It is back within seconds, however often it was killed.
     assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 4, 4]
 
 

@@ -1,4 +1,4 @@
-"""Now, Project and Room in a real Chromium: live without reloading, without a script, by keyboard."""
+"""Now, Project and Room in a real Chromium: live updates, without scripts, by keyboard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}
 
 @pytest.fixture
 def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
-    """With a daemon at work in a process of its own."""
+    """A studio with a daemon in a process of its own."""
     studio = make_studio(api=shop.api)
     studio.start(key="any-key")
     yield studio
@@ -111,7 +111,7 @@ def test_without_a_script_all_of_it_works(
         studio.wait_for_states("done")
         opened.goto("/")
         opened.get_by_role("link", name="front").click()
-        # Both pictures beside each other, and nothing that only a script could move.
+        # Both pictures stand beside each other, and no control needs a script.
         before, after = opened.locator(".compare .before"), opened.locator(".compare .after")
         assert before.is_visible() and after.is_visible()
         assert opened.locator(".compare input").is_hidden()
@@ -144,7 +144,7 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
         assert 15 <= stands() <= 25
         opened.touchscreen.tap(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
         becomes(lambda: 75 <= stands() <= 85, "the edge where it was touched")
-        # News leaves the edge where the reader has put it.
+        # An update keeps the slider where the reader has put it.
         opened.evaluate("document.querySelector('main').dataset.marked = '1'")
         studio.call("pause")
         becomes(lambda: opened.evaluate("!document.querySelector('main').dataset.marked"), "renewed")
@@ -154,7 +154,7 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
 def test_every_page_is_for_everybody_at_every_size(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:
-    """axe-core finds nothing, narrow and wide, light and dark; and long names are broken."""
+    """axe-core finds nothing, narrow and wide, light and dark; long names are broken into lines."""
     shop.goes_wrong(LOST)
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("needs_attention")

@@ -1,4 +1,4 @@
-"""Galleries in a real browser: opened from the disk as a client does, and by a link that is shared."""
+"""Galleries in a real browser: from the disk as a client opens them, and by a shared link."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MANAGING = f"/project/{project_id('inbox', ELM)}/share"
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
-    """With a finished project: a plain picture, an altered one, and a name that would be markup."""
+    """A studio with a finished project: a plain picture, an altered one, and a name that would be markup."""
     one_shop.mark()
     studio = Studio(
         tmp_path_factory.mktemp("studio"),
@@ -48,7 +48,7 @@ def gallery(studio: Studio) -> Path:
 
 @contextmanager
 def opened(browser: Browser, gallery: Path, **options: Any) -> Iterator[Page]:
-    """The page, from the disk. Fails at its end where the browser had anything to complain of."""
+    """The page opened from the disk. Fails at its end where the console had any message."""
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
     page = context.new_page()
@@ -57,13 +57,13 @@ def opened(browser: Browser, gallery: Path, **options: Any) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto((gallery / "index.html").as_uri())
     yield page
-    # axe-core would read the style once more by a request, which the page's own policy forbids.
+    # axe-core would load the style by a request that the page's own policy forbids.
     assert [one for one in complaints if "gallery.css" not in one and "preload" not in one] == []
     context.close()
 
 
 def is_shown(page: Page, selector: str) -> None:
-    """Wait until the picture is there to be seen."""
+    """Wait until the picture is loaded and visible."""
     picture = page.locator(selector).first
     picture.scroll_into_view_if_needed()
     becomes(lambda: picture.evaluate("one => one.complete && one.naturalWidth > 0"), f"{selector} is shown")
@@ -87,7 +87,7 @@ def test_it_opens_from_the_disk_and_its_hashes_are_those_of_the_receipts(
 def test_an_altered_picture_is_compared_with_its_unaltered_one_by_keyboard(
     browser: Browser, gallery: Path
 ) -> None:
-    """Escape leads back to where one was; the arrows lead on."""
+    """Escape returns to the previous position; the arrow keys go on."""
     with opened(browser, gallery) as page:
         page.locator(".altered a.open").focus()
         page.keyboard.press("Enter")
@@ -137,7 +137,7 @@ def page(studio: Studio) -> Iterator[PageProcess]:
 
 
 def test_a_link_is_made_given_away_and_revoked(browser: Browser, page: PageProcess) -> None:
-    """The client sees the altered picture beside its unaltered one, and not what wasn't chosen."""
+    """The client sees the altered picture beside its unaltered one, and no picture that wasn't chosen."""
     with tab(browser, page, MANAGING.removesuffix("/share")) as manager:
         manager.get_by_role("link", name="Gallery and links").click()
         manager.get_by_role("checkbox", name="Kitchen").uncheck()

@@ -1,4 +1,4 @@
-"""A held shoot in a real Chromium: frames are moved and sets approved, with a script and without."""
+"""A held shoot in a real Chromium: frames are moved and sets approved, with and without scripts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ DRAG = """() => {
   const steps = [["dragstart", from.querySelector("img")], ["dragover", to], ["drop", to], ["dragend", from]];
   for (const [name, at] of steps) at.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true }));
 }"""
-"""What a browser tells a page of a drag. (Chromium's own, driven by a machine, waits for ever at times.)"""
+"""The events of a drag as a page gets them. Chromium's own drag hangs at times when automated."""
 
 
 @pytest.fixture
 def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
-    """With a daemon at work in a process of its own."""
+    """A studio with a daemon in a process of its own."""
     studio = make_studio(api=shop.api, routes=REVIEW)
     studio.start(key="any-key")
     yield studio
@@ -40,7 +40,7 @@ def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
 
 @pytest.fixture
 def sets(studio: Studio, tmp_path: Path) -> list[list[str]]:
-    """Of a shoot that waits."""
+    """The sets of a held shoot."""
     files, sets, _ = shoot(tmp_path / "roll")
     studio.drop(ELM, "", files)
     studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))

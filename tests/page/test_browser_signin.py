@@ -1,4 +1,4 @@
-"""Signing in, in a real Chromium: by keyboard, beautiful to no eye alone, without a script."""
+"""Signing in with a real Chromium: by keyboard, accessible, and without scripts."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_everybody_can_choose_the_first_password(studio: Studio, browser: Browse
 
 
 def test_a_page_of_another_site_gets_nothing(studio: Studio, browser: Browser) -> None:
-    """Not by a picture, a frame, a script or a form, although this page is open on this computer."""
+    """No picture, frame, script or form of it works, although this page is open on the same computer."""
     with page_process(studio) as page:
         context = browser.new_context()
         strange, own = context.new_page(), f"http://127.0.0.1:{page.port}"
@@ -113,7 +113,7 @@ def test_a_page_of_another_site_gets_nothing(studio: Studio, browser: Browser) -
                 own,
             )
         assert "comes from another site" in strange.inner_text("main")
-        # The page that says so fetches its style.
+        # The error page may load its style.
         asked = [status for url, status in answers if url.startswith(own) and "/static/" not in url]
         assert asked and set(asked) == {403}
         context.close()

@@ -1,4 +1,4 @@
-"""Whose word counts: the connection's own, and that of a trusted proxy."""
+"""Client addresses: the connection's own, and those that a trusted proxy reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Browsers that hang, flood or lie about how much they send: the page goes on for the others."""
+"""Browsers that hang, flood or lie about lengths: the page still serves the others."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_connections_that_say_nothing_keep_nobody_out_and_are_closed(page: PageP
     for _ in range(5):
         assert page.get("/").status == 200
     opened = list(Path(f"/proc/{page.process.pid}/fd").iterdir())
-    assert len(opened) < MOST_CONNECTIONS + 40  # at once: the oldest of them have given way
+    assert len(opened) < MOST_CONNECTIONS + 40  # at once: the oldest of them were closed
     assert all(ended(channel) for channel in mute)
     for channel in mute:
         channel.close()
@@ -59,7 +59,7 @@ def test_a_long_choice_of_pictures_fits_into_an_address(page: PageProcess) -> No
     picks = "&".join(f"pick=dch2rppx-{number:020x}" for number in range(1500))
     with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
         channel.sendall(f"GET /project/nothing/zip?{picks}".encode())
-        assert page.get("/").status == 200  # by then it has read so much of the other one
+        assert page.get("/").status == 200  # by then it has read that much of the other one
         channel.sendall(f" HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n\r\n".encode())
         assert channel.recv(65536).split()[1] == b"404"
 

@@ -1,4 +1,4 @@
-"""A held shoot on the page: put together otherwise, priced, approved; and what would happen to any folder."""
+"""A held shoot on the page: regrouped, priced, approved; and the explanation of any folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
 
 @pytest.fixture
 def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
-    """With a daemon at work in a process of its own, and a price for each call."""
+    """A studio with a daemon in a process of its own, and a price for each call."""
     studio = make_studio(
         api=shop.api,
         prices={"currency": "EUR", "merge": "0.50", "sky": "0.80"},
@@ -37,7 +37,7 @@ def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
 
 
 class Form(HTMLParser):
-    """The form of a page: its fields in order, the keys of the photos to pick, and its buttons."""
+    """A form of a page: its fields in order, the keys of the photos to pick, and its buttons."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     seen = page.read(f"/held/{SHOOT}")
     form = Form(seen)
     assert list(form.sets.values()) == sets
-    # From the middle exposure on, as a photographer says it; never as an absolute value.
+    # Exposures are relative to the middle one.
     told = re.findall(r"<span>([^<]*) EV</span>", seen.text)
     assert told == ["0", "−4", "−2", "+2", "+4"] * 3
     moved = form.post(page, "move", sets[1][0], to="0")
@@ -173,8 +173,7 @@ def test_sets_are_split_and_joined_and_all_approved(
 def test_what_keeps_sets_from_being_approved_stands_beside_them(
     studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
 ) -> None:
-    """A name that two of them have, and photos that are too many for one picture, as whoever joined them may
-    put it right here."""
+    """A name used twice, and too many photos for one picture: whoever joined them may correct it here."""
     waits(studio, shoot(tmp_path / "roll")[0])
     same = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", f"{ELM}-02".upper()).post(page, "look")
     assert "the project has a set" in same.text and "Approve all" not in Form(same).buttons
@@ -230,14 +229,14 @@ def test_a_form_that_is_sent_twice_ends_at_the_same_page(
         twice = list(clicks.map(lambda _: form.post(page, form.buttons["Approve this set"]), range(2)))
     assert all("Approved. It begins in a moment." in one.text for one in twice)
     studio.wait_until(lambda status: any(job["state"] == "done" for job in status["jobs"]))
-    studio.wait_until(lambda status: len(held_sets(status)) == 2)  # once what is left was looked at anew
+    studio.wait_until(lambda status: len(held_sets(status)) == 2)  # once the rest was grouped anew
     assert shop.bought() == 1
 
 
 def test_what_was_not_shown_is_not_bought(
     studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
 ) -> None:
-    """The set was named in the moment of its approval, and its name's route would buy more."""
+    """The set was renamed at the moment of its approval, and the new name's route would buy more."""
     files, _, _ = shoot(tmp_path / "roll")
     folder = waits(studio, files)
     form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")

@@ -1,4 +1,4 @@
-"""The page behind a proxy that ends TLS: what it says of the way counts, and nobody else's word does."""
+"""The page behind a proxy that ends TLS: only the trusted proxy's headers count."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there i
 
 
 class Handler(StreamRequestHandler):
-    """One request, sent on as nginx does in docs/page.md."""
+    """Forwards one request, as nginx does by docs/page.md."""
 
     def handle(self) -> None:
         proxy = self.server
@@ -48,7 +48,7 @@ class Handler(StreamRequestHandler):
 
 
 class Proxy(ThreadingTCPServer):
-    """On a free port of the loopback, with a certificate that nobody knows."""
+    """An https proxy on a free loopback port, with a certificate of its own."""
 
     allow_reuse_address = daemon_threads = True
     page = 0
@@ -67,12 +67,12 @@ class Proxy(ThreadingTCPServer):
 
     def finish_request(self, request: object, client_address: object) -> None:
         assert isinstance(request, socket.socket)
-        # Browsers go away whenever they like.
+        # Browsers disconnect at any time.
         with suppress(OSError), self.context.wrap_socket(request, server_side=True) as wrapped:
             Handler(wrapped, client_address, self)
 
     def ask(self, method: str, path: str, client: str = "127.0.0.1", **headers: str) -> Answer:
-        """As a browser at that address does, by https."""
+        """Send a request as a browser at that address does, by https."""
         unknown = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(
             "localhost", self.port, timeout=PATIENCE_SECONDS, context=unknown, source_address=(client, 0)
@@ -111,7 +111,7 @@ def studio(make_studio: Callable[..., Studio]) -> Studio:
 
 @pytest.fixture
 def page(studio: Studio, proxy: Proxy) -> Iterator[PageProcess]:
-    """Behind that proxy."""
+    """The page behind that proxy."""
     with page_process(studio) as process:
         proxy.page = process.port
         yield process
@@ -133,7 +133,7 @@ def test_cookies_origin_and_where_to_go_on_are_those_of_https(proxy: Proxy, page
 
 
 def test_wrong_passwords_are_counted_by_who_is_behind_the_proxy(proxy: Proxy, page: PageProcess) -> None:
-    """Whatever they say of themselves."""
+    """Headers that clients send themselves don't count."""
     lies = ({"X_Forwarded_For": f"192.0.2.{number}"} for number in range(6))
     assert [proxy.sign_in("wrong", **lie).status for lie in lies] == [403] * 5 + [429]
     assert proxy.sign_in("wrong", client="127.0.0.21").status == 403

@@ -1,4 +1,4 @@
-"""Names from outside on a page: text, whatever they hold, and nothing of where folders lie."""
+"""Names on a page are text, whatever they hold, and pages show no paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures on the page: by id alone, whole, in parts and small; and nothing else is ever served."""
+"""Pictures on the page: by id alone, whole, in parts and small; no other file is ever served."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ELM, ROOM = "12 Elm Road", "kitchen__sky-blue"
 
 @pytest.fixture
 async def made(studio: Studio, shop: Shop) -> tuple[str, list[Picture]]:
-    """A finished room: the id of its job, and its pictures."""
+    """A finished room: its job's id, and its pictures."""
     studio.drop(ELM, ROOM, bracket())
     await studio.until_idle(shop.access())
     [job] = [line["job"] for line in studio.status()["jobs"]]
@@ -145,7 +145,7 @@ NAMES = st.lists(
 
 @pytest.fixture(scope="module")
 def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, Store]]:
-    """A studio in whose `done` everything leads to secrets that lie beside it."""
+    """A studio whose `done` is full of links to secrets beside it."""
     studio = Studio(tmp_path_factory.mktemp("trap"))
     for folder in (studio.inbox, studio.done / "elm", studio.root / "beside"):
         folder.mkdir(parents=True)
@@ -160,7 +160,7 @@ def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, Sto
 
 
 def recorded(store: Store, path: str) -> str:
-    """The id of a picture at a hostile path, recorded as if it had been delivered there."""
+    """The id of a picture that is recorded as delivered at a hostile path."""
     at, name = datetime.now(UTC), opaque(path)[:8]
     job = Job(
         id=name, inbox="inbox", project="elm", folder="a", room="a", title="a", created_at=at, updated_at=at
@@ -200,14 +200,14 @@ def test_a_pipe_is_no_picture_and_nobody_waits_for_its_other_end(trap: tuple[Stu
 
 
 def test_a_device_is_no_picture() -> None:
-    """It has bytes without end."""
+    """A device has endless bytes."""
     assert open_picture(PicturePlace("zero", (Path("/dev/zero"),), (Path("/dev"),))) is None
 
 
 def test_a_picture_that_can_t_be_read_does_not_stay_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A share that gives errors would use up all that the page may open."""
+    """A share with errors would use up all descriptors of the page."""
     (tmp_path / "a.jpg").write_bytes(jpeg())
     opened: list[int] = []
 
@@ -222,7 +222,7 @@ def test_a_picture_that_can_t_be_read_does_not_stay_open(
 
 
 def test_no_address_serves_what_is_not_recorded(trap: tuple[Studio, Store]) -> None:
-    """A picture that is recorded is served, so that the others' refusal says something."""
+    """A recorded picture is served, which shows that the others' refusal means something."""
     studio, store = trap
     (studio.done / "picture.jpg").write_bytes(jpeg(seed=3))
     with page_process(studio) as page:

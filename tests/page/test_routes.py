@@ -1,7 +1,7 @@
-"""Every route, whatever it is: closed to strange sites, to who isn't signed in, and to lies about either.
+"""Every route of the page: closed to other sites, to anyone not signed in, and to forged headers.
 
-The table is made of all routes that there are. A new one is closed by default, and fails here otherwise; one
-that is open to everybody is named in PUBLIC.
+The table holds all existing routes. A new one must be closed, or fails here; routes that are open to
+everybody are listed in PUBLIC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.studio import Studio
 
 SHARED = {"/share/{token}", "/share/{token}/", "/share/{token}/{size}/{name}"}
 PUBLIC = {"/static/{name}", "/favicon.ico", "/signin", "/signout", "/first/{token}", *SHARED}
-"""What everybody who reaches the page may ask for."""
+"""Routes open to everybody who reaches the page."""
 SECRET = "12 Elm Road"
 FULL, READING = "a long password", "another password"
 
@@ -52,7 +52,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 @pytest.fixture(scope="module")
 def page(studio: Studio) -> Iterator[PageProcess]:
-    """With both passwords."""
+    """A page with both passwords."""
     set_password(studio, FULL)
     set_password(studio, READING, "--read-only")
     with page_process(studio) as process:
@@ -61,7 +61,7 @@ def page(studio: Studio) -> Iterator[PageProcess]:
 
 @pytest.fixture(scope="module")
 def cookies(page: PageProcess) -> dict[str, str]:
-    """Of who is signed in, by password."""
+    """The cookies of each signed-in role, by password."""
     found = {}
     for password in (FULL, READING):
         page.cookies.clear()
@@ -72,7 +72,7 @@ def cookies(page: PageProcess) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageProcess]:
-    """On loopback, without a password."""
+    """A page on loopback without a password."""
     with page_process(Studio(tmp_path_factory.mktemp("open"))) as process:
         yield process
 
@@ -87,7 +87,7 @@ def test_nothing_but_routes_is_served() -> None:
 def test_a_strange_name_is_refused(
     page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
 ) -> None:
-    """A name of another site that was made to lead here: the browser takes the page for that site's own."""
+    """With DNS rebinding the browser takes the page for the other site's own."""
     method, _, path = endpoint
     for host in (
         "evil.example",
@@ -123,7 +123,7 @@ def test_a_strange_origin_is_refused(
 def test_a_request_from_another_site_is_refused(
     page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
 ) -> None:
-    """A picture, a frame or a form of it. Only a link may lead here."""
+    """This goes for its pictures, frames and forms; only links may lead here."""
     method, _, path = endpoint
     for asked in (page, unprotected):
         own = f"http://127.0.0.1:{asked.port}"
@@ -147,7 +147,7 @@ def test_a_form_of_who_knows_where_is_refused(
 
 @pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
 def test_nobody_gets_in_without_signing_in(page: PageProcess, endpoint: tuple[str, str, str]) -> None:
-    """Whatever they say of the way they came."""
+    """Forged headers about the connection don't help."""
     method, _, path = endpoint
     own = {"Origin": f"http://127.0.0.1:{page.port}"}
     lies = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "Forwarded": "for=127.0.0.1"}

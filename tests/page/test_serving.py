@@ -1,4 +1,4 @@
-"""`hotfolder page` as a process: it serves, answers errors with a page, and ends when it is told to."""
+"""`hotfolder page` as a process: it serves, shows errors as pages, and stops on a signal."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_it_ends_in_time_while_browsers_listen_for_news(page: PageProcess) -> No
 
 
 def test_who_asks_only_for_the_head_of_news_is_answered_at_once(page: PageProcess) -> None:
-    """And isn't one more who listens: the connection is free for whatever is asked next."""
+    """It isn't counted as a listener: the connection is free for the next request."""
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
     for method, path in (("HEAD", "/live"), ("HEAD", "/live"), ("GET", "/static/page.css")):
         connection.request(method, path)

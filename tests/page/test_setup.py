@@ -1,4 +1,4 @@
-"""`run` in a container with neither settings nor key: a page asks for them, alone and behind its link."""
+"""`run` in a container with neither settings nor key: a page asks for them, behind a link in the log."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROUTES = [
 
 
 class Container:
-    """`hotfolder run --page` as the image starts it, with /data elsewhere."""
+    """`hotfolder run --page` as the image starts it, with another folder for /data."""
 
     def __init__(self, data: Path, shop: Shop, page_port: int, **variables: str) -> None:
         self.data, self.page_port = data, page_port
@@ -48,7 +48,7 @@ class Container:
             self.process = fork(words, stdout=stream, stderr=stream, env={**environment(None), **variables})
 
     def told(self, event: str) -> dict[str, str]:
-        """The first line of the log with that event, waited for."""
+        """The log's first line with that event, waited for."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             for line in self.log.read_text().splitlines():
@@ -59,7 +59,7 @@ class Container:
             time.sleep(0.05)
 
     def link(self) -> tuple[int, str]:
-        """Of the log: the port, and the path with the token."""
+        """The link in the log: its port, and its path with the token."""
         found = re.fullmatch(r"http://THIS-MACHINE:(\d+)(/setup/\S+)", self.told("settings_missing")["open"])
         assert found is not None
         return int(found[1]), found[2]
@@ -90,7 +90,7 @@ def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable
 
 
 def test_every_route_is_closed_to_who_has_not_read_the_log(start: Callable[..., Container]) -> None:
-    """And nothing else is served than what is listed: no page of a studio, no health, no `first`."""
+    """Only the listed routes are served: no page of a studio, no health."""
     browser = start().browser()
     assert len(ROUTES) == 3
     asked = [
@@ -187,7 +187,7 @@ def test_a_stop_while_it_waits_is_fine(start: Callable[..., Container]) -> None:
 def test_whoever_says_something_by_the_environment_is_asked_nothing(
     start: Callable[..., Container], variables: dict[str, str], code: int
 ) -> None:
-    """As ever: without a key, and for a page that is open to all without a password, it ends with 2."""
+    """Such a container fails as before with 2: without a key, and for a public page without a password."""
     container = start(**variables)
     assert container.process.wait(PATIENCE_SECONDS) == code
     assert "settings_missing" not in container.log.read_text()
@@ -215,4 +215,4 @@ def test_everybody_can_use_it_at_every_size_in_both_languages(start: Callable[..
                 page.get_by_label(label).fill(PASSWORD)
             page.keyboard.press("Enter")
             page.get_by_role("heading", name="hotfolder begins").wait_for()
-            assert page.evaluate("getComputedStyle(document.body).margin") == "0px"  # its style came
+            assert page.evaluate("getComputedStyle(document.body).margin") == "0px"  # its style was loaded

@@ -1,4 +1,4 @@
-"""Links for somebody without the password: what they show, what they never show, and when they end."""
+"""Share links: what they show without a password, what they never show, and when they end."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Shared:
     project: str
 
     def id_of(self, name: str) -> str:
-        """Of a delivered picture."""
+        """The id of a delivered picture."""
         jobs = self.studio.reading(lambda store: delivered(store, ELM)) or []
         every = [(one.job.id, each.path) for one in jobs for each in one.pictures]
         return next(picture_id(job, path) for job, path in every if path == f"{ELM}/{name}")
 
     def link(self, *names: str, days: int = 30) -> str:
-        """A new link's path; its address is on the page that answers, and on no other."""
+        """The path of a new link; its address is on the page that answers, and on no other."""
         chosen = [("picture", self.id_of(name)) for name in names]
         answer = self.page.post(f"/project/{self.project}/share", [("days", str(days)), *chosen])
         assert answer.status == 200, answer.text
@@ -48,7 +48,7 @@ class Shared:
         return f"/share/{token}/"
 
     def everything_on(self, path: str) -> dict[str, Answer]:
-        """What the page of a link refers to, by address."""
+        """All addresses on a link's page."""
         answer = self.page.get(path)
         assert answer.status == 200
         found = set(re.findall(r'(?:href|src|data-before)="([^"#]+)"', answer.text))
@@ -59,7 +59,7 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
-    """Whose daemon has made the project."""
+    """A studio whose daemon has finished the project."""
     one_shop.mark()
     studio = Studio(tmp_path_factory.mktemp("finished") / "studio")
     for folder in ROOMS:
@@ -78,7 +78,7 @@ def shared(make_studio: Callable[..., Studio], finished: Studio) -> Iterator[Sha
 
 
 def test_a_link_shows_the_chosen_pictures_with_their_unaltered_ones_and_no_other(shared: Shared) -> None:
-    """By the bytes: the full pictures are those that were delivered, and nothing leads to another one."""
+    """By content: the full pictures are the delivered ones, and no address leads to another one."""
     path = shared.link("front__sky-blue.png", "hall.jpg")
     answers = shared.everything_on(path)
     assert {answer.status for answer in answers.values()} == {200}
@@ -109,7 +109,7 @@ def test_an_address_below_a_link_is_no_path(shared: Shared) -> None:
 
 
 def test_a_revoked_link_leads_nowhere_at_once(shared: Shared) -> None:
-    """Its page, its pictures; another one stays."""
+    """The page and its pictures are gone; another link stays."""
     path, other = shared.link("hall.jpg"), shared.link("kitchen.jpg")
     answers = shared.everything_on(path)
     page = shared.page.get(f"/project/{shared.project}/share").text
@@ -150,7 +150,7 @@ def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
 
 
 def test_the_store_holds_no_token(shared: Shared) -> None:
-    """Whoever reads a copy of it can follow no link."""
+    """A copy of the store gives no access."""
     token = shared.link("hall.jpg").split("/")[2]
     assert not [
         path
@@ -163,7 +163,7 @@ def test_the_store_holds_no_token(shared: Shared) -> None:
 def test_a_picture_that_is_not_the_delivered_one_any_more_is_not_shown(
     shared: Shared, tmp_path: Path
 ) -> None:
-    """Nor one that a link has taken the place of."""
+    """The same goes for a picture replaced by a link."""
     path = shared.link("hall.jpg", "kitchen.jpg")
     before = {one for one, answer in shared.everything_on(path).items() if "/full/" in one}
     done = shared.studio.done / ELM
@@ -188,7 +188,7 @@ def test_the_gallery_is_made_by_a_button(shared: Shared) -> None:
 
 
 def test_a_link_that_has_lost_its_end_still_leads_there_and_nowhere_else(shared: Shared) -> None:
-    """Not by a name or scheme that the page itself can't know."""
+    """The redirect never uses a host or scheme that the page itself can't know."""
     path = shared.link("hall.jpg")
     answer = shared.page.get(path.rstrip("/"))
     assert (answer.status, answer.headers["location"]) == (303, path)

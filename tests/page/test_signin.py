@@ -1,4 +1,4 @@
-"""The studio's passwords: set, signed in with, tried too often, changed."""
+"""The page's passwords: set, used, tried too often, changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PASSWORD, LOOKING = "correct horse battery", "only for looking"
 
 
 class Hand:
-    """A clock that is moved by hand."""
+    """A clock that a test moves."""
 
     seconds = 0.0
 
@@ -36,7 +36,7 @@ class Hand:
 
 
 def test_beyond_this_computer_it_is_not_served_without_a_password(studio: Studio) -> None:
-    """The wait of five seconds at the most is measured in work, since the machine may be busy with others."""
+    """The wait of at most five seconds is measured in CPU time, since the machine may be busy."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for host in ("0.0.0.0", "::", "127.0.0.1"):
         if host == "127.0.0.1":
@@ -77,7 +77,7 @@ def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> No
 
 @pytest.mark.parametrize("anew", [False, True])
 def test_an_open_stream_ends_with_its_session(studio: Studio, anew: bool) -> None:
-    """By signing out, or by another password; that of another browser goes on."""
+    """It ends by signing out, or by a new password; another browser's stream goes on."""
     set_password(studio, PASSWORD)
     set_password(studio, LOOKING, "--read-only")
     with page_process(studio) as page:
@@ -157,7 +157,7 @@ def test_a_first_password_is_not_set_where_there_is_one_meanwhile(studio: Studio
 
 
 def test_whoever_signs_in_is_told_what_is_wrong_with_the_records(studio: Studio, page: PageProcess) -> None:
-    """It is nothing of the page's own that has failed."""
+    """The page itself works."""
     set_password(studio, PASSWORD)
     with closing(sqlite3.connect(studio.state / STORE_FILE)) as store:
         store.execute("PRAGMA user_version = 99")

@@ -1,4 +1,4 @@
-"""The cache of small copies: bounded, shared by who asks at once, and taken up by the next process."""
+"""The thumbnail cache: bounded, shared by concurrent requests, and used by the next process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def thumbnails(tmp_path: Path) -> AsyncIterator[Thumbnails]:
-    """With room for about two copies."""
+    """A cache with room for about two thumbnails."""
     cache = Thumbnails(tmp_path / "state", most_bytes=85_000)
     yield cache
     await cache.close()

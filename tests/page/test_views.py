@@ -1,4 +1,4 @@
-"""Now, Project and Room over real HTTP, of a studio that a real daemon has worked in."""
+"""Now, Project and Room over HTTP, for a studio in which a real daemon has worked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def cards(studio: Studio) -> list[Card]:
 
 
 async def finished(shop: Shop, studio: Studio, folder: str = FRONT) -> Card:
-    """The card of the one room that was dropped, at its end."""
+    """The card of the only dropped room, once it is done."""
     studio.drop(ELM, folder, bracket())
     await studio.until_idle(shop.access())
     [card] = cards(studio)
@@ -88,7 +88,7 @@ async def test_now_shows_what_is_finished_and_what_is_paid(
 async def test_a_project_is_found_by_a_part_of_its_name(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    """One that waits for a person, too."""
+    """So is a set that needs a person."""
     studio.edit(routes=[{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}])
     await finished(shop, studio)
     studio.drop("3 Oak Lane", "hall", bracket())
@@ -121,7 +121,7 @@ async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
 async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    """In German they are German, and say so to whoever reads them aloud."""
+    """German texts are marked as German for screen readers."""
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
     studio.drop(ELM, "hall", bracket())
     await studio.until_idle(shop.access())
@@ -180,12 +180,12 @@ async def test_an_address_that_stands_for_nothing_is_not_found(
     await finished(shop, studio, "front")
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
         answer = page.get(path)
-        # What commands could tell of it is for whoever sits at a terminal.
+        # Advice about commands is left out for people at a browser.
         assert answer.status == 404 and "hotfolder status" not in answer.text
 
 
 async def test_no_address_takes_one_thing_for_another(shop: Shop, studio: Studio, page: PageProcess) -> None:
-    """Each route with each other kind of id in each of its places, and with names as commands take them."""
+    """Each route gets ids of each other kind in each place, and names as commands take them."""
     shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
     studio.drop(ELM, "front", bracket())
     fields = {"level": "high", "tag": "sky-blue", "answer": "not-charged", "do": "look", "days": "30"}
@@ -227,7 +227,7 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
 async def test_paid_calls_are_paused_while_the_settings_have_an_error(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    """The daemon goes on by those before it, and so does the page."""
+    """The daemon and the page continue by the previous settings."""
     await studio.until_idle(shop.access())
     studio.config.write_text(studio.config.read_text() + "\nnosuch: [\n")
     assert went_to(page.post("/pause")) == "/"
@@ -377,7 +377,7 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
 
 
 async def test_another_tag_is_one_that_is_offered(shop: Shop, studio: Studio, page: PageProcess) -> None:
-    """Not `again`, whose price is that of everything."""
+    """`again` isn't offered, since its price is that of everything."""
     another = f"/set/{(await finished(shop, studio, 'front')).job}/another"
     for tag in ("again", "ok", "Again", "sky-nosuch", "../x"):
         assert page.get(f"{another}?{urlencode({'tag': tag})}").status == 404
@@ -393,7 +393,7 @@ async def test_a_form_that_is_sent_many_times_does_its_work_once(
     send = partial(page.post, f"/set/{card.job}/another", {"tag": "sky-blue"})
     answers = await asyncio.gather(*(asyncio.to_thread(send) for _ in range(6)))
     assert {went_to(answer) for answer in answers} == {f"/set/{card.job}?told=another"}
-    # Of several browsers only one is the first; some times, since they seldom meet in the same moment.
+    # Of several browsers only one can be first; several rounds, since they seldom meet at the same moment.
     for turn in range(8):
         shutil.rmtree(studio.inbox / ELM / "front__sky-blue")
         others = [f"hotfolder_session={turn}-{number}" for number in range(6)]
@@ -405,7 +405,7 @@ async def test_a_form_that_is_sent_many_times_does_its_work_once(
 async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    """As it is, it would only fail again, and nobody can say what it costs."""
+    """Unchanged it would fail again, and nobody can say what it costs."""
     card = await finished(shop, studio, "front__sky-twillight")
     told = set_page(page, card)
     assert "Try again with another tag" in told and "/retry" not in told and "/pay-again" not in told
@@ -422,7 +422,7 @@ async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
 async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    """Which it is made by when it comes again, whatever they were when it failed."""
+    """The set would be made by these rules, whatever they were when it failed."""
     shop.goes_wrong({"endpoint": "enhance", "fault": 422})
     card = await finished(shop, studio, "front")
     assert "0.50 EUR" in set_page(page, card, "/pay-again")
@@ -510,7 +510,7 @@ async def test_a_picture_that_was_exchanged_begins_the_zip_anew(
 
 
 def news(page: PageProcess) -> Generator[str, None, None]:
-    """The events of a page that stays open."""
+    """The events of an open page."""
     connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
     connection.request("GET", "/live")
     answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""The catalogue of words: whole in both languages, and every key of a template is in it."""
+"""The page's catalogue of words: complete in both languages, and with every key of the templates."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_no_key_is_written_twice() -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_word_of_a_template_is_in_the_catalogue(name: str) -> None:
-    """A key that is put together begins with what some keys begin with."""
+    """A composed key begins like some existing keys."""
     environment = template_environment()
     assert environment.loader is not None
     source, _, _ = environment.loader.get_source(environment, name)
@@ -56,5 +56,5 @@ def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: st
 
 
 def test_a_set_is_called_the_same_on_every_page() -> None:
-    """`Satz` is a sentence first."""
+    """`Satz` would read as "sentence"."""
     assert not [key for key, (_, german) in CATALOGUE.items() if re.search(r"\b(Satz|Sätze)", german)]

@@ -1,4 +1,4 @@
-"""Pictures made on the spot, by Pillow, and deterministic."""
+"""Deterministic pictures made by Pillow."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 
 def noise(width: int, height: int, seed: int) -> Image.Image:
-    """A picture that compresses badly, so that its file has some length."""
+    """A picture that compresses badly, so that its file has some size."""
     step = 1 + seed % 7
     row = bytes((x * x * step + seed * 31) % 251 for x in range(width * 3))
     rows = b"".join(bytes((value + y * step) % 256 for value in row) for y in range(height))

@@ -1,4 +1,4 @@
-"""What a camera wrote, read back from real JPEG files; and what a picture shows, whatever its exposure."""
+"""Capture data read from real JPEG files; and signatures of pictures, independent of exposure."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_signature_outlives_exposure_and_turning_and_tells_rooms_apart(tmp_pat
     "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
 )
 def test_frames_of_a_real_bracket_resemble_each_other_more_than_another_scene() -> None:
-    """On real photos: neighbours in brightness, though hand-held, are nearer than any two scenes."""
+    """Neighbours in brightness, though hand-held, are nearer than any two scenes."""
     scenes = {}
     for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir():
         if folder.is_dir() and "flash" not in folder.name:

@@ -1,4 +1,4 @@
-"""Capture metadata goes onto the result, and not a bit of its picture changes."""
+"""Metadata are copied onto the result, and its pixels stay the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def camera_exif(orientation: int = 6) -> bytes:
 
 
 def with_thumbnail(block: bytes) -> bytes:
-    """`block` with a second folder of tags and a thumbnail, as cameras write them, at its end."""
+    """`block` with a second TIFF folder and a thumbnail at its end, as cameras write them."""
     order = "<" if block[:2] == b"II" else ">"
     first = struct.unpack_from(order + "I", block, 4)[0]
     pointer = first + 2 + 12 * struct.unpack_from(order + "H", block, first)[0]
@@ -73,7 +73,7 @@ def noise(size: tuple[int, int] = (96, 64), mode: str = "RGB") -> Image.Image:
 
 @pytest.fixture
 def original(tmp_path: Path) -> Path:
-    """A photo as a camera and an editor leave it: turned, with thumbnail, GPS, XMP, IPTC, profile."""
+    """A photo by a camera and an editor: turned, with thumbnail, GPS, XMP, IPTC, profile."""
     plain = io.BytesIO()
     noise().save(
         plain, "JPEG", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -94,7 +94,7 @@ def original(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["JPEG", "progressive", "PNG"])
 def result(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A bare result, as an API returns it."""
+    """A result without metadata, as an API returns it."""
     path = tmp_path / ("result.png" if request.param == "PNG" else "result.jpg")
     noise((200, 120)).save(path, quality=90, progressive=request.param == "progressive")
     return path
@@ -115,7 +115,7 @@ def carried(
 
 
 def pixels(path: Path) -> bytes:
-    """The compressed picture: all from the first scan on, or the IDAT chunks."""
+    """The compressed picture data: from the first scan on, or the IDAT chunks."""
     with path.open("rb") as stream:
         if path.suffix == ".jpg":
             jpegfile.read_head(stream)
@@ -139,7 +139,7 @@ def packet_of(path: Path) -> bytes:
 
 
 def test_everything_is_carried_and_no_pixel_touched(original: Path, result: Path) -> None:
-    """Camera, time, place and maker note arrive; size and orientation are the result's."""
+    """Camera, time, place and maker note are there; size and orientation are the result's."""
     target = carried(original, result)
     assert pixels(target) == pixels(result)
     with Image.open(target) as image:
@@ -156,7 +156,6 @@ def test_everything_is_carried_and_no_pixel_touched(original: Path, result: Path
 
 
 def test_the_thumbnail_s_bytes_are_gone_too(original: Path, result: Path) -> None:
-    """A stale picture must not travel inside an altered one."""
     assert original.read_bytes().count(b"\xff\xd8\xff") == 2
     assert carried(original, result).read_bytes().count(b"\xff\xd8\xff") == (
         1 if result.suffix == ".jpg" else 0
@@ -167,7 +166,8 @@ def test_the_thumbnail_s_bytes_are_gone_too(original: Path, result: Path) -> Non
 def test_xmp_says_where_the_picture_comes_from(
     original: Path, result: Path, altered: tuple[str, ...], source_type: str
 ) -> None:
-    """One source type, ours; what the photographer wrote stays; what was true of the original alone goes."""
+    """There is one source type, ours; the photographer's properties stay, and those true of the original
+    alone go."""
     packet = packet_of(carried(original, result, altered)).decode()
     assert packet.count("DigitalSourceType=") == 1
     assert f'DigitalSourceType="{source_type}"' in packet
@@ -179,14 +179,14 @@ def test_xmp_says_where_the_picture_comes_from(
 
 
 def test_the_same_input_gives_the_same_bytes(original: Path, result: Path) -> None:
-    """A picture that is made again after a crash is recognised as placed by its bytes."""
+    """A picture that is made again after a crash is recognised by its bytes."""
     first = carried(original, result).read_bytes()
     carried(result, result, (), name="other")
     assert carried(original, result).read_bytes() == first
 
 
 def test_carrying_twice_changes_nothing(original: Path, result: Path) -> None:
-    """What we wrote is replaced, not piled up."""
+    """Our own metadata are replaced, not added again."""
     target = carried(original, result)
     again = carried(original, target, name="again")
     assert again.read_bytes() == target.read_bytes()
@@ -210,7 +210,7 @@ def test_a_profile_for_colours_is_not_put_on_gray(original: Path, tmp_path: Path
 
 
 def test_a_result_that_says_it_is_turned_stays_turned(original: Path, tmp_path: Path) -> None:
-    """The original's orientation is used up, the result's own is not."""
+    """The original's orientation was applied, the result's own was not."""
     block = Image.Exif()
     block[exif.ORIENTATION] = 8
     noise().save(tmp_path / "result.jpg", exif=block)
@@ -219,7 +219,7 @@ def test_a_result_that_says_it_is_turned_stays_turned(original: Path, tmp_path: 
 
 
 def test_from_png_to_jpeg_and_back(original: Path, tmp_path: Path) -> None:
-    """eXIf, XMP (packed or not) and profile of a PNG original arrive in a JPEG."""
+    """eXIf, XMP (compressed or not) and profile of a PNG original are in the JPEG."""
     noise().save(tmp_path / "bare.png")
     first = carried(original, tmp_path / "bare.png")
     info = PngInfo()
@@ -250,7 +250,7 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>' + FOREIGN_XMP.re
     ],
 )
 def test_damaged_metadata_is_left_out(tmp_path: Path, result: Path, block: bytes, packet: bytes) -> None:
-    """A photo with broken metadata still becomes a picture, with what we have to say ourselves."""
+    """A photo with broken metadata still becomes a picture, with our own metadata."""
     stream = io.BytesIO()
     noise().save(stream, "JPEG")
     damaged = [
@@ -273,7 +273,8 @@ def test_damaged_metadata_is_left_out(tmp_path: Path, result: Path, block: bytes
 @given(st.binary(max_size=300), st.data())
 @settings(max_examples=150)
 def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: st.DataObject) -> None:
-    """Flipped and cut bytes give a corrected block or are damaged, never another error or a longer block."""
+    """Flipped and cut bytes give a corrected block or are reported as damaged, without other errors or a
+    longer block."""
     whole = with_thumbnail(camera_exif())
     at = data.draw(st.integers(4, len(whole)))
     for block in (
@@ -289,7 +290,7 @@ def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: 
 
 @pytest.mark.parametrize("foreign", [b"junk", b"\xff\xd8\xff\xe1", pngfile.MAGIC + b"\0\0\0\x0dIHDR", b""])
 def test_what_is_no_picture_is_copied_as_it_is(original: Path, tmp_path: Path, foreign: bytes) -> None:
-    """Judging a result is others' work; here its bytes are not lost. As an original it says nothing."""
+    """Judging results happens elsewhere; here no bytes are lost. As an original it has no metadata."""
     (tmp_path / "result.jpg").write_bytes(foreign)
     assert carried(original, tmp_path / "result.jpg").read_bytes() == foreign
     (tmp_path / "strange").write_bytes(foreign)
@@ -301,7 +302,7 @@ def test_what_is_no_picture_is_copied_as_it_is(original: Path, tmp_path: Path, f
 def test_an_original_that_is_no_file_any_more_costs_no_picture(
     tmp_path: Path, result: Path, kind: str
 ) -> None:
-    """What was paid for is delivered, and nothing waits for a pipe that nobody writes to."""
+    """What was paid for is delivered, and reading doesn't block on a pipe without a writer."""
     original = tmp_path / "original.jpg"
     if kind == "pipe":
         os.mkfifo(original)
@@ -323,7 +324,7 @@ def test_packed_xmp_can_not_grow_without_end(tmp_path: Path, result: Path) -> No
 
 @needs_exiftool
 def test_another_program_reads_the_same(original: Path, result: Path) -> None:
-    """exiftool, which knows the standards better than we do, finds everything and complains of nothing."""
+    """exiftool finds everything and has no warnings."""
     target = carried(original, result)
     done = subprocess.run(
         ["exiftool", "-j", "-G1", "-n", "-validate", "-warning", "-a", str(target)],
@@ -347,7 +348,7 @@ def test_another_program_reads_the_same(original: Path, result: Path) -> None:
 
 @pytest.mark.parametrize("level", [Level.COPYRIGHT, Level.NONE])
 def test_a_level_lets_no_more_through(original: Path, result: Path, level: Level) -> None:
-    """Camera, place and title stay away, whose it is only at `none`; what was altered is always told."""
+    """Camera, place and title are left out, the author only at `none`; alterations are always named."""
     target = carried(original, carried(original, result), level=level, name="limited")
     assert pixels(target) == pixels(result)
     content = target.read_bytes()
@@ -364,7 +365,7 @@ def test_a_level_lets_no_more_through(original: Path, result: Path, level: Level
 
 
 def test_a_turned_result_stays_turned_without_metadata(original: Path, tmp_path: Path) -> None:
-    """How it is to be held is no metadata to leave out."""
+    """Orientation is needed for display, so it isn't left out as metadata."""
     block = Image.Exif()
     block[exif.ORIENTATION] = 8
     noise().save(tmp_path / "result.jpg", exif=block)
@@ -374,7 +375,7 @@ def test_a_turned_result_stays_turned_without_metadata(original: Path, tmp_path:
 
 @needs_exiftool
 def test_every_tag_is_carried_or_changed_for_a_reason(tmp_path: Path) -> None:
-    """The table in docs/metadata.md, with its last column empty."""
+    """This is the table in docs/metadata.md, whose last column is empty."""
     for kind, groups in outcomes(tmp_path):
         assert {name: seen.lost for name, seen in groups.items() if seen.lost} == {}, kind
         assert sum(len(seen.carried) for seen in groups.values()) >= 140, kind

@@ -1,4 +1,4 @@
-"""The decoder's worker is a real process, and dies of nothing that matters."""
+"""The decoder's worker process survives or is replaced, whatever it reads."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(encode: 
 def test_the_worker_is_not_given_the_key(
     encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its environment can be read by whatever a hostile picture makes of it."""
+    """A hostile picture could make it read its environment."""
     monkeypatch.setenv("STAGER_API_KEY", "s3cret-for-a-test")
 
     async def look() -> bytes:

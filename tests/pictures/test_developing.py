@@ -1,4 +1,4 @@
-"""What can't be sent becomes a JPEG of the same colours, upright, that says the same of its photo."""
+"""Developing: a JPEG with the same colours and metadata, upright."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.tiffs import tagged, tiff
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
 NEARLY = 2.0
-"""ΔE: what two JPEGs in a row and their 8 bits come to."""
+"""ΔE after two JPEGs in a row with 8 bits."""
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_transparency_becomes_white_and_a_saved_selection_is_no_transparency(
 
 
 def extra_samples(content: bytes, value: int) -> bytes:
-    """The TIFF with another word on what its fourth channel is."""
+    """The TIFF with another meaning of its fourth channel."""
     at = content.index(struct.pack("<HHI", 338, 3, 1)) + 8
     return content[:at] + struct.pack("<H", value) + content[at + 2 :]
 
@@ -140,7 +140,7 @@ def test_a_tiff_that_breaks_off_is_not_whole(write: Write, compression: str) -> 
 
 
 def test_a_tiff_whose_contents_come_first_is_not_whole_without_its_pixels(write: Write) -> None:
-    """Pillow writes the list of contents at the beginning of the file, as some exports do."""
+    """Pillow writes the TIFF's directory at the beginning, as some exports do."""
     file = io.BytesIO()
     Image.frombytes("RGB", (300, 300), os.urandom(3 * 300 * 300)).save(file, "TIFF")
     inspect(write("whole.tif", file.getvalue()), limits=LIMITS)

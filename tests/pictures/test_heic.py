@@ -1,4 +1,4 @@
-"""HEIC pictures: decoded to their end, developed upright in sRGB, and refused where they can't be."""
+"""HEIC pictures: decoded completely, developed upright in sRGB, or refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def near(pixel: object, colour: tuple[int, ...], by: int = 12) -> bool:
 
 @pytest.mark.parametrize("name", ["a.HEIC", "a.heif", "a.hif", "a.jpg"])
 def test_a_heic_picture_is_read_with_its_exposure(write: Write, name: str) -> None:
-    """Also one that is called otherwise: phones are lent."""
+    """The file's name may say otherwise."""
     facts = inspect(write(name, heic()), limits=LIMITS)
     assert (facts.format, facts.width, facts.height, facts.orientation) == ("HEIC", 96, 64, 1)
     assert facts.develop == "it is a HEIC picture"
@@ -39,7 +39,7 @@ def test_a_heic_picture_is_read_with_its_exposure(write: Write, name: str) -> No
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_picture_comes_out_upright_once(write: Write, tmp_path: Path, orientation: int) -> None:
-    """The file turns it, and its EXIF says the same: turned by both it would lie on its side again."""
+    """The file and its EXIF both say that it is turned: turned by both it would lie on its side again."""
     sideways = orientation > 4
     stored = halves().rotate(0)
     turns = {
@@ -80,7 +80,7 @@ def test_its_metadata_come_along(write: Write, tmp_path: Path) -> None:
 
 
 def test_colours_of_a_profile_become_srgb(write: Write, tmp_path: Path) -> None:
-    """A phone's are Display P3's. Here the profile swaps red and blue, so that nobody can miss it."""
+    """Phones use Display P3. Here the profile swaps red and blue, so that no test can miss it."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     first, last = profile.find(b"rXYZ"), profile.find(b"bXYZ")
     profile[first : first + 4], profile[last : last + 4] = b"bXYZ", b"rXYZ"
@@ -126,7 +126,7 @@ def test_more_pixels_than_are_taken_are_refused_before_they_are_decoded(
 
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_a_picture_for_hdr_screens_is_refused(write: Write, transfer: int) -> None:
-    """Its numbers, taken for sRGB's, would be far too dark."""
+    """Its values, read as sRGB, would be far too dark."""
     described = re.sub(rb"(nclx..)..", rb"\g<1>" + transfer.to_bytes(2, "big"), heic(), flags=re.DOTALL)
     with pytest.raises(NeverUsable, match="HDR screens"):
         inspect(write("a.heic", described), limits=LIMITS)
@@ -145,7 +145,7 @@ def test_without_its_decoder_the_remedy_is_told(write: Write, monkeypatch: pytes
 
 
 async def test_hostile_bytes_end_in_a_refusal_of_the_bounded_process(write: Write, decoder: Decoder) -> None:
-    """Whatever it meets there, the next picture is decoded."""
+    """The next picture is decoded, whatever happened to this one."""
     whole = heic(Image.effect_noise((128, 128), 60).convert("RGB"))
     refused = 0
     for place in range(12, len(whole), max(1, len(whole) // 60)):

@@ -1,4 +1,4 @@
-"""Metadata made to wear out who reads them: the picture is delivered all the same, soon, and it is said."""
+"""Metadata that are made to exhaust their reader: the picture is delivered soon, with a note."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def packet(inner: str, declared: str = "") -> bytes:
 
 DECLARED = " ".join(f'xmlns:a{number}="u"' for number in range(2000))
 NAMESPACES = packet("<r:Description/>" * 2000, DECLARED)
-"""62 kB, each of 2,000 descriptions to be told of 2,000 namespaces."""
+"""62 kB; each of 2,000 descriptions would repeat 2,000 namespaces."""
 ELEMENTS = packet("<r:Description>" + '<d:a xmlns:d="u"/>' * 180_000 + "</r:Description>")
 
 
@@ -65,7 +65,7 @@ def resources(count: int) -> bytes:
 
 
 def texts() -> bytes:
-    """A block of EXIF with 65,000 tags that all claim the same sixteen million bytes."""
+    """An EXIF block with 65,000 tags that all point to the same sixteen million bytes."""
     entry = struct.pack(">HHII", 0x9286, 2, 16_000_000, 8)
     block = b"MM\0*\0\0\0\x08" + struct.pack(">H", 65_000) + entry * 65_000 + bytes(16_000_000 - 780_000)
     return struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
@@ -87,11 +87,11 @@ def used_seconds() -> float:
 
 
 async def carried(decoder: Decoder, photo: Path, result: Path, level: Level = Level.ALL) -> tuple[str, ...]:
-    """Give `result` the metadata of `photo`; what was said. It takes less than ten seconds of a processor."""
+    """Copy the metadata of `photo` onto `result`; the notes. It takes less than ten seconds of CPU time."""
     before, target = used_seconds(), result.with_name("target" + result.suffix)
     wanted = Carrying(str(photo), None, level, ("sky",), "hotfolder")
     notes = await decoder.carry(result, target, wanted)
-    await decoder.close()  # then the system knows what its process took
+    await decoder.close()  # after this the system counts its CPU time
     assert used_seconds() - before < 10
     with Image.open(target) as made, Image.open(result) as plain:
         assert made.tobytes() == plain.tobytes()
@@ -114,7 +114,7 @@ async def test_a_hostile_photo_costs_little_and_what_was_left_out_is_said(
 async def test_a_photo_of_millions_of_empty_pieces_is_refused_before_it_is_decoded(
     kind: str, decoder: Decoder, tmp_path: Path
 ) -> None:
-    """Pillow takes minutes for such photos, and those of other rooms wait meanwhile."""
+    """Pillow takes minutes for such photos, and those of other rooms would wait."""
     photo = tmp_path / "photo"
     photo.write_bytes(PHOTOS[kind]())
     before = used_seconds()
@@ -166,8 +166,8 @@ print(*carryover.carry(folder / "result.jpg", folder / "target.jpg", wanted), se
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_CPU_SECONDS", 0.05), ("MOST_MEMORY_BYTES", 4 << 20)])
 def test_beyond_time_or_memory_the_statement_alone_is_made(limit: str, value: float, tmp_path: Path) -> None:
-    """Within the bounds on elements, and too much all the same. In a process of its own: one that had more
-    memory before would have enough."""
+    """The numbers of elements are within bounds, and it is still too much. In a process of its own, since one
+    that had more memory before would have enough."""
     (tmp_path / "photo.xmp").write_bytes(ELEMENTS.replace(b'<d:a xmlns:d="u"/>' * 140_000, b""))
     (tmp_path / "photo.jpg").write_bytes(jpeg(1))
     (tmp_path / "result.jpg").write_bytes(jpeg(2))

@@ -1,4 +1,4 @@
-"""The facts of a picture, and the sentences for those that have none."""
+"""Facts of a picture, and messages for pictures without."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_cut_jpeg_is_not_whole_and_the_sentence_names_it(
 
 
 def test_a_jpeg_that_cannot_be_decoded_is_not_whole_at_a_glance_either(encode: Encode, write: Write) -> None:
-    """Its markers lead to its end, but its first scan names a table that isn't there."""
+    """Its markers lead to its end, but its first scan names a missing table."""
     content = bytearray(encode("JPEG"))
     content[content.index(b"\xff\xda") + 6] = 0x33
     for closely in (True, False):
@@ -104,7 +104,7 @@ def test_a_glance_tells_all_but_what_the_picture_shows(encode: Encode, write: Wr
 
 
 def test_a_photo_with_metadata_but_no_exposure_is_looked_at_closely(encode: Encode, write: Write) -> None:
-    """Its brightness must tell which photo is the middle one, whose metadata are carried over."""
+    """Its brightness decides which photo is the middle one, whose metadata are copied."""
     exif = Image.Exif()
     exif[0x010E] = "a room"
     facts = inspect(write("a.jpg", encode("JPEG", exif=exif)), limits=LIMITS, closely=False)
@@ -190,7 +190,7 @@ def test_the_pixel_limit_is_left_as_it_was(encode: Encode, write: Write) -> None
     "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
 )
 def test_real_brackets_are_whole_and_differ_in_brightness() -> None:
-    """Cameras write what no encoder of ours does: previews, makers' notes, appended pictures."""
+    """Cameras write what no encoder here does: previews, maker notes, appended pictures."""
     folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
     assert folders
     for folder in folders:

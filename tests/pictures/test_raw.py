@@ -1,4 +1,4 @@
-"""RAW files: developed as shot where the extra is there, and refused with what to do where it isn't."""
+"""RAW files: developed as shot with the extra `raw`, and refused with advice without it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_raw_file_is_developed_as_shot_and_upright(write: Write, tmp_path: Pat
 
 @needs_rawpy
 def test_frames_of_a_bracket_keep_their_distance_in_brightness(write: Write, tmp_path: Path) -> None:
-    """An automatic brightness, which developers like to apply, would make them all alike."""
+    """Automatic brightness, a developer's default, would make them all alike."""
     shown = []
     for stops in range(3):
         light = 2**stops

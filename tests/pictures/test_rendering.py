@@ -1,4 +1,4 @@
-"""Renditions: how large, in which colours, and the same every time."""
+"""Renditions: size, colours, and determinism."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOISE = Image.effect_noise((600, 400), 90).convert("RGB")
 
 
 def swapped_profile() -> bytes:
-    """sRGB with its red and blue primaries changed places, so that whoever ignores it is found out."""
+    """sRGB with exchanged red and blue primaries, so that ignoring it is visible."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")
     entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
@@ -47,14 +47,14 @@ def opened(content: bytes) -> Image.Image:
 
 
 def test_it_is_as_small_as_asked_and_never_larger_than_the_picture(tmp_path: Path) -> None:
-    """The longer side counts; nothing is blown up."""
+    """The long edge counts; nothing is enlarged."""
     source = saved(tmp_path / "a.png", NOISE)
     assert opened(made(source, long_edge=150)).size == (150, 100)
     assert opened(made(source, long_edge=5000)).size == (600, 400)
 
 
 def test_quality_falls_until_the_file_is_small_enough_or_none_is_made(tmp_path: Path) -> None:
-    """The limit is never broken; what can't be reached is not made."""
+    """The size limit is never exceeded; a rendition that can't meet it is not made."""
     source = saved(tmp_path / "a.jpg", NOISE, quality=95)
     free = len(made(source))
     assert len(made(source, max_bytes=free // 2)) <= free // 2
@@ -64,7 +64,7 @@ def test_quality_falls_until_the_file_is_small_enough_or_none_is_made(tmp_path: 
 
 
 def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
-    """A crash in between must not leave two files, so nothing in it may tell the time of day."""
+    """A crash must not leave two files, so it holds no time of day."""
     source = saved(tmp_path / "a.png", NOISE)
     first = made(source, long_edge=300)
     assert made(source, long_edge=300) == first
@@ -72,7 +72,7 @@ def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_other_colours_become_srgb_and_transparency_white(tmp_path: Path) -> None:
-    """Portals ignore profiles: the numbers themselves must mean the right colours."""
+    """Portals ignore profiles: the numbers themselves must be right."""
     flat = Image.new("RGB", (32, 32), (40, 40, 200))
     content = made(saved(tmp_path / "a.png", flat, icc_profile=swapped_profile()))
     red, _, blue = opened(content).getpixel((5, 5))  # type: ignore[misc]
@@ -114,7 +114,7 @@ async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path, dec
 
 
 def test_a_label_is_drawn_into_the_lower_left_corner_and_nowhere_else(tmp_path: Path) -> None:
-    """With letters that only some fonts have; one that is wider than the picture is written smaller."""
+    """The label has letters that only some fonts have; one wider than the picture is written smaller."""
     plain = saved(tmp_path / "plain.png", Image.new("RGB", (600, 400), (120, 140, 160)))
     for text in ("Virtuell möbliert", "Κουζίνα Кухня", "W" * 80):
         target = tmp_path / "made.jpg"

@@ -1,4 +1,4 @@
-"""A picture is whole when its markers lead to its end, whatever Pillow would accept."""
+"""A JPEG is whole when its markers lead to its end, even where Pillow accepts less."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_no_jpeg_with_a_zero_filled_tail_reaches_its_end(encode: Encode, options
 
 
 def test_pillow_alone_accepts_a_zero_filled_tail(encode: Encode) -> None:
-    """Why the walk is needed at all; should this ever fail, Pillow has become stricter."""
+    """This is why the walk is needed; should it ever fail, Pillow has become stricter."""
     content = encode("JPEG", size=(256, 256))
     cut = len(content) * 9 // 10
     with Image.open(io.BytesIO(content[:cut] + bytes(len(content) - cut))) as image:

@@ -1,4 +1,4 @@
-"""A photographer at work."""
+"""A simulated photographer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would be sent, before it is."""
+"""The explanation of what would be sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = Rulebook(
 
 
 def test_every_call_is_listed_in_order_with_its_body() -> None:
-    """Exactly the requests of the reference; the paid ones are marked and counted."""
+    """The requests are the reference's; paid ones are marked and counted."""
     made = explain(
         plan(RULES, "12 Elm Road", "front__sky-twilight", 2), {"a.JPG": Sent(), "b.png": Sent("PNG")}
     )
@@ -71,7 +71,7 @@ def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
 
 
 def test_people_read_as_what_room_it_is_staged_and_by_which_word() -> None:
-    """A tag says it itself."""
+    """A tag counts as such a word."""
     by_name = explain(plan(RULES, "p", "2 Gäste-WC__stage-modern", 2), {"a.jpg": Sent()}).lines()
     assert 'Staged   as bathroom, as "Gäste WC" in its name says' in by_name
     by_tag = explain(plan(RULES, "p", "Raum__stage-modern-kids-room", 2), {"a.jpg": Sent()}).lines()
@@ -79,7 +79,7 @@ def test_people_read_as_what_room_it_is_staged_and_by_which_word() -> None:
 
 
 def test_a_photo_that_is_developed_first_says_why() -> None:
-    """Without the calls it would be nowhere."""
+    """The reason is shown without the calls, too."""
     made = explain(plan(RULES, "p", "kitchen", 2), {"a.tif": Sent("TIFF", "it is a TIFF"), "b.jpg": Sent()})
     assert "  1. a.tif (developed into a JPEG here, since it is a TIFF)" in made.lines()
     assert "  2. b.jpg" in made.lines()
@@ -97,11 +97,11 @@ def test_programs_read_the_same_as_json() -> None:
 
 
 def test_names_from_outside_cannot_steer_the_terminal() -> None:
-    """Escapes, direction marks and half characters are shown as a replacement sign."""
+    """Escapes, direction marks and lone surrogates are shown as a replacement character."""
     made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": Sent()})
     assert all(line.isprintable() for line in (*made.lines(calls=True), made.brief()))
 
 
 def test_every_kind_of_paid_call_can_have_a_price() -> None:
-    """One that couldn't would count as free in every sum."""
+    """A call without a price would count as free in every sum."""
     assert set(PAID_KINDS) == set(Prices.model_fields) - {"currency"}

@@ -1,4 +1,4 @@
-"""Which photos of a flat drop belong together: each measured pattern by itself, with its evidence."""
+"""Grouping of flat drops: each measured pattern by itself, with its evidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def names(grouping: Grouping) -> list[set[str]]:
 
 
 def right(by: Photographer) -> Grouping:
-    """What was found, which is what the photographer took."""
+    """The grouping, asserted to be the photographer's sets."""
     grouping = found(by)
     assert names(grouping) == by.truth
     return grouping
@@ -106,7 +106,7 @@ def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Phot
 
 
 def test_by_hand_with_nothing_to_see_is_sure_only_if_the_sets_are_alike(by: Photographer) -> None:
-    """Without the pictures a new start of the same steps is convincing after several times, not after one."""
+    """Without pictures, repeated steps convince after several times, not after one."""
     for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4, MIDDLE - 2):
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
         by.walk(7, 27)
@@ -146,7 +146,7 @@ def test_a_frame_taken_again_by_hand_is_seen_to_even_without_pictures(by: Photog
     by.bracket(by.room(), MIDDLE, (-2, 0, 2, 2), (7, 27))
     grouping = group(blind(by.photos))
     held = {photo.name for each in grouping.sets if not each.sure for photo in each.photos}
-    # Where it begins can't be seen either, so the set before may have a frame of it.
+    # Its beginning is unknown too, so the set before may have a frame of it.
     assert held == {*by.sets[-1], *by.sets[-2]}
     assert any("may be IMG_0015.jpg taken again" in doubt for doubt in grouping.sets[-1].doubts)
 
@@ -212,7 +212,7 @@ def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -
 
 
 def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:
-    """Should a clock be wrong, the pictures still speak up."""
+    """Should a clock be wrong, the pictures still disagree."""
     by.burst(by.room(), MIDDLE, (0, -2))
     by.walk(0.21, 0.29)
     by.burst(by.room(), MIDDLE, (2, 4))
@@ -221,7 +221,7 @@ def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:
 
 
 def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> None:
-    """With the offset told, times of two zones compare."""
+    """With offsets recorded, times of two zones compare."""
     by.body = replace(by.body, offset_seconds=3600)
     by.burst(by.room(), MIDDLE, (0, -2, 2))
     moved = [

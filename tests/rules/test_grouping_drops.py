@@ -1,4 +1,4 @@
-"""What else a drop holds: copies, RAW files, sets beyond seven; room folders; and what sets are called."""
+"""Other content of a drop: copies, RAW files, sets beyond seven; room folders; and names of sets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_two_frames_of_one_second_with_one_exposure_are_no_copies_unless_their_n
 
 
 def test_photos_of_different_things_are_no_copies_whatever_their_clock_says(by: Photographer) -> None:
-    """A body that lost its clock starts every day at the same moment."""
+    """A camera that lost its clock starts every day at the same moment."""
     for _ in range(2):
         by.now = 1_000_000.0
         by.single(by.room(), MIDDLE)

@@ -1,4 +1,4 @@
-"""From real JPEG files, with EXIF as bodies write it, to sets."""
+"""Grouping of real JPEG files with a camera's EXIF."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: 
     "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
 )
 def test_real_brackets_without_camera_data_are_never_mixed_unasked() -> None:
-    """Real photos without EXIF: what goes ahead is one scene whole, and hand-held doubt is held."""
+    """Sets that go ahead are one scene, complete; doubtful ones are held."""
     folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
     scenes = {
         folder.name: [seen(path) for path in sorted(folder.iterdir()) if is_photo_name(path.name)]

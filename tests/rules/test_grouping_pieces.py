@@ -1,4 +1,4 @@
-"""What may be a piece of a set is not paid for unasked: a paused export, a frame of a bracket, a hunch."""
+"""Possible pieces of a set are not paid for unasked: a paused export, a frame of a bracket, a weak guess."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_last_set_of_a_paused_export_is_held_however_much_of_it_is_there(
     by: Photographer, there: int
 ) -> None:
     photos = rooms(by, 4).photos
-    # Files that are exported at the same time come in any order.
+    # Files exported at the same time come in any order.
     here = random.Random(there).sample(photos[-5:], there)
     grouping = group([*photos[:-5], *here])
     assert held(grouping) == [{photo.name for photo in here}]
@@ -76,7 +76,7 @@ def test_a_lone_frame_of_a_bracket_is_held_wherever_it_lies(by: Photographer) ->
 
 @pytest.mark.parametrize("pause", [1.5, 3.5])
 def test_two_automatic_shots_of_one_picture_are_not_merged_unasked(by: Photographer, pause: float) -> None:
-    """Exposed 2/3 of a stop apart by the phone's meter: perhaps a bracket, perhaps a second try."""
+    """The phone's meter exposed them 2/3 of a stop apart: perhaps a bracket, perhaps a second try."""
     by.body, by.aperture, scene = PHONE, 2.2, by.room()
     by.single(scene, MIDDLE)
     by.now += pause
@@ -87,7 +87,7 @@ def test_two_automatic_shots_of_one_picture_are_not_merged_unasked(by: Photograp
 
 
 def test_what_was_bracketed_with_a_short_pause_is_merged() -> None:
-    """The camera says so, or a person has turned the compensation or, in manual, the time."""
+    """The camera records it, or a person has changed the compensation or, in manual mode, the time."""
     for says in ({"mode": 2}, {"mode": 0, "bias": True}, {"mode": 1}):
         taken = Photographer(random.Random(5))
         taken.bracket(taken.room(), MIDDLE, (-2, 0, 2), (1.5, 2.5), **says)  # type: ignore[arg-type]
@@ -139,11 +139,11 @@ def test_a_set_by_hand_of_which_a_frame_was_thrown_away_is_held_as_one(by: Photo
 def test_a_whole_set_without_camera_data_is_sure_beside_a_photo_that_shows_too_little(
     by: Photographer,
 ) -> None:
-    """That one may belong to any set that lacks a photo; the others have all of theirs."""
+    """That photo may belong to any set that lacks one; these sets have all of theirs."""
     for _ in range(3):
         by.burst(by.room(), MIDDLE, CANON_ORDER)
     stripped = [replace(photo, capture=None) for photo in by.photos]
-    # Of what it shows, 24 answers are told, as the first set's photos would give them.
+    # Of its signature, 24 bits are known, equal to the first set's photos.
     darker, _, known = stripped[0].signature.partition("-")
     bits = [bit for bit in range(288) if int(known, 16) >> bit & 1][:24]
     mask = sum(1 << bit for bit in bits)

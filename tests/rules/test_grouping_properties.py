@@ -1,4 +1,4 @@
-"""What holds of every drop, however odd."""
+"""Properties of the grouping of any drop."""
 
 from __future__ import annotations
 

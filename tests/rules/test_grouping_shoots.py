@@ -1,4 +1,4 @@
-"""Whole shoots, shuffled and renamed: nearly every set comes out right, and no other goes ahead unasked."""
+"""Whole shoots, shuffled and renamed: nearly every set is right, and no wrong one goes ahead unasked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.bench.grouping import outcomes
 from tests.support.shoots import KINDS, Shoot, shoots
 
 SEED = 5
-# Kinds that no rule could always tell: frames that nobody can order, taken twice, thrown away or look alike.
+# Kinds that no rule can always solve: frames without order, taken twice, thrown away or alike.
 HARD = {
     "Sony, fired again at once",
     "by hand, with retakes",

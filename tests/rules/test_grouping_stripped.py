@@ -1,4 +1,4 @@
-"""Drops whose export left out the camera data, and drops that are counted off."""
+"""Drops without capture data, and drops that are divided by number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hours of the day, by the clock on the wall."""
+"""Hours of the day, by local time."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
     [("2026-03-28", 7 * 60), ("2026-06-01", 8 * 60), ("2026-10-24", 9 * 60)],
 )
 def test_when_the_clocks_change_the_wall_clock_counts(night: str, minutes: int) -> None:
-    """The night of spring is an hour shorter, that of autumn an hour longer; it ends at six on the wall."""
+    """The night of spring is an hour shorter, that of autumn an hour longer; it ends at six local time."""
     began = datetime.fromisoformat(f"{night}T22:00").replace(tzinfo=BERLIN).astimezone(UTC)
     open_minutes = 0
     while opens_at(NIGHT, (began + timedelta(minutes=open_minutes)).astimezone(BERLIN)) is None:

@@ -1,4 +1,4 @@
-"""Photos that come late: known again by content, by capture, or by the set that they belong to."""
+"""Late photos: recognised by content, by capture, or by the set that they belong to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def told(found: Sorted) -> str:
 def test_a_set_that_is_exported_anew_keeps_its_room_whatever_its_files_are_called(
     by: Photographer, body: Body, name: str
 ) -> None:
-    """Also where the camera's clock writes whole seconds, and the picture alone can tell."""
+    """This holds where the clock has whole seconds, and only the picture can tell."""
     earlier = made(shots(by, body=body))
     again = exported(earlier[0].photos, name)
     found = sort_out(again, earlier, USUAL)
@@ -95,7 +95,8 @@ def test_photos_without_camera_data_are_known_by_name_and_picture_together(by: P
 
 
 def test_a_set_is_never_torn_by_a_clock_that_began_again(by: Photographer) -> None:
-    """A body that lost its clock: another shoot at the same seconds. A part of a set must not be paid for."""
+    """A camera without a clock battery takes another shoot at the same seconds. A part of a set must not be
+    paid for."""
     earlier = made(shots(by, rooms=3))
     other = Photographer(random.Random(9), now=1_778_580_000.6)
     fresh = [replace(photo, name=f"b{photo.name}") for photo in shots(other, rooms=3).photos]
@@ -134,7 +135,7 @@ def a_room(*hashes: str, approved: bool = False) -> BracketSet:
 
 
 def test_some_photos_of_a_merged_set_and_not_all_are_a_part_of_it() -> None:
-    """All of it may come again, with more beside it, also where a part of a larger set is one itself."""
+    """The whole set may come again, with more photos, even where a part of a larger set is a set itself."""
     merged = [MergedSet(frozenset("abc"), "kitchen"), MergedSet(frozenset("abcd"), "larder")]
     assert "a.jpg, e.jpg" not in (why := why_part(a_room("a", "e"), merged).reason)
     assert why == "a.jpg is a part of larder, which has been paid for"

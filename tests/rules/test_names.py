@@ -54,14 +54,14 @@ EMOJI_JOINER = "\u200d"
 def test_a_name_is_split_and_freed_of_what_programs_appended(
     raw: str, name: str, tags: tuple[str, ...]
 ) -> None:
-    """Finder, Explorer and our own ` (2)` go, a room's own number stays."""
+    """Suffixes of Finder, Explorer and our own ` (2)` are removed, a room's own number stays."""
     parts = split_name(raw)
     assert (parts.name, parts.tags) == (name, tags)
 
 
 @pytest.mark.parametrize("raw", ["__sky-blue", "", "   ", "__", " __x (2)"])
 def test_a_name_with_nothing_before_its_tags_is_refused(raw: str) -> None:
-    """There would be nothing to call the picture."""
+    """The picture would have no name."""
     with pytest.raises(RuleRefused, match="has no room name before its tags"):
         room_name(raw)
     with pytest.raises(RuleRefused, match="has no project name before its tags"):
@@ -70,7 +70,6 @@ def test_a_name_with_nothing_before_its_tags_is_refused(raw: str) -> None:
 
 @given(st.text(max_size=60))
 def test_taking_apart_twice_changes_nothing(raw: str) -> None:
-    """A cleaned name is clean."""
     once = split_name(raw)
     assert split_name(once.name).name == once.name
 
@@ -83,7 +82,7 @@ def test_a_copy_is_read_like_the_original(raw: str, added: str) -> None:
 
 @given(st.text(max_size=60))
 def test_what_is_shown_cannot_steer_a_terminal(text: str) -> None:
-    """Escapes and direction marks in a folder's name stay out of messages."""
+    """Escapes and direction marks in a folder's name are kept out of messages."""
     kinds = {unicodedata.category(letter) for letter in shown(text) if letter != EMOJI_JOINER}
     assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert normal(normal(text)) == normal(text)

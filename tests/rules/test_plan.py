@@ -1,4 +1,4 @@
-"""From names and photos to a recipe."""
+"""Recipes from names and photos."""
 
 from __future__ import annotations
 
@@ -51,7 +51,6 @@ def test_without_routes_and_tags_the_defaults_merge() -> None:
 
 
 def test_a_project_tag_holds_for_its_rooms_and_the_rooms_own_tag_wins() -> None:
-    """One twilight among blue skies is said where it is."""
     assert plan(EMPTY, "12 Elm Road__sky-blue", "front", 3).recipe.operations == (BLUE,)
     made = plan(EMPTY, "12 Elm Road__sky-blue__lawn-light", "front__sky-twilight", 3)
     assert made.recipe.operations == (LIGHT, TWILIGHT)
@@ -60,7 +59,7 @@ def test_a_project_tag_holds_for_its_rooms_and_the_rooms_own_tag_wins() -> None:
 
 
 def test_the_folders_own_tags_win_over_its_routes_and_the_rest_of_the_route_stays() -> None:
-    """The route's operations that remain, then the project's, then the room's."""
+    """The order is the route's remaining operations, then the project's, then the room's."""
     rules = book(always(BLUE, LIGHT, MODERN))
     made = plan(rules, "p__lawn-strong", "kitchen__sky-twilight", 3)
     staged = MODERN.model_copy(update={"room_type": RoomType.KITCHEN})
@@ -68,7 +67,7 @@ def test_the_folders_own_tags_win_over_its_routes_and_the_rest_of_the_route_stay
 
 
 def test_the_first_matching_route_wins_and_the_earlier_ones_say_why_not() -> None:
-    """`explain` can answer the question that managers ask."""
+    """`explain` shows why earlier routes didn't match."""
     rules = book(
         Route(name="outside", match=Match(room=("exterior*", "front"))),
         Route(name="elm", match=Match(project=("* elm *",), photos=PhotoRange(min=5, max=7))),
@@ -110,7 +109,7 @@ def test_patterns_are_blind_to_case_and_separators(pattern: str, room: str, matc
 
 @pytest.mark.parametrize("pattern", ["sky-twilight", "SkyTwilight", "sky*", "sky-*", "*light"])
 def test_a_route_can_look_at_tags_in_any_spelling(pattern: str) -> None:
-    """By name or by glob, on the room or on the project."""
+    """By name or by pattern, on the room or on the project."""
     rules = book(Route(name="r", match=Match(tag=(pattern,))))
     assert plan(rules, "p", "a__Sky_Twilight", 3).route == "r"
     assert plan(rules, "p__skytwilight", "a", 3).route == "r"
@@ -118,7 +117,7 @@ def test_a_route_can_look_at_tags_in_any_spelling(pattern: str) -> None:
 
 
 def test_a_route_sets_what_the_merge_corrects() -> None:
-    """Only what it names; the rest stays as it is in general."""
+    """Options that the route doesn't name keep their general value."""
     rules = Rulebook(
         routes=(Route(name="r", hdr=HdrOptions(photographer_removal=False)),),
         defaults=Defaults(hdr=HdrOptions(lens_correction=False)),
@@ -129,7 +128,7 @@ def test_a_route_sets_what_the_merge_corrects() -> None:
 
 
 def test_staging_takes_the_room_type_from_tag_then_name_then_route() -> None:
-    """Whoever says it most precisely is believed."""
+    """The most specific source wins."""
     rules = book(always(room_type="GARAGE"))
 
     def room_type(folder: str) -> RoomType | None:
@@ -143,7 +142,7 @@ def test_staging_takes_the_room_type_from_tag_then_name_then_route() -> None:
 
 
 def test_staging_without_any_room_type_is_refused_with_what_to_type() -> None:
-    """Before anything is sent; the hint keeps the folder's other tags."""
+    """It is refused before anything is sent; the hint keeps the folder's other tags."""
     with pytest.raises(RuleRefused) as caught:
         plan(EMPTY, "p", "IMG_4711__sky-blue__stage-modern", 3)
     assert caught.value.message == (
@@ -163,7 +162,7 @@ def test_an_own_staging_tag_is_kept_in_the_advice() -> None:
 
 
 def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:
-    """As `single_photo` says, in general and per route."""
+    """The setting `single_photo` decides, in general and per route."""
     assert plan(EMPTY, "p", "front", 1).recipe.merge
     with pytest.raises(RuleRefused, match="one photo without any tag"):
         plan(book(single_photo=SinglePhoto.REFUSE), "p", "front", 1)
@@ -200,7 +199,7 @@ NAMES = st.one_of(
 
 @given(NAMES, NAMES, st.integers(min_value=1, max_value=9))
 def test_no_name_raises_anything_but_a_refusal(project: str, folder: str, photo_count: int) -> None:
-    """Whatever a folder is called, there is a plan or a sentence; and waiting never fails."""
+    """Any name gives a plan or a sentence; the settle rule never fails."""
     rules = Rulebook(
         tags=TagTable({"look": (BLUE, LIGHT)}),
         routes=(

@@ -1,4 +1,4 @@
-"""Room names and what they mean."""
+"""Room names and their room types."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ from hotfolder.stager.operations import RoomType
     ],
 )
 def test_everyday_names_are_understood(name: str, room_type: str) -> None:
-    """What photographers write is what the API is told."""
+    """The words of photographers give the API's room types."""
     assert room_type_of(name) == room_type
 
 
@@ -74,7 +74,7 @@ def test_every_room_type_is_reached_by_its_own_name() -> None:
 
 
 def test_no_word_stands_for_two_room_types() -> None:
-    """The table has one answer for each word, and every word of it is found."""
+    """Every word of the table is found."""
     seen: dict[str, RoomType] = {}
     for room_type, word in SYNONYMS:
         for spelling in spellings(word):
@@ -140,7 +140,7 @@ ABROAD = [
 def test_names_in_other_languages_are_understood_however_composed(
     name: str, room_type: str, form: Literal["NFC", "NFD"]
 ) -> None:
-    """Finder writes NFD, everybody else NFC; capitals don't matter either."""
+    """Finder writes NFD, others NFC; capitals don't matter either."""
     assert room_type_of(unicodedata.normalize(form, name)) == room_type
     assert room_type_of(unicodedata.normalize(form, name.lower())) == room_type
 

@@ -1,4 +1,4 @@
-"""When a set may start, while its photos still arrive."""
+"""The settle rule: when a set may start while its photos still arrive."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_without_routes_the_default_holds_and_unknown_tags_are_no_hindrance() ->
 
 
 def test_a_route_brings_its_own_quiet_time_and_bracket_number() -> None:
-    """From the first photo on, also while the count says nothing yet."""
+    """They hold from the first photo on, while the number of photos is still open."""
     route = Route(name="r", match=Match(room=("kitchen",)), quiet_seconds=60, brackets=5)
     for count in range(6):
         assert rule(count, route) == SettleRule(60, 5)
@@ -37,7 +37,7 @@ def test_a_route_brings_its_own_quiet_time_and_bracket_number() -> None:
 
 
 def test_a_short_quiet_time_for_few_photos_waits_for_the_longer_one_that_may_come() -> None:
-    """A set of two that may still become five isn't started by the two's impatience."""
+    """A set of two that may still become five doesn't start by the quiet time for two."""
     routes = (Route(name="two", match=photos(2, 2), quiet_seconds=1), Route(name="rest", quiet_seconds=90))
     assert rule(1, *routes).quiet_seconds == 90
     assert rule(2, *routes).quiet_seconds == 90
@@ -47,7 +47,7 @@ def test_a_short_quiet_time_for_few_photos_waits_for_the_longer_one_that_may_com
 
 
 def test_brackets_of_a_later_route_do_not_start_what_an_earlier_one_may_still_take() -> None:
-    """Three are complete for the second route, but four would be the first one's."""
+    """Three photos are complete for the second route, but four would be the first one's."""
     many = Route(name="many", match=photos(4, 7))
     three = Route(name="three", brackets=3)
     assert rule(3, many, three).expected_photos is None
@@ -72,7 +72,7 @@ ROUTES = st.lists(
 
 @given(ROUTES)
 def test_waiting_never_becomes_longer_as_photos_arrive(routes: list[Route]) -> None:
-    """No flicker: the quiet time only shrinks, and the expected number is never below what is there."""
+    """The quiet time only shrinks, and the expected number is never below the present one."""
     found = [rule(count, *routes) for count in range(MOST_PHOTOS + 1)]
     quiet = [15.0 if one.quiet_seconds is None else one.quiet_seconds for one in found]
     assert quiet == sorted(quiet, reverse=True)

@@ -1,4 +1,4 @@
-"""How a project's routes decide about a whole shoot, and what its sets are called."""
+"""Routes for whole shoots, and the names of their sets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def photo(name: str) -> Photo:
 
 
 def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_it() -> None:
-    """A route for certain rooms says nothing of a shoot, whose rooms nobody knows yet."""
+    """A route for certain rooms doesn't apply to a shoot, whose rooms are unknown yet."""
     rule = shoot_rule(
         book(
             Route(name="front", match=Match(room=("front*",)), group=GroupMode.AUTO, brackets=1),

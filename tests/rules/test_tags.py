@@ -1,4 +1,4 @@
-"""Tags: every spelling, every refusal."""
+"""Tags: spellings and refusals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def operations(typed: str) -> tuple[Operation, ...]:
 
 
 def test_every_tag_of_the_vocabulary_does_what_it_says() -> None:
-    """Each enum value that has a tag is reached by it, in the API's own spelling and in ours."""
+    """Each enum value with a tag is reached by it, in the API's spelling and in ours."""
     assert operations("sky-blue") == (Sky(sky_type=SkyType.BLUE),)
     assert operations("sky-twilight") == (Sky(sky_type=SkyType.TWILIGHT),)
     for sub in SkySubType:
@@ -53,7 +53,7 @@ def test_every_tag_of_the_vocabulary_does_what_it_says() -> None:
 
 
 def test_no_two_tags_are_read_as_one() -> None:
-    """Forgiving spelling never makes one tag mean another: the table holds all that the enums make."""
+    """The table holds all tags of the enums, and no two of them are one under forgiving spelling."""
     count = 1 + 1 + 1 + 1 + len(SkySubType) + len(LawnType) + len(RoomStyle) * (1 + len(RoomType))
     assert len(built_in_tags()) == count
     assert max(Counter(normal(tag.name) for tag in built_in_tags().values()).values()) == 1
@@ -63,7 +63,6 @@ def test_no_two_tags_are_read_as_one() -> None:
     st.sampled_from(sorted(tag.name for tag in built_in_tags().values())), st.randoms(use_true_random=False)
 )
 def test_any_mixture_of_case_and_separators_is_the_same_tag(name: str, random: Random) -> None:
-    """Whatever a photographer's keyboard makes of it."""
     letters = [letter.upper() if random.random() < 0.5 else letter for letter in name]
     typed = "".join(random.choice(["", "-", " ", "_", "–"]) if one == "-" else one for one in letters)
     found = TABLE.find(typed)
@@ -104,7 +103,7 @@ def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> N
     ],
 )
 def test_the_words_that_people_use_are_known(typed: str, told: str, name: str) -> None:
-    """A tag that only names what is to be done isn't taken for the first style there is."""
+    """A tag that only names the kind of operation isn't taken for its first style."""
     with pytest.raises(RuleRefused) as caught:
         TABLE.read([typed, "lawn-light"], f"front__{typed}__lawn-light")
     assert caught.value.message.endswith(f"; {told}")
@@ -174,7 +173,7 @@ def test_a_room_s_name_is_not_taken_for_a_tag(name: str) -> None:
 
 @pytest.mark.parametrize("typed", ["zzzz", "look", "book", "cook", "kiosk", "east"])
 def test_what_is_near_nothing_gets_the_list_alone(typed: str) -> None:
-    """No far-fetched guess, and a list that fits on a screen."""
+    """There is no far-fetched guess, and the list fits on a screen."""
     with pytest.raises(RuleRefused) as caught:
         TABLE.read([typed], f"front__{typed}")
     assert caught.value.message == f'Unknown tag "{typed}" in the folder name "front__{typed}".'
@@ -192,7 +191,7 @@ def test_two_tags_of_one_kind_contradict_each_other() -> None:
 
 
 def test_the_same_tag_twice_is_one() -> None:
-    """Also in another spelling, and as another name for the same operation."""
+    """Other spellings and synonyms of the same operation count as the same."""
     tags = TABLE.read(["sky-twilight", "Sky Twilight", "sky-twilight-middle"], "x")
     assert merged_operations(tags) == (Sky(sky_type=SkyType.TWILIGHT),)
 

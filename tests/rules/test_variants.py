@@ -1,4 +1,4 @@
-"""Several looks of one merge: what each is made of, what is paid, and what a folder's own tags do to them."""
+"""Variants of one merge: what each is made of, what is paid, and what a folder's own tags do to them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_each_variant_is_made_of_the_one_merge() -> None:
 
 
 def test_what_they_have_in_common_comes_first_and_is_bought_once() -> None:
-    """The route's operations and the folder's tags hold for every variant."""
+    """The route's operations and the folder's tags apply to every variant."""
     recipe = planned("front__lawn-strong", operations=(LIGHT, BLUE)).recipe
     assert words(recipe) == {"day": ["lawn-strong", "sky-blue"], "dusk": ["lawn-strong", "sky-twilight"]}
     assert len(recipe.paid_kinds()) == 4
 
 
 def test_a_tag_wins_over_a_variants_operation_of_the_same_kind() -> None:
-    """Of variants that come to be the same, the first stands for both; the only one left is none any more."""
+    """Of equal variants the first remains; a single remaining one is no variant any more."""
     grass = Variant(name="grass", operations=(BLUE, STRONG))
     recipe = planned("front__sky-twilight", DAY, DUSK, grass).recipe
     assert words(recipe) == {"day": ["sky-twilight"], "grass": ["sky-twilight", "lawn-strong"]}
