@@ -14,13 +14,13 @@ import pytest
 import structlog
 from hypothesis import settings
 
-# `tests.support` must be found, here and by the sandbox's workers, however pytest was started.
+# `tests.support` must be importable, here and by the sandbox's workers, however pytest was started.
 REPOSITORY = Path(__file__).parents[1]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 if sys.dont_write_bytecode:
-    # Each of the many processes that are started would compile everything anew.
+    # Otherwise each of the many processes would compile everything anew.
     sys.dont_write_bytecode = False
     sys.pycache_prefix = str(REPOSITORY / ".pytest_cache" / "bytecode")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -32,7 +32,7 @@ from tests.support.studio import Shop, Studio  # noqa: E402
 
 STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
-# How long an example takes tells of the machine.
+# An example's duration depends on the machine.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
@@ -50,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: it need not be looked through for garbage again."""
+    """Exclude all imported and collected objects from garbage collection: they stay to the end."""
     gc.collect()
     gc.freeze()
 
@@ -67,7 +67,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_store_kind(request: pytest.FixtureRequest) -> None:
-    """Before any fixture that makes a studio for several tests."""
+    """Use PostgreSQL for all studios with `--store postgresql`; runs before any fixture makes a studio."""
     if request.config.getoption("--store") == POSTGRESQL:
         Studio.new_server = request.getfixturevalue("postgres").fresh
 

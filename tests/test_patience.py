@@ -1,4 +1,4 @@
-"""Threads that are stuck on a share take nothing from the others, and nobody waits for them at the end."""
+"""Threads that hang on a share block no others, and aren't waited for at the end."""
 
 from __future__ import annotations
 
@@ -73,6 +73,6 @@ def fail(error: Exception) -> None:
 
 
 def test_what_a_stop_may_wait_for_where_a_share_hangs_is_less_than_ten_seconds() -> None:
-    """Each after the other: the child that reads photos, pages being written, the sandbox, threads."""
+    """The decoder's child, pages being written, the sandbox and threads are stopped one after the other."""
     each = (decoder.END_SECONDS, reporter.LAST_SECONDS, embedded.STOP_SECONDS, patience.LAST_SECONDS)
     assert sum(each) < 10

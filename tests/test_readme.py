@@ -1,4 +1,4 @@
-"""The README and the docs are true: what they show can be pasted, loaded and followed."""
+"""The README and the docs: their commands, settings and links work."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_the_first_two_shell_blocks_are_one_line_each() -> None:
 
 @pytest.mark.parametrize("text", settings_blocks())
 def test_every_settings_snippet_loads(text: str, tmp_path: Path) -> None:
-    """What the pages show as settings is accepted as it stands, but for the folder that must exist."""
+    """Settings load as they are shown, apart from folders that must exist."""
     config = tmp_path / "config.yaml"
     config.write_text(re.sub(r"^root: .*$", "root: .", text, flags=re.M), encoding="utf-8")
     assert load(config, {}).root_folder == tmp_path
 
 
 def test_the_error_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Path) -> None:
-    """The spelling mistake at line 14, column 11 is answered with the very sentence of the README."""
+    """The spelling mistake at line 14, column 11 gives the README's sentence."""
     lines = ["root: .", *["#"] * 10, "tags:", "  dusk:", "   - sky: twilght"]
     config = tmp_path / "config.yaml"
     config.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -70,7 +70,7 @@ def test_the_error_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Pa
 
 
 def test_the_commands_that_are_listed_are_those_that_there_are() -> None:
-    """No command is missing from the table, and none is only there, or only in the README."""
+    """Each command is in the table, and the README names no others."""
     line = re.compile(r"^\| `hotfolder (\w[\w-]*)", re.M)
     told = set(line.findall(COMMANDS.read_text(encoding="utf-8")))
     assert set(line.findall(README.read_text(encoding="utf-8"))) < told
@@ -79,13 +79,13 @@ def test_the_commands_that_are_listed_are_those_that_there_are() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Every link to a file of this repository names one that is there."""
+    """Every link to a file of this repository names an existing one."""
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 def test_the_compose_file_has_settings_that_exist_and_waits_for_the_longest_paid_call(tmp_path: Path) -> None:
-    """Its variables are settings, and Docker doesn't end it while a paid answer may still come."""
+    """Its variables are settings, and Docker waits as long as a paid answer may take."""
     service = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]["hotfolder"]
     config = tmp_path / "config.yaml"
     config.write_text("root: .\n", encoding="utf-8")

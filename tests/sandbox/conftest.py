@@ -1,4 +1,4 @@
-"""A really running sandbox on loopback, with real sockets, files and worker processes."""
+"""A running sandbox on loopback, with real sockets, files and worker processes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def png(size: tuple[int, int] = (40, 30)) -> bytes:
 
 @dataclass
 class Caller:
-    """A client of the sandbox that goes by the reference's words only."""
+    """A client of the sandbox, written from the reference alone."""
 
     api: httpx.Client
     storage: httpx.Client
@@ -87,7 +87,7 @@ class Caller:
 
 @contextmanager
 def running(settings: SandboxSettings) -> Iterator[Caller]:
-    """The sandbox on a thread of its own, until the block ends."""
+    """The sandbox in a thread of its own, until the block ends."""
     addresses: queue.Queue[tuple[str, str] | None] = queue.Queue()
     stop, loops = asyncio.Event(), []
 
@@ -136,7 +136,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def start(settings: SandboxSettings) -> Start:
-    """`start(**changes)` is a `with` block with a sandbox whose settings are changed so."""
+    """`start(**changes)`: a `with` block with a sandbox with these settings."""
     return lambda **changes: running(replace(settings, **changes))
 
 
@@ -149,7 +149,7 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
-    """One sandbox for all tests of a module, whose rules each test sets anew."""
+    """One sandbox for all tests of a module, each of which sets its fault rules."""
     folder = tmp_path_factory.mktemp("faulty")
     with faulty_sandbox(running, usual_settings(folder / "data"), folder) as started:
         yield started

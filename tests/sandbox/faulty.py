@@ -1,4 +1,4 @@
-"""A sandbox whose rules a test changes while it runs, and a client so raw that it sees every byte."""
+"""A sandbox whose fault rules a test changes while it runs, and a raw client that sees every byte."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 120.0
 
 @dataclass
 class Seen:
-    """What came over the wire, and how the connection ended. `first_seconds` is when the first byte came."""
+    """Bytes received, and how the connection ended. `first_seconds` is the time of the first byte."""
 
     content: bytes
     ending: Literal["closed", "reset"]
@@ -57,7 +57,7 @@ class Seen:
 
     @property
     def length(self) -> int:
-        """The Content-Length that was told."""
+        """The announced Content-Length."""
         lines = [line for line in self.head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         return int(lines[0].partition(b":")[2])
 
@@ -86,7 +86,7 @@ def fire(request: httpx.Request, *, patience_seconds: float = PATIENCE_SECONDS) 
 
 @dataclass
 class Faulty:
-    """`rules(...)` puts rules in force; `line()` is what the ledger says of the one hit since."""
+    """`rules(...)` sets the rules; `line()` is the ledger's line of the only hit since."""
 
     caller: Caller
     path: Path
@@ -113,7 +113,7 @@ class Faulty:
         return entry
 
     def footprint(self) -> tuple[object, ...]:
-        """Changes with every request that was carried out, except those that only read."""
+        """A value that changes with every executed request, except those that only read."""
         with sqlite3.connect(self.data / "sandbox.sqlite3") as database:
             counts = [database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in TABLES]
         database.close()
@@ -134,7 +134,7 @@ class Faulty:
         return group
 
     def request(self, endpoint: str) -> httpx.Request:
-        """A good request to that endpoint, with all that it needs made before."""
+        """A valid request to that endpoint, after all requests that it needs."""
         self.rules()
         caller, api = self.caller, self.caller.api
         if endpoint in OPERATIONS:
@@ -167,7 +167,7 @@ class Faulty:
         return caller.api.build_request("POST", "/api/hdr-enhance", json=ids)
 
     def hit(self, endpoint: str, fault: str | int, **values: Any) -> Seen:
-        """Put one rule in force and send one good request."""
+        """Set one rule and send one valid request."""
         request = self.request(endpoint)
         self.rules({"endpoint": endpoint, "fault": fault, **values})
         return fire(request)

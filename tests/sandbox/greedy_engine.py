@@ -1,4 +1,4 @@
-"""An engine that takes as much memory as it is told to."""
+"""An engine that allocates as much memory as its options say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second imaging engine, in a few lines of Pillow: quick, and proof that the sandbox is bound to none."""
+"""A second imaging engine in a few lines of Pillow: quick, and proof that engines are exchangeable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Sequence[Path], target: Path, *, long_edge: int, **options: bool) -> None:
-    """The mean of the photos. A nearly black one ends the process, as running out of memory would."""
+    """The mean of the photos. A nearly black photo kills the process, as running out of memory would."""
     pictures = [Image.open(photo).convert("RGB") for photo in photos]
     if pictures[0].getextrema()[0] == (1, 1):
         os.kill(os.getpid(), signal.SIGKILL)

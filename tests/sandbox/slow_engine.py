@@ -1,4 +1,4 @@
-"""An engine that begins its work, and never ends it."""
+"""An engine whose work never ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the connection and of the status, at every endpoint, seen from the other end of the wire."""
+"""Faults of connections and statuses at every endpoint, seen by a client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READING = ("group-get", "result-get")
 
 
 def check_processed(faulty: Faulty, endpoint: str, before: tuple[object, ...], processed: bool) -> None:
-    """The ledger's word must agree with what the sandbox really did."""
+    """Check that the ledger agrees with what the sandbox did."""
     assert faulty.line().processed is processed
     if endpoint not in READING:
         assert (faulty.footprint() != before) is processed
@@ -44,7 +44,7 @@ TOLD_NOTHING = {
 @pytest.mark.parametrize("endpoint", ALL)
 @pytest.mark.parametrize("fault", TOLD_NOTHING)
 def test_a_reset_without_a_byte(faulty: Faulty, endpoint: str, fault: str) -> None:
-    """At once, once all was done, or after a silence."""
+    """It comes at once, after all work, or after a silence."""
     values, processed = TOLD_NOTHING[fault]
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": fault, **values})
@@ -60,7 +60,7 @@ def test_a_reset_without_a_byte(faulty: Faulty, endpoint: str, fault: str) -> No
 @pytest.mark.parametrize("endpoint", ALL)
 @pytest.mark.parametrize("fault", ["reset-mid", "hang"])
 def test_work_that_is_done_and_told_by_halves_or_late(faulty: Faulty, endpoint: str, fault: str) -> None:
-    """The head, half of the body and a RST; or silence for that time, and then the whole answer."""
+    """Half an answer and a RST; or the whole answer after a silence."""
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": fault, **({"seconds": SECONDS} if fault == "hang" else {})})
     before = faulty.footprint()
@@ -77,7 +77,7 @@ def test_work_that_is_done_and_told_by_halves_or_late(faulty: Faulty, endpoint: 
 @pytest.mark.parametrize("endpoint", ALL)
 @pytest.mark.parametrize("processed", [False, True])
 def test_statuses(faulty: Faulty, endpoint: str, processed: bool) -> None:
-    """The status in the origin's own words, before or after the work."""
+    """The status has the origin's own body, before or after the work."""
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": 503, "processed": processed})
     before = faulty.footprint()
@@ -93,14 +93,14 @@ def test_statuses(faulty: Faulty, endpoint: str, processed: bool) -> None:
 
 @pytest.mark.parametrize("status", [400, 402, 429, 502])
 def test_other_statuses(faulty: Faulty, status: int) -> None:
-    """On either origin; none of them is charged."""
+    """This works on either origin; none of them is charged."""
     assert faulty.hit("enhance", status).status == status
     assert not [line for line in faulty.lines() if line.event == "charged"]
     assert faulty.hit("put", status).status == status
 
 
 def test_retry_after(faulty: Faulty) -> None:
-    """As seconds, as a date, or not at all."""
+    """The value is in seconds, a date, or missing."""
     assert b"\r\nretry-after: 7\r\n" in faulty.hit("sky", 429, retry_after=7).content
     dated = faulty.hit("sky", 429, retry_after_date=60).head
     (line,) = [line for line in dated.split(b"\r\n") if line.startswith(b"retry-after:")]
@@ -111,7 +111,7 @@ def test_retry_after(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize("endpoint", ["upload-url", "result-get", "sky"])
 def test_drip(faulty: Faulty, endpoint: str) -> None:
-    """The head at once, the body slowly, and in the end all of it."""
+    """The head comes at once, the body slowly, and completely in the end."""
     request = faulty.request(endpoint)
     whole = fire(request) if endpoint == "result-get" else None
     size = 50 if whole is None else whole.length // 4
@@ -127,7 +127,7 @@ def test_drip(faulty: Faulty, endpoint: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ["put", "image"])
 def test_reset_halfway(faulty: Faulty, endpoint: str) -> None:
-    """Half of the body is taken, then a RST; nothing is stored, and the same URL takes it again."""
+    """Half of the body is read, then a RST; nothing is stored, and the same URL takes it again."""
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": "reset-halfway", "when": 1})
     before = faulty.footprint()
@@ -170,7 +170,7 @@ def connects(faulty: Faulty) -> Callable[[str], bool]:
 
 @pytest.mark.parametrize("endpoint", ["put", "enhance"])
 def test_refused(faulty: Faulty, connects: Callable[[str], bool], endpoint: str) -> None:
-    """This one is answered; then nobody listens, idle connections are gone; then all is as before."""
+    """One request is answered; then connections are refused and idle ones closed; then all is as before."""
     faulty.caller.project()
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": "refused", "seconds": 0.5, "when": 1})
@@ -189,7 +189,7 @@ def test_refused(faulty: Faulty, connects: Callable[[str], bool], endpoint: str)
 def test_refused_by_one_origin_from_the_first_request_on(
     faulty: Faulty, connects: Callable[[str], bool]
 ) -> None:
-    """The other origin goes on, and the request that begins it is not processed."""
+    """The other origin still answers, and the request that starts the fault is not processed."""
     request = faulty.request("enhance")
     rule = {"endpoint": "enhance", "fault": "refused", "seconds": 0.3, "processed": False, "when": 1}
     faulty.rules(rule | {"origin": "api"})
@@ -213,7 +213,7 @@ def test_a_client_that_gives_up_leaves_nothing_hanging(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize("rule", [{"fault": "hang", "seconds": 600}, {"fault": "refused", "seconds": 600}])
 def test_stopping_does_not_wait_for_a_fault(start: Start, tmp_path: Path, rule: dict[str, object]) -> None:
-    """Within 3 seconds, as without faults; whoever still waits is reset."""
+    """It stops within 3 seconds; waiting clients are reset."""
     path = tmp_path / "faults.json"
     path.write_text(json.dumps([{"endpoint": "projects", **rule}]))
     ended: list[object] = []

@@ -1,4 +1,4 @@
-"""Faults in what is said and in what is downloaded."""
+"""Faults in the content of answers and downloads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def said(faulty: Faulty, endpoint: str, fault: str, **values: Any) -> Any:
 
 @pytest.mark.parametrize("endpoint", JSON)
 def test_malformed(faulty: Faulty, endpoint: str) -> None:
-    """200, an honest length, no JSON; the work is done."""
+    """The status is 200, the length right, the body no JSON; the work is done."""
     seen = faulty.hit(endpoint, "malformed")
     assert seen.status == 200 and len(seen.body) == seen.length > 0
     with pytest.raises(json.JSONDecodeError):
@@ -41,14 +41,13 @@ def test_malformed(faulty: Faulty, endpoint: str) -> None:
 @pytest.mark.parametrize("endpoint", JSON)
 @pytest.mark.parametrize("processed", [False, True])
 def test_success_false(faulty: Faulty, endpoint: str, processed: bool) -> None:
-    """Whether it was charged nonetheless is the rule's choice."""
+    """The rule decides whether it is charged."""
     assert said(faulty, endpoint, "success-false", processed=processed)["success"] is False
     assert faulty.line().processed is processed
 
 
 @pytest.mark.parametrize("endpoint", [name for name in JSON if name != "enhance"])
 def test_empty_data(faulty: Faulty, endpoint: str) -> None:
-    """No pictures, no fields."""
     value = said(faulty, endpoint, "empty-data")
     empty = {"image": {"success": True, "data": {}}}
     operation = {"success": True, "data": []}
@@ -57,7 +56,7 @@ def test_empty_data(faulty: Faulty, endpoint: str) -> None:
 
 @pytest.mark.parametrize("endpoint", JSON)
 def test_wrong_types(faulty: Faulty, endpoint: str) -> None:
-    """The right names, and nothing right behind them."""
+    """The names are right, and their values are not."""
     value = said(faulty, endpoint, "wrong-types")
     if endpoint == "enhance":
         assert value == []
@@ -74,7 +73,7 @@ def test_wrong_types(faulty: Faulty, endpoint: str) -> None:
     [("unknown-status", "weird"), ("failed", "failed"), ("never", "processing")],
 )
 def test_group_status(faulty: Faulty, fault: str, status: str) -> None:
-    """A merge that is done is said to be something else; without the rule it is done again."""
+    """A finished merge has another status; without the rule it is finished again."""
     value = said(faulty, "group-get", fault)
     assert value["status"] == status and "imageUrl" not in value
     faulty.rules()
@@ -82,7 +81,7 @@ def test_group_status(faulty: Faulty, fault: str, status: str) -> None:
 
 
 def test_completed_without_url(faulty: Faulty) -> None:
-    """Nothing but the status; the unknown word can be chosen."""
+    """There is only the status; the rule may choose the unknown word."""
     assert said(faulty, "group-get", "completed-without-url") == {"status": "completed"}
     assert said(faulty, "group-get", "unknown-status", text="queued") == {"status": "queued"}
 
@@ -106,7 +105,7 @@ WITH_URL = ("upload-url", "group-get", "image", "stage", "lawn", "sky")
 
 @pytest.mark.parametrize("endpoint", WITH_URL)
 def test_urls_that_lead_elsewhere(faulty: Faulty, endpoint: str) -> None:
-    """By default to a name that can't exist, and into a network that isn't the client's."""
+    """The default is a name that can't exist, and an address outside the client's network."""
     other = urlsplit(url_in(said(faulty, endpoint, "url-other-host")))
     assert (other.scheme, other.netloc) == ("https", "results.invalid") and other.path and other.query
     assert urlsplit(url_in(said(faulty, endpoint, "url-private"))).netloc == "169.254.169.254"
@@ -116,7 +115,7 @@ def test_urls_that_lead_elsewhere(faulty: Faulty, endpoint: str) -> None:
 
 @pytest.mark.parametrize("endpoint", [name for name in WITH_URL if name != "upload-url"])
 def test_url_redirecting(faulty: Faulty, endpoint: str) -> None:
-    """The URL is on the storage, and answers 302; another one for the same picture doesn't."""
+    """The storage answers 302; another URL of the same picture doesn't."""
     url = url_in(said(faulty, endpoint, "url-redirecting", to="http://10.0.0.1"))
     answer = faulty.caller.storage.get(url)
     assert answer.status_code == 302
@@ -126,7 +125,7 @@ def test_url_redirecting(faulty: Faulty, endpoint: str) -> None:
 
 
 def test_a_url_for_a_merge_that_still_goes_on(faulty: Faulty) -> None:
-    """So that the first poll can be the one that lies."""
+    """So the first poll can be the one with a wrong answer."""
     enhance = faulty.request("enhance")
     group = json.loads(enhance.read())["groupId"]
     fire(enhance)
@@ -147,32 +146,30 @@ def whole(faulty: Faulty) -> bytes:
 
 
 def test_truncated(faulty: Faulty, whole: bytes) -> None:
-    """The length says all, half comes, and the end is a quiet one."""
+    """The length is right, half comes, and the connection ends without an error."""
     seen = download(faulty, "truncated")
     assert seen.length == len(whole) and seen.body == whole[: len(whole) // 2] and seen.ending == "closed"
 
 
 def test_cut(faulty: Faulty, whole: bytes) -> None:
-    """The length is honest about half a picture."""
+    """The length is right for half a picture."""
     seen = download(faulty, "cut")
     assert seen.length == len(seen.body) and seen.body == whole[: len(whole) // 2]
 
 
 def test_html(faulty: Faulty) -> None:
-    """A page with 200."""
     seen = download(faulty, "html")
     assert seen.status == 200 and b"content-type: text/html" in seen.head and b"<title>" in seen.body
 
 
 def test_empty(faulty: Faulty) -> None:
-    """A picture of no bytes."""
     seen = download(faulty, "empty")
     assert seen.status == 200 and seen.length == 0 and b"image/jpeg" in seen.head
 
 
 @pytest.mark.parametrize("endpoint", ["put", "result-get"])
 def test_expired(faulty: Faulty, endpoint: str) -> None:
-    """In the storage's words, though the URL is good; nothing is stored."""
+    """The storage's own error is sent, though the URL is valid; nothing is stored."""
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": "expired"})
     before = faulty.footprint()
@@ -182,14 +179,14 @@ def test_expired(faulty: Faulty, endpoint: str) -> None:
 
 
 def test_redirect(faulty: Faulty) -> None:
-    """To another host, under the same path."""
+    """The target is another host with the same path."""
     seen = download(faulty, "redirect", to="https://10.0.0.1")
     assert seen.status == 302 and b"location: https://10.0.0.1/stager-final-results/" in seen.head
 
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_huge(faulty: Faulty, announced: bool) -> None:
-    """It really comes, whole, with or without its length."""
+    """All its bytes come, with or without a length."""
     size = 30_000_000
     request = faulty.request("result-get")
     faulty.rules(
@@ -204,7 +201,7 @@ def test_huge(faulty: Faulty, announced: bool) -> None:
 
 
 def test_huge_is_300_mb_and_ends_with_its_client(faulty: Faulty) -> None:
-    """A client that has seen enough hangs up, and the sandbox goes on with others."""
+    """A client that has seen enough disconnects, and the sandbox serves others."""
     request = faulty.request("result-get")
     faulty.rules({"endpoint": "result-get", "fault": "huge"})
     with faulty.caller.storage.stream("GET", request.url) as answer:
@@ -214,7 +211,7 @@ def test_huge_is_300_mb_and_ends_with_its_client(faulty: Faulty) -> None:
 
 
 def test_gzip_bomb(faulty: Faulty) -> None:
-    """A thousand times as many bytes as came."""
+    """It unpacks to a thousand times its size."""
     seen = download(faulty, "gzip-bomb", size_bytes=20_000_000)
     assert b"content-encoding: gzip" in seen.head
     assert len(seen.body) == seen.length < 50_000
@@ -222,7 +219,7 @@ def test_gzip_bomb(faulty: Faulty) -> None:
 
 
 def test_pixel_bomb(faulty: Faulty) -> None:
-    """A PNG of a billion pixels in less than a megabyte, and sound: a smaller one decodes to its end."""
+    """A PNG of a billion pixels in less than a megabyte, and valid: a smaller one decodes to its end."""
     seen = download(faulty, "pixel-bomb")
     assert len(seen.body) == seen.length < 1_000_000
     with warnings.catch_warnings():
@@ -236,7 +233,7 @@ def test_pixel_bomb(faulty: Faulty) -> None:
 
 
 def test_no_signature_in_the_ledger(faulty: Faulty) -> None:
-    """Not even of the URLs that were spoilt."""
+    """This includes URLs changed by faults."""
     url = url_in(said(faulty, "sky", "url-redirecting"))
     faulty.caller.storage.get(url)
     assert read_ledger(faulty.data)

@@ -1,4 +1,4 @@
-"""Mistakes in a file of faults: one sentence each, with rule and field, and exit code 2."""
+"""Errors in a file of faults: one sentence each, with rule and field, and exit code 2."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("text", "words"), MISTAKES)
 def test_a_mistake_is_told(tmp_path: Path, text: str, words: str) -> None:
-    """The file, which rule and field, and what would be right, in one line."""
+    """One line has the file, the rule and field, and what would be right."""
     path = tmp_path / "faults.yaml"
     path.write_text(text)
     with pytest.raises(SandboxError) as caught:
@@ -60,7 +60,6 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, words: str) -> None:
     ],
 )
 def test_what_is_no_text_at_all(tmp_path: Path, content: bytes | None, words: str) -> None:
-    """Odd bytes, or none."""
     path = tmp_path / "faults.yaml"
     if content is not None:
         path.write_bytes(content)
@@ -69,7 +68,7 @@ def test_what_is_no_text_at_all(tmp_path: Path, content: bytes | None, words: st
 
 
 def test_the_command_ends_with_2(tmp_path: Path) -> None:
-    """One clear message, before anything is served or written."""
+    """One clear message comes before anything is served or written."""
     path = tmp_path / "faults.yaml"
     path.write_text("- endpoint: enhance\n  fault: nonsense\n")
     command = [sys.executable, "-m", "hotfolder", "sandbox", "--faults", str(path), "--port", "0"]
@@ -89,7 +88,7 @@ def test_the_command_ends_with_2(tmp_path: Path) -> None:
 
 
 def test_json_is_taken_and_nothing_is_no_rule(tmp_path: Path) -> None:
-    """JSON is YAML; an empty file means a sandbox without faults, yet."""
+    """JSON is YAML; an empty file means a sandbox without faults so far."""
     path = tmp_path / "faults.json"
     path.write_text(
         '[\n  {"endpoint": "sky", "fault": "hang", "when": [1, 2]},\n  {"endpoint": "*", "fault": 503}\n]'
@@ -103,7 +102,6 @@ def test_json_is_taken_and_nothing_is_no_rule(tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_fault_and_every_parameter() -> None:
-    """Whoever adds a fault writes it down."""
     text = PAGE.read_text(encoding="utf-8")
     words = set(re.findall(r"`([\w-]+)(?:: [^`]*)?`", text))
     for name, fault in FAULTS.items():
@@ -112,7 +110,6 @@ def test_the_page_names_every_fault_and_every_parameter() -> None:
 
 
 def test_the_pages_examples_are_good_files(tmp_path: Path) -> None:
-    """As they are printed."""
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) >= 2
     for number, block in enumerate(blocks):

@@ -1,4 +1,5 @@
-"""Which request a rule hits, how rules change while the sandbox runs, and what the ledger says of it all."""
+"""Fault rules: which requests they hit, how they change while the sandbox runs, and what the ledger
+records."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def story(faulty: Faulty, requests: int, **rule: Any) -> str:
-    """What happens to so many requests for a project: `x` is hit, `.` is spared."""
+    """The outcome of that many requests for a project: `x` is a fault, `.` is none."""
     faulty.rules({"endpoint": "projects", "fault": 503, **rule})
     answers = [faulty.caller.post("/api/projects", {"title": "1 Elm Street"}) for _ in range(requests)]
     return "".join("x" if answer.status_code == 503 else "." for answer in answers)
@@ -39,12 +40,11 @@ def test_when(faulty: Faulty, when: object, told: str) -> None:
 
 
 def test_without_when_every_request_is_hit(faulty: Faulty) -> None:
-    """Whatever else is going on."""
     assert story(faulty, 3) == "xxx"
 
 
 def test_a_seed_tells_the_same_story_again(faulty: Faulty) -> None:
-    """Another seed tells another; the share is about the probability."""
+    """Another seed gives other hits; their share is about the probability."""
     first = story(faulty, 40, probability=0.3, seed=1)
     assert first == story(faulty, 40, probability=0.3, seed=1)
     assert first != story(faulty, 40, probability=0.3, seed=2)
@@ -53,7 +53,7 @@ def test_a_seed_tells_the_same_story_again(faulty: Faulty) -> None:
 
 
 def test_match_counts_one_project_only(faulty: Faulty) -> None:
-    """By pattern, at every endpoint that leads back to a project."""
+    """The pattern applies at every endpoint that belongs to a project."""
     caller = faulty.caller
     faulty.rules({"endpoint": "*", "fault": 503, "match": "9 Oak*"})
     elm = caller.project("1 Elm Street")
@@ -70,7 +70,8 @@ def test_match_counts_one_project_only(faulty: Faulty) -> None:
     "endpoint", ["group-create", "upload-url", "put", "enhance", "group-get", "result-get"]
 )
 def test_match_finds_the_project_of(faulty: Faulty, endpoint: str) -> None:
-    """A body's, a group's, a photo's, a picture's; and a request that was looked into is still whole."""
+    """The project of a body, group, photo or picture is found; a request that was read for it is still
+    whole."""
     request = faulty.request(endpoint)
     faulty.rules({"endpoint": endpoint, "fault": 418, "match": "1 Elm Street", "when": 1})
     with httpx.Client() as client:
@@ -79,7 +80,7 @@ def test_match_finds_the_project_of(faulty: Faulty, endpoint: str) -> None:
 
 
 def test_the_first_rule_in_the_file_wins_and_each_counts_for_itself(faulty: Faulty) -> None:
-    """The second rule's second request is the first rule's, too."""
+    """The first rule's hit counts as the second rule's second request, too."""
     faulty.rules(
         {"endpoint": "projects", "fault": 500, "when": 2},
         {"endpoint": "*", "fault": 502, "when": [1, 2, 3]},
@@ -100,7 +101,7 @@ def test_a_star_means_what_the_fault_fits(faulty: Faulty) -> None:
 def test_a_broken_file_leaves_the_old_rules_in_force(
     faulty: Faulty, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is said, and mended by the next file."""
+    """The error is reported, and ends with the next valid file."""
     faulty.rules({"endpoint": "projects", "fault": 503})
     assert faulty.caller.post("/api/projects", {"title": "a"}).status_code == 503
     faulty.path.write_text("- endpoint: nowhere\n  fault: 503\n")

@@ -28,7 +28,7 @@ def test_a_project_answers_its_title_and_an_id(caller: Caller) -> None:
 
 
 def test_the_merge_runs_behind_the_answer(start: Start) -> None:
-    """hdr-enhance answers at once; until the merge is there, the group says processing and nothing else."""
+    """hdr-enhance answers at once; until the merge is ready, the group says processing and nothing else."""
     with start(merge_delay_seconds=3) as caller:
         project = caller.project()
         group = caller.group(project)
@@ -42,7 +42,8 @@ def test_the_merge_runs_behind_the_answer(start: Start) -> None:
 
 
 def test_a_merge_needs_every_photo(caller: Caller) -> None:
-    """409 before any upload, and while a registered photo has not come; the missing one is named."""
+    """The answer is 409 before any upload, and while a registered photo is missing; the missing one is
+    named."""
     project = caller.project()
     group = caller.group(project)
     assert caller.enhance(project, group).status_code == 409
@@ -55,7 +56,7 @@ def test_a_merge_needs_every_photo(caller: Caller) -> None:
 
 
 def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
-    """What never came under the first URL neither blocks the merge nor enters it."""
+    """A photo that never came under the first URL neither blocks the merge nor enters it."""
     project = caller.project()
     group = caller.group(project)
     caller.upload_url(project, group, "01.jpg").raise_for_status()
@@ -65,7 +66,7 @@ def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
 
 
 def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
-    """Seven URLs that ran out unused don't lock the group."""
+    """Seven URLs that expired unused don't fill the group."""
     with start(put_expiry_seconds=3) as caller:
         project = caller.project()
         group = caller.group(project)
@@ -78,7 +79,7 @@ def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
 
 
 def test_a_merge_is_asked_for_once(caller: Caller) -> None:
-    """The second hdr-enhance of a group is refused, before and after its end; so is another photo."""
+    """The second hdr-enhance of a group is refused, before and after the merge's end; so is another photo."""
     project = caller.project()
     other = caller.group(project)
     caller.upload(project, other, caller.jpeg())
@@ -118,14 +119,14 @@ def test_unknown_ids_and_a_group_of_another_project_are_not_found(caller: Caller
 
 
 def test_photos_that_are_no_pictures_fail_the_merge_with_a_reason(caller: Caller) -> None:
-    """The storage takes any bytes, so the merge has to say that they are no pictures."""
+    """The storage takes any bytes, so the merge must reject them."""
     _, answer = merged(caller, b"these are not the bytes of a picture")
     assert answer["status"] == "failed"
     assert "01.jpg" in answer["error"]
 
 
 def test_every_status_signs_a_fresh_url(caller: Caller) -> None:
-    """Two answers for one picture, each with a URL that works."""
+    """Two answers for one picture each have a URL that works."""
     group, first = merged(caller, caller.jpeg())
     sleep(0.01)
     second = caller.status(group)
@@ -134,7 +135,6 @@ def test_every_status_signs_a_fresh_url(caller: Caller) -> None:
 
 
 def test_the_long_edge_is_capped(start: Start) -> None:
-    """A merge is never larger than the setting."""
     with start(long_edge=48) as caller:
         _, answer = merged(caller, caller.jpeg(size=(96, 64)))
         assert Image.open(io.BytesIO(caller.storage.get(answer["imageUrl"]).content)).size == (48, 32)

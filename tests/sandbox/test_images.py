@@ -1,4 +1,4 @@
-"""One image up, then staging, lawn and sky; each word of the reference is taken."""
+"""Uploaded images, and staging, lawn and sky on them with every value of the reference."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def post_file(caller: Caller, field: str, content: bytes, name: str = "scene.jpg
 
 @pytest.mark.parametrize("field", ["file", "File"])
 def test_an_image_is_taken_and_given_back(caller: Caller, field: str) -> None:
-    """The answer has the reference's shape and the picture's true size, and its URL has the very bytes."""
+    """The answer has the reference's shape and the picture's true size, and its URL gives the same bytes."""
     content = caller.png((40, 30))
     answer = post_file(caller, field, content, "scene.png").json()
     data = answer["data"]
@@ -66,7 +66,7 @@ def test_an_image_is_taken_and_given_back(caller: Caller, field: str) -> None:
 
 
 def test_the_size_is_the_one_a_person_sees(caller: Caller) -> None:
-    """A photo that EXIF turns by a quarter is as high as it looks."""
+    """The size is that after EXIF's rotation."""
     file, exif = io.BytesIO(), Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (60, 20)).save(file, "JPEG", exif=exif)
@@ -118,7 +118,7 @@ def test_an_unknown_image_is_not_found(caller: Caller) -> None:
 
 
 def test_what_can_not_be_altered_honestly_is_refused(caller: Caller) -> None:
-    """The engine's sentence reaches the caller with a 422."""
+    """The engine's sentence is in a 422."""
     image = caller.image(caller.jpeg((255, 0, 0)))
     answer = caller.post(f"/api/images/{image}/sky-replace", SKY)
     assert (answer.status_code, answer.json()) == (422, {"error": "there is no sky in this picture"})
@@ -134,7 +134,7 @@ def test_operations_may_answer_jpeg(start: Start) -> None:
 
 
 def test_a_body_without_exactly_one_picture_is_refused(caller: Caller) -> None:
-    """Not a picture, cut off, empty, another field, a text field, two files, no form at all."""
+    """A body that is no picture, truncated, empty, in another field, a text field, two files, or no form."""
     good = caller.jpeg(size=(400, 300))
     send = caller.api.post
     answers = {

@@ -1,4 +1,4 @@
-"""The record of requests, which other tests take as their judge."""
+"""The sandbox's ledger, which other tests trust."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SKY = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
 
 
 def test_each_request_leaves_one_line(start: Start) -> None:
-    """Route, status and ids of a whole story, on both origins, in order."""
+    """Route, status and ids of several requests, on both origins, in order."""
     with start() as caller:
         project = caller.project()
         group = caller.group(project)
@@ -42,7 +42,7 @@ def test_each_request_leaves_one_line(start: Start) -> None:
 
 
 def test_only_accepted_work_is_charged(start: Start) -> None:
-    """Refused calls cost nothing, and what turns out unsuitable is refunded."""
+    """Refused calls cost nothing, and unsuitable pictures are refunded."""
     with start() as caller:
         project = caller.project()
         group = caller.group(project)
@@ -67,7 +67,7 @@ def test_only_accepted_work_is_charged(start: Start) -> None:
 
 
 def test_no_key_and_no_signature_is_written_down(start: Start) -> None:
-    """Nor anything else that a caller made up."""
+    """Nothing else that a caller made up is in it either."""
     with start() as caller:
         caller.api.headers["stager-api-key"] = "the-secret-key"
         project = caller.project("a title that is private")
@@ -80,7 +80,7 @@ def test_no_key_and_no_signature_is_written_down(start: Start) -> None:
 
 
 def test_what_is_refused_at_the_door_is_written_down_too(start: Start) -> None:
-    """Without a key, a paid call has its route and costs nothing."""
+    """A paid call without a key has its route and costs nothing."""
     with start() as caller:
         caller.api.headers["stager-api-key"] = ""
         caller.post("/api/images/img_1/stage", {})

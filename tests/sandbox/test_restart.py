@@ -1,4 +1,4 @@
-"""Stopped and started again on the same folder, the sandbox goes on."""
+"""A sandbox restarted on the same folder continues."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_ids_and_photos_outlive_a_restart(start: Start) -> None:
-    """A group can be filled before, and merged after."""
+    """A group can be filled before the restart, and merged after it."""
     with start() as caller:
         project = caller.project()
         group = caller.group(project)
@@ -42,7 +42,7 @@ def test_an_interrupted_merge_is_run_again(start: Start, settings: SandboxSettin
 
 
 def test_old_urls_stay_good_where_the_address_does(start: Start, settings: SandboxSettings) -> None:
-    """The secret outlives the restart: a URL handed out before opens the same picture after."""
+    """The signing secret is kept: a URL handed out before opens the same picture after."""
     with start() as caller:
         files = {"file": ("a.jpg", caller.jpeg())}
         url = caller.api.post("/api/image", files=files).json()["data"]["imageUrl"]

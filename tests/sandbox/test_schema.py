@@ -1,4 +1,4 @@
-"""Schemathesis plays against the running sandbox by its own OpenAPI."""
+"""Schemathesis tests the running sandbox by its own OpenAPI."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def known(caller: Caller) -> dict[str, str]:
-    """Ids that exist, so that what is generated also gets past the door."""
+    """Existing ids, so that generated requests reach the endpoints' code."""
     project = caller.project()
     return {"projectId": project, "groupId": caller.group(project), "imageId": caller.image()}
 
 
 @pytest.fixture(scope="module")
 def schema(caller: Caller) -> Any:
-    import schemathesis  # here, since it takes every process of the suite more than a second
+    import schemathesis  # here, since importing it takes more than a second in every process
 
     return schemathesis.openapi.from_url(f"{caller.api.base_url}/openapi.json")
 
 
 def test_every_call_of_the_api_is_recorded_and_can_be_made_to_go_wrong(caller: Caller) -> None:
-    """One that is missing in the ledger counts as free, and no fault ever meets it."""
+    """A missing endpoint would count as free, and meet no fault."""
     paths = caller.api.get("/openapi.json").json()["paths"]
     offered = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert offered == set(CALLS)
@@ -55,7 +55,8 @@ def test_every_call_of_the_api_is_recorded_and_can_be_made_to_go_wrong(caller: C
 def test_no_generated_request_breaks_it(
     schema: Any, known: dict[str, str], method: str, path: str, mode: str
 ) -> None:
-    """No 5xx; wrong data is refused; status, kind and shape of each answer are the documented ones."""
+    """There is no 5xx; wrong data is refused; status, content type and shape of each answer are
+    documented."""
     import schemathesis
     from schemathesis.specs.openapi import checks
 
@@ -87,7 +88,7 @@ def test_no_generated_request_breaks_it(
 
 
 def test_the_schema_knows_every_call(caller: Caller) -> None:
-    """The nine calls of the reference and nothing else, each with its key and its refusals."""
+    """The nine calls of the reference and nothing else are in it, each with its key and its refusals."""
     document = caller.api.get("/openapi.json").json()
     calls = {
         (method.upper(), path): call

@@ -1,4 +1,4 @@
-"""Starting, stopping and dying, in one process and as a child."""
+"""Start, stop and crash of the sandbox, in one process and as a child."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEY = {"stager-api-key": "any-key"}
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that only waits to be reaped doesn't."""
+    """Whether a process runs; a zombie doesn't."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
@@ -46,7 +46,7 @@ def children_of(parent: int) -> list[int]:
 
 
 def begin_endless_merge(api: str) -> None:
-    """Ask for a merge and wait until a worker is at it."""
+    """Start a merge and wait until a worker has begun it."""
     with httpx.Client(base_url=api, headers=KEY) as client:
         project = client.post("/api/projects", json={"title": "x"}).json()["id"]
         options = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
@@ -64,7 +64,7 @@ def child(settings: SandboxSettings) -> Iterator[EmbeddedSandbox]:
 
 
 async def test_it_stops_quickly_although_connections_are_open(settings: SandboxSettings) -> None:
-    """An idle keep-alive connection and an unfinished operation don't hold it over 3 seconds."""
+    """An idle keep-alive connection and an unfinished operation don't delay it beyond 3 seconds."""
     announced: asyncio.Queue[str] = asyncio.Queue()
     stop = asyncio.Event()
     serving = asyncio.create_task(
@@ -99,7 +99,7 @@ def picture() -> bytes:
 
 
 def test_the_child_answers_where_it_says(child: EmbeddedSandbox, settings: SandboxSettings) -> None:
-    """Both addresses are real, and the documentation is served without a key."""
+    """Both addresses work, and the documentation is served without a key."""
     assert httpx.get(f"{child.api_base_url}/openapi.json").json()["info"]["title"]
     assert httpx.get(f"{child.api_base_url}/docs").status_code == 200
     assert httpx.get(child.storage_base_url).status_code == 404
@@ -107,13 +107,13 @@ def test_the_child_answers_where_it_says(child: EmbeddedSandbox, settings: Sandb
 
 
 def test_ctrl_c_on_the_terminal_does_not_reach_the_child(child: EmbeddedSandbox) -> None:
-    """It is in a process group of its own, since its parent still needs it while draining."""
+    """It is in a process group of its own, since its parent needs it while draining."""
     assert child.pid is not None
     assert os.getpgid(child.pid) != os.getpgid(0)
 
 
 def test_stopping_the_child_ends_all_of_it(child: EmbeddedSandbox) -> None:
-    """Server and worker are gone soon, in the middle of a merge."""
+    """Server and worker are gone soon, even during a merge."""
     begin_endless_merge(child.api_base_url)
     sleep(0.3)
     server = child.pid
@@ -127,7 +127,7 @@ def test_stopping_the_child_ends_all_of_it(child: EmbeddedSandbox) -> None:
 
 
 def test_a_killed_server_takes_its_worker_along(child: EmbeddedSandbox) -> None:
-    """Even SIGKILL in the middle of a merge leaves no worker behind."""
+    """SIGKILL during a merge leaves no worker behind."""
     begin_endless_merge(child.api_base_url)
     sleep(0.3)
     assert child.pid is not None
@@ -170,7 +170,7 @@ def test_a_thread_that_started_the_child_may_end(settings: SandboxSettings) -> N
 
 
 def test_a_child_that_can_not_start_says_why(settings: SandboxSettings) -> None:
-    """The end of the child's log is in the error: here, an address in use."""
+    """The error has the end of the child's log: here, an address in use."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SandboxError, match=rf"exit code 2.*\n.*can't listen on 127.0.0.1:{port}"):
@@ -180,7 +180,7 @@ def test_a_child_that_can_not_start_says_why(settings: SandboxSettings) -> None:
 def test_a_missing_extra_is_named_with_its_cure(
     settings: SandboxSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody who installed the lean daemon reads what to install."""
+    """A user with only the daemon installed reads what to install."""
     monkeypatch.setattr(embedded, "EXTRA_MODULES", ("fastapi", "surely_not_installed"))
     with pytest.raises(
         SandboxError, match=rf"surely_not_installed.*{sys.prefix}/bin/pip install '\.\[sandbox\]'"
@@ -199,7 +199,7 @@ def test_the_key_is_not_on_the_command_line(settings: SandboxSettings) -> None:
 
 
 def test_the_child_obeys_every_setting(settings: SandboxSettings) -> None:
-    """Also those that the command line has no option for."""
+    """This includes settings without a command line option."""
     with EmbeddedSandbox(replace(settings, json_limit_bytes=20)) as sandbox:
         answer = httpx.post(f"{sandbox.api_base_url}/api/projects", json={"title": "x" * 20}, headers=KEY)
         assert answer.status_code == 413
@@ -207,7 +207,7 @@ def test_the_child_obeys_every_setting(settings: SandboxSettings) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    """One line for people, then silence; a signal ends it with 0."""
+    """It prints one line, then nothing; a signal ends it with 0."""
     command = python_command(
         "hotfolder.sandbox.__main__", "--port=0", "--storage-port=0", f"--data={tmp_path}"
     )
@@ -222,7 +222,7 @@ def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> No
 
 @pytest.mark.parametrize(("content", "words"), [(None, "sandbox: the key file"), ("\n", "is empty")])
 def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: str | None, words: str) -> None:
-    """Exit code 2 and a sentence, no traceback. An empty one would lock everybody out."""
+    """The exit code is 2, with a sentence and no traceback. An empty key would lock everybody out."""
     if content is not None:
         (tmp_path / "key").write_text(content)
     command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/key")
@@ -232,7 +232,7 @@ def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: str | Non
 
 
 def test_the_parent_imports_nothing_heavy() -> None:
-    """The daemon may import the embedding without paying for FastAPI and OpenCV."""
+    """The daemon may import the embedding without importing FastAPI and OpenCV."""
     code = (
         "import hotfolder.sandbox.embedded, hotfolder.sandbox.settings, hotfolder.sandbox.__main__;"
         " print(*sys.modules)"

@@ -1,4 +1,4 @@
-"""The second origin: signatures, expiry, whole files."""
+"""The storage origin: signatures, expiry, whole files."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def image_url(caller: Caller) -> str:
 
 
 def test_signed_urls_lead_to_another_origin(caller: Caller, put_url: str, image_url: str) -> None:
-    """A client that sends its key along can be caught."""
+    """A client that sends its key along can be detected."""
     api = caller.api.base_url
     for url in map(httpx.URL, (put_url, image_url)):
         assert url.host == "127.0.0.2" and (url.host, url.port) != (api.host, api.port)
 
 
 def test_a_signature_is_for_one_method_and_one_path(caller: Caller, put_url: str, image_url: str) -> None:
-    """Any change of method, path, expiry or signature is 403, and nothing is stored."""
+    """Any change of method, path, expiry or signature gives 403, and nothing is stored."""
     other = put_url.replace(put_url.split("/")[4][:8], "00000000")
     later = put_url.replace("Expires=", "Expires=9")
     answers = [
@@ -51,7 +51,7 @@ def test_a_signature_is_for_one_method_and_one_path(caller: Caller, put_url: str
 
 
 def test_urls_expire(start: Start) -> None:
-    """After its time, a PUT and a GET say ExpiredToken; a fresh URL works."""
+    """An expired PUT or GET answers ExpiredToken; a fresh URL works."""
     with start(put_expiry_seconds=0.2, get_expiry_seconds=0.2) as caller:
         project = caller.project()
         put = caller.upload_url(project, caller.group(project)).json()["uploadUrl"]
@@ -65,7 +65,7 @@ def test_urls_expire(start: Start) -> None:
 
 
 def test_a_download_can_be_asked_about_first(caller: Caller, image_url: str) -> None:
-    """HEAD says the length and type that GET then delivers."""
+    """HEAD has the length and type of the GET."""
     head, get = caller.storage.head(image_url), caller.storage.get(image_url)
     assert head.status_code == get.status_code == 200
     assert head.content == b""
@@ -80,7 +80,7 @@ def test_a_put_needs_its_length(caller: Caller, put_url: str) -> None:
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(caller: Caller) -> None:
-    """Half a photo is no photo: the merge still waits for it."""
+    """The merge still waits for that photo."""
     project = caller.project()
     group = caller.group(project)
     url = urlsplit(caller.upload_url(project, group, "01.jpg").json()["uploadUrl"])
@@ -101,7 +101,6 @@ def test_a_put_may_be_repeated(caller: Caller, put_url: str) -> None:
 
 
 def test_a_large_upload_arrives_whole(caller: Caller) -> None:
-    """Twelve megabytes, byte for byte."""
     project = caller.project()
     url = caller.upload_url(project, caller.group(project)).json()["uploadUrl"]
     content = bytes(range(256)) * 4096 * 12

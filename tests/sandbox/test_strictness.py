@@ -1,4 +1,4 @@
-"""Whatever isn't in the reference gets a 4xx that says why, and never a 5xx."""
+"""Requests beyond the reference get a 4xx with a reason, and never a 5xx."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ RAW_BODIES = {
 
 @pytest.mark.parametrize(("path", "body", "words"), WRONG_BODIES)
 def test_a_wrong_body_is_refused_in_words(caller: Caller, path: str, body: Any, words: str) -> None:
-    """400, with a sentence that names field and value."""
+    """The answer is 400, with a sentence that names field and value."""
     answer = caller.post(path, body)
     assert answer.status_code == 400
     assert words in answer.json()["error"]
@@ -77,7 +77,7 @@ def test_a_wrong_body_is_refused_in_words(caller: Caller, path: str, body: Any, 
 
 @pytest.mark.parametrize("name", RAW_BODIES)
 def test_what_is_no_sound_json_is_refused(caller: Caller, name: str) -> None:
-    """400 for every oddity that a JSON parser can meet."""
+    """Every oddity of JSON gives 400."""
     headers = {"content-type": "application/json"}
     answer = caller.api.post("/api/projects", content=RAW_BODIES[name], headers=headers)
     assert answer.status_code == 400, answer.text
@@ -88,20 +88,20 @@ def test_what_is_no_sound_json_is_refused(caller: Caller, name: str) -> None:
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
 def test_a_body_of_another_kind_is_refused(caller: Caller, kind: str) -> None:
-    """415, even though the bytes would be right."""
+    """The answer is 415, even though the bytes would be right."""
     answer = caller.api.post("/api/projects", content=b'{"title": "x"}', headers={"content-type": kind})
     assert answer.status_code == 415
     assert "application/json" in answer.json()["error"]
 
 
 def test_json_may_name_its_charset(caller: Caller) -> None:
-    """`application/json; charset=utf-8` is what many clients say."""
+    """Many clients send `application/json; charset=utf-8`."""
     headers = {"content-type": "application/json; charset=utf-8"}
     assert caller.api.post("/api/projects", content=b'{"title": "x"}', headers=headers).status_code == 200
 
 
 def test_every_call_needs_a_key(caller: Caller) -> None:
-    """Missing, empty or with a blank in it: 401, and before anything else is looked at."""
+    """A missing or empty key, or one with a blank, gives 401 before any other check."""
     for key in (None, "", "two words"):
         headers = {} if key is None else {"stager-api-key": key}
         for method, path in [
@@ -121,7 +121,7 @@ def test_every_call_needs_a_key(caller: Caller) -> None:
 
 
 def test_a_required_key_is_the_only_one_that_opens(start: Start) -> None:
-    """With a key configured, any other is 401."""
+    """With a key configured, any other gives 401."""
     with start(required_key="right-key") as caller:
         assert caller.post("/api/projects", {"title": "x"}).status_code == 401
         caller.api.headers["stager-api-key"] = "right-key"
@@ -129,7 +129,7 @@ def test_a_required_key_is_the_only_one_that_opens(start: Start) -> None:
 
 
 def test_bodies_that_are_too_large_are_refused(start: Start) -> None:
-    """413 for JSON, a form and a PUT, whether their length is announced or not."""
+    """JSON, a form and a PUT give 413, whether their length is announced or not."""
     with start(json_limit_bytes=1000, upload_limit_bytes=100_000) as caller:
         big = b'{"title": "' + b"x" * 2000 + b'"}'
         kind = {"content-type": "application/json"}

@@ -1,4 +1,4 @@
-"""Worker processes die, and the server lives."""
+"""The server survives the death of its worker processes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 def workers_of(parent: int) -> list[int]:
-    """Process ids of the living children of `parent`, as /proc tells them."""
+    """Process ids of the living children of `parent`, by /proc."""
     tasks = Path(f"/proc/{parent}/task")
     return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
 
 
 async def soon(found: Callable[[], Any]) -> Any:
-    """What `found` returns once that is something."""
+    """The first value of `found` that isn't None or empty."""
     end = monotonic() + 60
     while not (value := found()) and monotonic() < end:  # noqa: ASYNC110 - processes tell no loop
         await asyncio.sleep(0.02)
@@ -43,7 +43,7 @@ def start_merge(caller: Caller, color: tuple[int, int, int] = (90, 90, 90)) -> s
 
 
 def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> None:
-    """The group says failed and how; the next merge gets a new worker."""
+    """The group says failed and why; the next merge gets a new worker."""
     broken = caller.wait(start_merge(caller, (1, 1, 1)))
     assert broken["status"] == "failed"
     assert "worker process died" in broken["error"]
@@ -51,7 +51,7 @@ def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> No
 
 
 def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
-    """As the system's out-of-memory killer would do it."""
+    """The system's out-of-memory killer does this."""
     others = set(workers_of(os.getpid()))
     with start(task_timeout_seconds=20, engine="slow_engine") as caller:
         group = start_merge(caller)
@@ -65,7 +65,7 @@ def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
 
 
 def test_work_that_takes_too_long_is_ended(start: Start) -> None:
-    """A time limit fails the merge."""
+    """The time limit fails the merge."""
     with start(task_timeout_seconds=0.5, engine="slow_engine") as caller:
         answer = caller.wait(start_merge(caller))
         assert answer["status"] == "failed"
@@ -74,7 +74,7 @@ def test_work_that_takes_too_long_is_ended(start: Start) -> None:
 
 @pytest.mark.parametrize("missing", ["missing_engine", "plain_engine:missing"])
 def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -> None:
-    """The one answer that is the sandbox's own fault, and it says so."""
+    """It is the only answer about an error of the sandbox itself."""
     with start(engine=missing) as caller:
         body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
         answer = caller.post(f"/api/images/{caller.image()}/sky-replace", body)
@@ -83,7 +83,7 @@ def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -
 
 
 def test_the_server_answers_while_work_is_done(start: Start) -> None:
-    """An operation that takes a while holds up nobody."""
+    """A slow operation delays no other request."""
     with start(merge_delay_seconds=10) as caller:
         group = start_merge(caller)
         for _ in range(10):
@@ -92,7 +92,7 @@ def test_the_server_answers_while_work_is_done(start: Start) -> None:
 
 
 async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> None:
-    """A task that wants more than the bound fails with a sentence, and the worker goes on."""
+    """A task beyond the bound fails with a sentence, and the worker continues."""
     queue = WorkQueue(replace(settings, engine="greedy_engine", worker_memory_bytes=600 * 1024**2))
     try:
         with pytest.raises(TaskFailed, match="memory doesn't suffice"):
@@ -103,7 +103,7 @@ async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> N
 
 
 async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
-    """Its late answer must not be given to the next task."""
+    """Its late answer must not be taken for the next task's."""
     queue = WorkQueue(replace(settings, engine="slow_engine"))
     others = set(workers_of(os.getpid()))
     task = asyncio.create_task(queue.run("merge", photos=[], target=tmp_path / "a.jpg"))

@@ -1,4 +1,4 @@
-"""A studio under test: drops whose checksums are kept, a daemon in a hurry, and the checker at the end."""
+"""A studio under test: recorded drops, a daemon with a fast clock, and the judge at the end."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 SPEED = 40.0
 HURRIED: dict[str, Any] = {"api": {"merge_timeout_seconds": 60.0, "read_timeout_seconds": 5.0}}
-"""Settings for a clock of that speed; what the network may take isn't measured by it."""
+"""Settings for a clock of that speed; network time-outs follow the real clock."""
 
 
 class Bench:
-    """`shop` is what it buys from. What a daemon logs goes to a file of the studio's own."""
+    """A studio that buys from `shop`. A daemon in this process logs to a file of the studio."""
 
     def __init__(self, studio: Studio, shop: Shop) -> None:
         self.studio = studio
@@ -40,7 +40,7 @@ class Bench:
     def drop(
         self, folder: str = ROOM, files: Mapping[str, bytes] | None = None, *, project: str = ELM
     ) -> Mapping[str, bytes]:
-        """Copy a set into the inbox, three photos unless `files` says other; its files."""
+        """Drop a set, of three new photos unless `files` is given; its files."""
         files = bracket() if files is None else files
         self.originals.take(project, folder, files)
         self.sets.append(Counter(sha256(content) for name, content in files.items() if name.endswith(".jpg")))
@@ -63,7 +63,7 @@ class Bench:
 
     @contextmanager
     def logging(self) -> Iterator[None]:
-        """Send what a daemon in this process logs to the studio's file."""
+        """Write the log of a daemon in this process to the studio's file."""
         with self.log.open("a") as stream:
             log.configure(stream=stream, json=True)
             try:
@@ -72,12 +72,12 @@ class Bench:
                 log.configure()
 
     def live(self, **request: Any) -> int:
-        """A daemon in a process of its own, until it is idle or killed; its exit code."""
+        """Run a daemon in a process of its own, until it is idle or killed; its exit code."""
         return crashing.live(self.studio, self.shop, speed=SPEED, **request)
 
     def check(self, *states: str, paid: int, bound: int | None = None) -> Audit:
-        """The checker. The sets are in these states, in any order, so many paid calls were accepted, and
-        nothing is lost, partial or silent."""
+        """Assert by the judge that no promise is broken, that the sets have exactly these states, and that
+        exactly this many paid calls were accepted."""
         charged = self.shop.charged()
         audit = Audit(self.studio, charged)
         assert sorted(job.state for job in audit.jobs) == sorted(states), self.text()
@@ -100,7 +100,7 @@ class Bench:
         return " ".join((self.studio.failed / ELM / folder / "REASON.txt").read_text().split())
 
     def delivered(self, project: str = ELM) -> set[str]:
-        """Names of the pictures that a customer sees."""
+        """Names of the delivered pictures."""
         return {name for name in files_below(self.studio.done / project) if "/" not in name}
 
     def in_inbox(self, folder: str = ROOM) -> dict[str, bytes]:
@@ -108,7 +108,7 @@ class Bench:
         return files_below(place) if place.is_dir() else {}
 
     def studio_lines(self) -> list[dict[str, Any]]:
-        """What the last daemon told of every set, those that are still arriving too."""
+        """The last overview's lines of all sets, those still arriving included."""
         return [asdict(line) for line in Audit(self.studio, ()).seen.lines]
 
     def path(self, *parts: str) -> Path:

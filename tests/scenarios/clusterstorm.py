@@ -1,8 +1,8 @@
 """Random runs of several machines with one database: `python -m tests.scenarios.storm --machines 3`.
 
-Three daemons work with six inboxes. Their processes are killed, frozen, ended and started; their ways to the
-database and to the API are cut; the database is restarted; clocks are moved. Then all is made well, and once
-nothing goes on by itself any more, everything is held to the checker.
+Three daemons work with six inboxes. Their processes are killed, frozen, ended and started; their connections
+to the database and to the API are cut; the database is restarted; clocks are moved. Then all faults end, and
+once nothing goes on by itself any more, the judge checks everything.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ SETTINGS = {
     "settle": {"give_up_seconds": 20.0},
 }
 SLOW = {"merge_delay_seconds": 0.7, "operation_delay_seconds": 0.7}
-"""So that something is under way whenever something happens."""
+"""Delays, so that jobs are under way whenever something happens."""
 
 
 @dataclass(frozen=True)
 class ClusterLane:
-    """What one run at a time has for itself."""
+    """Resources of one run at a time."""
 
     root: Path
     shop: Shop
@@ -69,7 +69,7 @@ class ClusterLane:
 
 @dataclass(frozen=True)
 class Machine:
-    """A member of the cluster, with its ways to the database and to the API, and its clock."""
+    """A member of the cluster, with its proxies to the database and to the API, and its clock."""
 
     member: Member
     database: Proxy
@@ -77,7 +77,7 @@ class Machine:
     clock: Path
 
     def go_through(self, trouble: Trouble) -> None:
-        """Until it is over."""
+        """Carry out the trouble until it is over."""
         begin, end = self._ways(trouble.kind)
         time.sleep(trouble.after)
         begin()
@@ -118,7 +118,7 @@ class Machine:
 
 
 def play(number: int, planned: ClusterPlan, lane: ClusterLane) -> Story:
-    """One run. Its folder is left only if a promise was broken."""
+    """Play one run. Its folder stays only if a promise was broken."""
     story = Story(number, planned)
     originals = Originals()
     with ExitStack() as stack:
@@ -197,7 +197,7 @@ def restart_all(server: Postgres, planned: ClusterPlan) -> None:
 
 
 def calm_down(story: Story, cluster: Cluster, planned: ClusterPlan) -> None:
-    """Until every set is at an end and nothing changes any more; a pause for a person is ended by one."""
+    """Wait until every set is finished and nothing changes any more; end pauses that wait for a person."""
     waited_for = Counter((one.inbox, one.drop.project, one.drop.folder) for one in planned.sets)
     end = time.monotonic() + CALM_SECONDS
     with cluster.store() as store:
@@ -206,15 +206,15 @@ def calm_down(story: Story, cluster: Cluster, planned: ClusterPlan) -> None:
                 if at_rest(store, waited_for):
                     return
                 store.resume()
-            except SQLAlchemyError:  # its connections are of before a restart
+            except SQLAlchemyError:  # its connections are older than a restart
                 store.database.dispose()
             time.sleep(0.3)
         story.broken.append(f"it never came to rest; open transactions: {open_transactions(store)}")
 
 
 def a_day_later(cluster: Cluster, gone: Sequence[Member], left: Member) -> None:
-    """What machines had in the making that don't come back is nobody's after a day; whoever starts then
-    clears it away."""
+    """Start a day later: temporary files of missing machines belong to nobody after a day, and a start
+    removes them."""
     with cluster.store() as store, store.session.begin() as session:
         before = database_now(session) - timedelta(days=2)
         ids = [member.id_ for member in gone]
@@ -224,7 +224,7 @@ def a_day_later(cluster: Cluster, gone: Sequence[Member], left: Member) -> None:
 
 
 def open_transactions(store: Store) -> list[tuple[object, ...]]:
-    """Whoever may keep the others waiting."""
+    """Open transactions, which may block others."""
     asked = text(
         "SELECT state, wait_event, now() - xact_start, now() - state_change, query FROM pg_stat_activity"
         " WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"

@@ -1,4 +1,4 @@
-"""What a random run of several machines is made of. The same seed and number always give the same plan."""
+"""Plans of random runs of several machines. The same seed and number always give the same plan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ DATABASE = ("fast", "immediate")
 
 @dataclass(frozen=True)
 class Trouble:
-    """`kind` begins `after` the one before it has ended, and lasts for so many seconds."""
+    """A fault of one machine. `kind` begins `after` seconds from the end of the one before, and lasts for
+    `seconds`."""
 
     kind: str
     after: float
@@ -30,7 +31,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class LateDrop:
-    """A set for an inbox, so many seconds after the machines have begun."""
+    """A set for an inbox, some seconds after the machines have started."""
 
     inbox: str
     after: float
@@ -39,7 +40,8 @@ class LateDrop:
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """`troubles` come over each machine one after the other. `restarts` of the database say how and when."""
+    """`troubles` come over each machine one after the other. `restarts` of the database have a mode and a
+    time."""
 
     sets: tuple[LateDrop, ...]
     troubles: dict[str, tuple[Trouble, ...]]
@@ -77,7 +79,7 @@ def plan(seed: int, number: int, machines: int = 3) -> ClusterPlan:
 
 
 def several_sets(dice: Random) -> Iterator[LateDrop]:
-    """Rooms of one name in several inboxes meet in done/; now and then with the very same photos."""
+    """Sets of rooms with the same name in several inboxes; sometimes with the same photos."""
     taken: set[tuple[str, str, str]] = set()
     photos: dict[str, bytes] = {}
     most = dice.randint(4, 9)

@@ -1,4 +1,4 @@
-"""A bench on which a studio is put to the test, and daemons that are killed."""
+"""Benches for scenarios."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.studio import Shop, Studio
 
 @pytest.fixture
 def make_bench(make_studio: Callable[..., Studio], shop: Shop) -> Callable[..., Bench]:
-    """`make_bench(**settings)`: a studio that buys from the shop."""
+    """`make_bench(**settings)`: makes a studio that buys from the shop."""
 
     def make(**settings: object) -> Bench:
         return Bench(make_studio(**{**HURRIED, **settings}), shop)
@@ -28,7 +28,7 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder that belongs to no studio."""
+    """A folder outside of all studios."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     return folder

@@ -1,8 +1,8 @@
 """Rules edited under load, half of the edits wrong: `python -m tests.scenarios.edits --edits 30`.
 
-Sets are dropped all the time while the file of settings of a real daemon is edited: replaced, or written in
-two halves, found by looking or told by SIGHUP. At the end every set must be done, its originals untouched, by
-one whole version of the rules. Exits 1 when one is not.
+Sets are dropped all the time while the settings of a real daemon are edited: replaced, or written in two
+halves, found by its scan or signalled by SIGHUP. At the end every set must be done, its originals untouched,
+by one version of the rules. Exits 1 when one is not.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WRONG = (
 
 @dataclass
 class Edits:
-    """One run. `broken` says what was wrong at the end."""
+    """One run. `broken` holds the violations at the end."""
 
     studio: Studio
     seed: int
@@ -58,7 +58,7 @@ class Edits:
         self.base: dict[str, Any] = yaml.safe_load(self.studio.config.read_text())
 
     def play(self, number: int, *, looked_for: int) -> None:
-        """Make so many edits, every second one wrong; `looked_for` of them without a signal."""
+        """Make that many edits, every second one wrong; `looked_for` of them without a signal."""
         self._write(self._valid(0))
         run = self.studio.start(key="any-key")
         quiet = set(self.random.sample(range(1, number + 1), looked_for))
@@ -147,7 +147,7 @@ def changes_told(run: Run) -> int:
 
 
 def recipe_of_version(version: int) -> Recipe:
-    """Every version differs from the one before in all that it says."""
+    """The recipe of a version; each differs from the one before in every field."""
     odd = version % 4 == 1
     return Recipe(
         hdr=HdrOptions(lens_correction=odd),

@@ -1,4 +1,4 @@
-"""A flood of files at once, which overruns the system's events: `python -m tests.scenarios.flood`.
+"""A flood of files that overruns the system's event queue: `python -m tests.scenarios.flood`.
 
 Exits 1 unless every photo was found and taken for its own set.
 """
@@ -26,7 +26,7 @@ PHOTOS_A_SET = 5
 
 
 async def flood(root: Path, files: int, patience_seconds: float) -> int:
-    """Write so many photos as fast as the disk takes them; how many were found."""
+    """Write that many photos as fast as possible; how many were found."""
     found: set[Path] = set()
     complete = asyncio.Event()
     decoder = Decoder()

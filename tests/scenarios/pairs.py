@@ -1,4 +1,4 @@
-"""Two kills in the life of one set, at every pair of durable steps: `python -m tests.scenarios.pairs`.
+"""Two kills during one set, at every pair of crash points: `python -m tests.scenarios.pairs`.
 
 `--sample 100 --seed 1` plays that many of them. Exits 1 when any promise was broken.
 """
@@ -20,7 +20,7 @@ PURCHASES = frozenset({("merge",), ("merge", "sky")})
 
 
 def all_pairs() -> list[Plan]:
-    """A plan for each pair; the second kill may come at a step that is never reached again."""
+    """A plan for each pair; the second crash point may never be passed again."""
     steps = [(step.value, nth) for step, most in GOOD_PASSINGS.items() for nth in range(1, most + 1)]
     return [
         Plan(

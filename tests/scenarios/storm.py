@@ -1,8 +1,8 @@
 """Random crash-and-fault runs: `python -m tests.scenarios.storm --runs 500 --seed 1`.
 
-Each run drops a few sets, lets the API go wrong and kills the daemon with SIGKILL as its plan says, starts it
-again until all is calm, and then holds everything to the checker. Exits 1 when any promise was broken. With
-`--machines 3`: several daemons with one database, see `clusterstorm`.
+Each run drops a few sets, makes the API fail and kills the daemon by its plan, starts it again until nothing
+is left to do, and then calls the judge. Exits 1 when any promise was broken. With `--machines 3`: several
+daemons with one database, see `clusterstorm`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Lane:
-    """What one run at a time has for itself; `root` is a folder for studios."""
+    """Resources of one run at a time; `root` is a folder for studios."""
 
     root: Path
     shop: Shop
@@ -45,7 +45,7 @@ class Lane:
 
 @dataclass
 class Story:
-    """How one run went. `exit_codes` has one for each life of its daemon."""
+    """Outcome of one run. `exit_codes` has one for each process of its daemon."""
 
     number: int
     plan: Any
@@ -59,7 +59,7 @@ class Story:
 
 
 def play(number: int, planned: Plan, lane: Lane) -> Story:
-    """One run. Its folder is left only if a promise was broken."""
+    """Play one run. Its folder stays only if a promise was broken."""
     story = Story(number, planned)
     bench = Bench(Studio(lane.root / f"run-{number}", **SETTINGS), lane.shop)
     for drop in story.plan.drops:
@@ -85,7 +85,7 @@ def live(story: Story, bench: Bench, lane: Lane, **kill: object) -> None:
 
 
 def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
-    """Start the daemon again until it has nothing left to do; a pause for a person is ended by one."""
+    """Start the daemon again until it has nothing left to do; end pauses that wait for a person."""
     for _ in range(MOST_CALM_LIVES):
         live(story, bench, lane)
         store = bench.studio.store()
@@ -108,7 +108,7 @@ def drag_back(bench: Bench) -> bool:
     for job in failed:
         source = bench.studio.failed / job.project / str(job.filed_as)
         target = bench.studio.inbox / job.project / job.folder
-        target.mkdir(exist_ok=True)  # an empty one is tidied away
+        target.mkdir(exist_ok=True)  # an empty one is removed
         for path in source.iterdir():
             if path.name == "REASON.txt":
                 path.unlink()
@@ -157,7 +157,7 @@ Play = Callable[[int, Any, Any], Story]
 def storm(
     root: Path, plans: Mapping[int, Any], lanes: int = LANES, *, play: Play = play, opened: Open = opened
 ) -> list[Story]:
-    """Play these runs, several at a time, each in whichever lane is free."""
+    """Play these runs, several at a time, each in a free lane."""
     free: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(number: int) -> Story:
@@ -226,7 +226,7 @@ def row(kind: str, stories: list[Story]) -> tuple[object, ...]:
 
 
 def report(plans: Mapping[int, Any], title: str, lanes: int, **how: Any) -> int:
-    """Play, print the table, and say by the exit code whether every promise held."""
+    """Play, print the table, and give the exit code: 0 when every promise was kept."""
     root = Path(tempfile.mkdtemp(prefix="hotfolder-storm-"))
     began = time.monotonic()
     stories = storm(root, plans, lanes, **how)
@@ -249,7 +249,7 @@ def main() -> int:
     chosen = parser.parse_args()
     numbers = range(1, chosen.runs + 1) if chosen.only is None else [chosen.only]
     if chosen.machines > 1:
-        from tests.scenarios import clusterstorm, clusterweather  # they tell their stories as this one does
+        from tests.scenarios import clusterstorm, clusterweather  # they import this module
 
         several = {number: clusterweather.plan(chosen.seed, number, chosen.machines) for number in numbers}
         how = {"play": clusterstorm.play, "opened": clusterstorm.opened}

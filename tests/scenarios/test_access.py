@@ -1,4 +1,4 @@
-"""A key that stops working, an account without credit: all waits, says so once, and goes on by itself."""
+"""A revoked key, and an account without credit: everything waits, is reported once, and resumes by itself."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
         await asyncio.sleep(1)
         paid = strict_shop.bought()
         assert paid == len(strict_shop.charged()) <= len(ROOMS)
-        # Told for kinds of requests, not for tries; how many had just left depends on the machine.
+        # There is one line for each kind of request, not for each try; how many requests were under way
+        # depends on the machine.
         assert len([line for line in bench.events("api_paused") if "401" in line["reason"]]) <= 10
         key_file.write_text(RIGHT)
         await bench.studio.comes_to("done", "done", "done")

@@ -1,4 +1,4 @@
-"""Where a result is said to be is not always where one should go; and the key goes nowhere but to the API."""
+"""Result addresses that must not be followed; and the key is sent to the API alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.studio import Shop, Studio
 
 
 class Stranger(ThreadingHTTPServer):
-    """Some other server, with a picture; `heads` are the requests that came."""
+    """Some other server, with a picture; `heads` are the requests that it got."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answering)
@@ -38,7 +38,7 @@ class Answering(BaseHTTPRequestHandler):
         self.wfile.write(picture)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: a test's own output is not the place."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ BOMBS = (
 def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
-    """Measured at the process itself: its peak of resident memory."""
+    """Memory is the process's own peak."""
     bench = Bench(make_studio(api=shop.api), shop)
     shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
     bench.drop("kitchen")

@@ -1,4 +1,4 @@
-"""`__again` and `retry --pay-again`: obeyed once, and counting only once they have bought something."""
+"""`__again` and `retry --pay-again`: obeyed once, and only counted once they have bought something."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ CHANGES = (touch, touch_one, rewrite, replace, copy_beside, rename, out_and_in)
 async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merge(
     make_bench: Callable[..., Bench],
 ) -> None:
-    """A room for each change, all of which happen once every second merge was asked for and none is done."""
+    """Each change has a room; all changes happen after every second merge was requested and before one is
+    done."""
     bench = make_bench(limits={"merges": len(CHANGES)})
     rooms = {f"{change.__name__.replace('_', ' ')} room": change for change in CHANGES}
     photos = {room: bench.drop(room) for room in rooms}
@@ -86,7 +87,7 @@ async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merg
             change(bench.path(ELM, f"{room}__again"))
         bench.shop.goes_wrong()
         await bench.studio.comes_to_say(all_are_done)
-        await asyncio.sleep(0.5)  # twenty seconds of the daemon's
+        await asyncio.sleep(0.5)  # twenty seconds of the daemon's time
         await bench.studio.comes_to_say(all_are_done)
     assert bench.shop.bought() == 2 * len(rooms)
 
@@ -168,7 +169,8 @@ async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plai
 
 
 async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench) -> None:
-    """Removed before it became a job, it speaks for no later copy of the photos, and that is said."""
+    """If the folder is removed before it becomes a job, the order applies to no later copy of the photos, and
+    this is reported."""
     photos = bench.drop("kitchen__lawn-medium")  # that has no lawn
     await bench.until_idle()
     [failed] = bench.studio.status()["jobs"]

@@ -1,4 +1,4 @@
-"""What the API can do to one merge and one sky: each with the state it ends in and its bound on payment."""
+"""Faults of the API during one merge and one sky, each with its final state and its bound on payment."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ ALL = MERGED | {"living-room__sky-twilight.png"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """`paid` is how many paid calls the sandbox accepts, `bound` how many it may at most. `both`: what is
-    written of it is of a kind of its own, so it is tried with each store."""
+    """`paid` is how many paid calls the sandbox accepts, `bound` how many it may at most. `both`: its records
+    are of a kind of their own, so it is run with each store."""
 
     name: str
     faults: tuple[Fault, ...]
@@ -215,7 +215,7 @@ def seconds(entry: Entry) -> float:
 async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get_through(
     bench: Bench,
 ) -> None:
-    """By the daemon's clock a minute, in which the API and the other photos answer as ever."""
+    """A minute passes by the daemon's clock, while the API and the other photos answer normally."""
     bench.shop.goes_wrong(at("put", 503, 2, retry_after=60))
     bench.drop(files=bracket(7))
     await bench.until_idle()
@@ -226,7 +226,7 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
 
 
 async def test_what_goes_on_after_a_trouble_is_waited_for_however_long_it_takes(bench: Bench) -> None:
-    """By the daemon's clock more than a minute goes by, in which the API works."""
+    """More than a minute passes by the daemon's clock, in which the API works."""
     bench.shop.goes_wrong(at("result-get", 503, 2), at("stage", "hang", seconds=2))
     bench.drop("front__sky-twilight__stage-scandinavian")
     await bench.until_idle()

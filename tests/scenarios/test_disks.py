@@ -1,4 +1,4 @@
-"""Full disks, failing disks, several disks: made for real, in a mount namespace of the test's own."""
+"""Full, failing and several disks: real ones, in a mount namespace of the test's own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ needs_strace = pytest.mark.skipif(
     not allowed("strace", "-qq", "-e", "trace=none", "true"), reason="strace isn't there, or may not trace"
 )
 
-# Mounts what was asked for, runs the daemon, and at its end brings what lies on the mounts to the real disk.
+# Mounts disks, runs the daemon, and at its end copies the mounts' files to the real disk.
 SCRIPT = """
 set -e
 cd "$ROOT"
@@ -71,7 +71,7 @@ def archiving_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
 
 
 def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:
-    """The daemon, until it is idle, with folders (relative to the root) on disks of their own."""
+    """Start the daemon until it is idle, with folders (relative to the root) on disks of their own."""
     places = {"ROOT": str(bench.studio.root), "ON_TMPFS": on_tmpfs, "FULL": full, "SIZE": size}
     command = bench.studio.command("run", "--until-idle")
     with bench.log.open("a") as stream:
@@ -85,7 +85,7 @@ def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> s
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """The daemon too, and what it started: one that is left behind would go on buying at the shared shop."""
+    """Kill the daemon and its children: one that is left would go on buying from the shared sandbox."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -119,7 +119,7 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
 
 @needs_mounts
 def test_status_says_that_the_disk_of_the_store_is_full(disk_bench: Bench) -> None:
-    """Of what was dropped since it knows nothing."""
+    """Otherwise it would say nothing about sets dropped since."""
     bench = disk_bench
     bench.studio.state.mkdir()
     full = 'mount -t tmpfs -o size=400k tmpfs $STATE; dd if=/dev/zero of=$STATE/filler 2>/dev/null; exec "$@"'
@@ -136,7 +136,8 @@ def test_status_says_that_the_disk_of_the_store_is_full(disk_bench: Bench) -> No
 
 @needs_mounts
 def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench: Bench) -> None:
-    """It holds the first of two developed photos, and not the second one, until somebody makes room."""
+    """It has room for the first of two developed photos, and for the second only after somebody makes
+    room."""
     bench = disk_bench
     pixels = {name: os.urandom(3 * 400 * 300) for name in ("1.tif", "2.tif")}
     files = {name: tiff(pixels=content, size=(400, 300)) for name, content in pixels.items()}
@@ -185,7 +186,7 @@ def test_folders_on_different_disks_lose_nothing(disk_bench: Bench) -> None:
     bench.check("done", "failed", paid=2)
 
 
-# A disk that comes and goes, as it is told in a file; the mount point underneath is a folder like any other.
+# A removable disk, controlled by a file; the mount point underneath is an ordinary folder.
 PULLED = """
 set -e
 cd "$ROOT"
@@ -207,7 +208,7 @@ exit $code
 
 
 def pulled(bench: Bench, folder: str, *options: str, bare: bool = False) -> subprocess.Popen[bytes]:
-    """The daemon, with a folder on such a disk, which isn't there yet where it is `bare`."""
+    """Start the daemon with a folder on such a disk, which isn't mounted yet where it is `bare`."""
     places = {"ROOT": str(bench.studio.root), "ON_DISK": folder, "BARE": "yes" if bare else ""}
     command = bench.studio.command("run", *options)
     with bench.log.open("a") as stream:
@@ -221,14 +222,14 @@ def pulled(bench: Bench, folder: str, *options: str, bare: bool = False) -> subp
 
 
 def switch(bench: Bench, what: str) -> None:
-    """Pull the disk, or plug it in, while the daemon runs."""
+    """Remove or mount the disk while the daemon runs."""
     told = bench.studio.root / what
     told.touch()
     wait_for(lambda: not told.exists(), bench.text)
 
 
 def end(bench: Bench, process: subprocess.Popen[bytes]) -> None:
-    """Stop the daemon itself; the script around it then brings everything to one disk."""
+    """Stop the daemon itself; the script around it then copies everything to one disk."""
     pid = bench.studio.status()["daemon"]["pid"]
     os.kill(pid, signal.SIGTERM)
     assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
@@ -255,7 +256,7 @@ def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_moun
         assert place in told["folders"][folder]["degraded"]
         bench.studio.wait_until(lambda status: any(place in job["reason"] for job in status["jobs"]))
         bench.studio.wait_until(lambda _: "is not mounted" in page_of(bench))
-        # Photos of the same names as those of a set that can't be seen just now, and is no less there for it.
+        # Photos with the names of a set that can't be seen now, and still exists.
         bench.drop(f"third-{room}")
         switch(bench, "plug")
         bench.studio.wait_for_states(state, state, state)
@@ -282,7 +283,7 @@ def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) ->
     bench.drop("kitchen")
     process = pulled(bench, "done", bare=True)
     try:
-        # Nothing is bought before the receipts in done/ could be asked whether it was bought already.
+        # Nothing is bought before the receipts in done/ could be searched for it.
         bench.studio.wait_until(
             lambda status: any("is not mounted" in job["reason"] for job in status["jobs"])
         )
@@ -299,14 +300,14 @@ def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) ->
 @needs_strace
 @pytest.mark.parametrize("when", [1, 5])
 def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Bench, when: int) -> None:
-    """The n-th fsync of each thread answers EIO, among them that of an answer that was paid for."""
+    """The n-th fsync of each thread gives EIO, among them that of a paid answer."""
     bench = disk_bench
     bench.drop()
     strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync"]
     strace += ["-e", f"inject=fsync:error=EIO:when={when}"]
     code = run_until_idle(bench, *strace)
     assert any(words in bench.text() for words in ("reports an error", "I/O error", "output error"))
-    if code != 0:  # it may refuse to begin on such a disk; then the next start does
+    if code != 0:  # it may refuse to start on such a disk; then the next start works
         assert run_until_idle(bench) == 0
     bench.check("done", paid=2)
 
@@ -354,7 +355,7 @@ def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(dis
 
 @pytest.mark.parametrize("reader", [False, True])
 def test_a_log_that_can_not_be_written_holds_nothing_up(disk_bench: Bench, reader: bool) -> None:
-    """Its disk is full, or whoever read its pipe has gone."""
+    """Its disk is full, or its pipe's reader has gone."""
     bench = disk_bench
     bench.drop()
     if reader:
@@ -363,7 +364,7 @@ def test_a_log_that_can_not_be_written_holds_nothing_up(disk_bench: Bench, reade
     else:
         log = os.open("/dev/full", os.O_WRONLY)
     command = bench.studio.command("run", "--until-idle")
-    buffered = {**environment(KEY), "PYTHONUNBUFFERED": ""}  # as usual; else nothing is held until the end
+    buffered = {**environment(KEY), "PYTHONUNBUFFERED": ""}  # as usual: output is buffered
     process = subprocess.Popen(command, stdout=log, stderr=log, env=buffered)
     os.close(log)
     try:

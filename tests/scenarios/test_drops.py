@@ -1,4 +1,4 @@
-"""What photographers drop, whatever its name: made, refused with a reason, or left alone with a notice."""
+"""Drops with any name: made, refused with a reason, or left alone with a notice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.studio import MERGE, files_below
 
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
-"""What is asked of the API, for free, while a set still arrives."""
+"""Free requests that are sent while a set still arrives."""
 
 
 def zero_filled(content: bytes) -> bytes:
@@ -55,7 +55,7 @@ async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(
         (folder / name).unlink()
     (folder / names[2]).write_bytes(photos[names[2]][:4000])
     async with bench.working():
-        await asyncio.sleep(1.5)  # a minute of the daemon's time, and a hundred times its quiet time
+        await asyncio.sleep(1.5)  # a minute of the daemon's time, a hundred times its quiet time
         assert bench.shop.bought() == 0
         await bench.studio.comes_to_say(lambda status: names[2] in status["jobs"][0]["reason"])
         assert bench.studio.states() == ["settling"] and bench.shop.bought() == 0
@@ -203,7 +203,7 @@ async def test_what_is_no_plain_file_is_never_read_and_holds_its_set_with_a_noti
 
 
 def made_device(path: Path) -> None:
-    """A device node where that is allowed, else one more pipe."""
+    """A device node where that is allowed, else another pipe."""
     try:
         os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))
     except PermissionError:
@@ -221,7 +221,7 @@ async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
 
 
 async def test_two_sets_that_want_the_same_folder_at_once_get_one_each(bench: Bench) -> None:
-    """Rooms that differ only in how their accents are spelt, so that both are filed under one name."""
+    """The rooms differ only in the Unicode form of their accents, so both are filed under one name."""
     rooms = [unicodedata.normalize(form, f"Küche {number}") for number in range(6) for form in ("NFC", "NFD")]
     for room in rooms:
         bench.drop(room)

@@ -1,4 +1,4 @@
-"""The inbox's own world: floods, shares that go away, folders that were swapped, settings half-written."""
+"""Troubles of the inbox: floods, vanishing shares, swapped folders, half-written settings."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
         bench.studio.inbox.rename(elsewhere / "inbox")
         bench.studio.inbox.mkdir()
         await is_degraded(bench)
-        # The page may have been written in the very moment of the change; no photo may have come here.
+        # STATUS.txt may have been written just at the change; no photo may have come here.
         assert files_below(bench.studio.inbox).keys() <= {"STATUS.txt"}
         shutil.rmtree(bench.studio.inbox)
         (elsewhere / "inbox").rename(bench.studio.inbox)

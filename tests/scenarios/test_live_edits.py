@@ -51,7 +51,7 @@ def test_systemd_is_told_of_a_reload_from_its_begin_to_its_end(
 def test_a_file_that_vanishes_is_no_order_to_work_without_rules(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With HOTFOLDER_ROOT it could start without a file; one that it began with is missed."""
+    """With HOTFOLDER_ROOT a start needs no file; a file used at the start must still exist."""
     around = {"HOTFOLDER_ROOT": str(studio.root)}
     monkeypatch.setattr("tests.support.studio.environment", lambda key: {**environment(key), **around})
     run = studio.start(key="any-key")

@@ -1,4 +1,4 @@
-"""Budgets, pauses, what only a person can know, and a store that has forgotten what was paid for."""
+"""Budgets, pauses, unknown outcomes, and stores that have lost purchases."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
 
 async def waits_for(bench: Bench, words: str) -> None:
-    """Until a set that is under way gives a reason with these words."""
+    """Wait until an active set has a reason with these words."""
     await bench.studio.comes_to_say(lambda status: any(words in job["reason"] for job in status["jobs"]))
 
 
@@ -34,7 +34,7 @@ async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
     make_bench: Callable[..., Bench],
 ) -> None:
     bench = make_bench(limits={"paid_calls_per_day": 3})
-    # Noon, so that the test itself can't cross a midnight that it doesn't mean.
+    # At noon, so that no test crosses midnight by accident.
     local = datetime.now(UTC).astimezone()
     bench.clock.jump(local.replace(hour=12, minute=0) - local)
     for room in ("hall", "bath"):
@@ -51,7 +51,8 @@ async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
 async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(
     make_bench: Callable[..., Bench],
 ) -> None:
-    """Else nothing was paid for until that day, though the budget is said to go on tomorrow."""
+    """Otherwise nothing would be paid for until that day, though the budget is said to be renewed
+    tomorrow."""
     bench = make_bench(limits={"paid_calls_per_day": 1})
     bench.clock.jump(timedelta(days=365))
     bench.drop("hall")
@@ -87,7 +88,7 @@ async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[.
 
 @pytest.mark.both_stores
 async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: Callable[..., Bench]) -> None:
-    """Even where only one set is worked on at once; and what waits isn't sent again while it does."""
+    """This holds even where only one set is worked on at once; and a waiting set uploads nothing again."""
     bench = make_bench(limits={"paid_calls_per_project": 1})
     async with bench.working() as daemon:
         daemon.worker.most_jobs = 1
@@ -118,7 +119,7 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     bench.check(*over, "done", paid=7)
-    # What the person has looked at doesn't count towards the next pause.
+    # Purchases resolved by a person don't count towards the next pause.
     bench.shop.goes_wrong(LOST_SKY)
     bench.drop("attic__sky-blue")
     await bench.until_idle()
@@ -142,7 +143,7 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> Non
 async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
     make_bench: Callable[..., Bench],
 ) -> None:
-    """Its group says that it never was. Long before `merge_timeout_seconds` are over, and paid for once."""
+    """The group's status proves it, long before `merge_timeout_seconds` have passed."""
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
     bench.drop("kitchen")
     assert bench.live(kill_at="intent_recorded", nth=1) == -signal.SIGKILL
@@ -163,7 +164,7 @@ async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(
 
 
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
-    await bench.until_idle()  # there is a store from now on
+    await bench.until_idle()  # creates the store
     bench.studio.by_hand(actions.pause, reason="the boss wants to look first")
     photos = bench.drop()
     await bench.until_idle()
@@ -176,7 +177,7 @@ async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) ->
 
 
 async def sky_in_doubt(bench: Bench) -> str:
-    """Lose the sky's answer; the number of the job that needs a person."""
+    """Lose the sky's answer; the id of the job that needs a person."""
     bench.shop.goes_wrong(LOST_SKY)
     bench.drop()
     await bench.until_idle()
@@ -252,7 +253,7 @@ async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(benc
     job = await sky_in_doubt(bench)
     bench.studio.by_hand(actions.resolve, job, paid_result=None)
     await bench.until_idle()
-    # The shop did charge: a person who errs pays, and nobody else can make the daemon do so.
+    # The sandbox did charge: a person's error costs money, and nothing else can cause that.
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
     assert bench.studio.states() == ["done"]
     assert Audit(bench.studio, ()).disagreements == []
@@ -293,7 +294,7 @@ async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench
     photos = dict(bench.drop())
     await bench.until_idle()
     shutil.copy(yesterday, bench.studio.state / "jobs.sqlite")
-    # What today's job had delivered is unknown to yesterday's store; the photos are dropped once more.
+    # Yesterday's store doesn't know what today's job delivered; the photos are dropped once more.
     bench.drop(ROOM, photos)
     await bench.until_idle()
     assert bench.shop.bought() == 3
@@ -316,7 +317,7 @@ async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
 
 @pytest.mark.sqlite_alone
 async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(bench: Bench) -> None:
-    """Whatever the receipts in done/ say was paid for is fetched again, or told to lie there."""
+    """Purchases in the receipts of done/ are downloaded again, or reported as delivered."""
     bench.drop("hall")
     await bench.until_idle()
     yesterday = bench.studio.root / "yesterday"
@@ -341,7 +342,7 @@ async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(
 
 @pytest.mark.sqlite_alone
 async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Bench) -> None:
-    """It is another store then, and takes over what the receipts of the lost one say."""
+    """The new store takes over the purchases in the lost one's receipts."""
     photos = bench.drop("kitchen")
     await bench.until_idle()
     shutil.rmtree(bench.studio.state)
@@ -357,7 +358,7 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
 async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_budget_of_this_one(
     bench: Bench, make_studio: Callable[..., Studio]
 ) -> None:
-    """Two daemons with one done/: the second's first start asks the receipts of the first."""
+    """Two daemons share one done/: the second's first start reads the receipts of the first."""
     photos = bench.drop("kitchen")
     bench.drop("hall")
     await bench.until_idle()
@@ -369,7 +370,7 @@ async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_
 
 
 async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:
-    """What it says was paid for would be missing without a word, should the state be lost."""
+    """Its purchases would be missing silently, should the state be lost."""
     bench.drop("kitchen")
     await bench.until_idle()
     receipt = bench.studio.done / ELM / "receipts" / "kitchen.json"
@@ -439,10 +440,10 @@ async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
     for jump in (timedelta(days=1), timedelta(days=-2)):
         bench.drop(f"room {jump.days}__sky-blue")
 
-        async with bench.working(crash_point=lambda _: bench.clock.jump(jump / 20)):  # noqa: B023 - within this turn
+        async with bench.working(crash_point=lambda _: bench.clock.jump(jump / 20)):  # noqa: B023
             await bench.studio.comes_to_say(
                 lambda status: any(
-                    job["state"] == "done" and str(jump.days) in job["room"]  # noqa: B023 - within this turn
+                    job["state"] == "done" and str(jump.days) in job["room"]  # noqa: B023
                     for job in status["jobs"]
                 ),
             )

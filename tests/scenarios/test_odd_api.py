@@ -1,4 +1,4 @@
-"""An API that means well and spells everything otherwise than its reference: every picture comes home."""
+"""An API that works and spells everything differently from its reference: every picture is delivered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def picture(kind: str) -> bytes:
 
 @dataclass
 class OddApi:
-    """Behaves as API and as storage."""
+    """Acts as API and as storage."""
 
     origin: str = ""
     paid: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""In which order things reach the disk and the network, by the kernel's own account of one run."""
+"""The order of writes to disk and network in one run, by strace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WRITES, SYNCS, RENAMES = ("write", "pwrite64"), ("fsync", "fdatasync"), ("rename
 
 @dataclass(frozen=True)
 class Call:
-    """A system call that succeeded. `began` and `ended` are lines; `path` is that of its descriptor."""
+    """A successful system call. `began` and `ended` are line numbers; `path` is that of its descriptor."""
 
     name: str
     text: str
@@ -41,7 +41,7 @@ class Call:
 
 
 class Account:
-    """What the kernel was asked for, in order."""
+    """The system calls of a run, in order."""
 
     def __init__(self, lines: list[str]) -> None:
         self.calls = sorted(finished(lines), key=lambda call: call.began)
@@ -50,7 +50,7 @@ class Account:
         return [call for call in self.calls if call.name in names and holds(call)]
 
     def synced(self, path: str, after: int, before: int) -> bool:
-        """Whether a sync of it began after one line and had ended before another."""
+        """Whether a sync of that path began after one line and ended before another."""
         return any(
             call.began > after and call.ended < before
             for call in self.those(SYNCS, lambda call: call.path == path)
@@ -114,7 +114,7 @@ def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_
 
 
 def intents_first(account: Account, store: str, ledger: str) -> None:
-    """Before a paid request leaves, its intent is committed and synced, and so is the ledger's line."""
+    """Before a paid request leaves, its intent is committed and synced, and so is the journal's line."""
     requests = account.those(("sendto",), lambda call: PAID.search(call.text))
     assert len(requests) == 2
     intents = account.those(
@@ -131,7 +131,7 @@ def intents_first(account: Account, store: str, ledger: str) -> None:
 
 
 def results_before_they_count(account: Account, results: Path, ledger: str) -> None:
-    """A picture that was bought is on the disk, with its name, before the ledger says that it is here."""
+    """A result is on the disk, with its name, before the ledger records it as kept."""
     kept = account.those(RENAMES, lambda call: f'"{results}/' in call.text and ".part" in call.text)
     assert len(kept) == 2
     for rename in kept:
@@ -140,13 +140,13 @@ def results_before_they_count(account: Account, results: Path, ledger: str) -> N
         assert account.synced(str(results / part), written.ended, rename.began), "the download is not synced"
         counts = account.those(
             WRITES,
-            lambda call: call.path == ledger and rf"\"file\": \"{name}\"" in call.text,  # noqa: B023 - asked at once
+            lambda call: call.path == ledger and rf"\"file\": \"{name}\"" in call.text,  # noqa: B023
         )[0]
         assert account.synced(str(results), rename.ended, counts.began), "its folder is not synced"
 
 
 def pictures_before_their_originals(account: Account, project: Path, inbox: Path) -> None:
-    """What is delivered is on the disk, with its name, before any original is moved."""
+    """A delivered picture is on the disk, with its name, before any original is moved."""
     placed = account.those(
         RENAMES, lambda call: re.search(rf'"{project}/\.hotfolder-tmp-[^"/]+".*"{project}/[^"/]+"', call.text)
     )
@@ -168,14 +168,14 @@ def originals_verified_before_they_go(account: Account, originals: Path, names: 
         written = account.last_write(temporary, before=rename.began)
         synced = [
             call
-            for call in account.those(SYNCS, lambda call: call.path == temporary)  # noqa: B023 - asked at once
+            for call in account.those(SYNCS, lambda call: call.path == temporary)  # noqa: B023
             if written.ended < call.began and call.ended < rename.began
         ]
         assert synced, "the copy is not synced"
-        read = account.those(("openat",), lambda call: f'"{temporary}", O_RDONLY' in call.text)  # noqa: B023 - asked at once
+        read = account.those(("openat",), lambda call: f'"{temporary}", O_RDONLY' in call.text)  # noqa: B023
         assert any(synced[0].ended < call.began < rename.began for call in read), "the copy is not read again"
         [gone] = account.those(
             ("unlink", "unlinkat"),
-            lambda call: f'/{Path(target).name}"' in call.text and "inbox" in call.text,  # noqa: B023 - asked at once
+            lambda call: f'/{Path(target).name}"' in call.text and "inbox" in call.text,  # noqa: B023
         )
         assert account.synced(str(Path(target).parent), rename.ended, gone.began), "its folder is not synced"

@@ -1,4 +1,5 @@
-"""One group, or one picture, that always fails isn't taken for an API that is down, nor asked for ever."""
+"""One group, or one picture, that always fails isn't treated as an outage of the API, nor requested for
+ever."""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody
     [job] = [job for job in audit.jobs if job.project == ELM]
     assert "was not completed within 60 s" in job.reason and "answered 500" in job.reason
     assert set(photos) <= files_below(bench.studio.failed / ELM / ROOM).keys()
-    # Once the API is well again, what was paid for is brought home.
+    # Once the API works again, the paid result is downloaded.
     bench.shop.goes_wrong()
     (bench.studio.failed / ELM / ROOM).rename(bench.studio.inbox / ELM / ROOM)
     await bench.until_idle()

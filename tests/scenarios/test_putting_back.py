@@ -1,4 +1,4 @@
-"""`retry` and `resolve` are killed at every durable step and said again: a set comes back as a whole."""
+"""`retry` and `resolve`, killed at every crash point and repeated: a set comes back as a whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tests.support.pictures import jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
 NOTES = {"notes.txt": b"the blinds are broken"}
-# How often a set of three photos and its REASON.txt passes each step, with a neighbour in the room's folder.
+# How often a set of three photos and its REASON.txt passes each crash point, with a neighbour in the room's
+# folder.
 PASSINGS = {
     HandStep.FILE_GATHERED: 4,
     HandStep.SOURCE_REMOVED: 1,
@@ -36,7 +37,7 @@ NOT_CHARGED: dict[str, Any] = {"paid_result": None}
 
 @pytest.fixture(scope="module")
 def doubtful(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Iterator[Bench]:
-    """A studio with a set whose sky may have been charged: it lies in failed/."""
+    """A studio with a set in failed/ whose sky may have been charged."""
     one_shop.mark()
     one_shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     bench = Bench(Studio(tmp_path_factory.mktemp("doubtful") / "studio", **HURRIED), one_shop)
@@ -48,7 +49,7 @@ def doubtful(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Iterat
 
 @pytest.fixture
 def bench(doubtful: Bench, shop: Shop, tmp_path: Path) -> Bench:
-    """A copy of it; what the shop charges counts from here."""
+    """A copy of it; purchases count from here."""
     studio = Studio(tmp_path / "studio", **HURRIED)
     shutil.copytree(doubtful.studio.root, studio.root, dirs_exist_ok=True)
     bench = Bench(studio, shop)
@@ -82,7 +83,7 @@ Way = tuple[str, dict[str, Any], dict[str, int], tuple[HandStep, int]]
 
 
 def ways() -> Iterator[Way]:
-    """Command, its arguments, what is bought once it is finished, and where it is killed."""
+    """For each command: its arguments, what is bought at the end, and its kills."""
     for kill in KILLS:
         yield "retry", RETRY, {}, kill
         if kill[0] is not HandStep.FILE_GATHERED:

@@ -1,4 +1,4 @@
-"""A real share without events, by bindfs: what is written on its other side raises nothing on ours."""
+"""A real share without events, by bindfs: writes on its other side raise no events on ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ELM = "12 Elm Road"
 
 @dataclass
 class Share:
-    """`back` is the photographer's side, `here` ours; `server` is the process in between."""
+    """A bindfs mount. `back` is the photographer's side, `here` ours; `server` is the process in between."""
 
     back: Path
     here: Path
@@ -41,7 +41,7 @@ class Share:
             (folder / name).write_bytes(content)
 
     def begin(self) -> bool:
-        """Mount it; False where that can't be done here."""
+        """Mount it; False where that is impossible."""
         options = "attr_timeout=0,entry_timeout=0"
         self.server = subprocess.Popen(
             ["bindfs", "-f", "-o", options, self.back, self.here], stderr=subprocess.PIPE
@@ -54,7 +54,7 @@ class Share:
         return True
 
     def end(self) -> None:
-        """As when the server is killed: whoever has something open there gets errors."""
+        """Kill the server: open files on the share give errors."""
         self.server.kill()
         self.server.communicate()
         with suppress(OSError, subprocess.SubprocessError):
@@ -144,7 +144,7 @@ def photos() -> dict[str, bytes]:
 
 @pytest.fixture
 def sending(shared_studio: Callable[..., Studio], share: Share, photos: dict[str, bytes]) -> Studio:
-    """A studio that is sending the kitchen's photos from the share, within some seconds."""
+    """A studio that is uploading the kitchen's photos from the share for several seconds."""
     size_bytes = sum(map(len, photos.values()))
     studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
     studio.start(key="any-key")
@@ -179,7 +179,7 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Seconds after which a share counts as one that doesn't answer; thirty times as soon as usual."""
+    """Seconds after which a share counts as hanging; a thirtieth of the usual time."""
     seconds = 1.0
     for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.guard"):
         monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", seconds)
@@ -255,7 +255,7 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
     shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
 ) -> None:
-    """It is asked again and again: each question that isn't answered keeps a thread."""
+    """It is tried again and again, and each call that isn't answered keeps a thread."""
     rooms = [f"room {number}" for number in range(6)]
     size_bytes = sum(len(content) for content in bracket().values())
     studio = shared_studio(limits={"upload_rate": f"{size_bytes}B/s"})

@@ -1,4 +1,4 @@
-"""Stopping must work at any moment, also while a set's uploads are being called off after an error."""
+"""A stop at any moment, also while a set's uploads are being cancelled after an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sample of the random crash-and-fault runs, the same plans every time. Many: `tests.scenarios.storm`."""
+"""A fixed sample of the random crash-and-fault runs. For many: `tests.scenarios.storm`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two looks of one merge: bought each once, and delivered each for itself, whatever becomes of the other."""
+"""Two variants of one merge: each bought once, and delivered whatever becomes of the other."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_both_are_delivered_beside_the_merge_which_is_paid_for_once(bench:
 async def test_what_variants_share_is_paid_for_once_and_only_their_ends_are_delivered(
     make_bench: Callable[..., Bench],
 ) -> None:
-    """A name that holds the variant needs no tags."""
+    """A name pattern with the variant needs no tags."""
     furniture = {
         name: [{"stage": {"roomStyle": name, "roomType": "TERRACE"}}] for name in ("modern", "luxury")
     }

@@ -1,4 +1,4 @@
-"""What a random run is made of: sets, faults, kills. The same seed and number always give the same plan."""
+"""Plans of random runs: sets, faults, kills. The same seed and number always give the same plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TAGS: dict[str, tuple[str, ...]] = {
     "__sky-blue": ("sky-blue",),
     "__stage-modern-bedroom": ("stage",),
     "__stage-modern-bedroom__sky-twilight": ("stage", "sky-twilight"),
-    "__sky-blue__lawn-light": ("sky-blue",),  # the sandbox finds no lawn, and takes no money for that
+    "__sky-blue__lawn-light": ("sky-blue",),  # the sandbox finds no lawn, and refunds it
 }
 REFUSED_TAGS = ("__sky-twilihgt", "__lawn-huge")
 FREE = ("projects", "group-create", "upload-url", "put", "group-get", "image", "result-get")
@@ -41,7 +41,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Plan:
-    """`kills` are what ends a daemon's life, one life after the other, as `crashing.live` takes it."""
+    """`kills` end one process of the daemon each, with the arguments of `crashing.live`."""
 
     drops: tuple[Drop, ...]
     faults: tuple[Fault, ...]
@@ -93,7 +93,7 @@ def one_drop(dice: Random, position: int, photos: dict[str, bytes]) -> Drop:
 
 
 def purchases(photos: dict[str, bytes], operations: tuple[str, ...], tags: str) -> Iterator[tuple[str, ...]]:
-    """Everything that such a set may buy. A single photo with operations isn't merged."""
+    """All possible purchases of such a set. A single photo with operations isn't merged."""
     content = str(sorted(hash(photo) for photo in photos.values()))
     merged = len(photos) > 1 or not tags
     if merged:
@@ -116,7 +116,7 @@ def fitting(dice: Random, endpoint: str) -> Iterator[Fault]:
     """The kinds of fault that an endpoint can have, the rarer ones about as often as the others."""
     yield {"fault": dice.choice(CONNECTION)}
     status = dice.choice(STATUSES)
-    # A 4xx is taken at its word: it says that nothing was done.
+    # A 4xx is trusted to mean that nothing was done.
     yield {"fault": status, "processed": status >= 500 and dice.random() < 0.5}
     yield {"fault": 429, "retry_after": dice.randint(1, 20)}
     yield {"fault": "refused", "seconds": round(dice.uniform(0.05, 0.4), 2)}

@@ -46,7 +46,7 @@ def sh(machine: Machine, line: str) -> str:
 
 
 def at_a_terminal(machine: Machine, command: str, answers: dict[str, str]) -> str:
-    """Say it at a terminal, and answer its questions as they come; what was shown, and how it ended."""
+    """Run a command on a terminal and answer its questions; its output, and its exit status."""
     words = ["nsenter", "-t", str(machine.leader), *NAMESPACES, "--", "env", "-i", PATH, "sh", "-c", command]
     child, terminal = pty.fork()
     if child == 0:
@@ -66,7 +66,7 @@ def at_a_terminal(machine: Machine, command: str, answers: dict[str, str]) -> st
 
 
 def first_picture(machine: Machine, folder: Path) -> None:
-    """Once the stand-in's address is in the settings, which takes a restart."""
+    """Seconds to the first picture, with the sandbox's address in the settings, which takes a restart."""
     sh(machine, STAND_IN)
     machine.write("/tmp/more", ITS_ADDRESS)
     sh(machine, "sed -i '/key_file/r /tmp/more' /etc/hotfolder/config.yaml && systemctl restart hotfolder")

@@ -1,4 +1,4 @@
-"""The image: how its first process begins and ends, and its health check, run as the image runs it."""
+"""The image: start and stop of its first process, and its health check, run as in the image."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture
 def reasons() -> list[str]:
-    """Why it is not ready; a test writes into it."""
+    """Reasons for not being ready, which a test changes."""
     return []
 
 
 @pytest.fixture
 def port(reasons: list[str]) -> Iterator[int]:
-    """Where `/readyz` is served."""
+    """The port of `/readyz`."""
 
     def readiness() -> dict[str, object]:
         return {"ok": not reasons, "reasons": reasons}
@@ -41,14 +41,14 @@ def port(reasons: list[str]) -> Iterator[int]:
 
 
 def checked(port: int, **environment: str) -> tuple[int, str]:
-    """Its exit code, and what it says."""
+    """The health check's exit code and output."""
     environ = {**os.environ, "HOTFOLDER_WEB__PORT": str(port), **environment}
     ended = subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, check=False)
     return ended.returncode, ended.stderr.strip()
 
 
 def test_it_is_healthy_while_it_is_ready_and_else_says_why_not(port: int, reasons: list[str]) -> None:
-    """What it says is kept by Docker: `docker inspect` shows it."""
+    """`docker inspect` shows its output."""
     assert checked(port) == (0, "")
     reasons.append("an inbox is out of reach (inbox): it is not there")
     assert checked(port) == (1, reasons[0])
@@ -61,7 +61,7 @@ def test_a_proxy_in_the_environment_is_not_asked_for_our_own_pages(port: int) ->
 
 
 def test_what_does_not_answer_is_unhealthy(port: int) -> None:
-    """A daemon that is not there yet, and something else at its port."""
+    """The daemon is not there yet, or something else uses its port."""
     assert "doesn't answer" in checked(9)[1]
     other = WebServer(Starlette())
     assert checked(other.port) == (1, f"Port {other.port} answers 404.")
@@ -92,7 +92,7 @@ def entrypoint(instruction: str = "ENTRYPOINT") -> list[str]:
 def test_a_stop_that_comes_before_the_program_is_obeyed_when_it_is_there(
     tmp_path: Path, before: str, code: int
 ) -> None:
-    """As in the image, with a shell for its script. Unstopped, settings that aren't there end it with 2."""
+    """A shell runs the image's script. Without a stop, the missing settings would end it with 2."""
     program = shlex.join([sys.executable, "-m", "hotfolder", "run", "--config", str(tmp_path / "none.yaml")])
     words = [*entrypoint()[:-1], "sh", "-c", f"{before}exec {program}"]
     assert subprocess.run(words, capture_output=True, check=False).returncode == code
@@ -100,7 +100,7 @@ def test_a_stop_that_comes_before_the_program_is_obeyed_when_it_is_there(
 
 
 def test_it_starts_from_a_root_and_a_key_without_a_file_of_settings(tmp_path: Path) -> None:
-    """A NAS asks for variables alone. The command is the image's, with its /data elsewhere."""
+    """A NAS passes only variables. The command is the image's, with another folder for /data."""
     words = [word.replace("/data", str(tmp_path)) for word in entrypoint("CMD")]
     variables = {"HOTFOLDER_ROOT": str(tmp_path), "STAGER_API_KEY": "any-key"}
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Ports, paths and grace periods are written by one place, wherever they stand."""
+"""Ports, paths and grace periods come from one module, wherever they are written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CONTAINED = (deployment.COMPOSE, "truenas.yaml")
 
 @pytest.mark.parametrize("name", deployment.KEPT_IN_CHECKOUT)
 def test_what_is_kept_in_the_checkout_is_what_is_generated(name: str) -> None:
-    """Else: `python -m hotfolder.setup.deployment` writes it anew."""
+    """`python -m hotfolder.setup.deployment` writes it anew."""
     kept = REPOSITORY / deployment.KEPT_IN_CHECKOUT[name]
     assert kept.read_text(encoding="utf-8") == deployment.text_of(name)
 
@@ -30,7 +30,7 @@ def test_a_kill_comes_later_than_the_longest_paid_answer() -> None:
 
 
 def test_the_image_has_the_same_folders_user_and_ports() -> None:
-    """A Dockerfile and a script of its own can't ask, so they are compared."""
+    """A Dockerfile and a script of its own can't import the module, so they are compared."""
     image = (REPOSITORY / "Dockerfile").read_text()
     data, kept, number = deployment.DATA, deployment.KEPT, deployment.CONTAINER_ID
     owner = f"install -d -o {number} -g {number}"
@@ -54,7 +54,7 @@ def test_a_container_keeps_its_records_on_a_volume_and_may_do_no_more_than_it_mu
 
 
 def test_the_template_for_unraid_names_the_same() -> None:
-    """Each field of its form, and the options that its form can't show."""
+    """Each field of its form, and the options that its form doesn't show."""
     container = ElementTree.fromstring(deployment.text_of("unraid.xml"))
     fields = {(field.get("Type"), field.get("Target")) for field in container.iter("Config")}
     paths = {("Path", "/data"), ("Path", "/state")}

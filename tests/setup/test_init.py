@@ -22,7 +22,7 @@ KEY = "a-key-of-some-length"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where it is said, with nothing in the environment."""
+    """The working directory, without environment variables."""
     for name in ("STAGER_API_KEY", "SUDO_UID", "SUDO_GID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,7 @@ def test_what_a_person_wrote_stays_and_what_it_would_be_is_shown(folder: Path) -
 
 
 def test_without_a_key_it_says_where_it_goes(folder: Path) -> None:
-    """In a command that makes it readable for the container's user, whoever says it."""
+    """The advice is a command that makes the key readable for the container's user, whoever runs it."""
     said = init("--docker", "--yes", "--root", str(folder))
     assert said.exit_code == 0
     [command] = [line for line in said.output.splitlines() if line.startswith("  install ")]
@@ -101,7 +101,7 @@ def test_a_machine_without_systemd_is_told_what_else_there_is(folder: Path) -> N
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount something")
 def test_a_share_of_another_owner_is_not_taken_for_ours(tmp_path: Path) -> None:
-    """Even an empty one: its files belong to whom its mount says."""
+    """Even an empty one: its files belong to the owner of its mount."""
     there, here = tmp_path / "there", tmp_path / "here"
     there.mkdir()
     here.mkdir()

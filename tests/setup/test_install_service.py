@@ -1,4 +1,4 @@
-"""The unit for one site: what it says, and what systemd makes of it."""
+"""The systemd unit for a site: its content, and systemd's judgement of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def said(**changes: Any) -> list[str]:
 
 
 def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:
-    """One folder, since between two that are writable by themselves nothing can be renamed."""
+    """One folder is writable, since nothing can be renamed between two."""
     lines = said()
     assert lines[lines.index("[Service]") + 1 :] == [
         "User=photos",
@@ -102,7 +102,7 @@ def test_of_a_home_only_what_is_needed_is_shown() -> None:
 
 
 def test_a_python_in_a_home_is_shown_to_the_service_but_for_roots() -> None:
-    """An environment in /opt that was made with it could not be started; into /root nobody else may go."""
+    """An environment in /opt that was made with it could not be started; nobody else may enter /root."""
     python = Path("/home/anna/.pyenv/versions/3.12")
     assert said(python=python)[-2:] == ["ProtectHome=tmpfs", f"BindReadOnlyPaths={python}"]
     assert said(python=Path("/root/.pyenv/versions/3.12")) == said()
@@ -147,7 +147,7 @@ def test_it_prints_both_files_and_writes_nothing(config: Path, tmp_path: Path) -
 
 
 def test_an_inbox_that_is_still_to_be_made_gets_the_group_that_it_will_inherit(config: Path) -> None:
-    """On a new machine only the root is there, and what photographers drop belongs to its group alone."""
+    """On a new machine only the root exists, and what photographers drop has its group."""
     mine = {os.getegid(), *os.getgroups()} if os.geteuid() else {65534, 100}
     group = next(one for one in grp.getgrall() if one.gr_gid in mine)
     root = config.parent / "my photos"
@@ -159,7 +159,7 @@ def test_an_inbox_that_is_still_to_be_made_gets_the_group_that_it_will_inherit(c
 
 
 def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_path: Path) -> None:
-    """Whatever systemd finds strange it says on standard error, and still ends with 0."""
+    """systemd prints warnings on standard error, and still exits with 0."""
     system = tmp_path / "system"
     for _ in range(2):
         install(config, "--write", "--directory", str(system), "--user", "daemon")
@@ -182,7 +182,7 @@ def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_pat
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try what another user may")
 def test_a_folder_that_the_service_can_not_write_is_named_with_the_line_that_mends_it(config: Path) -> None:
-    """`mkdir /srv/photos` as root is what everybody types first."""
+    """Root usually makes /srv/photos by `mkdir`."""
     root = config.parent / "my photos"
     for above in (root, *root.parents):  # pytest's own folders are for their owner alone
         if above.stat().st_mode & 0o005 != 0o005:
@@ -197,7 +197,7 @@ def test_a_folder_that_the_service_can_not_write_is_named_with_the_line_that_men
 
 
 def test_the_printed_command_writes_the_printed_files(config: Path, tmp_path: Path) -> None:
-    """The hint can be pasted: with the settings, the user and the place that were asked for."""
+    """The hint can be pasted: it has the settings, the user and the place that were given."""
     system = tmp_path / "system"
     printed = install(config, "--user", "daemon", "--group", "daemon", "--directory", str(system))
     line = next(line for line in printed.splitlines() if "--write" in line).removeprefix("#").strip()

@@ -1,4 +1,4 @@
-"""What is installed: one version, the same bytes of the same files, and all that is read beside the code."""
+"""The packages: one version, reproducible builds, and all data files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COMMITTED = 1_790_000_000
 
 
 def built(folder: Path, changed_at: float) -> Path:
-    """sdist and wheel of a checkout in `folder` whose files were written then."""
+    """The sdist and wheel of a checkout in `folder` whose files have that time."""
     source, out = folder / "source", folder / "dist"
     source.mkdir(parents=True)
     for name in FOLDERS:

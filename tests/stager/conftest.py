@@ -1,4 +1,4 @@
-"""A server that does what it is told, byte by byte, on a real socket."""
+"""A scripted server on a real socket, controlled byte by byte."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ async def failure(client: StagerClient, call: Call) -> HotfolderError:
 
 
 def assert_silent(error: BaseException) -> None:
-    """Neither the error nor its traceback shows the key."""
+    """Assert that neither the error nor its traceback shows the key."""
     shown = "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(vars(error))
     assert KEY not in shown
 
 
 @dataclass
 class Received:
-    """One request as it came over the wire. `body` keeps its first MiB; `body_bytes` counts all of it."""
+    """One request as received. `body` keeps its first MiB; `body_bytes` counts all of it."""
 
     line: str
     headers: list[tuple[str, str]]
@@ -74,7 +74,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 @dataclass
 class Wire:
-    """`behave` is run once for each request; `requests` is what came, `connections` how often someone did."""
+    """A server. `behave` is run once for each request; `requests` were received, `connections` counts
+    connections."""
 
     behave: Behaviour
     host: str = "127.0.0.1"
@@ -130,13 +131,13 @@ class Wire:
 
 
 class Behaviours:
-    """The things a server can do to a client."""
+    """Behaviours of a server."""
 
     @staticmethod
     def answer(
         status: int = 200, body: bytes | str | Mapping[str, object] = b"", **headers: str
     ) -> Behaviour:
-        """Answer whole and keep the connection."""
+        """Answer completely and keep the connection."""
         content = (
             body
             if isinstance(body, bytes)
@@ -185,7 +186,7 @@ class Behaviours:
 
     @staticmethod
     def drip(head: bytes, every_seconds: float = 0.02) -> Behaviour:
-        """One byte at a time, for ever, so that no single read ever times out."""
+        """Send one byte at a time, for ever, so that no single read times out."""
 
         async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await wire.receive(reader)
@@ -218,7 +219,7 @@ class Serve(Protocol):
 
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
-    """`await serve(behaviour)` starts a server of its own port; all end with the test."""
+    """`await serve(behaviour)`: starts a server on its own port; all end with the test."""
     started: list[Wire] = []
 
     async def start(behave: Behaviour, host: str = "127.0.0.1") -> Wire:
@@ -246,7 +247,7 @@ class ClientOf(Protocol):
 
 @pytest.fixture
 async def client_of() -> AsyncIterator[ClientOf]:
-    """`client_of(origin)` is a client of that origin; all close with the test."""
+    """`client_of(origin)`: makes a client of that origin; all close with the test."""
     made: list[StagerClient] = []
 
     def make(origin: str, key: str = KEY, timeouts: Timeouts | None = None) -> StagerClient:

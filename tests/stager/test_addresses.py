@@ -1,4 +1,4 @@
-"""Where signed URLs may point to, and how little of them is ever shown."""
+"""Allowed hosts of signed URLs, and what is shown of a URL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ GOOGLE = ["storage.googleapis.com"]
     ],
 )
 def test_allowed(entries: list[str], url: str) -> None:
-    """Listed hosts, the subdomains of listed names, and listed ports."""
     AllowedHosts(entries).check(SignedUrl(url))
 
 
@@ -60,7 +59,6 @@ def test_allowed(entries: list[str], url: str) -> None:
     ],
 )
 def test_refused(entries: list[str], url: str) -> None:
-    """Look-alikes, other ports, unencrypted hosts, private addresses that nobody listed."""
     with pytest.raises((UrlRefused, ValueError)):
         AllowedHosts(entries).check(SignedUrl(url))
 
@@ -102,7 +100,7 @@ def test_an_entry_that_is_no_host(entry: str) -> None:
 
 
 def test_a_signed_url_shows_its_host_and_its_last_part() -> None:
-    """Enough to recognise it, too little to use it."""
+    """This is enough to recognise it, too little to use it."""
     url = SignedUrl("https://storage.googleapis.com/bucket/secret-folder/output.jpg?X-Goog-Signature=c0ffee")
     assert str(url) == "https://storage.googleapis.com/…/output.jpg?…"
     assert f"{url}" == str(url) and str(url) in repr(url)
@@ -114,13 +112,13 @@ def test_a_signed_url_shows_its_host_and_its_last_part() -> None:
 
 @pytest.mark.parametrize("text", ["", "/x", "h/x", "ftp://h/x", "https://", "https://h/a\nb", "https://h/\0"])
 def test_what_is_no_signed_url(text: str) -> None:
-    """Refused without being shown."""
+    """They are refused without being shown."""
     with pytest.raises(ValueError) as caught:
         SignedUrl(text)
     assert not text or text not in str(caught.value)
 
 
 def test_an_address_with_spaces_is_followed() -> None:
-    """APIs build them of folder names, and forget to encode them."""
+    """APIs build URLs of folder names, and forget to encode them."""
     url = AllowedHosts(["h.example"]).check(SignedUrl(" https://h.example/12 Elm Road/ü.jpg?sig=a%2Bb c\n"))
     assert url.raw_path == b"/12%20Elm%20Road/%C3%BC.jpg?sig=a%2Bb%20c"

@@ -1,4 +1,4 @@
-"""What an answer to a paid call may look like, and what it is taken for when it doesn't."""
+"""Answers to paid calls: accepted shapes, and the errors of all others."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_answer_without_an_address_may_have_cost(body: object) -> None:
     ],
 )
 def test_the_address_of_a_picture_is_all_that_is_needed(body: object) -> None:
-    """What decodes to its end is the picture, whatever else the answer says or leaves out."""
+    """A file that decodes to its end is the picture, whatever else the answer says or leaves out."""
     (picture,) = parse_results(Answer(201, json.dumps(body)))
     assert picture.url.parsed.host == "storage.googleapis.com"
     assert picture.url.parsed.raw_path.startswith(b"/bucket/staged")
@@ -73,7 +73,7 @@ def test_a_number_is_an_id_too() -> None:
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, '{"a":' * 50_000, "\ud800", "<html>"])
 def test_an_answer_that_is_no_json_may_have_cost(body: str) -> None:
-    """Nesting too deep for the parser included."""
+    """This includes JSON nested too deep for the parser."""
     with pytest.raises(OutcomeUnknown):
         parse_results(Answer(200, body))
 
@@ -91,7 +91,7 @@ def test_a_merge_is_done_however_that_is_spelt(status: str | None) -> None:
 @pytest.mark.parametrize("status", ["processing", "FAILED", "Error", "weird", 7])
 def test_a_merge_that_is_not_done_is_not_taken_for_done(status: str | int) -> None:
     group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
-    assert group.done == (status == 7)  # no word at all, and an address
+    assert group.done == (status == 7)  # no status, and an address
     assert group.failed == (status in ("FAILED", "Error"))
 
 

@@ -1,4 +1,4 @@
-"""How connections are made and kept: TLS, certificates, proxies, and nothing more than is wanted."""
+"""Connections: TLS, certificates, proxies, and reuse."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(
     client = client_of(wire.origin)
     for _ in range(3):
         await client.group("g")
-        await asyncio.sleep(0.05)  # the goodbye is on its way
+        await asyncio.sleep(0.05)  # until the server's close has arrived
     assert [request.connection for request in wire.requests] == [1, 2, 3]
 
 
@@ -53,7 +53,7 @@ async def test_no_cookie_is_kept(serve: Serve, client_of: ClientOf) -> None:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate that nobody but these tests knows, and its key."""
+    """A certificate authority known only to these tests."""
     folder = tmp_path_factory.mktemp("authority")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=secure.localhost -addext"
@@ -77,7 +77,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 async def secure(authority: tuple[Path, Path]) -> AsyncIterator[Wire]:
-    """A server behind TLS, as the API and as the storage."""
+    """A server with TLS, as the API and as the storage."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*authority)
 
@@ -120,8 +120,8 @@ def test_certificates_that_cannot_be_read_are_named(monkeypatch: pytest.MonkeyPa
 
 
 class Proxy:
-    """An HTTP proxy that opens tunnels to `port`, whatever is asked for, or answers `refusal`, which may be
-    nothing. It keeps all that it sees."""
+    """An HTTP proxy that opens every tunnel to `port`, or answers `refusal`, which may be empty. It keeps all
+    received bytes."""
 
     def __init__(self, port: int, refusal: bytes | None = None) -> None:
         self.port = port
@@ -155,7 +155,7 @@ class Proxy:
 async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_seen(
     secure: Wire, authority: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The names of API and storage are looked up by the proxy alone."""
+    """The names of API and storage are resolved by the proxy alone."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
     proxy = Proxy(secure.port)
     address = await proxy.start()

@@ -47,7 +47,7 @@ sandbox_only = pytest.mark.skipif(bool(REAL_URL), reason="would cost too much, o
 
 @dataclass(frozen=True)
 class Side:
-    """Who is asked, with what key, and where its storage may be."""
+    """The server under test, its key, and its storage hosts."""
 
     base_url: str
     key: str
@@ -93,7 +93,7 @@ async def storage(side: Side) -> AsyncIterator[StorageClient]:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A house under a pale sky on a lawn, once for each of three exposures: `1.jpg` to `3.jpg`."""
+    """A house under a pale sky on a lawn, in three exposures: `1.jpg` to `3.jpg`."""
     folder = tmp_path_factory.mktemp("scene")
     picture = Image.new("RGB", (640, 480), (196, 204, 212))
     draw = ImageDraw.Draw(picture)
@@ -113,7 +113,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def fetch(storage: StorageClient, url: SignedUrl, target: Path) -> tuple[int, int]:
-    """Download, decode to the end, and tell the size in pixels."""
+    """Download a picture and decode it to its end; its size in pixels."""
     download = await storage.download(url, target, most_bytes=MOST_BYTES)
     assert download.size_bytes == target.stat().st_size
     with Image.open(target, formats=("JPEG", "PNG")) as picture:
@@ -153,7 +153,7 @@ async def test_merge_from_end_to_end(
 async def test_operation_from_end_to_end(
     operation: Operation, client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
 ) -> None:
-    """Upload an image, have it altered, fetch what came of it: Section 3 of the reference."""
+    """Upload an image, alter it, download the result: Section 3 of the reference."""
     image_id = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
     results = parse_results(await client.operate(image_id, operation))
     for number, result in enumerate(results):
@@ -182,7 +182,7 @@ def every_value() -> Iterator[Operation]:
 
 @sandbox_only
 async def test_every_value_is_accepted(client: StagerClient, scene: Path, tmp_path: Path) -> None:
-    """Whatever the vocabulary can say, the API takes; on a small picture, for the sake of time."""
+    """The API accepts the whole vocabulary; on a small picture, to save time."""
     with Image.open(scene / "2.jpg") as picture:
         picture.resize((240, 180)).save(tmp_path / "small.jpg")
     image_id = await client.upload_image(tmp_path / "small.jpg", "01.jpg", "image/jpeg")

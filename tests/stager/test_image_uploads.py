@@ -67,7 +67,7 @@ async def test_a_large_upload_is_streamed(serve: Serve, client_of: ClientOf, tmp
 async def test_a_picture_that_changes_on_the_way(
     change: str, serve: Serve, client_of: ClientOf, tmp_path: Path
 ) -> None:
-    """What was sent isn't what was settled: the upload is given up, however it changed."""
+    """The upload is given up, since what was sent isn't what was settled."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"x" * (8 << 20))
 
@@ -105,7 +105,7 @@ async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, refused_port: 
 
 
 async def test_an_upload_that_is_refused_early(serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
-    """A server that answers 413 while bytes still flow is heard, not taken for a lost connection."""
+    """A 413 while bytes are still sent is read, not taken for a lost connection."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(8 << 20))
 

@@ -1,4 +1,4 @@
-"""What every way of failing amounts to, for free and for paid calls."""
+"""The outcome of every kind of failure, for free and for paid calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hotfolder.stager.answers import Answer
 from hotfolder.stager.transport import Timeouts
 from tests.stager.conftest import FREE, KEY, PAID, SKY, Behaviour, Call, ClientOf, Serve, does, failure
 
-# For servers that say nothing or never end; all others get the time that a busy machine needs.
+# For servers that send nothing or never end; all others get the time that a busy machine needs.
 QUICK = Timeouts(
     connect_seconds=0.3,
     read_seconds=0.3,
@@ -39,7 +39,7 @@ QUICK = Timeouts(
 )
 
 SUCCESS = b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":'
-# What the server does: a free call may be repeated after it, and nobody knows what became of a paid one.
+# The server's behaviours after which a free call may be repeated, and a paid one's outcome is unknown.
 LOST = {
     "reset before reading": does.reset_unread(),
     "closed after the request": does.raw(b""),
@@ -77,7 +77,7 @@ def answers(status: int) -> Behaviour:
     return does.answer(status, **headers)
 
 
-# (what the server does, what a free call raises, what a paid call raises)
+# (the server's behaviour, the error of a free call, the error of a paid call)
 TABLE: dict[str, tuple[Behaviour, Raised, Raised]] = {
     **{name: (behave, Unreachable, OutcomeUnknown) for name, behave in LOST.items()},
     **{name: (behave, RequestRefused, RequestRefused) for name, behave in REFUSED.items()},
@@ -88,7 +88,7 @@ ENDLESS = ("silence", "dripping", "dripping headers")
 
 @pytest.mark.parametrize("name", TABLE)
 async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: ClientOf) -> None:
-    """Every way of failing raises exactly the class of the table, and is never tried twice."""
+    """Every failure raises exactly the class of the table, and is never retried."""
     behave, free, paid = TABLE[name]
     timeouts = QUICK if name in ENDLESS else None
 
@@ -107,14 +107,14 @@ async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: 
 async def test_a_refused_connection_was_never_sent(
     call: Call, client_of: ClientOf, refused_port: int
 ) -> None:
-    """Nobody listens: safe to repeat, even when paid."""
+    """It is safe to repeat, even when paid."""
     error = await failure(client_of(f"http://127.0.0.1:{refused_port}", KEY), call)
     assert type(error) is Unreachable and "refused" in error.message
 
 
 @pytest.mark.parametrize("call", [FREE[0], PAID[0]])
 async def test_a_connection_that_is_never_made_was_never_sent(call: Call, client_of: ClientOf) -> None:
-    """A listener whose queue is full lets nobody in: safe to repeat, even when paid."""
+    """A full listen queue lets nobody in: it is safe to repeat, even when paid."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -132,7 +132,7 @@ async def test_a_connection_that_is_never_made_was_never_sent(call: Call, client
 async def test_a_name_without_an_address_was_never_sent(
     client_of: ClientOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """DNS knows no such host: safe to repeat, even when paid."""
+    """DNS knows no such host: it is safe to repeat, even when paid."""
 
     async def nowhere(*_args: object, **_kwargs: object) -> list[object]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -175,7 +175,7 @@ async def test_paid_calls_never_share_a_connection(serve: Serve, client_of: Clie
     ],
 )
 async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve, client_of: ClientOf) -> None:
-    """A 200 that can't be used pauses the queue; it never fails a photographer's set."""
+    """A useless 200 pauses the queue; it never fails a photographer's set."""
     wire = await serve(does.answer(200, body))
     assert type(await failure(client_of(wire.origin, KEY), FREE[0])) is Unreachable
 
@@ -184,7 +184,7 @@ async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve,
 async def test_a_completed_group_may_still_owe_its_address(
     url: str | None, serve: Serve, client_of: ClientOf
 ) -> None:
-    """One odd group must not pause the whole queue: who waits for it asks again, until its time is up."""
+    """One odd group must not pause the whole queue: its job polls again until its time is up."""
     wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url}))
     state = await client_of(wire.origin, KEY).group("g")
     assert (state.status, state.image_url) == ("completed", None)
@@ -215,7 +215,7 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(
 async def test_the_wish_when_to_come_back(
     value: str, low: int | None, high: int | None, serve: Serve, client_of: ClientOf
 ) -> None:
-    """Retry-After is read in both its forms, and never trusted beyond an hour."""
+    """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
     error = await failure(client_of(wire.origin, KEY), PAID[0])
     assert isinstance(error, TooManyRequests)
@@ -235,7 +235,8 @@ async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve, client_of:
 async def test_a_paid_request_may_be_kept_here_until_its_first_byte(
     kind: str, serve: Serve, client_of: ClientOf
 ) -> None:
-    """It is asked with the connection made, however long that took, and nothing of the request has left."""
+    """The check is called once the connection is made, however long that took, before any byte of the
+    request."""
     wire = await serve(does.answer(200, {"success": True}))
     asked: list[tuple[int, int]] = []
 
@@ -268,6 +269,6 @@ async def test_cancelling_a_paid_call_reaches_the_caller(serve: Serve, client_of
 
 
 def test_the_classes_mean_what_the_engine_takes_them_for() -> None:
-    """Bad jobs and bad worlds never overlap with what nobody knows."""
+    """Bad jobs and bad worlds never overlap with unknown outcomes."""
     assert issubclass(RequestRefused, BadJob) and issubclass(Unreachable, BadWorld)
     assert not issubclass(OutcomeUnknown, BadJob | BadWorld)

@@ -1,4 +1,4 @@
-"""What goes over the wire, field by field, as the API's reference (v1) writes it."""
+"""Requests field by field, as in the API's reference (v1)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESULT = {
     ],
 }
 
-# The reference's own lists, written out so that a slip in the vocabulary shows.
+# The reference's own lists, so that an error in the vocabulary shows.
 ALLOWED = {
     "actionType": "subtleStaging, autoStaging",
     "resolution": "low, high, superHigh",
@@ -70,7 +70,7 @@ OPERATIONS = [
 
 
 def sent(wire: Wire) -> tuple[str, object]:
-    """Line and JSON of the only request, whose headers are checked on the way."""
+    """Line and JSON of the only request, after checks of its headers."""
     (request,) = wire.requests
     names = [name for name, _ in request.headers]
     assert len(names) == len(set(names))
@@ -103,7 +103,7 @@ async def test_a_title_that_is_not_unicode_is_still_sent(serve: Serve, client_of
 async def test_create_group(
     lens: bool, perspective: bool, photographer: bool, serve: Serve, client_of: ClientOf
 ) -> None:
-    """Section 2.2: all three options are always said."""
+    """Section 2.2: all three options are always sent."""
     wire = await serve(does.answer(200, {"groupId": "group_uuid_here"}))
     options = HdrOptions(
         lens_correction=lens, perspective_correction=perspective, photographer_removal=photographer
@@ -121,7 +121,7 @@ async def test_create_group(
 
 
 async def test_upload_url(serve: Serve, client_of: ClientOf) -> None:
-    """Section 2.3; the URL is kept to the letter and never shown."""
+    """Section 2.3; the URL is kept exactly and never shown."""
     url = "https://storage.googleapis.com/b/o%2Fp.jpg?X-Goog-Credential=a%2Fb&X-Goog-Signature=c0ffee"
     wire = await serve(does.answer(200, {"id": "image_uuid_here", "uploadUrl": url}))
     slot = await client_of(wire.origin).upload_url("p", "g", "01.jpg")
@@ -135,7 +135,7 @@ async def test_upload_url(serve: Serve, client_of: ClientOf) -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b"", b'{"queued": true}', b'{"success": true}', b" \n"])
 async def test_enhance(body: bytes, serve: Serve, client_of: ClientOf) -> None:
-    """Section 2.4; whatever a success says, it is handed over raw."""
+    """Section 2.4; a success is handed over raw, whatever it says."""
     wire = await serve(does.answer(202, body))
     answer = await client_of(wire.origin).enhance("p", "g")
     assert answer == Answer(202, body.decode())
@@ -155,7 +155,7 @@ async def test_group(serve: Serve, client_of: ClientOf) -> None:
 
 
 async def test_a_group_that_failed_says_why(serve: Serve, client_of: ClientOf) -> None:
-    """Statuses beyond the reference are passed on, with what the API says about them."""
+    """Statuses beyond the reference are passed on, with the API's text about them."""
     wire = await serve(does.answer(200, {"status": "failed", "error": "photos 1 and 2\ndiffer in size"}))
     state = await client_of(wire.origin).group("group_1")
     assert (state.status, state.image_url, state.said) == ("failed", None, "photos 1 and 2 differ in size")
@@ -176,7 +176,7 @@ async def test_a_status_that_is_no_word_is_never_shown(
 async def test_operations(
     model: type[Stage | Lawn | Sky], body: dict[str, object], path: str, serve: Serve, client_of: ClientOf
 ) -> None:
-    """Section 3.2 to 3.4: every value that the reference allows is sent as it spells it, and nothing else."""
+    """Section 3.2 to 3.4: every value of the reference is sent as it spells it, and nothing else."""
     wire = await serve(does.answer(200, RESULT))
     answer = await client_of(wire.origin).operate("img_71283912739", model.model_validate(body))
     assert sent(wire) == (f"POST /api/images/img_71283912739/{path} HTTP/1.1", body)
@@ -185,7 +185,7 @@ async def test_operations(
 
 
 async def test_what_is_not_set_is_not_sent(serve: Serve, client_of: ClientOf) -> None:
-    """extraInstructions and colorTypes go only when set; every other field always goes."""
+    """extraInstructions and colorTypes are sent only when set; every other field always is."""
     wire = await serve(does.answer(200, RESULT))
     await client_of(wire.origin).operate(
         "i", Stage.model_validate({"roomType": "GARAGE", "roomStyle": "rustic"})

@@ -1,4 +1,4 @@
-"""The key goes to one origin only, and neither it nor a signed URL is ever shown."""
+"""The key is sent to one origin only, and neither it nor a signed URL is ever shown."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ async def test_the_apis_own_words_reach_the_user(serve: Serve, client_of: Client
 async def test_a_reason_is_found_where_apis_put_it(
     body: str | dict[str, object], serve: Serve, client_of: ClientOf
 ) -> None:
-    """The reference doesn't say where an error's text is, so the usual places are looked at."""
+    """The reference doesn't define the field of an error's text, so the usual ones are tried."""
     wire = await serve(does.answer(400, body))
     assert "“too many”" in (await failure(client_of(wire.origin, KEY), FREE[0])).message
 
 
 async def test_a_long_or_html_reason_is_kept_short(serve: Serve, client_of: ClientOf) -> None:
-    """An error page is left out, a novel cut."""
+    """An error page is left out, a long text cut."""
     wire = await serve(does.answer(400, {"message": "very " * 10_000}))
     assert len((await failure(client_of(wire.origin, KEY), FREE[0])).message) < 400
     wire = await serve(does.answer(502, b"<html><body>Bad Gateway</body></html>"))
@@ -92,7 +92,8 @@ async def test_an_odd_identifier_is_one_part_of_the_path(
 
 @pytest.mark.parametrize("key", ["", KEY + "\n", "two words", "schlüssel", "nul\0"])
 async def test_a_key_that_no_header_can_hold(key: str, serve: Serve, client_of: ClientOf) -> None:
-    """It is refused before anything is sent, as a setting and as something to wait for, unseen."""
+    """It is refused before anything is sent, both as a setting and as a key to wait for, without being
+    shown."""
     wire = await serve(does.answer(200, {}))
     for call in FREE + PAID:
         error = await failure(client_of(wire.origin, key), call)
@@ -101,7 +102,7 @@ async def test_a_key_that_no_header_can_hold(key: str, serve: Serve, client_of: 
 
 
 async def test_the_key_is_asked_for_at_every_request(serve: Serve) -> None:
-    """A key file that was corrected takes effect at once; one that can't be read is waited for."""
+    """A corrected key file takes effect at once; an unreadable one is waited for."""
     keys: Iterator[str | OSError] = iter(["first", OSError("gone"), "second"])
 
     def key() -> str:
@@ -123,7 +124,7 @@ async def test_the_key_is_asked_for_at_every_request(serve: Serve) -> None:
 async def test_logs_at_any_level_show_neither_key_nor_address(
     serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even with everything logged, the libraries beneath print nothing secret."""
+    """The libraries beneath log nothing secret either."""
     caplog.set_level("DEBUG")
     wire = await serve(does.answer(200, {"id": "p"}))
     client = client_of(wire.origin, KEY)
@@ -156,7 +157,7 @@ def test_an_unsafe_base_url_is_refused(base_url: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["", "/", "/prefix", "/prefix/"])
 async def test_a_base_url_may_have_a_path(suffix: str, serve: Serve, client_of: ClientOf) -> None:
-    """Behind a gateway the API may live below a path."""
+    """Behind a gateway the API may be below a path."""
     wire = await serve(does.answer(200, {"id": "p"}))
     await client_of(wire.origin + suffix).create_project("a")
     assert wire.requests[0].line == f"POST {suffix.rstrip('/')}/api/projects HTTP/1.1"

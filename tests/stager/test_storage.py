@@ -62,7 +62,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def patience(name: str) -> Timeouts | None:
-    """Short for servers that say nothing or never end; all others get the time that a busy machine needs."""
+    """Short for servers that send nothing or never end; all others get the time that a busy machine needs."""
     return QUICK if name in ("silence", "dripping") else None
 
 
@@ -71,7 +71,7 @@ def url_on(wire: Wire, signed: str = "host") -> SignedUrl:
 
 
 async def failure(attempt: Awaitable[object]) -> HotfolderError:
-    """What it raises, within seconds; never with the signature in it, traceback included."""
+    """The error raised, within seconds; never with the signature in it, traceback included."""
     with pytest.raises(HotfolderError) as caught:
         async with asyncio.timeout(120):
             await attempt
@@ -94,7 +94,7 @@ async def failure(attempt: Awaitable[object]) -> HotfolderError:
 async def test_a_put_sends_what_was_signed_and_no_more(
     signed: str, expected: dict[str, str], serve: Serve, storage_of: StorageOf, photo: Path
 ) -> None:
-    """A header too many or too few breaks the signature; the target is sent to the letter."""
+    """A header too many or too few breaks the signature; the target is sent exactly."""
     wire = await serve(does.answer(200))
     await storage_of().put(url_on(wire, signed), photo, size_bytes=5002)
     (request,) = wire.requests
@@ -106,7 +106,7 @@ async def test_a_put_sends_what_was_signed_and_no_more(
 async def test_a_signed_header_that_nobody_told_us_is_not_guessed(
     serve: Serve, storage_of: StorageOf, photo: Path
 ) -> None:
-    """Its name is told, and nothing is sent."""
+    """The error names the header, and nothing is sent."""
     wire = await serve(does.answer(200))
     error = await failure(storage_of().put(url_on(wire, "host;x-goog-meta-room"), photo, size_bytes=5002))
     assert type(error) is UrlRefused and "x-goog-meta-room" in error.message
@@ -123,7 +123,7 @@ Table = dict[str, tuple[Behaviour, type[HotfolderError]]]
 
 
 def statuses(raised: type[HotfolderError], *each: int, **headers: str) -> Table:
-    """Each of these statuses, with an empty body, raises that."""
+    """Cases in which each of these statuses, with an empty body, raises that error."""
     return {str(one): (does.answer(one, **headers), raised) for one in each}
 
 
@@ -145,7 +145,7 @@ PUTS: Table = {
 
 @pytest.mark.parametrize("name", PUTS)
 async def test_each_failure_of_a_put(name: str, serve: Serve, storage_of: StorageOf, photo: Path) -> None:
-    """Each says whether to ask for a fresh URL, to wait, or to give up."""
+    """The error says whether to ask for a fresh URL, to wait, or to give up."""
     behave, expected = PUTS[name]
     wire = await serve(behave)
     error = await failure(storage_of(timeouts=patience(name)).put(url_on(wire), photo, size_bytes=5002))
@@ -154,7 +154,7 @@ async def test_each_failure_of_a_put(name: str, serve: Serve, storage_of: Storag
 
 
 async def test_already_uploaded_is_fine(serve: Serve, storage_of: StorageOf, photo: Path) -> None:
-    """412 under a signed generation match: an earlier attempt got through, its answer didn't."""
+    """412 under a signed generation match: an earlier attempt succeeded, its answer was lost."""
     wire = await serve(does.answer(412))
     await storage_of().put(url_on(wire, "host;x-goog-if-generation-match"), photo, size_bytes=5002)
 
@@ -208,7 +208,7 @@ async def test_a_download_is_whole_and_known_by_its_hash(
 
 
 async def test_a_download_never_replaces_a_file(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
-    """What is there stays there, also when the attempt fails."""
+    """An existing file stays, also when the attempt fails."""
     target = tmp_path / "result"
     target.write_bytes(b"mine")
     wire = await serve(does.answer(200, b"theirs"))
@@ -280,7 +280,7 @@ async def test_a_result_is_taken_however_it_is_sent(
 async def test_a_content_type_that_was_signed_in_silence_is_found(
     wanted: str, serve: Serve, storage_of: StorageOf, photo: Path
 ) -> None:
-    """It takes a 403 or two once; what the host takes is sent first from then on."""
+    """It takes a 403 or two once; the accepted type is sent first from then on."""
 
     async def strict(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await wire.receive(reader)
@@ -298,7 +298,7 @@ async def test_a_content_type_that_was_signed_in_silence_is_found(
 async def test_a_server_may_end_its_side_while_a_photo_goes_up(
     serve: Serve, storage_of: StorageOf, tmp_path: Path
 ) -> None:
-    """A FIN in the midst of an upload, after the answer or without one."""
+    """A FIN during an upload, after the answer or without one."""
     photo = tmp_path / "photo.tif"
     with photo.open("wb") as file:
         file.truncate(64 << 20)
@@ -325,7 +325,6 @@ async def test_a_server_may_end_its_side_while_a_photo_goes_up(
 async def test_a_cancelled_download_leaves_nothing(
     serve: Serve, storage_of: StorageOf, tmp_path: Path
 ) -> None:
-    """Stopping the daemon in the middle of a download leaves no half a picture."""
     wire = await serve(does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
     client = storage_of()
     task = asyncio.create_task(client.download(url_on(wire), tmp_path / "result", most_bytes=1000))

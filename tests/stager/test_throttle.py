@@ -12,7 +12,7 @@ RATE = 1_000_000.0
 
 
 class OwnClock:
-    """Time passes only while somebody sleeps."""
+    """A clock that only moves while somebody sleeps."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -75,7 +75,8 @@ async def test_a_limit_is_changed_and_taken_away_while_it_is_in_use() -> None:
 
 
 async def test_a_photo_is_read_in_small_pieces_and_whole(tmp_path: Path) -> None:
-    """At 100 KB/s a piece of 1 MiB would leave the line silent for ten seconds and the server impatient."""
+    """At 100 KB/s a piece of 1 MiB would leave the line silent for ten seconds, and the server would time
+    out."""
     clock = OwnClock()
     content = bytes(range(256)) * 2000
     (tmp_path / "a.jpg").write_bytes(content)

@@ -1,4 +1,4 @@
-"""`hotfolder init` as root on a real systemd: from nothing to the first picture, and said again."""
+"""`hotfolder init` as root on a real systemd: from nothing to the first picture, and repeated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ENGINE = "--engine tests.support.quickengine"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
-    """With this checkout installed in /opt/hotfolder, as pip would."""
+    """A machine with this checkout installed in /opt/hotfolder, as pip would."""
     try:
         made = Machine(
             tmp_path, binds=[f"--bind-ro={sys.base_prefix}:{PYTHON}", f"--bind={tmp_path}:/photos"]
@@ -47,14 +47,16 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def sh(machine: Machine, line: str, *, check: bool = True) -> str:
-    """What a line of a shell prints that knows nothing of this process's environment."""
+    """The output of a shell line without this process's environment."""
     words = ("env", "-i", "PATH=/usr/sbin:/usr/bin", "sh", "-c", f"exec 2>&1; {line}")
     return machine.sh(*words, check=check, seconds=PATIENCE_SECONDS)
 
 
 def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, tmp_path: Path) -> None:
-    """The folders' group is the one that was named, what is made in them inherits it, and the key is root's.
-    There is no API within reach, so the doctor finds a problem, and nothing else does."""
+    """The folders have the named group, files in them inherit it, and the key belongs to root.
+
+    No API can be reached, so the doctor finds a problem, and nothing else does.
+    """
     said = sh(
         machine, f"echo any-key-of-theirs | {PROGRAM} init --yes --group photos --key-stdin", check=False
     )
@@ -80,7 +82,7 @@ def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, 
 
 
 def first_picture(machine: Machine, folder: Path) -> None:
-    """By the stand-in of the API, which a person names in the settings that init wrote."""
+    """Make the first picture with the sandbox, which a person names in the settings that init wrote."""
     machine.sh(*f"systemd-run --setenv=HOME=/tmp {PROGRAM} sandbox --data /tmp/shop {ENGINE}".split())
     sh(
         machine,
@@ -103,7 +105,7 @@ def first_picture(machine: Machine, folder: Path) -> None:
 
 
 def test_without_a_key_it_says_what_is_next_and_with_one_it_goes_on(machine: Machine) -> None:
-    """What is printed can be pasted."""
+    """The printed commands can be pasted."""
     said = sh(machine, f"{PROGRAM} init --yes")
     assert machine.show(UNIT, "ActiveState") == "inactive" and "Started" not in said
     [line] = [line.strip() for line in said.splitlines() if "install -D" in line]

@@ -1,4 +1,4 @@
-"""Our words, heard by a real systemd."""
+"""Our notifications to a real systemd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def worker(machine: Machine) -> Iterator[Machine]:
 
 
 def killed_by_watchdog(worker: Machine, signal: str, restarts: int) -> float:
-    """Make it hang and wait for its new start; how long that took in seconds."""
+    """Make the service hang and wait for its restart; how long that took in seconds."""
     before, began = worker.show(NAME, "MainPID"), time.monotonic()
     worker.sh("systemctl", "kill", "-s", signal, "--kill-whom=main", NAME)
     assert wait_for(lambda: int(worker.show(NAME, "NRestarts")) > restarts, 20)
@@ -75,7 +75,8 @@ def test_a_reload_is_waited_for(worker: Machine) -> None:
 
 
 def test_pings_keep_it_alive_and_a_hung_scan_ends_them(worker: Machine) -> None:
-    """More than the watchdog's time passes without a kill; then the scan hangs, and all starts anew."""
+    """More than the watchdog's time passes without a kill; then the scan hangs, and systemd restarts the
+    service."""
     time.sleep(5)
     assert worker.show(NAME, "NRestarts") == "0"
     assert killed_by_watchdog(worker, "SIGUSR1", 0) < 15
@@ -85,5 +86,5 @@ def test_pings_keep_it_alive_and_a_hung_scan_ends_them(worker: Machine) -> None:
 
 
 def test_a_hung_event_loop_ends_the_pings_too(worker: Machine) -> None:
-    """Nothing in the process can say so any more, and that is what systemd goes by."""
+    """Nothing in the process can send a ping then, so systemd restarts it."""
     assert killed_by_watchdog(worker, "SIGUSR2", 0) < 15

@@ -1,4 +1,4 @@
-"""The shipped unit with `--page`, under a real systemd: the page is up with the service, and comes back."""
+"""The shipped unit with `--page` under a real systemd: the page starts with the service, and is restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small service that speaks to systemd with our own words, and hangs when it is told to."""
+"""A small service that notifies systemd with our code, and hangs on request."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def main() -> None:
     loop.add_signal_handler(signal.SIGUSR1, hung.set)
     loop.add_signal_handler(signal.SIGUSR2, time.sleep, 3600)
     tasks = [asyncio.create_task(scan()), asyncio.create_task(feed())]
-    await asyncio.sleep(1.0)  # what an opening of the store would take
+    await asyncio.sleep(1.0)  # as long as opening the store may take
     systemd.ready(status_sentence(Overview((), counts)))
     await stop.wait()
     systemd.stopping("finishing 1 paid call")

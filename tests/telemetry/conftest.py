@@ -1,4 +1,4 @@
-"""Fixtures for what the daemon tells of itself."""
+"""Fixtures for telemetry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When people are told: with a clock of our own, so that hours pass at once."""
+"""When messages are sent, with a clock of our own, so that hours pass at once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_burst_is_one_message() -> None:
 
 
 def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not() -> None:
-    """What comes soon after a message is gathered for the next one."""
+    """Notifications soon after a message are gathered for the next one."""
     gatherer = Gatherer(Notify())
     gatherer.add(Notification(FAILED, "one"), 0)
     assert [message.body for message in due(gatherer, 60)] == ["one"]
@@ -75,9 +75,8 @@ HISTORY = st.lists(
 
 @given(HISTORY)
 def test_no_storm_and_nothing_lost(history: list[tuple[float, list[Notification], bool, bool]]) -> None:
-    """Whatever happens when, with restarts and failures in between: at most one message of a kind in ten
-    minutes, each notification in exactly one message, and none waits once its minute and its kind's pause are
-    over."""
+    """For any sequence, with restarts and failures: at most one message of a kind in ten minutes, each
+    notification in exactly one message, and none waits once its minute and its kind's pause are over."""
     gatherer, now, added, told = Gatherer(Notify()), 0.0, 0, 0
     sent: dict[Kind, float] = {}
     since: dict[Kind, float] = {}

@@ -1,4 +1,4 @@
-"""Alive and ready, with reasons that a person can act on."""
+"""Health and readiness, with reasons that a person can act on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def beating(silent_seconds: float) -> Heartbeats:
 
 
 def test_health_names_the_part_that_hangs() -> None:
-    """Only heartbeats count for being alive, and each is shown with its limit."""
+    """Only heartbeats count for health, and each is shown with its limit."""
     assert report(beating(5.0))["ok"]
     assert report(beating(90.0)) == {
         "ok": False,
@@ -30,7 +30,7 @@ def test_health_names_the_part_that_hangs() -> None:
 
 
 def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
-    """Every reason is told, not just the first."""
+    """Every reason is reported, not just the first."""
     assert list(not_ready(Overview((), {}, degraded={"inbox": ""}))) == []
     assert list(not_ready(None)) == ["the job store has not been read yet"]
     seen = Overview(

@@ -1,4 +1,4 @@
-"""What reads the log as JSON never meets anything else in it."""
+"""Every line of the JSON log is JSON."""
 
 from __future__ import annotations
 

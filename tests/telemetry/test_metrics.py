@@ -1,4 +1,4 @@
-"""The metrics, as Prometheus would read them: scraped over HTTP and parsed with its own parser."""
+"""The metrics, scraped over HTTP and parsed with Prometheus' own parser."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def samples(metrics: Metrics) -> Samples:
 
 
 def test_what_happened_is_scraped_over_http(serve: Serve) -> None:
-    """Counters, histograms and gauges arrive with their names as documented, in a format that parses."""
+    """Counters, histograms and gauges have their documented names, in a valid format."""
     metrics = metrics_of()
     metrics.paid("merge", "12 Elm Road")
     metrics.paid("sky", "12 Elm Road")
@@ -113,7 +113,7 @@ def test_the_number_of_series_is_bounded() -> None:
 
 @pytest.mark.parametrize("name", ["12 Elm Road\n", "\udcff", "", "Straße “7”", 'x"} 1\ny'])
 def test_any_project_name_keeps_the_page_readable(name: str) -> None:
-    """Names come from folders: they may hold anything, and must not break the format."""
+    """Names come from folders, may hold anything, and must not break the format."""
     metrics = metrics_of()
     metrics.paid("merge", name)
     assert [
@@ -122,13 +122,12 @@ def test_any_project_name_keeps_the_page_readable(name: str) -> None:
 
 
 def test_nothing_known_is_nothing_shown() -> None:
-    """Before the first look at the store, and without a budget, there are no such series: not zeros."""
+    """Before the first overview, and without a budget, there are no such series: not zeros."""
     names = {name for name, _ in samples(metrics_of(None, left=None))}
     assert not names & {"hotfolder_jobs", "hotfolder_paid_calls_left", "hotfolder_api_paused"}
 
 
 def test_two_daemons_in_one_process_do_not_share_numbers() -> None:
-    """Each has a registry of its own."""
     first, second = metrics_of(), metrics_of()
     first.bytes_up(5)
     assert samples(second)["hotfolder_uploaded_bytes_total", ()] == 0

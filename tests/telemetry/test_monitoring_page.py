@@ -1,4 +1,4 @@
-"""The page that operators copy from says what is true."""
+"""docs/monitoring.md, from which operators copy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUFFIXES = re.compile(r"_(bucket|sum|count)\Z")
 
 
 def served() -> set[str]:
-    """The names of all our metrics that are served when everything is known."""
+    """The names of all our metrics when everything is known."""
     heartbeats = Heartbeats(lambda: 0.0)
     heartbeats.expect("scan", 1)
     seen = Overview((), {}, degraded={"inbox": ""})
@@ -34,7 +34,6 @@ def served() -> set[str]:
 
 
 def test_the_table_lists_exactly_what_is_served() -> None:
-    """No metric is undocumented, and none is promised that isn't there."""
     assert set(re.findall(r"^\| `(hotfolder_\w+)` \|", PAGE, re.M)) == served()
 
 
@@ -46,7 +45,7 @@ def test_alert_rules_use_only_what_is_served() -> None:
 
 
 def test_alert_rules_are_valid_for_prometheus(tmp_path: Path) -> None:
-    """By Prometheus' own checker, where it is installed."""
+    """Prometheus' own checker is used where it is installed."""
     if shutil.which("promtool") is None:
         pytest.skip("promtool is not installed")
     (tmp_path / "rules.yml").write_text(RULES)

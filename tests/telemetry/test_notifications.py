@@ -1,4 +1,4 @@
-"""What is found worth telling: from overviews as the store gives them, with a clock of our own."""
+"""Notifications found in overviews, with a clock of our own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def trouble(*, needs_person: bool = False) -> Situation:
 
 
 def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
-    """After two quiet minutes, and not while anything of it is under way or still arriving."""
+    """They come after two quiet minutes, and not while any set of the project is active or arriving."""
     detector = new_detector()
     for folder in ("a", "b", "c"):
         assert not detector.ended(line("done", folder))
@@ -57,7 +57,7 @@ def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
 
 
 def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
-    """All that was paid for its sets, also before a restart; nothing where no price is set."""
+    """The sum of all its sets, also from before a restart; nothing where no price is set."""
     detector = new_detector()
     detector.ended(line("done", "a"), ["merge", "sky"])
     again = new_detector()
@@ -71,7 +71,7 @@ def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
 
 
 def test_new_work_starts_the_quiet_time_anew() -> None:
-    """A photographer who drops the next room after a minute hears of the project once."""
+    """A photographer who drops the next room after a minute gets one notification of the project."""
     detector = new_detector()
     detector.ended(line("done", "a"))
     assert not detector.look(facts(), 0)
@@ -84,7 +84,7 @@ def test_new_work_starts_the_quiet_time_anew() -> None:
 
 
 def test_a_set_that_came_back_and_was_dropped_again_counts_once() -> None:
-    """Its last end is what counts; a project of which nothing is done is not called finished."""
+    """Its last end counts; a project without a done set is not called finished."""
     detector = new_detector()
     detector.ended(line("failed", "a", reason="no."))
     detector.ended(line("failed", "x", project="another", reason="no."))
@@ -110,12 +110,12 @@ def test_a_set_that_came_back_and_was_dropped_again_counts_once() -> None:
     ],
 )
 def test_what_ends_badly_is_told_with_its_reason(ended: Line, told: list[Notification]) -> None:
-    """What is done waits for its project; what was withdrawn concerns nobody."""
+    """Done sets wait for their project; withdrawn ones concern nobody."""
     assert new_detector().ended(ended) == told
 
 
 def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_does_again() -> None:
-    """Once, however long it lasts; a short return is not yet an end."""
+    """It is reported once, however long it lasts; a short return is not yet an end."""
     detector = new_detector()
     assert not detector.look(trouble(), 0) and not detector.look(trouble(), 899)
     (begun,) = detector.look(trouble(), 900)
@@ -185,7 +185,7 @@ def test_what_all_machines_see_is_told_by_the_one_that_leads() -> None:
         (Kind.DISK_FULL, True),
         (Kind.HELD, False),
     ]
-    # Another machine leads from now on, and tells it once more; only that one gives the all-clear.
+    # Another machine leads from now on, and reports it once more; only that one gives the all-clear.
     passed_on = one.look(beside, 61.0) + one.look(beside, 200.0)
     taken_over = two.look(situation, 61.0) + two.look(situation, 121.0)
     assert passed_on == []
@@ -200,7 +200,7 @@ def test_what_all_machines_see_is_told_by_the_one_that_leads() -> None:
 
 
 def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
-    """Each waits for whoever raises it, for ever; that of the day is told once for all."""
+    """Each project's waits until somebody raises it; the daily one is reported once for all."""
     detector = new_detector()
     hint = "To continue, raise limits.paid_calls_per_project."
     spent = {
@@ -228,7 +228,7 @@ def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
 
 
 def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
-    """There is room again only when there has been room for a minute."""
+    """There must be room for a minute before it counts as over."""
     detector = new_detector()
     heard = []
     for second, full in enumerate(([], ["done"], [], ["done"], [], ["done"])):
@@ -240,7 +240,7 @@ def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
 
 
 def test_a_spent_budget_is_told_once_a_day() -> None:
-    """Midnight ends it without a word, and the next day can be told again."""
+    """Midnight ends it silently, and the next day can be reported again."""
     detector = new_detector()
     heard = []
     for second, spent in enumerate((None, 100, 100, None, None, 100)):
@@ -252,7 +252,7 @@ def test_a_spent_budget_is_told_once_a_day() -> None:
 
 
 def test_each_new_error_in_the_settings_is_told() -> None:
-    """The same one once; when they are valid again that is said too."""
+    """The same error is reported once; that the settings are valid again is reported too."""
     detector = new_detector()
     heard = []
     for second, error in enumerate(("rules:3:1: x", "rules:3:1: x", "rules:4:1: y", "", "")):
@@ -265,7 +265,7 @@ def test_each_new_error_in_the_settings_is_told() -> None:
 
 
 def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
-    """Counts of a project under way go on; an outage that was told is not told again, but its end is."""
+    """Counts of a project under way go on; a reported outage is not reported again, but its end is."""
     detector = new_detector()
     detector.look(trouble(), 0)
     detector.look(trouble(), 900)
@@ -273,7 +273,7 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
     memory = detector.memory()
     kept = json.loads(json.dumps(memory))
     detector.ended(line("done", "b"))
-    assert memory == kept  # what was handed out doesn't change behind its reader
+    assert memory == kept  # a returned memory doesn't change later
     again = new_detector()
     again.recall(json.loads(json.dumps(detector.memory())))
     assert not again.look(trouble(), 1000)
@@ -285,7 +285,7 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
 
 
 def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all() -> None:
-    """As after a downgrade: a kind that isn't known here must not leave half of the counts behind."""
+    """As after a downgrade: an unknown kind must not leave half of the counts behind."""
     detector = new_detector()
     detector.ended(line("done", "a"))
     memory = {**detector.memory(), "told": {"disk done": "DISK_FULL", "x": "A_LATER_KIND"}}

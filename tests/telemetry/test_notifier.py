@@ -1,4 +1,4 @@
-"""All of it together: facts in, a message at a real web server out."""
+"""The notifier as a whole: from overviews to a message at a real web server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytest.importorskip("apprise", reason="the extra `notify` is not installed")
 
 
 class FastClock:
-    """A minute of it passes in ten milliseconds."""
+    """A clock whose minute passes in ten milliseconds."""
 
     def __init__(self) -> None:
         self.at = 0.0
@@ -66,7 +66,7 @@ def ended(notifier: Notifier, ended: Line) -> None:
 
 
 async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> None:
-    """One for the set that came back, gathered for a minute, and one when the project is finished."""
+    """One is for the failed set, gathered for a minute, and one for the finished project."""
     notifier, _ = notifier_of(receiver.address)
     for number in range(30):
         ended(notifier, line("done", f"room {number}"))
@@ -97,7 +97,7 @@ async def test_a_stop_sends_what_was_gathered(receiver: Receiver) -> None:
 
 
 async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> None:
-    """A second notifier with the first one's memory says what the first one could not."""
+    """A second notifier with the first one's memory sends what the first one could not."""
     kept: list[Memory] = []
     first, clock = notifier_of(receiver.address, kept=kept)
     ended(first, line("done", "kitchen"))
@@ -120,7 +120,7 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
 
 
 async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    """Hours of both: the loop goes on, the log has one line of each, and a stop is quick."""
+    """Both last for hours: the loop goes on, the log has one line of each, and a stop is quick."""
 
     def no_facts() -> Situation:
         raise OSError("the store is away")
@@ -153,7 +153,7 @@ async def test_a_strange_memory_is_left_aside(rubbish: object) -> None:
 
 
 async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Receiver) -> None:
-    """By kind, with how often it came, as if nothing had been tried; an outage is logged once."""
+    """By kind, with their number; an outage is logged once."""
     kept: list[Memory] = []
     receiver.status = 500
     first, clock = notifier_of(receiver.address, kept=kept)

@@ -1,4 +1,4 @@
-"""What is said of sets in one line."""
+"""The overview's lines of sets."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_reason_that_only_repeats_the_state_is_not_told() -> None:
 
 
 def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) -> None:
-    """What the daemon said of the inbox is some seconds old; what it says after that is shown again."""
+    """The inbox's part of the overview is seconds old; what comes after it is shown again."""
     store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     shoot = {"project": "elm", "folder": "", "room": "(the whole shoot)", "reason": "12 photos"}
     for seconds in (0, 2):
@@ -66,7 +66,7 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) ->
 
 
 def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(tmp_path: Path) -> None:
-    """STATUS.txt shows the latest of what is finished; what came back waits for a person."""
+    """STATUS.txt shows the latest finished sets; a failed one waits for a person."""
     store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     bad = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
     store.advance(store.create(bad, "api", at).id, State.FAILED, at, reason="Unknown tag")

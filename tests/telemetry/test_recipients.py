@@ -1,4 +1,4 @@
-"""Messages that really travel: apprise's `json://` to a web server of our own on the loopback address."""
+"""Messages by apprise's `json://` to a web server of our own on the loopback address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def message(body: str, weight: Severity = Severity.INFO) -> Message:
 
 
 async def test_a_message_arrives_as_it_was_written(receiver: Receiver) -> None:
-    """Title, body and weight; what looks like markup stays text."""
+    """It has title, body and severity; markup stays text."""
     body = "12 Elm Road / <b>kitchen</b> & *bath* \\n:smile: “ü”\n  Pictures: /srv/done"
     assert await try_out([receiver.address], message(body, Severity.WARNING)) == [("1 (json)", True)]
     (got,) = receiver.got
@@ -42,7 +42,7 @@ async def test_a_dead_address_does_not_keep_others_from_theirs(receiver: Receive
 async def test_a_recipient_waits_longer_after_each_failure(
     receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is told meanwhile goes with what waits; the log tells once of the failure, and once of its end."""
+    """Later notifications join those that wait; the log has one line of the failure, and one of its end."""
     receiver.status = 500
     outcomes: list[str] = []
     recipient = Recipient(receiver.address, 1, outcome=outcomes.append)
@@ -63,7 +63,7 @@ async def test_a_recipient_waits_longer_after_each_failure(
 
 
 async def test_a_hung_service_is_left_behind(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time limit holds, and what was to be told waits."""
+    """The time limit holds, and the message waits."""
     monkeypatch.setattr(module, "SEND_SECONDS", 0.2)
     receiver.delay_seconds = 1.0
     recipient = Recipient(receiver.address, 1)
@@ -105,7 +105,6 @@ def test_an_address_that_is_none_is_refused_without_showing_it(
 
 
 async def test_a_recipient_shows_no_secret(receiver: Receiver) -> None:
-    """However it gets into a log."""
     assert SECRET not in repr(Recipient(receiver.address, 1))
 
 
@@ -129,7 +128,7 @@ logging.getLogger("other").debug("the log is really open")
 
 
 def test_no_secret_is_logged_even_when_everything_is(receiver: Receiver) -> None:
-    """With every logger wide open: a success, a refusal, and an address with nobody behind it."""
+    """Every logger is open: for a success, a refusal, and an address with nobody behind it."""
     refusing = Receiver()
     refusing.status = 500
     addresses = [receiver.address, refusing.address, f"json://user:{SECRET}@127.0.0.1:1/{SECRET}"]
@@ -157,7 +156,7 @@ except ConfigurationError as error:
 
 
 def test_without_the_extra_the_line_to_install_it_is_said() -> None:
-    """The daemon alone installs lean; who wants messages is told what to type."""
+    """The extra `notify` is optional; the message has the command to install it."""
     ended = subprocess.run(
         [sys.executable, "-c", MISSING], capture_output=True, text=True, cwd=REPOSITORY, timeout=55
     )

@@ -1,4 +1,4 @@
-"""What is said to systemd, over real datagram sockets."""
+"""Notifications to systemd, over real datagram sockets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
 
 
 def test_every_message_has_the_protocols_words(manager: Manager) -> None:
-    """Ready, status, reload, stop and ping, each as one datagram."""
+    """Ready, status, reload, stop and ping are one datagram each."""
     systemd = Systemd(manager.address)
     assert systemd.ready("idle") and systemd.reloading() and systemd.stopping()
     systemd.feed_watchdog([])
@@ -36,7 +36,7 @@ def test_every_message_has_the_protocols_words(manager: Manager) -> None:
 
 
 def test_a_status_is_one_line_and_sent_when_it_changes(manager: Manager) -> None:
-    """Line breaks in a name must not become other fields, and the same sentence isn't repeated."""
+    """Line breaks in a name must not become other fields, and the same status isn't repeated."""
     systemd = Systemd(manager.address)
     for _ in range(3):
         assert systemd.status("1 running\nMAINPID=1")
@@ -45,7 +45,7 @@ def test_a_status_is_one_line_and_sent_when_it_changes(manager: Manager) -> None
 
 
 def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
-    """A missing socket, one that nobody reads, and a name that is too long: no error, and quickly."""
+    """A missing socket, one that nobody reads, and a name that is too long give no error, and quickly."""
     assert not Systemd().ready()
     assert not Systemd(str(tmp_path / "nobody")).ready()
     assert not Systemd("/" + "x" * 300).ready()
@@ -59,7 +59,7 @@ def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_status_that_was_not_heard_is_said_again(tmp_path: Path) -> None:
-    """Only what systemd has got counts as told."""
+    """Only a status that systemd has received counts as sent."""
     systemd = Systemd(str(tmp_path / "notify"))
     assert not systemd.status("idle")
     manager = Manager(str(tmp_path / "notify"))
@@ -82,7 +82,7 @@ def test_a_status_that_was_not_heard_is_said_again(tmp_path: Path) -> None:
     ],
 )
 def test_the_environment_is_read_and_kept_from_children(given: dict[str, str], seconds: float | None) -> None:
-    """The watchdog is obeyed when it is meant for this process; what was read is taken out."""
+    """The watchdog is obeyed when it is meant for this process; the variables are removed after reading."""
     environment = {"HOME": "/", **given}
     assert Systemd.of(environment, pid=7).watchdog_seconds == seconds
     assert environment == {"HOME": "/"}
@@ -148,5 +148,5 @@ def seen(counts: dict[str, int], **more: object) -> Overview:
     ],
 )
 def test_the_status_is_a_sentence(overview: Overview, sentence: str) -> None:
-    """What an operator reads first: counts, then what is wrong."""
+    """Counts come first, then what is wrong."""
     assert status_sentence(overview) == sentence

@@ -1,4 +1,4 @@
-"""Everything together, as a daemon has it: a socket for systemd, pages over HTTP, and a message to people."""
+"""Telemetry as a whole, as in a daemon: a socket for systemd, pages over HTTP, and notifications."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ async def get(telemetry: Telemetry, path: str) -> tuple[int, str]:
 
 
 async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: int) -> None:
-    """Not ready before the first overview, ready after it, not while a share is away; always healthy."""
+    """It is not ready before the first overview, ready after it, not while a share is away; always
+    healthy."""
     telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("scan", 60)
     running = asyncio.create_task(telemetry.run())
@@ -63,7 +64,7 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: in
 
 
 async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_tcp_port: int) -> None:
-    """The pages have a thread of their own: a hang can be seen from outside, with its name."""
+    """The pages have a thread of their own, so that a hang can be seen from outside, with its name."""
     telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("queue", 0.2)
     running = asyncio.create_task(telemetry.run())
@@ -120,7 +121,7 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.
 
 
 async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
-    """It is logged with what to do, and the rest runs on."""
+    """It is logged with advice, and the daemon continues."""
     other = socket.create_server(("127.0.0.1", 0))
     telemetry = telemetry_of(tmp_path, other.getsockname()[1])
     running = asyncio.create_task(telemetry.run())
@@ -135,7 +136,7 @@ async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Pat
 async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    """Whoever lets it run from time to time need not wait for a quiet time that never comes."""
+    """Whoever runs it from time to time need not wait for a quiet time that never comes."""
     telemetry = telemetry_of(tmp_path, notify=f"{{urls: ['{receiver.address}']}}")
     for project, room in (("12 Elm Road", "attic"), ("3 Oak Lane", "hall")):
         done = Line("id", "inbox", project, room, room, "done")

@@ -1,4 +1,4 @@
-"""The small web server, over real connections: what it answers, and what it doesn't put up with."""
+"""The small web server, over real connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str],
 
 
 def test_a_report_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
-    """A checker that reads nothing but the status gets the truth; no connection and no answer is kept."""
+    """A checker may read only the status; neither connections nor answers are kept."""
     port = serve().port
     status, headers, body = get(port, "/healthz?x=1")
     assert (status, json.loads(body)) == (200, {"ok": True})
@@ -56,17 +56,17 @@ def test_a_report_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
     ],
 )
 def test_nonsense_gets_a_short_refusal(serve: Serve, request_bytes: bytes, status: bytes) -> None:
-    """Strange requests are refused, and the next proper one is answered."""
+    """Invalid requests are refused, and the next valid one is answered."""
     port = serve().port
     try:
         assert exchange(port, request_bytes).split()[1] == status
     except ConnectionResetError:
-        assert len(request_bytes) > 20_000  # what had not been read yet may reset the connection
+        assert len(request_bytes) > 20_000  # unread bytes may reset the connection
     assert get(port, "/healthz")[0] == 200
 
 
 def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
-    """Its error stays in the log; other pages are served on."""
+    """The error is in the log; other pages are still served."""
 
     def fail() -> bytes:
         raise ValueError("a secret")
@@ -77,7 +77,7 @@ def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
 
 
 def ended(channel: socket.socket) -> bool:
-    """Whether the server lets go of a connection, within ten seconds."""
+    """Whether the server closes a connection within ten seconds."""
     channel.settimeout(10)
     try:
         return channel.recv(1) == b""
@@ -98,7 +98,7 @@ def test_connections_that_say_nothing_keep_nobody_out_and_are_cut_off(serve: Ser
 
 
 def test_a_port_in_use_is_said_for_people(serve: Serve) -> None:
-    """The address, the reason and the setting are named."""
+    """The message has the address, the reason and the setting."""
     port = serve().port
     with pytest.raises(LocalTrouble, match=f"127.0.0.1 port {port}: Address already in use") as caught:
         WebServer(Starlette(), port=port)
@@ -106,7 +106,7 @@ def test_a_port_in_use_is_said_for_people(serve: Serve) -> None:
 
 
 def test_stopping_frees_the_port_and_the_thread() -> None:
-    """Start and stop several times on one port, with callers hanging on: no thread and no port is left."""
+    """It starts and stops several times on one port, with open connections: no thread and no port is left."""
     port = 0
     for _ in range(3):
         server = WebServer(Starlette(), port=port)

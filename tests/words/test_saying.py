@@ -1,4 +1,4 @@
-"""What the program says of sets, in German: every text that the code can make has a translation."""
+"""German for the product's texts about sets: every text that the code can make has a translation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from hotfolder.words.saying import FIELD, room_said, said, templates
 from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
 
-# Where texts are made that become a reason, a hint, a doubt or a line of history, or that the page answers.
+# Modules whose texts become a reason, a hint, a doubt or a line of history, or are shown on the page.
 SAYING = (
     "pictures",
     "inbox",
@@ -40,7 +40,7 @@ SAYING = (
     "page/files.py",
     "page/zipping.py",
 )
-# Modules whose texts are for others: who writes settings, runs the doctor or `explain`, and SQLite.
+# Modules whose texts are for others: authors of settings, users of the doctor or `explain`, and SQLite.
 ELSEWHERE = (
     "rules/explain.py",
     "rules/delivery.py",
@@ -51,7 +51,7 @@ ELSEWHERE = (
     "jobs/retention.py",
     "stager/addresses.py",
 )
-# What is no text for photographers, in the other modules.
+# Texts in the other modules that photographers don't see.
 OTHERS = {
     "pictures/decoder.py": [
         "import json, sys",
@@ -85,7 +85,7 @@ OTHERS = {
     "outbox/linking.py": ["no way to rename without replacing"],
     "outbox/placing.py": ["it isn't there any more", "it has changed since it was put there"],
     "control/actions.py": ["There is no priority {}.", "Say high, normal or low."],
-    # Behind "A set can't be called …", which has its German, as these have by themselves.
+    # These follow "A set can't be called …", which is translated, and so are these by themselves.
     "control/held.py": [
         "{}: two underscores begin a tag.",
         "{}: not every computer takes that as a file's name.",
@@ -103,7 +103,8 @@ def modules() -> Iterator[str]:
 
 
 def test_every_text_of_the_code_has_its_german() -> None:
-    """A new reason goes into `hotfolder/words/de/`; what nobody reads as a reason, into the list above."""
+    """A new reason goes into `hotfolder/words/de/`; a text that nobody reads as a reason, into the list
+    above."""
     lacking = [
         f"{module}:{line}: {part}"
         for module in modules()
@@ -123,7 +124,7 @@ def test_a_template_has_the_same_fields_in_both_languages() -> None:
 
 
 def test_german_has_german_quotation_marks() -> None:
-    """Not within what is to be typed."""
+    """Text to be typed keeps plain ones."""
     texts = [re.sub("`[^`]*`", "", one.german) for one in templates()]
     assert not [text for text in texts if '"' in text or "”" in text or text.count("„") != text.count("“")]
 
@@ -183,14 +184,14 @@ def test_no_template_stands_twice() -> None:
     ],
 )
 def test_a_text_is_found_by_its_template(english: str, german: str) -> None:
-    """In parts, within others, with a capital and a full stop or without; what others said stays as it is."""
+    """This includes parts, parts within others, and any capital or full stop; values stay as they are."""
     assert said("de", english) == german
     assert said("en", english) == english
 
 
 @given(some.text())
 def test_what_is_not_ours_stays_as_it_is(text: str) -> None:
-    """Also where it can't be looked up at all."""
+    """The same goes for texts that can't be looked up at all."""
     assert said("en", text) == text
     assert isinstance(said("de", text), str)
 
@@ -201,7 +202,7 @@ def test_a_text_without_german_is_shown_in_english() -> None:
 
 
 def test_a_room_keeps_its_name_and_a_whole_shoot_is_none() -> None:
-    """Whatever else the name of a room means."""
+    """Any other meaning of the name doesn't matter."""
     assert room_said("de", "done") == "done" and room_said("de", "the photo") == "the photo"
     assert room_said("de", "(the whole shoot)") == "(das ganze Shooting)"
 

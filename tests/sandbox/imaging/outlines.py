@@ -1,4 +1,5 @@
-"""Outlines drawn by hand round sky, lawn and glass, of photographs that can be had but are not ours to ship.
+"""Outlines of sky, lawn and glass, drawn by hand on photographs that are available but not part of this
+repository.
 
 Points are x and y in thousandths of the picture's width. An outline is a list of polygons; those of `less`
 are taken out of it: cables, bare earth, glazing bars.
@@ -21,7 +22,7 @@ Polygon = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Outline:
-    """`photo` is a file's name, which `package` (of Debian or PyPI) has; or a path in the demonstration."""
+    """An outline. `photo` is a file of `package` (of Debian or PyPI), or a path in the demonstration."""
 
     photo: str
     package: str

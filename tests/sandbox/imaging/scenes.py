@@ -1,4 +1,4 @@
-"""Small rendered scenes whose sky, lawn and verticals are known to the pixel."""
+"""Small rendered scenes with known sky, lawn and verticals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def facade(width: int = 900, height: int = 600) -> Picture:
 
 
 def garden(sky_share: float = 0.4, lawn_share: float = 0.35) -> tuple[Picture, Bits, Bits]:
-    """A house between a pale sky and a tired lawn; with where sky and lawn are."""
+    """A house between a pale sky and a tired lawn, with the masks of sky and lawn."""
     height, width = 480, 720
     random = np.random.default_rng(9)
     picture = np.full((height, width, 3), (150, 92, 74), np.uint8).astype(np.float32)
@@ -56,13 +56,13 @@ def overlap(mask: npt.NDArray[np.float32], truth: Bits) -> float:
 
 
 def exposed(picture: Picture, stops: float) -> Picture:
-    """The picture as a camera would have taken it so many stops brighter."""
+    """The picture exposed that many stops brighter."""
     linear = (picture / 255.0) ** 2.2 * 2.0**stops
     return np.asarray(np.clip(linear ** (1 / 2.2) * 255 + 0.5, 0, 255), np.uint8)
 
 
 def room_radiance() -> tuple[npt.NDArray[np.float64], Bits]:
-    """A dim room, a bright window and a glare on the table, as linear light; with where the window is."""
+    """A dim room, a bright window and a glare on the table, as linear light; with the window's mask."""
     height, width = 480, 720
     random = np.random.default_rng(12)
     light = np.full((height, width, 3), (0.16, 0.14, 0.11)) * (1 + random.normal(0, 0.02, (height, width, 1)))
@@ -81,14 +81,14 @@ def room_radiance() -> tuple[npt.NDArray[np.float64], Bits]:
 
 
 def photographed(light: npt.NDArray[np.float64], stops: float) -> Picture:
-    """What a camera makes of linear light."""
+    """A photo of linear light."""
     return np.asarray(np.clip((light * 2.0**stops) ** (1 / 2.2), 0, 1) * 255 + 0.5, np.uint8)
 
 
 def wall_beside_window() -> tuple[npt.NDArray[np.float64], Bits]:
     """The hardest scene for fusion, as linear light: a plain wall, evenly lit from the window beside it.
 
-    What the window shows is burnt out in all but the darkest of the exposures that suit the wall.
+    The window is burnt out in all but the darkest of the exposures that suit the wall.
     """
     height, width = 400, 600
     random = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""White balance: lamplight is taken out of a room's white paint, and out of nothing else."""
+"""White balance: lamplight is removed from a room's white surfaces, and from nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CEILING, WALL, CURTAIN, LAMPSHADE = (
 
 
 def balanced(picture: Picture) -> Picture:
-    """As a merge of which it is the best exposed photo."""
+    """The picture balanced as a merge whose best exposed photo it is."""
     return balance.balanced(picture, [picture], 0)
 
 
@@ -40,7 +40,7 @@ def room(wall: tuple[int, int, int] = (196, 196, 196), light: float | np.ndarray
 
 
 def colour(picture: Picture, where: tuple[slice, slice]) -> tuple[float, float]:
-    """The median a* and b* there."""
+    """The median a* and b* of that area."""
     a, b = np.median(to_lab(picture)[where][..., 1:].reshape(-1, 2), axis=0)
     return float(a), float(b)
 
@@ -91,7 +91,7 @@ def test_other_light_than_that_of_lamps_is_left(light: float | np.ndarray) -> No
 
 
 def test_outdoors_nothing_changes() -> None:
-    """A white facade in the evening sun stays so, and would not without the sky over it."""
+    """A white facade in the evening sun keeps its colour, which it wouldn't without the sky over it."""
     picture, sky, _ = garden()
     facade = np.s_[:, 80:640]
     picture[facade] = np.where(sky[facade][..., None], picture[facade], 236 * LAMP)
@@ -107,7 +107,7 @@ def test_outdoors_nothing_changes() -> None:
 
 
 def test_a_sky_that_one_exposure_shows_is_outdoors() -> None:
-    """At night stars and the glow of a town hide it in the others, and in the merge."""
+    """At night the stars and a town's glow hide it in the other exposures and in the merge."""
     merged = room(light=LAMP)
     assert (balanced(merged) != merged).any()
     picture, sky, _ = garden()

@@ -1,4 +1,4 @@
-"""What staging offline writes below the picture can be read."""
+"""The text band below offline stagings is legible."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hotfolder.sandbox.imaging.files import Picture
 def test_the_band_is_set_in_letters_that_the_font_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No box in place of a dash."""
+    """No dash is shown as a box."""
     said: list[str] = []
 
     def add_band(pixels: Picture, text: str) -> Picture:

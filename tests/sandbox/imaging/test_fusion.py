@@ -1,4 +1,4 @@
-"""Fusion, judged by what its exposures show: structure kept, nothing reversed, windows whole."""
+"""Fusion against its exposures: structure is kept, no gradient is reversed, windows are whole."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_lamp_before_a_wall_throws_no_dark_ring_and_is_not_hollow() -> None:
 
 
 def test_the_same_at_another_size() -> None:
-    """Sizes are shares of the picture, so that a small copy's merge looks like the merge's small copy."""
+    """Sizes are relative to the picture, so that a merge of small copies is a small copy of the merge."""
     wall = wall_beside_window()[0]
     large = wall.repeat(2, axis=0).repeat(2, axis=1)
     merges = [

@@ -1,4 +1,4 @@
-"""The merge, on rendered brackets."""
+"""Merges of rendered brackets."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_what_stood_in_one_frame_alone_leaves_no_ghost(tmp_path: Path) -> None:
 
 
 def test_who_walks_through_is_shown_whole_or_not_at_all(tmp_path: Path) -> None:
-    """A walker who is elsewhere in each frame: each of his places is one frame's alone, and none is torn."""
+    """A walker is elsewhere in each frame: each place is taken from one frame, and none is torn."""
     scene = facade()
     frames = [exposed(scene, stops) for stops in (-1.5, 0, 1.5)]
     shirt = np.random.default_rng(8).integers(20, 70, (4, 1, 3)).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""Sky and lawn against outlines drawn by hand, and rooms in which nothing but glass may change.
+"""Masks of sky and lawn against outlines drawn by hand, and rooms in which only glass may change.
 
-The photographs lie anywhere below the folder that HOTFOLDER_PHOTOS names; the demonstration's are here.
+The photographs are below the folder that HOTFOLDER_PHOTOS names; the demonstration's are in the package.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_the_sky_is_where_the_hand_drew_it(name: str) -> None:
     picture = picture_of(SKIES[name])
     found = find_sky(picture)
     assert found.outdoors is None
-    # Of the tubes that hold the cables, white ones pass for clouds.
+    # White tubes on the cables pass for clouds.
     assert overlap(found.mask, SKIES[name].mask(picture.shape)) >= (0.94 if "cables" in name else 0.95)
 
 
@@ -78,13 +78,14 @@ def room_merged(outline: Outline, long_edge: int) -> Picture:
 
 
 def beyond_glass(changed: Bits, outline: Outline) -> int:
-    """How many pixels changed outside of the glass; its outline, drawn by hand, is right to a pixel."""
+    """The number of changed pixels outside of the glass, whose outline, drawn by hand, is accurate to a
+    pixel."""
     glass = outline.mask(changed.shape).astype(np.uint8)
     return int((changed & (cv2.dilate(glass, np.ones((3, 3), np.uint8)) == 0)).sum())
 
 
 def least_glass(changed: Bits, outline: Outline) -> float:
-    """How much changed of that pane, drawn by hand with its beads and bars, of which least did."""
+    """The changed share of the pane that changed least; panes are drawn by hand with their beads and bars."""
     panes = [replace(outline, parts=(part,)).mask(changed.shape) for part in outline.parts]
     return min(float(changed[pane].mean()) for pane in panes)
 
@@ -106,7 +107,7 @@ def test_at_dusk_every_pane_of_a_room_changes(name: str) -> None:
 
 
 def variants(room: Picture) -> Iterator[tuple[str, Picture]]:
-    """The room as other machines, other sizes and other qualities would give it."""
+    """The room as other machines, sizes and qualities would give it."""
     width = room.shape[1]
     noise = np.random.default_rng(0).integers(-1, 2, room.shape)
     yield "noise", np.clip(room + noise, 0, 255).astype(np.uint8)
@@ -126,10 +127,8 @@ def resized(picture: Picture, width: int, way: int) -> Picture:
 
 
 def glass_found(room: Picture, outline: Outline, slack: float = 0) -> Bits | None:
-    """Where the windows show the outside, at one size: in every pane and nothing beyond. None if refused.
-
-    `slack` is the share of the picture that may be beyond.
-    """
+    """The mask of the windows at one size: in every pane and nothing beyond. None if refused. `slack` is the
+    share of the picture that may be beyond."""
     try:
         sky = find_sky(room)
     except Unsuitable as refusal:
@@ -148,7 +147,7 @@ def test_glass_is_found_whole_or_not_at_all_whatever_the_size_and_the_last_bits(
     assert usual is not None
     refused = 0
     for variant, picture in variants(room):
-        # No merge is larger than its photos. In the door's made larger, a casement stay passes for glass.
+        # No merge is larger than its photos. In the enlarged door, a casement stay passes for glass.
         slack = 0.0005 if "door" in name and picture.shape[1] > room.shape[1] else 0
         found = glass_found(picture, GLASS[name], slack)
         refused += found is None
@@ -164,5 +163,5 @@ def test_the_demonstrations_room_shows_its_windows_at_each_size_of_its_merge() -
         found = glass_found(room_merged(outline, long_edge), outline)
         assert found is not None
         assert overlap(found.astype(np.float32), usual) > 0.85, long_edge
-    # So small, one candidate takes in the curtain, which is a doubt.
+    # At this size, one candidate includes the curtain, which is a doubt.
     glass_found(room_merged(outline, 800), outline)

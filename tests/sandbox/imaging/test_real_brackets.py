@@ -1,4 +1,4 @@
-"""The merge measured on real brackets, from the folder that HOTFOLDER_BRACKETS names."""
+"""Merges of real brackets, from the folder that HOTFOLDER_BRACKETS names."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ PANES = {
 
 @pytest.fixture(scope="module")
 def straightened(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A merge as the API makes it where nothing else is asked for."""
+    """A merge with the API's default options."""
     merged = tmp_path_factory.mktemp("straightened") / "merged.jpg"
     engine.merge(
         photos_of("mertens-house"),
@@ -114,7 +114,7 @@ def test_at_dusk_every_pane_changes_in_a_merge_that_was_straightened(
 
 
 def test_no_pane_is_left_out_where_its_frame_seems_to_end_early(straightened: Path) -> None:
-    """As it does in this merge when it is a pixel wider."""
+    """The frame seems to end early in this merge made a pixel wider."""
     merged = load(straightened).pixels
     width = merged.shape[1]
     size = (width + 1, round((width + 1) * merged.shape[0] / width))

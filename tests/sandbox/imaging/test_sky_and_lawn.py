@@ -1,4 +1,4 @@
-"""Sky and lawn: the mask is where it should be, the rest stays, and a picture without is refused."""
+"""Sky and lawn: the mask is right, the rest is unchanged, and a picture without them is refused."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_sky_is_found_in_dim_and_bright_pictures(stops: float) -> None:
 
 @pytest.mark.parametrize("wall", [(188, 188, 186), (214, 206, 190), (96, 132, 178), (120, 150, 196)])
 def test_a_wall_is_no_sky_and_a_carpet_no_lawn(wall: tuple[int, int, int]) -> None:
-    """And the refusal says what was found instead."""
+    """The refusal says what was found instead."""
     room = plain_room(wall)
     with pytest.raises(engine.Unsuitable, match=r"no sky was found in this picture: .*(wall|top edge)"):
         find_sky(room)
@@ -76,7 +76,7 @@ def test_a_wall_is_no_sky_and_a_carpet_no_lawn(wall: tuple[int, int, int]) -> No
 
 
 def test_the_light_on_a_wall_and_a_lamp_are_no_sky() -> None:
-    """Both fade into what is around them, where a sky would end."""
+    """Both fade into their surroundings, where a sky would have an edge."""
     wall = photographed(wall_beside_window()[0], 2.2)[80:360, :300]
     lamp = np.full((480, 720, 3), 120, np.uint8)
     down, across = np.mgrid[0:480, 0:720]
@@ -91,7 +91,7 @@ def test_the_light_on_a_wall_and_a_lamp_are_no_sky() -> None:
 
 
 def test_green_that_lies_under_no_sky_is_no_lawn() -> None:
-    """A carpet is as green and as rough."""
+    """A carpet can be as green and as rough as a lawn."""
     picture, _, lawn = garden()
     room = plain_room((188, 188, 186))
     room[lawn] = picture[lawn] * np.array((0.6, 1.0, 0.6))
@@ -123,7 +123,7 @@ def test_a_sky_ends_at_a_wall_in_the_shade_that_is_as_light_and_nearly_as_blue()
 
 
 def test_a_sky_that_runs_into_a_wall_in_the_shade_is_refused() -> None:
-    """The wall's side fades into the sky, so that its straight upper edge alone doesn't part them."""
+    """The wall's side fades into the sky, so that its straight upper edge alone doesn't separate them."""
     picture, sky, _ = garden()
     picture = clouded(picture, sky)
     fading = np.clip((np.arange(420, 640) - 420) / 160, 0, 1)[::-1, None]

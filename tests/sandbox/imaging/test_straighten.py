@@ -1,4 +1,4 @@
-"""Verticals: a known tilt is found and taken out, and an upright picture stays the very same."""
+"""Verticals: a known tilt is found and corrected, and an upright picture is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.sandbox.imaging.scenes import Picture, facade
 
 
 def tilted(picture: Picture, tilt: Tilt) -> Picture:
-    """The picture as a camera held askew would have taken it; its surroundings go on beyond the frame."""
+    """The picture by a tilted camera; its surroundings continue beyond the frame."""
     height, width = picture.shape[:2]
     askew = np.linalg.inv(untilt(tilt, width, height, FOCAL_SHARE))
     return np.asarray(

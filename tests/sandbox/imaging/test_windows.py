@@ -1,4 +1,4 @@
-"""Windows: where they are, and what of a room changes with the sky that they show."""
+"""Windows: their masks, and what of a room changes with a replaced sky."""
 
 from __future__ import annotations
 
@@ -94,10 +94,8 @@ def with_paving_in_the_shade(room: Picture, glass: Bits) -> Picture:
 
 @pytest.mark.parametrize("changed", [as_merged, as_saved_again, with_paving_in_the_shade])
 def test_what_stands_before_a_wall_of_glass_stays(changed: Callable[[Picture, Bits], Picture]) -> None:
-    """The legs of chairs go on from its bars, and a paving in the sun is as even as a frame.
-
-    The room is path traced, and where its glass is was traced with it.
-    """
+    """Chairs' legs continue the bars, and a paving in the sun is as even as a frame. The room and the mask of
+    its glass are path traced."""
     glass = np.asarray(Image.open(ROOMS / "glass-wall.png"))
     room = changed(load(ROOMS / "glass-wall.jpg").pixels, glass)
     try:
