@@ -20,8 +20,9 @@ from hotfolder.control.board import status as read_status
 from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
+from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.history import JobHistory
-from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLine, Overview
+from hotfolder.telemetry.overview import WORDS, Line, MachineLine
 from hotfolder.words import day_and_time
 
 MOST_ROWS = 20
@@ -90,24 +91,13 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     yield from map(machine_told, seen.machines)
     if not (seen.running_at_all or seen.machines):
         yield f"Nothing works with the state folder {found.state_folder}. {OTHER_SETTINGS}", ""
-    if seen.sandbox:
-        yield NOTHING_BOUGHT, "bold yellow"
     if found.paid_today:
         cost = found.prices.told(found.paid_today)
         yield f"Today: {counted(len(found.paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
-    if seen.trouble:
-        yield f"Waiting: {seen.trouble_told}", "yellow"
-    if seen.paused:
-        yield f"No paid calls are made just now: {seen.paused}. `hotfolder resume` continues.", "yellow"
-    if seen.schedule:
-        yield f"Whatever has still to be sent {seen.schedule}.", ""
-    if seen.settings_error:
-        until = "those before it stay in force" if seen.running_at_all else "nothing starts with them"
-        yield f"The settings have an error, and {until}:", "yellow"
-        yield seen.settings_error, "yellow"
-    if seen.restart:
-        yield f"Edited, but only from the next start on: {', '.join(seen.restart)}.", ""
-    yield from ((why, "yellow") for why in out_of_reach(seen))
+    yield from ((one.told, "yellow" if one.bad or one.stops else "") for one in conditions(seen))
+    for name, why in seen.looking.items():
+        if why and not seen.degraded.get(name):
+            yield f"In {name} changes are found by looking, {why}.", ""
     yield from ((notice, "yellow") for notice in seen.notices)
 
 
@@ -117,17 +107,6 @@ def machine_told(machine: MachineLine) -> tuple[str, str]:
         since = day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
         return f"{machine.name}: not running; last seen {since}.", "yellow"
     return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
-
-
-def out_of_reach(seen: Overview) -> Iterator[str]:
-    several = len(seen.degraded) > 1
-    for name, why in seen.degraded.items():
-        inbox = f"The inbox {name}" if several else "The inbox"
-        if why:
-            yield f"{inbox}: {why}"
-        elif seen.looking.get(name):
-            yield f"{inbox}: changes are found by looking, {seen.looking[name]}."
-    yield from (f"Nothing can be put into {name}: {why}." for name, why in seen.missing.items() if why)
 
 
 def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import missing_packages, refuse_unprotected
-from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
+from hotfolder.control.local import Finding, Grade, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import reading
 from hotfolder.control.remote import key, out_of_sight, remote, server
 from hotfolder.daemon.folders import holder_of
@@ -21,6 +21,7 @@ from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageErr
 from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.states import State
+from hotfolder.telemetry.conditions import About, conditions
 from hotfolder.telemetry.notifier import Message, apprise_for, try_out
 from hotfolder.telemetry.overview import Overview, overview
 
@@ -136,26 +137,11 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
 
 
 def told_by_daemon(seen: Overview) -> Iterator[Finding]:
-    """The problems that the daemon itself has published."""
-    if seen.trouble:
-        yield problem("service", seen.trouble, seen.trouble_hint)
-    for name, why in seen.missing.items():
-        if why:
-            yield problem(name, why, "Connect its disk or share; the work continues by itself.")
-    if seen.paused:
-        yield warning("service", f"no paid calls are made: {seen.paused}", "`hotfolder resume` continues.")
-    if seen.settings_error:
-        yield problem(
-            "service",
-            f"the file of settings has an error, and those before it stay in force: {seen.settings_error}",
-            "Correct the file; it is then read again by itself.",
-        )
-    if seen.restart:
-        yield warning(
-            "service",
-            f"edited, and in force only after a restart: {', '.join(seen.restart)}",
-            "Restart hotfolder.",
-        )
+    """What the daemon itself has published of what concerns all sets."""
+    for one in conditions(seen):
+        if one.about not in (About.SANDBOX, About.SCHEDULE):
+            what = one.name if one.about is About.FOLDER else "service"
+            yield Finding(what, Grade.PROBLEM if one.bad else Grade.WARNING, one.text, one.command)
     needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
     if needing:
         need = "1 needs" if needing == 1 else f"{needing} need"

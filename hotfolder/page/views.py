@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
+from hotfolder.telemetry.conditions import conditions
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
@@ -41,6 +43,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
     seen = await looked_up(request, board)
     shown = [one for one in seen.projects if one.rank < OVER]
     finished = [one for one in seen.projects if one.rank == OVER]
+    error = site_of(request).settings().error or seen.seen.settings_error
     return render(
         request,
         "now.html",
@@ -50,7 +53,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         older=len(finished) > MOST_PROJECTS,
         # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
-        settings_error=site_of(request).settings().error or seen.seen.settings_error,
+        conditions=list(conditions(replace(seen.seen, settings_error=error))),
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from hotfolder import log
-from hotfolder.display import with_hint
 from hotfolder.jobs.states import State
+from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
 
 
@@ -95,12 +95,7 @@ def not_ready(seen: Overview | None) -> Iterator[str]:
     if seen is None:
         yield "the job store has not been read yet"
         return
-    yield from (f"an inbox is out of reach ({name}): {why}" for name, why in seen.degraded.items() if why)
-    yield from (f"nothing can be put into {name}: {why}" for name, why in seen.missing.items() if why)
-    if seen.paused:
-        yield f"nothing is paid for: {seen.paused}"
-    if seen.trouble:
-        yield f"the API is not asked just now: {with_hint(seen.trouble, seen.trouble_hint)}"
+    yield from (one.told for one in conditions(seen) if one.stops)
 
 
 logger = log.get("systemd")
@@ -199,12 +194,5 @@ def status_sentence(seen: Overview) -> str:
         parts.append(f"{needing} needs you" if needing == 1 else f"{needing} need you")
     if failed:
         parts.append(f"{failed} in failed")
-    sentence = ", ".join(parts)
-    ill = sorted(name for name, why in seen.degraded.items() if why)
-    if ill:
-        sentence += f"; out of reach: {', '.join(ill)}"
-    if seen.settings_error:
-        sentence += "; the settings have an error"
-    if seen.paused:
-        sentence += f"; paid calls paused: {seen.paused}"
-    return f"{sentence}; API paused: {seen.trouble}" if seen.trouble else sentence
+    ill = (one.text.removesuffix(".") for one in conditions(seen) if one.bad or one.stops)
+    return ". ".join((", ".join(parts), *ill))

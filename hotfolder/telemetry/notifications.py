@@ -7,7 +7,7 @@ The situation and the time are arguments; what was sent before is remembered. Fo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
@@ -21,6 +21,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import Prices
+from hotfolder.telemetry.conditions import About, conditions
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
 WELL_SECONDS = 60.0
@@ -90,6 +91,14 @@ class Kind(Enum):
 OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
 """Alarms about what belongs to one machine where several share a store: its inboxes, its `state`."""
 OWN_DISK = "state"
+ALARMS: Mapping[About, tuple[Kind, float | None]] = {
+    About.API: (Kind.API_UNREACHABLE, None),
+    About.INBOX: (Kind.INBOX_UNREACHABLE, None),
+    About.FOLDER: (Kind.FOLDER_UNREACHABLE, None),
+    About.PAUSE: (Kind.PAUSED, PAUSED_SECONDS),
+    About.SETTINGS: (Kind.SETTINGS_REFUSED, 0.0),
+}
+"""The alarms for conditions, with the seconds that a condition must last; None for `unreachable_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,35 +251,20 @@ class Detector:
                 text = f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}"
                 yield Alarm(Kind.BUDGET_SPENT, f"budget {line.inbox}/{line.project}/{folder}", text)
         if situation.leads:
-            yield from self._out_of_reach(situation)
             yield from self._of_all(situation)
 
     def _of_all(self, situation: Situation) -> Iterator[Alarm]:
-        seen = situation.overview
-        if seen.paused:
-            text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` continues."
-            yield Alarm(Kind.PAUSED, "pause", text, PAUSED_SECONDS)
-        if seen.settings_error:
-            text = f"The settings before it stay in force. {seen.settings_error}"
-            yield Alarm(Kind.SETTINGS_REFUSED, f"settings {seen.settings_error}", text)
+        for one in conditions(situation.overview):
+            if one.about in ALARMS:
+                kind, after = ALARMS[one.about]
+                if after is None:
+                    needs_person = one.about is About.API and situation.api_needs_person
+                    after = REFUSED_SECONDS if needs_person else self.notify.unreachable_seconds
+                yield Alarm(kind, f"{one.about} {one.name}".strip(), one.told, after)
         if situation.spent_budget:
             calls = "1 paid call" if situation.spent_budget == 1 else f"{situation.spent_budget} paid calls"
             text = f"Today's budget of {calls} is used up; what is left waits until midnight."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
-
-    def _out_of_reach(self, situation: Situation) -> Iterator[Alarm]:
-        seen, unreachable = situation.overview, self.notify.unreachable_seconds
-        if seen.trouble:
-            text = f"Nothing is asked of the API: {with_hint(seen.trouble, seen.trouble_hint)}"
-            after = REFUSED_SECONDS if situation.api_needs_person else unreachable
-            yield Alarm(Kind.API_UNREACHABLE, "api", text, after)
-        for inbox, why in seen.degraded.items():
-            if why:
-                yield Alarm(Kind.INBOX_UNREACHABLE, f"inbox {inbox}", why, unreachable)
-        for name, why in seen.missing.items():
-            if why:
-                text = f"Nothing can be put into {name}: {why}."
-                yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, unreachable)
 
     def memory(self) -> Memory:
         """The state to keep over a restart: what ended in unfinished projects, and the alarms sent."""

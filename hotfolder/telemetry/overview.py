@@ -128,12 +128,6 @@ class Overview:
         """Whether any daemon runs on the store."""
         return self.pid is not None or any(machine.running for machine in self.machines)
 
-    @property
-    def trouble_told(self) -> str:
-        """`trouble` and its hint, as sentences."""
-        told = with_hint(self.trouble, self.trouble_hint)
-        return told[:1].upper() + told[1:]
-
     def as_dict(self) -> dict[str, Any]:
         """One JSON object, a stable interface for scripts, above all its list `jobs`."""
         return {

@@ -11,7 +11,8 @@ from hotfolder.jobs.model import stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.texts import paragraph, plain
-from hotfolder.telemetry.overview import NOTHING_BOUGHT, SETTLING, Line, Overview
+from hotfolder.telemetry.conditions import About, conditions
+from hotfolder.telemetry.overview import SETTLING, Line, Overview
 from hotfolder.words import day_and_time, word
 from hotfolder.words.saying import room_said, said
 
@@ -20,7 +21,6 @@ MOST_SHOWN = 50
 LATELY = timedelta(days=7)
 MOST_PROJECTS = 10
 """Projects listed of which something was finished lately."""
-WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
 
 
 def status_page(
@@ -53,7 +53,8 @@ def status_page(
         "status.waiting": here.waiting,
         "status.failed": here.failed[::-1],  # the latest first
     }
-    notices = [*on_the_whole(seen), *seen.notices, *removed]
+    whole = (one.text for one in conditions(seen) if one.about not in (About.INBOX, About.RESTART))
+    notices = [*whole, *seen.notices, *removed]
     told = list(finished(lines, ended, now, language))
     return status_text(sections, told, notices, at=now, stopped=stopped, language=language)
 
@@ -104,22 +105,6 @@ def entry(line: Line, language: str) -> str:
     extras = (said(language, extra) for extra in (reason, line.hint) if plain(extra))
     first = f"  {plain(line.project)} / {plain(room)}: {plain(state)}"
     return "\n".join([first, *(paragraph(extra, "      ") for extra in extras)])
-
-
-def on_the_whole(seen: Overview) -> Iterator[str]:
-    """Sentences that concern every set."""
-    if seen.sandbox:
-        yield NOTHING_BOUGHT
-    if seen.paused:
-        yield f"Nothing is paid for just now: {seen.paused}."
-    if seen.schedule:
-        yield f"Whatever has still to be sent {seen.schedule}."
-    yield from (f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why)
-    if seen.trouble:
-        after = "" if "by itself" in seen.trouble_told else " Everything continues by itself then."
-        yield seen.trouble_told + after
-    if seen.settings_error:
-        yield f"The settings have an error, and those before it stay in force: {seen.settings_error}"
 
 
 def finished(

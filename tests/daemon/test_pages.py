@@ -93,7 +93,9 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
         with monkeypatch.context() as patched:
             patched.setattr(daemon.store, "tell", full)
             folder = studio.drop("12 Elm Road", "kitchen", {"a.jpg": b"not a photo"})
-            await until(lambda: says("The job store can't be written: database or disk is full."))
+            await until(
+                lambda: says("The work waits: the job store can't be written: database or disk is full.")
+            )
         await until(lambda: not says("The job store") and says("12 Elm Road / kitchen"))
         shutil.rmtree(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hotfolder.stager.failures import GOES_ON
+from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.overview import Overview
 
@@ -43,12 +44,15 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
     )
     assert report(beating(90.0), not_ready(seen))["reasons"] == [
         "the scan has not moved for 90 seconds",
-        "an inbox is out of reach (second): it is not mounted",
-        "nothing is paid for: by hand",
-        "the API is not asked just now: the API refused the key (401). Put the new key into the key file.",
+        "Nothing comes in from second: it is not mounted.",
+        "The work waits: the API refused the key (401). Put the new key into the key file."
+        " Everything continues by itself then.",
+        "Nothing is paid for just now: by hand. `hotfolder resume` continues.",
     ]
 
 
 def test_why_the_api_is_not_asked_is_told_in_sentences() -> None:
     seen = Overview((), {}, trouble="the internet can't be reached", trouble_hint=GOES_ON)
-    assert seen.trouble_told == "The internet can't be reached. Nothing is lost; it goes on by itself."
+    assert [one.text for one in conditions(seen)] == [
+        "The work waits: the internet can't be reached. Nothing is lost; it goes on by itself."
+    ]

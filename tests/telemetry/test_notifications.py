@@ -119,7 +119,8 @@ def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_d
     detector = new_detector()
     assert not detector.look(trouble(), 0) and not detector.look(trouble(), 899)
     (begun,) = detector.look(trouble(), 900)
-    assert begun.text == "Nothing is asked of the API: the API can't be reached. Check the network."
+    why = "The work waits: the API can't be reached. Check the network."
+    assert begun.text == f"{why} Everything continues by itself then."
     assert not detector.look(trouble(), 5000)
     assert not detector.look(facts(), 5001)
     assert not detector.look(trouble(), 5050)
@@ -144,7 +145,10 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     assert not detector.look(gone, 0) and not detector.look(facts(), 800) and not detector.look(gone, 850)
     assert not detector.look(gone, 1749)
     (told,) = detector.look(gone, 1750)
-    assert (told.kind, told.text) == (Kind.INBOX_UNREACHABLE, "The inbox /srv/in is not there.")
+    assert (told.kind, told.text) == (
+        Kind.INBOX_UNREACHABLE,
+        "Nothing comes in from inbox: The inbox /srv/in is not there.",
+    )
 
 
 def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:
@@ -166,7 +170,7 @@ def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     assert not detector.look(paused, 0)
     (told,) = detector.look(paused, 60)
     assert told.text == (
-        "Nothing is paid for: three calls in a row ended unknown. `hotfolder resume` continues."
+        "Nothing is paid for just now: three calls in a row ended unknown. `hotfolder resume` continues."
     )
     assert not detector.look(facts(), 61)
     assert detector.look(facts(), 121) == [Notification(Kind.PAUSED, "Paid calls continue.", over=True)]
@@ -256,10 +260,11 @@ def test_each_new_error_in_the_settings_is_told() -> None:
     detector = new_detector()
     heard = []
     for second, error in enumerate(("rules:3:1: x", "rules:3:1: x", "rules:4:1: y", "", "")):
-        heard += detector.look(Situation(Overview((), {}, settings_error=error)), second * 100)
+        heard += detector.look(Situation(Overview((), {}, pid=1, settings_error=error)), second * 100)
+    refused = "The settings have an error, and those before it stay in force"
     assert [one.text for one in heard] == [
-        "The settings before it stay in force. rules:3:1: x",
-        "The settings before it stay in force. rules:4:1: y",
+        f"{refused}: rules:3:1: x",
+        f"{refused}: rules:4:1: y",
         "The settings are valid again.",
     ]
 

@@ -142,9 +142,13 @@ def seen(counts: dict[str, int], **more: object) -> Overview:
         (seen({"needs_attention": 1, "halting": 1, "failed": 3}), "idle, 2 need you, 3 in failed"),
         (
             seen({"queued": 1}, trouble="the API key was rejected (401)", degraded={"b": "gone", "a": ""}),
-            "0 running, 1 waiting; out of reach: b; API paused: the API key was rejected (401)",
+            "0 running, 1 waiting. Nothing comes in from b: gone. The work waits: the API key was rejected"
+            " (401). Everything continues by itself then",
         ),
-        (seen({"queued": 2}, paused="by hand"), "0 running, 2 waiting; paid calls paused: by hand"),
+        (
+            seen({"queued": 2}, paused="by hand"),
+            "0 running, 2 waiting. Nothing is paid for just now: by hand",
+        ),
     ],
 )
 def test_the_status_is_a_sentence(overview: Overview, sentence: str) -> None:

@@ -53,7 +53,7 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: in
     await telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
     status, body = await get(telemetry, "/readyz")
     assert status == 503
-    assert json.loads(body)["reasons"] == ["an inbox is out of reach (inbox): it is not mounted"]
+    assert json.loads(body)["reasons"] == ["Nothing comes in from inbox: it is not mounted."]
     assert (await get(telemetry, "/healthz"))[0] == 200
     telemetry.metrics.paid("merge", "12 Elm Road")
     assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(telemetry, "/metrics"))[1]
