@@ -68,9 +68,7 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
         case "string_too_short" | "too_short":
             return f"{title} must not be empty"
         case "model_type" | "model_attributes_type":
-            # The value isn't shown: after `api:` it may be the key.
-            group = f"{title} must be a group of settings, each indented in a line of its own"
-            return f"{group}, with a space after its colon" if isinstance(value, str) else group
+            return _group(path, title, value)
     if kind in MUST:
         numbers = {name: _number(one) for name, one in error.get("ctx", {}).items()}
         cure = ""
@@ -82,6 +80,16 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
     if kind == "value_error":  # raised by our validators, whose messages name the setting
         return str(error["ctx"]["error"])
     return f"{title}: {error['msg']}"
+
+
+def _group(path: KeyPath, title: str, value: object) -> str:
+    """The message for a value in place of a group. It isn't shown: after `api:` it may be the key."""
+    if path[-1] == "photos":
+        return f"{title} must be a number, such as 5, or bounds, such as {{min: 3, max: 7}}"
+    if isinstance(path[-1], int) and str(path[-2]) in ITEMS:
+        return f"each of {title} must be a group of settings; begin it with `- {ITEMS[str(path[-2])]}`"
+    group = f"{title} must be a group of settings, each indented in a line of its own"
+    return f"{group}, with a space after its colon" if isinstance(value, str) else group
 
 
 def _unknown_name(path: KeyPath) -> str:

@@ -262,6 +262,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         title="hotfolder",
+        case_sensitive=True,
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,

@@ -38,7 +38,7 @@ SYNTAX = {
         " or put the text in quotes"
     ),
     "could not find expected ':'": "a colon is missing behind a setting's name, or the indentation is wrong",
-    "expected <block end>, but found '<block mapping start>'": NEIGHBOURS,
+    "expected <block end>, but found '<block": NEIGHBOURS,
     "expected <block end>, but found '-'": NEIGHBOURS,
     "expected <block end>, but found '<scalar>'": "unexpected text here; check quotes and indentation",
     "found unexpected end of stream": "a quote that was opened is never closed",
