@@ -102,7 +102,7 @@ class Drop:
             why = why_not(one, there, made) or why_name_taken(one.name, names)
             if not why:
                 own = tuple(there[name] for name in sorted(one.photos))
-                making.append(GroupedSet(own, own[0].name, (BY_PERSON,), name=one.name, by_person=True))
+                making.append(GroupedSet(own, (BY_PERSON,), name=one.name, by_person=True))
             elif not one.made_as(self.earlier):
                 told = f"{shown(one.name)}, as a person put it together, was not made: {why}"
                 broken |= dict.fromkeys(one.photos, told)

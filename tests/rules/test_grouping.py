@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.group import NameScheme, group, name_sets
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.sets import Photo
 from tests.support.camera import CANON_ORDER, FILE, MIDDLE, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
@@ -49,7 +49,7 @@ def test_frames_lie_from_dark_to_bright_whatever_order_they_were_taken_in(by: Ph
     captures = [photo.capture for photo in only.photos if photo.capture]
     times = [capture.exposure_seconds for capture in captures if capture.exposure_seconds]
     assert times == sorted(times) and len(times) == 5
-    assert only.first == "IMG_0001.jpg"
+    assert name_sets([only], NameScheme.FIRST_FILE) == ("IMG_0001",)
 
 
 def test_a_long_pause_next_to_a_burst_is_evidence_and_says_how_long(by: Photographer) -> None:

@@ -60,7 +60,8 @@ def test_more_than_seven_are_refused_whole_by_default(by: Photographer) -> None:
     grouping = group(by.photos)
     assert grouping.sets == ()
     assert {photo.name for photo in grouping.refused[0].photos} == set(by.sets[0])
-    assert grouping.refused[0].reason.startswith("9 photos belong to one set")
+    assert grouping.refused[0].reason.startswith("9 photos belong to one set, from IMG_0001.jpg to IMG_0009")
+    assert name_sets(grouping.refused, NameScheme.FIRST_FILE) == ("IMG_0001",)
 
 
 def test_more_than_seven_can_be_split_each_part_from_dark_to_bright(by: Photographer) -> None:

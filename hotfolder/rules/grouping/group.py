@@ -54,7 +54,7 @@ def name_sets(
 ) -> tuple[str, ...]:
     """Names for the `parts` of a grouping, in their order, unique among themselves and `given` (ignoring
     case). Numbers continue after the highest in `given`."""
-    firsts = [each.first if isinstance(each, GroupedSet) else each.photos[0].name for each in parts]
+    firsts = [min(each.photos, key=_taken).name for each in parts]
     if scheme is NameScheme.NUMBERED:
         start = 1 + max((_number(name, stem) for name in given), default=0)
         digits = max(2, len(str(start + len(firsts) - 1)))
@@ -170,8 +170,7 @@ def _finished(
 
 
 def _set(ordered: list[Photo], draft: Draft, evidence: tuple[str, ...]) -> GroupedSet:
-    first = min(ordered, key=_taken)
-    return GroupedSet(tuple(ordered), first.name, evidence, tuple(dict.fromkeys(draft.doubts)))
+    return GroupedSet(tuple(ordered), evidence, tuple(dict.fromkeys(draft.doubts)))
 
 
 def _dark_to_bright(photos: Sequence[Photo]) -> list[Photo]:

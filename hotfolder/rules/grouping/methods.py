@@ -33,9 +33,10 @@ from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 def refused_set(ordered: Sequence[Photo]) -> RefusedSet:
     """The refusal of a set with more than MOST_PHOTOS photos."""
+    first, *_, last = sorted(ordered, key=by_name)
     return RefusedSet(
         tuple(ordered),
-        f"{len(ordered)} photos belong to one set, from {ordered[0].name} to {ordered[-1].name}; "
+        f"{len(ordered)} photos belong to one set, from {first.name} to {last.name}; "
         f"the API takes {MOST_PHOTOS}.",
         "Take some out, or set over_seven to split or spread.",
     )

@@ -40,12 +40,10 @@ class GroupedSet:
     """Photos that become one picture, 1 to 7: sorted from dark to bright, and by name once the set is named.
 
     `evidence` says why the set begins where it does, `doubts` why a person should review it, in sentences
-    without full stops. `first` is the name of the photo that was taken first. `notes` are sentences for the
-    receipt. `by_person`: a person put it together.
+    without full stops. `notes` are sentences for the receipt. `by_person`: a person put it together.
     """
 
     photos: tuple[Photo, ...]
-    first: str
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     name: str = ""
