@@ -56,8 +56,9 @@ class StagerClient:
     Nothing is retried here. Free calls raise Unreachable (no answer, 5xx, 408, a redirect, an answer that
     can't be used), KeyRejected, PaymentRequired, TooManyRequests, or RequestRefused with its `status`. Paid
     calls (`enhance`, `operate`) raise the same where the request was certainly not executed: no connection,
-    401, 402, 429, any other 4xx but 408. For any other failure, unexpected exceptions included, they raise
-    OutcomeUnknown. KeyUnusable is raised before anything is sent.
+    401, 402, 429, any other 4xx but 408. For any other failure once the request may have left, unexpected
+    exceptions included, they raise OutcomeUnknown. KeyUnusable and unexpected exceptions mean that nothing
+    was sent.
     """
 
     def __init__(
@@ -156,7 +157,7 @@ class StagerClient:
         """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`.
 
         `leaves` is a callback after connecting, before the first byte is sent. When it raises, nothing is
-        sent; a HotfolderError from it is passed on unchanged."""
+        sent, and its error is passed on unchanged."""
         if isinstance(operation, Stage) and operation.room_type is None:
             raise RequestRefused("a staging needs a room type; nothing was sent")
         path = f"/api/images/{path_part(image_id)}/{operation.endpoint}"
@@ -171,11 +172,20 @@ class StagerClient:
         call = f"POST {path}"
         content, headers = encoded(body)
         request = self._request(self._paid_client, "POST", path, headers, content)
+        left = False
+
+        def leaving() -> None:
+            nonlocal left
+            leaves()
+            left = True
+
         try:
-            return await self._answer(call, request, self._timeouts.paid_total_seconds, leaves)
+            return await self._answer(call, request, self._timeouts.paid_total_seconds, leaving)
         except HotfolderError:
             raise
         except Exception as problem:
+            if not left:
+                raise
             raise may_have_been_charged(call, f"an unforeseen {type(problem).__name__}") from None
 
     def _request(

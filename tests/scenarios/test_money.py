@@ -13,11 +13,13 @@ import pytest
 
 from hotfolder.control import actions
 from hotfolder.control.opening import opened
+from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
+from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Studio
 
@@ -394,6 +396,26 @@ async def test_a_journal_that_cant_be_written_before_a_merge_is_waited_for_and_v
         journal.with_suffix(".away").rename(journal)
         await bench.studio.comes_to("done", "done")
     bench.check("done", "done", paid=2)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("a defect")], ids=["memory", "defect"])
+async def test_what_fails_before_a_paid_request_has_left_needs_no_person(
+    bench: Bench, error: Exception
+) -> None:
+    """Where memory is short the call is made a little later, and after a defect at the next start."""
+
+    def fail() -> None:
+        raise error
+
+    bench.drop("front__sky-blue")
+    async with bench.working(crash_point=at(CrashPoint.INTENT_RECORDED, fail, nth=2)) as daemon:
+        if isinstance(error, MemoryError):
+            await bench.studio.comes_to("done")
+        else:
+            await waits_for(bench, "hotfolder met an error of its own")
+            assert bench.shop.bought(SKY) == 0 and daemon.worker.crashed
+    await bench.until_idle()
+    bench.check("done", paid=2)
 
 
 @pytest.mark.sqlite_alone

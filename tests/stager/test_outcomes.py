@@ -250,12 +250,17 @@ async def test_a_paid_request_may_be_kept_here_until_its_first_byte(
         asked.append((wire.connections, len(wire.requests)))
         raise LeaseLost("another machine works with it")
 
+    def fail() -> NoReturn:
+        raise MemoryError
+
     with pytest.raises(LeaseLost):
         await call(refuse)
+    with pytest.raises(MemoryError):  # nothing left: whether it was charged is no question
+        await call(fail)
     await asyncio.sleep(0.1)
     assert (asked, len(wire.requests)) == ([(1, 0)], 0)
     await call(lambda: asked.append((wire.connections, len(wire.requests))))
-    assert (asked[1:], len(wire.requests)) == ([(2, 0)], 1)
+    assert (asked[1:], len(wire.requests)) == ([(3, 0)], 1)
 
 
 async def test_cancelling_a_paid_call_reaches_the_caller(serve: Serve, client_of: ClientOf) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused, StoreAway
+from hotfolder.errors import HotfolderError, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import API, insist
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import Job, Purchase
@@ -25,7 +25,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PaidRequest = Callable[[Callable[[], None]], Awaitable[Answer]]
-"""Takes a callback that it calls just before the request is sent; where that raises, nothing is sent."""
+"""A paid call of StagerClient. Takes a callback that it calls just before the request is sent; where that
+raises, nothing is sent."""
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged where the photos have changed since the purchase was planned."""
 
@@ -48,9 +49,9 @@ async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last
     answer was lost.
 
     `last_look` is called after the breaker lets the request pass, however long that took. Raises what it and
-    `Ledger.begin` raise; and BadWorld, LeaseLost and RequestRefused where the request was not sent or was
-    refused, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel the
-    call: it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost paid
+    `Ledger.begin` raise; and RequestRefused where the request was refused, or any error for which it was not
+    sent, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel the call:
+    it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost paid
     picture.
     """
     try:
@@ -74,15 +75,14 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         number = await context.store_thread(
             context.ledger.begin, call, context.clock.now(), context.settings.budgets
         )
-    except StoreAway:  # the intent may be recorded, with the database's answer lost; nothing is sent
-        await record(context, context.ledger.withdraw, call)
-        raise
     except IllegalMove:
         if not context.ledger.machine:
             raise
         why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
         raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
-    CrashPoint.INTENT_RECORDED.passed()
+    except Exception:  # the intent may be recorded, as where the database's answer is lost; nothing is sent
+        await record(context, context.ledger.withdraw, call)
+        raise
 
     def leaves() -> None:
         # Checked once connected: even if the process was frozen until then, nothing is sent after its lease.
@@ -91,10 +91,8 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         logger.info("paid_call_leaves", operation=call.operation, call=number)
 
     try:
+        CrashPoint.INTENT_RECORDED.passed()
         answer = await request(leaves)
-    except (LeaseLost, BadWorld) as error:
-        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
-        raise
     except RequestRefused as error:
         context.counts.api_error(type(error).__name__)
         await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
@@ -106,6 +104,10 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
     except OutcomeUnknown as error:
         context.counts.api_error(type(error).__name__)
         await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
+        raise
+    except Exception as error:  # not executed: the API said so, or nothing was sent
+        why = error.message if isinstance(error, HotfolderError) else f"an unforeseen {type(error).__name__}"
+        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, why)
         raise
     CrashPoint.ANSWER_RECEIVED.passed()
     text, at = answer.as_json(), context.clock.now()
