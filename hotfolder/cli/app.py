@@ -123,7 +123,6 @@ def demo(
 def check(
     config: Config = CONFIG,
     schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema for editors.")] = False,
-    against_inbox: Annotated[bool, typer.Option("--against-inbox", "--json", hidden=True)] = False,
 ) -> int:
     """Say what is wrong with the settings.
 
@@ -131,7 +130,7 @@ def check(
     """
     from hotfolder.cli import upkeep
 
-    return upkeep.check(config, schema=schema, against_inbox=against_inbox)
+    return upkeep.check(config, schema=schema)
 
 
 @app.command(rich_help_panel=DAILY)

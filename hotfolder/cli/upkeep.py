@@ -21,27 +21,24 @@ from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
+from hotfolder.errors import UsageError
 from hotfolder.jobs.retention import Expired
 from hotfolder.outbox.faults import shown as shown_path
 from hotfolder.setup import install
 from hotfolder.setup.lightroom import write as editors
+from hotfolder.telemetry.notifier import Message, try_out
 
 COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
+TEST = Message("A test", "hotfolder can reach you here.")
 WORDS = {"original": "originals", "receipt": "receipts", "result": "bought results"}
 
 
-def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
+def check(config: Path, *, schema: bool) -> int:
     """Print a summary of valid settings, or with `schema` the JSON Schema alone. Returns 0. Raises
     ConfigurationError with all problems."""
     if schema:
         print_json(json_schema())
         return 0
-    if against_inbox:
-        print(
-            "--against-inbox and --json have gone: `hotfolder explain PATH --config FILE` says what a file of"
-            " settings makes of a folder.",
-            file=sys.stderr,
-        )
     found = checkup.check(config, os.environ)
     settings = found.settings
     rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
@@ -83,12 +80,14 @@ def doctor(config: Path, *, as_json: bool) -> int:
 def notify(config: Path, *, test: bool) -> int:
     """With `test`, send a message to every address, else print their number. Returns 3 if one of them doesn't
     accept its message. Secrets in addresses are not printed."""
-    addresses = checkup.messages_to(load(config, os.environ))
+    addresses = checkup.addresses_of(load(config, os.environ))
+    if not addresses:
+        raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     if not test:
         number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
         print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
         return 0
-    outcome = asyncio.run(checkup.try_messages(addresses))
+    outcome = asyncio.run(try_out(addresses, TEST))
     for name, taken in outcome:
         print(f"{name}: {'accepted' if taken else 'NOT accepted'}")
     return 0 if all(taken for _, taken in outcome) else WORLD_BAD

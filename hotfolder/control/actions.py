@@ -146,7 +146,12 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
     ledger = installation.ledger
     job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, comes_as(job))
-    call = _question(installation, job, returning)
+    call = open_question(installation, job)
+    if call is None and not returning.begun:  # an interrupted attempt has recorded its outcome
+        raise UsageError(
+            f"No paid call of job {job.id} is in doubt.",
+            hint="To have it made, drag its folder back into the inbox.",
+        )
     if paid_result is not None:
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
     elif call is not None:
@@ -163,16 +168,6 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
     return PutBack(returning.count, returning.target, call.operation if call is not None else "")
 
 
-def _question(installation: Installation, job: Job, returning: Returning) -> Purchase | None:
-    """The call in doubt; None where an interrupted attempt has recorded its outcome. Raises UsageError."""
-    try:
-        return open_question(installation, job)
-    except UsageError:
-        if returning.begun:
-            return None
-        raise
-
-
 def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     job = remembered(installation.store, job_id)
@@ -181,15 +176,10 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
     return job
 
 
-def open_question(records: JobRecords, job: Job) -> Purchase:
-    """The first purchase of the job's chain without results. Raises UsageError where all have some."""
-    for link in chain_of(records.store, records.ledger, job):
-        if not link.results:
-            return link.purchase
-    raise UsageError(
-        f"No paid call of job {job.id} is in doubt.",
-        hint="To have it made, drag its folder back into the inbox.",
-    )
+def open_question(records: JobRecords, job: Job) -> Purchase | None:
+    """The paid call in doubt: the first of the job's chain without results; None where all have some."""
+    links = chain_of(records.store, records.ledger, job)
+    return next((link.purchase for link in links if not link.results), None)
 
 
 def refuse_answered(call: Purchase) -> None:

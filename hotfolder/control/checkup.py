@@ -22,13 +22,12 @@ from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.conditions import About, conditions
-from hotfolder.telemetry.notifier import Message, apprise_for, try_out
+from hotfolder.telemetry.notifier import apprise_for
 from hotfolder.telemetry.overview import Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
 DRAWING = ("jinja2", "segno", "fontpkg_inter")
 """The packages that galleries and labels need."""
-TEST = Message("A test", "hotfolder can reach you here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +72,6 @@ def addresses_of(settings: Settings) -> Sequence[str]:
     for number, address in enumerate(addresses, start=1):
         apprise_for(address, number)
     return addresses
-
-
-def messages_to(settings: Settings) -> Sequence[str]:
-    """`addresses_of`; raises UsageError where there are none."""
-    addresses = addresses_of(settings)
-    if not addresses:
-        raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
-    return addresses
-
-
-async def try_messages(addresses: Sequence[str]) -> list[tuple[str, bool]]:
-    """Send a test message to each address; returns their names, without secrets, and whether it was taken."""
-    return await try_out(addresses, TEST)
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -61,7 +61,7 @@ class Bill:
 @dataclass(frozen=True, slots=True)
 class ExplainedSet:
     """One set as the rules treat it. `remembered` are the kinds of its paid calls that were made before,
-    `evidence` and `doubts` say how it was grouped. It `waits` for a person, or was grouped `by_person`."""
+    `evidence` and `doubts` say how it was grouped. It `waits` for a person."""
 
     name: str
     explanation: Explanation
@@ -69,7 +69,6 @@ class ExplainedSet:
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     waits: bool = False
-    by_person: bool = False
 
     @property
     def bill(self) -> Bill:
@@ -207,7 +206,6 @@ class Explainer:
                 evidence=each.evidence,
                 doubts=each.doubts,
                 waits=each.name in shoot.held and not approved,
-                by_person=each.by_person,
             )
             for each in shoot.sets
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from hotfolder.control.lookup import (
 from hotfolder.control.opening import JobRecords, existing, now, reading
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.display import visible
-from hotfolder.errors import RuleRefused, Unknown, UsageError
+from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
@@ -199,7 +198,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         recipe = recipe_now(settings, job, len(told.photos))
         made_of = recipe or recipe_of(job)
         left = left_of(records, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
-        question = question_of(records, job)
+        question = open_question(records, job) if job.state == State.NEEDS_ATTENTION else None
         pictures = store.pictures(job.id)
     done = Path(settings.root, settings.done)
     receipt, changed = receipt_of(done, job)
@@ -242,14 +241,6 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
         return plan(rulebook_for(settings, job.inbox), job.project, comes_as(job), photos).recipe
     except (RuleRefused, KeyError):  # of an inbox that is none any more
         return None
-
-
-def question_of(records: JobRecords, job: Job) -> Purchase | None:
-    """The paid call in doubt of a job in NEEDS_ATTENTION; None where there is none."""
-    if job.state == State.NEEDS_ATTENTION:
-        with suppress(UsageError):
-            return open_question(records, job)
-    return None
 
 
 def possible(

@@ -109,14 +109,12 @@ def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)
     alone = not recipe_of(job).steps()
-    entries = [*merged(ledger, job_id, events), *told_events(events, alone)]
-    entries += told_calls(ledger, job_id, events)
+    entries = [*told_events(events, alone), *told_calls(ledger, job_id, events)]
     entries += reused(chain_of(store, ledger, job) if photos else (), job_id, events)
-    # The sort is stable: within one millisecond a merge's picture stays before the change of state that it
-    # causes, and a call after the change of state that causes it.
-    return JobHistory(
-        job, photos, tuple(sorted(entries, key=lambda entry: entry.at)), tuple(store.pictures(job_id))
-    )
+    # Within one millisecond an answer comes before the change of state that it causes, and a call after the
+    # one that causes it.
+    entries.sort(key=lambda entry: (entry.at, entry.what != "answer"))
+    return JobHistory(job, photos, tuple(entries), tuple(store.pictures(job_id)))
 
 
 def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
@@ -134,33 +132,29 @@ def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntr
 
 
 def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """The job's paid calls and their answers. A merge's answer only accepts it: see `merged`."""
+    """The job's paid calls and their answers. A merge's answer only accepts it: its picture arrives when the
+    job enters its next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
-        state = PurchaseState(call.state)
-        asked = f"{sentence(PAID_KINDS[call.operation], end='')} is asked for"
+        state, results = PurchaseState(call.state), ledger.results(call.id)
+        later = came_later(call, results, events)
+        if later is not None:
+            text = f"{name_of(call)} brought {sizes_of(results)}."
+            yield HistoryEntry(stamp(later), "answer", text, call=call.id)
         end = {
-            PurchaseState.STARTED: "its answer has not been recorded yet",
-            PurchaseState.NOT_EXECUTED: f"it did not happen: {note_of(call)}",
-            PurchaseState.UNKNOWN: f"nobody knows how it ended: {note_of(call)}",
-        }.get(state)
-        text = sentence(f"{asked}; {end}" if end else asked)
-        yield HistoryEntry(stamp(call.started_at), "call", text, PAID[state], call.id)
-        results = ledger.results(call.id)
+            PurchaseState.STARTED: "; its answer has not been recorded yet",
+            PurchaseState.NOT_EXECUTED: f"; it did not happen: {note_of(call)}",
+            PurchaseState.UNKNOWN: f"; nobody knows how it ended: {note_of(call)}",
+        }.get(state, "")
+        asked = sentence(f"{name_of(call)} is asked for{end}")
+        yield HistoryEntry(stamp(call.started_at), "call", asked, PAID[state], call.id)
         if call.answered_at is not None and state != PurchaseState.UNKNOWN:
-            text = answered(call, results, later=came_later(call, results, events) is not None)
+            text = answered(call, results, later=later is not None)
             yield HistoryEntry(stamp(call.answered_at), "answer", text, call=call.id)
 
 
-def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """The pictures of merges, which arrive when the job enters its next state."""
-    for call in ledger.of_job(job_id):
-        assert call.id is not None
-        results = ledger.results(call.id)
-        at = came_later(call, results, events)
-        if at is not None:
-            name = sentence(PAID_KINDS[call.operation], end="")
-            yield HistoryEntry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+def name_of(call: Purchase) -> str:
+    return sentence(PAID_KINDS[call.operation], end="")
 
 
 def came_later(call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]) -> datetime | None:
@@ -180,8 +174,8 @@ def sizes_of(results: Sequence[Result]) -> str:
 
 
 def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
-    """The text of a call's answer, without its pictures where they came `later`: `merged` has those."""
-    told = f"{sentence(PAID_KINDS[call.operation], end='')} was accepted"
+    """The text of a call's answer, without its pictures where they came `later`."""
+    told = f"{name_of(call)} was accepted"
     sizes = sizes_of(results)
     note = f" ({note_of(call)})" if call.note else ""
     if later:
@@ -197,7 +191,7 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
         phase = State.MERGING if link.operation is None else State.EDITING
         at = [event.at for event in events if event.state == phase]
         if at:
-            name = sentence(PAID_KINDS[link.purchase.operation], end="")
+            name = name_of(link.purchase)
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."
             if link.purchase.state == PurchaseState.UNKNOWN:
                 why = f"nobody knows how it ended: {note_of(link.purchase)}"
