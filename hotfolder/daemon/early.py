@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, RuleRefused
+from hotfolder.errors import RuleRefused
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.context import JobContext, Place
+from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import photo_file, stamp
 from hotfolder.jobs.steps.uploading import OpenGroup
+from hotfolder.jobs.worker import Worker
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
@@ -30,15 +31,15 @@ FORGET_SECONDS = 120.0
 
 
 class Early:
-    """Opens groups for sets that still arrive, at most `most` at a time, and uploads their photos."""
+    """Opens groups for sets that still arrive, at most as many as jobs at once, and uploads their photos."""
 
-    def __init__(self, context: JobContext, most: int) -> None:
-        self.context = context
-        self.most = most
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.context = worker.context
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
         """Upload the complete photos of a set that aren't being uploaded yet; open its group even before the
-        first one. Raises nothing for expected failures: the set's job uploads what is missing."""
+        first one. The set's job uploads what is missing. Raises LocalTrouble while the store fails."""
         place = (inbox, arriving.project, arriving.folder)
         if self.context.claims.names(*place):
             return  # those photos came after their set's job, and may be held
@@ -69,20 +70,18 @@ class Early:
         await asyncio.gather(*(group.close() for group in groups))
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
-        """Open a group for the set; None at the limit, outside the schedule, while the store fails, and where
-        it is uncertain whether the set will be merged."""
+        """Open a group for the set; None at the limit, outside the schedule, and where it is uncertain whether
+        the set will be merged."""
         context, now = self.context, self.context.clock.now()
-        if len(context.early) >= self.most or opens_at(context.settings.hours, now.astimezone()) is not None:
+        closed = opens_at(context.settings.hours, now.astimezone()) is not None
+        if closed or len(context.early) >= self.worker.most_jobs:
             return None
         rulebook = context.settings.rulebooks[place[0]]
         merge = merge_of(rulebook, place, photo_count)
         if merge is None or why_name_held(rulebook, *place[1:], known=False):
             return None
-        try:
-            # A set whose folder had a job before may be held as late photos of that job.
-            if await context.store_thread(context.store.latest_of_folder, *place) is not None:
-                return None
-        except LocalTrouble:
+        # A set whose folder had a job before may be held as late photos of that job.
+        if await context.store_thread(context.store.latest_of_folder, *place) is not None:
             return None
         group = context.early[place] = OpenGroup(context, place, *merge, (1, stamp(now), place[2]))
         logger.debug("group_opened_early", project=place[1], folder=place[2])

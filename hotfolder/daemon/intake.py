@@ -10,6 +10,7 @@ from functools import partial
 import structlog
 
 from hotfolder import log
+from hotfolder.daemon.early import Early
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
@@ -37,6 +38,7 @@ class Intake:
         self.look_anew = look_anew
         self.held: dict[Place, Hold] = {}
         self.shoots = Shoots(worker)
+        self.early = Early(worker)
         self._orphans: list[MergedSet] | None = None
         self._judging: dict[Place, bool] = {}
 
@@ -109,10 +111,10 @@ class Intake:
         return tuple(seen) if len(seen) == len(photos) else tuple(photos)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
-        """Check photos of a flat drop that hasn't settled: they may belong to a set that is about to be paid
-        for. LocalTrouble is ignored: the settled drop is checked again."""
+        """Look at photos before they have settled: those of a room are sent ahead, and those of a flat drop
+        may belong to a set that is about to be paid for. LocalTrouble is ignored: all is looked at again."""
         with suppress(LocalTrouble):
-            await self.shoots.glimpse(inbox, arriving)
+            await (self.early.see if arriving.folder else self.shoots.glimpse)(inbox, arriving)
 
     def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
         """Stop holding what was moved out of the inbox. `there` returns, for project and folder, the names of
@@ -124,8 +126,9 @@ class Intake:
             else:
                 del self.held[place]
 
-    def drop(self, inbox: str) -> None:
-        """Forget what is held of an inbox whose lease another machine may have now."""
+    async def drop(self, inbox: str) -> None:
+        """Forget what is held and sent ahead of an inbox whose lease another machine may have now."""
+        await self.early.close(inbox)
         for place in [place for place in self.held if place[0] == inbox]:
             del self.held[place]
         self._orphans = None

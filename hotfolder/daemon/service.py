@@ -16,7 +16,6 @@ from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import (
     apply_retention,
     clear_leftovers,
@@ -168,7 +167,6 @@ class Daemon:
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.galleries = Galleries(self.context, self.live, ours=self._ours)
         self.intake = Intake(self.worker, self._look_anew)
-        self.early = Early(self.context, most=self.worker.most_jobs)
         # A frozen process keeps its file locks, so where machines share the store only leases decide.
         alone = places.inboxes if self.leases is None else {}
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in alone}
@@ -223,9 +221,8 @@ class Daemon:
     async def _drop(self, name: str) -> None:
         self.inboxes.pop(name, None)
         self.telemetry.heartbeats.excuse(scan_of(name))
-        await self.early.close(name)
+        await self.intake.drop(name)
         await self.worker.drop(name)
-        self.intake.drop(name)
         with suppress(LocalTrouble):  # a no-op as a barrier: writes queued before it have ended
             await self.context.store_thread(lambda: None)
         self.telemetry.drop(name)
@@ -287,12 +284,10 @@ class Daemon:
         """Handle the events of an inbox, one at a time, until cancelled."""
         async with aclosing(self.inboxes[name].events()) as events:
             async for event in events:
-                if not isinstance(event, SetArriving):
-                    await self.intake.accept(name, event)
-                elif event.folder:
-                    await self.early.see(name, event)
-                else:
+                if isinstance(event, SetArriving):
                     await self.intake.glimpse(name, event)
+                else:
+                    await self.intake.accept(name, event)
 
     def _release_locks(self) -> None:
         for lock in self.inbox_locks.values():
@@ -355,7 +350,7 @@ class Daemon:
             await asyncio.gather(*ending, return_exceptions=True)
             if self.context.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.context.paying))
-            await self.early.close()
+            await self.intake.early.close()
             await self.worker.drain()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)

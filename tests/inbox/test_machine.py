@@ -97,7 +97,7 @@ class Story(RuleBasedStateMachine):
         return daemon
 
     async def stop(self) -> None:
-        await self.daemon.early.close()
+        await self.daemon.intake.early.close()
         await self.daemon.close()
 
     def photos(self) -> list[Path]:
