@@ -1,43 +1,101 @@
-"""`hotfolder retry`, `resolve`, `cancel`, `priority`, `pause`, `resume`."""
+"""The commands on sets: approve, retry, resolve, cancel, priority, pause, resume."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from hotfolder.control import actions
-from hotfolder.control.opening import Installation, opened
+import typer
+
+from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, Job, OfInbox, Target
+from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.display import visible
 from hotfolder.errors import UsageError
-from hotfolder.jobs.model import Job
-from hotfolder.telemetry.overview import WORDS
+
+if TYPE_CHECKING:
+    from hotfolder.control.actions import PutBack
+    from hotfolder.control.opening import Installation
+    from hotfolder.jobs import model
+
+commands = typer.Typer()
 
 
-def retry(job_id: str, config: Path, *, pay_again: bool) -> int:
-    with opened(config) as installation:
-        told_back(actions.retry(installation, job_id, pay_again=pay_again))
+@commands.command(rich_help_panel=DAILY)
+def approve(
+    project: Annotated[
+        str,
+        typer.Argument(help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM."),
+    ],
+    config: Config = CONFIG,
+) -> int:
+    """Let a shoot or a room that is held be made.
+
+    As `explain` shows it; puts a file .ready into its folder.
+    """
+    from hotfolder.config.load import load
+    from hotfolder.control import held
+
+    found = held.approve(load(config, os.environ), project)
+    if found.sets:
+        print(f"Made {found.ready}: {', '.join(found.sets)}, which was held, may be made as it is.")
+    else:
+        print(f"Made {found.ready}: the {counted(found.photos, 'photo')} there may be made as they are.")
+    print("hotfolder takes the file away once it has begun with that.")
+    return 0
+
+
+@commands.command(rich_help_panel=DAILY)
+def retry(
+    job: Job,
+    config: Config = CONFIG,
+    pay_again: Annotated[
+        bool, typer.Option("--pay-again", help="Buy its merge and operations anew, even what was bought.")
+    ] = False,
+) -> int:
+    """Put a failed set back into the inbox.
+
+    What was paid for is used again, unless --pay-again, which makes a finished set once more, too.
+    """
+    from hotfolder.control import actions, opening
+
+    with opening.opened(config) as installation:
+        told_back(actions.retry(installation, job, pay_again=pay_again))
     print("Its calls are paid for anew." if pay_again else "What was paid for is used again.")
     return 0
 
 
-def told_back(back: actions.PutBack) -> None:
+def told_back(back: PutBack) -> None:
     files = "1 file is" if back.files == 1 else f"{back.files} files are"
     copied = ", as copies; the finished pictures stay as they are" if back.copied else ""
     print(f"{files} back in {back.folder}{copied}.")
 
 
-def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:
-    """Run `resolve`. Raises UsageError unless exactly one of the three options is given."""
-    if sum((paid_result is not None, not_charged, giving_up)) != 1:
+@commands.command(rich_help_panel=RUNNING)
+def resolve(
+    job: Job,
+    config: Config = CONFIG,
+    paid_result: Annotated[
+        str | None, typer.Option("--paid-result", help="It was charged, and its picture is at this address.")
+    ] = None,
+    not_charged: Annotated[
+        bool, typer.Option("--not-charged", help="It was not charged: make the call, and pay for it.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Leave it at that; the originals stay in failed.")
+    ] = False,
+) -> int:
+    """Say how a paid call ended that is in doubt."""
+    if sum((paid_result is not None, not_charged, give_up)) != 1:
         raise UsageError("Say one of --paid-result URL, --not-charged and --give-up.")
-    with opened(config) as installation:
-        if giving_up:
-            actions.give_up(installation, job_id)
-            print(f"Job {job_id} has failed for good; its originals stay in the failed folder.")
+    from hotfolder.control import actions, opening
+
+    with opening.opened(config) as installation:
+        if give_up:
+            actions.give_up(installation, job)
+            print(f"Job {job} has failed for good; its originals stay in the failed folder.")
             return 0
-        back = actions.resolve(installation, job_id, paid_result=paid_result)
+        back = actions.resolve(installation, job, paid_result=paid_result)
     if back.answered and not_charged:
         print(f"The call ({back.answered}) counts as not charged: it will be made, and paid for.")
     elif back.answered:
@@ -46,9 +104,17 @@ def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: 
     return 0
 
 
-def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
-    """Run `cancel`. Raises UsageError where there is nothing to cancel, or it is too late for all sets."""
-    with opened(config) as installation:
+@commands.command(rich_help_panel=RUNNING)
+def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> int:
+    """Take back a set or a project.
+
+    The originals go to failed, and nothing more is bought. A paid call under way is waited for, and what was
+    bought is delivered.
+    """
+    from hotfolder.control import actions, opening
+    from hotfolder.telemetry.overview import WORDS
+
+    with opening.opened(config) as installation:
         found = actions.cancel(installation, target, by=by or somebody(), inbox=inbox)
         for job in found.too_late:
             print(visible(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
@@ -63,8 +129,21 @@ def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
     return 0
 
 
-def priority(target: str, level: str, config: Path, *, inbox: str, by: str) -> int:
-    with opened(config) as installation:
+@commands.command(rich_help_panel=RUNNING)
+def priority(
+    target: Target,
+    level: Annotated[str, typer.Argument(help="high, normal or low.")],
+    config: Config = CONFIG,
+    inbox: OfInbox = "",
+    by: By = "",
+) -> int:
+    """Let a set or a project go first, or last.
+
+    A project with all that is still to come of it.
+    """
+    from hotfolder.control import actions, opening
+
+    with opening.opened(config) as installation:
         jobs, project = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
         for job in jobs:
             print(visible(f"{named(job)} has {level.lower()} priority."))
@@ -76,7 +155,7 @@ def priority(target: str, level: str, config: Path, *, inbox: str, by: str) -> i
     return 0
 
 
-def named(job: Job) -> str:
+def named(job: model.Job) -> str:
     return f"{job.project} / {job.room} (job {job.id})"
 
 
@@ -94,15 +173,31 @@ def somebody() -> str:
         return "somebody"
 
 
-def pause(config: Path, *, reason: str) -> int:
-    with opened(config) as installation:
+@commands.command(rich_help_panel=RUNNING)
+def pause(
+    config: Config = CONFIG,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Shown to whoever asks why nothing is made.")
+    ] = "paused by hand",
+) -> int:
+    """Make no more paid calls, until resume.
+
+    Those under way are waited for.
+    """
+    from hotfolder.control import actions, opening
+
+    with opening.opened(config) as installation:
         actions.pause(installation, reason)
     print("No more paid calls are made; those under way are waited for. `hotfolder resume` continues.")
     return 0
 
 
-def resume(config: Path) -> int:
-    with opened(config) as installation:
+@commands.command(rich_help_panel=RUNNING)
+def resume(config: Config = CONFIG) -> int:
+    """Make paid calls again."""
+    from hotfolder.control import actions, opening
+
+    with opening.opened(config) as installation:
         was_paused = actions.resume(installation)
     print("Paid calls are made again." if was_paused else "There was no pause.")
     return 0

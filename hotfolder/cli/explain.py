@@ -1,4 +1,4 @@
-"""`hotfolder explain` and `hotfolder approve`."""
+"""`hotfolder explain`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hotfolder.cli.output import FAILED, fitted, print_json
 from hotfolder.config.load import load
-from hotfolder.control import held
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
@@ -161,13 +160,3 @@ def shoot_as_dict(one: Explained, shoot: Grouping) -> dict[str, object]:
         "paid_calls": sum(each.explanation.paid_calls for each in one.sets),
         "remembered_calls": sum(len(each.remembered) for each in one.sets),
     }
-
-
-def approve(project: str, config: Path) -> int:
-    found = held.approve(load(config, os.environ), project)
-    if found.sets:
-        print(f"Made {found.ready}: {', '.join(found.sets)}, which was held, may be made as it is.")
-    else:
-        print(f"Made {found.ready}: the {counted(found.photos, 'photo')} there may be made as they are.")
-    print("hotfolder takes the file away once it has begun with that.")
-    return 0

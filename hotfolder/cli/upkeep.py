@@ -1,5 +1,5 @@
-"""`hotfolder check`, `doctor`, `notify`, `verify`, `gallery`, `clean`, `store migrate`, `lightroom` and
-`install-service`."""
+"""The commands for whoever runs it: check, doctor, notify, verify, gallery, clean, store migrate, lightroom,
+install-service."""
 
 from __future__ import annotations
 
@@ -9,33 +9,42 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from rich.console import Console
 
+from hotfolder.cli.options import CONFIG, DAILY, OPERATING, AsJson, Config, folder_named
 from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
-from hotfolder.config.load import load
-from hotfolder.config.schema import json_schema
-from hotfolder.control import checkup, upkeep
-from hotfolder.control import gallery as galleries
-from hotfolder.control.local import Grade
-from hotfolder.control.opening import opened
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
-from hotfolder.jobs.retention import Expired
-from hotfolder.outbox.faults import shown as shown_path
-from hotfolder.setup import install
-from hotfolder.setup.lightroom import write as editors
-from hotfolder.telemetry.notifier import Message, try_out
 
-COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
-TEST = Message("A test", "hotfolder can reach you here.")
+if TYPE_CHECKING:
+    from hotfolder.jobs.retention import Expired
+
+commands, store_commands = typer.Typer(), typer.Typer(no_args_is_help=True)
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 WORDS = {"original": "originals", "receipt": "receipts", "result": "bought results"}
 
 
-def check(config: Path, *, schema: bool) -> int:
-    """Print a summary of valid settings, or with `schema` the JSON Schema alone. Returns 0. Raises
-    ConfigurationError with all problems."""
+@store_commands.callback()
+def store() -> None:
+    """Where jobs and purchases are recorded."""
+
+
+@commands.command(rich_help_panel=OPERATING)
+def check(
+    config: Config = CONFIG,
+    schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema for editors.")] = False,
+) -> int:
+    """Say what is wrong with the settings.
+
+    With line and column, all at once. Touches nothing.
+    """
+    from hotfolder.config.schema import json_schema
+    from hotfolder.control import checkup
+
     if schema:
         print_json(json_schema())
         return 0
@@ -57,8 +66,14 @@ def check(config: Path, *, schema: bool) -> int:
     return 0
 
 
-def doctor(config: Path, *, as_json: bool) -> int:
-    """Print the findings; returns 1 if there is a problem, 0 for warnings alone."""
+@commands.command(rich_help_panel=OPERATING)
+def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
+    """Check everything around it: key, API, folders.
+
+    Also clock, disks, limits and versions. Says what to do, and costs nothing.
+    """
+    from hotfolder.control import checkup
+
     found = []
     console = Console(highlight=False, soft_wrap=True)
     for finding in checkup.checkup(config, os.environ):
@@ -68,18 +83,25 @@ def doctor(config: Path, *, as_json: bool) -> int:
             console.print(Text(f"{finding.what}: {finding.text}"))
             if finding.hint:
                 console.print(Text(f"{'':<8}{finding.hint}", "dim"))
-    problems = sum(finding.verdict == Grade.PROBLEM for finding in found)
+    problems = sum(finding.verdict == "problem" for finding in found)
     if as_json:
         print_json({"ok": not problems, "findings": [asdict(finding) for finding in found]})
     else:
-        warnings = sum(finding.verdict == Grade.WARNING for finding in found)
+        warnings = sum(finding.verdict == "warning" for finding in found)
         console.print(Text(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}."))
     return FAILED if problems else 0
 
 
-def notify(config: Path, *, test: bool) -> int:
-    """With `test`, send a message to every address, else print their number. Returns 3 if one of them doesn't
-    accept its message. Secrets in addresses are not printed."""
+@commands.command(rich_help_panel=OPERATING)
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,
+    config: Config = CONFIG,
+) -> int:
+    """Show, or with --test try, who gets messages."""
+    from hotfolder.config.load import load
+    from hotfolder.control import checkup
+    from hotfolder.telemetry.notifier import Message, try_out
+
     addresses = checkup.addresses_of(load(config, os.environ))
     if not addresses:
         raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
@@ -87,15 +109,35 @@ def notify(config: Path, *, test: bool) -> int:
         number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
         print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
         return 0
-    outcome = asyncio.run(try_out(addresses, TEST))
+    outcome = asyncio.run(try_out(addresses, Message("A test", "hotfolder can reach you here.")))
     for name, taken in outcome:
         print(f"{name}: {'accepted' if taken else 'NOT accepted'}")
     return 0 if all(taken for _, taken in outcome) else WORLD_BAD
 
 
-def verify(config: Path) -> int:
-    """Print the disagreements between store, journal and folders; returns 1 if there are any."""
+@commands.command(rich_help_panel=OPERATING)
+def verify(
+    config: Config = CONFIG,
+    disclosure: Annotated[
+        str,
+        typer.Option(
+            "--disclosure",
+            metavar="PROJECT",
+            help="Only this: has each altered picture of the project a label, its unaltered one and a link?",
+        ),
+    ] = "",
+) -> int:
+    """Compare records, paid calls and folders."""
+    from hotfolder.control import gallery as galleries
+    from hotfolder.control import upkeep
+    from hotfolder.control.opening import opened
+
     with opened(config) as installation:
+        if disclosure:
+            lacking = list(galleries.undisclosed(installation, disclosure))
+            all_well = "Every altered picture has its label, its unaltered one and a link to both."
+            print("\n".join(lacking) or all_well)
+            return FAILED if lacking else 0
         found = 0
         for one in upkeep.verify(installation):
             found += 1
@@ -107,9 +149,21 @@ def verify(config: Path) -> int:
     return FAILED if found else 0
 
 
-def gallery(project: str, config: Path, *, as_json: bool) -> int:
-    """Build a project's gallery and print its path. Returns 0; pictures that are left out are printed to
-    standard error."""
+@commands.command(rich_help_panel=DAILY)
+def gallery(
+    project: Annotated[str, typer.Argument(help="A project's folder in done, or its name.")],
+    config: Config = CONFIG,
+    as_json: AsJson = False,
+) -> int:
+    """Show a project's pictures as a page to give away.
+
+    Static files in done/PROJECT/gallery, which work from a disk and on any host: every altered picture beside
+    its unaltered one.
+    """
+    from hotfolder.control import gallery as galleries
+    from hotfolder.control.opening import opened
+    from hotfolder.outbox.faults import shown as shown_path
+
     with opened(config) as installation:
         made = asyncio.run(galleries.gallery(installation, project))
         url = installation.settings.gallery.base_url
@@ -126,15 +180,21 @@ def gallery(project: str, config: Path, *, as_json: bool) -> int:
     return 0
 
 
-def disclosure(project: str, config: Path) -> int:
-    """Print what altered pictures lack of their disclosure; returns 1 if any lacks something."""
-    with opened(config) as installation:
-        found = list(galleries.undisclosed(installation, project))
-    print("\n".join(found) or "Every altered picture has its label, its unaltered one and a link to both.")
-    return FAILED if found else 0
+@commands.command(rich_help_panel=OPERATING)
+def clean(
+    config: Config = CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would go, and what would stay and why.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Delete what is older than the settings allow.
 
+    As the daemon does by itself once a day.
+    """
+    from hotfolder.control import upkeep
+    from hotfolder.control.opening import opened
 
-def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
     with opened(config) as installation:
         found = asyncio.run(upkeep.clean(installation, dry_run=dry_run))
     if as_json:
@@ -193,8 +253,19 @@ def clean_as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, objec
     }
 
 
-def move_store(config: Path, url: str) -> int:
-    """Move the store to the PostgreSQL database at `url`, and print what to change in the settings."""
+@store_commands.command("migrate")
+def migrate(
+    url: Annotated[
+        str, typer.Option("--to", help="Like postgresql+psycopg://hotfolder@db.example/hotfolder.")
+    ],
+    config: Config = CONFIG,
+) -> int:
+    """Move the store from SQLite into an empty PostgreSQL database.
+
+    With everything in flight, while hotfolder is stopped. Whatever breaks it off, say it again.
+    """
+    from hotfolder.control import upkeep
+
     moved = upkeep.move_to_server(config, os.environ, url)
     print("The store is moved." if moved else "The store was moved there before; nothing is left to do.")
     print(f"Write this into {config}, and start hotfolder again:")
@@ -203,10 +274,28 @@ def move_store(config: Path, url: str) -> int:
     return 0
 
 
+@commands.command("install-service", rich_help_panel=OPERATING)
 def install_service(
-    config: Path, *, user: str, group: str | None, write: bool, directory: Path, page: bool
+    config: Config = CONFIG,
+    write: Annotated[bool, typer.Option("--write", help="Write the files instead of printing them.")] = False,
+    user: Annotated[str, typer.Option("--user", help="The user that the service runs as.")] = "hotfolder",
+    group: Annotated[
+        str | None, typer.Option("--group", help="Its group; left out: the one that shares the inbox.")
+    ] = None,
+    directory: Annotated[Path, typer.Option("--directory", help="Where units are written to.")] = Path(
+        "/etc/systemd/system"
+    ),
+    page: Annotated[
+        bool, typer.Option("--page", help="Let it serve the page for browsers as well, as `run --page` does.")
+    ] = False,
 ) -> int:
-    """Print the systemd unit and its drop-in, or with `write` write them to `directory`. Starts nothing."""
+    """Print, or write, the systemd unit.
+
+    For the folders of these settings, with what to do next. Starts nothing.
+    """
+    from hotfolder.config.load import load
+    from hotfolder.setup import install
+
     site = install.site_of(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:
@@ -221,11 +310,34 @@ def install_service(
     return 0
 
 
-def lightroom(config: Path, directory: Path, *, share: str) -> int:
-    """Write the plug-ins for Lightroom and darktable into `directory`, and print how to install them."""
-    written = list(editors.write(directory, load(config, os.environ), share))
-    print(f"Wrote {counted(len(written), 'file')} below {directory}.")
+@commands.command(rich_help_panel=OPERATING)
+def lightroom(
+    write: Annotated[
+        Path,
+        typer.Option(
+            "--write", metavar="DIR", parser=folder_named, help="The folder to write to; made where missing."
+        ),
+    ],
+    config: Config = CONFIG,
+    share: Annotated[
+        str,
+        typer.Option(
+            "--share",
+            metavar="PATH",
+            help="What `root` is called on photographers' computers, such as /Volumes/photos or P:/.",
+        ),
+    ] = "",
+) -> int:
+    """Write plug-ins for Lightroom and darktable.
+
+    Made from these rules: they offer their tags. With export presets for whole shoots in one folder.
+    """
+    from hotfolder.config.load import load
+    from hotfolder.setup.lightroom import write as editors
+
+    written = list(editors.write(write, load(config, os.environ), share))
+    print(f"Wrote {counted(len(written), 'file')} below {write}.")
     for name, how in editors.HOW_TO_INSTALL.items():
-        print(f"  {directory / name}\n      {how}")
+        print(f"  {write / name}\n      {how}")
     print("Say it again whenever tags or inboxes have changed. docs/lightroom.md tells each step.")
     return 0

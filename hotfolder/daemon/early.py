@@ -70,8 +70,8 @@ class Early:
         await asyncio.gather(*(group.close() for group in groups))
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
-        """Open a group for the set; None at the limit, outside the schedule, and where it is uncertain whether
-        the set will be merged."""
+        """Open a group for the set; None at the limit, outside the schedule, and where the set may not be
+        merged."""
         context, now = self.context, self.context.clock.now()
         closed = opens_at(context.settings.hours, now.astimezone()) is not None
         if closed or len(context.early) >= self.worker.most_jobs:
