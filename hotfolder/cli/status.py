@@ -20,7 +20,6 @@ from hotfolder.control.board import status as read_status
 from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
-from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import WORDS, Line, MachineLine
 from hotfolder.words import day_and_time
@@ -94,7 +93,7 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     if found.paid_today:
         cost = found.prices.told(found.paid_today)
         yield f"Today: {counted(len(found.paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
-    yield from ((one.told, "yellow" if one.bad or one.stops else "") for one in conditions(seen))
+    yield from ((one.told, "yellow" if one.bad or one.stops else "") for one in seen.conditions())
     for name, why in seen.looking.items():
         if why and not seen.degraded.get(name):
             yield f"In {name} changes are found by looking, {why}.", ""

@@ -43,12 +43,12 @@ def check(
     With line and column, all at once. Touches nothing.
     """
     from hotfolder.config.schema import json_schema
-    from hotfolder.control import checkup
+    from hotfolder.control import upkeep
 
     if schema:
         print_json(json_schema())
         return 0
-    found = checkup.check(config, os.environ)
+    found = upkeep.check(config, os.environ)
     settings = found.settings
     rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
     fine = "not there; the HOTFOLDER_ variables alone are fine" if found.without_file else "fine"
@@ -72,11 +72,11 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
-    from hotfolder.control import checkup
+    from hotfolder.control import upkeep
 
     found = []
     console = Console(highlight=False, soft_wrap=True)
-    for finding in checkup.checkup(config, os.environ):
+    for finding in upkeep.checkup(config, os.environ):
         found.append(finding)
         if not as_json:
             console.print(Text(f"{finding.verdict:<8}", COLOURS[finding.verdict]), end="")
@@ -99,10 +99,10 @@ def notify(
 ) -> int:
     """Show, or with --test try, who gets messages."""
     from hotfolder.config.load import load
-    from hotfolder.control import checkup
+    from hotfolder.control import upkeep
     from hotfolder.telemetry.notifier import Message, try_out
 
-    addresses = checkup.addresses_of(load(config, os.environ))
+    addresses = upkeep.addresses_of(load(config, os.environ))
     if not addresses:
         raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     if not test:

@@ -216,15 +216,12 @@ class ProjectCards:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """The state of everything at the moment `at`. `running` and `waiting` count sets; waiting ones arrive or
-    wait. `budget` is the maximum of paid calls a day, None for no limit; `bought` are the kinds of today's
-    paid calls, one each, without those of the sandbox."""
+    """The state of everything at the moment `at`. `budget` is the maximum of paid calls a day, None for no
+    limit; `bought` are the kinds of today's paid calls, one each, without those of the sandbox."""
 
     at: datetime
     seen: Overview
     projects: tuple[ProjectCards, ...] = ()
-    running: int = 0
-    waiting: int = 0
     paid_today: int = 0
     budget: int | None = None
     bought: tuple[str, ...] = ()
@@ -281,8 +278,6 @@ def board(settings: Settings) -> Board:
             at=at,
             seen=seen,
             projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
-            running=len(seen.running),
-            waiting=len(seen.waiting),
             paid_today=records.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(records.ledger.paid_operations_today(at)),

@@ -1,31 +1,194 @@
-"""Maintenance of records and folders: verify, clean, store migrate."""
+"""Diagnosis and maintenance: check, doctor, verify, clean, store migrate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from hotfolder.config.load import load
-from hotfolder.config.settings import StoreSettings
-from hotfolder.control.opening import Installation, nothing_yet, now
-from hotfolder.daemon.folders import clear_leftovers, lock_state, places_of
+from hotfolder.config.load import is_missing, load, load_key, notify_addresses
+from hotfolder.config.settings import Settings, StoreSettings
+from hotfolder.control.access import missing_packages, refuse_unprotected
+from hotfolder.control.local import Finding, Grade, folders, in_sight, machine, ok, problem, warning
+from hotfolder.control.opening import Installation, nothing_yet, now, reading
+from hotfolder.control.remote import key, out_of_sight, remote, server
+from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
+from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
-from hotfolder.errors import UsageError
+from hotfolder.display import counted
+from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
+from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
 from hotfolder.jobs.moving import identity_of, move_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
+from hotfolder.jobs.states import State
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.outputs import bring_results, confirm_results
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
+from hotfolder.telemetry.notifier import apprise_for
+from hotfolder.telemetry.overview import About, Overview, overview
+
+START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
+DRAWING = ("jinja2", "segno", "fontpkg_inter")
+"""The packages that galleries and labels need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Settings with which `hotfolder run` would start. `without_file`: there is no file, only the
+    environment; `key_hidden`: this user may not read the key, which was therefore not checked."""
+
+    settings: Settings
+    without_file: bool
+    key_hidden: bool
+    warnings: tuple[Finding, ...]
+
+
+def check(config: Path, environ: Mapping[str, str]) -> Checked:
+    """Check the settings and their files. Read-only. Raises ConfigurationError with all problems, one a
+    line."""
+    settings = load(config, environ)
+    hidden = settings.api.key_file is not None and out_of_sight(settings, environ)
+    refusals = list(_no_start(settings, environ, key_hidden=hidden))
+    if refusals:
+        raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
+    warnings = tuple(in_sight(settings.state_folder, settings.root_folder))
+    return Checked(settings, is_missing(config), hidden, warnings)
+
+
+def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: bool) -> Iterator[str]:
+    """Why `hotfolder run` would fail at its start, although the file is well-formed."""
+    try:
+        if not key_hidden:
+            load_key(settings, environ)
+    except ConfigurationError as error:
+        yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
+    try:
+        addresses_of(settings)
+    except ConfigurationError as error:
+        yield f"{error.message}. {error.hint}"
+
+
+def addresses_of(settings: Settings) -> Sequence[str]:
+    """The addresses of messages, which contain secrets. Raises ConfigurationError for an invalid one."""
+    addresses = notify_addresses(settings)
+    for number, address in enumerate(addresses, start=1):
+        apprise_for(address, number)
+    return addresses
+
+
+def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """All findings of `hotfolder doctor`. Makes only free requests, and changes nothing except for temporary
+    files that are removed at once."""
+    try:
+        settings = load(config, environ)
+    except ConfigurationError as error:
+        yield problem(
+            "settings", error.message, error.hint or "Mend the file; `hotfolder check` looks again."
+        )
+        yield from machine(0)
+        return
+    yield ok("settings", f"{config}: fine, {counted(len(settings.routes), 'route')}")
+    yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
+    yield from asyncio.run(remote(settings, environ))
+    place = store_of(settings)
+    if isinstance(place, StoreServer):
+        yield from server(place)
+    identity, found = records(settings)
+    yield from folders(settings, identity)
+    yield from found
+    yield from messages(settings)
+    yield from galleries(settings)
+    yield from page(settings)
+    yield from machine(count_folders(settings))
+
+
+def records(settings: Settings) -> tuple[str | None, list[Finding]]:
+    """The store's id, None where nothing has run or it can't be read; and the findings on the store and its
+    daemon."""
+    pid = holder_of(settings.state_folder)
+    service = f"running (process {pid})" if pid is not None else "not running"
+    identity: str | None = None
+    told: list[Finding] = []
+    try:
+        with reading(settings) as opened:
+            if opened is None:
+                service = f"{service}; nothing has run with these settings yet"
+            else:
+                identity = opened.store.identity()
+                told = list(told_by_daemon(overview(opened.store, pid=pid)))
+    except StoreAway:
+        pass  # reported by `server`
+    except StoreError as error:
+        return None, [problem("store", error.message, error.hint)]
+    found = ok("service", service) if pid is not None else warning("service", service, START)
+    return identity, [found, *told]
+
+
+def told_by_daemon(seen: Overview) -> Iterator[Finding]:
+    """What the daemon itself has published of what concerns all sets."""
+    for one in seen.conditions():
+        if one.about not in (About.SANDBOX, About.SCHEDULE):
+            what = one.name if one.about is About.FOLDER else "service"
+            yield Finding(what, Grade.PROBLEM if one.bad else Grade.WARNING, one.text, one.command)
+    needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
+    if needing:
+        need = "1 needs" if needing == 1 else f"{needing} need"
+        yield warning("sets", f"{need} a person", "`hotfolder status` lists them.")
+
+
+def messages(settings: Settings) -> Iterator[Finding]:
+    if not settings.notify.urls and settings.notify.url_file is None:
+        yield ok("messages", "none are sent: the settings name no address")
+    elif find_spec("apprise") is None:
+        yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
+    else:
+        yield ok("messages", "people are told; `hotfolder notify --test` tries it")
+
+
+def galleries(settings: Settings) -> Iterator[Finding]:
+    """A problem where galleries or labels are configured and their packages are missing."""
+    routes = (*settings.routes, *(route for inbox in settings.inboxes for route in inbox.routes))
+    general = settings.deliver.gallery or settings.deliver.label
+    wanted = general or any(route.deliver.gallery or route.deliver.label for route in routes)
+    missing = [name for name in DRAWING if find_spec(name) is None]
+    if missing and wanted:
+        what = f"galleries and labels can't be made: {', '.join(missing)} is not installed"
+        yield problem("gallery", what, f"Install it, {to_install('page')}")
+
+
+def page(settings: Settings) -> Iterator[Finding]:
+    """Whether the page can be served with these settings."""
+    where = f"{settings.page.host} port {settings.page.port}"
+    if missing_packages():
+        yield ok("page", f"can't be served without the extra `page`: {to_install('page')}")
+        return
+    try:
+        protected = refuse_unprotected(settings, settings.page)
+    except UsageError as error:
+        yield warning("page", error.message, error.hint)
+    except (StoreError, StoreAway):
+        return  # reported already
+    else:
+        who = "whoever knows the password" if protected else "this computer's users, without a password"
+        yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
+
+
+def count_folders(settings: Settings) -> int:
+    """The number of readable folders to watch: the inboxes and two levels below them."""
+    inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
+    return sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes)
 
 
 def verify(installation: Installation) -> Iterator[Disagreement]:

@@ -132,8 +132,7 @@ class Reporter:
         self._news = False
         self._told_trouble = False
         self._gone: Mapping[str, list[str]] = {}
-        self._last: tuple[Overview, Mapping[str, Mapping[str, Mapping[str, datetime]]]]
-        self._last = (Overview((), {}), {})
+        self._ended: Mapping[str, Mapping[str, Mapping[str, datetime]]] = {}
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -205,13 +204,17 @@ class Reporter:
         seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
         await self.telemetry.see(seen)
         self._told_trouble = False
-        now = self.clock.now().astimezone()
-        ended = await context.store_thread(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
-        self._last = (seen, ended)
+        since = self.clock.now() - LATELY
+        self._ended = await context.store_thread(context.store.rooms_finished, since, MOST_ROOMS)
+        self._show(seen, stopped=stopped)
+
+    def _show(self, seen: Overview, *, stopped: bool = False) -> None:
+        """Update the page of each inbox that can be reached."""
+        now, language = self.clock.now().astimezone(), self.live.settings.language
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
-                text = status_page(seen, name, ended.get(name, {}), now, stopped=stopped, language=language)
-                self.pages.show(name, text)
+                ended = self._ended.get(name, {})
+                self.pages.show(name, status_page(seen, name, ended, now, stopped=stopped, language=language))
 
     def _ours(self, inbox: str) -> bool:
         """Whether the inbox is worked with here, or is not in this machine's settings at all."""
@@ -224,14 +227,10 @@ class Reporter:
             return
         self._told_trouble = True
         self._changes = -1  # report again once it is back
-        last, ended = self._last
+        last = self.telemetry.seen or Overview((), {})
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)
         self.telemetry.show(seen)
-        now = self.clock.now().astimezone()
-        for name in self.inboxes:
-            if not seen.degraded.get(name):
-                text = status_page(seen, name, ended.get(name, {}), now, language=self.live.settings.language)
-                self.pages.show(name, text)
+        self._show(seen)
 
     def _progress(self) -> dict[str, list[int]]:
         """For each group being uploaded: photos uploaded, photos in all."""

@@ -17,7 +17,6 @@ from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
-from hotfolder.telemetry.conditions import conditions
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
@@ -53,7 +52,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         older=len(finished) > MOST_PROJECTS,
         # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
-        conditions=list(conditions(replace(seen.seen, settings_error=error))),
+        conditions=list(replace(seen.seen, settings_error=error).conditions()),
     )
 
 

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from hotfolder import log
 from hotfolder.jobs.states import State
-from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
 
 
@@ -95,7 +94,7 @@ def not_ready(seen: Overview | None) -> Iterator[str]:
     if seen is None:
         yield "the job store has not been read yet"
         return
-    yield from (one.told for one in conditions(seen) if one.stops)
+    yield from (one.told for one in seen.conditions() if one.stops)
 
 
 logger = log.get("systemd")
@@ -194,5 +193,5 @@ def status_sentence(seen: Overview) -> str:
         parts.append(f"{needing} needs you" if needing == 1 else f"{needing} need you")
     if failed:
         parts.append(f"{failed} in failed")
-    ill = (one.text.removesuffix(".") for one in conditions(seen) if one.bad or one.stops)
+    ill = (one.text.removesuffix(".") for one in seen.conditions() if one.bad or one.stops)
     return ". ".join((", ".join(parts), *ill))

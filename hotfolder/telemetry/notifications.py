@@ -21,8 +21,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import Prices
-from hotfolder.telemetry.conditions import About, conditions
-from hotfolder.telemetry.overview import SETTLING, Line, Overview
+from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
 
 WELL_SECONDS = 60.0
 """How long an alarm's cause must be gone before the alarm is over."""
@@ -254,7 +253,7 @@ class Detector:
             yield from self._of_all(situation)
 
     def _of_all(self, situation: Situation) -> Iterator[Alarm]:
-        for one in conditions(situation.overview):
+        for one in situation.overview.conditions():
             if one.about in ALARMS:
                 kind, after = ALARMS[one.about]
                 if after is None:

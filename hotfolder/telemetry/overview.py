@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from hotfolder.display import with_hint
+from hotfolder.errors import CommandHint
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.looks import under_way
 from hotfolder.jobs.model import DaemonState, Job, stamp
@@ -94,6 +96,49 @@ class MachineLine:
     working: tuple[str, ...] = ()
 
 
+class About(StrEnum):
+    """What a condition is about. With its `name` it identifies the condition over a restart."""
+
+    SANDBOX = "sandbox"
+    SETTINGS = "settings"
+    RESTART = "restart"
+    INBOX = "inbox"
+    FOLDER = "folder"
+    API = "api"
+    SCHEDULE = "schedule"
+    PAUSE = "pause"
+
+
+WAITS = "Whatever is to be put there waits, and continues by itself once that is mended."
+RESUME = CommandHint("`hotfolder resume` continues.")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition. `text` is whole sentences in English; `command` names what to type, for terminals only.
+    `name` is the inbox, the folder or the error that it is about, where there may be several."""
+
+    about: About
+    text: str
+    name: str = ""
+    command: str = ""
+
+    @property
+    def bad(self) -> bool:
+        """Whether something is wrong; all else is intended."""
+        return self.about in (About.SETTINGS, About.INBOX, About.FOLDER, About.API)
+
+    @property
+    def stops(self) -> bool:
+        """Whether sets aren't accepted or processed meanwhile."""
+        return self.about in (About.INBOX, About.FOLDER, About.API, About.PAUSE)
+
+    @property
+    def told(self) -> str:
+        """The text for whoever has a terminal."""
+        return f"{self.text} {self.command}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `paused` why paid
@@ -127,6 +172,36 @@ class Overview:
     def running_at_all(self) -> bool:
         """Whether any daemon runs on the store."""
         return self.pid is not None or any(machine.running for machine in self.machines)
+
+    def conditions(self) -> Iterator[Condition]:
+        """What concerns all sets, in the order in which it is shown."""
+        if self.sandbox:
+            yield Condition(About.SANDBOX, NOTHING_BOUGHT)
+        if error := self.settings_error:
+            until = "those before it stay in force" if self.running_at_all else "nothing starts with them"
+            yield Condition(About.SETTINGS, f"The settings have an error, and {until}: {error}", error)
+        if self.restart:
+            text = f"Edited, but only from the next start on: {', '.join(self.restart)}."
+            yield Condition(About.RESTART, text)
+        yield from (
+            Condition(About.INBOX, with_hint(f"Nothing comes in from {name}: {why}", ""), name)
+            for name, why in self.degraded.items()
+            if why
+        )
+        yield from (
+            Condition(About.FOLDER, with_hint(f"Nothing can be put into {name}: {why}", WAITS), name)
+            for name, why in self.missing.items()
+            if why
+        )
+        if self.trouble:
+            told = with_hint(self.trouble, self.trouble_hint)
+            after = "" if "by itself" in told else "Everything continues by itself then."
+            yield Condition(About.API, with_hint(f"The work waits: {told}", after))
+        if self.schedule:
+            yield Condition(About.SCHEDULE, f"Whatever has still to be sent {self.schedule}.")
+        if self.paused:
+            text = with_hint(f"Nothing is paid for just now: {self.paused}", "")
+            yield Condition(About.PAUSE, text, command=RESUME)
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON object, a stable interface for scripts, above all its list `jobs`."""

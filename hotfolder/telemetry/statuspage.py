@@ -11,8 +11,7 @@ from hotfolder.jobs.model import stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.texts import paragraph, plain
-from hotfolder.telemetry.conditions import About, conditions
-from hotfolder.telemetry.overview import SETTLING, Line, Overview
+from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
 from hotfolder.words import day_and_time, word
 from hotfolder.words.saying import room_said, said
 
@@ -53,7 +52,7 @@ def status_page(
         "status.waiting": here.waiting,
         "status.failed": here.failed[::-1],  # the latest first
     }
-    whole = (one.text for one in conditions(seen) if one.about not in (About.INBOX, About.RESTART))
+    whole = (one.text for one in seen.conditions() if one.about not in (About.INBOX, About.RESTART))
     notices = [*whole, *seen.notices, *removed]
     told = list(finished(lines, ended, now, language))
     return status_text(sections, told, notices, at=now, stopped=stopped, language=language)

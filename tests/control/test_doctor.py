@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
-from hotfolder.control import access, checkup
+from hotfolder.control import access, upkeep
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
@@ -70,7 +70,7 @@ def test_whom_the_page_is_served_for_is_told(make_studio: Any, shop: Shop) -> No
 def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
     make_studio: Any, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checkup, "DRAWING", ("jinja2", "not_there"))
+    monkeypatch.setattr(upkeep, "DRAWING", ("jinja2", "not_there"))
     for deliver, told in (({}, False), ({"gallery": True}, True), ({"label": "Virtually staged"}, True)):
         code, found = ask(make_studio(**settings_for(shop), deliver=deliver).config)
         assert (code, "gallery" in found) == (int(told), told)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hotfolder.stager.failures import GOES_ON
-from hotfolder.telemetry.conditions import conditions
 from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.overview import Overview
 
@@ -53,6 +52,6 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
 
 def test_why_the_api_is_not_asked_is_told_in_sentences() -> None:
     seen = Overview((), {}, trouble="the internet can't be reached", trouble_hint=GOES_ON)
-    assert [one.text for one in conditions(seen)] == [
+    assert [one.text for one in seen.conditions()] == [
         "The work waits: the internet can't be reached. Nothing is lost; it goes on by itself."
     ]
