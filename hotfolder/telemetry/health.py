@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from hotfolder import log
-from hotfolder.jobs.states import State
-from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
+from hotfolder.telemetry.overview import Overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,16 +181,6 @@ class Systemd:
 
 
 def status_sentence(seen: Overview) -> str:
-    """A summary for `systemctl status`, such as "3 running, 12 waiting, 1 needs you"."""
-    count = seen.counts.get
-    running = sum(count(state, 0) for state in RUNNING)
-    waiting = count(State.QUEUED, 0) + count(SETTLING, 0)
-    needing = count(State.NEEDS_ATTENTION, 0) + count(State.HALTING, 0)
-    failed = count(State.FAILED, 0)
-    parts = [f"{running} running", f"{waiting} waiting"] if running or waiting else ["idle"]
-    if needing:
-        parts.append(f"{needing} needs you" if needing == 1 else f"{needing} need you")
-    if failed:
-        parts.append(f"{failed} in failed")
+    """A summary for `systemctl status`: how many sets are in each state, then why work waits."""
     ill = (one.text.removesuffix(".") for one in seen.conditions() if one.bad or one.stops)
-    return ". ".join((", ".join(parts), *ill))
+    return ". ".join((", ".join(seen.count_words()) or "no sets yet", *ill))

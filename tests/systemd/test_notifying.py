@@ -60,7 +60,7 @@ def test_a_start_ends_when_it_is_ready_and_the_status_is_a_sentence(machine: Mac
     assert wait_for(lambda: machine.show(NAME, "ActiveState") == "activating", 10)
     machine.sh("systemctl", "start", NAME)
     assert machine.show(NAME, "ActiveState") == "active"
-    assert machine.show(NAME, "StatusText") == "3 running, 12 waiting, 1 needs you"
+    assert machine.show(NAME, "StatusText") == "3 being merged, 12 waiting for its turn, 1 needs a person"
     machine.sh("systemctl", "stop", NAME)
     assert machine.show(NAME, "Result") == "success"
 
@@ -70,7 +70,7 @@ def test_a_reload_is_waited_for(worker: Machine) -> None:
     began = time.monotonic()
     worker.sh("systemctl", "reload", NAME, seconds=20)
     assert time.monotonic() - began < 15
-    assert worker.show(NAME, "StatusText") == "3 running, 0 waiting, 1 needs you"
+    assert worker.show(NAME, "StatusText") == "3 being merged, 1 needs a person"
     assert worker.show(NAME, "ActiveState") == "active"
 
 

@@ -133,21 +133,19 @@ def seen(counts: dict[str, int], **more: object) -> Overview:
 @pytest.mark.parametrize(
     ("overview", "sentence"),
     [
-        (seen({}), "idle"),
-        (seen({"done": 4000, "superseded": 2}), "idle"),
+        (seen({}), "no sets yet"),
         (
-            seen({"merging": 2, "uploading": 1, "queued": 10, SETTLING: 2, "needs_attention": 1}),
-            "3 running, 12 waiting, 1 needs you",
+            seen({"merging": 2, "queued": 10, SETTLING: 2, "needs_attention": 1, "done": 4000}),
+            "2 being merged, 10 waiting for its turn, 2 still arriving, 1 needs a person, 4000 done",
         ),
-        (seen({"needs_attention": 1, "halting": 1, "failed": 3}), "idle, 2 need you, 3 in failed"),
         (
             seen({"queued": 1}, trouble="the API key was rejected (401)", degraded={"b": "gone", "a": ""}),
-            "0 running, 1 waiting. Nothing comes in from b: gone. The work waits: the API key was rejected"
+            "1 waiting for its turn. Nothing comes in from b: gone. The work waits: the API key was rejected"
             " (401). Everything continues by itself then",
         ),
         (
             seen({"queued": 2}, paused="by hand"),
-            "0 running, 2 waiting. Nothing is paid for just now: by hand",
+            "2 waiting for its turn. Nothing is paid for just now: by hand",
         ),
     ],
 )

@@ -112,10 +112,10 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.
     channel.close()
     assert [one if "USEC" not in one else "RELOADING" for one in heard] == [
         "WATCHDOG=1",
-        "READY=1\nSTATUS=0 running, 1 waiting",
-        "STATUS=1 running, 0 waiting",
+        "READY=1\nSTATUS=1 waiting for its turn",
+        "STATUS=1 being merged",
         "RELOADING",
-        "READY=1\nSTATUS=1 running, 0 waiting",
+        "READY=1\nSTATUS=1 being merged",
         "STOPPING=1\nSTATUS=stopping, waiting for 2 paid calls to be answered",
     ]
 
