@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarged, shrink, strips
 
 Motion = npt.NDArray[np.float64]
 
@@ -23,6 +23,12 @@ CERTAIN = 0.8
 # A share of the long edge; a larger motion is a mismatch, not camera shake.
 MOST_SHIFT = 0.35
 LEAST_INLIERS = 24
+# Local correlation is measured with this sigma, in pixels at search size.
+NEIGHBOURHOOD = 9.0
+# Parallax: a larger shift is a mismatch; the sigma that smooths shifts; both are shares of the long edge.
+MOST_DRIFT, DRIFT_REACH = 0.04, 0.004
+# The gain in local correlation that makes a shift sure, and the gain in agreement that makes it worth a warp.
+SURE_GAIN, DRIFT_GAIN = 0.1, 0.1
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,9 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
     aligned: list[Picture] = []
     coverage: list[Plane | None] = []
     for index, frame in enumerate(frames):
-        motion = full_size(motions[index], looks[index])
-        aligned.append(frame if motion is None else warp(frame, motion))
-        coverage.append(None if motion is None else covered(looks[index], motions[index]))
+        shifts = None if index == reference else find_shifts(looks[index], looks[reference], motions[index])
+        aligned.append(frame if shifts is None else warp(frame, shifts))
+        coverage.append(None if shifts is None else covered(shifts))
     moved_count = sum(cover is not None for cover in coverage)
     return Aligned(aligned, coverage, moved_count)
 
@@ -83,13 +89,19 @@ class Look:
 def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion) -> Motion:
     """The homography from frame to anchor, at search size; the identity where none agrees clearly better."""
     best = np.eye(3)
-    best_score = agreement(frame, anchor, best) + LEAST_GAIN
+    theirs = relief(anchor.even)
+
+    def score_of(motion: Motion) -> float:
+        ours, usable = structure(frame, anchor, motion)
+        return agreement(ours, theirs, usable)
+
+    best_score = score_of(best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
         return best
     for candidate in candidates(frame, anchor, neighbour, neighbour_motion):
         if candidate is None or not plausible(candidate, anchor):
             continue
-        score = agreement(frame, anchor, candidate)
+        score = score_of(candidate)
         if score > best_score:
             best, best_score = candidate, score
         if (
@@ -111,13 +123,69 @@ def candidates(
             yield neighbour_motion @ on_neighbour
 
 
-def full_size(motion: Motion, look: Look) -> Motion | None:
-    """The homography in the frame's full-size pixels; None where it is too small to be worth a warp."""
-    height, width = look.gray.shape
-    if corner_shift(motion, width, height) < STILL_PIXELS * look.scale:
+def find_shifts(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
+    """How far from each of the anchor's pixels `frame` shows the same: (height, width, 2), at search size.
+
+    None where the frame needs no warp.
+    """
+    height, width = anchor.gray.shape
+    drift = find_drift(frame, anchor, motion)
+    if drift is None and corner_shift(motion, width, height) < STILL_PIXELS * anchor.scale:
         return None
-    scaling = np.diag([look.scale, look.scale, 1.0])
-    return np.asarray(np.linalg.inv(scaling) @ motion @ scaling)
+    places = pixels(slice(0, height), width)
+    moved = places if drift is None else places + drift
+    found = cv2.perspectiveTransform(moved.reshape(1, -1, 2), np.linalg.inv(motion))
+    return np.asarray(found.reshape(moved.shape) - places, np.float32)
+
+
+def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
+    """The shifts that remain after `motion`: parallax, which no homography describes.
+
+    By dense optical flow (Kroeger et al. 2016), smoothed where it is sure. None where it makes the frames
+    agree hardly better.
+    """
+    ours, usable = structure(frame, anchor, motion)
+    theirs = relief(anchor.even)
+    places = pixels(slice(0, len(ours)), ours.shape[1])
+
+    def shifted(shifts: Plane) -> Plane:
+        return np.asarray(sampled(ours, places + shifts, cv2.INTER_LINEAR), np.float32)
+
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = np.asarray(finder.calc(texture(theirs), texture(ours), np.zeros_like(places)), np.float32)
+    gain = likeness(shifted(flow), theirs, usable)[0] - likeness(ours, theirs, usable)[0]
+    sure = np.asarray(np.clip(gain / SURE_GAIN, 0, 1) * usable, np.float32)
+    sure[np.abs(flow).max(axis=2) > MOST_DRIFT * max(sure.shape)] = 0
+    reach = DRIFT_REACH * max(sure.shape)
+    drift = blur(flow * sure[:, :, None], reach) / (blur(sure, reach) + np.float32(0.02))[:, :, None]
+    if agreement(shifted(drift), theirs, usable) < agreement(ours, theirs, usable) + DRIFT_GAIN:
+        return None
+    return np.asarray(drift, np.float32)
+
+
+def structure(frame: Look, anchor: Look, motion: Motion) -> tuple[Plane, Plane]:
+    """The frame's local structure laid over the anchor, and a mask of where both have usable pixels."""
+    size = (anchor.gray.shape[1], anchor.gray.shape[0])
+    even = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
+    usable = cv2.warpPerspective(frame.usable, motion, size, flags=cv2.INTER_NEAREST) * anchor.usable
+    return relief(even), np.asarray(usable, np.float32)
+
+
+def sampled(values: npt.NDArray[Any], places: Plane, interpolation: int) -> npt.NDArray[Any]:
+    """`values` at `places`; reflected beyond the border."""
+    across, down = places[:, :, 0], places[:, :, 1]
+    return np.asarray(cv2.remap(values, across, down, interpolation, borderMode=cv2.BORDER_REFLECT))
+
+
+def texture(structure: Plane) -> npt.NDArray[np.uint8]:
+    """Local structure as bytes, for the optical flow."""
+    return np.asarray(np.clip(structure * 48 + 128, 0, 255), np.uint8)
+
+
+def pixels(rows: slice, width: int) -> Plane:
+    """The places, x and y, of these rows' pixels: (rows, width, 2)."""
+    columns = np.arange(width, dtype=np.float32)
+    return np.dstack(np.meshgrid(columns, np.arange(rows.start, rows.stop, dtype=np.float32)))
 
 
 def by_shift(frame: Look, anchor: Look) -> Motion:
@@ -163,17 +231,23 @@ def corner_shift(motion: Motion, width: int, height: int) -> float:
     return float(np.abs(moved - corners).max())
 
 
-def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
-    """Correlation, -1 to 1, of local structure where both frames have usable pixels."""
-    size = (anchor.gray.shape[1], anchor.gray.shape[0])
-    moved = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
-    usable = cv2.warpPerspective(frame.usable, motion, size, flags=cv2.INTER_NEAREST) * anchor.usable
+def agreement(ours: Plane, theirs: Plane, usable: Plane) -> float:
+    """Correlation, -1 to 1, of local structure over the whole picture."""
     if usable.mean() < 0.02:
         return -1.0
-    ours, theirs = relief(moved), relief(anchor.even)
     product = float((ours * theirs * usable).sum())
     energy = float((ours**2 * usable).sum()) * float((theirs**2 * usable).sum())
     return product / float(np.sqrt(energy) + 1e-9)
+
+
+def likeness(ours: Plane, theirs: Plane, usable: Plane) -> tuple[Plane, Plane]:
+    """Local correlation of structure, -1 to 1, and how much structure there is in the one that has more."""
+    product, our_energy, their_energy, seen = (
+        cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD)
+        for plane in (ours * theirs * usable, ours**2 * usable, theirs**2 * usable, usable)
+    )
+    correlation = product / np.sqrt(our_energy * their_energy + 1e-6)
+    return correlation, np.maximum(our_energy, their_energy) / (seen + 1e-3)
 
 
 def relief(gray: npt.ArrayLike) -> Plane:
@@ -185,20 +259,23 @@ def relief(gray: npt.ArrayLike) -> Plane:
     return np.asarray(values / spread, np.float32)
 
 
-def warp(frame: Picture, motion: Motion) -> Picture:
-    """The warped frame; its border is filled by reflection."""
+def warp(frame: Picture, shifts: Plane) -> Picture:
+    """The frame with each pixel taken from where `shifts` says; reflected beyond its border."""
     height, width = frame.shape[:2]
-    moved = cv2.warpPerspective(
-        frame, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    )
-    return np.asarray(moved, np.uint8)
+    scale = np.float32(width / shifts.shape[1])
+    moved = np.empty_like(frame)
+    for rows in strips(height):
+        places = pixels(rows, width) + scale * enlarged(shifts, frame.shape, rows)
+        moved[rows] = sampled(frame, places, cv2.INTER_CUBIC)
+    return moved
 
 
-def covered(look: Look, motion: Motion) -> Plane:
-    """A feathered mask of where the warped frame has pixels of its own, at search size."""
-    height, width = look.gray.shape
-    whole = np.full((height, width), 255, np.uint8)
-    return feather(np.asarray(cv2.warpPerspective(whole, motion, (width, height))) > 250)
+def covered(shifts: Plane) -> Plane:
+    """A feathered mask of where a frame warped by `shifts` has pixels of its own, at search size."""
+    height, width = shifts.shape[:2]
+    places = pixels(slice(0, height), width) + shifts
+    inside = (places >= 0) & (places <= (width - 1, height - 1))
+    return feather(np.asarray(inside.all(axis=2)))
 
 
 def feather(inside: npt.NDArray[np.bool_]) -> Plane:

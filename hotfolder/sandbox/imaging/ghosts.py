@@ -8,13 +8,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.align import SEARCH_EDGE, Look, relief
+from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness, relief
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
 from hotfolder.sandbox.imaging.masks import Bits, grow, regions
 
 # Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15
-NEIGHBOURHOOD = 9.0
 # Below this trust a place is doubted; doubted places closer than this share of the long edge are joined.
 TORN, JOINING = 0.25, 0.015
 # Shares of the picture: smaller is noise; larger is a misaligned frame, whose trusted parts are used.
@@ -169,13 +168,8 @@ def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
 def trusted(frame: Look, anchor: Look) -> Plane:
     """0 where the frame contradicts the anchor, 1 where it agrees or has too little structure to tell."""
     usable = frame.usable * anchor.usable
-    ours, theirs = relief(frame.even), relief(anchor.even)
-    product, our_energy, their_energy, seen = (
-        cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD)
-        for plane in (ours * theirs * usable, ours**2 * usable, theirs**2 * usable, usable)
-    )
-    correlation = product / np.sqrt(our_energy * their_energy + 1e-6)
-    structure = np.maximum(our_energy, their_energy) / (seen + 1e-3)
+    correlation, structure = likeness(relief(frame.even), relief(anchor.even), usable)
+    seen = cv2.GaussianBlur(usable, (0, 0), NEIGHBOURHOOD)
     telling = np.clip((structure - 0.4) / 0.2, 0, 1) * np.clip((seen - 0.3) / 0.3, 0, 1)
     belief = np.clip((correlation - DOUBT) / (BELIEF - DOUBT), 0, 1)
     trust = 1 - telling * (1 - belief)

@@ -41,6 +41,16 @@ def bracket(folder: Path, frames: list[Picture]) -> list[Path]:
     return [written(frame, folder / f"{index}.jpg") for index, frame in enumerate(frames)]
 
 
+def weathered(width: int, height: int, seed: int) -> Picture:
+    """A surface with structure of every size."""
+    random = np.random.default_rng(seed)
+    layers = [
+        cv2.resize(random.normal(0, 22, (height // size + 1, width // size + 1, 3)), (width, height))
+        for size in (3, 6, 12, 25, 50)
+    ]
+    return np.asarray(np.clip(np.sum(layers, axis=0) + 128, 0, 255), np.uint8)
+
+
 @pytest.mark.parametrize("corrections", [False, True])
 def test_one_upright_photo_comes_back_as_it_was(tmp_path: Path, corrections: bool) -> None:
     picture = facade()
@@ -77,6 +87,23 @@ def test_a_shaken_bracket_is_as_sharp_as_a_still_one(tmp_path: Path) -> None:
     assert score > mef_ssim(still, unaligned) + 0.1
     rims = (result[0], result[-1], result[:, 0], result[:, -1])
     assert min(rim.max(axis=-1).mean() for rim in rims) > 60
+
+
+def test_what_stands_nearer_is_merged_from_all_frames_where_the_camera_moved_sideways(tmp_path: Path) -> None:
+    """Parallax: it shifts against the wall behind, and no homography aligns both."""
+    wall, near = weathered(1000, 700, seed=5), exposed(weathered(360, 300, seed=6), -2)
+
+    def seen_from(right: int, down: int) -> Picture:
+        view = wall[40 + down : 640 + down, 40 + right : 940 + right].copy()
+        view[300:, 270:630] = near
+        return view
+
+    places = {-3: (-9, 4), 0: (0, 0), 2: (12, -5)}
+    moved = [exposed(seen_from(*place), stops) for stops, place in places.items()]
+    result = merged(bracket(tmp_path, moved), tmp_path / "out.jpg")
+    inside = np.s_[340:580, 310:590]
+    still = [exposed(seen_from(0, 0), stops)[inside] for stops in places]
+    assert mef_ssim(still, result[inside]) > 0.97
 
 
 def test_what_stood_in_one_frame_alone_leaves_no_ghost(tmp_path: Path) -> None:
