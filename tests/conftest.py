@@ -28,7 +28,7 @@ if sys.dont_write_bytecode:
 
 from hotfolder.pictures.decoder import Decoder  # noqa: E402
 from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
-from tests.support.studio import Shop, Studio  # noqa: E402
+from tests.support.studio import MakeStudio, Shop, Studio  # noqa: E402
 
 STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
@@ -118,9 +118,6 @@ def small_files() -> Iterator[Callable[[int], None]]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda most_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-MakeStudio = Callable[..., Studio]
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 
 @pytest.fixture
-def studio_at(make_studio: Callable[..., Studio]) -> Callable[..., Studio]:
+def studio_at(make_studio: MakeStudio) -> MakeStudio:
     """`studio_at(shop, **settings)`: makes a studio whose processes buy from `shop`."""
 
     def make(shop: Shop, **settings: Any) -> Studio:

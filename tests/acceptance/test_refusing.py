@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 KEY = "any-key"
 
 
 def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     studio = studio_at(shop, settle={"give_up_seconds": 1.5})
     bad = {
@@ -38,7 +36,7 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
 
 
 async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     """Programs compare the English texts, and the language may be changed later."""
     studio = studio_at(shop, language="de")
@@ -61,9 +59,7 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     assert "hall: gescheitert Der Ordner enthält 8 Fotos, und höchstens 7 können ein Bild werden." in status
 
 
-async def test_a_status_page_changes_its_language_and_stays_ours(
-    shop: Shop, studio_at: Callable[..., Studio]
-) -> None:
+async def test_a_status_page_changes_its_language_and_stays_ours(shop: Shop, studio_at: MakeStudio) -> None:
     studio = studio_at(shop)
     await studio.until_idle(shop.access())
     assert (studio.inbox / "STATUS.txt").read_text().startswith("What hotfolder is doing")

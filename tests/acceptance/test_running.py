@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from hotfolder.sandbox.ledger import charges
 from tests.support.colours import profile
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, wait_for
+from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, wait_for
 from tests.support.tiffs import tiff
 
 ELM = "12 Elm Road"
@@ -45,9 +45,7 @@ def copy_slowly(folder: Path, photos: Mapping[str, bytes], seconds_between: floa
         time.sleep(seconds_between)
 
 
-def test_real_brackets_copied_in_slowly_are_one_job(
-    make_studio: Callable[..., Studio], house: dict[str, bytes]
-) -> None:
+def test_real_brackets_copied_in_slowly_are_one_job(make_studio: MakeStudio, house: dict[str, bytes]) -> None:
     studio = make_studio(settle={"quiet_seconds": 3})
     run = studio.start("--sandbox")
     copy_slowly(studio.inbox / ELM / ROOM, house, seconds_between=2)
@@ -78,9 +76,7 @@ def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:
 KEY = "any-key"
 
 
-def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(
-    shop: Shop, studio_at: Callable[..., Studio]
-) -> None:
+def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, studio_at: MakeStudio) -> None:
     """Files left in state/developed are made anew, paid for once, and cleared away."""
     studio = studio_at(shop)
     size = (1200, 900)

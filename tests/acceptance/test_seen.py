@@ -4,10 +4,9 @@ at all."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 ELM = "12 Elm Road"
 
@@ -18,7 +17,7 @@ def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
     return [line.rstrip() for line in shown.stdout.splitlines()]
 
 
-def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop) -> None:
+def test_what_people_see_of_a_run(make_studio: MakeStudio, shop: Shop) -> None:
     """Sets that need a person come first, with their id on one line; finished sets are one line for each
     project; amounts are shown, since prices are set; a job is named by project and room."""
     studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
@@ -41,7 +40,7 @@ def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop
     assert "files are back" in on_screen(studio, 80, "retry", f"{ELM}/bath__skyblu")[0]
 
 
-def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: Callable[..., Studio]) -> None:
+def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeStudio) -> None:
     """The terminal, STATUS.txt and `status` say so, and no receipt has a price."""
     studio = make_studio(prices={"merge": 0.8})
     studio.drop(ELM, "kitchen", bracket(2))

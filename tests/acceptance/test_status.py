@@ -7,16 +7,15 @@ import pty
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, environment
 
 ELM = "12 Elm Road"
 
 
-def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[..., Studio]) -> None:
+def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -> None:
     studio = make_studio()
     screen, terminal = pty.openpty()
     watching = subprocess.Popen(
@@ -50,9 +49,7 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[...,
         os.close(screen)
 
 
-def test_status_watch_says_it_again_and_again_where_there_is_no_terminal(
-    make_studio: Callable[..., Studio],
-) -> None:
+def test_status_watch_says_it_again_and_again_where_there_is_no_terminal(make_studio: MakeStudio) -> None:
     command = make_studio().command("status", "--watch")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(None)) as watching:
         try:

@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Run, Shop, Studio, begun, environment, files_below, wait_for
+from tests.support.studio import (
+    MERGE,
+    SKY,
+    MakeStudio,
+    Run,
+    Shop,
+    Studio,
+    begun,
+    environment,
+    files_below,
+    wait_for,
+)
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -24,7 +34,7 @@ KEY = "any-key"
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
-    shop: Shop, studio_at: Callable[..., Studio], number: int, code: int
+    shop: Shop, studio_at: MakeStudio, number: int, code: int
 ) -> None:
     shop.goes_wrong({"endpoint": "group-get", "fault": "never"})
     studio = studio_at(shop)
@@ -54,7 +64,7 @@ def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
 
 
 async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     studio = studio_at(shop)
     run = in_flight(shop, studio, seconds=3)
@@ -67,7 +77,7 @@ async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
 
 
 def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     run = in_flight(shop, studio_at(shop), seconds=60)
     run.process.send_signal(signal.SIGINT)
@@ -77,7 +87,7 @@ def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
 
 
 def test_an_address_of_messages_that_never_ends_its_answer_holds_no_stop_up_for_long(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
         studio = studio_at(shop, notify={"urls": [f"json://127.0.0.1:{listener.getsockname()[1]}/x"]})
@@ -153,7 +163,7 @@ def children_of(process: int) -> list[int]:
 
 
 def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
-    shop: Shop, make_studio: Callable[..., Studio]
+    shop: Shop, make_studio: MakeStudio
 ) -> None:
     studio = make_studio(api=shop.api)
     page = studio.inbox / "STATUS.txt"

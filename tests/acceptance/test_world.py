@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, files_below
 
 ELM = "12 Elm Road"
 KEY = "any-key"
@@ -22,7 +21,7 @@ def free_port() -> int:
 
 
 def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
-    tmp_path: Path, make_studio: Callable[..., Studio]
+    tmp_path: Path, make_studio: MakeStudio
 ) -> None:
     port = free_port()
     api = {"base_url": f"http://127.0.0.1:{port}", "storage_hosts": ["127.0.0.2"]}
@@ -42,9 +41,7 @@ def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
         assert shop.bought() == 1
 
 
-def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(
-    shop: Shop, studio_at: Callable[..., Studio]
-) -> None:
+def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(shop: Shop, studio_at: MakeStudio) -> None:
     studio = studio_at(shop)
     first = studio.start(key=KEY)
     under_way = studio.results / "under-way.part"
@@ -58,7 +55,7 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(
 
 
 def test_a_second_daemon_on_the_same_inbox_with_a_state_of_its_own_is_refused_and_buys_nothing(
-    shop: Shop, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: MakeStudio
 ) -> None:
     studio = studio_at(shop)
     first = studio.start(key=KEY)
@@ -72,9 +69,7 @@ def test_a_second_daemon_on_the_same_inbox_with_a_state_of_its_own_is_refused_an
     assert shop.bought() == 1
 
 
-def test_status_json_is_the_object_that_others_script_against(
-    shop: Shop, studio_at: Callable[..., Studio]
-) -> None:
+def test_status_json_is_the_object_that_others_script_against(shop: Shop, studio_at: MakeStudio) -> None:
     studio = studio_at(shop)
     before = json.loads(studio.say("status", "--json").stdout)
     assert before["jobs"] == []

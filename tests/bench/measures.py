@@ -142,9 +142,7 @@ def window_area(exposures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.bo
 
 
 def window_detail(
-    exposures: Sequence[npt.NDArray[np.uint8]],
-    fused: npt.NDArray[np.uint8],
-    window: npt.NDArray[np.bool_],
+    exposures: Sequence[npt.NDArray[np.uint8]], fused: npt.NDArray[np.uint8], window: npt.NDArray[np.bool_]
 ) -> float:
     """Gradients of `fused` inside `window`, as a share of those of the exposure that has most of them there.
 

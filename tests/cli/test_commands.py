@@ -32,7 +32,7 @@ from hotfolder.telemetry.overview import Line
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop
 
 ELM = "12 Elm Road"
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
@@ -197,7 +197,7 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
 
 
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
-    make_studio: Callable[..., Studio], shop: Shop, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Amounts are shown where the settings have prices; results bought before cost nothing."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)

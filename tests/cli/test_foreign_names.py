@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 
 import pytest
 from rich.console import Console
@@ -14,7 +13,7 @@ from hotfolder.display import visible, visible_lines
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.overview import Line
 from tests.support.pictures import bracket
-from tests.support.studio import Studio
+from tests.support.studio import MakeStudio
 
 PROJECT = "12 \x1b]0;owned\x07Elm\u202e Road"
 ROOM = "kit\x1b[2Jchen\x9b31m\u200b"
@@ -38,7 +37,7 @@ def test_what_misleads_is_shown_as_a_sign_and_all_else_as_it_is(text: str, shown
     assert visible_lines(f"{text[:3]}\n{text[:3]}").count("\n") >= 1
 
 
-def test_no_command_and_no_page_passes_a_name_on_to_the_terminal(make_studio: Callable[..., Studio]) -> None:
+def test_no_command_and_no_page_passes_a_name_on_to_the_terminal(make_studio: MakeStudio) -> None:
     studio = make_studio(log={"format": "console"})
     studio.drop(PROJECT, ROOM, bracket())
     studio.drop(PROJECT, f"{ROOM}__sky-twilght", bracket())

@@ -17,7 +17,7 @@ from hotfolder.control import access, upkeep
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 KEY = "sk_live_0123456789-never-shown"
 
@@ -45,7 +45,7 @@ def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
     return result.exit_code, found
 
 
-def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any, shop: Shop) -> None:
+def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop))
     before = files_below(studio.root)
     code, found = ask(studio.config)
@@ -56,7 +56,7 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any,
     assert files_below(studio.root) == before and not studio.inbox.exists()
 
 
-def test_whom_the_page_is_served_for_is_told(make_studio: Any, shop: Shop) -> None:
+def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop), page={"port": 9999})
     assert "127.0.0.1 port 9999, for this computer's users" in ask(studio.config)[1]["page"][0]["text"]
     access.set_password(load(studio.config, {}), access.FULL, "correct horse battery")
@@ -68,7 +68,7 @@ def test_whom_the_page_is_served_for_is_told(make_studio: Any, shop: Shop) -> No
 
 
 def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
-    make_studio: Any, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "DRAWING", ("jinja2", "not_there"))
     for deliver, told in (({}, False), ({"gallery": True}, True), ({"label": "Virtually staged"}, True)):
@@ -77,14 +77,16 @@ def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
     assert "not_there is not installed" in found["gallery"][0]["text"]
 
 
-def test_the_text_has_a_line_for_each_look_and_never_the_key(make_studio: Any, shop: Shop) -> None:
+def test_the_text_has_a_line_for_each_look_and_never_the_key(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop))
     result = CliRunner().invoke(app, ["doctor", "--config", str(studio.config)])
     assert KEY not in result.output and "ok      settings:" in result.output
     assert result.output.splitlines()[-1].startswith("0 problems, ")
 
 
-def test_what_is_wrong_is_found_with_what_to_do(make_studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_is_found_with_what_to_do(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STAGER_API_KEY", "two words")
     studio = make_studio(api={"base_url": "http://127.0.0.1:9", "storage_hosts": ["127.0.0.1:9"]})
     studio.done.write_text("a file")
@@ -102,7 +104,7 @@ def test_wrong_settings_are_one_problem_and_the_machine_is_looked_at_still(studi
 
 
 async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
-    make_studio: Any, shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**settings_for(shop))
     studio.drop("12 Elm Road", "kitchen", bracket())
@@ -116,7 +118,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
     assert files_below(studio.inbox) == {}
 
 
-async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Any, shop: Shop) -> None:
+async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop))
     async with studio.working(shop.access()) as daemon:
         daemon.store.pause("the boss is away")
@@ -127,7 +129,7 @@ async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Any,
 
 
 def test_the_database_of_machines_that_share_a_store_is_looked_at(
-    make_studio: Any, shop: Shop, postgres: Postgres
+    make_studio: MakeStudio, shop: Shop, postgres: Postgres
 ) -> None:
     server = postgres.fresh()
     studio = make_studio(**settings_for(shop), store={"url": server.url})
@@ -147,7 +149,7 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
     assert any("synchronous_commit is off" in text for text in texts)
 
 
-def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: Any, shop: Shop) -> None:
+def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop), results="results")
     results = studio.root / "results"
     results.mkdir(exist_ok=True)
@@ -163,7 +165,9 @@ def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: Any, 
     assert code == 1 and [one["text"] for one in found["results"]] == [f"{results} is not there"]
 
 
-def test_a_database_that_cant_be_reached_is_one_problem_of_several(make_studio: Any, shop: Shop) -> None:
+def test_a_database_that_cant_be_reached_is_one_problem_of_several(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
     away = {"url": "postgresql+psycopg://hot@127.0.0.1:1/x"}
     code, found = ask(make_studio(**settings_for(shop), store=away).config)
     [one] = found["database"]

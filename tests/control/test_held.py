@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +14,11 @@ from hotfolder.control.lookup import folder_id
 from hotfolder.jobs.model import FileRole, JobFile, NewJob
 from hotfolder.rules.recipes import Recipe
 from tests.support.rolls import ELM, shoot
-from tests.support.studio import Studio
+from tests.support.studio import MakeStudio
 
 
 def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
-    make_studio: Callable[..., Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its job is in the store before the daemon reports it as under way."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])

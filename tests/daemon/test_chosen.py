@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,13 +21,13 @@ from hotfolder.inbox.approvals import read_ready, write_ready
 from hotfolder.rules.drops import ChosenSet
 from tests.support import crashing
 from tests.support.rolls import ELM, held_sets, originals, shoot, stripped
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 REVIEW = [{"name": "all", "group": "review"}]
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
+def studio(make_studio: MakeStudio) -> Studio:
     """A studio whose route holds every shoot for a review."""
     return make_studio(routes=REVIEW)
 
@@ -225,7 +224,7 @@ async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_togeth
 
 
 async def test_what_is_doubtful_about_the_whole_holds_also_beside_a_set_that_was_held_before(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     studio = make_studio()
     files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))

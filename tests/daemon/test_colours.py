@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 from hotfolder.sandbox.settings import IMAGING_ENGINE
 from tests.support.colours import chart, profile, worst_difference
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop
 from tests.support.tiffs import tiff
 
 ELM = "12 Elm Road"
@@ -48,7 +48,7 @@ def as_seen(path: Path) -> Image.Image:
     return shown
 
 
-async def test_no_space_arrives_in_wrong_colours(make_studio: Callable[..., Studio], shop: Shop) -> None:
+async def test_no_space_arrives_in_wrong_colours(make_studio: MakeStudio, shop: Shop) -> None:
     """In the merge, in the PNG of an operation, and in the renditions of both."""
     studio = make_studio(deliver={"renditions": {"web": {"quality": 95}}})
     rooms = {f"{kind} {space}": (kind, space) for kind in ("JPEG", "PNG", "TIFF") for space in SPACES}
@@ -104,7 +104,7 @@ def real_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 async def test_every_orientation_of_every_format_is_delivered_upright(
-    make_studio: Callable[..., Studio], real_shop: Shop
+    make_studio: MakeStudio, real_shop: Shop
 ) -> None:
     """The frames of a set are stored alike in three formats; each is turned, so that they align."""
     studio = make_studio(hdr={"lensCorrection": False, "perspectiveCorrection": False})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
+from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
@@ -184,7 +183,9 @@ def rooms_by_age(studio: Studio) -> dict[str, str]:
 
 
 @pytest.mark.both_stores
-async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: Any, shop: Shop) -> None:
+async def test_who_has_a_high_priority_is_merged_before_older_sets(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
     shop.goes_wrong(MERGING)
     studio: Studio = make_studio(limits={"merges": 1})
     async with studio.working(shop.access(), clock=JumpingClock(5)) as daemon:

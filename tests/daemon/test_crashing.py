@@ -221,11 +221,11 @@ def studio_with_rules(root: Path) -> Studio:
 
 
 def each(passings: Mapping[CrashPoint, int]) -> list[Kill]:
-    return [(checkpoint, nth) for checkpoint, most in passings.items() for nth in range(1, most + 1)]
+    return [(point, nth) for point, most in passings.items() for nth in range(1, most + 1)]
 
 
 def amid(passings: Mapping[CrashPoint, int]) -> list[Kill]:
-    return [(checkpoint, (most + 1) // 2) for checkpoint, most in passings.items()]
+    return [(point, (most + 1) // 2) for point, most in passings.items()]
 
 
 def two_kills(number: int) -> list[tuple[Kill, Kill]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 
 from PIL import Image
 
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
@@ -23,7 +22,7 @@ def pictures(studio: Studio, project: str = ELM) -> set[str]:
     return {name for name in names if not name.startswith("originals/")}
 
 
-async def test_names_and_folders_are_as_the_rules_say(make_studio: Callable[..., Studio], shop: Shop) -> None:
+async def test_names_and_folders_are_as_the_rules_say(make_studio: MakeStudio, shop: Shop) -> None:
     """Rooms are numbered in the order of their start, keep their number, and nothing is ever replaced."""
     studio = make_studio(deliver={"name": "{project} {seq} {tags}", "folders": "room"})
     for folder in ("kitchen", "originals__sky-blue"):
@@ -41,7 +40,7 @@ async def test_names_and_folders_are_as_the_rules_say(make_studio: Callable[...,
 
 
 async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Renditions are made of PNGs too, and keep within the size limit with all their metadata."""
     web = {"long_edge": 80, "max_bytes": "20KB"}
@@ -61,7 +60,7 @@ async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
 
 
 async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The picture is delivered without it."""
     studio = make_studio(deliver={"renditions": {"tiny": {"max_bytes": 20_000}}})
@@ -81,7 +80,7 @@ SIDECAR = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www
 
 
 async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Only the middle exposure's sidecar is used, and only what the metadata level allows."""
     studio = make_studio(deliver={"metadata": "copyright"})
@@ -99,7 +98,7 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
 
 
 async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_nothing(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The link's target holds a backup of the photos: no sidecar of it is read, and no file of it is
     moved."""

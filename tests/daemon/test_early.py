@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
 
 from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, Fault, Shop, Studio, files_below, until
+from tests.support.studio import MERGE, Fault, MakeStudio, Shop, Studio, files_below, until
 
 ELM, ROOM = "12 Elm Road", "kitchen"
 GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"
 
 
 @pytest.fixture
-def patient(make_studio: Callable[..., Studio]) -> Studio:
+def patient(make_studio: MakeStudio) -> Studio:
     """A studio whose sets never settle by quiet time within a test."""
     return make_studio(settle={"quiet_seconds": 600})
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +15,7 @@ from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import ELM, held, held_sets, originals, shoot, stripped
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 
 def doubtful(tmp_path: Path) -> dict[str, bytes]:
@@ -117,7 +116,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
 
 
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     """STATUS.txt shows it while the photos are in the inbox, and each of their sets keeps it as a note."""
     studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
@@ -157,9 +156,7 @@ async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
     assert shop.bought() == 0
 
 
-async def test_over_seven_may_be_spread(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
-) -> None:
+async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop, tmp_path: Path) -> None:
     studio = make_studio(routes=[{"name": "shoots", "over_seven": "spread"}])
     files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     folder = studio.drop(ELM, "", files)
@@ -251,7 +248,7 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
     assert shop.bought() == 3
 
 
-async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[..., Studio], shop: Shop) -> None:
+async def test_a_room_under_review_waits_for_a_person(make_studio: MakeStudio, shop: Shop) -> None:
     """Its route matches by room pattern: other rooms start by themselves."""
     routes = [{"name": "fronts", "match": {"room": "front*"}, "group": "review"}]
     studio = make_studio(routes=routes)
@@ -273,7 +270,7 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[...,
 
 
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     routes = [{"name": "second", "match": {"room": "*-02"}, "group": "review"}]
     studio = make_studio(routes=routes)
@@ -394,7 +391,7 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
 
 
 async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """This also works where a folder of that name exists, and while photos still arrive."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])

@@ -13,7 +13,7 @@ from typing import Any
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, digest, files_below, until
+from tests.support.studio import MakeStudio, Shop, Studio, digest, files_below, until
 
 ELM = "12 Elm Road"
 BASE_URL = "https://pictures.example.com/galleries"
@@ -55,7 +55,7 @@ def leftovers(studio: Studio) -> list[Path]:
 
 
 async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The copies in the gallery have that hash too; an altered picture stands beside its unaltered one."""
     studio = make_studio(**EVERYTHING)
@@ -81,9 +81,7 @@ def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
     return found
 
 
-async def test_all_that_a_page_refers_to_lies_in_its_folder(
-    make_studio: Callable[..., Studio], shop: Shop
-) -> None:
+async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStudio, shop: Shop) -> None:
     """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
     studio = make_studio(**EVERYTHING)
     studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
@@ -105,7 +103,7 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(
 
 
 async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_people_put_there(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front", bracket())
@@ -122,7 +120,7 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     """Only delivered content is ever shown or copied."""
     studio = make_studio()
@@ -145,7 +143,7 @@ async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and
 
 
 async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The gallery is made by itself once the name is free, also after a link to elsewhere."""
     studio = make_studio(**EVERYTHING)
@@ -166,7 +164,7 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
 
 
 def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """This also holds where temporary files of the killed process remain."""
     studio = make_studio(**EVERYTHING)
@@ -184,7 +182,7 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     assert leftovers(studio) == []
 
 
-async def test_an_earlier_version_stands_apart(make_studio: Callable[..., Studio], shop: Shop) -> None:
+async def test_an_earlier_version_stands_apart(make_studio: MakeStudio, shop: Shop) -> None:
     """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
     studio = make_studio(**EVERYTHING)
     for _ in range(2):
@@ -199,7 +197,7 @@ async def test_an_earlier_version_stands_apart(make_studio: Callable[..., Studio
 
 
 async def test_the_label_is_on_a_rendition_of_its_own_and_never_in_the_picture(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The same photos give the same picture with and without a label; the merge is never labelled."""
     photos = bracket()
@@ -236,7 +234,7 @@ BREAKS: dict[str, Callable[[Studio], object]] = {
 
 
 async def test_an_altered_picture_without_label_pair_or_link_is_told(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
@@ -254,7 +252,7 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(
 
 
 async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """This is the case after `keep.records_days`. A receipt that names any other file shows nothing."""
     studio = make_studio(**EVERYTHING)
@@ -278,7 +276,7 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
 
 
 async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Where nothing was merged, the original is the unaltered picture."""
     studio = make_studio(**EVERYTHING)
@@ -302,7 +300,7 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, sho
 
 
 async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """After a takeover no job may end that would trigger another look."""
     studio = make_studio(**EVERYTHING)

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ from hotfolder.daemon.service import Daemon
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Shop
 
 KEEPERS = (dict, set, frozenset, list, tuple, deque)
 WHOSE = ("hotfolder.", "watchdog.observers.")
@@ -70,7 +70,7 @@ BOUNDED = {
 
 
 async def test_what_is_over_leaves_nothing_behind(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     """Each project has a shoot, a room and a refused set; the emptied folders are removed."""
     clock = JumpingClock(60)

@@ -81,8 +81,8 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
     """Its merge may be paid for, so it ends as it began; the next set uses the new rules."""
     running: list[Daemon] = []
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
+    def crash_point(point: CrashPoint) -> None:
+        if point == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
             studio.edit(routes=BLUE)
             ask(running[0])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +14,7 @@ from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
+from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -73,7 +72,7 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
 
 @pytest.mark.parametrize("nth", [0, 1])
 async def test_originals_that_are_removed_before_they_are_filed_are_told_of_everywhere(
-    make_studio: Callable[..., Studio], shop: Shop, nth: int
+    make_studio: MakeStudio, shop: Shop, nth: int
 ) -> None:
     """All of them are removed during the merge, or the remaining ones when the first was filed."""
     receiver = Receiver()

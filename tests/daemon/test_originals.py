@@ -10,7 +10,7 @@ from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import originals
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
@@ -23,7 +23,7 @@ def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
 
 
 async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """First the archive never existed; then its disk isn't mounted, and the bare folder must not be used."""
     studio = make_studio(archive="archive", deliver={"originals": "archive"})
@@ -54,7 +54,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
-async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., Studio], shop: Shop) -> None:
+async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio, shop: Shop) -> None:
     """The room's folder was exchanged for a link to a backup with the same photos."""
     studio = make_studio(deliver={"originals": "delete"})
     photos = bracket()
@@ -70,7 +70,7 @@ async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., St
 
 
 async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Sidecars stay, since nothing proves their content elsewhere. A failed set keeps everything."""
     routes = [{"name": "proofs", "match": {"room": "proof*"}, "deliver": {"originals": "delete"}}]
@@ -95,7 +95,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
 
 
 async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """The originals are kept instead, and status and receipt say why."""
     studio = make_studio(deliver={"originals": "delete"})
@@ -120,7 +120,7 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
 
 
 async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(deliver={"originals": "delete"})
     folder = studio.drop(ELM, "kitchen", bracket())
@@ -132,9 +132,7 @@ async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
     assert told(studio, "kitchen", "DSC0002.jpg")["deleted"] == ["DSC0001.jpg", "DSC0003.jpg"]
 
 
-async def test_a_photo_whose_every_picture_is_altered_is_kept(
-    make_studio: Callable[..., Studio], shop: Shop
-) -> None:
+async def test_a_photo_whose_every_picture_is_altered_is_kept(make_studio: MakeStudio, shop: Shop) -> None:
     """Nothing was merged, so only the photo shows the unaltered room; beside a merge it may be deleted. A
     small rendition doesn't count as a picture of the room."""
     studio = make_studio(deliver={"originals": "delete", "renditions": {"web": {"long_edge": 64}}})

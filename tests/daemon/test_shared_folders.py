@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +20,11 @@ from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, environment
+from tests.support.studio import MakeStudio, Shop, Studio, environment
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop, tmp_path: Path
 ) -> None:
     """Two inboxes share one done/: the second's start comes while the first writes a picture."""
     second = make_studio(done=str(tmp_path / "done"))
@@ -134,7 +134,7 @@ async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio,
 
 @pytest.mark.parametrize("outer_first", [True, False])
 async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
-    make_studio: Callable[..., Studio], shop: Shop, outer_first: bool
+    make_studio: MakeStudio, shop: Shop, outer_first: bool
 ) -> None:
     """A project's folder of one would be the whole inbox of the other, so its photos would be paid for
     twice."""

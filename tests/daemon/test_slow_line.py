@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, Shop, Studio, until
+from tests.support.studio import MERGE, MakeStudio, Shop, Studio, until
 
 ELM = "12 Elm Road"
 
@@ -19,7 +18,7 @@ def hours_from(now: datetime, begin: int, end: int) -> str:
 
 
 async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
-    make_studio: Any, shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     now = datetime.now().astimezone()
     studio: Studio = make_studio(schedule={"active": hours_from(now, 2, 4)})
@@ -41,7 +40,7 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
 
 
 async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_are(
-    make_studio: Any, shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """There are more sets than are worked on at once, so those behind can't proceed either."""
     span = hours_from(datetime.now().astimezone(), 2, 4)
@@ -54,7 +53,7 @@ async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_ar
 
 
 async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
-    make_studio: Any, shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     photos = bracket()
     studio: Studio = make_studio()
@@ -67,7 +66,7 @@ async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
     assert studio.states() == ["done", "done"] and shop.bought() == 1
 
 
-async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: Any, shop: Shop) -> None:
+async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: MakeStudio, shop: Shop) -> None:
     studio: Studio = make_studio(limits={"upload_rate": "40KB/s"})
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access(), clock=JumpingClock(20)) as daemon:

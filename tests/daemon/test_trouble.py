@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +16,7 @@ from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import Shop, Studio, files_below, until
+from tests.support.studio import MakeStudio, Shop, Studio, files_below, until
 
 ELM = "12 Elm Road"
 
@@ -71,7 +70,7 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
 
 
 async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     receiver = Receiver()
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})

@@ -162,10 +162,7 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
 
 
 async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
-    drop: Drop,
-    clock: Any,
-    decoder: Decoder,
-    unprivileged: Callable[[], AbstractContextManager[Path]],
+    drop: Drop, clock: Any, decoder: Decoder, unprivileged: Callable[[], AbstractContextManager[Path]]
 ) -> None:
     photo = drop("12 Elm Road/bath", 1) / "IMG_1.jpg"
     content = photo.read_bytes()

@@ -34,10 +34,7 @@ def running(open_inbox: Open) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def run(
-        *,
-        scan_seconds: float = 60.0,
-        expected: int | None = None,
-        quiet_seconds: float = QUIET,
+        *, scan_seconds: float = 60.0, expected: int | None = None, quiet_seconds: float = QUIET
     ) -> AsyncIterator[Heard]:
         inbox = open_inbox(
             clock=SystemClock(),

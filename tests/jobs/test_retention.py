@@ -21,7 +21,7 @@ from hotfolder.jobs.states import State
 from hotfolder.rules.delivery import Keep
 from tests.support.crashing import at
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
@@ -49,11 +49,7 @@ async def made(studio: Studio, shop: Shop, folder: str) -> dict[str, bytes]:
 
 
 async def clean(
-    studio: Studio,
-    keep: Keep = ALL,
-    *,
-    now: datetime = LATER,
-    dry_run: bool = False,
+    studio: Studio, keep: Keep = ALL, *, now: datetime = LATER, dry_run: bool = False
 ) -> list[Expired]:
     """Run `hotfolder clean` at another time, with rules that settings may not allow; all results are old."""
     age = (now - timedelta(days=40)).timestamp()
@@ -273,7 +269,7 @@ async def test_what_was_about_to_go_when_a_process_was_killed_goes_at_the_next_t
 
 
 async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(keep={"originals_days": 1, "results_days": 1})
     files = bracket(2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import ExifTags, Image
 from hotfolder.setup.lightroom.write import PLUGIN
 from tests.support.lightroom import Lightroom, installed
 from tests.support.pictures import jpeg
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 ELM = "12 Elm Road"
 
@@ -44,7 +43,7 @@ def bracketed(lightroom: Lightroom, name: str, **facts: Any) -> list[int]:
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
+def studio(make_studio: MakeStudio) -> Studio:
     return make_studio(deliver={"renditions": ["web-1280"]})
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, wait_for
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Run, Shop, wait_for
 
 
 @pytest.fixture
@@ -47,9 +46,7 @@ def pages_of(run: Run) -> list[int]:
     return found
 
 
-def test_the_page_comes_and_goes_with_the_daemon(
-    make_studio: Callable[..., Studio], settings: dict[str, Any]
-) -> None:
+def test_the_page_comes_and_goes_with_the_daemon(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
     studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
     wait_for(lambda: answers(settings["page"]["port"]), run.text)
@@ -60,9 +57,7 @@ def test_the_page_comes_and_goes_with_the_daemon(
         os.kill(page, 0)
 
 
-def test_a_page_outlives_no_daemon_that_is_killed(
-    make_studio: Callable[..., Studio], settings: dict[str, Any]
-) -> None:
+def test_a_page_outlives_no_daemon_that_is_killed(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
     studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
     wait_for(lambda: answers(settings["page"]["port"]), run.text)
@@ -71,7 +66,7 @@ def test_a_page_outlives_no_daemon_that_is_killed(
 
 
 def test_a_page_that_is_killed_again_and_again_changes_no_job(
-    make_studio: Callable[..., Studio], settings: dict[str, Any], shop: Shop
+    make_studio: MakeStudio, settings: dict[str, Any], shop: Shop
 ) -> None:
     """The page is restarted each time; the daemon makes its picture meanwhile, and pays once."""
     studio = make_studio(**settings)
@@ -91,7 +86,7 @@ def test_a_page_that_is_killed_again_and_again_changes_no_job(
 
 
 def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
-    make_studio: Callable[..., Studio], settings: dict[str, Any]
+    make_studio: MakeStudio, settings: dict[str, Any]
 ) -> None:
     with socket.create_server(("127.0.0.1", settings["page"]["port"])):
         run = make_studio(**settings).start("--page", key="any-key")
@@ -101,7 +96,7 @@ def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
 
 
 def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(
-    make_studio: Callable[..., Studio], settings: dict[str, Any]
+    make_studio: MakeStudio, settings: dict[str, Any]
 ) -> None:
     studio = make_studio(page={**settings["page"], "host": "0.0.0.0"})
     refused = studio.call("run", "--sandbox", "--page", "--until-idle")

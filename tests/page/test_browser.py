@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Route
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import Fault, Shop, Studio
+from tests.support.studio import Fault, MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
@@ -22,7 +22,7 @@ LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
     """A studio with a daemon in a process of its own."""
     studio = make_studio(api=shop.api)
     studio.start(key="any-key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import ELM, originals, shoot
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
@@ -30,7 +30,7 @@ DRAG = """() => {
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
     """A studio with a daemon in a process of its own."""
     studio = make_studio(api=shop.api, routes=REVIEW)
     studio.start(key="any-key")

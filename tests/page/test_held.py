@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from html.parser import HTMLParser
@@ -17,14 +17,14 @@ from hotfolder.control.lookup import folder_id, project_id
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import ELM, originals, shoot
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
     """A studio with a daemon in a process of its own, and a price for each call."""
     studio = make_studio(
         api=shop.api,

@@ -8,7 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.browser import CHROMIUM, NO_BROWSER, chromium
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
-from tests.support.studio import PATIENCE_SECONDS, Studio
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Studio
 
 PASSWORD = "a long password"
 LISTED = "127.0.0.7"
@@ -103,7 +103,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
+def studio(make_studio: MakeStudio) -> Studio:
     studio = make_studio(page={"hosts": "localhost", "trusted_proxies": LISTED})
     set_password(studio, PASSWORD)
     return studio

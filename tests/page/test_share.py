@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from hotfolder.jobs.access import share as share_for
 from hotfolder.jobs.gallery import delivered
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 ELM, ROOMS = "12 Elm Road", ("front__sky-blue", "hall", "kitchen")
 
@@ -69,7 +69,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio
 
 
 @pytest.fixture
-def shared(make_studio: Callable[..., Studio], finished: Studio) -> Iterator[Shared]:
+def shared(make_studio: MakeStudio, finished: Studio) -> Iterator[Shared]:
     """A copy of it."""
     studio = make_studio()
     shutil.copytree(finished.root, studio.root, dirs_exist_ok=True)

@@ -26,7 +26,7 @@ from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, Shop, Studio, files_below
+from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
@@ -36,7 +36,7 @@ LOST = {"endpoint": "sky", "fault": "reset-after"}
 
 
 @pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
+def studio(make_studio: MakeStudio) -> Studio:
     return make_studio(
         prices=PRICES,
         limits={"paid_calls_per_day": 50},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -113,3 +113,6 @@ class Bench:
 
     def path(self, *parts: str) -> Path:
         return self.studio.inbox.joinpath(*parts)
+
+
+MakeBench = Callable[..., Bench]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.bench import HURRIED, Bench
-from tests.support.studio import Shop, Studio
+from tests.scenarios.bench import HURRIED, Bench, MakeBench
+from tests.support.studio import MakeStudio, Shop
 
 
 @pytest.fixture
-def make_bench(make_studio: Callable[..., Studio], shop: Shop) -> Callable[..., Bench]:
+def make_bench(make_studio: MakeStudio, shop: Shop) -> MakeBench:
     """`make_bench(**settings)`: makes a studio that buys from the shop."""
 
     def make(**settings: object) -> Bench:
@@ -22,7 +21,7 @@ def make_bench(make_studio: Callable[..., Studio], shop: Shop) -> Callable[..., 
 
 
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
+def bench(make_bench: MakeBench) -> Bench:
     return make_bench()
 
 

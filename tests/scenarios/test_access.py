@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, Bench
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
@@ -34,10 +34,10 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
         bench.drop(room)
     withdrawn: list[CrashPoint] = []
 
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.GROUP_COMPLETE and not withdrawn:
+    def crash_point(point: CrashPoint) -> None:
+        if point is CrashPoint.GROUP_COMPLETE and not withdrawn:
             key_file.write_text(WRONG)
-            withdrawn.append(checkpoint)
+            withdrawn.append(point)
 
     access = replace(strict_shop.access(), key=key_file.read_text)
     async with bench.working(access, crash_point=crash_point):
@@ -83,7 +83,7 @@ async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
 
 
 def test_a_key_with_a_line_break_is_a_configuration_error_that_does_not_show_it(
-    make_studio: Callable[..., Studio],
+    make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(api={"base_url": "http://127.0.0.1:9", "key_file": "key"})
     (studio.root / "key").write_text("half-of-a-key\nand-the-other-half")

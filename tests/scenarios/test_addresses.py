@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -12,7 +12,7 @@ import pytest
 from tests.scenarios.bench import Bench
 from tests.support.audit import KEY
 from tests.support.pictures import jpeg
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop
 
 
 class Stranger(ThreadingHTTPServer):
@@ -103,7 +103,7 @@ BOMBS = (
 
 
 def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Memory is the process's own peak."""
     bench = Bench(make_studio(api=shop.api), shop)

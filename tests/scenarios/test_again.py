@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, Bench
+from tests.scenarios.bench import ELM, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.studio import MERGE, SKY
 
@@ -65,7 +64,7 @@ CHANGES = (touch, touch_one, rewrite, replace, copy_beside, rename, out_and_in)
 
 
 async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merge(
-    make_bench: Callable[..., Bench],
+    make_bench: MakeBench,
 ) -> None:
     """Each change has a room; all changes happen after every second merge was requested and before one is
     done."""
@@ -112,9 +111,7 @@ async def test_each_again_that_is_dropped_once_the_last_is_done_buys(bench: Benc
     bench.check("done", "done", "done", paid=3)
 
 
-async def test_an_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(
-    bench: Bench,
-) -> None:
+async def test_an_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(bench: Bench) -> None:
     photos = bench.drop("kitchen")
     await bench.until_idle()
     bench.studio.by_hand(actions.pause, reason="we think")

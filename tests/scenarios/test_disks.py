@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -19,7 +18,14 @@ from hotfolder import log
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment, files_below, wait_for
+from tests.support.studio import (
+    PATIENCE_SECONDS,
+    MakeStudio,
+    Shop,
+    environment,
+    files_below,
+    wait_for,
+)
 from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -61,12 +67,12 @@ exit $code
 
 
 @pytest.fixture
-def disk_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
+def disk_bench(make_studio: MakeStudio, shop: Shop) -> Bench:
     return Bench(make_studio(api=shop.api), shop)
 
 
 @pytest.fixture
-def archiving_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
+def archiving_bench(make_studio: MakeStudio, shop: Shop) -> Bench:
     return Bench(make_studio(api=shop.api, archive="archive", deliver={"originals": "archive"}), shop)
 
 

@@ -6,13 +6,12 @@ import asyncio
 import os
 import socket
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.scenarios.bench import ELM, ROOM, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
@@ -26,7 +25,7 @@ def zero_filled(content: bytes) -> bytes:
     return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
 
 
-async def test_sets_that_cannot_be_made_cost_nothing(make_bench: Callable[..., Bench]) -> None:
+async def test_sets_that_cannot_be_made_cost_nothing(make_bench: MakeBench) -> None:
     bench = make_bench(settle={"give_up_seconds": 20.0})
     bad: dict[str, tuple[dict[str, bytes], str]] = {
         "truncated": ({"DSC0002.jpg": jpeg(2)[:-700]}, "DSC0002.jpg"),

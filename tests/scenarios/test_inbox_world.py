@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.crashing import at
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, files_below
 
 
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
@@ -88,7 +87,7 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
-    make_studio: Callable[..., Studio], shop: Shop
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(api=shop.api)
     run = studio.start(key="any-key")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.scenarios.edits import Edits
 from tests.support.manager import Manager
-from tests.support.studio import Shop, Studio, environment, wait_for
+from tests.support.studio import MakeStudio, Shop, Studio, environment, wait_for
 
 
-def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
-    make_studio: Callable[..., Studio], shop: Shop
-) -> None:
+def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(make_studio: MakeStudio, shop: Shop) -> None:
     """`python -m tests.scenarios.edits --edits 30` is the long run of the same."""
     edits = Edits(make_studio(api=shop.api), seed=7)
     edits.play(6, looked_for=1)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,11 +16,11 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
 from hotfolder.stager.answers import Answer
-from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
+from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench, MakeBench
 from tests.support.audit import Audit
 from tests.support.crashing import at
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Studio
+from tests.support.studio import MERGE, SKY, MakeStudio
 
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
@@ -32,9 +31,7 @@ async def waits_for(bench: Bench, words: str) -> None:
 
 
 @pytest.mark.sqlite_alone
-async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
-    make_bench: Callable[..., Bench],
-) -> None:
+async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(make_bench: MakeBench) -> None:
     bench = make_bench(limits={"paid_calls_per_day": 3})
     # At noon, so that no test crosses midnight by accident.
     local = datetime.now(UTC).astimezone()
@@ -50,9 +47,7 @@ async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
 
 
 @pytest.mark.sqlite_alone
-async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(
-    make_bench: Callable[..., Bench],
-) -> None:
+async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(make_bench: MakeBench) -> None:
     """Otherwise nothing would be paid for until that day, though the budget is said to be renewed
     tomorrow."""
     bench = make_bench(limits={"paid_calls_per_day": 1})
@@ -66,7 +61,7 @@ async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(
 
 
 async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_one_lets_it_go_on(
-    make_bench: Callable[..., Bench],
+    make_bench: MakeBench,
 ) -> None:
     bench = make_bench(limits={"paid_calls_per_project": 1})
     bench.drop()
@@ -80,7 +75,7 @@ async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_on
     bench.check("done", paid=2)
 
 
-async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[..., Bench]) -> None:
+async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: MakeBench) -> None:
     bench = make_bench(limits={"paid_calls_per_job": 1})
     bench.drop()
     bench.drop("kitchen")
@@ -89,7 +84,7 @@ async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[.
 
 
 @pytest.mark.both_stores
-async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: Callable[..., Bench]) -> None:
+async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: MakeBench) -> None:
     """This holds even where only one set is worked on at once; and a waiting set uploads nothing again."""
     bench = make_bench(limits={"paid_calls_per_project": 1})
     async with bench.working() as daemon:
@@ -143,7 +138,7 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> Non
 
 @pytest.mark.both_stores
 async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
-    make_bench: Callable[..., Bench],
+    make_bench: MakeBench,
 ) -> None:
     """The group's status proves it, long before `merge_timeout_seconds` have passed."""
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
@@ -154,9 +149,7 @@ async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_mi
     assert len(bench.events("merge_never_asked_for")) == 1
 
 
-async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(
-    make_bench: Callable[..., Bench],
-) -> None:
+async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(make_bench: MakeBench) -> None:
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
     bench.drop("kitchen")
     assert bench.live(kill_at="answer_received", nth=1) == -signal.SIGKILL
@@ -190,7 +183,7 @@ async def sky_in_doubt(bench: Bench) -> str:
 
 @pytest.mark.both_stores
 async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(
-    make_bench: Callable[..., Bench],
+    make_bench: MakeBench,
 ) -> None:
     bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
@@ -358,7 +351,7 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
 
 @pytest.mark.both_stores
 async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_budget_of_this_one(
-    bench: Bench, make_studio: Callable[..., Studio]
+    bench: Bench, make_studio: MakeStudio
 ) -> None:
     """Two daemons share one done/: the second's first start reads the receipts of the first."""
     photos = bench.drop("kitchen")

@@ -97,11 +97,7 @@ def ways() -> Iterator[Way]:
     ids=[f"{way[0]}-{'again-' if way[1] is PAY_AGAIN else ''}{way[3][0]}-{way[3][1]}" for way in ways()],
 )
 def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finishes_it(
-    bench: Bench,
-    action: str,
-    told: dict[str, Any],
-    after: dict[str, int],
-    kill: tuple[HandStep, int],
+    bench: Bench, action: str, told: dict[str, Any], after: dict[str, int], kill: tuple[HandStep, int]
 ) -> None:
     job = job_of(bench)
     if kill[0] is HandStep.NEIGHBOUR_GATHERED:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,7 +21,7 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
@@ -84,7 +84,7 @@ def share(tmp_path: Path) -> Iterator[Share]:
 
 
 @pytest.fixture
-def shared_studio(make_studio: Callable[..., Studio], shop: Shop, share: Share) -> Callable[..., Studio]:
+def shared_studio(make_studio: MakeStudio, shop: Shop, share: Share) -> MakeStudio:
     """`shared_studio()`: a studio with one inbox on the share, and one on its own disk."""
 
     def make(**settings: Any) -> Studio:
@@ -102,7 +102,7 @@ def room_is(status: dict[str, Any], room: str, state: str) -> bool:
 
 
 def test_what_comes_without_events_is_found_by_looking_and_that_is_said(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+    shared_studio: MakeStudio, shop: Shop, share: Share
 ) -> None:
     studio = shared_studio()
     run = studio.start(key="any-key")
@@ -119,7 +119,7 @@ def test_what_comes_without_events_is_found_by_looking_and_that_is_said(
 
 
 def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+    shared_studio: MakeStudio, shop: Shop, share: Share
 ) -> None:
     studio = shared_studio()
     run = studio.start(key="any-key")
@@ -143,7 +143,7 @@ def photos() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def sending(shared_studio: Callable[..., Studio], share: Share, photos: dict[str, bytes]) -> Studio:
+def sending(shared_studio: MakeStudio, share: Share, photos: dict[str, bytes]) -> Studio:
     """A studio that is uploading the kitchen's photos from the share for several seconds."""
     size_bytes = sum(map(len, photos.values()))
     studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
@@ -195,7 +195,7 @@ async def done(studio: Studio, *rooms: str) -> None:
 
 
 async def test_a_share_that_hangs_and_is_mounted_anew_beside_the_old_mount_is_taken_up(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
+    shared_studio: MakeStudio, shop: Shop, share: Share, hasty: float
 ) -> None:
     studio = shared_studio()
     async with studio.working(shop.access()):
@@ -216,7 +216,7 @@ async def test_a_share_that_hangs_and_is_mounted_anew_beside_the_old_mount_is_ta
 
 @pytest.mark.parametrize("ends", [True, False], ids=["its server is killed", "it answers again"])
 async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_alone(
-    shared_studio: Callable[..., Studio],
+    shared_studio: MakeStudio,
     shop: Shop,
     share: Share,
     hasty: float,
@@ -229,10 +229,10 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
     studio = shared_studio()
     passed: set[StrEnum] = set()
 
-    def crash_point(checkpoint: StrEnum) -> None:
-        if checkpoint is CrashPoint.FOLDER_RESERVED and checkpoint not in passed:
+    def crash_point(point: StrEnum) -> None:
+        if point is CrashPoint.FOLDER_RESERVED and point not in passed:
             share.hangs()
-        passed.add(checkpoint)
+        passed.add(point)
 
     async with studio.working(shop.access(), crash_point=crash_point) as daemon:
         share.drop("kitchen", photos)
@@ -253,7 +253,7 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
 
 
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
+    shared_studio: MakeStudio, shop: Shop, share: Share, hasty: float
 ) -> None:
     """It is tried again and again, and each call that isn't answered keeps a thread."""
     rooms = [f"room {number}" for number in range(6)]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.scenarios.bench import ELM, Bench
+from tests.scenarios.bench import ELM, Bench, MakeBench
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, files_below
 
@@ -21,7 +20,7 @@ ROUTE: dict[str, Any] = {
 
 
 @pytest.fixture
-def bench(make_bench: Callable[..., Bench]) -> Bench:
+def bench(make_bench: MakeBench) -> Bench:
     return make_bench(routes=[ROUTE])
 
 
@@ -45,7 +44,7 @@ async def test_both_are_delivered_beside_the_merge_which_is_paid_for_once(bench:
 
 
 async def test_what_variants_share_is_paid_for_once_and_only_their_ends_are_delivered(
-    make_bench: Callable[..., Bench],
+    make_bench: MakeBench,
 ) -> None:
     """A name pattern with the variant needs no tags."""
     furniture = {
@@ -89,7 +88,7 @@ async def test_one_whose_answer_is_lost_needs_a_person_and_the_other_is_delivere
     assert "(for the variant day)" in bench.reason_page("front")
 
 
-async def test_every_variant_counts_against_the_budget_of_a_set(make_bench: Callable[..., Bench]) -> None:
+async def test_every_variant_counts_against_the_budget_of_a_set(make_bench: MakeBench) -> None:
     bench = make_bench(routes=[ROUTE], limits={"paid_calls_per_job": 2})
     bench.drop("front", bracket())
     await bench.until_idle()

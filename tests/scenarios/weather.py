@@ -54,7 +54,7 @@ class Plan:
 
     @property
     def kind(self) -> str:
-        kills = {"checkpoint" if "kill_at" in kill else "time" for kill in self.kills}
+        kills = {"crash point" if "kill_at" in kill else "time" for kill in self.kills}
         killed = {0: "never killed", 1: f"killed once, at a {next(iter(kills), '')}"}
         often = f"killed {len(self.kills)} times"
         return f"{killed.get(len(self.kills), often)}, {'with' if self.faults else 'without'} faults"

@@ -19,13 +19,13 @@ from hotfolder.daemon.service import Daemon
 from tests.support.crashing import at
 
 
-async def work(config: Path, checkpoint: str, nth: int) -> None:
+async def work(config: Path, point: str, nth: int) -> None:
     def freeze() -> None:
         log.get("test").info("frozen")
         os.kill(os.getpid(), signal.SIGSTOP)
 
     settings = load(config, os.environ)
-    crashpoints.hook = at(checkpoint, freeze, nth)
+    crashpoints.hook = at(point, freeze, nth)
     daemon = Daemon(settings, real_access(settings))
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

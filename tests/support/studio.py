@@ -412,6 +412,9 @@ class Studio:
             return action(installation, *arguments, **named)
 
 
+MakeStudio = Callable[..., Studio]
+
+
 def environment(key: str | None) -> dict[str, str]:
     kept = {
         name: value

@@ -21,9 +21,7 @@ def written() -> Iterator[io.StringIO]:
     log.configure()
 
 
-def test_what_a_command_logs_is_not_among_what_it_prints(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_a_command_logs_is_not_among_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.reset_defaults()
     try:
         log.configure_if_nobody_has(level="warning")

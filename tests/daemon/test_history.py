@@ -10,7 +10,7 @@ from typing import Any
 
 from hotfolder import log
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import Shop, Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
@@ -27,7 +27,7 @@ def job_id(studio: Studio, index: int = 0) -> str:
     return str(studio.status()["jobs"][index]["job"])
 
 
-async def test_a_jobs_story_is_in_order_and_marks_what_was_paid_and_what_is_used_again(
+async def test_a_jobs_history_is_in_order_and_marks_what_was_paid_and_what_is_used_again(
     studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
@@ -106,7 +106,7 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     assert reused == f"The sky replacement was asked for by job {first}; {lost}"
 
 
-async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Shop) -> None:
+async def test_why_a_job_waited_is_part_of_its_history(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(limits={"paid_calls_per_day": 0})
     studio.drop(ELM, "kitchen", bracket())
     await studio.until_idle(shop.access())
@@ -116,7 +116,7 @@ async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Sho
     assert "1 waiting for its turn" in said and "Waiting: 1" in said and "being merged" not in said
 
 
-def test_the_story_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
+def test_the_history_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
     result = studio.say("logs", "abc")
     assert result.exit_code == 2 and "Nothing has run" in result.stderr
 
@@ -140,7 +140,7 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
     assert not [line for line in jobs if not {"job", "project", "room"} <= line.keys()]
 
 
-async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: Any, shop: Shop) -> None:
+async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(settle={"quiet_seconds": 4})
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access()):
