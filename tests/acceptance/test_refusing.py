@@ -41,8 +41,7 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     """Programs compare the English texts, and the language may be changed later."""
     studio = studio_at(shop, language="de")
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-    studio.drop(ELM, "hall", bracket(8))
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "hall", bracket(8))
     reasons = {job["room"]: (job["reason"], job["hint"]) for job in studio.status()["jobs"]}
     assert reasons["kitchen__sky-twilihgt"] == (
         'Unknown tag "sky-twilihgt" in the folder name "kitchen__sky-twilihgt"; did you mean "sky-twilight"?',
@@ -73,8 +72,7 @@ async def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_
     shop: Shop, studio: Studio
 ) -> None:
     photos = bracket()
-    studio.drop(ELM, "kitchen__sky-twilihgt", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
     [job] = studio.status()["jobs"]
     told = 'Rename it to "kitchen__sky-twilight", then drag it back.'
     assert (job["room"], job["hint"]) == ("kitchen__sky-twilihgt", told)

@@ -40,8 +40,7 @@ def test_before_anything_has_run_there_is_nothing_to_see(studio: Studio) -> None
 
 
 async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studio: Studio) -> None:
-    studio.drop(ELM, "front__sky-twilight", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-twilight", bracket())
     found = seen(studio)
     [project] = found.projects
     [card] = project.cards
@@ -63,8 +62,7 @@ async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposu
     shop: Shop, studio: Studio
 ) -> None:
     studio.drop("A late one", "kitchen", bracket())
-    studio.drop(ELM, "kitchen__sky-pink", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-pink", bracket())
     first, second = seen(studio).projects
     [card] = first.cards
     assert (first.name, second.name) == (ELM, "A late one")
@@ -77,8 +75,7 @@ async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposu
 
 async def test_an_end_that_nobody_knows_is_asked_about(shop: Shop, studio: Studio) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    studio.drop(ELM, "front__sky-twilight", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-twilight", bracket())
     [card] = seen(studio).projects[0].cards
     assert card.needs_person
     view = set_view(load(studio.config, {}), card.job)
@@ -117,13 +114,11 @@ async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(
     shop: Shop, studio: Studio
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    studio.drop(ELM, "kitchen__sky-blue", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", bracket())
     [card] = seen(studio).projects[0].cards
     with pytest.raises(UsageError, match="can't have another tag now"):
         offer(load(studio.config, {}), card.job, "sky-blue")
-    studio.drop(ELM, "bath", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "bath", bracket())
     done = next(card for card in seen(studio).projects[0].cards if card.state == "done")
     with pytest.raises(UsageError, match="There is no tag"):
         offer(load(studio.config, {}), done.job, "../../etc")
@@ -132,8 +127,7 @@ async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(
 async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> None:
     watched = Watched(load(studio.config, {}))
     stamps = [watched.stamp()]
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front", bracket())
     stamps.append(watched.stamp())
     assert watched.stamp() == stamps[-1]
     studio.by_hand(actions.pause, "by hand")
@@ -147,16 +141,14 @@ async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> 
 
 async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
     studio.edit(routes=[{"name": "look", "match": {"room": "front"}, "group": "review"}])
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front", bracket())
     [card] = seen(studio).projects[0].cards
     assert (card.state, card.job, card.needs_person) == (HELD, "", True)
 
 
 async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Shop, studio: Studio) -> None:
     """Originals are added to the receipt before the store records them."""
-    studio.drop(ELM, "hall", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "hall", bracket())
     [line] = seen(studio).seen.lines
     job = studio.store().job(line.job)
     assert job is not None

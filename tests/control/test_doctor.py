@@ -107,8 +107,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**settings_for(shop))
-    studio.drop("12 Elm Road", "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, "12 Elm Road", "kitchen", bracket())
     studio.inbox.rename(studio.root / "away")
     studio.inbox.mkdir()
     code, found = await asyncio.to_thread(ask, studio.config)

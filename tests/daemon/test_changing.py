@@ -103,8 +103,7 @@ async def test_two_folders_with_the_same_photos_are_paid_once_and_both_delivered
 ) -> None:
     photos = bracket()
     studio.drop(ELM, "kitchen", photos)
-    studio.drop("Oak House", "kitchen", photos)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, "Oak House", "kitchen", photos)
     assert (outcome.finished, shop.bought()) == (2, 1)
     for project in (ELM, "Oak House"):
         assert (studio.done / project / "kitchen.jpg").is_file()
@@ -115,11 +114,9 @@ async def test_a_misspelt_tag_delivers_nothing_even_if_the_photos_were_merged_be
     studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
-    studio.drop(ELM, "kitchen", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", photos)
     (studio.done / ELM / "kitchen.jpg").unlink()
-    studio.drop(ELM, "kitchen__sky-twilihgt", photos)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
     assert outcome.needing_person == 1
     assert not (studio.done / ELM / "kitchen.jpg").exists()
     page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
@@ -130,8 +127,7 @@ async def test_photos_dragged_back_without_their_folder_forget_the_failure(
     studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
-    studio.drop(ELM, "kitchen__sky-twilihgt", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
     back: Path = studio.inbox / ELM / "big kitchen"
     back.mkdir()
     for name in photos:

@@ -58,8 +58,7 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     moved, torn = [*sets[0], sets[1][0]], sets[1][1:]
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     assert shop.bought() == 0
     approve(studio, chosen("Kitchen", moved, files))
     told = explained(studio)
@@ -103,8 +102,7 @@ async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_nam
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     told = studio.say("approve", f"{ELM}/{ELM}-02")
     assert told.exit_code == 0 and f"{ELM}-02, which was held" in told.stdout
     await studio.until_idle(shop.access())
@@ -117,8 +115,7 @@ async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
 ) -> None:
     """Approving the other sets changes nothing: it is not paid for, and its originals stay."""
     files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     for name in (f"{ELM}-01", f"{ELM}-02"):
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.until_idle(shop.access())
@@ -141,8 +138,7 @@ async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     for what in (f"{ELM}/{ELM}-01", ELM):
         assert studio.say("approve", what).exit_code == 0
         await studio.until_idle(shop.access())
@@ -228,8 +224,7 @@ async def test_what_is_doubtful_about_the_whole_holds_also_beside_a_set_that_was
 ) -> None:
     studio = make_studio()
     files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     assert shop.bought() == 6
     more, _, _ = shoot(tmp_path / "more", rooms=2, seed=9, later_seconds=9000)
     studio.drop(ELM, "", {f"x{name}": stripped(content) for name, content in more.items()})

@@ -113,8 +113,7 @@ async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
 async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(
     studio: Studio, shop: Shop
 ) -> None:
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     for words in (
         ("cancel", studio.status()["jobs"][0]["job"]),
         ("cancel", ELM),
@@ -213,12 +212,10 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(
 
 
 async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studio, shop: Shop) -> None:
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     assert "that is still to come gets high priority" in await ask(studio, "priority", ELM, "high")
     studio.drop(ELM, "bath", bracket())
-    studio.drop("14 Elm Road", "bath", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, "14 Elm Road", "bath", bracket())
     told = {(job["project"], job["room"]): job["priority"] for job in studio.status()["jobs"]}
     assert told == {
         (ELM, "kitchen"): "normal",

@@ -26,16 +26,14 @@ async def test_names_and_folders_are_as_the_rules_say(make_studio: MakeStudio, s
     """Rooms are numbered in the order of their start, keep their number, and nothing is ever replaced."""
     studio = make_studio(deliver={"name": "{project} {seq} {tags}", "folders": "room"})
     for folder in ("kitchen", "originals__sky-blue"):
-        studio.drop(ELM, folder, bracket())
-        await studio.until_idle(shop.access())
+        await studio.drop_and_run(shop, ELM, folder, bracket())
     expected = {
         "kitchen/12 Elm Road 01.jpg",
         "originals_/12 Elm Road 02.jpg",
         "originals_/12 Elm Road 02 sky-blue.png",
     }
     assert pictures(studio) == expected
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     assert pictures(studio) == {*expected, "kitchen/12 Elm Road 01 (2).jpg"}
 
 
@@ -45,8 +43,7 @@ async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
     """Renditions are made of PNGs too, and keep within the size limit with all their metadata."""
     web = {"long_edge": 80, "max_bytes": "20KB"}
     studio = make_studio(deliver={"renditions": {"web": web, "mls": {"quality": 100}}})
-    studio.drop(ELM, "front__sky-blue", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
     both = {"front.jpg", "front__sky-blue.png"}
     jpegs = {"front.jpg", "front__sky-blue.jpg"}
     assert pictures(studio) == both | {f"{name}/{one}" for name in ("web", "mls") for one in jpegs}
@@ -64,8 +61,7 @@ async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
 ) -> None:
     """The picture is delivered without it."""
     studio = make_studio(deliver={"renditions": {"tiny": {"max_bytes": 20_000}}})
-    studio.drop(ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
     assert pictures(studio) == {"front.jpg"}
     [job] = studio.status()["jobs"]
     told = 'The rendition "tiny" of the picture could not be made: its file may have at most 0.02 MB.'
@@ -131,7 +127,6 @@ async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(
     payload = b"http://ns.adobe.com/xap/1.0/\0" + rdf.encode()
     segment = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
     photos = {name: photo[:2] + segment + photo[2:] for name, photo in bracket().items()}
-    studio.drop(ELM, "kitchen", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", photos)
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert ["too many namespaces" in note for note in receipt["notes"]] == [True]

@@ -46,8 +46,7 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
 ) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
     files["IMG_3.jpg"] = jpeg(size=(200, 40))
-    studio.drop(ELM, "kitchen", files)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, ELM, "kitchen", files)
     assert (outcome.finished, shop.bought(MERGE)) == (1, 1)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == files
     sent = uploaded(shop)
@@ -70,15 +69,13 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
 async def test_the_same_tiffs_again_cost_nothing(studio: Studio, shop: Shop, tmp_path: Path) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
     for folder in ("kitchen", "again"):
-        studio.drop(ELM, folder, files)
-        await studio.until_idle(shop.access())
+        await studio.drop_and_run(shop, ELM, folder, files)
     assert shop.bought() == 1
     assert (studio.done / ELM / "again.jpg").exists()
 
 
 async def test_a_single_tiff_is_edited_without_a_merge(studio: Studio, shop: Shop, tmp_path: Path) -> None:
-    studio.drop(ELM, "front__sky-blue", {"IMG_1.tif": exposed(tmp_path, 1)})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-blue", {"IMG_1.tif": exposed(tmp_path, 1)})
     assert (studio.states(), shop.bought(MERGE), shop.bought()) == (["done"], 0, 1)
     assert list((studio.state / "developed").iterdir()) == []
 
@@ -90,8 +87,7 @@ async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
     raws = {f"DSC_{number}.dng": dng(seconds=(1, 2 ** (5 + number)), seed=number) for number in range(2)}
     studio.drop(ELM, "kitchen", raws)
     pairs = {"DSC_5.jpg": jpeg(), "DSC_5.dng": dng(seed=9), "DSC_6.jpg": jpeg()}
-    studio.drop(ELM, "hall", pairs)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == raws
     assert files_below(studio.done / ELM / "originals" / "hall") == pairs
@@ -141,8 +137,7 @@ async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
     }
     studio.drop(ELM, "kitchen", photos)
     pairs = {"IMG_5.jpg": jpeg(), "IMG_5.heic": heics.heic(), "IMG_6.jpg": jpeg()}
-    studio.drop(ELM, "hall", pairs)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
     assert files_below(studio.done / ELM / "originals" / "hall") == pairs

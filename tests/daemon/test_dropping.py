@@ -75,11 +75,9 @@ async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_t
 
 async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:
     photos = bracket()
-    studio.drop(ELM, ROOM, photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, photos)
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    studio.drop(ELM, f"{ROOM}__again", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, f"{ROOM}__again", photos)
     shop.goes_wrong()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
     page = " ".join((studio.failed / ELM / f"{ROOM}__again" / "REASON.txt").read_text().split())
@@ -155,16 +153,14 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
 ) -> None:
     """The whole set may be dropped again, under another tag and with more photos."""
     photos = bracket()
-    studio.drop(ELM, "kitchen", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", photos)
     first, second, _ = photos
     folder = studio.drop(ELM, "scullery", {one: photos[one] for one in (first, second)})
     explained = studio.say("explain", str(folder)).stdout
     assert f"HELD: {first}, {second} are a part of kitchen, which has been paid for" in " ".join(
         explained.split()
     )
-    studio.drop(ELM, "kitchen__sky-blue", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", photos)
     [held] = [job["reason"] for job in studio.status()["jobs"] if job["held"]]
     assert f"{first}, {second} are a part of kitchen, which has been paid for" in held
     assert (shop.bought(MERGE), shop.bought()) == (1, 2) and len(files_below(folder)) == 2

@@ -56,8 +56,7 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
 ) -> None:
     """This holds after a restart too, when the inbox sees the frame as new."""
     files, _, flash = shoot(tmp_path / "roll", flash=True)
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     for _ in range(2):
         assert set(files_below(studio.inbox / ELM)) == set(flash)
         async with studio.working(shop.access()):
@@ -274,8 +273,7 @@ async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
 ) -> None:
     routes = [{"name": "second", "match": {"room": "*-02"}, "group": "review"}]
     studio = make_studio(routes=routes)
-    studio.drop(ELM, "", shoot(tmp_path / "one", rooms=2)[0])
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", shoot(tmp_path / "one", rooms=2)[0])
     assert shop.bought() == 0 and "review" in held(studio.status())
     (studio.inbox / ELM / ".ready").touch()
     await studio.until_idle(shop.access())
@@ -286,8 +284,7 @@ async def test_explain_subtracts_what_a_shoot_has_bought_already(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     files, sets, _ = shoot(tmp_path / "one", rooms=2)
-    studio.drop(ELM, "hall", {name: files[name] for name in sets[0]})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "hall", {name: files[name] for name in sets[0]})
     folder = studio.drop("another", "", files)
     studio.edit(api=shop.api)
     told = json.loads(studio.say("explain", str(folder), "--json").stdout)
@@ -355,8 +352,7 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     """Neither its pictures nor its originals are bought again until a person approves."""
-    studio.drop(ELM, "kitchen__sky-blue", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", bracket())
     bought = shop.bought()
     shutil.copytree(studio.done / ELM, folder := studio.inbox / "12 Elm Road again")
     shutil.copytree(studio.done / ELM, studio.inbox / "finished" / "12 Elm Road")

@@ -55,11 +55,9 @@ async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
 ) -> None:
     """The same content is not paid for again; a new edit of all photos is, as in a room's folder."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
-    studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", files)
     again = copies({name: files[name] for name in sets[0]}, anew=anew)
-    studio.drop(ELM, "", again)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.drop_and_run(shop, ELM, "", again)
     assert (outcome.finished, outcome.needing_person) == (1, 0)
     assert rooms(studio.status()) == [f"{ELM}-01", f"{ELM}-01", f"{ELM}-02"]
     assert shop.bought() == (3 if anew else 2)

@@ -85,8 +85,7 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStu
     """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
     studio = make_studio(**EVERYTHING)
     studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
-    studio.drop(HOSTILE, "..front", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, HOSTILE, "..front", bracket())
     [project] = [path.name for path in studio.done.iterdir() if path.is_dir()]
     for name in ("index.html", "de.html"):
         page = Page(gallery(studio, project) / name)
@@ -106,13 +105,11 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
     make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**EVERYTHING)
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front", bracket())
     (gallery(studio) / ".htaccess").write_text("Options -Indexes")
     (gallery(studio) / "extra").mkdir()
     (gallery(studio) / "extra" / "logo.svg").write_text("<svg/>")
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     assert len(manifest(studio)["pictures"]) == 2
     assert (gallery(studio) / ".htaccess").read_text() == "Options -Indexes"
     assert (gallery(studio) / "extra" / "logo.svg").is_file()
@@ -186,8 +183,7 @@ async def test_an_earlier_version_stands_apart(make_studio: MakeStudio, shop: Sh
     """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
     studio = make_studio(**EVERYTHING)
     for _ in range(2):
-        studio.drop(ELM, "front__sky-blue", bracket())
-        await studio.until_idle(shop.access())
+        await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
     page = (gallery(studio) / "index.html").read_text()
     newest, earlier = page.split("Earlier versions")
     assert (newest.count("<figure id"), earlier.count("<figure id")) == (2, 2)
@@ -204,8 +200,7 @@ async def test_the_label_is_on_a_rendition_of_its_own_and_never_in_the_picture(
     pictures = []
     for deliver in ({}, {"label": "Virtuell möbliert", "renditions": ["mls-2048", "web-1280"]}):
         studio = make_studio(deliver=deliver)
-        studio.drop(ELM, "front__sky-blue", photos)
-        await studio.until_idle(shop.access())
+        await studio.drop_and_run(shop, ELM, "front__sky-blue", photos)
         pictures.append((studio.done / ELM / "front__sky-blue.png").read_bytes())
     assert pictures[0] == pictures[1]
     told = {one["file"]: (one["rendition"], one["altered"]) for one in receipts(studio)}
@@ -238,8 +233,7 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(
 ) -> None:
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     well = studio.say("verify", "--disclosure", ELM)
     assert well.exit_code == 0, well.output
     for says, breaks in BREAKS.items():
@@ -256,8 +250,7 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
 ) -> None:
     """This is the case after `keep.records_days`. A receipt that names any other file shows nothing."""
     studio = make_studio(**EVERYTHING)
-    studio.drop(ELM, "front__sky-blue", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
     for path in studio.state.glob("jobs.sqlite*"):
         path.unlink()
     secret = studio.root / "secret.jpg"
@@ -266,8 +259,7 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
     lie = {**told["pictures"][0], "file": f"{ELM}/../../secret.jpg", "sha256": digest(secret)}
     lies = {**told, "job_id": "another1", "pictures": [lie, {**lie, "file": str(secret), "altered": ["sky"]}]}
     (studio.done / ELM / "receipts" / "lies.json").write_text(json.dumps(lies))
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     made = studio.say("gallery", ELM)
     assert "3 pictures, as before." in made.output and "secret" not in made.output
     shown = {Path(one["delivered"]).name for one in manifest(studio)["pictures"]}
@@ -281,8 +273,7 @@ async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
     """Where nothing was merged, the original is the unaltered picture."""
     studio = make_studio(**EVERYTHING)
     photo = bracket(1)
-    studio.drop(ELM, "front__sky-blue", photo)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-blue", photo)
     [altered] = [one for one in manifest(studio)["pictures"] if one["altered"]]
     [taken] = [one for one in manifest(studio)["pictures"] if not one["altered"]]
     assert altered["unaltered"] == taken["sha256"]
@@ -291,8 +282,7 @@ async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
 
 
 async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, shop: Shop) -> None:
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front", bracket())
     for words in (("gallery", "13 Elm Road"), ("verify", "--disclosure", "13 Elm Road")):
         answer = studio.say(*words)
         assert answer.exit_code == 2
@@ -305,8 +295,7 @@ async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not
     """After a takeover no job may end that would trigger another look."""
     studio = make_studio(**EVERYTHING)
     for project in (ELM, "9 Oak Lane"):
-        studio.drop(project, "kitchen", bracket())
-        await studio.until_idle(shop.access())
+        await studio.drop_and_run(shop, project, "kitchen", bracket())
     shutil.rmtree(gallery(studio))
     gallery(studio).write_bytes(b"not ours")
     async with studio.working(shop.access()) as daemon:

@@ -31,8 +31,7 @@ async def test_a_jobs_history_is_in_order_and_marks_what_was_paid_and_what_is_us
     studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
-    studio.drop(ELM, ROOM, photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, photos)
     told = logs(studio, job_id(studio))
     paid = [entry["text"] for entry in told["entries"] if entry["paid"] == "paid"]
     assert paid == ["The HDR merge is asked for.", "The sky replacement is asked for."]
@@ -50,8 +49,7 @@ async def test_a_jobs_history_is_in_order_and_marks_what_was_paid_and_what_is_us
     assert lines[0] == f"{ELM} / front (job {first}): done"
     assert sum("  PAID  " in line for line in lines) == 2
     assert f"In done: {ELM}/front.jpg" in lines and "It is done." in lines[-4]
-    studio.drop(ELM, ROOM, photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, photos)
     told = logs(studio, job_id(studio, 1))
     assert [entry["text"] for entry in told["entries"] if entry["what"] in ("call", "reuse")] == [
         f"The HDR merge was bought by job {first} and is used again.",
@@ -91,8 +89,7 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     studio: Studio, shop: Shop
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "success-false"})
-    studio.drop(ELM, ROOM, bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, bracket())
     first = job_id(studio)
     (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
     await studio.until_idle(shop.access())
@@ -108,8 +105,7 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
 
 async def test_why_a_job_waited_is_part_of_its_history(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(limits={"paid_calls_per_day": 0})
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     notes = [entry["text"] for entry in logs(studio, job_id(studio))["entries"]]
     assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
     said = studio.say("status").output
@@ -126,8 +122,7 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
 ) -> None:
     stream = io.StringIO()
     log.configure(stream=stream, json=True)
-    studio.drop(ELM, ROOM, bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, bracket())
     for room in ("kitchen", "bath", "hall"):  # three unknown outcomes pause all paid calls
         photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
         studio.drop(ELM, room, photos)

@@ -34,8 +34,7 @@ async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll", rooms=3, stops=[0, -2, 2])
     photos = files if told_by_camera else {name: stripped(content) for name, content in files.items()}
-    studio.drop(ELM, "living-room", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "living-room", photos)
     assert (studio.states(), shop.bought(MERGE)) == (["done"] * 3, 3)
     assert {f"living-room-0{number}.jpg" for number in (1, 2, 3)} <= files_below(studio.done / ELM).keys()
     filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
@@ -64,8 +63,7 @@ async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
     photos = bracket()
     room = {**photos, **{f"{name}-2.jpg": photos[f"{name}.jpg"] for name in copies}}
     studio.drop(ELM, "kitchen", room)
-    studio.drop(ELM, "bath", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "bath", photos)
     assert (studio.states(), shop.bought()) == (["done", "done"], 1)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == room
 
@@ -79,8 +77,7 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
 ) -> None:
     """Every picture's name shows its merge; the room keeps its number when it is dropped again."""
     blue, twilight = bracket(), bracket()
-    studio.drop(ELM, "front__sky-blue", blue)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-blue", blue)
     folder = studio.drop(ELM, "front__sky-twilight", twilight)
     assert "front-2__sky-twilight." in studio.say("explain", str(folder)).stdout
     await studio.until_idle(shop.access())
@@ -88,8 +85,7 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
     assert pictures(studio) == expected
     for name in twilight:
         twilight[name] = jpeg()
-    studio.drop(ELM, "front__sky-twilight", twilight)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "front__sky-twilight", twilight)
     assert pictures(studio) == expected | {"front-2 (2).jpg", "front-2__sky-twilight (2).png"}
 
 
@@ -136,10 +132,8 @@ async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything
 async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(
     studio: Studio, shop: Shop
 ) -> None:
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
-    studio.drop(ELM, "kitchen__sky-twiligt", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-twiligt", bracket())
     assert {job["room"] for job in studio.status()["jobs"]} == {"kitchen", "kitchen__sky-twiligt"}
 
 

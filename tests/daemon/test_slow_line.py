@@ -57,12 +57,10 @@ async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
 ) -> None:
     photos = bracket()
     studio: Studio = make_studio()
-    studio.drop(ELM, "kitchen", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", photos)
     span = hours_from(datetime.now().astimezone(), 2, 4)
     studio.edit(schedule={"active": span})
-    studio.drop(ELM, "kitchen again", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen again", photos)
     assert studio.states() == ["done", "done"] and shop.bought() == 1
 
 

@@ -43,8 +43,7 @@ async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, 
     assert records(await clean(studio, ALL)) == {ELM: ""}
     assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
     assert studio.say("verify").exit_code == 0
-    studio.drop(ELM, "again", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "again", files)
     assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (0, True)
 
 
@@ -55,8 +54,7 @@ async def test_photos_of_a_set_whose_record_went_are_not_taken_for_those_of_a_lo
     files = await done_set(studio, shop)
     await clean(studio, ALL)
     name, content = next(iter(files.items()))
-    studio.drop(ELM, "alone", {name: content})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "alone", {name: content})
     assert studio.states() == ["done"]
 
 
@@ -103,8 +101,7 @@ async def test_a_record_that_something_else_needs_stays(
 
 async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    studio.drop(ELM, "hall__no-such-tag", bracket(1))
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "hall__no-such-tag", bracket(1))
     assert sorted(studio.states()) == ["done", "failed"]
     assert records(await clean(studio, RECORDS)) == {}
 
@@ -114,8 +111,7 @@ async def test_a_project_with_photos_in_the_inbox_keeps_its_records(
 ) -> None:
     """A held late photo would otherwise become a set of its own, and be paid for."""
     files, sets, _ = shoot(tmp_path / "roll", rooms=1)
-    studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "", {name: files[name] for name in sets[0][:4]})
     late = studio.drop(ELM, "", {sets[0][4]: files[sets[0][4]]}) / sets[0][4]
     [told] = records(await clean(studio, RECORDS)).values()
     assert "in the inbox" in told

@@ -42,8 +42,7 @@ async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[
 
 async def made(studio: Studio, shop: Shop, folder: str) -> dict[str, bytes]:
     files = bracket(2)
-    studio.drop(ELM, folder, files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, folder, files)
     assert "done" in studio.states()
     return files
 
@@ -106,8 +105,7 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
     assert studio.kept_results() == []
     assert await clean(studio) == []
-    studio.drop(ELM, "again", files)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "again", files)
     assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (0, True)
 
 
@@ -191,8 +189,7 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
 
 async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop: Shop) -> None:
     photos = bracket(1)
-    studio.drop(ELM, "solo__sky-blue", photos)
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "solo__sky-blue", photos)
     [due] = [due for due in await clean(studio) if due.kind == "original"]
     assert "only the originals show the room as it was" in due.kept_because
     assert files_below(studio.done / ELM / "originals" / "solo__sky-blue") == photos

@@ -159,8 +159,7 @@ async def test_of_two_photos_that_it_may_be_none_is_guessed(
 async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
     lightroom: Lightroom, studio: Studio, shop: Shop
 ) -> None:
-    studio.drop("3 Oak Lane", "hall", {"a.jpg": jpeg(), "b.jpg": jpeg()})
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, "3 Oak Lane", "hall", {"a.jpg": jpeg(), "b.jpg": jpeg()})
     (studio.done / "3 Oak Lane" / "receipts" / "torn.json").write_text("{")
     told = lightroom.bring_home()
     assert "1 finished sets were not sent from this catalogue by this plug-in." in told

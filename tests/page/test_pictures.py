@@ -43,8 +43,7 @@ ELM, ROOM = "12 Elm Road", "kitchen__sky-blue"
 @pytest.fixture
 async def made(studio: Studio, shop: Shop) -> tuple[str, list[Picture]]:
     """A finished room: its job's id, and its pictures."""
-    studio.drop(ELM, ROOM, bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, ROOM, bracket())
     [job] = [line["job"] for line in studio.status()["jobs"]]
     pictures = studio.reading(lambda store: store.pictures(job))
     assert pictures

@@ -51,8 +51,7 @@ def cards(studio: Studio) -> list[Card]:
 
 async def finished(shop: Shop, studio: Studio, folder: str = FRONT) -> Card:
     """The card of the only dropped room, once it is done."""
-    studio.drop(ELM, folder, bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, folder, bracket())
     [card] = cards(studio)
     return card
 
@@ -92,8 +91,7 @@ async def test_a_project_is_found_by_a_part_of_its_name(
     studio.edit(routes=[{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}])
     await finished(shop, studio)
     studio.drop("3 Oak Lane", "hall", bracket())
-    studio.drop("7 Mill St", "", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, "7 Mill St", "", bracket())
     every, found = page.get("/projects").text, page.get("/projects?q=oak").text
     assert every.index("7 Mill St") < every.index("3 Oak Lane") < every.index(ELM)
     assert "3 Oak Lane" in found and ELM not in found
@@ -108,8 +106,7 @@ def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
 async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop("<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, "<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
     [card] = cards(studio)
     for path in ("/", f"/set/{card.job}", of_project(studio, "<b>Elm & \u202eSons")):
         told = page.get(path).text
@@ -123,8 +120,7 @@ async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
 ) -> None:
     """German texts are marked as German for screen readers."""
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-    studio.drop(ELM, "hall", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "hall", bracket())
     assert "Unknown tag &#34;sky-twilihgt&#34;" in page.get("/?lang=en").text
     now = page.get("/?lang=de").text
     assert '<p class="reason" lang="de">Unbekanntes Tag „sky-twilihgt“ im Ordnernamen' in now
@@ -209,8 +205,7 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, "front", bracket())
-    studio.drop(ELM, "kitchen__sky-pink", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen__sky-pink", bracket())
     assert shop.bought() == 1
     assert went_to(page.post("/pause")) == "/"
     assert "Nothing is paid for just now" in page.get("/").text
@@ -471,8 +466,7 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
     told = page.get(of_project(studio)).text
     picks = re.findall(r'name="pick" value="([^"]+)"', told)
     assert len(picks) == 3 and "<option>small</option>" in told

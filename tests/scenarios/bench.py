@@ -55,6 +55,12 @@ class Bench:
         with self.logging():
             return await self.studio.until_idle(access or self.access(), clock=self.clock)
 
+    async def drop_and_run(self, *what: Any, **options: Any) -> Mapping[str, bytes]:
+        """`drop`, then `until_idle`; the set's files."""
+        files = self.drop(*what, **options)
+        await self.until_idle()
+        return files
+
     @asynccontextmanager
     async def working(self, access: ApiAccess | None = None, **options: Any) -> AsyncIterator[Daemon]:
         with self.logging():

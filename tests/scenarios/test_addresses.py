@@ -64,8 +64,7 @@ async def test_an_address_that_leads_astray_is_never_followed(
     bench: Bench, stranger: Stranger, endpoint: str, fault: str, paid: int
 ) -> None:
     bench.shop.goes_wrong({"endpoint": endpoint, "fault": fault, "to": stranger.origin})
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     assert stranger.heads == []
     audit = bench.check("needs_attention", paid=paid, bound=2)
     assert "can't be fetched safely" in audit.jobs[0].reason
@@ -87,8 +86,7 @@ async def test_a_set_whose_address_was_refused_goes_on_unpaid_once_its_host_is_a
     bench: Bench, stranger: Stranger
 ) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": "url-other-host", "to": stranger.origin})
-    bench.drop("kitchen")
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
     (bench.studio.failed / "12 Elm Road" / "kitchen").rename(bench.path("12 Elm Road", "kitchen"))
     await bench.until_idle(bench.access(storage_hosts=(bench.shop.storage_host, stranger.host)))
     bench.check("done", "superseded", paid=1)

@@ -92,8 +92,7 @@ async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merg
 
 
 async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once_more(bench: Bench) -> None:
-    photos = bench.drop("kitchen")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("kitchen")
     bench.drop(AGAIN, photos)
     renamed = at(CrashPoint.PICTURES_RECORDED, lambda: rename(bench.path(ELM, AGAIN)))
     async with bench.working(crash_point=renamed):
@@ -112,37 +111,30 @@ async def test_each_again_that_is_dropped_once_the_last_is_done_buys(bench: Benc
 
 
 async def test_an_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(bench: Bench) -> None:
-    photos = bench.drop("kitchen")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("kitchen")
     bench.studio.by_hand(actions.pause, reason="we think")
-    bench.drop(AGAIN, photos)
-    await bench.until_idle()
+    await bench.drop_and_run(AGAIN, photos)
     [again] = [job for job in bench.studio.status()["jobs"] if job["state"] != "done"]
     bench.studio.by_hand(actions.cancel, again["job"], by="me")
     bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     shutil.rmtree(bench.studio.failed / ELM / AGAIN)
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
-    bench.drop(AGAIN, photos)
-    await bench.until_idle()
+    await bench.drop_and_run(AGAIN, photos)
     assert bench.shop.bought() == 2
 
 
 async def test_an_again_that_was_taken_back_before_it_paid_does_not_let_a_plain_drop_pay(
     bench: Bench,
 ) -> None:
-    photos = bench.drop("kitchen")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("kitchen")
     bench.studio.by_hand(actions.pause, reason="we think")
-    bench.drop(AGAIN, photos)
-    await bench.until_idle()
+    await bench.drop_and_run(AGAIN, photos)
     shutil.rmtree(bench.path(ELM, AGAIN))
     bench.studio.by_hand(actions.resume)
     await bench.until_idle()
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert (bench.shop.bought(), bench.studio.states()) == (1, ["done", "done"])
 
 
@@ -160,8 +152,7 @@ async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plai
     bench.studio.by_hand(actions.cancel, again["job"], by="me")
     bench.studio.by_hand(actions.resume)
     await bench.until_idle()
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
 
 
@@ -173,20 +164,17 @@ async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench
     [failed] = bench.studio.status()["jobs"]
     bench.studio.by_hand(actions.retry, failed["job"], pay_again=True)
     shutil.rmtree(bench.path(ELM, "kitchen__lawn-medium"))
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
     [made] = [job for job in bench.studio.status()["jobs"] if job["state"] == "done"]
     assert "were removed or changed since: what was bought is used again" in logged(bench, made["job"])
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
 
 
 async def test_two_looks_of_the_same_photos_are_paid_again_where_it_is_said_of_both(bench: Bench) -> None:
     photos = bench.drop("front__sky-blue")
-    bench.drop("front__sky-twilight", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("front__sky-twilight", photos)
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
     for job in bench.studio.status()["jobs"]:
         bench.studio.by_hand(actions.retry, job["job"], pay_again=True)

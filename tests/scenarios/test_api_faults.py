@@ -217,8 +217,7 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
 ) -> None:
     """A minute passes by the daemon's clock, while the API and the other photos answer normally."""
     bench.shop.goes_wrong(at("put", 503, 2, retry_after=60))
-    bench.drop(files=bracket(7))
-    await bench.until_idle()
+    await bench.drop_and_run(files=bracket(7))
     bench.check("done", paid=2)
     puts = [entry for entry in bench.shop.page() if entry.method == "PUT"]
     [met] = [entry for entry in puts if entry.fault]
@@ -228,8 +227,7 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
 async def test_what_goes_on_after_a_trouble_is_waited_for_however_long_it_takes(bench: Bench) -> None:
     """More than a minute passes by the daemon's clock, in which the API works."""
     bench.shop.goes_wrong(at("result-get", 503, 2), at("stage", "hang", seconds=2))
-    bench.drop("front__sky-twilight__stage-scandinavian")
-    await bench.until_idle()
+    await bench.drop_and_run("front__sky-twilight__stage-scandinavian")
     bench.check("done", paid=3)
 
 

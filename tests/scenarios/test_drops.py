@@ -81,10 +81,8 @@ async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(
 
 @pytest.mark.both_stores
 async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(bench: Bench) -> None:
-    bench.drop("kitchen")
-    await bench.until_idle()
-    bench.drop("kitchen", {"DSC0009.jpg": jpeg()})
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
+    await bench.drop_and_run("kitchen", {"DSC0009.jpg": jpeg()})
     audit = bench.check("done", paid=1)
     [held] = [line for line in audit.seen.lines if line.state == "settling"]
     assert "after the set had been paid for" in held.reason
@@ -92,11 +90,9 @@ async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(b
 
 
 async def test_the_same_content_again_is_delivered_from_what_is_remembered(bench: Bench) -> None:
-    photos = bench.drop()
-    await bench.until_idle()
+    photos = await bench.drop_and_run()
     bench.drop("another room__sky-twilight", photos)
-    bench.drop(ROOM, photos, project="Oak House")
-    await bench.until_idle()
+    await bench.drop_and_run(ROOM, photos, project="Oak House")
     bench.check("done", "done", "done", paid=2)
     assert bench.delivered("Oak House") == bench.delivered() - {
         "another room.jpg",
@@ -147,8 +143,7 @@ async def test_projects_of_any_name_are_made(bench: Bench) -> None:
 async def test_photos_of_any_name_go_up_and_come_back_under_their_own(bench: Bench) -> None:
     names = ("li\nne.jpg", "es\x1bc.jpg", "x" * 251 + ".jpg", "Ä.jpg", unicodedata.normalize("NFD", "ä.jpg"))
     photos = {name: jpeg() for name in names}
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     bench.check("done", paid=1)
     assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
 
@@ -210,10 +205,8 @@ def made_device(path: Path) -> None:
 
 
 async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
-    photos = bench.drop("kitchen")
-    await bench.until_idle()
-    bench.drop("kitchen__again", photos)
-    await bench.until_idle()
+    photos = await bench.drop_and_run("kitchen")
+    await bench.drop_and_run("kitchen__again", photos)
     await bench.until_idle()
     bench.check("done", "done", paid=2)
     assert bench.shop.bought(MERGE) == 2

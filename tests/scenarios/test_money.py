@@ -52,11 +52,9 @@ async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(make_be
     tomorrow."""
     bench = make_bench(limits={"paid_calls_per_day": 1})
     bench.clock.jump(timedelta(days=365))
-    bench.drop("hall")
-    await bench.until_idle()
+    await bench.drop_and_run("hall")
     bench.clock.jump(timedelta(days=-365))
-    bench.drop("bath")
-    await bench.until_idle()
+    await bench.drop_and_run("bath")
     bench.check("done", "done", paid=2)
 
 
@@ -78,8 +76,7 @@ async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_on
 async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: MakeBench) -> None:
     bench = make_bench(limits={"paid_calls_per_job": 1})
     bench.drop()
-    bench.drop("kitchen")
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
     bench.check("done", "editing", paid=2)
 
 
@@ -107,8 +104,7 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     for room, photos in rooms.items():
         bench.drop(f"{room}__sky-blue", photos)
     await bench.until_idle()
-    bench.drop("kitchen")
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
     over = ["done"] * 3 + ["needs_attention"] * 3
     audit = bench.check(*over, "merging", paid=6)
     assert "three paid calls" in audit.seen.paused
@@ -118,8 +114,7 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     bench.check(*over, "done", paid=7)
     # Purchases resolved by a person don't count towards the next pause.
     bench.shop.goes_wrong(LOST_SKY)
-    bench.drop("attic__sky-blue")
-    await bench.until_idle()
+    await bench.drop_and_run("attic__sky-blue")
     assert not bench.check(*over, "needs_attention", "done", paid=9).seen.paused
 
 
@@ -129,8 +124,7 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> Non
         bench.drop(f"room-{number}__sky-blue")
     assert bench.live(kill_at="intent_recorded", nth=6) == -signal.SIGKILL
     bench.shop.goes_wrong()
-    bench.drop("kitchen")
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
     audit = bench.check(*["needs_attention"] * 3, "done", paid=4, bound=7)
     assert not audit.seen.paused
     assert "hotfolder was stopped before the answer arrived" in bench.reason_page("room-0__sky-blue")
@@ -161,8 +155,7 @@ async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(mak
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
     await bench.until_idle()  # creates the store
     bench.studio.by_hand(actions.pause, reason="the boss wants to look first")
-    photos = bench.drop()
-    await bench.until_idle()
+    photos = await bench.drop_and_run()
     audit = bench.check("merging", paid=0)
     assert "the boss wants to look first" in audit.jobs[0].reason
     assert bench.in_inbox() == photos
@@ -174,8 +167,7 @@ async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) ->
 async def sky_in_doubt(bench: Bench) -> str:
     """Lose the sky's answer; the id of the job that needs a person."""
     bench.shop.goes_wrong(LOST_SKY)
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     bench.shop.goes_wrong()
     [job] = bench.check("needs_attention", paid=2).jobs
     return job.id
@@ -213,8 +205,7 @@ async def test_an_address_that_is_never_followed_is_not_taken_for_an_answer(
 
 async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "result-get", "fault": 404, "when": {"from": 2}})
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     [job] = bench.check("needs_attention", paid=2).jobs
     with pytest.raises(UsageError, match="only its picture is missing"):
         bench.studio.by_hand(actions.resolve, job.id, paid_result=None)
@@ -282,16 +273,14 @@ async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) ->
 
 @pytest.mark.sqlite_alone
 async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench: Bench) -> None:
-    photos = bench.drop("hall")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("hall")
     yesterday = bench.studio.root / "yesterday.sqlite"
     shutil.copy(bench.studio.state / "jobs.sqlite", yesterday)
     photos = dict(bench.drop())
     await bench.until_idle()
     shutil.copy(yesterday, bench.studio.state / "jobs.sqlite")
     # Yesterday's store doesn't know what today's job delivered; the photos are dropped once more.
-    bench.drop(ROOM, photos)
-    await bench.until_idle()
+    await bench.drop_and_run(ROOM, photos)
     assert bench.shop.bought() == 3
     assert bench.events("ledger_restored_from_file")[0]["calls"] == 2
     assert bench.studio.states() == ["done", "done"]
@@ -301,11 +290,9 @@ async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench
 
 @pytest.mark.sqlite_alone
 async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
-    photos = bench.drop()
-    await bench.until_idle()
+    photos = await bench.drop_and_run()
     (bench.studio.state / "jobs.sqlite").unlink()
-    bench.drop(ROOM, dict(photos))
-    await bench.until_idle()
+    await bench.drop_and_run(ROOM, dict(photos))
     assert bench.shop.bought() == 2
     assert bench.studio.states() == ["done"]
 
@@ -313,13 +300,11 @@ async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
 @pytest.mark.sqlite_alone
 async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(bench: Bench) -> None:
     """Purchases in the receipts of done/ are downloaded again, or reported as delivered."""
-    bench.drop("hall")
-    await bench.until_idle()
+    await bench.drop_and_run("hall")
     yesterday = bench.studio.root / "yesterday"
     shutil.copytree(bench.studio.state, yesterday)
     photos, kitchen = dict(bench.drop()), bench.drop("kitchen")
-    bench.drop("kitchen__again", kitchen)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen__again", kitchen)
     paid = bench.shop.bought()
     shutil.rmtree(bench.studio.state)
     yesterday.rename(bench.studio.state)
@@ -327,8 +312,7 @@ async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(
         path.rmdir()
     assert "is in the receipt" in " ".join(Audit(bench.studio, ()).disagreements)
     bench.drop(ROOM, photos)
-    bench.drop("kitchen", kitchen)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", kitchen)
     assert bench.shop.bought() == paid
     [sky] = [job for job in bench.studio.status()["jobs"] if job["state"] == "needs_attention"]
     assert f"receipts/{ROOM}.json in the done folder says" in sky["reason"]
@@ -338,13 +322,11 @@ async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(
 @pytest.mark.sqlite_alone
 async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Bench) -> None:
     """The new store takes over the purchases in the lost one's receipts."""
-    photos = bench.drop("kitchen")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("kitchen")
     shutil.rmtree(bench.studio.state)
     bench.path(ELM, "kitchen").rmdir()
     assert "is in the receipt" in " ".join(Audit(bench.studio, ()).disagreements)
-    bench.drop("kitchen", photos)
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen", photos)
     assert (bench.studio.states(), bench.shop.bought()) == (["done"], 1)
     assert Audit(bench.studio, ()).disagreements == []
 
@@ -355,8 +337,7 @@ async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_
 ) -> None:
     """Two daemons share one done/: the second's first start reads the receipts of the first."""
     photos = bench.drop("kitchen")
-    bench.drop("hall")
-    await bench.until_idle()
+    await bench.drop_and_run("hall")
     second = make_studio(done=str(bench.studio.done), limits={"paid_calls_per_day": 1})
     second.drop(ELM, "kitchen", photos)
     second.drop(ELM, "attic", bracket())
@@ -366,8 +347,7 @@ async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_
 
 async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:
     """Its purchases would be missing silently, should the state be lost."""
-    bench.drop("kitchen")
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen")
     receipt = bench.studio.done / ELM / "receipts" / "kitchen.json"
     receipt.write_bytes(receipt.read_bytes()[:300])
     answer = bench.studio.say("verify")
@@ -439,8 +419,7 @@ async def test_a_store_that_was_lost_while_originals_were_filed_pays_nothing_for
 async def test_a_ledger_file_that_lacks_its_end_or_is_lost_is_written_again_from_the_store(
     bench: Bench,
 ) -> None:
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     ledger = bench.studio.state / "paid-calls.jsonl"
     lines = ledger.read_bytes().splitlines(keepends=True)
     for left in (b"".join(lines[:-1]) + lines[-1][:40], b""):
@@ -469,8 +448,7 @@ async def test_a_name_that_is_taken_in_done_is_left_alone(bench: Bench) -> None:
     taken = bench.studio.done / ELM / "living-room.jpg"
     taken.parent.mkdir(parents=True)
     taken.write_bytes(b"a picture of somebody else's")
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     assert taken.read_bytes() == b"a picture of somebody else's"
     assert bench.delivered() == {"living-room.jpg", "living-room (2).jpg", f"{ROOM}.png"}
     taken.unlink()

@@ -15,8 +15,7 @@ OAK = "5 Oak Lane"
 async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "match": ELM})
     photos = bench.drop()
-    bench.drop("hall", project=OAK)
-    await bench.until_idle()
+    await bench.drop_and_run("hall", project=OAK)
     audit = bench.check("needs_attention", "done", paid=2)
     [job] = [job for job in audit.jobs if job.project == ELM]
     assert "was not completed within 60 s" in job.reason and "answered 500" in job.reason
@@ -29,11 +28,9 @@ async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody
 
 
 async def test_a_project_that_the_api_has_lost_is_made_once_more(bench: Bench) -> None:
-    bench.drop("hall")
-    await bench.until_idle()
+    await bench.drop_and_run("hall")
     bench.shop.goes_wrong({"endpoint": "group-create", "fault": 404, "when": 1})
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     bench.check("done", "done", paid=3)
     assert bench.shop.asked("/api/projects") == 2
 
@@ -63,8 +60,7 @@ async def test_a_picture_that_always_fails_to_come_needs_a_person(
 ) -> None:
     monkeypatch.setattr(fetching, "PATIENCE", 3)
     bench.shop.goes_wrong({"endpoint": "result-get", "fault": 503, "match": ELM})
-    bench.drop()
-    await bench.until_idle()
+    await bench.drop_and_run()
     [job] = bench.check("needs_attention", paid=1).jobs
     assert "could not be downloaded" in job.reason and "answered 503" in job.reason
     bench.shop.goes_wrong()
@@ -74,13 +70,11 @@ async def test_a_picture_that_always_fails_to_come_needs_a_person(
 
 
 async def test_a_remembered_picture_that_has_rotted_is_never_delivered_nor_sent_on(bench: Bench) -> None:
-    photos = bench.drop()
-    await bench.until_idle()
+    photos = await bench.drop_and_run()
     [merged] = bench.studio.results.glob("*.jpg")
     as_it_came = merged.read_bytes()
     merged.write_bytes(as_it_came[:-2000] + bytes(2000))
-    bench.drop("kitchen__sky-blue", dict(photos))
-    await bench.until_idle()
+    await bench.drop_and_run("kitchen__sky-blue", dict(photos))
     bench.check("done", "done", paid=3)
     assert (bench.studio.done / ELM / "kitchen.jpg").is_file()
     assert merged.read_bytes() == as_it_came

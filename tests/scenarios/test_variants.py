@@ -28,8 +28,7 @@ def bench(make_bench: MakeBench) -> Bench:
 async def test_both_are_delivered_beside_the_merge_which_is_paid_for_once(bench: Bench) -> None:
     """The same photos in another project cost nothing."""
     photos = bench.drop("front")
-    bench.drop("front", photos, project="Summer list")
-    await bench.until_idle()
+    await bench.drop_and_run("front", photos, project="Summer list")
     bench.check("done", "done", paid=3)
     assert len([charge for charge in bench.shop.charged() if charge.route == MERGE]) == 1
     for project in (ELM, "Summer list"):
@@ -51,8 +50,7 @@ async def test_what_variants_share_is_paid_for_once_and_only_their_ends_are_deli
         name: [{"stage": {"roomStyle": name, "roomType": "TERRACE"}}] for name in ("modern", "luxury")
     }
     bench = make_bench(routes=[{**ROUTE, "variants": furniture, "deliver": {"name": "{room} {variant}"}}])
-    bench.drop("front__sky-blue")
-    await bench.until_idle()
+    await bench.drop_and_run("front__sky-blue")
     bench.check("done", paid=4)
     assert bench.delivered() == {MERGED, "front modern.png", "front luxury.png"}
 
@@ -61,8 +59,7 @@ async def test_one_that_is_refused_leaves_the_other_and_is_asked_for_alone_the_n
     bench: Bench,
 ) -> None:
     bench.shop.goes_wrong({"endpoint": "sky", "fault": 422, "when": 1})
-    photos = bench.drop("front")
-    await bench.until_idle()
+    photos = await bench.drop_and_run("front")
     audit = bench.check("failed", paid=2)
     assert "(for the variant day)" in audit.jobs[0].reason
     assert bench.delivered() == {MERGED, DUSK}
@@ -80,8 +77,7 @@ async def test_one_that_is_refused_leaves_the_other_and_is_asked_for_alone_the_n
 @pytest.mark.both_stores
 async def test_one_whose_answer_is_lost_needs_a_person_and_the_other_is_delivered(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "sky", "fault": "reset-after", "when": 1})
-    bench.drop("front")
-    await bench.until_idle()
+    await bench.drop_and_run("front")
     bench.check("needs_attention", paid=3)
     assert bench.delivered() == {MERGED, DUSK}
     assert " Nobody here can tell whether" in bench.reason_page("front")
@@ -90,7 +86,6 @@ async def test_one_whose_answer_is_lost_needs_a_person_and_the_other_is_delivere
 
 async def test_every_variant_counts_against_the_budget_of_a_set(make_bench: MakeBench) -> None:
     bench = make_bench(routes=[ROUTE], limits={"paid_calls_per_job": 2})
-    bench.drop("front", bracket())
-    await bench.until_idle()
+    await bench.drop_and_run("front", bracket())
     audit = bench.check("editing", paid=2)
     assert "used up (2 of 2)" in audit.jobs[0].reason

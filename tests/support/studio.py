@@ -395,6 +395,13 @@ class Studio:
         finally:
             await daemon.close()
 
+    async def drop_and_run(
+        self, shop: Shop, project: str, folder: str, files: Mapping[str, bytes]
+    ) -> Outcome:
+        """Drop files, and run the daemon until nothing can go on by itself."""
+        self.drop(project, folder, files)
+        return await self.until_idle(shop.access())
+
     async def comes_to(self, *states: str) -> dict[str, Any]:
         """`wait_for_states`, for a daemon in this process."""
         return await asyncio.to_thread(self.wait_for_states, *states)
