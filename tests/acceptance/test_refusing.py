@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 KEY = "any-key"
 
 
@@ -53,7 +52,7 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     assert "Ordner: kitchen__sky-twilihgt" in told and "Berechnet wurde nichts." in told
     assert "Unbekanntes Tag „sky-twilihgt“ im Ordnernamen „kitchen__sky-twilihgt“; gemeint war" in told
     assert "In „kitchen__sky-twilight“ umbenennen" in told and "Diese Tags gibt es" in told
-    status = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    status = studio.status_page()
     assert status.startswith("Was hotfolder mit diesem Ordner macht") and "hotfolder steht seit dem" in status
     assert "hall: gescheitert Der Ordner enthält 8 Fotos, und höchstens 7 können ein Bild werden." in status
 
@@ -81,7 +80,7 @@ async def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_
     (studio.failed / ELM / "kitchen__sky-twilihgt").rename(studio.inbox / ELM / "kitchen__sky-twilight")
     await studio.until_idle(shop.access())
     assert studio.states() == ["done"]
-    found = files_below(studio.done / ELM / "originals" / "kitchen__sky-twilight")
+    found = studio.filed("kitchen__sky-twilight")
     assert "REASON.txt" in found
     assert {name: found[name] for name in photos} == photos
     assert shop.bought() == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -13,10 +12,9 @@ import pytest
 
 from hotfolder.sandbox.ledger import charges
 from tests.support.colours import profile
-from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, wait_for
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, wait_for
 from tests.support.tiffs import tiff
 
-ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 
 
@@ -26,10 +24,10 @@ def bought(studio: Studio, route: str | None = None) -> int:
 
 def assert_delivered(studio: Studio, photos: Mapping[str, bytes]) -> None:
     """Assert that there are one merge, one sky, a receipt, and all originals byte for byte."""
-    assert files_below(studio.done / ELM / "originals" / ROOM) == photos
+    assert studio.filed(ROOM) == photos
     assert (studio.done / ELM / "living-room.jpg").stat().st_size > 10_000
     assert list((studio.done / ELM).glob(f"{ROOM}.*"))
-    receipt = json.loads((studio.done / ELM / "receipts" / f"{ROOM}.json").read_text())
+    receipt = studio.receipt(ROOM)
     assert [photo["name"] for photo in receipt["photos"]] == sorted(photos)
     assert (bought(studio, MERGE), bought(studio, SKY)) == (1, 1)
 
@@ -94,5 +92,5 @@ def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, stud
     run.process.wait()
     assert studio.start("--until-idle", key=KEY).wait() == 0
     assert (studio.states(), shop.bought()) == (["done"], 1)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+    assert studio.filed("kitchen") == files
     assert list(darkroom.iterdir()) == []

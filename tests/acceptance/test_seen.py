@@ -3,12 +3,8 @@ at all."""
 
 from __future__ import annotations
 
-import json
-
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 
 def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
@@ -24,7 +20,7 @@ def test_what_people_see_of_a_run(make_studio: MakeStudio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen__sky-blue", bracket(3))
     studio.drop(ELM, "bath__skyblu", bracket(2))
     assert studio.start("--until-idle", key="any-key").wait(150) == 1
-    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen__sky-blue.json").read_text())
+    receipt = studio.receipt("kitchen__sky-blue")
     assert receipt["cost"] == "1.15 EUR"
     [failed] = [job["job"] for job in studio.status()["jobs"] if job["state"] == "failed"]
     for columns in (40, 80):
@@ -49,5 +45,5 @@ def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeSt
     assert "SANDBOX: nothing is bought" in " ".join(on_screen(studio, 80, "status"))
     assert "SANDBOX: nothing is bought" in run.text()
     assert "SANDBOX: nothing is bought" in (studio.inbox / "STATUS.txt").read_text()
-    assert "cost" not in json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert "cost" not in studio.receipt("kitchen")
     assert run.stop() == 0

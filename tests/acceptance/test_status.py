@@ -10,9 +10,7 @@ import time
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, environment
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, environment
 
 
 def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -> None:

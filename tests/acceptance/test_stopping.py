@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.pictures import bracket
 from tests.support.studio import (
+    ELM,
     MERGE,
     SKY,
     MakeStudio,
@@ -23,11 +24,9 @@ from tests.support.studio import (
     Studio,
     begun,
     environment,
-    files_below,
     wait_for,
 )
 
-ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 KEY = "any-key"
 
@@ -51,7 +50,7 @@ async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_
     assert studio.states() == ["done"] * 3
     assert shop.bought() == shop.bought(MERGE) == 3
     for room, photos in dropped.items():
-        assert files_below(studio.done / ELM / "originals" / room) == photos
+        assert studio.filed(room) == photos
 
 
 def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
@@ -166,11 +165,7 @@ def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
     shop: Shop, make_studio: MakeStudio
 ) -> None:
     studio = make_studio(api=shop.api)
-    page = studio.inbox / "STATUS.txt"
-
-    def told() -> str:
-        return " ".join(page.read_text().split()) if page.exists() else ""
-
+    told = studio.status_page
     studio.drop("12 Elm Road", "kitchen", bracket())
     run = studio.start(key="any-key")
     studio.wait_for_states("done")

@@ -7,9 +7,8 @@ import socket
 from pathlib import Path
 
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, files_below
 
-ELM = "12 Elm Road"
 KEY = "any-key"
 FIELDS = {"project", "room", "folder", "state", "reason"}
 

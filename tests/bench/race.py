@@ -17,8 +17,8 @@ from tests.bench.bound import Shoot, World, bound_seconds
 from tests.bench.contenders import Contender
 from tests.bench.processes import Measured
 from tests.bench.shop import Shop, open_shop
+from tests.support.studio import ELM
 
-PROJECT = "12 Elm Road"
 TAG = "__sky-twilight"
 LOOK_SECONDS = 0.02
 WARM_SECONDS = 1.0
@@ -70,7 +70,7 @@ def stage_sets(root: Path, shoot: Shoot, megapixels: float, mark: str = "") -> l
     return rooms
 
 
-def drop(root: Path, rooms: list[str], project: str = PROJECT) -> float:
+def drop(root: Path, rooms: list[str], project: str = ELM) -> float:
     """Move the sets in, one file after the other; the moment of the first."""
     began = time.monotonic()
     for room in rooms:
@@ -116,7 +116,7 @@ def race(
             time.sleep(WARM_SECONDS)
             warm_cpu = process.cpu_so_far()
             began = drop(root, rooms)
-            seen = wait_for(root / "done" / PROJECT, rooms, process, patience_seconds)
+            seen = wait_for(root / "done" / ELM, rooms, process, patience_seconds)
             wait_for_originals(root, rooms, shoot)
             process.stop()
         made = Race(
@@ -150,7 +150,7 @@ def wait_for_originals(root: Path, rooms: list[str], shoot: Shoot) -> None:
 
 
 def originals(root: Path) -> list[Path]:
-    return list((root / "done" / PROJECT / "originals").rglob("*.jpg"))
+    return list((root / "done" / ELM / "originals").rglob("*.jpg"))
 
 
 def wrong_in(root: Path, rooms: list[str], shoot: Shoot, shop: Shop, faults: bool) -> list[str]:

@@ -32,9 +32,8 @@ from hotfolder.telemetry.overview import Line
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop
+from tests.support.studio import ELM, MakeStudio, Shop
 
-ELM = "12 Elm Road"
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 
 

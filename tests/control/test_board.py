@@ -19,9 +19,8 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import ELM, Shop, Studio
 
-ELM = "12 Elm Road"
 SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
 

@@ -13,8 +13,8 @@ from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
 from hotfolder.control.lookup import folder_id
 from hotfolder.jobs.model import FileRole, JobFile, NewJob
 from hotfolder.rules.recipes import Recipe
-from tests.support.rolls import ELM, shoot
-from tests.support.studio import MakeStudio
+from tests.support.rolls import shoot
+from tests.support.studio import ELM, MakeStudio
 
 
 def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(

@@ -9,9 +9,7 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below, until
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below, until
 
 
 async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studio, shop: Shop) -> None:
@@ -22,7 +20,7 @@ async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studi
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert shop.bought() == 1
-    filed = files_below(studio.done / ELM / "originals" / "kitchen")
+    filed = studio.filed("kitchen")
     assert filed == {**photos, "DSC0004.jpg": late}
 
 
@@ -41,9 +39,7 @@ async def test_a_folder_renamed_while_it_is_made_is_one_picture_under_its_new_na
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 2 if nth == 2 else 1)
-    assert files_below(studio.done / ELM / "originals") == {
-        f"scullery__sky-blue/{name}": content for name, content in photos.items()
-    }
+    assert studio.filed() == {f"scullery__sky-blue/{name}": content for name, content in photos.items()}
     pictures = {path.name for path in (studio.done / ELM).iterdir() if path.is_file()}
     assert pictures == {"scullery.jpg", "scullery__sky-blue.png"}
     assert studio.say("verify").exit_code == 0
@@ -81,7 +77,7 @@ async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, sh
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     del photos["DSC0002.jpg"]
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+    assert studio.filed("kitchen") == photos
     assert (studio.done / ELM / "kitchen.jpg").is_file()
 
 

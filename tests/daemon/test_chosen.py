@@ -20,8 +20,8 @@ from hotfolder.errors import UsageError
 from hotfolder.inbox.approvals import read_ready, write_ready
 from hotfolder.rules.drops import ChosenSet
 from tests.support import crashing
-from tests.support.rolls import ELM, held_sets, originals, shoot, stripped
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.rolls import held_sets, shoot, stripped
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 REVIEW = [{"name": "all", "group": "review"}]
 
@@ -66,7 +66,7 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
     assert sum(len(each.bill.left) for each in told.sets if not each.waits) == 1
     await studio.until_idle(shop.access())
     assert shop.bought() == 1 and not shop.ghosts(shop.charged(), [merged(moved, files)])
-    assert originals(studio).keys() == {f"Kitchen/{name}" for name in moved}
+    assert studio.filed().keys() == {f"Kitchen/{name}" for name in moved}
     assert (studio.done / ELM / "Kitchen.jpg").exists()
     left = held_sets(studio.status())
     assert "in a set that a person put together" in left[f"{ELM}-02"] and f"{ELM}-03" in left
@@ -95,7 +95,7 @@ async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
     assert not shop.ghosts(shop.charged(), [merged(names, files) for names in expected.values()])
-    assert originals(studio).keys() == {f"{name}/{one}" for name, names in expected.items() for one in names}
+    assert studio.filed().keys() == {f"{name}/{one}" for name, names in expected.items() for one in names}
 
 
 async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_name(
@@ -130,7 +130,7 @@ async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
     approve(studio, chosen("hall", sets[1][:4], files), chosen("stairs", sets[1][4:], files))
     await studio.until_idle(shop.access())
     assert shop.bought() == 4 and not held_sets(studio.status()) and files_below(studio.inbox / ELM) == {}
-    every = {name.rpartition("/")[2]: content for name, content in originals(studio).items()}
+    every = {name.rpartition("/")[2]: content for name, content in studio.filed().items()}
     assert every == files
 
 
@@ -160,7 +160,7 @@ async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sent
     write_ready(studio.inbox, (ELM,), [wanted, chosen("hall", sets[1], files)])
     for _ in range(2):
         await studio.until_idle(shop.access())
-        assert shop.bought() == 1 and "hall" in {name.split("/")[0] for name in originals(studio)}
+        assert shop.bought() == 1 and "hall" in {name.split("/")[0] for name in studio.filed()}
         told = " ".join(held_sets(studio.status()).values())
         assert f'"Kitchen", as a person put it together, was not made: "{sets[0][2]}" has changed' in told
 
@@ -283,6 +283,6 @@ def test_killed_at_any_step_the_sets_are_made_as_they_were_put_together_and_paid
     assert crashing.live(studio, shop) == 0
     assert shop.bought() == 2
     assert not shop.ghosts(shop.charged(), [merged(names, files) for names in expected.values()])
-    assert originals(studio).keys() == {f"{name}/{one}" for name, names in expected.items() for one in names}
+    assert studio.filed().keys() == {f"{name}/{one}" for name, names in expected.items() for one in names}
     assert held_sets(studio.status()).keys() == {f"{ELM}-03"}
     assert files_below(studio.inbox / ELM).keys() == set(sets[2])

@@ -12,10 +12,9 @@ from PIL import Image, ImageCms
 
 from hotfolder.sandbox.settings import IMAGING_ENGINE
 from tests.support.colours import chart, profile, worst_difference
-from tests.support.studio import MakeStudio, Shop
+from tests.support.studio import ELM, MakeStudio, Shop
 from tests.support.tiffs import tiff
 
-ELM = "12 Elm Road"
 SPACES = ("sRGB", "Adobe RGB", "ProPhoto", "Display P3")
 NEARLY = 2.5
 """ΔE after up to three JPEGs in a row, which store colour more coarsely than brightness."""

@@ -13,9 +13,8 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
-ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"
 
@@ -29,10 +28,6 @@ async def ask(studio: Studio, *words: str) -> str:
     result = await asyncio.to_thread(studio.say, *words)
     assert result.exit_code == 0, result.output
     return result.output
-
-
-def reason(studio: Studio, room: str = ROOM) -> str:
-    return " ".join((studio.failed / ELM / room / "REASON.txt").read_text().split())
 
 
 def originals(studio: Studio, room: str = ROOM) -> dict[str, bytes]:
@@ -55,8 +50,8 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
         assert daemon.outcome.needing_person == 0
     assert "Cancelled: 12 Elm Road / front" in said and "within a second" in said
     assert originals(studio) == photos and shop.bought() == 0
-    assert "cancelled by anna" in reason(studio) and "was cancelled" in reason(studio)
-    assert "Nothing was charged." in reason(studio)
+    assert "cancelled by anna" in studio.reason_page(ROOM) and "was cancelled" in studio.reason_page(ROOM)
+    assert "Nothing was charged." in studio.reason_page(ROOM)
 
 
 async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio: Studio, shop: Shop) -> None:
@@ -87,7 +82,7 @@ async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
         await studio.comes_to("failed")
     assert originals(studio) == photos
     assert (studio.done / ELM / "front.jpg").is_file()
-    assert "Paid for: the HDR merge." in reason(studio)
+    assert "Paid for: the HDR merge." in studio.reason_page(ROOM)
     assert shop.bought() == 1
     (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
     await studio.until_idle(shop.access())
@@ -106,7 +101,7 @@ async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
         await ask(studio, "cancel", ELM)
         await studio.comes_to("failed")
     assert shop.bought(SKY) == 0 and shop.bought() == 2
-    assert "the staging" in reason(studio, room)
+    assert "the staging" in studio.reason_page(room)
     assert [path.name for path in (studio.done / ELM).glob("Bedroom__stage*")]
 
 
@@ -159,7 +154,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     assert originals(studio) == photos and files_below(studio.inbox / ELM) == {}
     assert shop.bought() == paid
     assert (studio.done / ELM / "front.jpg").is_file() == bool(paid)
-    assert "cancelled by" in reason(studio)
+    assert "cancelled by" in studio.reason_page(ROOM)
 
 
 def calls(studio: Studio) -> list[Purchase]:

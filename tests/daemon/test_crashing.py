@@ -21,9 +21,8 @@ from hotfolder.sandbox.ledger import Entry
 from tests.support import crashing
 from tests.support.audit import Audit, Originals
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
-PROJECT = "12 Elm Road"
 PICTURES = (".jpg", ".png")
 Kill = tuple[str, int]
 
@@ -44,7 +43,7 @@ class Wreck:
 
     def live(self) -> None:
         """Run the daemon once for each kill, then once more to the end."""
-        self.studio.drop(PROJECT, self.folder, self.photos)
+        self.studio.drop(ELM, self.folder, self.photos)
         for kill_at, nth in (*self.kills, (None, 0)):
             code = crashing.live(self.studio, self.shop, kill_at=kill_at, nth=nth)
             self.exit_codes.append(code)
@@ -53,7 +52,7 @@ class Wreck:
     def look(self, *, finished: bool) -> None:
         """Record violations of what must hold at any moment."""
         studio = self.studio
-        places = [studio.inbox, studio.failed, studio.archive, studio.done / PROJECT / "originals"]
+        places = [studio.inbox, studio.failed, studio.archive, studio.done / ELM / "originals"]
         found = Counter(content for place in places for content in files_below(place).values())
         for name, content in self.photos.items():
             deleted = self.deletes and self.vouched_for()
@@ -65,25 +64,25 @@ class Wreck:
 
     def vouched_for(self) -> bool:
         """Whether picture and receipt exist, so that photos may be gone."""
-        return bool(self.delivered()) and any((self.studio.done / PROJECT / "receipts").glob("*.json"))
+        return bool(self.delivered()) and any((self.studio.done / ELM / "receipts").glob("*.json"))
 
     def delivered(self) -> dict[str, bytes]:
         """The delivered pictures, by name."""
         return {
             name: content
-            for name, content in files_below(self.studio.done / PROJECT).items()
+            for name, content in files_below(self.studio.done / ELM).items()
             if "/" not in name and name.endswith(PICTURES) and not name.startswith(".")
         }
 
     def hidden(self) -> list[str]:
         """Temporary files in folders that people see."""
-        places = (self.studio.done, self.studio.failed, self.studio.inbox / PROJECT)
+        places = (self.studio.done, self.studio.failed, self.studio.inbox / ELM)
         return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
 
     def calls(self) -> list[Purchase]:
         store = self.studio.store()
         try:
-            return Ledger(store.database).of_job(store.latest_of_folder("inbox", PROJECT, self.folder).id)  # type: ignore[union-attr]
+            return Ledger(store.database).of_job(store.latest_of_folder("inbox", ELM, self.folder).id)  # type: ignore[union-attr]
         finally:
             store.database.dispose()
 
@@ -108,7 +107,7 @@ class Wreck:
         assert self.hidden() == []
         originals = Originals()
         if not self.deletes:
-            originals.take(PROJECT, self.folder, self.photos)
+            originals.take(ELM, self.folder, self.photos)
         known = self._ids()
         own = [entry for entry in charges if known & set(entry.ids.values())]
         assert list(Audit(self.studio, own).faults(originals, bound=2)) == [], text
@@ -276,7 +275,7 @@ async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: P
     for folder, expected in PASSINGS.items():
         passings: list[CrashPoint] = []
         studio = studio_with_rules(tmp_path / folder)
-        studio.drop(PROJECT, folder, bracket(PHOTOS))
+        studio.drop(ELM, folder, bracket(PHOTOS))
         async with studio.working(shop.access(), crash_point=passings.append):
             await studio.comes_to("failed" if folder == BAD else "done")
         passed = Counter(passings)
@@ -305,9 +304,9 @@ def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     wreck.assert_sound([])
     assert wreck.job()["state"] == "failed"
     found = files_below(wreck.studio.failed)
-    reason = found.pop(f"{PROJECT}/{BAD}/REASON.txt").decode()
+    reason = found.pop(f"{ELM}/{BAD}/REASON.txt").decode()
     assert "sky-twilihgt" in reason
-    assert found == {f"{PROJECT}/{BAD}/{name}": content for name, content in wreck.photos.items()}
+    assert found == {f"{ELM}/{BAD}/{name}": content for name, content in wreck.photos.items()}
     assert files_below(wreck.studio.done) == {}
 
 
@@ -318,10 +317,10 @@ def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> No
     wreck.assert_sound(wreck.shop.charged())
     found = files_below(wreck.studio.archive)
     del found[".hotfolder-archive"]
-    assert found == {f"{PROJECT}/{ARCHIVING}/{name}": content for name, content in wreck.photos.items()}
+    assert found == {f"{ELM}/{ARCHIVING}/{name}": content for name, content in wreck.photos.items()}
     assert originals_in_receipt(wreck) == {
         "rule": "archive",
-        "folder": f"{PROJECT}/{ARCHIVING}",
+        "folder": f"{ELM}/{ARCHIVING}",
         "deleted": [],
         "removed": [],
         "kept_because": "",
@@ -336,8 +335,8 @@ def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard:
     wreck.assert_sound(wreck.shop.charged())
     assert wreck.job()["state"] == "done" and not wreck.job()["reason"]
     assert wreck.delivered().keys() == {f"{DELETING}.jpg"}
-    assert not (wreck.studio.done / PROJECT / "originals").exists()
-    assert [*files_below(wreck.studio.inbox / PROJECT)] == []
+    assert not (wreck.studio.done / ELM / "originals").exists()
+    assert [*files_below(wreck.studio.inbox / ELM)] == []
     assert originals_in_receipt(wreck) == {
         "rule": "delete",
         "folder": "",
@@ -349,7 +348,7 @@ def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard:
 
 
 def originals_in_receipt(wreck: Wreck) -> object:
-    [receipt] = files_below(wreck.studio.done / PROJECT / "receipts").values()
+    [receipt] = files_below(wreck.studio.done / ELM / "receipts").values()
     return json.loads(receipt)["originals"]
 
 
@@ -385,17 +384,15 @@ def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
 def assert_done(wreck: Wreck) -> None:
     assert wreck.job()["state"] == "done", wreck.job()
     assert wreck.delivered().keys() == {"living-room.jpg", f"{GOOD}.png"}
-    assert files_below(wreck.studio.done / PROJECT / "originals") == {
-        f"{GOOD}/{name}": content for name, content in wreck.photos.items()
-    }
-    assert files_below(wreck.studio.done / PROJECT / "receipts").keys() == {f"{GOOD}.json"}
+    assert wreck.studio.filed() == {f"{GOOD}/{name}": content for name, content in wreck.photos.items()}
+    assert files_below(wreck.studio.done / ELM / "receipts").keys() == {f"{GOOD}.json"}
     assert files_below(wreck.studio.failed) == {}
 
 
 def assert_needs_a_person(wreck: Wreck, *, merged: bool | None) -> None:
     job = wreck.job()
     assert (job["state"], "charged" in job["reason"]) == ("needs_attention", True), job
-    found = files_below(wreck.studio.failed / PROJECT / GOOD)
+    found = files_below(wreck.studio.failed / ELM / GOOD)
     reason = " ".join(found.pop("REASON.txt").decode().split())
     assert "May have been charged" in reason and "--pay-again" in reason
     assert found == dict(wreck.photos)
@@ -412,14 +409,14 @@ def test_what_was_placed_before_an_upgrade_is_not_placed_once_more(
 ) -> None:
     """The daemon was killed between placing and recording: the existing file is recognised as the same."""
     studio = Studio(tmp_path / "studio", deliver={"renditions": {"web-1280": {}}})
-    studio.drop(PROJECT, FOLDER, bracket(3))
+    studio.drop(ELM, FOLDER, bracket(3))
     for version, dying in (("1.0.0", {"kill_at": step, "nth": 1}), ("1.1.0", {})):
         code = crashing.live(studio, shop, version=version, **dying)
         assert code == (-9 if dying else 0), (studio.root / "daemon.log").read_text()
     pictures = {"hall.jpg", "hall__sky-blue.png"}
     renditions = {"web-1280/hall.jpg", "web-1280/hall__sky-blue.jpg"}
     receipt = "receipts/hall__sky-blue.json"
-    delivered = files_below(studio.done / PROJECT)
+    delivered = files_below(studio.done / ELM)
     assert {name for name in delivered if "originals" not in name} == pictures | renditions | {receipt}
     version = "1.0.0" if step is CrashPoint.RECEIPT_WRITTEN else "1.1.0"
     assert json.loads(delivered[receipt])["hotfolder_version"] == version

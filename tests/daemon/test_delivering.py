@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 
 from PIL import Image
 
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 
 def pictures(studio: Studio, project: str = ELM) -> set[str]:
@@ -47,7 +44,7 @@ async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
     both = {"front.jpg", "front__sky-blue.png"}
     jpegs = {"front.jpg", "front__sky-blue.jpg"}
     assert pictures(studio) == both | {f"{name}/{one}" for name in ("web", "mls") for one in jpegs}
-    receipt = json.loads((studio.done / ELM / "receipts" / "front__sky-blue.json").read_bytes())
+    receipt = studio.receipt("front__sky-blue")
     told = {(one["file"], one["rendition"]): one["altered"] for one in receipt["pictures"]}
     assert told[f"{ELM}/web/front__sky-blue.jpg", "web"] == ["sky"] == told[f"{ELM}/front__sky-blue.png", ""]
     assert receipt["notes"] == []
@@ -66,7 +63,7 @@ async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
     [job] = studio.status()["jobs"]
     told = 'The rendition "tiny" of the picture could not be made: its file may have at most 0.02 MB.'
     assert job["state"] == "done" and job["reason"] == told
-    receipt = json.loads((studio.done / ELM / "receipts" / "front.json").read_bytes())
+    receipt = studio.receipt("front")
     assert receipt["notes"] == [job["reason"]]
 
 
@@ -128,5 +125,5 @@ async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(
     segment = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
     photos = {name: photo[:2] + segment + photo[2:] for name, photo in bracket().items()}
     await studio.drop_and_run(shop, ELM, "kitchen", photos)
-    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    receipt = studio.receipt("kitchen")
     assert ["too many namespaces" in note for note in receipt["notes"]] == [True]

@@ -14,10 +14,9 @@ from PIL import Image
 from tests.support.colours import profile, worst_difference
 from tests.support.pictures import jpeg
 from tests.support.rawfile import dng
-from tests.support.studio import MERGE, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 from tests.support.tiffs import tagged, tiff
 
-ELM = "12 Elm Road"
 WIDE = {"profile": profile("ProPhoto"), "depth": 16}
 needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `raw` is not installed")
 
@@ -48,7 +47,7 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
     files["IMG_3.jpg"] = jpeg(size=(200, 40))
     outcome = await studio.drop_and_run(shop, ELM, "kitchen", files)
     assert (outcome.finished, shop.bought(MERGE)) == (1, 1)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+    assert studio.filed("kitchen") == files
     sent = uploaded(shop)
     assert files["IMG_3.jpg"] in sent
     assert not any(content.startswith((b"II", b"MM")) for content in sent)
@@ -57,7 +56,7 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
     for content in developed:
         assert worst_difference(Image.open(io.BytesIO(content)), "ProPhoto") < 2
     assert list((studio.state / "developed").iterdir()) == []
-    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    receipt = studio.receipt("kitchen")
     assert {one["name"]: one["developed"] for one in receipt["photos"]} == {
         **{name: "it is a TIFF" for name in files if name.endswith(".tif")},
         "IMG_3.jpg": "",
@@ -89,15 +88,9 @@ async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
     pairs = {"DSC_5.jpg": jpeg(), "DSC_5.dng": dng(seed=9), "DSC_6.jpg": jpeg()}
     outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == raws
-    assert files_below(studio.done / ELM / "originals" / "hall") == pairs
-    names = {
-        room: [
-            one["name"]
-            for one in json.loads((studio.done / ELM / "receipts" / f"{room}.json").read_text())["photos"]
-        ]
-        for room in ("kitchen", "hall")
-    }
+    assert studio.filed("kitchen") == raws
+    assert studio.filed("hall") == pairs
+    names = {room: [one["name"] for one in studio.receipt(room)["photos"]] for room in ("kitchen", "hall")}
     assert sorted(names["kitchen"]) == ["DSC_0.dng", "DSC_1.dng"]
     assert sorted(names["hall"]) == ["DSC_5.jpg", "DSC_6.jpg"]
 
@@ -139,11 +132,11 @@ async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
     pairs = {"IMG_5.jpg": jpeg(), "IMG_5.heic": heics.heic(), "IMG_6.jpg": jpeg()}
     outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
-    assert files_below(studio.done / ELM / "originals" / "hall") == pairs
-    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert studio.filed("kitchen") == photos
+    assert studio.filed("hall") == pairs
+    receipt = studio.receipt("kitchen")
     assert [one["developed"] for one in receipt["photos"]] == ["it is a HEIC picture"] * 2
-    hall = json.loads((studio.done / ELM / "receipts" / "hall.json").read_text())
+    hall = studio.receipt("hall")
     assert sorted(one["name"] for one in hall["photos"]) == ["IMG_5.jpg", "IMG_6.jpg"]
     with Image.open(studio.done / ELM / "kitchen.jpg") as made:
         assert made.width < made.height and made.getexif()[0x013B] == "The studio"

@@ -4,7 +4,6 @@ HTTP."""
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,8 @@ from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 
 
@@ -25,7 +23,7 @@ async def test_a_set_becomes_pictures_a_receipt_and_filed_originals(studio: Stud
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, outcome.needing_person) == (1, 0)
     assert list(folder.iterdir()) == []
-    assert files_below(studio.done / ELM / "originals" / ROOM) == photos
+    assert studio.filed(ROOM) == photos
     delivered = files_below(studio.done / ELM)
     assert {"living-room.jpg", f"{ROOM}.png", f"receipts/{ROOM}.json"} <= delivered.keys()
     receipt = json.loads(delivered[f"receipts/{ROOM}.json"])
@@ -80,7 +78,7 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
     await studio.drop_and_run(shop, ELM, f"{ROOM}__again", photos)
     shop.goes_wrong()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
-    page = " ".join((studio.failed / ELM / f"{ROOM}__again" / "REASON.txt").read_text().split())
+    page = studio.reason_page(f"{ROOM}__again")
     assert 'Do what is said under "What to do" first: as it is, the folder would come back again.' in page
     (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
     await studio.until_idle(shop.access())
@@ -114,7 +112,7 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Stud
 async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_that_join_it(
     studio: Studio, shop: Shop
 ) -> None:
-    photos, page = bracket(), studio.inbox / "STATUS.txt"
+    photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     async with studio.working(shop.access()):
         await studio.comes_to("done")
@@ -124,7 +122,7 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
         assert "DSC0004.jpg came after the set had been paid for" in held["reason"]
         for way in ("__ok", "READY.txt", "hotfolder approve"):
             assert way in held["hint"] and way not in held["reason"]
-        await studio.comes_to_say(lambda _: held["hint"] in " ".join(page.read_text().split()))
+        await studio.comes_to_say(lambda _: held["hint"] in studio.status_page())
         explained = " ".join(studio.say("explain", str(folder)).stdout.split())
         assert "HELD: DSC0004.jpg came after the set had been paid for" in explained
         assert (folder / "DSC0004.jpg").is_file() and shop.bought() == 1
@@ -203,8 +201,9 @@ async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Sh
                 "'den', where no photo is: IMG_1. A photo is known by the end" in str(status["notices"])
             )
         )
-    assert "since no photo there has the same name: walkthrough.mov. " in page(studio)
-    assert f"{ELM}: Left alone in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
+    told = studio.status_page()
+    assert "since no photo there has the same name: walkthrough.mov. " in told
+    assert f"{ELM}: Left alone in the room 'plans', where no photo is: floor plan.pdf. " in told
     assert files_below(studio.inbox / ELM).keys() == {"den/IMG_1", "plans/floor plan.pdf", "walkthrough.mov"}
 
 
@@ -221,8 +220,3 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "DSC0001.xmp, DSC0002.xmp" in str(status["notices"]))
     assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}
-
-
-def page(studio: Studio) -> str:
-    path: Path = studio.inbox / "STATUS.txt"
-    return " ".join(path.read_text().split())

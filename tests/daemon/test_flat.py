@@ -14,8 +14,8 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import ELM, held, held_sets, originals, shoot, stripped
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.rolls import filed_as, held, held_sets, shoot, stripped
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 
 def doubtful(tmp_path: Path) -> dict[str, bytes]:
@@ -43,7 +43,7 @@ async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
     }
     expected |= {f"{ELM}-02/{name}": content for name, content in beside.items()}
     expected |= {f"kitchen/{name}": content for name, content in room.items()}
-    assert originals(studio) == expected
+    assert studio.filed() == expected
     assert sorted(path.name for path in (studio.done / ELM).glob("*.jpg")) == [
         *(f"{ELM}-{number:02}.jpg" for number in (1, 2, 3)),
         "kitchen.jpg",
@@ -73,7 +73,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     """Nothing is paid before `.ready` or `hotfolder approve`; after it, all sets are made, and `.ready` is
     removed."""
     files = doubtful(tmp_path)
-    folder, page = studio.drop(ELM, "", files), studio.inbox / "STATUS.txt"
+    folder = studio.drop(ELM, "", files)
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (0, 0)
     async with studio.working(shop.access()):
@@ -83,7 +83,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
         # Until this daemon has scanned, `status` shows the overview of the one before.
         await studio.comes_to_say(lambda _: " 1 held." in studio.say("status").stdout)
         assert "still arriving" not in studio.say("status").stdout
-        await studio.comes_to_say(lambda _: "(the whole shoot): held" in page.read_text())
+        await studio.comes_to_say(lambda _: "(the whole shoot): held" in studio.status_page())
         if by == "approve":
             told = studio.say("approve", ELM)
             assert told.exit_code == 0 and str(folder / ".ready") in told.stdout
@@ -92,7 +92,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
         await studio.comes_to_say(lambda status: "done" in studio.states() and not held(status))
         await studio.comes_to_say(lambda _: set(studio.states()) == {"done"})
     assert files_below(studio.inbox / ELM) == {}
-    assert {name.split("/")[1] for name in originals(studio)} == set(files)
+    assert {name.split("/")[1] for name in studio.filed()} == set(files)
     assert shop.bought() == len(studio.states())
 
 
@@ -109,9 +109,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
             (folder / name).write_bytes(files[name])
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
-    assert set(originals(studio)) == {
-        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
-    }
+    assert set(studio.filed()) == filed_as(sets)
 
 
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
@@ -121,13 +119,12 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
     studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     told = f"! About the photos in {ELM}: {EXPORT_WITH_CAMERA_DATA}"
-    page = studio.inbox / "STATUS.txt"
 
     def on_page(_: object) -> bool:
-        return told in " ".join(page.read_text().split())
+        return told in studio.status_page()
 
     async with studio.working(shop.access()):
-        await studio.comes_to_say(lambda _: page.exists())
+        await studio.comes_to_say(lambda _: studio.status_page())
         assert studio.say("pause").exit_code == 0
         studio.drop(ELM, "", {name: stripped(files[name]) for name in sets[0]})
         await studio.comes_to_say(on_page)
@@ -161,7 +158,7 @@ async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop, tmp
     folder = studio.drop(ELM, "", files)
     (folder / ".ready").touch()
     await studio.until_idle(shop.access())
-    assert (len(originals(studio)), len(files_below(folder)), shop.bought()) == (7, 2, 1)
+    assert (len(studio.filed()), len(files_below(folder)), shop.bought()) == (7, 2, 1)
 
 
 async def test_a_restart_does_not_group_what_is_under_way_again(
@@ -181,9 +178,7 @@ async def test_a_restart_does_not_group_what_is_under_way_again(
             await asyncio.sleep(10)
     await studio.until_idle(shop.access())
     assert shop.bought() == 3
-    assert set(originals(studio)) == {
-        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
-    }
+    assert set(studio.filed()) == filed_as(sets)
 
 
 async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
@@ -198,7 +193,7 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
     async with studio.working(shop.access(), crash_point=changed):
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
-    filed = {path.split("/")[1]: content for path, content in originals(studio).items()}
+    filed = {path.split("/")[1]: content for path, content in studio.filed().items()}
     assert filed == {**files, name: new}
 
 
@@ -263,7 +258,7 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: MakeStudio, s
         told = studio.say("approve", f"{ELM}/front")
         assert told.exit_code == 0 and str(folder / ".ready") in told.stdout, told.stderr
         await studio.comes_to("done", "done")
-    assert files_below(studio.done / ELM / "originals" / "front") == photos
+    assert studio.filed("front") == photos
     assert files_below(folder) == {}
     assert shop.bought() == 2
 
@@ -301,7 +296,7 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
     folder = studio.drop(ELM, "", {**files, "view.webp": b"not a picture"})
     await studio.until_idle(shop.access())
     assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.webp"}
-    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    page = studio.status_page()
     assert page.index("Needs a person") < page.index("view.webp") and "Waiting:" not in page
     (folder / "view.webp").unlink()
     outcome = await studio.until_idle(shop.access())
@@ -319,14 +314,14 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     for _ in range(2):
         await studio.until_idle(shop.access())
         assert shop.bought() == 6 and set(files_below(folder)) == set(sets[3])
-        page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+        page = studio.status_page()
         assert f"{ELM} / {name}: held 6 photos, {sets[3][0]} to {sets[3][-1]}, held for a person" in page
     async with studio.working(shop.access()):
         await studio.comes_to_say(held_sets)
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.comes_to(*["done"] * 7)
     assert shop.bought() == 7 and files_below(folder) == {}
-    assert set(files_below(studio.done / ELM / "originals" / name)) == set(sets[3])
+    assert set(studio.filed(name)) == set(sets[3])
 
 
 async def test_a_held_set_stays_held_when_its_project_is_renamed(
@@ -358,7 +353,7 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
     shutil.copytree(studio.done / ELM, studio.inbox / "finished" / "12 Elm Road")
     assert "finished pictures that hotfolder made" in studio.say("explain", str(folder)).stdout
     await studio.until_idle(shop.access())
-    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    page = studio.status_page()
     assert shop.bought() == bought and page.count("finished pictures that hotfolder made") == 2
     (studio.inbox / "finished" / "12 Elm Road" / "READY.txt").touch()
     await studio.until_idle(shop.access())
@@ -379,9 +374,7 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
         folder.rename(studio.inbox / f"{ELM}__ok")
         await studio.comes_to(*["done"] * 5)
     assert shop.bought() == 5 and {job["project"] for job in studio.status()["jobs"]} == {ELM}
-    assert originals(studio).keys() == {
-        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
-    } | {f"kitchen_sky-twilight/{name}" for name in bracket()}
+    assert studio.filed().keys() == filed_as(sets) | {f"kitchen_sky-twilight/{name}" for name in bracket()}
     assert [path.name for path in studio.done.iterdir() if not path.name.startswith(".")] == [ELM]
     assert files_below(studio.inbox / ELM) == {} and not (studio.inbox / f"{ELM}__ok").exists()
 
@@ -411,7 +404,7 @@ async def test_a_folder_that_can_t_be_renamed_is_told_and_waits(studio: Studio, 
     folder = studio.drop(ELM, "kitchen__ok", bracket())
     (folder / ".ready").mkdir()
     await studio.until_idle(shop.access())
-    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    page = studio.status_page()
     assert shop.bought() == 0 and "could not rename 'kitchen__ok' to 'kitchen' (Is a directory)" in page
     (folder / ".ready").rmdir()
     await studio.until_idle(shop.access())

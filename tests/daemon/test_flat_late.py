@@ -13,8 +13,8 @@ from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.store import Store
 from hotfolder.rules.late import Sorted
 from hotfolder.rules.shoots import sort_shoot
-from tests.support.rolls import ELM, exported_anew, originals, shoot
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.rolls import exported_anew, shoot
+from tests.support.studio import ELM, Shop, Studio, files_below
 
 
 def rooms(status: Mapping[str, Any]) -> list[str]:
@@ -64,7 +64,7 @@ async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
     (note,) = notes(studio)
     assert ("new revision" in note and "5 of its photos" in note) if anew else "is used again" in note
     assert files_below(studio.inbox / ELM) == {}
-    assert set(again) <= {path.split("/")[1] for path in originals(studio)}
+    assert set(again) <= {path.split("/")[1] for path in studio.filed()}
 
 
 async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_is_made(
@@ -136,7 +136,7 @@ async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
         await resume(daemon)
         await studio.comes_to("done", "done")
     assert shop.bought() == 2
-    assert set(originals(studio)) == {f"{room}/{name}" for room, names in expected.items() for name in names}
+    assert set(studio.filed()) == {f"{room}/{name}" for room, names in expected.items() for name in names}
 
 
 async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(

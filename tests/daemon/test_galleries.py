@@ -13,9 +13,8 @@ from typing import Any
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio, digest, files_below, until
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, digest, files_below, until
 
-ELM = "12 Elm Road"
 BASE_URL = "https://pictures.example.com/galleries"
 EVERYTHING = {"deliver": {"gallery": True, "label": "Digitally altered"}, "gallery": {"base_url": BASE_URL}}
 HOSTILE = "<script>alert(1)<b> \"x' 100% #1"
@@ -255,7 +254,7 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
         path.unlink()
     secret = studio.root / "secret.jpg"
     secret.write_bytes(next(iter(bracket(1).values())))
-    told = json.loads((studio.done / ELM / "receipts" / "front__sky-blue.json").read_bytes())
+    told = studio.receipt("front__sky-blue")
     lie = {**told["pictures"][0], "file": f"{ELM}/../../secret.jpg", "sha256": digest(secret)}
     lies = {**told, "job_id": "another1", "pictures": [lie, {**lie, "file": str(secret), "altered": ["sky"]}]}
     (studio.done / ELM / "receipts" / "lies.json").write_text(json.dumps(lies))

@@ -10,9 +10,8 @@ from typing import Any
 
 from hotfolder import log
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MakeStudio, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
-ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
 
 

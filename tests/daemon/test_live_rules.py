@@ -22,9 +22,8 @@ from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, Shop, Studio, until
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, until
 
-ELM = "12 Elm Road"
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]
 
 

@@ -28,9 +28,7 @@ from tests.support import crashing
 from tests.support.audit import Audit, Originals
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MERGE, Shop, Studio, files_below
-
-PROJECT = "12 Elm Road"
+from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
 
 @pytest.fixture
@@ -40,8 +38,8 @@ def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
 
     def drop(room: str) -> None:
         files = {f"{room}-{name}": content + room.encode() for name, content in bracket().items()}
-        originals.take(PROJECT, room, files)
-        studio.drop(PROJECT, room, files)
+        originals.take(ELM, room, files)
+        studio.drop(ELM, room, files)
 
     drop("hall")
     assert crashing.live(studio, shop, speed=4.0) == 0
@@ -129,8 +127,8 @@ async def test_thirty_sets_in_flight_are_moved_and_each_is_paid_once(
     server, originals, sets = postgres.fresh(), Originals(), 30
     for number in range(sets):
         files = {name: content + bytes([number]) for name, content in bracket().items()}
-        originals.take(PROJECT, f"room{number}", files)
-        studio.drop(PROJECT, f"room{number}", files)
+        originals.take(ELM, f"room{number}", files)
+        studio.drop(ELM, f"room{number}", files)
     assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=4) == -signal.SIGKILL
     name_results(studio)
     assert move_to_server(studio.config, {}, server.url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 from pathlib import Path
 from typing import NoReturn
@@ -14,9 +13,8 @@ from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
-ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 
 
@@ -83,10 +81,10 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     async with studio.working(shop.access(), crash_point=at(point, lambda: shutil.rmtree(folder))):
         [job] = (await studio.comes_to("done"))["jobs"]
         await until(lambda: any(words in body for body in receiver.bodies()))
-        await until(lambda: words in " ".join((studio.inbox / "STATUS.txt").read_text().split()))
+        await until(lambda: words in studio.status_page())
     assert job["reason"].startswith(words)
     assert (studio.done / ELM / "kitchen.jpg").is_file()
-    told = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())["originals"]
+    told = studio.receipt("kitchen")["originals"]
     assert told["note"].startswith(words) and len(told["removed"]) == 3 - nth
     assert told["folder"] == (f"{ELM}/originals/kitchen" if nth else "")
     assert (studio.done / ELM / "originals" / "kitchen").exists() == bool(nth)
@@ -109,7 +107,7 @@ async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio:
         )
     [reason] = [job["reason"] for job in status["jobs"] if job["state"] == "done"]
     assert reason == "1 of the 3 originals was removed or replaced before it could be filed."
-    told = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())["originals"]
+    told = studio.receipt("kitchen")["originals"]
     assert sorted(told["removed"]) == ["DSC0001.xmp", "DSC0002.jpg"]
     assert sorted(files_below(folder)) == ["DSC0001.xmp", "DSC0002.jpg"]
     assert studio.say("verify").exit_code == 0
@@ -122,7 +120,7 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
     removed = at(CrashPoint.FOLDER_RESERVED, (folder / "DSC0002.jpg").unlink)
     async with studio.working(shop.access(), crash_point=removed):
         await studio.comes_to("failed")
-    page = " ".join((studio.failed / ELM / "kitchen__sky-blu" / "REASON.txt").read_text().split())
+    page = studio.reason_page("kitchen__sky-blu")
     assert "1 of the 3 originals was removed or replaced before it could be filed." in page
     assert "The others lie beside this page, unchanged: DSC0001.jpg DSC0003.jpg" in page
     assert "Every file that you dropped" not in page

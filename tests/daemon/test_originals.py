@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import originals
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
 
 def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
-    told = json.loads((studio.done / ELM / "receipts" / f"{name}.json").read_bytes())["originals"]
+    told = studio.receipt(name)["originals"]
     assert (told.pop("removed"), bool(told.pop("note"))) == ([*removed], bool(removed))
     return told
 
@@ -50,7 +47,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     del found[".hotfolder-archive"]
     rooms = ("kitchen", "hall")
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
-    assert originals(studio) == {}
+    assert studio.filed() == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
@@ -81,7 +78,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     await studio.until_idle(shop.access())
     kept = {"proofs/DSC0001.xmp": SIDECAR["DSC0001.xmp"]}
     kept |= {f"kitchen/{name}": content for name, content in photos.items()}
-    assert originals(studio) == kept
+    assert studio.filed() == kept
     assert files_below(studio.inbox / ELM) == {}
     failed = files_below(studio.failed / ELM / "proofs__sky-blu")
     assert failed.keys() - {"REASON.txt"} == photos.keys()
@@ -114,7 +111,7 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
             f"The originals were kept and not deleted: the picture {ELM}/kitchen.jpg can't be read where it"
             " was put."
         )
-        assert len(originals(studio)) == number * len(photos)
+        assert len(studio.filed()) == number * len(photos)
         picture.unlink(missing_ok=True)
     assert told(studio)["kept_because"] == reason and told(studio)["deleted"] == []
 
@@ -141,7 +138,7 @@ async def test_a_photo_whose_every_picture_is_altered_is_kept(make_studio: MakeS
     studio.drop(ELM, "kitchen__sky-blue", bracket())
     async with studio.working(shop.access()):
         status = await studio.comes_to("done", "done")
-    assert originals(studio) == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
+    assert studio.filed() == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
     why = "kept and not deleted: every picture of the set is altered, and only the originals show the room"
     assert why in told(studio, "solo__sky-blue")["kept_because"]
     assert told(studio, "kitchen__sky-blue")["deleted"] == sorted(bracket())

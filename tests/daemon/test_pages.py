@@ -28,7 +28,7 @@ from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, until
+from tests.support.studio import ELM, Shop, Studio, until
 
 
 def folders(tmp_path: Path) -> dict[str, Path]:
@@ -80,19 +80,18 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
     studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old text would be taken for the present state; once there is room, it changes again."""
-    page = studio.inbox / STATUS_NAME
 
     def full(*_: object, **__: object) -> None:
         raise OperationalError("INSERT", {}, sqlite3.OperationalError("database or disk is full"))
 
     def says(words: str) -> bool:
-        return page.exists() and words in " ".join(page.read_text().split())
+        return words in studio.status_page()
 
     async with studio.working(shop.access()) as daemon:
         await until(lambda: says("Nothing is waiting."))
         with monkeypatch.context() as patched:
             patched.setattr(daemon.store, "tell", full)
-            folder = studio.drop("12 Elm Road", "kitchen", {"a.jpg": b"not a photo"})
+            folder = studio.drop(ELM, "kitchen", {"a.jpg": b"not a photo"})
             await until(
                 lambda: says("The work waits: the job store can't be written: database or disk is full.")
             )
@@ -159,8 +158,8 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     """It isn't listed after a restart either, and is listed again where the folder comes back."""
     monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
     for room in ("bath", "hall"):
-        studio.drop("12 Elm Road", f"{room}__sky-twilihgt", bracket())
-    page, folder = studio.inbox / STATUS_NAME, studio.failed / "12 Elm Road" / "hall__sky-twilihgt"
+        studio.drop(ELM, f"{room}__sky-twilihgt", bracket())
+    folder = studio.failed / ELM / "hall__sky-twilihgt"
 
     def listed(status: dict[str, Any]) -> list[str]:
         return sorted(job["room"].partition("__")[0] for job in status["jobs"])
@@ -175,7 +174,7 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
         folder.rename(studio.root / "kept")
         told = await studio.comes_to_say(lambda status: listed(status) == ["bath"])
         assert told["counts"] == {"failed": 1}
-        await until(lambda: "Came back" in (text := page.read_text()) and "hall" not in text)
+        await until(lambda: "Came back" in (text := studio.status_page()) and "hall" not in text)
         [project] = board(load(studio.config, {})).projects
         assert [card.folder for card in project.cards] == ["bath__sky-twilihgt"]
         seen = project_view(load(studio.config, {}), project.id)

@@ -8,9 +8,7 @@ import pytest
 
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import shoot, stripped
-from tests.support.studio import MERGE, Shop, Studio, files_below
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
 
 async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
@@ -51,7 +49,7 @@ async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with
     assert f"Photos   {len(sets[1])}" in explained and f"The flash fired for {flash[0]}" in explained
     await studio.until_idle(shop.access())
     assert (studio.states(), shop.bought()) == (["done"], 1)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == room
+    assert studio.filed("kitchen") == room
     [job] = studio.status()["jobs"]
     assert f"The flash fired for {flash[0]}" in studio.say("logs", job["job"]).stdout
 
@@ -65,7 +63,7 @@ async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
     studio.drop(ELM, "kitchen", room)
     await studio.drop_and_run(shop, ELM, "bath", photos)
     assert (studio.states(), shop.bought()) == (["done", "done"], 1)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == room
+    assert studio.filed("kitchen") == room
 
 
 def pictures(studio: Studio) -> set[str]:

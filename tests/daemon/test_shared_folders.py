@@ -20,7 +20,7 @@ from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio, environment
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, environment
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
@@ -63,7 +63,7 @@ async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
     try:
         await studio.until_idle(shop.access())
         for folder in ("kitchen", "hall__sky-twilihgt"):
-            studio.drop("12 Elm Road", folder, bracket())
+            studio.drop(ELM, folder, bracket())
         await studio.until_idle(shop.access())
     finally:
         os.umask(before)
@@ -73,7 +73,7 @@ async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
     }
     assert shared == {"inbox": "0o2775", "done": "0o2775", "failed": "0o2775"}
     made = [path for top in (studio.done, studio.failed) for path in top.rglob("*")]
-    ours = [path for path in made if path.suffix != ".jpg" or path.parent.name == "12 Elm Road"]
+    ours = [path for path in made if path.suffix != ".jpg" or path.parent.name == ELM]
     assert len(ours) > 8 and {path.stat().st_gid for path in made} == {studio.inbox.stat().st_gid}
     assert [path for path in ours if not path.stat().st_mode & 0o020] == []
     assert studio.state.stat().st_mode & 0o777 == 0o700
@@ -116,7 +116,7 @@ print(json.dumps([(name, one.exit_code, one.output + repr(one.exception)) for na
 )
 async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio, shop: Shop) -> None:
     await studio.until_idle(shop.access())
-    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.drop(ELM, "kitchen", bracket())
     for path in (studio.state, studio.state / "jobs.sqlite"):
         os.chown(path, 65534, 65534)
     owner = studio.state.owner()
@@ -139,8 +139,8 @@ async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
     """A project's folder of one would be the whole inbox of the other, so its photos would be paid for
     twice."""
     outer = make_studio()
-    inner = make_studio(inbox=str(outer.inbox / "12 Elm Road"))
-    inner.inbox = outer.inbox / "12 Elm Road"
+    inner = make_studio(inbox=str(outer.inbox / ELM))
+    inner.inbox = outer.inbox / ELM
     inner.inbox.mkdir(parents=True)
     first, second = (outer, inner) if outer_first else (inner, outer)
     async with first.working(shop.access()):
@@ -157,12 +157,12 @@ async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, shop: S
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     studio.done.mkdir()
-    (studio.done / "12 Elm Road").symlink_to(elsewhere)
-    studio.drop("12 Elm Road", "kitchen", bracket())
+    (studio.done / ELM).symlink_to(elsewhere)
+    studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access()):
         told = await studio.comes_to_say(lambda status: "is a link" in str(status["jobs"]))
         assert "12 Elm Road is a link" in str(told) and "failed" not in studio.states()
         assert list(elsewhere.iterdir()) == []
-        (studio.done / "12 Elm Road").unlink()
+        (studio.done / ELM).unlink()
         await studio.comes_to("done")
-    assert (studio.done / "12 Elm Road" / "kitchen.jpg").is_file()
+    assert (studio.done / ELM / "kitchen.jpg").is_file()

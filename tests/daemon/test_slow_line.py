@@ -6,9 +6,7 @@ from datetime import datetime, timedelta
 
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, MakeStudio, Shop, Studio, until
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MERGE, MakeStudio, Shop, Studio, until
 
 
 def hours_from(now: datetime, begin: int, end: int) -> str:
@@ -30,9 +28,7 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
             lambda status: [job["reason"] for job in status["jobs"]] == [opens]
         )
         assert waiting["uploads"] == {"waiting": True, "reason": opens}
-        page = studio.inbox / "STATUS.txt"
-        told = f"Whatever has still to be sent {opens}."
-        await until(lambda: told in " ".join(page.read_text().split()))
+        await until(lambda: f"Whatever has still to be sent {opens}." in studio.status_page())
         assert shop.bought() == 0
         clock.jump(timedelta(hours=3))
         await studio.comes_to("done")

@@ -24,12 +24,11 @@ from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.texts import STATUS_NAME as STATUS
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
-from tests.support.studio import MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment, until, wait_for
+from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment, until, wait_for
 
 SAID = "database with the job store can't be reached"
 
@@ -54,20 +53,15 @@ def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iter
     made.end()
 
 
-def page(studio: Studio) -> str:
-    path = studio.inbox / STATUS
-    return " ".join(path.read_text().split()) if path.exists() else ""
-
-
 @pytest.mark.parametrize("trouble", ["cut", "hang"])
 def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     studio: Studio, proxy: Proxy, shop: Shop, trouble: str
 ) -> None:
     daemon = studio.start(key="any-key")
-    wait_for(lambda: page(studio))
+    wait_for(studio.status_page)
     getattr(proxy, trouble)()
-    studio.drop("12 Elm Road", "kitchen", bracket())
-    wait_for(lambda: SAID in page(studio))
+    studio.drop(ELM, "kitchen", bracket())
+    wait_for(lambda: SAID in studio.status_page())
     asked = studio.call("status")
     assert (asked.returncode, SAID in asked.stderr) == (3, True)
     assert studio.call("retry", "anything").returncode == 3
@@ -76,7 +70,7 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     proxy.mend()
     wait_for(lambda: shop.bought(MERGE))
     studio.wait_for_states("done")
-    wait_for(lambda: page(studio) and SAID not in page(studio))
+    wait_for(lambda: studio.status_page() and SAID not in studio.status_page())
     assert daemon.stop() == 0
     assert shop.bought() == 1
 
@@ -87,7 +81,7 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
     def in_journal() -> list[str]:
         return [one["call"]["state"] for one in Journal(studio.state / JOURNAL).read()]
 
-    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECEIVED, proxy.cut)):
         await until(lambda: in_journal() == [PurchaseState.ANSWERED])
         proxy.mend()
@@ -101,7 +95,7 @@ def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(
 ) -> None:
     """Exiting would make systemd restart it in a loop, and give up in the end."""
     first = studio.start(key="any-key")
-    wait_for(lambda: page(studio))
+    wait_for(studio.status_page)
     assert first.stop() == 0
     proxy.cut()
     log = studio.root / "waiting.log"
@@ -112,11 +106,11 @@ def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(
     daemon = Run(process, log)
     studio.runs.append(daemon)
     wait_for(lambda: '"event": "waits_for_store"' in daemon.text())
-    wait_for(lambda: SAID in page(studio))
+    wait_for(lambda: SAID in studio.status_page())
     assert process.poll() is None
     proxy.mend()
     wait_for(lambda: '"event": "started"' in daemon.text())
-    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.drop(ELM, "kitchen", bracket())
     studio.wait_for_states("done")
     assert daemon.stop() == 0
 
@@ -147,7 +141,7 @@ async def test_one_that_goes_away_just_as_a_daemon_opens_it_is_waited_for(
         return open_records(settings, places)
 
     monkeypatch.setattr(service, "open_records", cut)
-    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.drop(ELM, "kitchen", bracket())
     file = SettingsFile(studio.config, {})
     serving = serve(file.load(), shop.access(), file, until_idle=True)
     assert await asyncio.wait_for(serving, PATIENCE_SECONDS) == 0

@@ -20,9 +20,9 @@ from hotfolder.rules.shoots import HeldSet
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio
 
-ELM, ROOM = "12 Elm Road", "living-room__sky-twilight"
+ROOM = "living-room__sky-twilight"
 SIDECAR = "notes.txt"
 
 
@@ -78,7 +78,7 @@ async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_chan
     as_another_client_sees_it(studio.inbox)
     await take_over(studio, shop)
     assert states(studio) == {begun.id: State.DONE}
-    assert files_below(studio.done / ELM / "originals" / ROOM) == dropped
+    assert studio.filed(ROOM) == dropped
     assert list((studio.inbox / ELM / ROOM).iterdir()) == []
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 

@@ -16,9 +16,7 @@ from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import MakeStudio, Shop, Studio, files_below, until
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, until
 
 
 def dead(tmp_path: Path) -> ApiAccess:

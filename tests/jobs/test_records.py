@@ -12,10 +12,10 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.rules.delivery import Keep
-from tests.jobs.test_retention import ELM, LATER, clean, done_set
+from tests.jobs.test_retention import LATER, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
-from tests.support.studio import Shop, Studio
+from tests.support.studio import ELM, Shop, Studio
 
 MONTH = 30
 ALL = Keep(originals_days=MONTH, receipts_days=MONTH, results_days=MONTH, records_days=MONTH)

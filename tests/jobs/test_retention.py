@@ -21,9 +21,8 @@ from hotfolder.jobs.states import State
 from hotfolder.rules.delivery import Keep
 from tests.support.crashing import at
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
 FILES: tuple[KeptKind, ...] = ("original", "receipt", "result")
 ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
@@ -37,7 +36,7 @@ async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[
     if not once.exists():
         await made(Studio(once), shop, folder)
     shutil.copytree(once, studio.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.yaml"))
-    return files_below(studio.done / ELM / "originals" / folder)
+    return studio.filed(folder)
 
 
 async def made(studio: Studio, shop: Shop, folder: str) -> dict[str, bytes]:
@@ -148,7 +147,7 @@ async def test_a_set_that_was_finished_under_a_clock_in_the_past_is_as_old_as_it
 async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
     await clean(studio, Keep(originals_days=30, results_days=None))
-    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    receipt = studio.receipt("kitchen")
     assert set(receipt["originals"]["deleted"]) == set(files)
     assert studio.say("verify").exit_code == 0
 
@@ -184,7 +183,7 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
     spoil(studio.done / ELM)
     found = [due for due in await clean(studio) if due.kind == "original"]
     assert len(found) == len(files) and all(why in due.kept_because for due in found)
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+    assert studio.filed("kitchen") == files
 
 
 async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop: Shop) -> None:
@@ -192,7 +191,7 @@ async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop
     await studio.drop_and_run(shop, ELM, "solo__sky-blue", photos)
     [due] = [due for due in await clean(studio) if due.kind == "original"]
     assert "only the originals show the room as it was" in due.kept_because
-    assert files_below(studio.done / ELM / "originals" / "solo__sky-blue") == photos
+    assert studio.filed("solo__sky-blue") == photos
 
 
 async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> None:

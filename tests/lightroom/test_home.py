@@ -14,9 +14,7 @@ from PIL import ExifTags, Image
 from hotfolder.setup.lightroom.write import PLUGIN
 from tests.support.lightroom import Lightroom, installed
 from tests.support.pictures import jpeg
-from tests.support.studio import MakeStudio, Shop, Studio
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 
 def exposure(seconds: float) -> bytes:

@@ -11,11 +11,10 @@ from playwright.sync_api import Browser, Route
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import Fault, MakeStudio, Shop, Studio
+from tests.support.studio import ELM, Fault, MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
-ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
 REFUSED: Fault = {"endpoint": "sky", "fault": 422}
 LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}

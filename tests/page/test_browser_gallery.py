@@ -16,11 +16,10 @@ from hotfolder.control.lookup import project_id
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, faults_at_every_size, tab
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
+from tests.support.studio import ELM, PATIENCE_SECONDS, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
-ELM = "12 Elm Road"
 HOSTILE = "<img src=x onerror=alert(1)> 100% #1 \"'"
 MANAGING = f"/project/{project_id('inbox', ELM)}/share"
 

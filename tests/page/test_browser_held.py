@@ -12,8 +12,8 @@ from hotfolder.control.lookup import folder_id
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.rolls import ELM, originals, shoot
-from tests.support.studio import MakeStudio, Shop, Studio
+from tests.support.rolls import shoot
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
@@ -71,7 +71,7 @@ def test_one_set_is_approved_after_a_frame_moved(
         opened.get_by_text("Approved. It begins in a moment.").wait_for()
     studio.wait_until(lambda status: any(job["state"] == "done" for job in status["jobs"]))
     assert shop.bought() == 1
-    assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
+    assert studio.filed().keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
 
 
 def test_a_frame_is_dragged_to_another_set_where_the_reader_is(

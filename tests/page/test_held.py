@@ -16,8 +16,8 @@ import pytest
 from hotfolder.control.lookup import folder_id, project_id
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
-from tests.support.rolls import ELM, originals, shoot
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.rolls import shoot
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
@@ -126,7 +126,7 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     )
     studio.wait_until(lambda status: held_sets(status) == {f"{ELM}-02", f"{ELM}-03"})
     assert shop.bought() == 2
-    assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
+    assert studio.filed().keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
     [made] = [job["job"] for job in studio.status()["jobs"] if job["room"] == "Kitchen"]
     told = re.findall(r"<span>([^<]*) EV", page.get(f"/set/{made}").text)
     assert told == ["−4", "−2", "0", "0", "+2", "+4"]
@@ -167,7 +167,7 @@ def test_sets_are_split_and_joined_and_all_approved(
     assert done.status == 303 and done.headers["location"] == f"/project/{project_id('inbox', ELM)}"
     studio.wait_for_states("done", "done", "done")
     assert shop.bought() == 3
-    assert originals(studio).keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
+    assert studio.filed().keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
 
 
 def test_what_keeps_sets_from_being_approved_stands_beside_them(

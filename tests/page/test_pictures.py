@@ -35,9 +35,9 @@ from hotfolder.jobs.store import Store
 from hotfolder.page.files import part_of
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import Shop, Studio
+from tests.support.studio import ELM, Shop, Studio
 
-ELM, ROOM = "12 Elm Road", "kitchen__sky-blue"
+ROOM = "kitchen__sky-blue"
 
 
 @pytest.fixture

@@ -26,9 +26,8 @@ from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
 COST = "<dd>1.75 EUR</dd>"

@@ -11,8 +11,7 @@ from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import Photo, sharing_stem
 from hotfolder.rules.shoots import group_shoot, shoot_rule
 from tests.support.camera import FILE
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM
 
 
 def book(*routes: Route) -> Rulebook:

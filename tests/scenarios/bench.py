@@ -16,9 +16,8 @@ from tests.support import crashing
 from tests.support.audit import Audit, Originals, sha256
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, files_below
+from tests.support.studio import ELM, Shop, Studio, files_below
 
-ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
 SPEED = 40.0
 HURRIED: dict[str, Any] = {"api": {"merge_timeout_seconds": 60.0, "read_timeout_seconds": 5.0}}
@@ -103,7 +102,7 @@ class Bench:
         return [line for line in lines if line["event"] == name]
 
     def reason_page(self, folder: str = ROOM) -> str:
-        return " ".join((self.studio.failed / ELM / folder / "REASON.txt").read_text().split())
+        return self.studio.reason_page(folder)
 
     def delivered(self, project: str = ELM) -> set[str]:
         """Names of the delivered pictures."""

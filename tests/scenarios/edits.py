@@ -29,9 +29,8 @@ from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
 from tests.support.pictures import bracket
-from tests.support.studio import Run, Shop, Studio, files_below
+from tests.support.studio import ELM, Run, Shop, Studio
 
-ELM = "12 Elm Road"
 HALF_SECONDS = 0.3
 WRONG = (
     "routes: [\n",
@@ -138,7 +137,7 @@ class Edits:
                     yield f"{job.room}: no photo"
             yield from (f"verify: {one.what}" for one in verify(installation))
         for room, photos in self.dropped.items():
-            if files_below(self.studio.done / ELM / "originals" / room) != photos:
+            if self.studio.filed(room) != photos:
                 yield f"{room}: its originals are not what was dropped"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, Bench
-from tests.support.studio import MakeStudio, Shop, Studio
+from tests.scenarios.bench import Bench
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")

@@ -12,9 +12,9 @@ import pytest
 
 from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, Bench, MakeBench
+from tests.scenarios.bench import Bench, MakeBench
 from tests.support.crashing import at
-from tests.support.studio import MERGE, SKY
+from tests.support.studio import ELM, MERGE, SKY
 
 AGAIN = "kitchen__again"
 

@@ -15,17 +15,10 @@ from contextlib import suppress
 import pytest
 
 from hotfolder import log
-from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.scenarios.bench import ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import (
-    PATIENCE_SECONDS,
-    MakeStudio,
-    Shop,
-    environment,
-    files_below,
-    wait_for,
-)
+from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Shop, environment, files_below, wait_for
 from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -161,7 +154,7 @@ def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench:
         kill_group(process)
     assert bench.studio.states() == ["done"]
     assert len(bench.shop.charged()) == 1
-    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == files
+    assert bench.studio.filed("kitchen") == files
     assert files_below(bench.studio.state / "developed") == {}
 
 
@@ -261,7 +254,7 @@ def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_moun
         told = bench.studio.wait_until(lambda status: status["folders"][folder]["degraded"])
         assert place in told["folders"][folder]["degraded"]
         bench.studio.wait_until(lambda status: any(place in job["reason"] for job in status["jobs"]))
-        bench.studio.wait_until(lambda _: "is not mounted" in page_of(bench))
+        bench.studio.wait_until(lambda _: "is not mounted" in bench.studio.status_page())
         # Photos with the names of a set that can't be seen now, and still exists.
         bench.drop(f"third-{room}")
         switch(bench, "plug")
@@ -273,11 +266,6 @@ def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_moun
     assert (bench.studio.root / "hidden-below").read_text() == ""
     audit = bench.check(state, state, state, paid=paid + paid // 2)
     assert not any("mounted" in job.reason for job in audit.jobs)
-
-
-def page_of(bench: Bench) -> str:
-    page = bench.studio.inbox / "STATUS.txt"
-    return " ".join(page.read_text().split()) if page.exists() else ""
 
 
 @needs_mounts

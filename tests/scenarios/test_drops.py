@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, ROOM, Bench, MakeBench
+from tests.scenarios.bench import ROOM, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, files_below
+from tests.support.studio import ELM, MERGE
 
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
@@ -62,7 +62,7 @@ async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(
             (folder / name).write_bytes(photos[name])
         await bench.studio.comes_to("done")
     bench.check("done", paid=1)
-    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
+    assert bench.studio.filed("kitchen") == photos
 
 
 async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(bench: Bench) -> None:
@@ -145,7 +145,7 @@ async def test_photos_of_any_name_go_up_and_come_back_under_their_own(bench: Ben
     photos = {name: jpeg() for name in names}
     await bench.drop_and_run("kitchen", photos)
     bench.check("done", paid=1)
-    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
+    assert bench.studio.filed("kitchen") == photos
 
 
 @pytest.mark.both_stores

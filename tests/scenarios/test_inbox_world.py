@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.scenarios.bench import ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.crashing import at
-from tests.support.studio import MakeStudio, Shop, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, files_below
 
 
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ async def test_an_inbox_that_is_unmounted_or_replaced_is_waited_for_and_nothing_
         photos = bench.drop("kitchen")
         await bench.studio.comes_to("done", "done")
     bench.check("done", "done", paid=2)
-    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
+    assert bench.studio.filed("kitchen") == photos
 
 
 async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
@@ -83,7 +83,7 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
         (elsewhere / "inbox").rename(inbox)
         await bench.studio.comes_to("done")
     bench.check("done", paid=2)
-    assert files_below(bench.studio.done / ELM / "originals" / ROOM) == photos
+    assert bench.studio.filed(ROOM) == photos
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(

@@ -16,11 +16,11 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
 from hotfolder.stager.answers import Answer
-from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench, MakeBench
+from tests.scenarios.bench import HURRIED, ROOM, Bench, MakeBench
 from tests.support.audit import Audit
 from tests.support.crashing import at
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, MakeStudio
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio
 
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 

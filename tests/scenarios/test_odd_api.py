@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from hotfolder.daemon.service import ApiAccess
-from tests.scenarios.bench import ELM, Bench
+from tests.scenarios.bench import Bench
 from tests.stager.conftest import Wire
 from tests.support.audit import Audit
-from tests.support.studio import files_below
+from tests.support.studio import ELM, files_below
 
 GROUP = "grp:1/2+3="
 SIGNED_TYPE = "image/jpeg"

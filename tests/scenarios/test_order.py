@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.bench import ELM, Bench
+from tests.scenarios.bench import Bench
 from tests.scenarios.test_disks import needs_strace
 from tests.support.audit import KEY
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Shop, environment
+from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Shop, environment
 
 TRACED = "fsync,fdatasync,openat,sendto,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat"
 LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")

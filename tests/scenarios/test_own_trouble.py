@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from hotfolder.jobs.steps import fetching
-from tests.scenarios.bench import ELM, ROOM, Bench
-from tests.support.studio import files_below
+from tests.scenarios.bench import ROOM, Bench
+from tests.support.studio import ELM, files_below
 
 OAK = "5 Oak Lane"
 

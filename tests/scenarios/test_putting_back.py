@@ -13,11 +13,11 @@ import pytest
 from hotfolder.control import actions
 from hotfolder.crashpoints import HandStep
 from hotfolder.errors import LocalTrouble, UsageError
-from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
+from tests.scenarios.bench import HURRIED, ROOM, Bench
 from tests.support.audit import Audit
 from tests.support.crashing import hooked
 from tests.support.pictures import jpeg
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
 NOTES = {"notes.txt": b"the blinds are broken"}
 # How often a set of three photos and its REASON.txt passes each crash point, with a neighbour in the room's

@@ -21,9 +21,7 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
-
-ELM = "12 Elm Road"
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 
 @dataclass
@@ -160,7 +158,7 @@ def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
     sending.start(key="any-key")
     sending.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
-    assert files_below(sending.done / ELM / "originals" / "kitchen") == photos
+    assert sending.filed("kitchen") == photos
 
 
 def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted_anew(
@@ -173,7 +171,7 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
     share.drop("hall")
     sending.wait_until(lambda status: room_is(status, "hall", "done"))
     assert shop.bought() == 2
-    assert files_below(sending.done / ELM / "originals" / "kitchen") == photos
+    assert sending.filed("kitchen") == photos
     assert sending.runs[0].stop() == 0
 
 
@@ -249,7 +247,7 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
         share.drop("hall")
         await done(studio, "kitchen", "hall")
     assert shop.bought() == 2
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+    assert studio.filed("kitchen") == photos
 
 
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(

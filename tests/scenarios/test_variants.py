@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.bench import ELM, Bench, MakeBench
+from tests.scenarios.bench import Bench, MakeBench
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, files_below
+from tests.support.studio import ELM, MERGE, files_below
 
 MERGED, DAY, DUSK = "front.jpg", "front__sky-blue.png", "front__sky-twilight.png"
 ROUTE: dict[str, Any] = {

@@ -11,9 +11,8 @@ from PIL import Image
 
 from tests.support.camera import BEGIN, SHUTTER, Photographer
 from tests.support.exposures import written
-from tests.support.studio import Studio, files_below
+from tests.support.studio import ELM
 
-ELM = "12 Elm Road"
 MIDDLE = SHUTTER.index(1 / 30)
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
@@ -81,5 +80,6 @@ def held_sets(status: dict[str, Any]) -> dict[str, str]:
     return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
 
 
-def originals(studio: Studio) -> dict[str, bytes]:
-    return files_below(studio.done / ELM / "originals")
+def filed_as(sets: list[list[str]]) -> set[str]:
+    """The paths of a shoot's photos among the filed originals, for sets named by number."""
+    return {f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names}

@@ -48,6 +48,7 @@ from tests.support.forking import Forked, fork
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
+ELM = "12 Elm Road"
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
 PATIENCE_SECONDS = 180.0
 Fault = dict[str, Any]
@@ -71,6 +72,10 @@ async def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) 
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def words_of(page: Path) -> str:
+    return " ".join(page.read_text().split()) if page.exists() else ""
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -267,6 +272,22 @@ class Studio:
         for name, content in files.items():
             (target / name).write_bytes(content)
         return target
+
+    def filed(self, folder: str = "", project: str = ELM) -> dict[str, bytes]:
+        """The filed originals of a project, or of one of its folders."""
+        return files_below(self.done / project / "originals" / folder)
+
+    def status_page(self) -> str:
+        """STATUS.txt with each run of white space as one space; empty while there is no page."""
+        return words_of(self.inbox / "STATUS.txt")
+
+    def reason_page(self, folder: str, project: str = ELM) -> str:
+        """REASON.txt of a folder in failed/, as `status_page`."""
+        return words_of(self.failed / project / folder / "REASON.txt")
+
+    def receipt(self, name: str, project: str = ELM) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.done / project / "receipts" / f"{name}.json").read_bytes())
+        return found
 
     def kept_results(self) -> list[Path]:
         """The files of kept results."""
