@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import chromium
 from tests.support.pageprocess import PageProcess, page_process
-from tests.support.studio import Studio
+from tests.support.studio import MakeStudio, Shop, Studio
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +24,15 @@ def page(studio: Studio) -> Iterator[PageProcess]:
     """The studio's page, on loopback and without a password."""
     with page_process(studio) as process:
         yield process
+
+
+@pytest.fixture
+def at_work(make_studio: MakeStudio, shop: Shop) -> MakeStudio:
+    """`at_work(**settings)`: makes a studio with a daemon in a process of its own."""
+
+    def make(**settings: object) -> Studio:
+        studio = make_studio(api=shop.api, **settings)
+        studio.start(key="any-key")
+        return studio
+
+    return make

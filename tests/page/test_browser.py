@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Route
 
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
+from tests.support.browser import becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Fault, MakeStudio, Shop, Studio
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 FRONT = "front__sky-twilight"
 REFUSED: Fault = {"endpoint": "sky", "fault": 422}
@@ -21,12 +18,8 @@ LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
-    """A studio with a daemon in a process of its own."""
-    studio = make_studio(api=shop.api)
-    studio.start(key="any-key")
-    yield studio
-    studio.end()
+def studio(at_work: MakeStudio) -> Studio:
+    return at_work()
 
 
 def test_a_dropped_folder_becomes_a_picture_without_reloading(

@@ -13,12 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.lookup import project_id
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, faults_at_every_size, tab
-from tests.support.pageprocess import PageProcess, page_process
+from tests.support.browser import becomes, everywhere, faults_at_every_size, tab
+from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, PATIENCE_SECONDS, Shop, Studio
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 HOSTILE = "<img src=x onerror=alert(1)> 100% #1 \"'"
 MANAGING = f"/project/{project_id('inbox', ELM)}/share"
@@ -127,12 +125,6 @@ def test_everybody_can_read_it(browser: Browser, gallery: Path) -> None:
         page.get_by_role("link", name="Deutsch").click()
         page.get_by_text("Digital verändert: Himmel ersetzt").first.wait_for()
         assert faults_at_every_size(page) == []
-
-
-@pytest.fixture
-def page(studio: Studio) -> Iterator[PageProcess]:
-    with page_process(studio) as process:
-        yield process
 
 
 def test_a_link_is_made_given_away_and_revoked(browser: Browser, page: PageProcess) -> None:

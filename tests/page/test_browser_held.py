@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.lookup import folder_id
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
+from tests.support.browser import becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT = f"/held/{folder_id('inbox', ELM, '')}"
@@ -30,12 +27,8 @@ DRAG = """() => {
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
-    """A studio with a daemon in a process of its own."""
-    studio = make_studio(api=shop.api, routes=REVIEW)
-    studio.start(key="any-key")
-    yield studio
-    studio.end()
+def studio(at_work: MakeStudio) -> Studio:
+    return at_work(routes=REVIEW)
 
 
 @pytest.fixture

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import CHROMIUM, NO_BROWSER, everywhere, tab
+from tests.support.browser import everywhere, tab
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 PASSWORD, LOOKING = "correct horse battery", "only for looking"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from html.parser import HTMLParser
@@ -24,16 +23,9 @@ SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
 
 
 @pytest.fixture
-def studio(shop: Shop, make_studio: MakeStudio) -> Iterator[Studio]:
-    """A studio with a daemon in a process of its own, and a price for each call."""
-    studio = make_studio(
-        api=shop.api,
-        prices={"currency": "EUR", "merge": "0.50", "sky": "0.80"},
-        routes=[{"name": "kitchens", "match": {"room": "Kitchen"}, "operations": ["sky-blue"]}, *REVIEW],
-    )
-    studio.start(key="any-key")
-    yield studio
-    studio.end()
+def studio(at_work: MakeStudio) -> Studio:
+    kitchens = {"name": "kitchens", "match": {"room": "Kitchen"}, "operations": ["sky-blue"]}
+    return at_work(prices={"currency": "EUR", "merge": "0.50", "sky": "0.80"}, routes=[kitchens, *REVIEW])
 
 
 class Form(HTMLParser):

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.browser import CHROMIUM, NO_BROWSER, chromium
+from tests.support.browser import chromium
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
 from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Studio
 
@@ -150,7 +150,6 @@ def test_the_same_headers_of_a_peer_that_is_not_listed_count_for_nothing(page: P
     assert last.status == 429
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 def test_a_browser_signs_in_and_acts_and_hears_of_news_by_https(
     studio: Studio, proxy: Proxy, page: PageProcess
 ) -> None:

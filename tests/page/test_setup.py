@@ -16,7 +16,7 @@ import yaml
 from starlette.routing import Route
 
 from hotfolder.page.setup import SetupSite, setup_app
-from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, faults, faults_at_every_size, tab
+from tests.support.browser import chromium, faults, faults_at_every_size, tab
 from tests.support.forking import fork
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
@@ -193,7 +193,6 @@ def test_whoever_says_something_by_the_environment_is_asked_nothing(
     assert "settings_missing" not in container.log.read_text()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 def test_everybody_can_use_it_at_every_size_in_both_languages(start: Callable[..., Container]) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()

@@ -13,8 +13,6 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playw
 from tests.support.pageprocess import PageProcess
 from tests.support.studio import PATIENCE_SECONDS, wait_for
 
-CHROMIUM = shutil.which("chromium")
-NO_BROWSER = "there is no chromium on this machine"
 NARROW, WIDE = (360, 800), (1440, 900)
 SCHEMES: Final = ("light", "dark")
 
@@ -22,11 +20,12 @@ SCHEMES: Final = ("light", "dark")
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser; skips the test where there is none."""
-    if CHROMIUM is None:
-        pytest.skip(NO_BROWSER)
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("there is no chromium on this machine")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+            executable_path=program, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         try:
             yield browser
