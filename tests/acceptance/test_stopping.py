@@ -14,18 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import (
-    ELM,
-    MERGE,
-    SKY,
-    MakeStudio,
-    Run,
-    Shop,
-    Studio,
-    begun,
-    environment,
-    wait_for,
-)
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Run, Shop, Studio, begun, environment, wait_for
 
 ROOM = "living-room__sky-twilight"
 KEY = "any-key"

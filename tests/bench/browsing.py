@@ -59,11 +59,7 @@ def fill(studio: Studio, sets: int) -> None:
         for state in WAY:
             store.advance(job.id, state, at)
         picture = Picture(
-            job_id=job.id,
-            path=str(path.relative_to(studio.done)),
-            sha256="0" * 64,
-            width=1200,
-            height=800,
+            job_id=job.id, path=str(path.relative_to(studio.done)), sha256="0" * 64, width=1200, height=800
         )
         store.add_pictures([picture])
     store.database.dispose()

@@ -273,10 +273,7 @@ def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
     assert "Every set of 12 Elm Road that is still to come gets high priority." in first.output
     for words, answer in (
         (("cancel", "12 Elm Road"), "Nothing of 12 Elm Road is under way that could be cancelled."),
-        (
-            ("cancel", "12 Elm Road/kitchen"),
-            "kitchen is still arriving, and nothing of it has begun.",
-        ),
+        (("cancel", "12 Elm Road/kitchen"), "kitchen is still arriving, and nothing of it has begun."),
         (("retry", "abc"), "There is no job abc."),
         (("priority", "12 Elm Road/kitchen", "low"), "12 Elm Road/kitchen is still arriving"),
         (("cancel", "14 Elm Road"), "Nothing is known of 14 Elm Road."),

@@ -49,14 +49,8 @@ def test_the_file_is_read_anew_at_every_call(tmp_path: Path) -> None:
         (None, "The file that api.key_file names can't be read: No such file or directory."),
         (b"", f"{IN_FILE} is empty."),
         (b"\n", f"{IN_FILE} is empty."),
-        (
-            b"sk-secret-4711\n\n",
-            ODD,
-        ),
-        (
-            "“sk-secret-4711”".encode(),
-            ODD,
-        ),
+        (b"sk-secret-4711\n\n", ODD),
+        ("“sk-secret-4711”".encode(), ODD),
     ],
 )
 def test_a_key_that_cannot_be_is_refused_without_being_shown(

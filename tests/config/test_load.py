@@ -189,10 +189,7 @@ def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
     st.one_of(
         st.binary(max_size=200),
         st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
-        st.lists(
-            st.sampled_from(PIECES),
-            max_size=30,
-        ).map(lambda parts: "".join(parts).encode()),
+        st.lists(st.sampled_from(PIECES), max_size=30).map(lambda parts: "".join(parts).encode()),
     )
 )
 @example(b'"\\ud800": 1')

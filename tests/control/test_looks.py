@@ -28,11 +28,7 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("seconds", "verdict", "words"),
-    [
-        (-2, Grade.OK, "within 30 s"),
-        (60, Grade.WARNING, "60 s ahead"),
-        (-412, Grade.PROBLEM, "412 s behind"),
-    ],
+    [(-2, Grade.OK, "within 30 s"), (60, Grade.WARNING, "60 s ahead"), (-412, Grade.PROBLEM, "412 s behind")],
 )
 def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Grade, words: str) -> None:
     found = clock(seconds, "the API's", EXPIRING_SECONDS)
@@ -90,11 +86,7 @@ def test_limits_that_are_too_low_are_told(tmp_path: Path) -> None:
     (tmp_path / "max_user_instances").write_text("128\n")
     assert [watches(number, tmp_path).verdict for number in (500, 900)] == [Grade.OK, Grade.WARNING]
     assert watches(1, tmp_path / "none").verdict == Grade.WARNING
-    assert [open_files(number).verdict for number in (256, 4096, -1)] == [
-        Grade.WARNING,
-        Grade.OK,
-        Grade.OK,
-    ]
+    assert [open_files(number).verdict for number in (256, 4096, -1)] == [Grade.WARNING, Grade.OK, Grade.OK]
 
 
 def test_the_nearest_mount_counts_and_the_later_of_two_at_one_place(tmp_path: Path) -> None:

@@ -212,8 +212,4 @@ async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studi
     studio.drop(ELM, "bath", bracket())
     await studio.drop_and_run(shop, "14 Elm Road", "bath", bracket())
     told = {(job["project"], job["room"]): job["priority"] for job in studio.status()["jobs"]}
-    assert told == {
-        (ELM, "kitchen"): "normal",
-        (ELM, "bath"): "high",
-        ("14 Elm Road", "bath"): "normal",
-    }
+    assert told == {(ELM, "kitchen"): "normal", (ELM, "bath"): "high", ("14 Elm Road", "bath"): "normal"}

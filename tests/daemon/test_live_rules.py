@@ -163,10 +163,7 @@ def settings_of(folder: Path, text: str) -> Settings:
         ("root: .\npage: {hosts: photos.example.com}", ("page.hosts",)),
         ("root: ..", ("root",)),
         ("root: .\nstate: elsewhere", ("state",)),
-        (
-            "root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}",
-            ("api.base_url",),
-        ),
+        ("root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}", ("api.base_url",)),
         ("root: .\napi: {proxy: 'http://proxy.example:3128'}", ("api.proxy",)),
         ("root: .\ninbox: letterbox", ("inbox",)),
         ("root: .\ninboxes: [{path: inbox}, {path: second}]", ("inboxes",)),

@@ -256,6 +256,6 @@ async def test_429_without_a_wish_is_not_asked_again_at_once(
 
 def test_waiting_doubles_from_one_second_to_five_minutes_and_stays_there() -> None:
     assert [backoff_seconds(failures) for failures in range(1, 11)] == [
-        *(1, 2, 4, 8, 16, 32, 64, 128, 256, 300),
+        *(1, 2, 4, 8, 16, 32, 64, 128, 256, 300)
     ]
     assert backoff_seconds(10**9) == 300

@@ -7,14 +7,7 @@ import asyncio
 import pytest
 
 from hotfolder.errors import TooManyRequests
-from hotfolder.jobs.limits import (
-    MOST,
-    PICTURE,
-    START,
-    AdaptiveLimit,
-    ConcurrencyLimits,
-    Rank,
-)
+from hotfolder.jobs.limits import MOST, PICTURE, START, AdaptiveLimit, ConcurrencyLimits, Rank
 
 OLD: Rank = (1, "2026-01-01", "a")
 NEW: Rank = (1, "2026-01-02", "b")

@@ -171,13 +171,7 @@ def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -
             seen = now - timedelta(hours=hours)
             session.add(
                 Machine(
-                    id=name,
-                    name=name,
-                    version="",
-                    place="",
-                    heartbeat_at=seen,
-                    alive_until=seen,
-                    reaches=[],
+                    id=name, name=name, version="", place="", heartbeat_at=seen, alive_until=seen, reaches=[]
                 )
             )
     assert list(Store(database, machine="here").gone_machines()) == ["gone"]

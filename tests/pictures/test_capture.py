@@ -90,11 +90,7 @@ def test_the_hour_of_the_export_is_never_taken_for_the_capture(write: Write) -> 
 
 @pytest.mark.parametrize(
     "broken",
-    [
-        {TAG.ExposureTime: IFDRational(0, 0)},
-        {TAG.FNumber: IFDRational(0, 1)},
-        {TAG.ISOSpeedRatings: 0},
-    ],
+    [{TAG.ExposureTime: IFDRational(0, 0)}, {TAG.FNumber: IFDRational(0, 1)}, {TAG.ISOSpeedRatings: 0}],
 )
 def test_an_unwritten_value_leaves_the_rest_readable(write: Write, broken: Tags) -> None:
     capture = capture_of(write, {**CANON, **broken})

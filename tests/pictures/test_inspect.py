@@ -25,12 +25,7 @@ LIMITS = PictureLimits()
 def exif_bytes(aperture: float, seconds: float, iso: int, orientation: int = 1) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    exif[0x8769] = {
-        0x829D: aperture,
-        0x829A: seconds,
-        0x8827: iso,
-        0x9003: "2026:05:04 17:20:31",
-    }
+    exif[0x8769] = {0x829D: aperture, 0x829A: seconds, 0x8827: iso, 0x9003: "2026:05:04 17:20:31"}
     return exif.tobytes()
 
 

@@ -48,9 +48,7 @@ photos = st.builds(
 )
 drops = st.lists(photos, max_size=24, unique_by=lambda photo: photo.name)
 options = st.builds(
-    GroupingOptions,
-    brackets=st.integers(1, 9),
-    over_seven=st.sampled_from(OverSeven),
+    GroupingOptions, brackets=st.integers(1, 9), over_seven=st.sampled_from(OverSeven)
 ) | st.builds(GroupingOptions, over_seven=st.sampled_from(OverSeven))
 
 

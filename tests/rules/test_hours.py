@@ -34,11 +34,7 @@ def test_over_midnight(clock: str, opens: str | None) -> None:
 
 def test_the_nearest_of_several_spans_is_told_and_none_at_all_is_always() -> None:
     spans = (parse_span("22:00-06:00"), parse_span("12:00 - 13:00"))
-    assert [opens_at(spans, at(clock)) for clock in ("09:00", "12:30", "13:00")] == [
-        time(12),
-        None,
-        time(22),
-    ]
+    assert [opens_at(spans, at(clock)) for clock in ("09:00", "12:30", "13:00")] == [time(12), None, time(22)]
     assert opens_at((), at("09:00")) is None
 
 
@@ -55,8 +51,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("night", "minutes"),
-    [("2026-03-28", 7 * 60), ("2026-06-01", 8 * 60), ("2026-10-24", 9 * 60)],
+    ("night", "minutes"), [("2026-03-28", 7 * 60), ("2026-06-01", 8 * 60), ("2026-10-24", 9 * 60)]
 )
 def test_when_the_clocks_change_the_wall_clock_counts(night: str, minutes: int) -> None:
     """The night of spring is an hour shorter, that of autumn an hour longer; it ends at six local time."""

@@ -152,10 +152,7 @@ def test_reset_halfway(faulty: Faulty, endpoint: str) -> None:
 
 @pytest.fixture
 def connects(faulty: Faulty) -> Callable[[str], bool]:
-    addresses = {
-        "api": str(faulty.caller.api.base_url),
-        "storage": str(faulty.request("result-get").url),
-    }
+    addresses = {"api": str(faulty.caller.api.base_url), "storage": str(faulty.request("result-get").url)}
 
     def knock(origin: str) -> bool:
         parts = urlsplit(addresses[origin])

@@ -69,8 +69,7 @@ def test_wrong_types(faulty: Faulty, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"),
-    [("unknown-status", "weird"), ("failed", "failed"), ("never", "processing")],
+    ("fault", "status"), [("unknown-status", "weird"), ("failed", "failed"), ("never", "processing")]
 )
 def test_group_status(faulty: Faulty, fault: str, status: str) -> None:
     """A finished merge has another status; without the rule it is finished again."""
@@ -189,9 +188,7 @@ def test_huge(faulty: Faulty, announced: bool) -> None:
     """All its bytes come, with or without a length."""
     size = 30_000_000
     request = faulty.request("result-get")
-    faulty.rules(
-        {"endpoint": "result-get", "fault": "huge", "size_bytes": size, "announced": announced},
-    )
+    faulty.rules({"endpoint": "result-get", "fault": "huge", "size_bytes": size, "announced": announced})
     got = 0
     with faulty.caller.storage.stream("GET", request.url) as answer:
         assert answer.headers.get("content-length") == (str(size) if announced else None)

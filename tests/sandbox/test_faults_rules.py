@@ -82,8 +82,7 @@ def test_match_finds_the_project_of(faulty: Faulty, endpoint: str) -> None:
 def test_the_first_rule_in_the_file_wins_and_each_counts_for_itself(faulty: Faulty) -> None:
     """The first rule's hit counts as the second rule's second request, too."""
     faulty.rules(
-        {"endpoint": "projects", "fault": 500, "when": 2},
-        {"endpoint": "*", "fault": 502, "when": [1, 2, 3]},
+        {"endpoint": "projects", "fault": 500, "when": 2}, {"endpoint": "*", "fault": 502, "when": [1, 2, 3]}
     )
     statuses = [faulty.caller.post("/api/projects", {"title": "1 Elm Street"}).status_code for _ in range(4)]
     assert statuses == [502, 500, 502, 200]

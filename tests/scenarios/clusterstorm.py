@@ -27,14 +27,7 @@ from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import Machine as MachineRow
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
-from tests.scenarios.clusterweather import (
-    CLOCKS,
-    INBOXES,
-    JOINING,
-    LEASE_SECONDS,
-    ClusterPlan,
-    Trouble,
-)
+from tests.scenarios.clusterweather import CLOCKS, INBOXES, JOINING, LEASE_SECONDS, ClusterPlan, Trouble
 from tests.scenarios.storm import Story
 from tests.support.audit import Audit, Originals, sha256
 from tests.support.cluster import Cluster, Member

@@ -42,7 +42,7 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
     access = replace(strict_shop.access(), key=key_file.read_text)
     async with bench.working(access, crash_point=crash_point):
         status = await bench.studio.comes_to_say(
-            lambda status: withdrawn and "401" in status.get("api", {}).get("reason", ""),
+            lambda status: withdrawn and "401" in status.get("api", {}).get("reason", "")
         )
         assert "key" in status["api"]["hint"].lower()
         await asyncio.sleep(1)

@@ -155,11 +155,7 @@ SCENARIOS = [
     done("a malformed status", at("group-get", "malformed", [1, 2])),
     done("completed, and no address yet", at("group-get", "completed-without-url", [1, 2])),
     done("the image's upload breaks off", at("image", "reset-halfway", 1)),
-    done(
-        "the merge's result is 404 once",
-        at("result-get", 404, 1),
-        extra=a_second_look_at_the_group,
-    ),
+    done("the merge's result is 404 once", at("result-get", 404, 1), extra=a_second_look_at_the_group),
     done("the merge's address has expired", at("result-get", "expired", 1), extra=a_second_look_at_the_group),
     done("the sky's result is 404 once", at("result-get", 404, 2)),
     attention(

@@ -308,8 +308,7 @@ def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Ben
 
 @needs_strace
 @pytest.mark.parametrize(
-    ("calls", "error"),
-    [("renameat2,rename,link,linkat", "EBUSY"), ("fsync", "ENOMEM"), ("mkdir", "EMFILE")],
+    ("calls", "error"), [("renameat2,rename,link,linkat", "EBUSY"), ("fsync", "ENOMEM"), ("mkdir", "EMFILE")]
 )
 def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
     disk_bench: Bench, calls: str, error: str

@@ -439,7 +439,7 @@ async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
                 lambda status: any(
                     job["state"] == "done" and str(jump.days) in job["room"]  # noqa: B023
                     for job in status["jobs"]
-                ),
+                )
             )
     bench.check("done", "done", paid=4)
 

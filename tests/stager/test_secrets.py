@@ -7,12 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from hotfolder.errors import (
-    BadWorld,
-    ConfigurationError,
-    KeyRejected,
-    RequestRefused,
-)
+from hotfolder.errors import BadWorld, ConfigurationError, KeyRejected, RequestRefused
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.transport import Timeouts
 from tests.stager.conftest import FREE, KEY, PAID, SKY, ClientOf, Serve, does, failure

@@ -50,9 +50,7 @@ ON_PURPOSE = {
     "XMP-iptcExt:DigitalSourceType": "says what was done",
     "XMP-GCamera:*": "nothing lies behind the picture in its file",
 }
-TO_PNG = {
-    "File:Comment": "a PNG has a comment of another kind",
-}
+TO_PNG = {"File:Comment": "a PNG has a comment of another kind"}
 
 EXIF_TAGS = """
 IFD0:Make=Canon IFD0:Model=EOS_R5 IFD0:Orientation=6 IFD0:XResolution=300 IFD0:YResolution=300

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.camera import (
-    CANON,
-    CANON_ORDER,
-    PHONE,
-    SHUTTER,
-    SIX_SECONDS,
-    SONY,
-    Photographer,
-)
+from tests.support.camera import CANON, CANON_ORDER, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
 from tests.support.scenery import nudged
 
 AV_ORDER = (0, -2, 2)

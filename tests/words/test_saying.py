@@ -69,9 +69,7 @@ OTHERS = {
         "Several inboxes have a project {}.",
         "Add --inbox with one of: {}.",
     ],
-    "jobs/upgrade.py": [
-        "hotfolder 0.1.0 with format 9 of the store",
-    ],
+    "jobs/upgrade.py": ["hotfolder 0.1.0 with format 9 of the store"],
     "jobs/postgres.py": [
         "Give hotfolder a database of its own, as docs/cluster.md shows.",
         "the job store in the database {}",
@@ -171,10 +169,7 @@ def test_no_template_stands_twice() -> None:
             "In Elm liegen gelassen: a.jpg hat denselben Inhalt wie b.jpg, das verwendet wird. Es bleibt"
             " dort; wird es nicht gebraucht, bitte wegräumen.",
         ),
-        (
-            'room "Küche" does not match "k*" or "bad*"',
-            "Raum „Küche“ passt nicht zu „k*“ oder „bad*“",
-        ),
+        ('room "Küche" does not match "k*" or "bad*"', "Raum „Küche“ passt nicht zu „k*“ oder „bad*“"),
         ('a tag matches "sky-*" and 3 photos', "ein Tag passt zu „sky-*“ und 3 Fotos"),
         ("3 photos, quiet for 4 of 7.5 s", "3 Fotos, seit 4 von 7,5 s unverändert"),
         (
