@@ -21,9 +21,10 @@ from statistics import median
 from PIL import Image
 
 from hotfolder.control import actions
-from hotfolder.jobs.model import FileRole, JobFile, NewJob, Picture
+from hotfolder.jobs.model import FileRole, NewJob, Picture, job_file
 from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
 from tests.bench.processes import cpu_seconds, peak_bytes
 from tests.support.browser import chromium, tab
 from tests.support.pageprocess import PageProcess, page_process
@@ -39,44 +40,36 @@ WAY = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FI
 
 def fill(studio: Studio, sets: int) -> None:
     """Fill a store with that many sets: mostly finished, a few failed, a few waiting."""
-    store = studio.store()
     file = io.BytesIO()
     Image.effect_noise((1200, 800), 60).convert("RGB").save(file, "JPEG", quality=85)
     begun = datetime.now(UTC) - timedelta(hours=sets // 60 + 1)
-    for number in range(sets):
-        project, room, at = f"Project {number // ROOMS:03}", f"room {number % ROOMS:02}", begun
-        begun += timedelta(minutes=1)
-        path = studio.done / project / f"{room}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.getvalue())
-        photos = tuple(photo(position) for position in range(3))
-        new = NewJob(studio.inbox.name, project, room, room, project, photos, Recipe())
-        job = store.create(new, "https://api.example", at)
-        if number % 97 == 5:
-            store.advance(job.id, State.REFUSING, at, reason="its photos can't be read")
-            store.advance(job.id, State.FAILED, at, filed_as=room)
-            continue
-        for state in WAY:
-            store.advance(job.id, state, at)
-        picture = Picture(
-            job_id=job.id, path=str(path.relative_to(studio.done)), sha256="0" * 64, width=1200, height=800
-        )
-        store.add_pictures([picture])
-    store.database.dispose()
-
-
-def photo(position: int) -> JobFile:
-    return JobFile(
-        job_id="",
-        name=f"IMG_{position}.jpg",
-        role=FileRole.PHOTO,
-        position=position,
-        size_bytes=1,
-        mtime_ns=1,
-        ctime_ns=1,
-        inode=position,
-        is_middle=position == 1,
-    )
+    with studio.store() as store:
+        for number in range(sets):
+            project, room, at = f"Project {number // ROOMS:03}", f"room {number % ROOMS:02}", begun
+            begun += timedelta(minutes=1)
+            path = studio.done / project / f"{room}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(file.getvalue())
+            names = [(f"IMG_{number}.jpg", FileIdentity(1, 1, 1, number)) for number in range(3)]
+            photos = tuple(job_file(*one, FileRole.PHOTO) for one in names)
+            new = NewJob(
+                studio.inbox.name, project, room, room, project, photos, Recipe(), middle="IMG_1.jpg"
+            )
+            job = store.create(new, "https://api.example", at)
+            if number % 97 == 5:
+                store.advance(job.id, State.REFUSING, at, reason="its photos can't be read")
+                store.advance(job.id, State.FAILED, at, filed_as=room)
+                continue
+            for state in WAY:
+                store.advance(job.id, state, at)
+            picture = Picture(
+                job_id=job.id,
+                path=str(path.relative_to(studio.done)),
+                sha256="0" * 64,
+                width=1200,
+                height=800,
+            )
+            store.add_pictures([picture])
 
 
 def first_paints(site: PageProcess) -> list[float]:

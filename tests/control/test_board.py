@@ -149,7 +149,7 @@ async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Sho
     """Originals are added to the receipt before the store records them."""
     await studio.drop_and_run(shop, ELM, "hall", bracket())
     [line] = seen(studio).seen.lines
-    job = studio.store().job(line.job)
+    job = studio.reading(lambda store: store.job(line.job))
     assert job is not None
     [receipt] = studio.done.glob("*/receipts/hall.json")
     receipt.write_text(receipt.read_text() + "\n")

@@ -11,8 +11,9 @@ from hotfolder.config.load import load
 from hotfolder.control.explain import Explainer
 from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
 from hotfolder.control.lookup import folder_id
-from hotfolder.jobs.model import FileRole, JobFile, NewJob
+from hotfolder.jobs.model import FileRole, NewJob, job_file
 from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio
 
@@ -22,7 +23,6 @@ def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
 ) -> None:
     """Its job is in the store before the daemon reports it as under way."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
-    store = studio.store()
     files, sets, _ = shoot(tmp_path / "roll")
     studio.drop(ELM, "", files)
     settings = load(studio.config, {})
@@ -30,28 +30,16 @@ def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
     seen = look_at(settings, place)
     draft = [DraftSet(one.name, tuple(photo.key for photo in one.photos)) for one in seen.waiting]
     approve_held(settings, place, draft, [0], seen.waiting[0].bill.calls)
-    photos = tuple(
-        JobFile(
-            job_id="",
-            name=name,
-            role=FileRole.PHOTO,
-            position=position,
-            size_bytes=1,
-            mtime_ns=1,
-            ctime_ns=1,
-            inode=1,
-        )
-        for position, name in enumerate(sets[0])
-    )
+    photos = tuple(job_file(name, FileIdentity(1, 1, 1, 1), FileRole.PHOTO) for name in sets[0])
     under_way = Explainer._under_way
 
     def begun_right_after(explainer: Explainer) -> set[str]:
         found = under_way(explainer)
         job = NewJob("inbox", ELM, "", draft[0].name, ELM, photos, Recipe())
-        store.create(job, "https://api.example", datetime.now(UTC))
+        with studio.store() as store:
+            store.create(job, "https://api.example", datetime.now(UTC))
         return found
 
     monkeypatch.setattr(Explainer, "_under_way", begun_right_after)
     waiting = look_at(settings, place).waiting
-    store.database.dispose()
     assert [[photo.name for photo in one.photos] for one in waiting] == sets[1:]

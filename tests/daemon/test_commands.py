@@ -158,11 +158,8 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
 
 
 def calls(studio: Studio) -> list[Purchase]:
-    store = studio.store()
-    try:
+    with studio.store() as store:
         return Ledger(store.database).all_purchases()
-    finally:
-        store.database.dispose()
 
 
 def polled(shop: Shop) -> int:

@@ -80,11 +80,8 @@ class Wreck:
         return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
 
     def calls(self) -> list[Purchase]:
-        store = self.studio.store()
-        try:
-            return Ledger(store.database).of_job(store.latest_of_folder("inbox", ELM, self.folder).id)  # type: ignore[union-attr]
-        finally:
-            store.database.dispose()
+        with self.studio.store() as store:
+            return Ledger(store.database).of_job(self.job()["job"])
 
     def charged(self, charges: list[Entry]) -> Counter[str]:
         """What the sandbox charged for this studio's calls, by route."""

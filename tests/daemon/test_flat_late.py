@@ -186,9 +186,8 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
         return found
 
     def resume_and_wait() -> None:
-        store = studio.store()
-        store.resume()
-        store.database.dispose()
+        with studio.store() as store:
+            store.resume()
         studio.wait_until(rooms)
 
     monkeypatch.setattr("hotfolder.daemon.shoots.sort_shoot", slowly)

@@ -13,6 +13,7 @@ from hotfolder.config.load import load
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.service import Daemon
 from hotfolder.daemon.shoots import as_held, as_kept, held_as_json
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
 from hotfolder.rules.sets import FileIdentity
@@ -26,12 +27,14 @@ ROOM = "living-room__sky-twilight"
 SIDECAR = "notes.txt"
 
 
-def begin(studio: Studio, shop: Shop, kill_at: CrashPoint) -> dict[str, bytes]:
-    """Let a daemon work on a set until it is killed at that crash point; the dropped files."""
+def begin(studio: Studio, shop: Shop, kill_at: CrashPoint) -> tuple[dict[str, bytes], Job]:
+    """Let a daemon work on a set until it is killed at that crash point; the dropped files, and the job."""
     dropped = {**bracket(), SIDECAR: b"The blue one, please."}
     studio.drop(ELM, ROOM, dropped)
     assert crashing.live(studio, shop, kill_at=kill_at, nth=1) < 0
-    return dropped
+    with studio.store() as store:
+        [begun] = store.in_states(ACTIVE)
+    return dropped, begun
 
 
 def as_another_client_sees_it(folder: Path, *, digits_ns: int = 100) -> None:
@@ -57,7 +60,8 @@ async def take_over(studio: Studio, shop: Shop) -> None:
 
 def states(studio: Studio) -> dict[str, State]:
     """The states of all jobs ever, by id."""
-    return {job.id: State(job.state) for job in studio.store().in_states(State)}
+    with studio.store() as store:
+        return {job.id: State(job.state) for job in store.in_states(State)}
 
 
 @pytest.mark.parametrize(
@@ -73,8 +77,7 @@ def states(studio: Studio) -> dict[str, State]:
 async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_change_are_others(
     studio: Studio, shop: Shop, kill_at: CrashPoint
 ) -> None:
-    dropped = begin(studio, shop, kill_at)
-    [begun] = studio.store().in_states(ACTIVE)
+    dropped, begun = begin(studio, shop, kill_at)
     as_another_client_sees_it(studio.inbox)
     await take_over(studio, shop)
     assert states(studio) == {begun.id: State.DONE}
@@ -87,8 +90,7 @@ async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_no
     studio: Studio, shop: Shop
 ) -> None:
     """On another machine, inode and times prove nothing about the content."""
-    dropped = begin(studio, shop, CrashPoint.GROUP_COMPLETE)
-    [begun] = studio.store().in_states(ACTIVE)
+    dropped, begun = begin(studio, shop, CrashPoint.GROUP_COMPLETE)
     as_another_client_sees_it(studio.inbox, digits_ns=1)
     name = next(name for name in dropped if name != SIDECAR)
     path = studio.inbox / ELM / ROOM / name

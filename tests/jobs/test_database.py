@@ -12,10 +12,11 @@ from sqlalchemy.exc import StatementError
 
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.database import open_store, read_store
-from hotfolder.jobs.model import FileRole, NewJob, job_file
+from hotfolder.jobs.model import FileRole, job_file
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_network_folder
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
+from tests.jobs.conftest import MakeJob
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -47,7 +48,7 @@ def test_a_disk_that_is_full_at_the_start_is_trouble_and_no_damage(
 
 
 def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
-    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
+    tmp_path: Path, new_job: MakeJob, at: datetime
 ) -> None:
     state = tmp_path / "state"
     database = open_store(state)
@@ -117,9 +118,7 @@ def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_pat
 BIG = 2**64 - 5
 
 
-def test_an_inode_may_need_all_of_its_64_bits(
-    store: Store, new_job: Callable[..., NewJob], at: datetime
-) -> None:
+def test_an_inode_may_need_all_of_its_64_bits(store: Store, new_job: MakeJob, at: datetime) -> None:
     """File systems with hashed inodes, such as mergerfs, use them; neither database has unsigned integers."""
     new = new_job("a")
     big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, signed(BIG)), FileRole.PHOTO)
@@ -133,9 +132,7 @@ def test_an_inode_may_need_all_of_its_64_bits(
     )
 
 
-def test_a_moment_comes_back_aware_and_the_same_in_every_database(
-    store: Store, new_job: Callable[..., NewJob]
-) -> None:
+def test_a_moment_comes_back_aware_and_the_same_in_every_database(store: Store, new_job: MakeJob) -> None:
     at = datetime(2026, 5, 4, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     job = store.create(new_job(), "origin", at)
     [known] = store.active()

@@ -20,17 +20,19 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import NewJob, Purchase, Result
+from hotfolder.jobs.model import Purchase, Result
 from hotfolder.jobs.postgres import server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
+from tests.jobs.conftest import MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
 from tests.support.studio import wait_for
 
 INBOXES = ("a", "b", "c", "d")
 SECONDS = 1.0
+MakeMachine = Callable[..., Leases]
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def shared(postgres: Postgres) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def machine(shared: Engine, tmp_path: Path) -> Callable[..., Leases]:
+def machine(shared: Engine, tmp_path: Path) -> MakeMachine:
     def make(name: str, inboxes: tuple[str, ...] = INBOXES) -> Leases:
         state = tmp_path / name
         state.mkdir(exist_ok=True)
@@ -65,14 +67,14 @@ def settle(*machines: Leases) -> list[set[str]]:
     return [set(one.owned) for one in machines]
 
 
-def test_the_only_machine_has_every_inbox_that_it_reaches(machine: Callable[..., Leases]) -> None:
+def test_the_only_machine_has_every_inbox_that_it_reaches(machine: MakeMachine) -> None:
     one = machine("one")
     assert look(one, reached=("a", "c")) == {"a", "c"}
     assert look(one) == set(INBOXES)
     assert one.settled
 
 
-def test_a_machine_that_joins_gets_its_share_one_inbox_at_a_time(machine: Callable[..., Leases]) -> None:
+def test_a_machine_that_joins_gets_its_share_one_inbox_at_a_time(machine: MakeMachine) -> None:
     one = machine("one")
     look(one)
     two = machine("two")
@@ -82,7 +84,7 @@ def test_a_machine_that_joins_gets_its_share_one_inbox_at_a_time(machine: Callab
     assert settle(one, two) == [{"c", "d"}, {"a", "b"}]
 
 
-def test_an_inbox_is_handed_over_once_its_paid_calls_are_answered(machine: Callable[..., Leases]) -> None:
+def test_an_inbox_is_handed_over_once_its_paid_calls_are_answered(machine: MakeMachine) -> None:
     one = machine("one", ("a", "b"))
     look(one, reached=("a", "b"))
     look(machine("two", ("a", "b")), reached=("a", "b"))
@@ -93,9 +95,7 @@ def test_an_inbox_is_handed_over_once_its_paid_calls_are_answered(machine: Calla
     assert look(one, paying=("b",), reached=("a", "b")) == {"b"}
 
 
-def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(
-    machine: Callable[..., Leases],
-) -> None:
+def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(machine: MakeMachine) -> None:
     one, two = machine("one"), machine("two")
     before = settle(one, two)
     assert look(two) == before[1]
@@ -114,7 +114,7 @@ def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(
             one.refuse_late(inbox)
 
 
-def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(machine: Callable[..., Leases]) -> None:
+def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(machine: MakeMachine) -> None:
     one = machine("one")
     look(one)
     epochs = dict(one.owned)
@@ -126,9 +126,7 @@ def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(machine: Callable[...
     one.confirm_now("a")
 
 
-def test_a_machine_that_starts_again_has_its_own_back_at_once_in_a_new_epoch(
-    machine: Callable[..., Leases],
-) -> None:
+def test_a_machine_that_starts_again_has_its_own_back_at_once_in_a_new_epoch(machine: MakeMachine) -> None:
     one = machine("one")
     look(one)
     again = machine("one")
@@ -137,7 +135,7 @@ def test_a_machine_that_starts_again_has_its_own_back_at_once_in_a_new_epoch(
         one.confirm_now("a")
 
 
-def test_a_machine_that_leaves_frees_everything_at_once(machine: Callable[..., Leases]) -> None:
+def test_a_machine_that_leaves_frees_everything_at_once(machine: MakeMachine) -> None:
     one, two = machine("one"), machine("two")
     settle(one, two)
     one.leave()
@@ -159,7 +157,7 @@ def test_nothing_is_done_that_cannot_be_undone_while_the_database_is_away(
         engine.dispose()
 
 
-def test_an_inbox_goes_to_who_reaches_it(machine: Callable[..., Leases]) -> None:
+def test_an_inbox_goes_to_who_reaches_it(machine: MakeMachine) -> None:
     one, two = machine("one"), machine("two")
     for _ in range(10):
         look(one, reached=("a",))
@@ -188,7 +186,7 @@ def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine
     assert copy.join() is None
 
 
-def test_what_one_machine_hears_of_a_host_the_others_know(machine: Callable[..., Leases]) -> None:
+def test_what_one_machine_hears_of_a_host_the_others_know(machine: MakeMachine) -> None:
     one, two = machine("one"), machine("two")
     one.exchange({"the API": (30.0, "it asks for a pause")})
     heard = two.exchange({"the API": (5.0, "later")})
@@ -199,7 +197,7 @@ def test_what_one_machine_hears_of_a_host_the_others_know(machine: Callable[...,
 
 
 def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
-    machine: Callable[..., Leases], shared: Engine, new_job: Callable[..., NewJob], at: datetime
+    machine: MakeMachine, shared: Engine, new_job: MakeJob, at: datetime
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
@@ -228,7 +226,7 @@ MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
 
 
 def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
-    machine: Callable[..., Leases], shared: Engine, new_job: Callable[..., NewJob], at: datetime
+    machine: MakeMachine, shared: Engine, new_job: MakeJob, at: datetime
 ) -> None:
     one, two = machine("one", ("inbox",)), machine("two", ("inbox",))
     look(one, reached=("inbox",))
@@ -245,7 +243,7 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
 
 
 def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
-    machine: Callable[..., Leases], shared: Engine, at: datetime
+    machine: MakeMachine, shared: Engine, at: datetime
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))

@@ -11,13 +11,14 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Engine
 
-from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.names import WantedName, of_file, of_originals
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
+from tests.jobs.conftest import MakeJob
 
-MakeJob = Callable[..., NewJob]
 ORIGIN = "https://api.stagerai.com"
+CreateJob = Callable[..., Job]
 DONE = Path("/srv/done")
 TO_DONE = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE)
 
@@ -27,7 +28,7 @@ def picture(job: Job, folder: str = "Elm", stem: str = "Kitchen", purpose: str =
 
 
 @pytest.fixture
-def make(database: Engine, new_job: MakeJob, at: datetime) -> Callable[..., Job]:
+def make(database: Engine, new_job: MakeJob, at: datetime) -> CreateJob:
     def made(inbox: str, **changes: object) -> Job:
         return Store(database).create(new_job(inbox=inbox, **changes), ORIGIN, at)
 
@@ -40,7 +41,7 @@ def finish(store: Store, job: Job, at: datetime) -> None:
 
 
 def test_machines_that_take_names_at_once_take_different_ones(
-    database: Engine, make: Callable[..., Job], at: datetime
+    database: Engine, make: CreateJob, at: datetime
 ) -> None:
     """This holds whatever the machines see of the folder, and however they spell the names."""
     jobs = [make(f"inbox {number}") for number in range(6)]
@@ -63,7 +64,7 @@ def test_machines_that_take_names_at_once_take_different_ones(
 
 
 def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(
-    store: Store, make: Callable[..., Job], at: datetime
+    store: Store, make: CreateJob, at: datetime
 ) -> None:
     """The job was killed before anything was placed; the first name may be free again by then."""
     first, second = make("a"), make("b")
@@ -75,7 +76,7 @@ def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(
 
 
 def test_another_name_is_taken_where_a_file_came_into_the_way(
-    store: Store, make: Callable[..., Job], at: datetime
+    store: Store, make: CreateJob, at: datetime
 ) -> None:
     job, other = make("a"), make("b")
     assert store.take_name(picture(job), {"kitchen.jpg"}, at) == "Kitchen (2).jpg"
@@ -89,7 +90,7 @@ def test_another_name_is_taken_where_a_file_came_into_the_way(
     [("", 0, "Kitchen.jpg"), ("b", 0, "Kitchen (2).jpg"), ("b", 25, "Kitchen.jpg")],
 )
 def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_done(
-    database: Engine, make: Callable[..., Job], at: datetime, machine: str, hours: int, name: str
+    database: Engine, make: CreateJob, at: datetime, machine: str, hours: int, name: str
 ) -> None:
     """It is free at once on the machine that placed it; another may merely not see the picture yet."""
     job, store = make("a"), Store(database)
@@ -100,7 +101,7 @@ def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_d
 
 
 def test_a_folder_of_originals_is_free_once_they_are_dropped_again_or_their_record_is_gone(
-    store: Store, make: Callable[..., Job], at: datetime
+    store: Store, make: CreateJob, at: datetime
 ) -> None:
     done, failed = make("a"), make("b", reason="eight photos")
     assert store.take_name(of_originals(done), (), at) == "kitchen"

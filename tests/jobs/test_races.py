@@ -16,10 +16,10 @@ from hotfolder.jobs.budget import DAILY, NotAllowed
 from hotfolder.jobs.commands import Priority, prioritise_project, project_priority
 from hotfolder.jobs.generations import pay_again, present_generation, remember_generation
 from hotfolder.jobs.ledger import UNKNOWNS, Ledger
-from hotfolder.jobs.model import NewJob, PageRole, Purchase, scope_key
+from hotfolder.jobs.model import PageRole, Purchase, scope_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
-from tests.jobs.conftest import AT
+from tests.jobs.conftest import AT, MakeJob
 
 T = TypeVar("T")
 AT_ONCE = 4
@@ -87,7 +87,7 @@ def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(
 
 
 def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_the_photos(
-    store: Store, new_job: Callable[..., NewJob], at: datetime
+    store: Store, new_job: MakeJob, at: datetime
 ) -> None:
     new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
     files = {file.name: file.identity for file in new[0].files if file.role == "photo"}

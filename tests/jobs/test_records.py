@@ -29,11 +29,8 @@ def records(found: list[Expired]) -> dict[str, str]:
 
 def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
     """The jobs of the store, and the states of its purchases."""
-    store = studio.store()
-    try:
+    with studio.store() as store:
         return store.of_project(ELM), {call.state for call in Ledger(store.database).all_purchases()}
-    finally:
-        store.database.dispose()
 
 
 async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, shop: Shop) -> None:
@@ -134,11 +131,8 @@ async def test_no_records_go_while_an_inbox_is_out_of_reach(studio: Studio, shop
 
 async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    store = studio.store()
-    jobs = store.of_project(ELM)
-    store.database.dispose()
+    jobs, _ = remembered(studio)
     await done_set(studio, shop, "hall")
-    store = studio.store()
-    assert store.delete_records(jobs, LATER) is None
-    assert len(store.in_states([State.DONE])) == 2
-    store.database.dispose()
+    with studio.store() as store:
+        assert store.delete_records(jobs, LATER) is None
+        assert len(store.in_states([State.DONE])) == 2

@@ -117,10 +117,9 @@ async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
 
 def finished(studio: Studio, at: datetime) -> None:
     """Make the only set one that was finished then, by its machine's clock."""
-    store = studio.store()
-    [job] = store.in_states([State.DONE])
-    store.change(job.id, finished_at=at, updated_at=at)
-    store.database.dispose()
+    with studio.store() as store:
+        [job] = store.in_states([State.DONE])
+        store.change(job.id, finished_at=at, updated_at=at)
 
 
 async def test_a_set_that_was_finished_under_a_clock_in_the_past_is_as_old_as_its_photos(
@@ -232,14 +231,12 @@ async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
 
 async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    store = studio.store()
-    with store.session() as session:
+    with studio.store() as store, store.session() as session:
         job = session.get(Job, store.in_states([State.DONE])[0].id)
         assert job is not None
         job.state = State.NEEDS_ATTENTION
         session.add(job)
         session.commit()
-    store.database.dispose()
     [due] = await clean(studio)
     assert due.kind == "result" and "isn't done" in due.kept_because
 
@@ -255,11 +252,10 @@ async def test_what_was_about_to_go_when_a_process_was_killed_goes_at_the_next_t
     studio: Studio, shop: Shop
 ) -> None:
     files = await done_set(studio, shop)
-    store = studio.store()
-    [job] = store.in_states([State.DONE])
-    for name in files:
-        store.let_go(job.id, name, datetime.now(UTC))
-    store.database.dispose()
+    with studio.store() as store:
+        [job] = store.in_states([State.DONE])
+        for name in files:
+            store.let_go(job.id, name, datetime.now(UTC))
     await clean(studio)
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
 

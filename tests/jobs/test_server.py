@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ from sqlalchemy.exc import InternalError
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError
 from hotfolder.jobs import postgres as settings_of_server
 from hotfolder.jobs.database import open_store, read_store, store_trouble
-from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.upgrade import FORMAT
+from tests.jobs.conftest import MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
 
@@ -154,7 +155,7 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
 
 
 def test_a_connection_that_was_lost_is_replaced(
-    postgres: Postgres, server: StoreServer, new_job: Callable[..., NewJob], at: datetime
+    postgres: Postgres, server: StoreServer, new_job: MakeJob, at: datetime
 ) -> None:
     engine = open_store(server)
     store = Store(engine)

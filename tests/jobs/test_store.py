@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,9 +14,9 @@ from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
+from tests.jobs.conftest import MakeJob
 
 ORIGIN = "https://api.stagerai.com"
-MakeJob = Callable[..., NewJob]
 
 
 def test_a_new_job_is_queued_with_all_its_files_in_order(

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
-from hotfolder.jobs.store import Store
 from tests.scenarios.bench import Bench
 from tests.scenarios.weather import Plan, plan
 from tests.support.audit import Audit
@@ -88,23 +87,16 @@ def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
     """Start the daemon again until it has nothing left to do; end pauses that wait for a person."""
     for _ in range(MOST_CALM_LIVES):
         live(story, bench, lane)
-        store = bench.studio.store()
-        try:
-            paused = store.resume()
-            waiting = store.in_states(ACTIVE)
-        finally:
-            store.database.dispose()
+        with bench.studio.store() as store:
+            paused, waiting = store.resume(), store.in_states(ACTIVE)
         if not paused and not waiting:
             return
 
 
 def drag_back(bench: Bench) -> bool:
     """Move every set in failed/ back into the inbox, as a photographer would; whether there was one."""
-    store: Store = bench.studio.store()
-    try:
+    with bench.studio.store() as store:
         failed = [job for job in store.in_states(NEEDS_PERSON) if job.filed_as]
-    finally:
-        store.database.dispose()
     for job in failed:
         source = bench.studio.failed / job.project / str(job.filed_as)
         target = bench.studio.inbox / job.project / job.folder

@@ -431,8 +431,13 @@ class Studio:
         """`wait_until`, for a daemon in this process."""
         return await asyncio.to_thread(self.wait_until, holds)
 
-    def store(self) -> Store:
-        return Store(open_store(self.place))
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        database = open_store(self.place)
+        try:
+            yield Store(database)
+        finally:
+            database.dispose()
 
     def by_hand(self, action: Callable[..., T], *arguments: object, **named: object) -> T:
         """Call a function of `control` with these settings, as a person's command does."""
