@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import pytest
 
@@ -60,34 +61,32 @@ exit $code
 
 
 @pytest.fixture
-def disk_bench(make_studio: MakeStudio, shop: Shop) -> Bench:
+def bench(make_studio: MakeStudio, shop: Shop) -> Bench:
     return Bench(make_studio(api=shop.api), shop)
 
 
-@pytest.fixture
-def archiving_bench(make_studio: MakeStudio, shop: Shop) -> Bench:
-    return Bench(make_studio(api=shop.api, archive="archive", deliver={"originals": "archive"}), shop)
+@contextmanager
+def begun(bench: Bench, command: Sequence[str], **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A daemon's process, logging to the studio's file. At the end of the block its whole group is killed: a
+    child that is left would go on buying from the shared sandbox."""
+    with bench.log.open("a") as stream:
+        environ = {**environment(KEY), **variables}
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environ, start_new_session=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:
-    """Start the daemon until it is idle, with folders (relative to the root) on disks of their own."""
+def on_disks(
+    bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m"
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The daemon until it is idle, with folders (relative to the root) on disks of their own."""
     places = {"ROOT": str(bench.studio.root), "ON_TMPFS": on_tmpfs, "FULL": full, "SIZE": size}
     command = bench.studio.command("run", "--until-idle")
-    with bench.log.open("a") as stream:
-        return subprocess.Popen(
-            [*NAMESPACE, "sh", "-c", SCRIPT, "sh", *command],
-            stdout=stream,
-            stderr=stream,
-            env={**environment(KEY), **places},
-            start_new_session=True,
-        )
-
-
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the daemon and its children: one that is left would go on buying from the shared sandbox."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    return begun(bench, [*NAMESPACE, "sh", "-c", SCRIPT, "sh", *command], **places)
 
 
 def until_said(bench: Bench, *words: str) -> None:
@@ -101,25 +100,20 @@ def until_said(bench: Bench, *words: str) -> None:
     ids=["done", "state", "work"],
 )
 def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
-    disk_bench: Bench, on_tmpfs: str, full: str, size: str
+    bench: Bench, on_tmpfs: str, full: str, size: str
 ) -> None:
-    bench = disk_bench
     bench.drop()
-    process = start(bench, on_tmpfs=on_tmpfs, full=full, size=size)
-    try:
+    with on_disks(bench, on_tmpfs=on_tmpfs, full=full, size=size) as process:
         until_said(bench, "full", "No space left")
         time.sleep(0.5)
         (bench.studio.root / "make-room").touch()
         assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
-    finally:
-        kill_group(process)
     bench.check("done", paid=2)
 
 
 @needs_mounts
-def test_status_says_that_the_disk_of_the_store_is_full(disk_bench: Bench) -> None:
+def test_status_says_that_the_disk_of_the_store_is_full(bench: Bench) -> None:
     """Otherwise it would say nothing about sets dropped since."""
-    bench = disk_bench
     bench.studio.state.mkdir()
     full = 'mount -t tmpfs -o size=400k tmpfs $STATE; dd if=/dev/zero of=$STATE/filler 2>/dev/null; exec "$@"'
     environ = {**environment(None), "STATE": str(bench.studio.state)}
@@ -134,15 +128,13 @@ def test_status_says_that_the_disk_of_the_store_is_full(disk_bench: Bench) -> No
 
 
 @needs_mounts
-def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench: Bench) -> None:
+def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(bench: Bench) -> None:
     """It has room for the first of two developed photos, and for the second only after somebody makes
     room."""
-    bench = disk_bench
     pixels = {name: os.urandom(3 * 400 * 300) for name in ("1.tif", "2.tif")}
     files = {name: tiff(pixels=content, size=(400, 300)) for name, content in pixels.items()}
     bench.studio.drop(ELM, "kitchen", files)
-    process = start(bench, on_tmpfs="state/developed", size="400k")
-    try:
+    with on_disks(bench, on_tmpfs="state/developed", size="400k") as process:
         until_said(bench, "No space left")
         time.sleep(0.5)
         assert files_below(bench.studio.inbox / ELM / "kitchen") == files
@@ -150,8 +142,6 @@ def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench:
         namespace = ("nsenter", "-t", str(process.pid), "-U", "-m", "--preserve-credentials")
         subprocess.run([*namespace, *room], check=True)
         assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
-    finally:
-        kill_group(process)
     assert bench.studio.states() == ["done"]
     assert len(bench.shop.charged()) == 1
     assert bench.studio.filed("kitchen") == files
@@ -159,29 +149,25 @@ def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench:
 
 
 @needs_mounts
-def test_a_full_archive_on_another_disk_is_waited_out(archiving_bench: Bench) -> None:
-    bench = archiving_bench
+def test_a_full_archive_on_another_disk_is_waited_out(make_studio: MakeStudio, shop: Shop) -> None:
+    bench = Bench(make_studio(api=shop.api, archive="archive", deliver={"originals": "archive"}), shop)
     photos = bench.drop()
-    process = start(bench, on_tmpfs="archive", full="archive")
-    try:
+    with on_disks(bench, on_tmpfs="archive", full="archive") as process:
         until_said(bench, "full", "No space left")
         time.sleep(0.5)
         assert bench.in_inbox() == photos
         (bench.studio.root / "make-room").touch()
         assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
-    finally:
-        kill_group(process)
     bench.check("done", paid=2)
     assert not bench.in_inbox()
 
 
 @needs_mounts
-def test_folders_on_different_disks_lose_nothing(disk_bench: Bench) -> None:
-    bench = disk_bench
+def test_folders_on_different_disks_lose_nothing(bench: Bench) -> None:
     bench.drop()
     bench.drop("hall__sky-twilihgt")
-    process = start(bench, on_tmpfs="done failed state", size="64m")
-    assert process.wait(PATIENCE_SECONDS) == 1, bench.text()
+    with on_disks(bench, on_tmpfs="done failed state", size="64m") as process:
+        assert process.wait(PATIENCE_SECONDS) == 1, bench.text()
     bench.check("done", "failed", paid=2)
 
 
@@ -206,18 +192,13 @@ exit $code
 """
 
 
-def pulled(bench: Bench, folder: str, *options: str, bare: bool = False) -> subprocess.Popen[bytes]:
-    """Start the daemon with a folder on such a disk, which isn't mounted yet where it is `bare`."""
+def pulled(
+    bench: Bench, folder: str, *options: str, bare: bool = False
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """The daemon with a folder on such a disk, which isn't mounted yet where it is `bare`."""
     places = {"ROOT": str(bench.studio.root), "ON_DISK": folder, "BARE": "yes" if bare else ""}
     command = bench.studio.command("run", *options)
-    with bench.log.open("a") as stream:
-        return subprocess.Popen(
-            [*NAMESPACE, "sh", "-c", PULLED, "sh", *command],
-            stdout=stream,
-            stderr=stream,
-            env={**environment(KEY), **places},
-            start_new_session=True,
-        )
+    return begun(bench, [*NAMESPACE, "sh", "-c", PULLED, "sh", *command], **places)
 
 
 def switch(bench: Bench, what: str) -> None:
@@ -240,11 +221,10 @@ def end(bench: Bench, process: subprocess.Popen[bytes]) -> None:
     [("done", ROOM, "done", "publishing", 4), ("failed", "hall__sky-twilihgt", "failed", "refusing", 0)],
 )
 def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_mount_point(
-    disk_bench: Bench, folder: str, room: str, state: str, waiting: str, paid: int
+    bench: Bench, folder: str, room: str, state: str, waiting: str, paid: int
 ) -> None:
-    bench, place = disk_bench, str(disk_bench.studio.root / folder)
-    process = pulled(bench, folder)
-    try:
+    place = str(bench.studio.root / folder)
+    with pulled(bench, folder) as process:
         until_said(bench, "started")
         bench.drop(room)
         bench.studio.wait_for_states(state)
@@ -261,22 +241,19 @@ def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_moun
         bench.studio.wait_for_states(state, state, state)
         bench.studio.wait_until(lambda status: not status["folders"][folder]["degraded"])
         end(bench, process)
-    finally:
-        kill_group(process)
     assert (bench.studio.root / "hidden-below").read_text() == ""
     audit = bench.check(state, state, state, paid=paid + paid // 2)
     assert not any("mounted" in job.reason for job in audit.jobs)
 
 
 @needs_mounts
-def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) -> None:
-    bench = disk_bench
+def test_a_disk_that_is_missing_at_the_start_is_waited_for(bench: Bench) -> None:
     bench.drop("hall")
-    assert pulled(bench, "done", "--until-idle").wait(PATIENCE_SECONDS) == 0, bench.text()
+    with pulled(bench, "done", "--until-idle") as process:
+        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
     bench.studio.done.rename(bench.studio.root / "disk")
     bench.drop("kitchen")
-    process = pulled(bench, "done", bare=True)
-    try:
+    with pulled(bench, "done", bare=True) as process:
         # Nothing is bought before the receipts in done/ could be searched for it.
         bench.studio.wait_until(
             lambda status: any("is not mounted" in job["reason"] for job in status["jobs"])
@@ -285,17 +262,14 @@ def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) ->
         switch(bench, "plug")
         bench.studio.wait_for_states("done", "done")
         end(bench, process)
-    finally:
-        kill_group(process)
     assert (bench.studio.root / "hidden-below").read_text() == ""
     bench.check("done", "done", paid=2)
 
 
 @needs_strace
 @pytest.mark.parametrize("when", [1, 5])
-def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Bench, when: int) -> None:
+def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(bench: Bench, when: int) -> None:
     """The n-th fsync of each thread gives EIO, among them that of a paid answer."""
-    bench = disk_bench
     bench.drop()
     strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync"]
     strace += ["-e", f"inject=fsync:error=EIO:when={when}"]
@@ -311,10 +285,9 @@ def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Ben
     ("calls", "error"), [("renameat2,rename,link,linkat", "EBUSY"), ("fsync", "ENOMEM"), ("mkdir", "EMFILE")]
 )
 def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
-    disk_bench: Bench, calls: str, error: str
+    bench: Bench, calls: str, error: str
 ) -> None:
     """The first such call of each thread fails, once the daemon has begun."""
-    bench = disk_bench
     run = bench.studio.start(key=KEY)
     strace = ["strace", "-f", "-o", "/dev/null", "-p", str(run.process.pid), "-e", f"trace={calls}"]
     failing = subprocess.Popen(
@@ -332,8 +305,7 @@ def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
     bench.check("done", paid=2)
 
 
-def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(disk_bench: Bench) -> None:
-    bench = disk_bench
+def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(bench: Bench) -> None:
     run = bench.studio.start(key=KEY)
     before = resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (6, before[1]))
@@ -347,9 +319,8 @@ def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(dis
 
 
 @pytest.mark.parametrize("reader", [False, True])
-def test_a_log_that_can_not_be_written_holds_nothing_up(disk_bench: Bench, reader: bool) -> None:
+def test_a_log_that_can_not_be_written_holds_nothing_up(bench: Bench, reader: bool) -> None:
     """Its disk is full, or its pipe's reader has gone."""
-    bench = disk_bench
     bench.drop()
     if reader:
         read, log = os.pipe()
@@ -387,45 +358,30 @@ def test_lines_that_the_log_has_lost_are_counted_once_it_can_be_written(
 
 def run_until_idle(bench: Bench, *before: str) -> int:
     """The exit code of a daemon under the command `before`."""
-    command = [*before, *bench.studio.command("run", "--until-idle")]
-    with bench.log.open("a") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=stream, env=environment(KEY), start_new_session=True
-        )
-    try:
+    with begun(bench, [*before, *bench.studio.command("run", "--until-idle")]) as process:
         return process.wait(2 * PATIENCE_SECONDS)
-    finally:
-        kill_group(process)
-        process.wait()
 
 
 @pytest.mark.skipif(
     not allowed("unshare", "-U", "-r", "sh", "-c", "echo 10 >/proc/sys/user/max_inotify_watches"),
     reason="this machine lets nobody set a limit on watches of one's own",
 )
-def test_with_ten_watches_every_folder_is_found(disk_bench: Bench) -> None:
-    bench = disk_bench
+def test_with_ten_watches_every_folder_is_found(bench: Bench) -> None:
     limited = 'echo 10 >/proc/sys/user/max_inotify_watches && exec "$@"'
     command = ["unshare", "-U", "-r", "sh", "-c", limited, "sh", *bench.studio.command("run")]
     for number in range(12):
         bench.drop(f"room {number}", bracket(1))
-    with bench.log.open("a") as stream:
-        process = subprocess.Popen(
-            command, stdout=stream, stderr=stream, env=environment(KEY), start_new_session=True
-        )
-    try:
+    with begun(bench, command) as process:
         bench.studio.wait_for_states(*["done"] * 12, within_seconds=300)
         for number in range(3):
             bench.drop(f"late room {number}", {"DSC0001.jpg": jpeg()})
         bench.studio.wait_for_states(*["done"] * 15, within_seconds=300)
-    finally:
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
     bench.check(*["done"] * 15, paid=15)
 
 
-def test_a_store_that_is_damaged_or_newer_stops_the_start_and_says_what_to_do(disk_bench: Bench) -> None:
-    bench = disk_bench
+def test_a_store_that_is_damaged_or_newer_stops_the_start_and_says_what_to_do(bench: Bench) -> None:
     bench.studio.state.mkdir()
     store = bench.studio.state / "jobs.sqlite"
     store.write_bytes(b"SQLite format 3\0" + bytes(5000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,12 +17,16 @@ def due(gatherer: Gatherer, now: float, *, hurry: bool = False) -> list[Message]
     return [gatherer.take(kind, now).message(kind) for kind in gatherer.due(now, hurry=hurry)]
 
 
+@pytest.fixture
+def gatherer() -> Gatherer:
+    return Gatherer(Notify())
+
+
 FAILED, FINISHED = Kind.JOB_FAILED, Kind.PROJECT_FINISHED
 
 
-def test_a_burst_is_one_message() -> None:
+def test_a_burst_is_one_message(gatherer: Gatherer) -> None:
     """Two hundred failed sets in a minute are one message that counts them all and lists the first."""
-    gatherer = Gatherer(Notify())
     for number in range(200):
         gatherer.add(Notification(FAILED, f"12 Elm Road / room {number}: unreadable"), number * 0.25)
         assert not gatherer.due(number * 0.25)
@@ -33,9 +38,8 @@ def test_a_burst_is_one_message() -> None:
     assert not gatherer.due(1e9)
 
 
-def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not() -> None:
+def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not(gatherer: Gatherer) -> None:
     """Notifications soon after a message are gathered for the next one."""
-    gatherer = Gatherer(Notify())
     gatherer.add(Notification(FAILED, "one"), 0)
     assert [message.body for message in due(gatherer, 60)] == ["one"]
     gatherer.add(Notification(FAILED, "two"), 61)
@@ -46,18 +50,16 @@ def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not() -> No
     assert [message.body for message in due(gatherer, 660)] == ["two (2 times)"]
 
 
-def test_the_end_of_a_run_hurries_but_keeps_the_pause() -> None:
+def test_the_end_of_a_run_hurries_but_keeps_the_pause(gatherer: Gatherer) -> None:
     """A service that starts again and again must not send at each end."""
-    gatherer = Gatherer(Notify())
     gatherer.add(Notification(FAILED, "one"), 0)
     assert len(due(gatherer, 1, hurry=True)) == 1
     gatherer.add(Notification(FAILED, "two"), 2)
     assert not gatherer.due(3, hurry=True)
 
 
-def test_an_all_clear_says_what_is_over() -> None:
+def test_an_all_clear_says_what_is_over(gatherer: Gatherer) -> None:
     """The title alone tells whether it has begun or ended."""
-    gatherer = Gatherer(Notify())
     gatherer.add(Notification(Kind.API_UNREACHABLE, "Nothing has been asked."), 0)
     gatherer.add(Notification(Kind.API_UNREACHABLE, "The API answers again.", over=True), 5)
     (message,) = due(gatherer, 60)
@@ -105,8 +107,7 @@ def test_no_storm_and_nothing_lost(history: list[tuple[float, list[Notification]
     assert told == added
 
 
-def test_a_clock_that_is_set_back_holds_up_nothing() -> None:
-    gatherer = Gatherer(Notify())
+def test_a_clock_that_is_set_back_holds_up_nothing(gatherer: Gatherer) -> None:
     gatherer.add(Notification(FAILED, "one"), 10_000)
     assert due(gatherer, 10_060)
     gatherer.add(Notification(FAILED, "two"), 10_100)

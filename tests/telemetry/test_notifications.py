@@ -20,6 +20,11 @@ def new_detector() -> Detector:
     return Detector(notify, Prices(), done=Path("/srv/done"), failed=Path("/srv/failed"))
 
 
+@pytest.fixture
+def detector() -> Detector:
+    return new_detector()
+
+
 def line(
     state: str, folder: str = "kitchen", project: str = "12 Elm Road", reason: str = "", hint: str = ""
 ) -> Line:
@@ -35,9 +40,8 @@ def trouble(*, needs_person: bool = False) -> Situation:
     return Situation(seen, api_needs_person=needs_person)
 
 
-def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
+def test_a_finished_project_is_told_once_with_counts_and_links(detector: Detector) -> None:
     """They come after two quiet minutes, and not while any set of the project is active or arriving."""
-    detector = new_detector()
     for folder in ("a", "b", "c"):
         assert not detector.ended(line("done", folder))
     detector.ended(line("failed", "d", reason="a photo is unreadable."))
@@ -56,9 +60,8 @@ def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
     assert not detector.look(facts(), 9999)
 
 
-def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
+def test_a_finished_project_says_what_it_cost_where_there_are_prices(detector: Detector) -> None:
     """The sum of all its sets, also from before a restart; nothing where no price is set."""
-    detector = new_detector()
     detector.ended(line("done", "a"), ["merge", "sky"])
     again = new_detector()
     again.recall(json.loads(json.dumps(detector.memory())))
@@ -70,9 +73,8 @@ def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
     assert "Paid" not in told.text
 
 
-def test_new_work_starts_the_quiet_time_anew() -> None:
+def test_new_work_starts_the_quiet_time_anew(detector: Detector) -> None:
     """A photographer who drops the next room after a minute gets one notification of the project."""
-    detector = new_detector()
     detector.ended(line("done", "a"))
     assert not detector.look(facts(), 0)
     assert not detector.look(facts(line("uploading", "b")), 100)
@@ -83,9 +85,8 @@ def test_new_work_starts_the_quiet_time_anew() -> None:
     assert finished.text.startswith("12 Elm Road: 2 sets are done.\n") and "Came back" not in finished.text
 
 
-def test_a_set_that_came_back_and_was_dropped_again_counts_once() -> None:
+def test_a_set_that_came_back_and_was_dropped_again_counts_once(detector: Detector) -> None:
     """Its last end counts; a project without a done set is not called finished."""
-    detector = new_detector()
     detector.ended(line("failed", "a", reason="no."))
     detector.ended(line("failed", "x", project="another", reason="no."))
     detector.ended(line("done", "a"))
@@ -114,9 +115,10 @@ def test_what_ends_badly_is_told_with_its_reason(ended: Line, told: list[Notific
     assert new_detector().ended(ended) == told
 
 
-def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_does_again() -> None:
+def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_does_again(
+    detector: Detector,
+) -> None:
     """It is reported once, however long it lasts; a short return is not yet an end."""
-    detector = new_detector()
     assert not detector.look(trouble(), 0) and not detector.look(trouble(), 899)
     (begun,) = detector.look(trouble(), 900)
     why = "The work waits: the API can't be reached. Check the network."
@@ -131,16 +133,14 @@ def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_d
     assert not detector.look(facts(), 9999)
 
 
-def test_a_refused_key_is_told_after_a_minute() -> None:
+def test_a_refused_key_is_told_after_a_minute(detector: Detector) -> None:
     """Waiting doesn't help there."""
-    detector = new_detector()
     assert not detector.look(trouble(needs_person=True), 0)
     assert [one.kind for one in detector.look(trouble(needs_person=True), 60)] == [Kind.API_UNREACHABLE]
 
 
-def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
+def test_an_inbox_out_of_reach_is_told_when_it_lasts(detector: Detector) -> None:
     """A share that is away for a moment is nobody's business."""
-    detector = new_detector()
     gone = Situation(Overview((), {}, degraded={"inbox": "The inbox /srv/in is not there.", "other": ""}))
     assert not detector.look(gone, 0) and not detector.look(facts(), 800) and not detector.look(gone, 850)
     assert not detector.look(gone, 1749)
@@ -151,8 +151,7 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     )
 
 
-def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:
-    detector = new_detector()
+def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back(detector: Detector) -> None:
     gone = Situation(Overview((), {}, missing={"done": "its disk is not mounted", "failed": ""}))
     assert not detector.look(gone, 0)
     (told,) = detector.look(gone, 900)
@@ -163,9 +162,8 @@ def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -
     assert (told.kind, told.over) == (Kind.FOLDER_UNREACHABLE, True)
 
 
-def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
+def test_a_pause_is_told_when_it_lasts_and_when_it_ends(detector: Detector) -> None:
     """Whoever set it may forget it, and the daemon may have set it itself."""
-    detector = new_detector()
     paused = Situation(Overview((), {}, paused="three calls in a row ended unknown"))
     assert not detector.look(paused, 0)
     (told,) = detector.look(paused, 60)
@@ -203,9 +201,8 @@ def test_what_all_machines_see_is_told_by_the_one_that_leads() -> None:
         assert {(note.kind, note.over) for note in ended} == {(kind, True) for kind in kinds}
 
 
-def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
+def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself(detector: Detector) -> None:
     """Each project's waits until somebody raises it; the daily one is reported once for all."""
-    detector = new_detector()
     hint = "To continue, raise limits.paid_calls_per_project."
     spent = {
         "bath": "the project 12 Elm Road",
@@ -231,9 +228,8 @@ def test_a_project_s_spent_budget_is_told_once_and_a_set_s_by_itself() -> None:
     assert not detector.look(facts(*lines), 100)
 
 
-def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
+def test_a_full_disk_is_told_once_however_often_it_fills_anew(detector: Detector) -> None:
     """There must be room for a minute before it counts as over."""
-    detector = new_detector()
     heard = []
     for second, full in enumerate(([], ["done"], [], ["done"], [], ["done"])):
         heard += detector.look(facts(full_disks=full), second * 50)
@@ -243,9 +239,8 @@ def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
     assert over.over and over.text == "There is room on every disk again."
 
 
-def test_a_spent_budget_is_told_once_a_day() -> None:
+def test_a_spent_budget_is_told_once_a_day(detector: Detector) -> None:
     """Midnight ends it silently, and the next day can be reported again."""
-    detector = new_detector()
     heard = []
     for second, spent in enumerate((None, 100, 100, None, None, 100)):
         heard += detector.look(facts(spent_budget=spent), second * 100)
@@ -255,9 +250,8 @@ def test_a_spent_budget_is_told_once_a_day() -> None:
     assert not detector.look(facts(spent_budget=0), 9999)  # nobody who allows none is surprised
 
 
-def test_each_new_error_in_the_settings_is_told() -> None:
+def test_each_new_error_in_the_settings_is_told(detector: Detector) -> None:
     """The same error is reported once; that the settings are valid again is reported too."""
-    detector = new_detector()
     heard = []
     for second, error in enumerate(("rules:3:1: x", "rules:3:1: x", "rules:4:1: y", "", "")):
         heard += detector.look(Situation(Overview((), {}, pid=1, settings_error=error)), second * 100)
@@ -269,9 +263,8 @@ def test_each_new_error_in_the_settings_is_told() -> None:
     ]
 
 
-def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
+def test_a_restart_forgets_nothing_and_repeats_nothing(detector: Detector) -> None:
     """Counts of a project under way go on; a reported outage is not reported again, but its end is."""
-    detector = new_detector()
     detector.look(trouble(), 0)
     detector.look(trouble(), 900)
     detector.ended(line("done", "a"))
@@ -289,9 +282,8 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
     ]
 
 
-def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all() -> None:
+def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all(detector: Detector) -> None:
     """As after a downgrade: an unknown kind must not leave half of the counts behind."""
-    detector = new_detector()
     detector.ended(line("done", "a"))
     memory = {**detector.memory(), "told": {"disk done": "DISK_FULL", "x": "A_LATER_KIND"}}
     again = new_detector()
@@ -300,10 +292,9 @@ def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all() -> N
     assert again.memory() == new_detector().memory()
 
 
-def test_what_is_held_for_a_person_is_told_once_and_only_when_it_lasts() -> None:
+def test_what_is_held_for_a_person_is_told_once_and_only_when_it_lasts(detector: Detector) -> None:
     """A photo that waits for its own set to end is no matter for anybody."""
     waits = replace(line(SETTLING, "", reason="two sets may be one"), held=True, room="")
-    detector = new_detector()
     assert not detector.look(facts(waits), 0)
     assert not detector.look(facts(), 20)
     assert not detector.look(facts(waits), 100)

@@ -8,6 +8,8 @@ import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from hotfolder.config.load import load
 from hotfolder.daemon import folders
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.telemetry import Telemetry
+from tests.support.manager import Manager
 from tests.support.receiver import Receiver
 from tests.support.studio import until
 
@@ -25,6 +28,15 @@ def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> T
     path = folder / "config.yaml"
     path.write_text(f"root: .\nnotify: {notify}\nweb: {{port: {port or ''}}}\n")
     return Telemetry(load(path, {}), SystemClock())
+
+
+@asynccontextmanager
+async def at_work(telemetry: Telemetry) -> AsyncIterator[asyncio.Task[None]]:
+    running = asyncio.create_task(telemetry.run())
+    yield running
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await telemetry.close()
 
 
 def fetch(telemetry: Telemetry, path: str) -> tuple[int, str]:
@@ -45,71 +57,55 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: in
     healthy."""
     telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("scan", 60)
-    running = asyncio.create_task(telemetry.run())
-    await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
-    assert (await get(telemetry, "/readyz"))[0] == 503
-    await telemetry.see(Overview((), {"queued": 2}))
-    assert (await get(telemetry, "/readyz"))[0] == 200
-    await telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
-    status, body = await get(telemetry, "/readyz")
-    assert status == 503
-    assert json.loads(body)["reasons"] == ["Nothing comes in from inbox: it is not mounted."]
-    assert (await get(telemetry, "/healthz"))[0] == 200
-    telemetry.metrics.paid("merge", "12 Elm Road")
-    assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(telemetry, "/metrics"))[1]
-    assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(telemetry, "/metrics"))[1]
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await telemetry.close()
+    async with at_work(telemetry):
+        await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
+        assert (await get(telemetry, "/readyz"))[0] == 503
+        await telemetry.see(Overview((), {"queued": 2}))
+        assert (await get(telemetry, "/readyz"))[0] == 200
+        await telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
+        status, body = await get(telemetry, "/readyz")
+        assert status == 503
+        assert json.loads(body)["reasons"] == ["Nothing comes in from inbox: it is not mounted."]
+        assert (await get(telemetry, "/healthz"))[0] == 200
+        telemetry.metrics.paid("merge", "12 Elm Road")
+        assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(telemetry, "/metrics"))[1]
+        assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(telemetry, "/metrics"))[1]
 
 
 async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_tcp_port: int) -> None:
     """The pages have a thread of their own, so that a hang can be seen from outside, with its name."""
     telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("queue", 0.2)
-    running = asyncio.create_task(telemetry.run())
-    await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
+    async with at_work(telemetry):
+        await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
 
-    def look_later() -> tuple[int, str]:
-        time.sleep(0.5)
-        return fetch(telemetry, "/healthz")
+        def look_later() -> tuple[int, str]:
+            time.sleep(0.5)
+            return fetch(telemetry, "/healthz")
 
-    answer = asyncio.get_running_loop().run_in_executor(None, look_later)
-    time.sleep(1.0)  # noqa: ASYNC251
-    status, body = await answer
-    assert status == 503 and "the queue has not moved" in body
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await telemetry.close()
+        answer = asyncio.get_running_loop().run_in_executor(None, look_later)
+        time.sleep(1.0)  # noqa: ASYNC251
+        status, body = await answer
+        assert status == 503 and "the queue has not moved" in body
 
 
 async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ready, the status as it changes, a reload, pings, and the stop with what it waits for."""
-    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    channel.bind(str(tmp_path / "notify"))
-    channel.setblocking(False)
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    manager = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
     monkeypatch.setenv("WATCHDOG_USEC", "60000000")
     telemetry = telemetry_of(tmp_path)
     await telemetry.see(Overview((), {"queued": 1}))
-    running = asyncio.create_task(telemetry.run())
-    await asyncio.sleep(0.05)
-    telemetry.ready()
-    await telemetry.see(Overview((), {"merging": 1}))
-    telemetry.reloading()
-    telemetry.ready()
-    telemetry.stopping(2)
-    await telemetry.see(Overview((), {}))
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await telemetry.close()
-    heard = []
-    while True:
-        try:
-            heard.append(channel.recv(4096).decode())
-        except BlockingIOError:
-            break
-    channel.close()
+    async with at_work(telemetry):
+        await asyncio.sleep(0.05)
+        telemetry.ready()
+        await telemetry.see(Overview((), {"merging": 1}))
+        telemetry.reloading()
+        telemetry.ready()
+        telemetry.stopping(2)
+        await telemetry.see(Overview((), {}))
+    heard = manager.heard()
+    manager.socket.close()
     assert [one if "USEC" not in one else "RELOADING" for one in heard] == [
         "WATCHDOG=1",
         "READY=1\nSTATUS=1 waiting for its turn",
@@ -124,12 +120,9 @@ async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Pat
     """It is logged with advice, and the daemon continues."""
     other = socket.create_server(("127.0.0.1", 0))
     telemetry = telemetry_of(tmp_path, other.getsockname()[1])
-    running = asyncio.create_task(telemetry.run())
-    await asyncio.sleep(0.1)
-    assert not running.done()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    await telemetry.close()
+    async with at_work(telemetry) as running:
+        await asyncio.sleep(0.1)
+        assert not running.done()
     other.close()
 
 
