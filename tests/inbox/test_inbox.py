@@ -49,6 +49,13 @@ def ready(events: tuple[InboxEvent, ...]) -> BracketSet:
     return event
 
 
+async def settled(inbox: Inbox, clock: Any) -> BracketSet:
+    """The set that two looks find, with its quiet time between them."""
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    return ready(await inbox.look())
+
+
 async def test_the_outlook_tells_what_is_waited_for(open_inbox: Open, drop: Drop, clock: Any) -> None:
     inbox = open_inbox()
     assert inbox.outlook().may_proceed
@@ -75,9 +82,7 @@ async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: An
         await inbox.look()
         clock.pass_seconds(2.5)
     drop("12 Elm Road/kitchen", 1, first=4)
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    ready(await inbox.look())
+    await settled(inbox, clock)
     assert sorted(decoder.asked) == sorted(path.name for path in folder.iterdir())
     await decoder.close()
 
@@ -116,13 +121,9 @@ async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
     claims: set[str] = set()
     inbox = open_inbox(claimed=lambda project, folder: frozenset(claims))
     folder = drop("12 Elm Road/kitchen", 3)
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    claims.update(photo.name for photo in ready(await inbox.look()).photos)
+    claims.update(photo.name for photo in (await settled(inbox, clock)).photos)
     drop("12 Elm Road/kitchen", 1, first=4)
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    assert [photo.name for photo in ready(await inbox.look()).photos] == ["IMG_4.jpg"]
+    assert [photo.name for photo in (await settled(inbox, clock)).photos] == ["IMG_4.jpg"]
     os.link(folder / "IMG_1.jpg", folder.parent / "moving")
     await inbox.look()
     inner = [notice for notice in inbox.outlook().notices if kind(notice) == "hard link"]
@@ -132,9 +133,7 @@ async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
 async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, clock: Any) -> None:
     drop("12 Elm Road/kitchen", 2)
     inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    ready(await inbox.look())
+    await settled(inbox, clock)
     inbox.forget("12 Elm Road", "kitchen")
     assert inbox.outlook().may_proceed
     assert await inbox.look() == ()
@@ -187,9 +186,7 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
         assert [kind(notice) for notice in outlook.notices] == ["unreadable"]
         assert not outlook.may_proceed
         folder.chmod(0o755)
-        await inbox.look()
-        clock.pass_seconds(QUIET)
-        ready(await inbox.look())
+        await settled(inbox, clock)
 
 
 async def test_a_marker_that_was_deleted_is_made_again_with_a_notice(open_inbox: Open, root: Path) -> None:

@@ -51,6 +51,17 @@ class Room:
             self.changes += 1
             self.files[name] = self.changes
 
+    def arrive(self, *names: str) -> Verdict:
+        """Put files there, and look at once."""
+        self.put(*names)
+        return self.look()
+
+    def waits(self, after: float = 0.0) -> Waiting:
+        """Look later, when the set must still be waiting."""
+        verdict = self.look(after)
+        assert isinstance(verdict, Waiting)
+        return verdict
+
     def seen(self) -> SetFolder:
         def of(*suffixes: str) -> tuple[SeenFile, ...]:
             names = sorted(name for name in self.files if name.endswith(suffixes))
@@ -86,15 +97,13 @@ class Room:
 
 def test_what_comes_after_its_set_was_taken_is_named_once_it_stays_alone() -> None:
     room = Room()
-    room.put("a.jpg", "a.xmp")
-    room.look()
+    room.arrive("a.jpg", "a.xmp")
     assert isinstance(room.look(15), Ready)
     assert room.look(100) == Nothing()
     room.put("b.xmp")
     assert room.look() == Waiting(0, "no photo has come yet", look_at=room.now + 2)
     assert room.look(2) == Nothing(left=("b.xmp",))
-    room.put("a.xmp")
-    room.look()
+    room.arrive("a.xmp")
     assert room.look(2) == Nothing(left=("a.xmp", "b.xmp"))
     room.claimed = {"a.jpg", "a.xmp"}
     assert room.look(2) == Nothing(left=("b.xmp",))
@@ -108,7 +117,7 @@ def photo_names(verdict: Verdict) -> list[str]:
 def test_no_single_look_settles_anything_however_short_the_quiet_time() -> None:
     room = Room(quiet=0.0)
     room.put("a.jpg")
-    assert isinstance(room.look(), Waiting)
+    room.waits()
     assert isinstance(room.look(0.2), Ready)
 
 
@@ -123,21 +132,20 @@ def test_a_change_an_arrival_and_a_removal_each_start_the_quiet_time_anew() -> N
         room.put("a.jpg", "b.jpg")
         room.look()
         change(room)
-        assert isinstance(room.look(14), Waiting)
-        assert isinstance(room.look(14), Waiting)
+        room.waits(14)
+        room.waits(14)
         assert isinstance(room.look(1), Ready)
 
 
 def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing() -> None:
     room = Room()
     room.put("a.xmp")
-    assert isinstance(room.look(), Waiting)
+    room.waits()
     assert room.look(100) == Nothing(left=("a.xmp",))
-    room.put("a.jpg")
-    room.look()
+    room.arrive("a.jpg")
     room.put("a.xmp")
-    assert isinstance(room.look(14), Waiting)
-    assert isinstance(room.look(14), Waiting)
+    room.waits(14)
+    room.waits(14)
     verdict = room.look(1)
     assert isinstance(verdict, Ready)
     assert [file.name for file in verdict.companions] == ["a.xmp"]
@@ -146,19 +154,14 @@ def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing(
 def test_the_next_look_is_named_exactly() -> None:
     room = Room()
     room.put("a.jpg")
-    first = room.look()
-    assert isinstance(first, Waiting)
-    assert first.look_at == 0.2  # to read the photo early
-    second = room.look(0.2)
-    assert isinstance(second, Waiting)
-    assert second.look_at == QUIET
+    assert room.waits().look_at == 0.2  # to read the photo early
+    assert room.waits(0.2).look_at == QUIET
 
 
 def test_a_photo_that_was_seen_growing_is_read_less_often() -> None:
     """Reading half a photo is wasted, so the photo must rest longer before each next reading."""
     room = Room(judgements={"a.jpg": None, "b.jpg": None}, growing={"a.jpg"})
-    room.put("a.jpg", "b.jpg")
-    room.look()
+    room.arrive("a.jpg", "b.jpg")
     early, late = room.look(0.2), room.look(1.8)
     assert isinstance(early, Waiting) and isinstance(late, Waiting)
     assert [file.name for file in early.to_judge] == ["b.jpg"]
@@ -177,13 +180,11 @@ def test_photos_are_complete_one_by_one_after_two_looks_that_agree() -> None:
 
 def test_a_transfer_under_way_holds_the_set_and_a_dead_one_refuses_it() -> None:
     room = Room()
-    room.put("a.jpg", "b.jpg.part")
-    room.look()
-    waiting = room.look(GIVE_UP - 1)
-    assert isinstance(waiting, Waiting)
+    room.arrive("a.jpg", "b.jpg.part")
+    waiting = room.waits(GIVE_UP - 1)
     assert "a transfer is under way (b.jpg.part)" in waiting.reason
     room.put("b.jpg.part")
-    assert isinstance(room.look(1), Waiting)
+    room.waits(1)
     verdict = room.look(GIVE_UP)
     assert isinstance(verdict, Refused)
     assert "broke off" in verdict.reason
@@ -192,19 +193,15 @@ def test_a_transfer_under_way_holds_the_set_and_a_dead_one_refuses_it() -> None:
 
 def test_a_dead_transfer_alone_is_shown_and_not_moved() -> None:
     room = Room()
-    room.put("b.jpg.part")
-    room.look()
-    verdict = room.look(GIVE_UP)
-    assert isinstance(verdict, Waiting)
+    room.arrive("b.jpg.part")
+    verdict = room.waits(GIVE_UP)
     assert not verdict.may_proceed and verdict.hint == "Copy the room's photos once more."
 
 
 def test_a_photo_that_never_becomes_whole_refuses_the_set_in_the_end() -> None:
     room = Room(judgements={"b.jpg": UNFINISHED})
-    room.put("a.jpg", "b.jpg", "a.xmp")
-    room.look()
-    waiting = room.look(QUIET)
-    assert isinstance(waiting, Waiting)
+    room.arrive("a.jpg", "b.jpg", "a.xmp")
+    waiting = room.waits(QUIET)
     assert waiting.reason == "b.jpg is not complete."
     assert waiting.look_at == GIVE_UP
     verdict = room.look(GIVE_UP - QUIET)
@@ -215,24 +212,20 @@ def test_a_photo_that_never_becomes_whole_refuses_the_set_in_the_end() -> None:
 
 def test_a_photo_that_never_will_do_refuses_the_set_once_it_is_quiet() -> None:
     room = Room(judgements={"b.tif": UNUSABLE})
-    room.put("a.jpg", "b.tif")
-    room.look()
-    assert isinstance(room.look(QUIET - 1), Waiting)
+    room.arrive("a.jpg", "b.tif")
+    room.waits(QUIET - 1)
     assert isinstance(room.look(1), Refused)
     assert isinstance(room.look(GIVE_UP), Nothing)
 
 
 def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
     room = Room(expected=3, judgements={"c.jpg": None})
-    room.put("a.jpg", "b.jpg")
-    room.look()
-    assert isinstance(room.look(5), Waiting)
+    room.arrive("a.jpg", "b.jpg")
+    room.waits(5)
     room.put("c.jpg")
-    first = room.look()
-    assert isinstance(first, Waiting)
+    first = room.waits()
     assert first.look_at == room.now + 0.2
-    second = room.look(0.2)
-    assert isinstance(second, Waiting)
+    second = room.waits(0.2)
     assert [file.name for file in second.to_judge] == ["c.jpg"]
     room.judgements["c.jpg"] = WHOLE
     assert photo_names(room.look()) == ["a.jpg", "b.jpg", "c.jpg"]
@@ -240,8 +233,7 @@ def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
 
 def test_a_ready_file_written_last_starts_the_set_and_goes_with_it() -> None:
     room = Room(ready_at=5)
-    room.put("a.jpg", "b.jpg")
-    room.look()
+    room.arrive("a.jpg", "b.jpg")
     verdict = room.look(0.2)
     assert isinstance(verdict, Ready)
     assert [file.name for file in verdict.companions] == [".ready"]
@@ -250,15 +242,13 @@ def test_a_ready_file_written_last_starts_the_set_and_goes_with_it() -> None:
 def test_a_ready_file_older_than_a_photo_says_nothing() -> None:
     room = Room(ready_at=1)
     room.put("a.jpg")
-    room.put("a.jpg")
-    room.look()
-    assert isinstance(room.look(1), Waiting)
+    room.arrive("a.jpg")
+    room.waits(1)
 
 
 def test_a_given_file_that_leaves_and_returns_is_a_new_one() -> None:
     room = Room()
-    room.put("a.jpg")
-    room.look()
+    room.arrive("a.jpg")
     assert isinstance(room.look(QUIET), Ready)
     held = room.files.pop("a.jpg")
     room.look(1)
@@ -323,8 +313,7 @@ def _photos(verdict: Ready | Refused) -> tuple[SeenFile, ...]:
 def settled_drop() -> Room:
     """A flat drop of two photos that has been reported once."""
     room = Room(folder="")
-    room.put("a.jpg", "b.jpg")
-    room.look()
+    room.arrive("a.jpg", "b.jpg")
     assert photo_names(room.look(QUIET)) == ["a.jpg", "b.jpg"]
     return room
 
@@ -333,8 +322,7 @@ def test_a_flat_drop_is_said_once_and_anew_as_a_whole_when_it_changes() -> None:
     """A held drop must be grouped anew with photos that are added, or without those that are removed."""
     room = settled_drop()
     assert isinstance(room.look(100), Nothing)
-    room.put("c.jpg")
-    room.look()
+    room.arrive("c.jpg")
     assert photo_names(room.look(QUIET)) == ["a.jpg", "b.jpg", "c.jpg"]
     del room.files["b.jpg"]
     room.look()
@@ -347,8 +335,7 @@ def test_what_a_job_has_of_a_flat_drop_is_not_said_again() -> None:
     room = settled_drop()
     room.claimed = {"a.jpg", "b.jpg"}
     assert isinstance(room.look(100), Nothing)
-    room.put("c.jpg")
-    room.look()
+    room.arrive("c.jpg")
     assert photo_names(room.look(QUIET)) == ["c.jpg"]
     room.files = {"c.jpg": room.files["c.jpg"]}
     room.claimed = set()
@@ -367,8 +354,7 @@ def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() 
 def test_a_flat_drop_is_never_refused_but_waits_to_be_mended() -> None:
     """A whole shoot in failed/ for one bad photo would help nobody."""
     room = Room(folder="", judgements={"b.tif": UNUSABLE})
-    room.put("a.jpg", "b.tif")
-    room.look()
+    room.arrive("a.jpg", "b.tif")
     verdict = room.look(QUIET)
     assert isinstance(verdict, Waiting) and not verdict.may_proceed
     assert (verdict.reason, verdict.hint) == ("b.tif is a TIFF.", "Export JPEG.")
