@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -29,12 +28,9 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import Line
-from tests.support.camera import SHUTTER, Photographer
-from tests.support.exposures import written
+from tests.support import rolls
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop
-
-STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 
 
 @pytest.fixture
@@ -341,15 +337,8 @@ def test_help_comes_without_loading_the_daemon() -> None:
 @pytest.fixture
 def shoot(config: Path) -> Path:
     """Two rooms' brackets directly in a project's folder."""
-    by = Photographer(random.Random(2))
-    folder = config.parent / "inbox" / "12 Elm Road"
-    folder.mkdir(parents=True)
-    for _ in range(2):
-        scene = by.room()
-        by.burst(scene, SHUTTER.index(1 / 30), STOPS)
-        for photo, stop in zip(by.photos[-len(STOPS) :], STOPS, strict=True):
-            written(folder, photo, scene, stop)
-        by.walk(6, 9)
+    folder = config.parent / "inbox" / ELM
+    rolls.shoot(folder, rooms=2)
     return folder
 
 

@@ -14,7 +14,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import filed_as, held, held_sets, shoot, stripped
+from tests.support.rolls import held, held_sets, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 
@@ -23,6 +23,11 @@ def doubtful(tmp_path: Path) -> dict[str, bytes]:
     files, _, _ = shoot(tmp_path / "roll", rooms=2)
     last = sorted(files)[-1]
     return {**files, last: stripped(files[last])}
+
+
+def filed_as(sets: list[list[str]]) -> set[str]:
+    """The paths of a shoot's photos among the filed originals, for sets named by number."""
+    return {f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names}
 
 
 async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(

@@ -34,8 +34,8 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.upgrade import FORMAT, MIGRATIONS, OLDEST_FORMAT
 from hotfolder.outbox.outputs import MountIdentity
+from tests.support.crashing import migrate
 from tests.support.forking import Forked
-from tests.support.migrating import migrate
 from tests.support.studio import Shop, Studio
 
 OLD = Path(__file__).with_name("format_9")

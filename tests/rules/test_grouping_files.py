@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.pictures.facts import PictureLimits
@@ -16,8 +16,8 @@ from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.sets import FileIdentity, Photo
-from tests.support.camera import MIDDLE, SONY, Photographer
-from tests.support.exposures import written
+from tests.support.camera import SONY
+from tests.support.rolls import shoot, stripped
 
 
 def seen(path: Path) -> Photo:
@@ -25,51 +25,33 @@ def seen(path: Path) -> Photo:
     return photo_of(path, FileIdentity.of(path.stat()), facts)
 
 
-def shot_to_files(folder: Path, by: Photographer, *, flash: bool = False) -> list[Photo]:
-    """Three rooms in five exposures, with identical settings, and a flash frame beside the second."""
-    files = []
-    for number in range(3):
-        scene = by.room()
-        stops: list[float] = [0, -4, -2, 2, 4]
-        by.burst(scene, MIDDLE, stops)
-        if flash and number == 1:
-            by.walk(2, 3)
-            by.lit(scene, MIDDLE)
-            stops.append(0.5)
-        files += [
-            written(folder, photo, scene, stop)
-            for photo, stop in zip(by.photos[-len(stops) :], stops, strict=True)
-        ]
-        by.walk(6, 9)
-    return [seen(path) for path in random.Random(3).sample(files, len(files))]
+def in_any_order(folder: Path, names: Iterable[str]) -> list[Photo]:
+    return [seen(folder / name) for name in random.Random(3).sample(sorted(names), len(set(names)))]
 
 
 def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
-    by = Photographer(random.Random(2))
-    photos = shot_to_files(tmp_path, by, flash=True)
-    grouping = group(photos)
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
-    assert list(grouping.kept_out) == by.flash
+    files, sets, flash = shoot(tmp_path, flash=True)
+    grouping = group(in_any_order(tmp_path, files))
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
+    assert list(grouping.kept_out) == flash
     assert grouping.sure
 
 
 def test_a_sony_shoot_without_sub_seconds_is_grouped_from_its_files(tmp_path: Path) -> None:
-    by = Photographer(random.Random(4), body=SONY)
-    grouping = group(shot_to_files(tmp_path, by))
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
+    files, sets, _ = shoot(tmp_path, seed=4, body=SONY)
+    grouping = group(in_any_order(tmp_path, files))
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
     assert grouping.sure
 
 
 def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: Path) -> None:
-    by = Photographer(random.Random(6))
-    photos = shot_to_files(tmp_path, by)
-    for photo in photos:
-        with Image.open(tmp_path / photo.name) as image:
-            image.save(tmp_path / photo.name, quality=85, exif=b"")
-    stripped = [seen(tmp_path / photo.name) for photo in photos]
-    assert all(photo.capture is None for photo in stripped)
-    found = {frozenset(photo.name for photo in each.photos) for each in group(stripped).sets}
-    assert found == {frozenset(each) for each in by.sets}
+    files, sets, _ = shoot(tmp_path, seed=6)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(stripped(content))
+    photos = in_any_order(tmp_path, files)
+    assert all(photo.capture is None for photo in photos)
+    found = {frozenset(photo.name for photo in each.photos) for each in group(photos).sets}
+    assert found == {frozenset(each) for each in sets}
 
 
 @pytest.mark.skipif(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.edits import Edits
-from tests.support.manager import Manager
+from tests.support.receiver import Manager
 from tests.support.studio import MakeStudio, Shop, Studio, environment, wait_for
 
 

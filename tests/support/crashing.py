@@ -1,4 +1,4 @@
-"""Daemons that are killed at a crash point, in a process of their own."""
+"""Processes that are killed: daemons and commands at a crash point, migrations at a statement."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Engine, event
+
 from hotfolder import crashpoints, log
 from hotfolder.cli.output import errors_told
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.opening import opened
 from hotfolder.daemon.service import ApiAccess, Daemon
+from hotfolder.jobs.database import open_store
 from tests.support.clocks import JumpingClock
 from tests.support.forking import Forked, as_new, starts_now
 
@@ -125,3 +128,21 @@ async def work(config: Path, access: ApiAccess, clock: JumpingClock) -> None:
             await daemon.run(stop=asyncio.Event(), until_idle=True)
     finally:
         await daemon.close()
+
+
+READS = ("SELECT", "PRAGMA TABLE", "PRAGMA MAIN", "PRAGMA INDEX", "PRAGMA FOREIGN")
+
+
+def migrate(state: Path, kill_at: int) -> None:
+    """Open the store, and kill this process before its `kill_at`-th writing statement, as a power cut
+    would."""
+    left = kill_at
+
+    @event.listens_for(Engine, "before_cursor_execute")
+    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        nonlocal left
+        left -= not statement.strip().upper().startswith(READS)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    open_store(state).dispose()

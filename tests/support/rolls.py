@@ -4,18 +4,54 @@ from __future__ import annotations
 
 import io
 import random
+from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
+import numpy as np
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
-from tests.support.camera import BEGIN, SHUTTER, Photographer
-from tests.support.exposures import written
-from tests.support.studio import ELM
+from hotfolder.rules.sets import Photo
+from tests.support.camera import BEGIN, CANON, SHUTTER, SIDE, Body, Photographer, Scene, greys
 
 MIDDLE = SHUTTER.index(1 / 30)
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
+TAG = ExifTags.Base
 Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
+
+
+def written(folder: Path, photo: Photo, scene: Scene, stops: float) -> Path:
+    """The frame as a file: the scene's pixels, and the camera's EXIF."""
+    image = Image.fromarray(greys(scene, stops).astype(np.uint8))
+    image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")
+    taken = photo.capture
+    assert taken is not None and taken.started_seconds is not None and taken.exposure_seconds is not None
+    exif = Image.Exif()
+    exif[TAG.Make], exif[TAG.Model] = taken.make, taken.model
+    shot = exif.get_ifd(ExifTags.IFD.Exif)
+    shot[TAG.DateTimeOriginal] = datetime.fromtimestamp(taken.started_seconds, UTC).strftime(
+        "%Y:%m:%d %H:%M:%S"
+    )
+    if taken.clock_step_seconds < 1:
+        shot[TAG.SubsecTimeOriginal] = f"{round(taken.started_seconds % 1 * 100) % 100:02d}"
+    if taken.offset_seconds is not None:
+        shot[TAG.OffsetTimeOriginal] = "-04:00"
+    exposure = Fraction(taken.exposure_seconds).limit_denominator(8000)
+    shot[TAG.ExposureTime] = IFDRational(exposure.numerator, exposure.denominator)
+    shot[TAG.FNumber] = IFDRational(80, 10)
+    shot[TAG.ISOSpeedRatings] = round(taken.iso or 0)
+    shot[TAG.ExposureBiasValue] = IFDRational(0, 1)
+    shot[TAG.ExposureMode] = taken.exposure_mode
+    shot[TAG.Flash] = 9 if taken.flash_fired else 16
+    shot[TAG.FocalLength] = IFDRational(17, 1)
+    shot[TAG.LensModel] = taken.lens
+    if taken.body_serial:
+        shot[TAG.BodySerialNumber] = taken.body_serial
+    path = folder / photo.name
+    image.save(path, quality=90, exif=exif)
+    return path
 
 
 def shoot(
@@ -26,13 +62,14 @@ def shoot(
     flash: bool = False,
     seed: int = 2,
     later_seconds: float = 0,
+    body: Body = CANON,
     by_hand: tuple[int, ...] = (),
     of_nine: tuple[int, ...] = (),
 ) -> Roll:
     """Contents by name, the names of each room's set, and those of frames with flash. The sets numbered
     `by_hand`, from 0, take 13 s from frame to frame, and their last frame is taken twice; those numbered
     `of_nine` have nine exposures."""
-    by = Photographer(random.Random(seed), now=BEGIN + later_seconds)
+    by = Photographer(random.Random(seed), body=body, now=BEGIN + later_seconds)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for number in range(rooms):
@@ -78,8 +115,3 @@ def held(status: dict[str, Any]) -> str:
 def held_sets(status: dict[str, Any]) -> dict[str, str]:
     """The reasons why sets are held, by room."""
     return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
-
-
-def filed_as(sets: list[list[str]]) -> set[str]:
-    """The paths of a shoot's photos among the filed originals, for sets named by number."""
-    return {f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names}

@@ -13,7 +13,7 @@ import pytest
 
 from hotfolder.telemetry.health import Heartbeats, Systemd, status_sentence
 from hotfolder.telemetry.overview import SETTLING, Overview
-from tests.support.manager import Manager
+from tests.support.receiver import Manager
 
 
 @pytest.fixture(params=["path", "abstract"])

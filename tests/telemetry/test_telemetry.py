@@ -19,8 +19,7 @@ from hotfolder.config.load import load
 from hotfolder.daemon import folders
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.telemetry import Telemetry
-from tests.support.manager import Manager
-from tests.support.receiver import Receiver
+from tests.support.receiver import Manager, Receiver
 from tests.support.studio import until
 
 
