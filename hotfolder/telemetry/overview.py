@@ -200,7 +200,7 @@ class Overview:
         if self.schedule:
             yield Condition(About.SCHEDULE, f"Whatever has still to be sent {self.schedule}.")
         if self.paused:
-            text = with_hint(f"Nothing is paid for just now: {self.paused}", "")
+            text = with_hint(f"No paid calls are made just now: {self.paused}", "")
             yield Condition(About.PAUSE, text, command=RESUME)
 
     def as_dict(self) -> dict[str, Any]:

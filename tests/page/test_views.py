@@ -207,7 +207,7 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
     await studio.drop_and_run(shop, ELM, "kitchen__sky-pink", bracket())
     assert shop.bought() == 1
     assert went_to(page.post("/pause")) == "/"
-    assert "Nothing is paid for just now" in page.get("/").text
+    assert "No paid calls are made just now" in page.get("/").text
     studio.drop(ELM, "bath", bracket())
     async with studio.working(shop.access()):
         await studio.comes_to_say(lambda status: "paused" in str(status["jobs"]))

@@ -46,7 +46,7 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
         "Nothing comes in from second: it is not mounted.",
         "The work waits: the API refused the key (401). Put the new key into the key file."
         " Everything continues by itself then.",
-        "Nothing is paid for just now: by hand. `hotfolder resume` continues.",
+        "No paid calls are made just now: by hand. `hotfolder resume` continues.",
     ]
 
 

@@ -168,7 +168,7 @@ def test_a_pause_is_told_when_it_lasts_and_when_it_ends(detector: Detector) -> N
     assert not detector.look(paused, 0)
     (told,) = detector.look(paused, 60)
     assert told.text == (
-        "Nothing is paid for just now: three calls in a row ended unknown. `hotfolder resume` continues."
+        "No paid calls are made just now: three calls in a row ended unknown. `hotfolder resume` continues."
     )
     assert not detector.look(facts(), 61)
     assert detector.look(facts(), 121) == [Notification(Kind.PAUSED, "Paid calls continue.", over=True)]

@@ -145,7 +145,7 @@ def seen(counts: dict[str, int], **more: object) -> Overview:
         ),
         (
             seen({"queued": 2}, paused="by hand"),
-            "2 waiting for its turn. Nothing is paid for just now: by hand",
+            "2 waiting for its turn. No paid calls are made just now: by hand",
         ),
     ],
 )
