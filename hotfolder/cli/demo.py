@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from anyio import to_thread
@@ -56,7 +57,7 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
     drop(workspace, own, tag, console)
     with workspace.log.open("w", encoding="utf-8") as stream:
         log.configure(stream=stream, json=False)
-        with Embedding(workspace.folder / "state" / "sandbox") as embedding:
+        with closing(Embedding(workspace.folder / "state" / "sandbox")) as embedding:
             outcome, lines, rows = asyncio.run(work(workspace, embedding, console))
     log.configure()
     return tell(workspace, console, outcome, lines, rows, time.monotonic() - began)

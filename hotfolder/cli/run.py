@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from hotfolder import log
@@ -40,7 +40,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
     with ExitStack() as stack:
         embedding = None
         if sandbox:
-            embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
+            embedding = stack.enter_context(closing(Embedding(settings.state_folder / "sandbox")))
             log.get("cli").warning("with_the_stand_in", meaning=NOTHING_BOUGHT)
         access = embedding.access() if embedding is not None else real_access(settings)
         serving = serve(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from anyio import to_thread
@@ -26,35 +25,27 @@ LOOK_SECONDS = 1.0
 
 
 class Embedding:
-    """A context manager that runs the sandbox. `data`, a folder in `state`, is its persistent storage.
-    Entering raises UsageError when it can't start or another daemon works with `state`, and LocalTrouble."""
+    """The sandbox, from its creation until `close`. `data`, a folder in `state`, is its persistent storage."""
 
     def __init__(self, data: Path) -> None:
+        """Raises UsageError when it can't start or another daemon works with `state`, and LocalTrouble."""
         self.data = data
         self._ports_file = data / "ports.json"
-        self._sandbox: EmbeddedSandbox | None = None
-
-    def __enter__(self) -> Self:
-        state = self.data.parent
+        state = data.parent
         make_our_folder(state)
         # Two sandboxes on one folder would sell the same pictures under two addresses.
         lock_state(state).close()
-        make_our_folder(self.data)
+        make_our_folder(data)
         try:
-            self._start()
+            self._sandbox = self._started()
         except SandboxError as error:
             raise UsageError(str(error)) from None
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._sandbox:
-            self._sandbox.stop()
+    def close(self) -> None:
+        self._sandbox.stop()
 
     def access(self) -> ApiAccess:
         """How the daemon reaches the sandbox."""
-        assert self._sandbox is not None
         return ApiAccess(
             origin=SANDBOX,
             base_url=self._sandbox.api_base_url,
@@ -66,33 +57,31 @@ class Embedding:
         """Check each second, and restart the sandbox where it has ended, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if self._sandbox is None or self._sandbox.pid is None:
+            if self._sandbox.pid is None:
                 logger.warning("sandbox_ended")
                 try:
-                    await to_thread.run_sync(self._start)
+                    self._sandbox = await to_thread.run_sync(self._started)
                 except SandboxError as error:
                     logger.error("sandbox_not_started", reason=str(error))
 
-    def _known_ports(self) -> tuple[int, int]:
-        """The ports of the last run, since result URLs may still be in use; (0, 0), any free ports, at
-        first."""
-        try:
+    def _started(self) -> EmbeddedSandbox:
+        """A new process: on the ports of the last run, since result URLs may still be in use; on any free ones
+        at first, and where those are taken."""
+        free, known = (0, 0), (0, 0)
+        with suppress(OSError, ValueError, TypeError):
             api, storage = json.loads(self._ports_file.read_text())
-            return int(api), int(storage)
-        except (OSError, ValueError, TypeError):
-            return 0, 0
-
-    def _start(self) -> None:
-        ports = self._known_ports()
+            known = int(api), int(storage)
         try:
-            self._sandbox, addresses = self._started(*ports)
+            sandbox = self._started_on(*known)
         except SandboxError:
-            if ports == (0, 0):
+            if known == free:
                 raise
-            self._sandbox, addresses = self._started(0, 0)
+            sandbox = self._started_on(*free)
+        addresses = sandbox.api_base_url, sandbox.storage_base_url
         self._ports_file.write_text(json.dumps([urlsplit(address).port for address in addresses]))
+        return sandbox
 
-    def _started(self, port: int, storage_port: int) -> tuple[EmbeddedSandbox, tuple[str, str]]:
+    def _started_on(self, port: int, storage_port: int) -> EmbeddedSandbox:
         sandbox = EmbeddedSandbox(SandboxSettings(data=self.data, port=port, storage_port=storage_port))
         sandbox.start()
-        return sandbox, (sandbox.api_base_url, sandbox.storage_base_url)
+        return sandbox
