@@ -25,7 +25,7 @@ LOOK_SECONDS = 1.0
 
 
 class Embedding:
-    """The sandbox, from its creation until `close`. `data`, a folder in `state`, is its persistent storage."""
+    """The sandbox, from its creation until `close`. `data`, a folder in `state`, is its storage."""
 
     def __init__(self, data: Path) -> None:
         """Raises UsageError when it can't start or another daemon works with `state`, and LocalTrouble."""
@@ -65,8 +65,8 @@ class Embedding:
                     logger.error("sandbox_not_started", reason=str(error))
 
     def _started(self) -> EmbeddedSandbox:
-        """A new process: on the ports of the last run, since result URLs may still be in use; on any free ones
-        at first, and where those are taken."""
+        """A new process: on the ports of the last run, since result URLs may still be in use; at first, and
+        where those are taken, on any free ones."""
         free, known = (0, 0), (0, 0)
         with suppress(OSError, ValueError, TypeError):
             api, storage = json.loads(self._ports_file.read_text())

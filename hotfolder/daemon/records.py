@@ -72,15 +72,16 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
 def tell_waiting(settings: Settings, why: str) -> None:
     """Write the reason into each STATUS.txt that exists: without the store an inbox can't be told from a bare
     mount point, so none is created. Errors are ignored."""
+    told, now = why[:1].upper() + why[1:], datetime.now().astimezone()
+    text = status_text(None, notices=[told], at=now, language=settings.language)
+
+    def tell(inbox: Path) -> None:
+        if (inbox / STATUS_NAME).is_file():
+            write_status(inbox, text)
+
     for inbox in places_of(settings).inboxes.values():
         with suppress(LocalTrouble, OSError):
-            at_once(inbox, partial(_tell_waiting, inbox, why, settings.language), START_SECONDS)
-
-
-def _tell_waiting(inbox: Path, why: str, language: str) -> None:
-    if (inbox / STATUS_NAME).is_file():
-        now = datetime.now().astimezone()
-        write_status(inbox, status_text(None, notices=[why[:1].upper() + why[1:]], at=now, language=language))
+            at_once(inbox, partial(tell, inbox), START_SECONDS)
 
 
 def make_store(settings: Settings) -> Store:
