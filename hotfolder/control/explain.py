@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import PhotoPlace, places_in
+from hotfolder.control.lookup import PhotoPlace, arriving_id, opaque, places_in
 from hotfolder.control.opening import JobRecords, reading
 from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.errors import BadJob
@@ -31,8 +31,11 @@ from hotfolder.rules.foldernames import split_name, without_ok
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.late import Why
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_folder, sort_shoot
+
+KEY_DIGITS = 12
+"""The length of `SeenPhoto.key`: short, since a draft in a URL contains the keys of all photos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +62,43 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenPhoto:
+    """A photo in the folder. `id` is its `arriving_id`; `key` identifies its name and content. `ev` is its
+    distance from the middle exposure of its set in EV, None where the camera recorded none."""
+
+    id: str
+    key: str
+    name: str
+    ev: float | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedSet:
-    """One set as the rules treat it. `remembered` are the kinds of its paid calls that were made before,
-    `evidence` and `doubts` say how it was grouped. It `waits` for a person."""
+    """One set as the rules treat it, with its readable photos. `remembered` are the kinds of its paid calls
+    that were made before, `evidence` and `doubts` say how it was grouped. It `waits` for a person. With a
+    `problem` it can't be made, and isn't `planned`."""
 
     name: str
-    explanation: Explanation
+    photos: tuple[SeenPhoto, ...]
+    planned: Explanation | None = None
     remembered: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     waits: bool = False
+    problem: str = ""
+
+    @property
+    def explanation(self) -> Explanation:
+        """`planned`, of a set without a problem."""
+        assert self.planned is not None
+        return self.planned
 
     @property
     def bill(self) -> Bill:
-        found = self.explanation
-        return Bill(found.plan.recipe.paid_kinds(), self.remembered, len(found.photos))
+        if self.planned is None:
+            return Bill()
+        return Bill(self.planned.plan.recipe.paid_kinds(), self.remembered, len(self.planned.photos))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +201,7 @@ class Explainer:
             told = replace(told, waiting=waiting)
             if shoot is None:
                 return told
-            sets = self._sets(shoot, approved=drop.found.approved)
+            sets = self._sets(shoot, () if drop.found.approved else shoot.held)
         except BadJob as error:
             return Explained(self.place, several=True, problems=(*self.problems, error.told))
         held = Why() if drop.found.approved else Why(shoot.asks)
@@ -186,34 +211,35 @@ class Explainer:
         """A room's folder: one set, or several."""
         told = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
+            photos, project, folder = self.photos(), self.place.project, self.place.folder
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
-                return replace(told, sets=(self._set("", sent),))
-            photos, project, folder = self.photos(), self.place.project, self.place.folder
+                return replace(told, sets=(replace(self._set("", photos, sent), waits=True),))
             found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
             if len(found.sets) > 1:
-                return replace(told, several=True, shoot=found, sets=self._sets(found, approved=True))
+                held = [each.name for each in found.sets] if told.held else []
+                return replace(told, several=True, shoot=found, sets=self._sets(found, held))
             left = [photo for photo in photos if photo.name not in found.kept_out]
             name = found.sets[0].name if found.sets else ""
-            return replace(told, shoot=found, sets=(self.set_of(name, left),))
+            made = replace(self.set_of(name, left), waits=bool(told.held))
+            return replace(told, shoot=found, sets=(made,))
         except BadJob as error:
             return Explained(self.place, problems=(*self.problems, error.told))
 
-    def _sets(self, shoot: Grouping, *, approved: bool) -> tuple[ExplainedSet, ...]:
+    def _sets(self, shoot: Grouping, held: Collection[str]) -> tuple[ExplainedSet, ...]:
         return tuple(
             replace(
                 self.set_of(each.name, each.photos),
                 evidence=each.evidence,
                 doubts=each.doubts,
-                waits=each.name in shoot.held and not approved,
+                waits=each.name in held,
             )
             for each in shoot.sets
         )
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with the operations that were bought before at the configured API. Raises BadJob."""
-        sent = {photo.name: Sent(photo.format, photo.develop) for photo in photos}
-        found = self._set(name, sent)
+        found = self._set(name, photos, {photo.name: Sent(photo.format, photo.develop) for photo in photos})
         if self.records is None or found.explanation.plan.again:
             return found
         origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
@@ -225,10 +251,26 @@ class Explainer:
         links = read_chain(self.records.ledger, origin, hashes, recipe, generation)
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
 
-    def _set(self, name: str, sent: Mapping[str, Sent]) -> ExplainedSet:
+    def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:
         """One set by the rules. Its room is `name`, or "" for the name in the folder. Raises BadJob."""
         decided = plan(self.rulebook, self.place.project, self.place.folder or name, len(sent))
-        return ExplainedSet(name, explain_plan(replace(decided, room=name or decided.room), sent))
+        decided = replace(decided, room=name or decided.room)
+        return ExplainedSet(decided.room, self.shown(photos), explain_plan(decided, sent))
+
+    def shown(self, photos: Sequence[Photo]) -> tuple[SeenPhoto, ...]:
+        """The photos of one set, for people."""
+        middle = middle_of(photos).exposure_value if photos else None
+        at = (self.place.inbox.title, self.place.project, self.place.folder)
+        return tuple(
+            SeenPhoto(
+                arriving_id(*at, photo.name),
+                opaque(photo.name, photo.sha256)[:KEY_DIGITS],
+                photo.name,
+                from_middle(photo.exposure_value, middle),
+                photo.sha256,
+            )
+            for photo in photos
+        )
 
     def _known_as(self) -> tuple[str, str, str]:
         """Inbox, project and folder as the records name them, without the tag `ok`."""

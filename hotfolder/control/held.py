@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, explain_place, look
-from hotfolder.control.lookup import PhotoPlace, arriving_id, every_place, folders_in, opaque, place_named
+from hotfolder.control.explain import (
+    Bill,
+    Explained,
+    ExplainedSet,
+    Explainer,
+    Look,
+    SeenPhoto,
+    explain_place,
+    look,
+)
+from hotfolder.control.lookup import PhotoPlace, every_place, folders_in, place_named
 from hotfolder.control.opening import reading
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
@@ -19,14 +28,12 @@ from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.explain import Explanation
 from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.late import Why, together
-from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of
+from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
 
-KEY_DIGITS = 12
-"""The length of `HeldPhoto.key`: short, since a draft in a URL contains the keys of all photos."""
 NOTHING = Bill()
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
@@ -159,38 +166,11 @@ def _rooms_of(project: PhotoPlace) -> list[PhotoPlace]:
     return [room for room in rooms if room.seen() is not None]
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPhoto:
-    """A held photo. `id` is its `arriving_id`; `key` identifies its name and content. `ev` is its distance
-    from the middle exposure of its set in EV, None where the camera recorded none."""
-
-    id: str
-    key: str
-    name: str
-    ev: float | None
-    sha256: str
-
-
 class DraftSet(NamedTuple):
     """A set as grouped by a person: its name, and the keys of its photos."""
 
     name: str
     photos: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class HeldSetView:
-    """One set of a held folder. `approved`: it needs no approval any more. With a `problem` it can't be
-    approved. `bill` are its paid calls."""
-
-    name: str
-    photos: tuple[HeldPhoto, ...]
-    bill: Bill = NOTHING
-    evidence: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-    approved: bool = False
-    problem: str = ""
-    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +180,8 @@ class HeldView:
 
     told: Explained
     why: Why
-    sets: tuple[HeldSetView, ...]
-    aside: tuple[tuple[HeldPhoto, str], ...] = ()
+    sets: tuple[ExplainedSet, ...]
+    aside: tuple[tuple[SeenPhoto, str], ...] = ()
 
     @property
     def place(self) -> PhotoPlace:
@@ -222,8 +202,8 @@ class HeldView:
         return sum((one.bill for one in self.sets), NOTHING)
 
     @property
-    def waiting(self) -> tuple[HeldSetView, ...]:
-        return tuple(one for one in self.sets if not one.approved)
+    def waiting(self) -> tuple[ExplainedSet, ...]:
+        return tuple(one for one in self.sets if one.waits)
 
     @property
     def can_approve(self) -> bool:
@@ -284,11 +264,12 @@ class Viewer:
     def view(self, draft: Sequence[DraftSet]) -> HeldView:
         told = self.explainer.explained()
         self._photos = {photo.name: photo for photo in self.explainer.photos()}
-        sets = list(self._shoot(told) if told.several else self._room(told))
+        sets = [*told.sets, *self._others(told)]
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)
-        kept_out = told.shoot.kept_out.items() if told.shoot is not None else ()
-        aside = tuple((self._shown(name), why) for name, why in kept_out if name in self._photos)
+        kept_out = told.shoot.kept_out if told.shoot is not None else {}
+        photos = self.explainer.shown([self._photos[name] for name in kept_out if name in self._photos])
+        aside = tuple((photo, kept_out[photo.name]) for photo in photos)
         return HeldView(told, self._why(told), tuple(sets), aside)
 
     def _why(self, told: Explained) -> Why:
@@ -299,21 +280,13 @@ class Viewer:
         own = any(each.doubts for each in shoot.sets)
         return Why("; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why))
 
-    def _shoot(self, told: Explained) -> Iterator[HeldSetView]:
-        """Every set of the shoot, refused ones and sets of photos that wait for other reasons included."""
-        shoot = told.shoot
+    def _others(self, told: Explained) -> Iterator[ExplainedSet]:
+        """The sets that aren't made: refused ones, and those of photos that wait for other reasons."""
         names: set[str] = set()
-        if shoot is not None:
-            for each, one in zip(shoot.sets, told.sets, strict=True):
-                names |= {photo.name for photo in each.photos}
-                yield replace(
-                    self._set(one, each.photos),
-                    approved=not (told.held if self.place.folder else one.waits),
-                )
-            for refused in shoot.refused:
-                names |= {photo.name for photo in refused.photos}
-                yield self._problem(refused.name, refused.photos, with_hint(refused.reason, refused.hint))
-            names |= shoot.kept_out.keys()
+        if told.several and told.shoot is not None:
+            yield from self._refused(told.shoot)
+            parts = told.shoot.parts()
+            names = {photo.name for each in parts for photo in each.photos} | told.shoot.kept_out.keys()
         if self.place.folder:
             return
         drop = self.explainer.drop
@@ -321,26 +294,19 @@ class Viewer:
         if late:
             given = {*drop.given, *(each.name for each in told.sets)}
             found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
+            doubts = tuple(why.reason for why in told.waiting)
             for each in found.sets:
-                yield replace(
-                    self._costed(each.name, each.photos),
-                    evidence=each.evidence,
-                    doubts=tuple(why.reason for why in told.waiting),
-                )
-            for refused in found.refused:
-                yield self._problem(refused.name, refused.photos, with_hint(refused.reason, refused.hint))
+                yield replace(self._costed(each.name, each.photos), evidence=each.evidence, doubts=doubts)
+            yield from self._refused(found)
 
-    def _room(self, told: Explained) -> Iterator[HeldSetView]:
-        for one in told.sets:
-            names = [name for name in one.explanation.photos if name in self._photos]
-            room = one.name or one.explanation.plan.room
-            found = self._set(one, [self._photos[name] for name in names])
-            yield replace(found, name=room, approved=not told.held and not told.problems)
+    def _refused(self, grouping: Grouping) -> Iterator[ExplainedSet]:
+        for each in grouping.refused:
+            yield self._problem(each.name, each.photos, with_hint(each.reason, each.hint))
 
-    def _as_drafted(self, proposed: Sequence[HeldSetView], draft: Sequence[DraftSet]) -> list[HeldSetView]:
+    def _as_drafted(self, proposed: Sequence[ExplainedSet], draft: Sequence[DraftSet]) -> list[ExplainedSet]:
         """The sets of the draft, followed by the remaining photos in their proposed sets, and the approved
         sets. Raises UsageError where a photo of the draft doesn't wait any more, or is in two of its sets."""
-        waiting = [one for one in proposed if not one.approved]
+        waiting = [one for one in proposed if one.waits]
         photos = {photo.key: photo for one in waiting for photo in one.photos}
         spoken_for = [key for one in draft for key in one.photos]
         if any(key not in photos for key in spoken_for) or len(set(spoken_for)) < len(spoken_for):
@@ -368,34 +334,14 @@ class Viewer:
             if len(own) > MOST_PHOTOS and (was is None or not one.problem):
                 trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}.",)
             found.append(replace(one, problem=" ".join(trouble)) if trouble else one)
-        return [*found, *(one for one in proposed if one.approved)]
+        return [*found, *(one for one in proposed if not one.waits)]
 
-    def _costed(self, name: str, photos: Sequence[Photo]) -> HeldSetView:
-        """A set under that name, with its cost by the rules; with a problem where they refuse it."""
+    def _costed(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
+        """A waiting set under that name, with its cost by the rules; with a problem where they refuse it."""
         try:
-            return self._set(self.explainer.set_of(name, photos), photos)
+            return replace(self.explainer.set_of(name, photos), waits=True)
         except BadJob as error:
             return self._problem(name, photos, error.told)
 
-    def _set(self, one: ExplainedSet, photos: Sequence[Photo]) -> HeldSetView:
-        return HeldSetView(
-            one.name,
-            self._all_shown(photos),
-            one.bill,
-            one.evidence,
-            one.doubts,
-            explanation=one.explanation,
-        )
-
-    def _problem(self, name: str, photos: Sequence[Photo], why: str) -> HeldSetView:
-        return HeldSetView(name, self._all_shown(photos), problem=why)
-
-    def _all_shown(self, photos: Sequence[Photo]) -> tuple[HeldPhoto, ...]:
-        middle = middle_of(photos).exposure_value
-        return tuple(self._shown(photo.name, middle) for photo in photos)
-
-    def _shown(self, name: str, middle: float | None = None) -> HeldPhoto:
-        photo, place = self._photos[name], self.place
-        known = arriving_id(place.inbox.title, place.project, place.folder, name)
-        key = opaque(name, photo.sha256)[:KEY_DIGITS]
-        return HeldPhoto(known, key, name, from_middle(photo.exposure_value, middle), photo.sha256)
+    def _problem(self, name: str, photos: Sequence[Photo], why: str) -> ExplainedSet:
+        return ExplainedSet(name, self.explainer.shown(photos), waits=True, problem=why)
