@@ -23,8 +23,8 @@ from hotfolder.control.lookup import (
     picture_id,
     project_id,
 )
-from hotfolder.control.opening import JobRecords, existing, now, reading
-from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.control.opening import JobRecords, existing, now, reading, seen_in
+from hotfolder.daemon.folders import places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
@@ -39,7 +39,7 @@ from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import from_middle
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
-from hotfolder.telemetry.overview import Line, line_of, overview
+from hotfolder.telemetry.overview import Line, line_of
 
 MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 """The most bytes read of a receipt. Ours are smaller; a file on a share may have been replaced by another."""
@@ -116,7 +116,7 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
         if records is None:
             return []
         found = {(inbox, name): at for inbox, name, at in looks.projects(records.store)}
-        lines = overview(records.store, pid=holder_of(settings.state_folder)).lines
+        lines = seen_in(settings.state_folder, records).lines
     begun = {(line.inbox, line.project): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
@@ -131,7 +131,7 @@ def project_view(settings: Settings, known: str) -> ProjectView:
     """The view of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         store = records.store
-        seen = overview(store, pid=holder_of(settings.state_folder))
+        seen = seen_in(settings.state_folder, records)
         inbox, name = known_project(records, known, seen.lines)
         begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
         jobs = [
@@ -187,7 +187,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         store = records.store
         told = history_of(store, records.ledger, job_id)
         job = told.job
-        seen = overview(store, pid=holder_of(settings.state_folder))
+        seen = seen_in(settings.state_folder, records)
         same = [
             one
             for one in looks.jobs_of_project(store, job.inbox, job.project)

@@ -154,13 +154,6 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     return outputs
 
 
-def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
-    """Device and inode of an inbox at this path when a daemon with this store last met it; None if none
-    did."""
-    met = store.folder_identity("inbox", inbox)
-    return (met.device, met.inode) if met is not None and met.path == str(path) else None
-
-
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:
     """Delete half-written files of killed processes, of this machine or of those with the ids `gone`. Only
     for the holder of the lock on `state`.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from anyio import to_thread
 
@@ -59,7 +61,7 @@ class Galleries:
         retried."""
         self._ended = asyncio.Event()
         self._ended.set()
-        self._troubles: dict[str, str] = {}
+        self._news: defaultdict[str, log.News] = defaultdict(partial(log.News, logger, "gallery_not_made"))
 
     def ended(self, job: Job) -> None:
         """A job has ended: schedule a pass. In any state, since another job may have delivered the same
@@ -101,7 +103,7 @@ class Galleries:
                 told = {"until": until.isoformat()}
                 await context.store_thread(context.store.tell, MADE_UNTIL, told, context.clock.now())
         except LocalTrouble as error:
-            self._met("", error)
+            self._news[""].met(error.message, hint=error.hint)
             well = False
         self._all_anew |= all_anew and not well
         return well
@@ -115,16 +117,11 @@ class Galleries:
                 jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:
-            self._met(project, error)
+            self._news[project].met(error.message, project=project, hint=error.hint)
             return False
         except Exception:
             # A defect of ours must not end the work.
             logger.exception("gallery_failed", project=project)
             return False
-        self._troubles.pop(project, None)
+        self._news[project].over()
         return True
-
-    def _met(self, project: str, error: LocalTrouble) -> None:
-        if self._troubles.get(project) != error.message:
-            logger.warning("gallery_not_made", project=project, reason=error.message, hint=error.hint)
-        self._troubles[project] = error.message

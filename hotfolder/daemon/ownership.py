@@ -25,11 +25,6 @@ REACH_SECONDS = 5.0
 
 logger = log.get("ownership")
 
-Begin = Callable[[str], Coroutine[Any, Any, None]]
-"""A coroutine that works with the inbox of that name until cancelled."""
-Drop = Callable[[str], Awaitable[None]]
-"""Discards all state of an inbox that another machine may work with now; its files are not touched."""
-
 
 def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     """Raise UsageError where an inbox's marker says that the other machines use its folder under another
@@ -56,10 +51,12 @@ class Ownership:
         clock: Clock,
         *,
         paying: Callable[[], Collection[str]],
-        begin: Begin,
-        drop: Drop,
+        begin: Callable[[str], Coroutine[Any, Any, None]],
+        drop: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`paying` returns the inboxes in which paid calls are in flight."""
+        """`paying` returns the inboxes in which paid calls are in flight. `begin` works with an inbox until
+        cancelled; `drop` discards all state of one that another machine may work with now, and touches none
+        of its files."""
         self.leases = leases
         self._store = store
         self._inboxes = inboxes

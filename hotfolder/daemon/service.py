@@ -22,7 +22,6 @@ from hotfolder.daemon.folders import (
     keep_looking,
     lock_state,
     make_folders,
-    met_inbox,
     output_folders,
     places_of,
 )
@@ -259,14 +258,16 @@ class Daemon:
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
-        met_at = met_inbox(self.store, name, path)
-        first_start = met_at is None and not (self.leases and self.store.met("inbox", name))
+        met = self.store.folder_identity("inbox", name)
+        if met is not None and met.path != str(path):
+            met = None
+        first_start = met is None and not (self.leases and self.store.met("inbox", name))
         settle = self.settings.settle
         root = Root(
             path,
             self.store.identity(),
             first_start=first_start,
-            known_identity=met_at,
+            known_identity=(met.device, met.inode) if met is not None else None,
             lock=self.inbox_locks.get(name),
             name="" if self.leases is None else name,
         )

@@ -112,7 +112,7 @@ class Systemd:
         self.watchdog_seconds = watchdog_seconds
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._told_status = ""
-        self._failed = False
+        self._news = log.News(logger, "systemd_not_told")
         self._hung = False
 
     @classmethod
@@ -172,11 +172,9 @@ class Systemd:
                 channel.sendall(message)
         except (OSError, ValueError) as error:
             self._told_status = ""
-            if not self._failed:
-                logger.warning("systemd_not_told", reason=str(error), first_word=lines[0])
-            self._failed = True
+            self._news.met(str(error), first_word=lines[0])
             return False
-        self._failed = False
+        self._news.over()
         return True
 
 

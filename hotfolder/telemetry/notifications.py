@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hotfolder.config.settings import Notify
-from hotfolder.display import with_hint
+from hotfolder.display import counted, with_hint
 from hotfolder.jobs.budget import THIS_SET, own_budget_in
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
@@ -261,7 +261,7 @@ class Detector:
                     after = REFUSED_SECONDS if needs_person else self.notify.unreachable_seconds
                 yield Alarm(kind, f"{one.about} {one.name}".strip(), one.told, after)
         if situation.spent_budget:
-            calls = "1 paid call" if situation.spent_budget == 1 else f"{situation.spent_budget} paid calls"
+            calls = counted(situation.spent_budget, "paid call")
             text = f"Today's budget of {calls} is used up; what is left waits until midnight."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
 

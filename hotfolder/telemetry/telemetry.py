@@ -12,7 +12,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.load import notify_addresses
 from hotfolder.config.settings import Settings
-from hotfolder.display import with_hint
+from hotfolder.display import counted, with_hint
 from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, Job
@@ -166,7 +166,7 @@ class Telemetry:
         """Tell systemd that the daemon stops, and expect no more heartbeats."""
         self._running = False
         self.heartbeats.retire()
-        calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
+        calls = counted(paid_calls_in_flight, "paid call")
         waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
         self.systemd.stopping(f"stopping{waits}")
 
