@@ -100,7 +100,8 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
-            places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
+            confirm = partial(confirm_inbox, marker_id=identity)
+            places = replace(places, confirm_inbox=confirm, failed_before=store.paths_of("failed"))
             yield Installation(store, ledger, settings, places)
     finally:
         database.dispose()

@@ -23,7 +23,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
-from hotfolder.jobs.states import State
+from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
@@ -164,9 +164,9 @@ class Reporter:
 
     async def _find_gone(self) -> Mapping[str, list[str]]:
         context = self.context
-        newest = partial(context.store.in_states, [State.FAILED], newest=MOST_FINISHED)
-        failed = await context.store_thread(newest)
-        return await to_thread.run_sync(taken_away, context.places, failed)
+        newest = partial(context.store.in_states, NEEDS_PERSON, newest=MOST_FINISHED)
+        filed = await context.store_thread(newest)
+        return await to_thread.run_sync(taken_away, context.places, filed)
 
     async def tell(self) -> None:
         """Write what has changed since the last call into the store, for other processes. What the store
@@ -297,28 +297,33 @@ class Reporter:
 
 
 def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
-    """The failed jobs whose folder in failed/ was deleted or moved: job ids by inbox. Raises LocalTrouble
-    where that can't be determined, as while the disk is not mounted."""
+    """The failed ones of these jobs whose folder in failed/ was deleted or moved: job ids by inbox. Raises
+    LocalTrouble where that can't be determined, as while the disk is not mounted."""
     filed: defaultdict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:
         if job.filed_as is not None:
             filed[safe_name(job.project)].append((folded(job.filed_as), job))
-    absent = [job for project, known in filed.items() for job in not_in(places.failed / project, known)]
+    absent = [job for project, known in filed.items() for job in not_in(places.in_failed(project), known)]
     places.guard(places.failed)  # after the listing: if the disk is there now, the listing was of it
     gone: defaultdict[str, list[str]] = defaultdict(list)
     for job in absent:
-        gone[job.inbox].append(job.id)
+        if job.state == State.FAILED:
+            gone[job.inbox].append(job.id)
     return gone
 
 
-def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
-    """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
-    None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
-    with local_trouble(folder):
-        there = dict(names_in(folder)) if folder.is_dir() else {}
-        others = there.keys() - {name for name, _ in known}
-        renamed = any((folder / there[name] / REASON).is_file() for name in others)
-    return [] if renamed else [job for name, job in known if name not in there]
+def not_in(folders: Sequence[Path], known: Sequence[tuple[str, Job]]) -> list[Job]:
+    """The jobs of a project whose folder is in none of `folders`; `known` has each with its folder's folded
+    name. None while a failed set with another name is there: a person may have renamed one. Raises
+    LocalTrouble."""
+    names = {name for name, _ in known}
+    for folder in folders:
+        with local_trouble(folder):
+            there = dict(names_in(folder)) if folder.is_dir() else {}
+            if any((folder / there[name] / REASON).is_file() for name in there.keys() - names):
+                return []
+        known = [(name, job) for name, job in known if name not in there]
+    return [job for _, job in known]
 
 
 def pause_after(took: float, least: float) -> float:

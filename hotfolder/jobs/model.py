@@ -273,7 +273,8 @@ class Pause(SQLModel, table=True):
     resumed_after: int = 0
 
 
-FolderRole = Literal["inbox", "output", "archive"]
+FolderRole = Literal["inbox", "output", "archive", "failed"]
+"""`failed`, named by its path: a folder that was `failed` in the settings."""
 
 
 class FolderIdentity(SQLModel, table=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, tuple_
@@ -270,6 +271,11 @@ class Store(Records):
         with self.session() as session:
             met = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
+
+    def paths_of(self, role: FolderRole) -> tuple[Path, ...]:
+        """The paths of all folders that this machine's daemons have recorded in that role."""
+        same = (FolderIdentity.machine == self.machine, FolderIdentity.role == role)
+        return tuple(map(Path, self.rows(select(FolderIdentity.path).where(*same))))
 
     def met(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""

@@ -22,9 +22,12 @@ from hotfolder.daemon import reporter as module
 from hotfolder.daemon.records import tell_waiting
 from hotfolder.daemon.reporter import Pages
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import ONCE_BACK
 from hotfolder.jobs.states import State
 from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
+from hotfolder.outbox.texts import NAME as REASON_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
 from tests.support.pictures import bracket
@@ -185,6 +188,56 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     (studio.root / "kept").rename(folder)
     async with studio.working(shop.access()):
         await studio.comes_to_say(lambda status: listed(status) == ["bath", "hall"])
+
+
+def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -> None:
+    """Its folder isn't taken for that of the other, renamed."""
+    places = Places({}, done=tmp_path / "done", failed=tmp_path / "failed", state=tmp_path / "state")
+    folder = places.failed / "12 Elm Road" / "bath"
+    folder.mkdir(parents=True)
+    (folder / REASON_NAME).touch()
+
+    def job(room: str, state: State) -> Job:
+        at, elm = datetime.now(UTC), "12 Elm Road"
+        found = Job(
+            id=room,
+            inbox="inbox",
+            project=elm,
+            folder=room,
+            room=room,
+            title=elm,
+            created_at=at,
+            updated_at=at,
+        )
+        found.state, found.filed_as = state, room
+        return found
+
+    jobs = [job("bath", State.NEEDS_ATTENTION), job("hall", State.FAILED)]
+    assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
+    shutil.rmtree(folder)  # what may have been charged isn't forgotten with it
+    assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
+
+
+async def test_a_failed_set_stays_listed_when_the_settings_name_another_folder_for_failed_ones(
+    shop: Shop, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its folder is removed from the one where it was put."""
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+    studio.drop("12 Elm Road", "hall__sky-twilihgt", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("failed")
+    studio.edit(failed="rejected")
+    async with studio.working(shop.access()):
+        studio.drop("12 Elm Road", "bath__sky-twilihgt", bracket())
+        await studio.comes_to("failed", "failed")
+        await asyncio.sleep(2)
+        assert studio.states() == ["failed", "failed"]
+    async with studio.working(shop.access()):
+        await asyncio.sleep(2)
+        assert studio.states() == ["failed", "failed"]
+        (studio.failed / "12 Elm Road" / "hall__sky-twilihgt").rename(studio.root / "kept")
+        await studio.comes_to("failed")
+    assert (studio.root / "rejected" / "12 Elm Road" / "bath__sky-twilihgt").is_dir()
 
 
 def refuse(_: Path) -> None:
