@@ -80,7 +80,7 @@ class Ledger(Records):
     def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises NotAllowed, Cancelled, what
         `fence` raises, OSError where the journal can't be written, and IllegalMove where another purchase
-        holds its key.
+        holds its key. The job's reason for waiting is removed.
 
         When this returns, the intent is durable in database and journal; only then may the request leave.
         """
@@ -95,6 +95,8 @@ class Ledger(Records):
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
+                # It doesn't wait any more, as for a budget that was raised.
+                session.exec(update(Job).where(col(Job.id) == intent.job_id).values(reason="", hint=""))
         except IntegrityError:
             raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
         assert intent.id is not None

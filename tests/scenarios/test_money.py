@@ -69,7 +69,14 @@ async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_on
     assert "limits.paid_calls_per_project" in audit.jobs[0].hint
     text = bench.studio.config.read_text()
     bench.studio.config.write_text(text.replace("paid_calls_per_project: 1", "paid_calls_per_project: 2"))
-    await bench.until_idle()
+    said: list[str] = []
+
+    def look() -> None:
+        said.extend(f"{job.reason}{job.hint}" for job in Audit(bench.studio, []).jobs)
+
+    async with bench.working(crash_point=at(CrashPoint.INTENT_RECORDED, look)):
+        await bench.studio.comes_to("done")
+    assert said == [""], "the budget doesn't hold it any more"
     bench.check("done", paid=2)
 
 
