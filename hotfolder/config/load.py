@@ -138,7 +138,8 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
 
     A running daemon keeps the last valid settings, so its work must be visible while the file has an error.
     Then `root` and `state` must be in the file or the environment, before the error where the file isn't
-    YAML. Raises the ConfigurationError of `load` where they aren't, or where `store` is invalid.
+    YAML; where it is, a `state` that is left out is the default one, if that is there. Raises the
+    ConfigurationError of `load` where they aren't, or where `store` is invalid.
     """
     try:
         settings = load(path, environ)
@@ -150,9 +151,11 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
             raise error from None
         lay_environment_over(document, environ)
         root, state = document.at(("root",)), document.at(("state",))
+        above, usual = path.absolute().parent, Settings.model_fields["state"].default
+        if state is None and isinstance(root, str) and not document.broken:
+            state = usual if Path(absolute(above, root.strip()), usual).is_dir() else None
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
-        above = path.absolute().parent
         try:
             store = StoreSettings.model_validate(document.at(("store",)) or {})
         except ValidationError:

@@ -83,7 +83,8 @@ def status_text(
     elif at is not None:
         parts += [t("status.as_of", time=day_and_time(language, at)), ""]
     for notice in notices:
-        parts += [paragraph(f"! {said(language, notice)}"), ""]
+        first, *more = f"! {said(language, notice)}".split("\n")  # settings may have several errors
+        parts += [paragraph(first), *(paragraph(one, "  ") for one in more), ""]
     for key, lines in (sections or {}).items():
         if lines:
             parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN])]

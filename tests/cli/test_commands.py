@@ -226,7 +226,12 @@ def test_status_before_the_first_start(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("broken", "where"), [("routes: [{name: x, operations: [sky-twilght]}]", ":3:33"), ("inbox: [", ":4:1")]
+    ("broken", "where"),
+    [
+        ("state: state\nroutes: [{name: x, operations: [sky-twilght]}]", ":3:33"),
+        ("routes: [{name: x, operations: [sky-twilght]}]", ":2:33"),
+        ("state: state\ninbox: [", ":4:1"),
+    ],
 )
 def test_status_shows_the_work_while_the_settings_have_an_error(
     config: Path, broken: str, where: str
@@ -238,7 +243,7 @@ def test_status_shows_the_work_while_the_settings_have_an_error(
     database = open_store(state)
     Store(database).pause("by hand")
     database.dispose()
-    config.write_text(f"root: .\nstate: state\n{broken}\n")
+    config.write_text(f"root: .\n{broken}\n")
     told = invoke("status", "--config", config, "--json")
     assert told.exit_code == 0, told.stderr
     assert f"{config}{where}" in json.loads(told.output)["settings"]["error"]

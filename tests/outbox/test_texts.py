@@ -165,6 +165,8 @@ def test_the_status_page_names_what_needs_a_person_first() -> None:
     assert text.index("Paused: no network.") < text.index("Needs a person: 1") < text.index("Waiting: 1")
     assert "12 Elm Road / kitchen: needs a decision\n      Nobody knows.\n      Ask.\n" in text
     assert "Nothing is waiting" in status_text({})
+    several = status_text({}, notices=["The settings have an error: config.yaml:3:1: x\nconfig.yaml:4:1: y"])
+    assert "! The settings have an error: config.yaml:3:1: x\n  config.yaml:4:1: y\n" in several
     stopped = status_text({}, at=NOON, stopped=True, notices=["Paused: no network. " * 8])
     assert max(map(len, stopped.splitlines())) <= WIDTH
 
