@@ -146,6 +146,9 @@ def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
     """
     ours, usable = structure(frame, anchor, motion)
     theirs = relief(anchor.even)
+    before = agreement(ours, theirs, usable)
+    if before > CERTAIN:
+        return None
     places = pixels(slice(0, len(ours)), ours.shape[1])
 
     def shifted(shifts: Plane) -> Plane:
@@ -158,7 +161,7 @@ def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
     sure[np.abs(flow).max(axis=2) > MOST_DRIFT * max(sure.shape)] = 0
     reach = DRIFT_REACH * max(sure.shape)
     drift = blur(flow * sure[:, :, None], reach) / (blur(sure, reach) + np.float32(0.02))[:, :, None]
-    if agreement(shifted(drift), theirs, usable) < agreement(ours, theirs, usable) + DRIFT_GAIN:
+    if agreement(shifted(drift), theirs, usable) < before + DRIFT_GAIN:
         return None
     return np.asarray(drift, np.float32)
 
