@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
-from hotfolder.control.lookup import OpenPicture, PicturePlace, content_of, open_picture, picture_id
+from hotfolder.control.lookup import OpenPicture, content_of, open_picture, picture_id, placed_in
 from hotfolder.control.opening import Installation, existing, now, reading
 from hotfolder.control.rooms import known_project
 from hotfolder.daemon.folders import places_of
@@ -170,8 +170,7 @@ def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPictur
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
     if found is None:
         return None
-    done = places_of(settings).done
-    there = open_picture(PicturePlace(Path(found.path).name, (done / found.path,), (done,)))
+    there = open_picture(placed_in(places_of(settings).done, found.path))
     if there is None:
         return None
     if content_of(there) == found.sha256:

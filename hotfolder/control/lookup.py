@@ -186,6 +186,12 @@ class PicturePlace:
     roots: tuple[Path, ...]
 
 
+def placed_in(done: Path, name: str) -> PicturePlace:
+    """The place of the file at that path beneath `done`."""
+    path = done / name
+    return PicturePlace(path.name, (path,), (done,))
+
+
 @dataclass(frozen=True, slots=True)
 class OpenPicture:
     """A picture's file, opened for reading; the caller closes the `descriptor`. It lies beneath one of the
@@ -218,8 +224,7 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
         return None
     for picture in store.pictures(job.id):
         if picture_id(job.id, picture.path) == known:
-            path = places.done / picture.path
-            return PicturePlace(path.name, (path,), (places.done,))
+            return placed_in(places.done, picture.path)
     for file in store.files(job.id):
         if file.role == FileRole.PHOTO and photo_id(job.id, file.name) == known:
             with suppress(LocalTrouble):  # its inbox is not in the settings any more

@@ -7,7 +7,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -104,28 +104,29 @@ def proxies(proxy: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
 async def api(
     base_url: str, secret: Callable[[], str], *, known: bool, proxy: str | None = None
 ) -> list[Finding]:
-    client = StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)
     try:
-        answer = await client.probe()
+        answer = await probed(base_url, secret, proxy)
     except HotfolderError as error:
         hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
         why = (error.detail if isinstance(error, BadWorld) else "") or error.message
         return [problem("API", f"{base_url} can't be reached: {why}", hint)]
-    finally:
-        await client.aclose()
     ahead = (datetime.now(UTC) - answer.at).total_seconds() if answer.at is not None else None
     return [*judged(base_url, answer, known=known), clock(ahead, "the API's", EXPIRING_SECONDS)]
 
 
 async def accepts(settings: Settings, key: str) -> bool:
     """Whether the API accepts this key, by a free request; True where the API can't be reached."""
-    client = StagerClient(settings.api.base_url, lambda: key, timeouts=TIMEOUTS, proxy=settings.api.proxy_url)
     try:
-        return (await client.probe()).status not in (401, 403)
+        answer = await probed(settings.api.base_url, lambda: key, settings.api.proxy_url)
     except HotfolderError:
         return True
-    finally:
-        await client.aclose()
+    return answer.status not in (401, 403)
+
+
+async def probed(base_url: str, secret: Callable[[], str], proxy: str | None) -> Probe:
+    """The answer to a free request. Raises HotfolderError where there is none."""
+    async with aclosing(StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)) as client:
+        return await client.probe()
 
 
 def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
@@ -170,13 +171,11 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
     port = url.port or 443
     hint = "Photos are sent there. Check this machine's firewall and its way to the internet."
     if proxy is not None and not is_loopback(url.hostname or ""):
-        client = StorageClient([host], timeouts=TIMEOUTS, proxy=proxy)
         try:
-            await client.reach(host)
+            async with aclosing(StorageClient([host], timeouts=TIMEOUTS, proxy=proxy)) as client:
+                await client.reach(host)
         except BadWorld as error:
             return problem("storage", f"{host} can't be reached: {error.detail or error.message}", hint)
-        finally:
-            await client.aclose()
         return ok("storage", f"{host} answers through the proxy")
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -15,12 +15,12 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.actions import comes_as, left_of, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.lookup import (
-    OpenPicture,
     PicturePlace,
     content_of,
     open_picture,
     photo_id,
     picture_id,
+    placed_in,
     project_id,
 )
 from hotfolder.control.opening import JobRecords, existing, now, reading, seen_in
@@ -174,10 +174,7 @@ def chosen(
         }
         for one in all_:
             if one.rendition == rendition and (one.altered, one.variant) in wanted:
-                path = places.done / one.path
-                found["/".join(path.relative_to(places.done).parts[1:])] = PicturePlace(
-                    path.name, (path,), (places.done,)
-                )
+                found["/".join(Path(one.path).parts[1:])] = placed_in(places.done, one.path)
     return name, sorted(found.items())
 
 
@@ -266,7 +263,7 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
     """The job's receipt, None without a readable one; and whether its file is missing or was changed."""
     if not job.receipt:
         return None, False
-    there = opened(done, job.receipt)
+    there = open_picture(placed_in(done, job.receipt))
     if there is None:
         return None, True
     with os.fdopen(there.descriptor, "rb") as file:
@@ -279,14 +276,8 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
 def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
     """The names of the pictures whose file has other content than was placed; missing files are ignored."""
     for one in pictures:
-        if (there := opened(done, one.path)) is not None:
+        if (there := open_picture(placed_in(done, one.path))) is not None:
             content = content_of(there)
             os.close(there.descriptor)
             if content not in ("", one.sha256):
                 yield visible(Path(one.path).name)
-
-
-def opened(done: Path, name: str) -> OpenPicture | None:
-    """The file at that path beneath `done`, opened without following symlinks; None where there is none."""
-    path = done / name
-    return open_picture(PicturePlace(path.name, (path,), (done,)))
