@@ -77,9 +77,7 @@ class Intake:
             self._orphans = await context.store_thread(orphans, context.store)
         if found.folder:
             return Hold(await self._take_room(place, found, self._orphans))
-        fresh = await self.shoots.fresh(place[0], found.project, found.photos)
-        rulebook = context.settings.rulebooks[place[0]]
-        return await self.shoots.take(place[0], found, fresh, rulebook, self._orphans)
+        return await self.shoots.take(place[0], found, context.settings.rulebooks[place[0]], self._orphans)
 
     async def _take_room(self, place: Place, found: BracketSet, lost: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""

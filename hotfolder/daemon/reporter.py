@@ -16,7 +16,7 @@ from typing import Any
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
@@ -31,7 +31,6 @@ from hotfolder.outbox.placing import names_in
 from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.outbox.texts import write_status
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import Why
 from hotfolder.telemetry.overview import (
@@ -276,10 +275,10 @@ class Reporter:
         for (inbox, project, folder), hold in self.intake.held.items():
             if inbox == name:
                 there = self.inboxes[name].delivered(project, folder)
-                sets = {room(folder): (there, hold.why), **hold.sets} if hold.why else hold.sets
+                whole = {room_of(folder) or WHOLE_SHOOT: (there, hold.why)} if hold.why else {}
                 arriving += [
                     arriving_set(project, folder, why, room=called, held=True, photo=middle_of(names))
-                    for called, (names, why) in sets.items()
+                    for called, (names, why) in {**whole, **hold.sets}.items()
                 ]
         return {
             "arriving": arriving,
@@ -333,7 +332,7 @@ def pause_after(took: float, least: float) -> float:
 
 def arriving_set(project: str, folder: str, why: Why, *, held: bool, **more: str) -> dict[str, object]:
     """A set that is no job yet, in the form that other processes read."""
-    told = {"project": project, "folder": folder, "room": room(folder), **more}
+    told = {"project": project, "folder": folder, "room": room_of(folder) or WHOLE_SHOOT, **more}
     return {**told, "reason": why.reason, "hint": why.hint, "held": held}
 
 
@@ -341,7 +340,3 @@ def middle_of(names: Iterable[str]) -> str:
     """The middle photo's name, as the set's thumbnail before it was decoded; "" where there is none."""
     photos = sorted(name for name in names if is_photo_name(name))
     return photos[len(photos) // 2] if photos else ""
-
-
-def room(folder: str) -> str:
-    return split_name(folder).name or folder or WHOLE_SHOOT

@@ -59,12 +59,6 @@ class Shoots:
         self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
         self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
 
-    async def fresh(self, inbox: str, project: str, photos: Sequence[Photo]) -> tuple[Photo, ...]:
-        """The drop's photos that belong to no job and were not kept out before."""
-        kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
-        taken = self.worker.context.claims.names(inbox, project, "")
-        return tuple(photo for photo in photos if photo.name not in kept.keys() | taken)
-
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """The photos that the store has as kept out of the drop, and that are unchanged."""
         context, there = self.worker.context, identities(photos)
@@ -95,13 +89,17 @@ class Shoots:
         self,
         inbox: str,
         found: BracketSet,
-        fresh: Sequence[Photo],
         rulebook: Rulebook,
-        orphans: Sequence[MergedSet] = (),
+        orphans: Sequence[MergedSet],
     ) -> Hold:
-        """Make the jobs of `fresh`, and return why the rest waits; an empty Hold where all are made. No set
-        that a person must check becomes a job. `orphans` are merges whose sets the store has lost."""
-        self._glimpsed.pop((inbox, found.project), None)
+        """Make jobs of the photos that belong to none and were not kept out before, and return why the rest
+        waits; an empty Hold where all are made. No set that a person must check becomes a job. `orphans` are
+        merges whose sets the store has lost."""
+        place = (inbox, found.project)
+        kept = self.kept[place] = await self._known(*place, found.photos)
+        taken = kept.keys() | self.worker.context.claims.names(*place, "")
+        fresh = [photo for photo in found.photos if photo.name not in taken]
+        self._glimpsed.pop(place, None)
         ready, said = await self._said(inbox, found)
         found = replace(found, approved=said is not None and said.whole)
         chosen = said.sets if said is not None else ()
