@@ -56,6 +56,11 @@ def with_hint(reason: str, hint: str) -> str:
     return f"{reason} {hint}".strip()
 
 
+def capital(text: str) -> str:
+    """`text` with a capital first letter, to begin a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def signed(ev: float) -> str:
     """An exposure difference in EV, rounded to thirds, such as −4, 0 or +0.7."""
     step = round(ev * 3) / 3

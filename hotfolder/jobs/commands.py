@@ -119,7 +119,7 @@ def refuse_cancelled(session: Session, job_id: str) -> None:
 
 
 def cancellation(by: str) -> Cancelled:
-    return Cancelled(f"cancelled by {by}", hint=HINT)
+    return Cancelled(f"Cancelled by {by}", hint=HINT)
 
 
 def open_commands(store: Records) -> tuple[list[str], dict[str, int]]:

@@ -106,7 +106,7 @@ def path_part(identifier: str) -> str:
     """An id from the API as one percent-encoded path segment. Raises RequestRefused for an id with which a
     server that decodes it could read another path."""
     if not is_identifier(identifier):
-        raise RequestRefused("an id from the API can't be part of a request; nothing was sent")
+        raise RequestRefused("An id from the API can't be part of a request; nothing was sent")
     return quote(identifier, safe="")
 
 

@@ -108,7 +108,7 @@ def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
         return pictures
     except Malformed as problem:
         raise OutcomeUnknown(
-            f"the API took the request and may have charged it, but {problem}",
+            f"The API took the request and may have charged it, but {problem}",
             hint=CHARGED_HINT,
             why=str(problem),
         ) from None

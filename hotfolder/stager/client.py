@@ -159,7 +159,7 @@ class StagerClient:
         `leaves` is a callback after connecting, before the first byte is sent. When it raises, nothing is
         sent, and its error is passed on unchanged."""
         if isinstance(operation, Stage) and operation.room_type is None:
-            raise RequestRefused("a staging needs a room type; nothing was sent")
+            raise RequestRefused("A staging needs a room type; nothing was sent")
         path = f"/api/images/{path_part(image_id)}/{operation.endpoint}"
         return await self._paid(path, operation.body(), leaves)
 

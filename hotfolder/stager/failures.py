@@ -84,7 +84,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
     # 408 doesn't say whether the request was executed.
     if 400 <= status < 500 and status not in (408, 429):
-        return RequestRefused(f"the API refused a request: {answered}", status=status, why=said or answered)
+        return RequestRefused(f"The API refused a request: {answered}", status=status, why=said or answered)
     if paid and status != 429:
         why = f"the API answered {status}" + (f": “{said}”" if said else "")
         return may_have_been_charged(call, why, retry_after_seconds(reply.headers))

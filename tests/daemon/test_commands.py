@@ -50,7 +50,7 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
         assert daemon.outcome.needing_person == 0
     assert "Cancelled: 12 Elm Road / front" in said and "within a second" in said
     assert originals(studio) == photos and shop.bought() == 0
-    assert "cancelled by anna" in studio.reason_page(ROOM) and "was cancelled" in studio.reason_page(ROOM)
+    assert "Cancelled by anna" in studio.reason_page(ROOM) and "was cancelled" in studio.reason_page(ROOM)
     assert "Nothing was charged." in studio.reason_page(ROOM)
 
 
@@ -154,7 +154,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     assert originals(studio) == photos and files_below(studio.inbox / ELM) == {}
     assert shop.bought() == paid
     assert (studio.done / ELM / "front.jpg").is_file() == bool(paid)
-    assert "cancelled by" in studio.reason_page(ROOM)
+    assert "Cancelled by" in studio.reason_page(ROOM)
 
 
 def calls(studio: Studio) -> list[Purchase]:

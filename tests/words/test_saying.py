@@ -173,8 +173,8 @@ def test_no_template_stands_twice() -> None:
         ('a tag matches "sky-*" and 3 photos', "ein Tag passt zu „sky-*“ und 3 Fotos"),
         ("3 photos, quiet for 4 of 7.5 s", "3 Fotos, seit 4 von 7,5 s unverändert"),
         (
-            "the API refused the HDR merge: no such group. Nothing was charged for it.",
-            "der HDR-Merge wurde von der API abgelehnt: no such group. Berechnet wurde dafür nichts.",
+            "The API refused the HDR merge: no such group. Nothing was charged for it.",
+            "Der HDR-Merge wurde von der API abgelehnt: no such group. Berechnet wurde dafür nichts.",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.display import capital
 from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import JobContext, recipe_of
@@ -103,9 +104,9 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
             return results
         if call.outcome in BY_RECEIPTS and call.answer is None:
             raise OutcomeUnknown(
-                f"{PAID_KINDS[call.operation]} was paid for, as {call.note} in the done folder says, but the"
-                " state folder doesn't have its picture: another hotfolder bought it, or the folder was"
-                " restored from before that",
+                f"{capital(PAID_KINDS[call.operation])} was paid for, as {call.note} in the done folder says,"
+                " but the state folder doesn't have its picture: another hotfolder bought it, or the folder"
+                " was restored from before that",
                 hint="The picture lies in the done folder, as it was delivered.",
             )
         if call.answer is None or call.state == PurchaseState.UNKNOWN:

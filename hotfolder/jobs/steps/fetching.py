@@ -10,6 +10,7 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.display import capital
 from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import JobContext, chain_of, recipe_of
@@ -59,7 +60,7 @@ async def fetch(
                 download = await context.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
         raise OutcomeUnknown(
-            f"{PAID_KINDS[call.operation]} was paid for, but its picture can't be fetched safely:"
+            f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture can't be fetched safely:"
             f" {error.message}",
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
             " the inbox: it isn't paid again.",
@@ -72,7 +73,7 @@ async def fetch(
             raise
         del context.missed[name]
         raise OutcomeUnknown(
-            f"{PAID_KINDS[call.operation]} was paid for, but its picture could not be downloaded:"
+            f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture could not be downloaded:"
             f" {error.message}",
             hint=DRAG_BACK,
         ) from None
@@ -124,7 +125,7 @@ async def fetch_patiently(
         if anew is not None:
             url = await anew() or url
     raise OutcomeUnknown(
-        f"{PAID_KINDS[call.operation]} was paid for, but its picture could not be downloaded",
+        f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture could not be downloaded",
         hint=DRAG_BACK,
     )
 

@@ -159,7 +159,7 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
         return parse_group(Answer.from_json(call.answer)).image_url
     except BadWorld as error:
         raise OutcomeUnknown(
-            f"what `hotfolder resolve` was told to fetch can't be fetched: {error.message}",
+            f"What `hotfolder resolve` was told to fetch can't be fetched: {error.message}",
             hint="Say it again with the address of the picture itself.",
         ) from None
 

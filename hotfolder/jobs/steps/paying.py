@@ -97,7 +97,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         context.counts.api_error(type(error).__name__)
         await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
         raise RequestRefused(
-            f"the API refused {PAID_KINDS[call.operation]}: {error.why}",
+            f"The API refused {PAID_KINDS[call.operation]}: {error.why}",
             hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
             status=error.status,
         ) from None
