@@ -34,6 +34,9 @@ def png(size: tuple[int, int] = (40, 30)) -> bytes:
     return file.getvalue()
 
 
+SKY = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
+
+
 @dataclass
 class Caller:
     """A client of the sandbox, written from the reference alone."""
@@ -71,6 +74,18 @@ class Caller:
     def status(self, group: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.api.get(f"/api/hdr-image-group/{group}").raise_for_status().json()
         return answer
+
+    def begun(self) -> tuple[str, str]:
+        """A new project, and a new group in it."""
+        project = self.project()
+        return project, self.group(project)
+
+    def merge(self, *photos: bytes) -> str:
+        """The group of a merge that is under way; of one photo unless others are given."""
+        project, group = self.begun()
+        self.upload(project, group, *(photos or (jpeg(),)))
+        assert self.enhance(project, group).raise_for_status().json() == {}
+        return group
 
     def wait(self, group: str, timeout_seconds: float = 120) -> dict[str, Any]:
         """The group's status once it is no longer processing."""

@@ -91,6 +91,7 @@ class Faulty:
     caller: Caller
     path: Path
     mark: int = 0
+    executed: bool = False
 
     @property
     def data(self) -> Path:
@@ -167,10 +168,13 @@ class Faulty:
         return caller.api.build_request("POST", "/api/hdr-enhance", json=ids)
 
     def hit(self, endpoint: str, fault: str | int, **values: Any) -> Seen:
-        """Set one rule and send one valid request."""
+        """Set one rule and send one valid request; `executed` says whether it changed anything."""
         request = self.request(endpoint)
         self.rules({"endpoint": endpoint, "fault": fault, **values})
-        return fire(request)
+        before = self.footprint()
+        seen = fire(request)
+        self.executed = self.footprint() != before
+        return seen
 
 
 @contextmanager

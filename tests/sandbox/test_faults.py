@@ -5,32 +5,28 @@ from __future__ import annotations
 import json
 import socket
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from hotfolder.sandbox.faults.rules import ALL
+from tests.sandbox.conftest import Start
 from tests.sandbox.faulty import Faulty, Seen, fire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from tests.sandbox.conftest import Start
 
 READING = ("group-get", "result-get")
 
 
-def check_processed(faulty: Faulty, endpoint: str, before: tuple[object, ...], processed: bool) -> None:
-    """Check that the ledger agrees with what the sandbox did."""
+def check_processed(faulty: Faulty, endpoint: str, processed: bool) -> None:
+    """Check that the ledger agrees with what the sandbox did at the last hit."""
     assert faulty.line().processed is processed
     if endpoint not in READING:
-        assert (faulty.footprint() != before) is processed
+        assert faulty.executed is processed
 
 
 SECONDS = 0.15
@@ -46,13 +42,10 @@ TOLD_NOTHING = {
 def test_a_reset_without_a_byte(faulty: Faulty, endpoint: str, fault: str) -> None:
     """It comes at once, after all work, or after a silence."""
     values, processed = TOLD_NOTHING[fault]
-    request = faulty.request(endpoint)
-    faulty.rules({"endpoint": endpoint, "fault": fault, **values})
-    before = faulty.footprint()
-    seen = fire(request)
+    seen = faulty.hit(endpoint, fault, **values)
     assert (seen.content, seen.ending) == (b"", "reset")
     assert seen.seconds >= values.get("seconds", 0)
-    check_processed(faulty, endpoint, before, processed)
+    check_processed(faulty, endpoint, processed)
     assert faulty.line().status is None
     assert not [line for line in faulty.lines() if line.event == "answered"]
 
@@ -61,33 +54,27 @@ def test_a_reset_without_a_byte(faulty: Faulty, endpoint: str, fault: str) -> No
 @pytest.mark.parametrize("fault", ["reset-mid", "hang"])
 def test_work_that_is_done_and_told_by_halves_or_late(faulty: Faulty, endpoint: str, fault: str) -> None:
     """Half an answer and a RST; or the whole answer after a silence."""
-    request = faulty.request(endpoint)
-    faulty.rules({"endpoint": endpoint, "fault": fault, **({"seconds": SECONDS} if fault == "hang" else {})})
-    before = faulty.footprint()
-    seen = fire(request)
+    seen = faulty.hit(endpoint, fault, **({"seconds": SECONDS} if fault == "hang" else {}))
     assert (seen.status, faulty.line().status) == (200, 200)
     if fault == "hang":
         assert seen.first_seconds is not None and seen.first_seconds >= SECONDS
         assert (len(seen.body), seen.ending) == (seen.length, "closed")
     else:
         assert (len(seen.body), seen.ending) == (seen.length // 2, "reset")
-    check_processed(faulty, endpoint, before, True)
+    check_processed(faulty, endpoint, True)
 
 
 @pytest.mark.parametrize("endpoint", ALL)
 @pytest.mark.parametrize("processed", [False, True])
 def test_statuses(faulty: Faulty, endpoint: str, processed: bool) -> None:
     """The status has the origin's own body, before or after the work."""
-    request = faulty.request(endpoint)
-    faulty.rules({"endpoint": endpoint, "fault": 503, "processed": processed})
-    before = faulty.footprint()
-    seen = fire(request)
+    seen = faulty.hit(endpoint, 503, processed=processed)
     assert seen.status == 503 and seen.ending == "closed"
     if endpoint in ("put", "result-get"):
         assert b"<Code>ServiceUnavailable</Code>" in seen.body
     else:
         assert json.loads(seen.body)["error"].startswith("503")
-    check_processed(faulty, endpoint, before, processed)
+    check_processed(faulty, endpoint, processed)
     assert faulty.line().fault == "503" and faulty.line().status == 503
 
 
@@ -145,7 +132,7 @@ def test_reset_halfway(faulty: Faulty, endpoint: str) -> None:
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             connection.sendall(content[len(content) // 3 : -1])
             connection.recv(1)
-    check_processed(faulty, endpoint, before, False)
+    assert faulty.line().processed is False and faulty.footprint() == before
     assert fire(request).status == 200
     assert faulty.footprint() != before
 
@@ -169,15 +156,11 @@ def connects(faulty: Faulty) -> Callable[[str], bool]:
 def test_refused(faulty: Faulty, connects: Callable[[str], bool], endpoint: str) -> None:
     """One request is answered; then connections are refused and idle ones closed; then all is as before."""
     faulty.caller.project()
-    request = faulty.request(endpoint)
-    faulty.rules({"endpoint": endpoint, "fault": "refused", "seconds": 0.5, "when": 1})
-    before = faulty.footprint()
-    seen = fire(request)
-    assert seen.status == 200
+    assert faulty.hit(endpoint, "refused", seconds=0.5, when=1).status == 200
     assert not connects("api") and not connects("storage")
     with pytest.raises(httpx.ConnectError):
         faulty.caller.project()
-    check_processed(faulty, endpoint, before, True)
+    check_processed(faulty, endpoint, True)
     time.sleep(0.6)
     assert connects("api") and connects("storage")
     assert faulty.caller.project()
@@ -193,7 +176,7 @@ def test_refused_by_one_origin_from_the_first_request_on(
     before = faulty.footprint()
     assert fire(request).ending == "reset"
     assert connects("storage") and not connects("api")
-    check_processed(faulty, "enhance", before, False)
+    assert faulty.line().processed is False and faulty.footprint() == before
     time.sleep(0.4)
     assert fire(request).status == 200
 

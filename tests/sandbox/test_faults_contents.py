@@ -169,12 +169,9 @@ def test_empty(faulty: Faulty) -> None:
 @pytest.mark.parametrize("endpoint", ["put", "result-get"])
 def test_expired(faulty: Faulty, endpoint: str) -> None:
     """The storage's own error is sent, though the URL is valid; nothing is stored."""
-    request = faulty.request(endpoint)
-    faulty.rules({"endpoint": endpoint, "fault": "expired"})
-    before = faulty.footprint()
-    seen = fire(request)
+    seen = faulty.hit(endpoint, "expired")
     assert seen.status == 400 and b"<Code>ExpiredToken</Code>" in seen.body
-    assert faulty.footprint() == before and faulty.line().processed is False
+    assert not faulty.executed and faulty.line().processed is False
 
 
 def test_redirect(faulty: Faulty) -> None:

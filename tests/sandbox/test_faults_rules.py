@@ -3,16 +3,13 @@ records."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from hotfolder.sandbox.ledger import charges
 from tests.sandbox.faulty import OPERATIONS, Faulty
-
-if TYPE_CHECKING:
-    pass
 
 
 def story(faulty: Faulty, requests: int, **rule: Any) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import io
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.conftest import Caller, Start
 
 
 def merged(caller: Caller, *photos: bytes) -> tuple[str, dict[str, Any]]:
-    project = caller.project()
-    group = caller.group(project)
-    caller.upload(project, group, *photos)
-    assert caller.enhance(project, group).json() == {}
+    group = caller.merge(*photos)
     return group, caller.wait(group)
 
 
@@ -30,8 +26,7 @@ def test_a_project_answers_its_title_and_an_id(caller: Caller) -> None:
 def test_the_merge_runs_behind_the_answer(start: Start) -> None:
     """hdr-enhance answers at once; until the merge is ready, the group says processing and nothing else."""
     with start(merge_delay_seconds=3) as caller:
-        project = caller.project()
-        group = caller.group(project)
+        project, group = caller.begun()
         assert caller.status(group) == {"status": "created"}
         caller.upload(project, group, caller.jpeg())
         begin = monotonic()
@@ -44,8 +39,7 @@ def test_the_merge_runs_behind_the_answer(start: Start) -> None:
 def test_a_merge_needs_every_photo(caller: Caller) -> None:
     """The answer is 409 before any upload, and while a registered photo is missing; the missing one is
     named."""
-    project = caller.project()
-    group = caller.group(project)
+    project, group = caller.begun()
     assert caller.enhance(project, group).status_code == 409
     caller.upload(project, group, caller.jpeg())
     caller.upload_url(project, group, "bright.jpg").raise_for_status()
@@ -57,8 +51,7 @@ def test_a_merge_needs_every_photo(caller: Caller) -> None:
 
 def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
     """A photo that never came under the first URL neither blocks the merge nor enters it."""
-    project = caller.project()
-    group = caller.group(project)
+    project, group = caller.begun()
     caller.upload_url(project, group, "01.jpg").raise_for_status()
     caller.upload(project, group, caller.jpeg())
     caller.enhance(project, group).raise_for_status()
@@ -68,8 +61,7 @@ def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
 def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
     """Seven URLs that expired unused don't fill the group."""
     with start(put_expiry_seconds=3) as caller:
-        project = caller.project()
-        group = caller.group(project)
+        project, group = caller.begun()
         for number in range(7):
             caller.upload_url(project, group, f"{number}.jpg").raise_for_status()
         sleep(3.1)
@@ -80,8 +72,7 @@ def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
 
 def test_a_merge_is_asked_for_once(caller: Caller) -> None:
     """The second hdr-enhance of a group is refused, before and after the merge's end; so is another photo."""
-    project = caller.project()
-    other = caller.group(project)
+    project, other = caller.begun()
     caller.upload(project, other, caller.jpeg())
     caller.enhance(project, other).raise_for_status()
     assert caller.enhance(project, other).status_code == 409

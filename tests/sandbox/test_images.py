@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.conftest import Caller, Start
 
 STAGE = {
     "roomType": "LIVING_ROOM",

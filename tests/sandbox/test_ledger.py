@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from hotfolder.sandbox.ledger import FILE_NAME, charges, read_ledger
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Start
-
-SKY = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
+from tests.sandbox.conftest import SKY, Start
 
 
 def test_each_request_leaves_one_line(start: Start) -> None:
     """Route, status and ids of several requests, on both origins, in order."""
     with start() as caller:
-        project = caller.project()
-        group = caller.group(project)
+        project, group = caller.begun()
         caller.upload(project, group, caller.jpeg())
         caller.enhance(project, group).raise_for_status()
         caller.storage.get(caller.wait(group)["imageUrl"])
@@ -44,8 +37,7 @@ def test_each_request_leaves_one_line(start: Start) -> None:
 def test_only_accepted_work_is_charged(start: Start) -> None:
     """Refused calls cost nothing, and unsuitable pictures are refunded."""
     with start() as caller:
-        project = caller.project()
-        group = caller.group(project)
+        project, group = caller.begun()
         caller.enhance(project, group)
         caller.upload(project, group, caller.jpeg())
         caller.enhance(project, group)

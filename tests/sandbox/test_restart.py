@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from hotfolder.sandbox.ledger import charges
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import open_sandbox
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Start
+from tests.sandbox.conftest import SKY, Start
 
 
 def test_ids_and_photos_outlive_a_restart(start: Start) -> None:
     """A group can be filled before the restart, and merged after it."""
     with start() as caller:
-        project = caller.project()
-        group = caller.group(project)
+        project, group = caller.begun()
         caller.upload(project, group, caller.jpeg())
         image = caller.image()
     with start() as caller:
         caller.enhance(project, group).raise_for_status()
         assert caller.wait(group)["status"] == "completed"
-        body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
-        assert caller.post(f"/api/images/{image}/sky-replace", body).status_code == 200
+        assert caller.post(f"/api/images/{image}/sky-replace", SKY).status_code == 200
 
 
 def test_an_interrupted_merge_is_run_again(start: Start, settings: SandboxSettings) -> None:
     """It was paid once, and is there in the end."""
     with start(merge_delay_seconds=60) as caller:
-        project = caller.project()
-        group = caller.group(project)
-        caller.upload(project, group, caller.jpeg())
-        caller.enhance(project, group).raise_for_status()
+        group = caller.merge()
         assert caller.status(group)["status"] == "processing"
     with start() as caller:
         assert caller.wait(group)["status"] == "completed"

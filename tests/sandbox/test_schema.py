@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from hotfolder.sandbox.faults.rules import ENDPOINTS
 from hotfolder.sandbox.ledger import API_ROUTES
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller
+from tests.sandbox.conftest import Caller
 
 CALLS = [
     ("POST", "/api/projects"),

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import socket
 from time import sleep
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.conftest import Caller, Start
 
 
 @pytest.fixture
@@ -81,8 +79,7 @@ def test_a_put_needs_its_length(caller: Caller, put_url: str) -> None:
 
 def test_an_upload_that_breaks_off_leaves_nothing(caller: Caller) -> None:
     """The merge still waits for that photo."""
-    project = caller.project()
-    group = caller.group(project)
+    project, group = caller.begun()
     url = urlsplit(caller.upload_url(project, group, "01.jpg").json()["uploadUrl"])
     with socket.create_connection((url.hostname, url.port)) as connection:
         head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n"

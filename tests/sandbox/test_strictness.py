@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.conftest import Caller, Start
 
 GROUP = {"projectId": "p", "lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
 

@@ -9,15 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from hotfolder.sandbox.imageworkers import TaskFailed, WorkQueue
 from hotfolder.sandbox.settings import SandboxSettings
-
-if TYPE_CHECKING:
-    from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.conftest import SKY, Caller, Start
 
 
 def workers_of(parent: int) -> list[int]:
@@ -34,27 +32,19 @@ async def soon(found: Callable[[], Any]) -> Any:
     return value
 
 
-def start_merge(caller: Caller, color: tuple[int, int, int] = (90, 90, 90)) -> str:
-    project = caller.project()
-    group = caller.group(project)
-    caller.upload(project, group, caller.jpeg(color))
-    caller.enhance(project, group).raise_for_status()
-    return group
-
-
 def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> None:
     """The group says failed and why; the next merge gets a new worker."""
-    broken = caller.wait(start_merge(caller, (1, 1, 1)))
+    broken = caller.wait(caller.merge(caller.jpeg((1, 1, 1))))
     assert broken["status"] == "failed"
     assert "worker process died" in broken["error"]
-    assert caller.wait(start_merge(caller))["status"] == "completed"
+    assert caller.wait(caller.merge())["status"] == "completed"
 
 
 def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
     """The system's out-of-memory killer does this."""
     others = set(workers_of(os.getpid()))
     with start(task_timeout_seconds=20, engine="slow_engine") as caller:
-        group = start_merge(caller)
+        group = caller.merge()
         end = monotonic() + 60
         while not (mine := sorted(set(workers_of(os.getpid())) - others)) and monotonic() < end:
             sleep(0.02)
@@ -67,7 +57,7 @@ def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
 def test_work_that_takes_too_long_is_ended(start: Start) -> None:
     """The time limit fails the merge."""
     with start(task_timeout_seconds=0.5, engine="slow_engine") as caller:
-        answer = caller.wait(start_merge(caller))
+        answer = caller.wait(caller.merge())
         assert answer["status"] == "failed"
         assert "longer than 0.5 seconds" in answer["error"]
 
@@ -76,8 +66,7 @@ def test_work_that_takes_too_long_is_ended(start: Start) -> None:
 def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -> None:
     """It is the only answer about an error of the sandbox itself."""
     with start(engine=missing) as caller:
-        body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
-        answer = caller.post(f"/api/images/{caller.image()}/sky-replace", body)
+        answer = caller.post(f"/api/images/{caller.image()}/sky-replace", SKY)
         assert answer.status_code == 500
         assert f"the engine {missing} can't be loaded" in answer.json()["error"]
 
@@ -85,7 +74,7 @@ def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -
 def test_the_server_answers_while_work_is_done(start: Start) -> None:
     """A slow operation delays no other request."""
     with start(merge_delay_seconds=10) as caller:
-        group = start_merge(caller)
+        group = caller.merge()
         for _ in range(10):
             caller.project()
         assert caller.status(group)["status"] == "processing"
