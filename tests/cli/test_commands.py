@@ -343,7 +343,9 @@ def test_help_comes_without_loading_the_daemon() -> None:
 def shoot(config: Path) -> Path:
     """Two rooms' brackets directly in a project's folder."""
     folder = config.parent / "inbox" / ELM
-    rolls.shoot(folder, rooms=2)
+    folder.mkdir(parents=True)
+    for name, content in rolls.shoot(rooms=2)[0].items():
+        (folder / name).write_bytes(content)
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,11 @@ from tests.support.studio import ELM, MakeStudio
 
 
 def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
-    make_studio: MakeStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its job is in the store before the daemon reports it as under way."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     studio.drop(ELM, "", files)
     settings = load(studio.config, {})
     place = place_known(settings, folder_id("inbox", ELM, ""))

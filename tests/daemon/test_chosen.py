@@ -54,9 +54,9 @@ def merged(names: list[str], files: dict[str, bytes]) -> Counter[str]:
 
 
 async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     moved, torn = [*sets[0], sets[1][0]], sets[1][1:]
     await studio.drop_and_run(shop, ELM, "", files)
     assert shop.bought() == 0
@@ -80,11 +80,9 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
     assert shop.bought() == 3 and files_below(studio.inbox / ELM) == {}
 
 
-async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(studio: Studio, shop: Shop) -> None:
     """They are approved one after another while the daemon runs, and no approval overwrites another."""
-    files, sets, _ = shoot(tmp_path / "roll", stops=[0.0, -2.0, 2.0])
+    files, sets, _ = shoot(stops=[0.0, -2.0, 2.0])
     studio.drop(ELM, "", files)
     joined, one, two = [*sets[0], *sets[2]], sets[1][:1], sets[1][1:]
     expected = {"hall": joined, "view": one, "Küche 2": two}
@@ -99,9 +97,9 @@ async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(
 
 
 async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_name(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     await studio.drop_and_run(shop, ELM, "", files)
     told = studio.say("approve", f"{ELM}/{ELM}-02")
     assert told.exit_code == 0 and f"{ELM}-02, which was held" in told.stdout
@@ -111,10 +109,10 @@ async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_nam
 
 
 async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """Approving the other sets changes nothing: it is not paid for, and its originals stay."""
-    files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
+    files, sets, _ = shoot(of_nine=(1,))
     await studio.drop_and_run(shop, ELM, "", files)
     for name in (f"{ELM}-01", f"{ELM}-02"):
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
@@ -135,9 +133,9 @@ async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
 
 
 async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as_it_is(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
+    files, sets, _ = shoot(of_nine=(1,))
     await studio.drop_and_run(shop, ELM, "", files)
     for what in (f"{ELM}/{ELM}-01", ELM):
         assert studio.say("approve", what).exit_code == 0
@@ -147,10 +145,10 @@ async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as
 
 
 async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sentence(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """A photo was exported anew just as its set was approved."""
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     folder = studio.drop(ELM, "", files)
     await studio.until_idle(shop.access())
     wanted = chosen("Kitchen", sets[0], files)
@@ -166,9 +164,9 @@ async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sent
 
 
 async def test_a_name_that_no_set_can_have_is_refused_before_anything_is_written(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     folder = studio.drop(ELM, "", {name: files[name] for name in sets[0]})
     await studio.until_idle(shop.access())
     approve(studio, chosen("Kitchen", sets[0], files))
@@ -189,8 +187,8 @@ async def test_a_name_that_no_set_can_have_is_refused_before_anything_is_written
         assert not (folder / ".ready").exists()
 
 
-async def test_more_photos_than_a_picture_is_made_of_are_refused(studio: Studio, tmp_path: Path) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+async def test_more_photos_than_a_picture_is_made_of_are_refused(studio: Studio) -> None:
+    files, sets, _ = shoot()
     folder = studio.drop(ELM, "", files)
     with pytest.raises(UsageError, match="10 photos, and a picture is made of 1 to 7"):
         approve(studio, chosen("hall", [*sets[0], *sets[1]], files))
@@ -200,10 +198,10 @@ async def test_more_photos_than_a_picture_is_made_of_are_refused(studio: Studio,
 
 
 async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_together(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """Its capture data match that set, which is not paid for yet."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    files, sets, _ = shoot(rooms=2)
     late, first = sets[0][-1], sets[0][:-1]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name != late})
     await studio.until_idle(shop.access())
@@ -220,13 +218,13 @@ async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_togeth
 
 
 async def test_what_is_doubtful_about_the_whole_holds_also_beside_a_set_that_was_held_before(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio()
-    files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
+    files, sets, _ = shoot(rooms=7, by_hand=(3,))
     await studio.drop_and_run(shop, ELM, "", files)
     assert shop.bought() == 6
-    more, _, _ = shoot(tmp_path / "more", rooms=2, seed=9, later_seconds=9000)
+    more, _, _ = shoot(rooms=2, seed=9, later_seconds=9000)
     studio.drop(ELM, "", {f"x{name}": stripped(content) for name, content in more.items()})
     await studio.until_idle(shop.access())
     assert shop.bought() == 6 and files_below(studio.inbox / ELM).keys() >= {
@@ -250,9 +248,9 @@ def test_only_the_file_that_was_read_is_taken_away(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["set nonsense", 'set {"name": "a", "photos": ["b"]}', 'set {"name": ""}'])
 async def test_a_ready_file_that_nobody_can_read_lets_nothing_be_made(
-    studio: Studio, shop: Shop, tmp_path: Path, text: str
+    studio: Studio, shop: Shop, text: str
 ) -> None:
-    folder = studio.drop(ELM, "", shoot(tmp_path / "roll")[0])
+    folder = studio.drop(ELM, "", shoot()[0])
     (folder / ".ready").write_text(text + "\n")
     await studio.until_idle(shop.access())
     assert shop.bought() == 0 and "begins with 'set' and is no set" in " ".join(
@@ -272,9 +270,9 @@ async def test_a_ready_file_that_nobody_can_read_lets_nothing_be_made(
     ids=str,
 )
 def test_killed_at_any_step_the_sets_are_made_as_they_were_put_together_and_paid_once(
-    studio: Studio, shop: Shop, tmp_path: Path, kill: tuple[CrashPoint, int]
+    studio: Studio, shop: Shop, kill: tuple[CrashPoint, int]
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     studio.drop(ELM, "", files)
     expected = {"Kitchen": [*sets[0], sets[1][0]], "hall": sets[1][1:]}
     assert crashing.live(studio, shop) == 0

@@ -18,9 +18,9 @@ from tests.support.rolls import held, held_sets, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 
-def doubtful(tmp_path: Path) -> dict[str, bytes]:
+def doubtful() -> dict[str, bytes]:
     """A set, and a single frame of another scene without capture data."""
-    files, _, _ = shoot(tmp_path / "roll", rooms=2)
+    files, _, _ = shoot(rooms=2)
     last = sorted(files)[-1]
     return {**files, last: stripped(files[last])}
 
@@ -30,12 +30,10 @@ def filed_as(sets: list[list[str]]) -> set[str]:
     return {f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names}
 
 
-async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(studio: Studio, shop: Shop) -> None:
     """Sidecars and RAW files travel with their photo; unrelated files stay. A room beside the shoot is a set
     of its own."""
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     room = bracket()
     studio.drop(ELM, "kitchen", room)
     first = sets[1][0]
@@ -57,10 +55,10 @@ async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
 
 
 async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """This holds after a restart too, when the inbox sees the frame as new."""
-    files, _, flash = shoot(tmp_path / "roll", flash=True)
+    files, _, flash = shoot(flash=True)
     await studio.drop_and_run(shop, ELM, "", files)
     for _ in range(2):
         assert set(files_below(studio.inbox / ELM)) == set(flash)
@@ -73,11 +71,11 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
 
 @pytest.mark.parametrize("by", ["approve", "Ready.TXT.txt"])
 async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
-    studio: Studio, shop: Shop, tmp_path: Path, by: str
+    studio: Studio, shop: Shop, by: str
 ) -> None:
     """Nothing is paid before `.ready` or `hotfolder approve`; after it, all sets are made, and `.ready` is
     removed."""
-    files = doubtful(tmp_path)
+    files = doubtful()
     folder = studio.drop(ELM, "", files)
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (0, 0)
@@ -101,11 +99,9 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     assert shop.bought() == len(studio.states())
 
 
-async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_the_rest_of_a_held_shoot_is_grouped_with_it(studio: Studio, shop: Shop) -> None:
     """The export paused for too long; once the rest arrives, nothing is doubtful any more."""
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     late = sets[2][3:]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name not in late})
     async with studio.working(shop.access()):
@@ -118,11 +114,11 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
 
 
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     """STATUS.txt shows it while the photos are in the inbox, and each of their sets keeps it as a note."""
     studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    files, sets, _ = shoot(rooms=2)
     told = f"! About the photos in {ELM}: {EXPORT_WITH_CAMERA_DATA}"
 
     def on_page(_: object) -> bool:
@@ -144,10 +140,8 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
     assert sorted(notes) == [[], [EXPORT_WITH_CAMERA_DATA]]
 
 
-async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     studio.drop(ELM, "", files)
     async with studio.working(shop.access()):
         await studio.comes_to("failed")
@@ -157,19 +151,17 @@ async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
     assert shop.bought() == 0
 
 
-async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop, tmp_path: Path) -> None:
+async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(routes=[{"name": "shoots", "over_seven": "spread"}])
-    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+    files, _, _ = shoot(rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     folder = studio.drop(ELM, "", files)
     (folder / ".ready").touch()
     await studio.until_idle(shop.access())
     assert (len(studio.filed()), len(files_below(folder)), shop.bought()) == (7, 2, 1)
 
 
-async def test_a_restart_does_not_group_what_is_under_way_again(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+async def test_a_restart_does_not_group_what_is_under_way_again(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot()
     studio.drop(ELM, "", files)
 
     class Killed(Exception):
@@ -187,10 +179,10 @@ async def test_a_restart_does_not_group_what_is_under_way_again(
 
 
 async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """Only its set is grouped anew; the others continue, and nothing is paid twice."""
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     folder = studio.drop(ELM, "", files)
     name = sets[0][2]
     new = files[name] + b"\0" * 10
@@ -203,12 +195,12 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
 
 
 async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_is_held(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     async with studio.working(shop.access()):
-        studio.drop(ELM, "", shoot(tmp_path / "one", rooms=2)[0])
+        studio.drop(ELM, "", shoot(rooms=2)[0])
         await studio.comes_to("done", "done")
-        later = shoot(tmp_path / "two", rooms=2, seed=9, later_seconds=3600)[0]
+        later = shoot(rooms=2, seed=9, later_seconds=3600)[0]
         studio.drop(ELM, "", {f"b{name}": content for name, content in later.items()})
         await studio.comes_to(*["done"] * 4)
         studio.drop(ELM, "", {"late.jpg": jpeg()})
@@ -226,10 +218,10 @@ def few(status: dict[str, Any]) -> bool:
 
 
 async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is_not(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     """Capture data don't matter: two frames of five would be paid for as a set of two."""
-    files, sets, _ = shoot(tmp_path / "one", rooms=3)
+    files, sets, _ = shoot(rooms=3)
     late = sets[1][3:]
     early = {name: content for name, content in files.items() if name in sets[0]}
     async with studio.working(shop.access()):
@@ -269,21 +261,19 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: MakeStudio, s
 
 
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, shop: Shop
 ) -> None:
     routes = [{"name": "second", "match": {"room": "*-02"}, "group": "review"}]
     studio = make_studio(routes=routes)
-    await studio.drop_and_run(shop, ELM, "", shoot(tmp_path / "one", rooms=2)[0])
+    await studio.drop_and_run(shop, ELM, "", shoot(rooms=2)[0])
     assert shop.bought() == 0 and "review" in held(studio.status())
     (studio.inbox / ELM / ".ready").touch()
     await studio.until_idle(shop.access())
     assert shop.bought() == 2
 
 
-async def test_explain_subtracts_what_a_shoot_has_bought_already(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "one", rooms=2)
+async def test_explain_subtracts_what_a_shoot_has_bought_already(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=2)
     await studio.drop_and_run(shop, ELM, "hall", {name: files[name] for name in sets[0]})
     folder = studio.drop("another", "", files)
     studio.edit(api=shop.api)
@@ -293,11 +283,9 @@ async def test_explain_subtracts_what_a_shoot_has_bought_already(
     assert "1 paid call (1 more paid already)." in studio.say("explain", str(folder)).stdout
 
 
-async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(studio: Studio, shop: Shop) -> None:
     """A shoot is never refused as a whole, and never made without a frame that may belong to it."""
-    files, _, _ = shoot(tmp_path / "roll")
+    files, _, _ = shoot()
     folder = studio.drop(ELM, "", {**files, "view.webp": b"not a picture"})
     await studio.until_idle(shop.access())
     assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.webp"}
@@ -308,11 +296,9 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
     assert (outcome.finished, shop.bought()) == (3, 3)
 
 
-async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(studio: Studio, shop: Shop) -> None:
     """It stays doubtful when the sets it was compared with are gone, and keeps its name."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
+    files, sets, _ = shoot(rooms=7, by_hand=(3,))
     name = f"{ELM}-04"
     folder = studio.drop(ELM, "", files)
     assert f"HELD: 1 set, held for a person: {name}" in studio.say("explain", str(folder)).stdout
@@ -329,11 +315,9 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     assert set(studio.filed(name)) == set(sets[3])
 
 
-async def test_a_held_set_stays_held_when_its_project_is_renamed(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_a_held_set_stays_held_when_its_project_is_renamed(studio: Studio, shop: Shop) -> None:
     """Alone the set isn't doubtful, and a new project name is no approval."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=4)
+    files, sets, _ = shoot(rooms=4)
     last = set(sets[3][:3])
     folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in sets[3][3:]})
     await studio.until_idle(shop.access())
@@ -348,9 +332,7 @@ async def test_a_held_set_stays_held_when_its_project_is_renamed(
     assert shop.bought() == 4 and files_below(renamed) == {}
 
 
-async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_a_finished_project_that_is_copied_back_is_not_paid_for(studio: Studio, shop: Shop) -> None:
     """Neither its pictures nor its originals are bought again until a person approves."""
     await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", bracket())
     bought = shop.bought()
@@ -365,11 +347,9 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(
     assert shop.bought() > bought and files_below(folder).keys() >= {"kitchen.jpg"}
 
 
-async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, shop: Shop) -> None:
     """Other sets of the project are being made at that time: nothing is lost, paid twice or renamed."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=4, by_hand=(2,))
+    files, sets, _ = shoot(rooms=4, by_hand=(2,))
     folder = studio.drop(ELM, "", files)
     studio.drop(ELM, "kitchen_sky-twilight", bracket())
     async with studio.working(shop.access()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,10 +50,10 @@ def notes(studio: Studio) -> list[str]:
 
 @pytest.mark.parametrize("anew", [False, True])
 async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
-    studio: Studio, shop: Shop, tmp_path: Path, anew: bool
+    studio: Studio, shop: Shop, anew: bool
 ) -> None:
     """The same content is not paid for again; a new edit of all photos is, as in a room's folder."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    files, sets, _ = shoot(rooms=2)
     await studio.drop_and_run(shop, ELM, "", files)
     again = copies({name: files[name] for name in sets[0]}, anew=anew)
     outcome = await studio.drop_and_run(shop, ELM, "", again)
@@ -68,9 +67,9 @@ async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
 
 
 async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_is_made(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=3)
+    files, sets, _ = shoot(rooms=3)
     studio.drop(ELM, "", {name: files[name] for name in (*sets[0], *sets[1])})
     as_it_was, anew = (
         copies({name: files[name] for name in sets[0][place::2]}, anew=place == 1) for place in (0, 1)
@@ -93,10 +92,8 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_
     assert shop.bought() == 4
 
 
-async def test_a_late_bracket_is_held_once_its_set_is_paid_for(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+async def test_a_late_bracket_is_held_once_its_set_is_paid_for(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
     studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
     async with studio.working(shop.access()):
@@ -118,11 +115,9 @@ def to_be_made(studio: Studio) -> dict[str, set[str]]:
     return studio.reading(look) or {}
 
 
-async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(studio: Studio, shop: Shop) -> None:
     """The other sets continue unchanged, it keeps its name, and is paid for once."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    files, sets, _ = shoot(rooms=2)
     late = sets[0][4]
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
@@ -140,9 +135,9 @@ async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
 
 
 async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
     async with studio.working(shop.access()) as daemon:
         await pause(daemon)
@@ -154,9 +149,9 @@ async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(
 
 
 async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_of_the_old(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    files, sets, _ = shoot(rooms=2)
     old = sets[0][2]
     again = copies({old: files[old]}, anew=True)
     async with studio.working(shop.access()) as daemon:
@@ -172,11 +167,11 @@ async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_
 
 
 async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for_it(
-    studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sorting late photos takes a while on a busy machine, and what it read about the set may be outdated by
     then."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
 
     def slowly(*given: Any) -> Sorted:

@@ -81,7 +81,7 @@ async def test_what_is_over_leaves_nothing_behind(
     def project() -> Path:
         number = next(numbers)
         staged = tmp_path / "staged" / f"Shoot {number}"
-        photos, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0.0, -2.0], seed=number)
+        photos, _, _ = shoot(rooms=1, stops=[0.0, -2.0], seed=number)
         for folder, files in (("", photos), ("hall__sky-blue", bracket(2)), ("attic__nonsense", bracket(1))):
             (staged / folder).mkdir(parents=True)
             for name, content in files.items():

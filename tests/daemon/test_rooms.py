@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.support.pictures import bracket, jpeg
@@ -11,10 +9,8 @@ from tests.support.rolls import shoot, stripped
 from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
 
-async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=2)
     studio.drop(ELM, "kitchen", files)
     explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
     assert "kitchen: a room with more than one set" in explained and "2 sets, 10 photos, 2 paid" in explained
@@ -28,9 +24,9 @@ async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
 
 @pytest.mark.parametrize("told_by_camera", [True, False])
 async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
-    studio: Studio, shop: Shop, tmp_path: Path, told_by_camera: bool
+    studio: Studio, shop: Shop, told_by_camera: bool
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", rooms=3, stops=[0, -2, 2])
+    files, sets, _ = shoot(rooms=3, stops=[0, -2, 2])
     photos = files if told_by_camera else {name: stripped(content) for name, content in files.items()}
     await studio.drop_and_run(shop, ELM, "living-room", photos)
     assert (studio.states(), shop.bought(MERGE)) == (["done"] * 3, 3)
@@ -40,9 +36,9 @@ async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
 
 
 async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with_its_set(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
-    files, sets, flash = shoot(tmp_path / "roll", rooms=2, flash=True)
+    files, sets, flash = shoot(rooms=2, flash=True)
     room = {name: files[name] for name in (*sets[1], *flash)}
     studio.drop(ELM, "kitchen", room)
     explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout

@@ -103,11 +103,9 @@ async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio
     assert records(await clean(studio, RECORDS)) == {}
 
 
-async def test_a_project_with_photos_in_the_inbox_keeps_its_records(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_a_project_with_photos_in_the_inbox_keeps_its_records(studio: Studio, shop: Shop) -> None:
     """A held late photo would otherwise become a set of its own, and be paid for."""
-    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    files, sets, _ = shoot(rooms=1)
     await studio.drop_and_run(shop, ELM, "", {name: files[name] for name in sets[0][:4]})
     late = studio.drop(ELM, "", {sets[0][4]: files[sets[0][4]]}) / sets[0][4]
     [told] = records(await clean(studio, RECORDS)).values()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -32,9 +30,9 @@ def studio(at_work: MakeStudio) -> Studio:
 
 
 @pytest.fixture
-def sets(studio: Studio, tmp_path: Path) -> list[list[str]]:
+def sets(studio: Studio) -> list[list[str]]:
     """The sets of a held shoot."""
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     studio.drop(ELM, "", files)
     studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
     return sets

@@ -93,9 +93,9 @@ def waits(studio: Studio, files: dict[str, bytes], folder: str = "") -> Path:
 
 
 def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+    studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     waits(studio, files)
     seen = page.read(f"/held/{SHOOT}")
     form = Form(seen)
@@ -124,10 +124,8 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     assert told == ["−4", "−2", "0", "0", "+2", "+4"]
 
 
-def test_what_no_page_of_ours_posts_approves_nothing(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+def test_what_no_page_of_ours_posts_approves_nothing(studio: Studio, shop: Shop, page: PageProcess) -> None:
+    files, sets, _ = shoot()
     waits(studio, files)
     shown = Form(page.read(f"/held/{SHOOT}"))
     for do, picked, to in (
@@ -144,10 +142,8 @@ def test_what_no_page_of_ours_posts_approves_nothing(
         assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought(), do
 
 
-def test_sets_are_split_and_joined_and_all_approved(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll", stops=[0.0, -2.0, 2.0])
+def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, page: PageProcess) -> None:
+    files, sets, _ = shoot(stops=[0.0, -2.0, 2.0])
     waits(studio, files)
     form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 2"))
     assert list(form.sets.values()) == [sets[0], [*sets[1], *sets[2]]]
@@ -163,10 +159,10 @@ def test_sets_are_split_and_joined_and_all_approved(
 
 
 def test_what_keeps_sets_from_being_approved_stands_beside_them(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+    studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
     """A name used twice, and too many photos for one picture: whoever joined them may correct it here."""
-    waits(studio, shoot(tmp_path / "roll")[0])
+    waits(studio, shoot()[0])
     same = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", f"{ELM}-02".upper()).post(page, "look")
     assert "the project has a set" in same.text and "Approve all" not in Form(same).buttons
     joined = Form(page.read(f"/held/{SHOOT}")).post(page, "join 1")
@@ -179,9 +175,9 @@ def test_what_keeps_sets_from_being_approved_stands_beside_them(
 
 
 def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
-    studio: Studio, page: PageProcess, tmp_path: Path
+    studio: Studio, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     waits(studio, files)
     form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 1"))
     form = Form(form.post(page, "move", *sets[0][2:], *sets[1][2:]))
@@ -192,9 +188,9 @@ def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
 
 
 def test_what_was_put_together_is_in_the_address_until_its_photos_change(
-    studio: Studio, page: PageProcess, tmp_path: Path
+    studio: Studio, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     folder = waits(studio, files)
     form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Küche & <Bad>")
     fields = [*form.fields, ("do", "join 2")]
@@ -213,9 +209,9 @@ def test_what_was_put_together_is_in_the_address_until_its_photos_change(
 
 
 def test_a_form_that_is_sent_twice_ends_at_the_same_page(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+    studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
-    waits(studio, shoot(tmp_path / "roll")[0])
+    waits(studio, shoot()[0])
     form = Form(page.read(f"/held/{SHOOT}"))
     with ThreadPoolExecutor() as clicks:
         twice = list(clicks.map(lambda _: form.post(page, form.buttons["Approve this set"]), range(2)))
@@ -225,11 +221,9 @@ def test_a_form_that_is_sent_twice_ends_at_the_same_page(
     assert shop.bought() == 1
 
 
-def test_what_was_not_shown_is_not_bought(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
-) -> None:
+def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: PageProcess) -> None:
     """The set was renamed at the moment of its approval, and the new name's route would buy more."""
-    files, _, _ = shoot(tmp_path / "roll")
+    files, _, _ = shoot()
     folder = waits(studio, files)
     form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")
     refused = form.post(page, form.buttons["Approve this set"])
@@ -238,9 +232,9 @@ def test_what_was_not_shown_is_not_bought(
 
 
 def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+    studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
+    files, sets, _ = shoot()
     folder = waits(studio, files)
     form = Form(page.read(f"/held/{SHOOT}"))
     (folder / sets[0][0]).unlink()
@@ -249,10 +243,8 @@ def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
     assert not (folder / ".ready").exists() and shop.bought() == 0
 
 
-def test_a_set_that_can_t_be_made_says_so_and_has_no_button(
-    studio: Studio, page: PageProcess, tmp_path: Path
-) -> None:
-    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+def test_a_set_that_can_t_be_made_says_so_and_has_no_button(studio: Studio, page: PageProcess) -> None:
+    waits(studio, shoot(rooms=2)[0])
     for name, why in (("a__b", "two underscores"), ("<b>", "not every computer"), ("x" * 250, "")):
         named = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
         assert why in named.text and "<b>" not in named.text.replace("<b>Look here:</b>", "")
@@ -273,10 +265,10 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
 
 
 def test_every_folder_is_explained_with_its_rules_and_every_call(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+    studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
     waits(studio, bracket(), "kitchen")
-    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+    waits(studio, shoot(rooms=2)[0])
     chosen = page.get("/outlook").text
     assert chosen.count("<option") == 2 and "Rule <q>kitchens</q>" in chosen
     told = page.read(f"/outlook?folder={KITCHEN}").text
@@ -297,10 +289,8 @@ def test_an_error_in_the_settings_is_shown_with_its_line_and_the_rules_before_st
     assert str(studio.root) not in told
 
 
-def test_nothing_of_a_page_names_a_folder_of_the_machine(
-    studio: Studio, page: PageProcess, tmp_path: Path
-) -> None:
-    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+def test_nothing_of_a_page_names_a_folder_of_the_machine(studio: Studio, page: PageProcess) -> None:
+    waits(studio, shoot(rooms=2)[0])
     gone = folder_id("inbox", ELM, "no such room")
     for path in (f"/held/{SHOOT}", f"/held/{gone}", f"/outlook?folder={SHOOT}"):
         for language in ("en", "de"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +24,14 @@ def seen(path: Path) -> Photo:
     return photo_of(path, FileIdentity.of(path.stat()), facts)
 
 
-def in_any_order(folder: Path, names: Iterable[str]) -> list[Photo]:
-    return [seen(folder / name) for name in random.Random(3).sample(sorted(names), len(set(names)))]
+def in_any_order(folder: Path, files: dict[str, bytes]) -> list[Photo]:
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return [seen(folder / name) for name in random.Random(3).sample(sorted(files), len(files))]
 
 
 def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
-    files, sets, flash = shoot(tmp_path, flash=True)
+    files, sets, flash = shoot(flash=True)
     grouping = group(in_any_order(tmp_path, files))
     assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
     assert list(grouping.kept_out) == flash
@@ -38,17 +39,15 @@ def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
 
 
 def test_a_sony_shoot_without_sub_seconds_is_grouped_from_its_files(tmp_path: Path) -> None:
-    files, sets, _ = shoot(tmp_path, seed=4, body=SONY)
+    files, sets, _ = shoot(seed=4, body=SONY)
     grouping = group(in_any_order(tmp_path, files))
     assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
     assert grouping.sure
 
 
 def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: Path) -> None:
-    files, sets, _ = shoot(tmp_path, seed=6)
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(stripped(content))
-    photos = in_any_order(tmp_path, files)
+    files, sets, _ = shoot(seed=6)
+    photos = in_any_order(tmp_path, {name: stripped(content) for name, content in files.items()})
     assert all(photo.capture is None for photo in photos)
     found = {frozenset(photo.name for photo in each.photos) for each in group(photos).sets}
     assert found == {frozenset(each) for each in sets}

@@ -14,7 +14,7 @@ from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ROOM, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MERGE
+from tests.support.studio import ELM
 
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
@@ -202,14 +202,6 @@ def made_device(path: Path) -> None:
         os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))
     except PermissionError:
         os.mkfifo(path)
-
-
-async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
-    photos = await bench.drop_and_run("kitchen")
-    await bench.drop_and_run("kitchen__again", photos)
-    await bench.until_idle()
-    bench.check("done", "done", paid=2)
-    assert bench.shop.bought(MERGE) == 2
 
 
 async def test_two_sets_that_want_the_same_folder_at_once_get_one_each(bench: Bench) -> None:

@@ -6,7 +6,6 @@ import io
 import random
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ TAG = ExifTags.Base
 Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
 
 
-def written(folder: Path, photo: Photo, scene: Scene, stops: float) -> Path:
-    """The frame as a file: the scene's pixels, and the camera's EXIF."""
+def jpeg_of(photo: Photo, scene: Scene, stops: float) -> bytes:
+    """The frame as a file's content: the scene's pixels, and the camera's EXIF."""
     image = Image.fromarray(greys(scene, stops).astype(np.uint8))
     image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")
     taken = photo.capture
@@ -49,13 +48,12 @@ def written(folder: Path, photo: Photo, scene: Scene, stops: float) -> Path:
     shot[TAG.LensModel] = taken.lens
     if taken.body_serial:
         shot[TAG.BodySerialNumber] = taken.body_serial
-    path = folder / photo.name
-    image.save(path, quality=90, exif=exif)
-    return path
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90, exif=exif)
+    return file.getvalue()
 
 
 def shoot(
-    folder: Path,
     *,
     rooms: int = 3,
     stops: list[float] = STOPS,
@@ -70,7 +68,6 @@ def shoot(
     `by_hand`, from 0, take 13 s from frame to frame, and their last frame is taken twice; those numbered
     `of_nine` have nine exposures."""
     by = Photographer(random.Random(seed), body=body, now=BEGIN + later_seconds)
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for number in range(rooms):
         scene = by.room()
@@ -85,7 +82,7 @@ def shoot(
             by.lit(scene, MIDDLE)
             shown.append(0.5)
         for photo, stop in zip(by.photos[-len(shown) :], shown, strict=True):
-            files[photo.name] = written(folder, photo, scene, stop).read_bytes()
+            files[photo.name] = jpeg_of(photo, scene, stop)
         by.walk(6, 9)
     return files, by.sets, by.flash
 
