@@ -121,12 +121,12 @@ def small_files() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.fixture
-def make_studio(tmp_path: Path) -> Iterator[MakeStudio]:
+def make_studio(tmp_path: Path, shop: Shop) -> Iterator[MakeStudio]:
     """`make_studio(**settings)`; processes that it started are ended with the test."""
     made: list[Studio] = []
 
     def make(**settings: Any) -> Studio:
-        made.append(Studio(tmp_path / f"studio-{len(made) + 1}", **settings))
+        made.append(Studio(tmp_path / f"studio-{len(made) + 1}", shop=shop, **settings))
         return made[-1]
 
     yield make

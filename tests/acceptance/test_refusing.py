@@ -40,7 +40,7 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     """Programs compare the English texts, and the language may be changed later."""
     studio = studio_at(shop, language="de")
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-    await studio.drop_and_run(shop, ELM, "hall", bracket(8))
+    await studio.drop_and_run(ELM, "hall", bracket(8))
     reasons = {job["room"]: (job["reason"], job["hint"]) for job in studio.status()["jobs"]}
     assert reasons["kitchen__sky-twilihgt"] == (
         'Unknown tag "sky-twilihgt" in the folder name "kitchen__sky-twilihgt"; did you mean "sky-twilight"?',
@@ -59,10 +59,10 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
 
 async def test_a_status_page_changes_its_language_and_stays_ours(shop: Shop, studio_at: MakeStudio) -> None:
     studio = studio_at(shop)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.inbox / "STATUS.txt").read_text().startswith("What hotfolder is doing")
     studio = studio_at(shop, language="de")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.inbox / "STATUS.txt").read_text().startswith("Was hotfolder")
     assert not list(studio.inbox.glob("STATUS (yours)*"))
 
@@ -71,14 +71,14 @@ async def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_
     shop: Shop, studio: Studio
 ) -> None:
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
+    await studio.drop_and_run(ELM, "kitchen__sky-twilihgt", photos)
     [job] = studio.status()["jobs"]
     told = 'Rename it to "kitchen__sky-twilight", then drag it back.'
     assert (job["room"], job["hint"]) == ("kitchen__sky-twilihgt", told)
     page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
     assert told in " ".join(page.split()) and page.count("lawn-medium") == 1 and "lawn" not in job["reason"]
     (studio.failed / ELM / "kitchen__sky-twilihgt").rename(studio.inbox / ELM / "kitchen__sky-twilight")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]
     found = studio.filed("kitchen__sky-twilight")
     assert "REASON.txt" in found
@@ -90,13 +90,13 @@ async def test_retry_puts_a_failed_set_back_and_says_no_to_what_has_not_failed(
     shop: Shop, studio: Studio
 ) -> None:
     studio.drop(ELM, "kitchen__mine", bracket())
-    assert (await studio.until_idle(shop.access())).needing_person == 1
+    assert (await studio.until_idle()).needing_person == 1
     job = studio.status()["jobs"][0]["job"]
     with studio.config.open("a") as stream:
         stream.write("tags:\n  mine: [sky: {skyType: blue}]\n")
     retried = studio.say("retry", job)
     assert retried.exit_code == 0, retried.stderr
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     done = studio.status()["jobs"]
     assert [one["state"] for one in done] == ["done"]
     assert shop.bought() == 2

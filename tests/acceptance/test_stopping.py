@@ -35,7 +35,7 @@ async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_
     assert run.stop(number, within_seconds=60) == code
     assert time.monotonic() - began < 30
     shop.goes_wrong()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"] * 3
     assert shop.bought() == shop.bought(MERGE) == 3
     for room, photos in dropped.items():
@@ -58,7 +58,7 @@ async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
     run = in_flight(shop, studio, seconds=3)
     assert run.stop(signal.SIGTERM) == 0
     assert '"draining"' in run.text()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
     assert (studio.done / ELM / f"{ROOM}.png").is_file()

@@ -198,7 +198,7 @@ async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
     studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     front = bracket(3)
-    await studio.drop_and_run(shop, "14 Elm Road", "front", front)
+    await studio.drop_and_run("14 Elm Road", "front", front)
     studio.drop("12 Elm Road", "kitchen", bracket(2))
     project = studio.drop("12 Elm Road", "front__sky-blue", front).parent
     said = invoke("explain", project, "--config", studio.config).output

@@ -43,9 +43,9 @@ async def test_a_call_that_is_on_its_way_while_its_inbox_is_dropped_and_taken_ag
 ) -> None:
     with postgres.store() as engine:
         url = engine.url.render_as_string(hide_password=False)
-        studio = Studio(tmp_path / "studio", store={"url": url, "lease_seconds": 3})
+        studio = Studio(tmp_path / "studio", shop=shop, store={"url": url, "lease_seconds": 3})
         shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": 4, "processed": True})
-        async with studio.working(shop.access(), clock=SystemClock()) as daemon:
+        async with studio.working(clock=SystemClock()) as daemon:
             studio.drop("12 Elm", "hall__sky-twilight", bracket())
             await until(lambda: any(call.operation == "sky" for call in daemon.context.paying.values()))
             daemon.context.lease_lost("inbox")

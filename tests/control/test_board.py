@@ -19,15 +19,15 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Studio:
-    return Studio(tmp_path / "studio", prices=PRICES, limits={"paid_calls_per_day": 50})
+def studio(make_studio: MakeStudio) -> Studio:
+    return make_studio(prices=PRICES, limits={"paid_calls_per_day": 50})
 
 
 def seen(studio: Studio) -> Board:
@@ -38,8 +38,8 @@ def test_before_anything_has_run_there_is_nothing_to_see(studio: Studio) -> None
     assert (seen(studio).projects, seen(studio).seen.running_at_all) == ((), False)
 
 
-async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studio: Studio) -> None:
-    await studio.drop_and_run(shop, ELM, "front__sky-twilight", bracket())
+async def test_a_finished_room_is_shown_by_its_altered_picture(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "front__sky-twilight", bracket())
     found = seen(studio)
     [project] = found.projects
     [card] = project.cards
@@ -57,11 +57,9 @@ async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studi
     assert pair is not None and [frame.kind for frame in pair] == ["merge", "altered"]
 
 
-async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposure(
-    shop: Shop, studio: Studio
-) -> None:
+async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposure(studio: Studio) -> None:
     studio.drop("A late one", "kitchen", bracket())
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-pink", bracket())
+    await studio.drop_and_run(ELM, "kitchen__sky-pink", bracket())
     first, second = seen(studio).projects
     [card] = first.cards
     assert (first.name, second.name) == (ELM, "A late one")
@@ -74,7 +72,7 @@ async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposu
 
 async def test_an_end_that_nobody_knows_is_asked_about(shop: Shop, studio: Studio) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    await studio.drop_and_run(shop, ELM, "front__sky-twilight", bracket())
+    await studio.drop_and_run(ELM, "front__sky-twilight", bracket())
     [card] = seen(studio).projects[0].cards
     assert card.needs_person
     view = set_view(load(studio.config, {}), card.job)
@@ -86,7 +84,7 @@ async def test_an_end_that_nobody_knows_is_asked_about(shop: Shop, studio: Studi
 async def test_photos_that_are_up_are_told_while_the_rest_is_sent(shop: Shop, studio: Studio) -> None:
     shop.goes_wrong(SLOW)
     studio.drop(ELM, "front", bracket(5))
-    async with studio.working(shop.access()):
+    async with studio.working():
         told = await asyncio.to_thread(comes_to, studio, partly_up)
     assert told == (2, 5)
 
@@ -113,41 +111,41 @@ async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(
     shop: Shop, studio: Studio
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", bracket())
+    await studio.drop_and_run(ELM, "kitchen__sky-blue", bracket())
     [card] = seen(studio).projects[0].cards
     with pytest.raises(UsageError, match="can't have another tag now"):
         offer(load(studio.config, {}), card.job, "sky-blue")
-    await studio.drop_and_run(shop, ELM, "bath", bracket())
+    await studio.drop_and_run(ELM, "bath", bracket())
     done = next(card for card in seen(studio).projects[0].cards if card.state == "done")
     with pytest.raises(UsageError, match="There is no tag"):
         offer(load(studio.config, {}), done.job, "../../etc")
 
 
-async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> None:
+async def test_the_stamp_moves_when_a_page_would(studio: Studio) -> None:
     watched = Watched(load(studio.config, {}))
     stamps = [watched.stamp()]
-    await studio.drop_and_run(shop, ELM, "front", bracket())
+    await studio.drop_and_run(ELM, "front", bracket())
     stamps.append(watched.stamp())
     assert watched.stamp() == stamps[-1]
     studio.by_hand(actions.pause, "by hand")
     stamps.append(watched.stamp())
     studio.drop(ELM, "front", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda _: watched.stamp() != stamps[-1])
     watched.close()
     assert len(set(stamps)) == 3
 
 
-async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
+async def test_a_held_room_is_no_job_yet(studio: Studio) -> None:
     studio.edit(routes=[{"name": "look", "match": {"room": "front"}, "group": "review"}])
-    await studio.drop_and_run(shop, ELM, "front", bracket())
+    await studio.drop_and_run(ELM, "front", bracket())
     [card] = seen(studio).projects[0].cards
     assert (card.state, card.job, card.needs_person) == (HELD, "", True)
 
 
-async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Shop, studio: Studio) -> None:
+async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(studio: Studio) -> None:
     """Originals are added to the receipt before the store records them."""
-    await studio.drop_and_run(shop, ELM, "hall", bracket())
+    await studio.drop_and_run(ELM, "hall", bracket())
     [line] = seen(studio).seen.lines
     job = studio.reading(lambda store: store.job(line.job))
     assert job is not None

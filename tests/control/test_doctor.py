@@ -107,7 +107,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
     studio = make_studio(**settings_for(shop))
-    await studio.drop_and_run(shop, "12 Elm Road", "kitchen", bracket())
+    await studio.drop_and_run("12 Elm Road", "kitchen", bracket())
     studio.inbox.rename(studio.root / "away")
     studio.inbox.mkdir()
     code, found = await asyncio.to_thread(ask, studio.config)
@@ -119,7 +119,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
 
 async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: MakeStudio, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop))
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
         await studio.comes_to()
         found = (await asyncio.to_thread(ask, studio.config))[1]
@@ -153,7 +153,7 @@ def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: MakeS
     results = studio.root / "results"
     results.mkdir(exist_ok=True)
     studio.drop("12 Elm", "hall", bracket())
-    asyncio.run(studio.until_idle(shop.access()))
+    asyncio.run(studio.until_idle())
     assert {path.suffix for path in results.iterdir()} == {"", ".jpg"}
     assert not (studio.state / "results").exists()
     assert [one["verdict"] for one in ask(studio.config)[1]["results"]] == ["ok"]

@@ -17,7 +17,7 @@ async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studi
     folder = studio.drop(ELM, "kitchen", photos)
     late = jpeg()
     crash_point = at(CrashPoint.GROUP_COMPLETE, lambda: (folder / "DSC0004.jpg").write_bytes(late))
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(crash_point=crash_point):
         await studio.comes_to("done")
     assert shop.bought() == 1
     filed = studio.filed("kitchen")
@@ -36,7 +36,7 @@ async def test_a_folder_renamed_while_it_is_made_is_one_picture_under_its_new_na
     photos = bracket()
     folder = studio.drop(ELM, "kitchen__sky-twilight", photos)
     crash_point = at(point, lambda: folder.rename(folder.with_name("scullery__sky-blue")), nth)
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(crash_point=crash_point):
         await studio.comes_to("done")
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 2 if nth == 2 else 1)
     assert studio.filed() == {f"scullery__sky-blue/{name}": content for name, content in photos.items()}
@@ -50,14 +50,14 @@ async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
 ) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
     rename = at(CrashPoint.ANSWER_RECEIVED, lambda: folder.parent.rename(studio.inbox / "14 Elm Road"))
-    async with studio.working(shop.access(), crash_point=rename):
+    async with studio.working(crash_point=rename):
         await studio.comes_to("done")
     assert shop.bought() == 1
     assert (studio.done / "14 Elm Road" / "kitchen.jpg").is_file() and not (studio.done / ELM).exists()
 
 
 async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_renamed_room(
-    studio: Studio, shop: Shop
+    studio: Studio,
 ) -> None:
     """How the shoot will be grouped is unknown: what is paid for is delivered."""
     folder = studio.drop(ELM, "kitchen", bracket())
@@ -66,15 +66,15 @@ async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_
         for photo in list(folder.iterdir()):
             photo.rename(studio.inbox / ELM / photo.name)
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECEIVED, move_up)):
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECEIVED, move_up)):
         await until((studio.done / ELM / "kitchen.jpg").is_file)
 
 
-async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, shop: Shop) -> None:
+async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     crash_point = at(CrashPoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(crash_point=crash_point):
         await studio.comes_to("done")
     del photos["DSC0002.jpg"]
     assert studio.filed("kitchen") == photos
@@ -88,7 +88,7 @@ async def test_a_photo_overwritten_during_the_merge_stays_and_is_explained(
     folder = studio.drop(ELM, "kitchen", photos)
     new = jpeg()
     crash_point = at(CrashPoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
-    async with studio.working(shop.access(), crash_point=crash_point):
+    async with studio.working(crash_point=crash_point):
         await studio.comes_to("done", "settling")
         assert (folder / "DSC0002.jpg").read_bytes() == new
     assert shop.bought(MERGE) == 1
@@ -99,34 +99,30 @@ async def test_two_folders_with_the_same_photos_are_paid_once_and_both_delivered
 ) -> None:
     photos = bracket()
     studio.drop(ELM, "kitchen", photos)
-    outcome = await studio.drop_and_run(shop, "Oak House", "kitchen", photos)
+    outcome = await studio.drop_and_run("Oak House", "kitchen", photos)
     assert (outcome.finished, shop.bought()) == (2, 1)
     for project in (ELM, "Oak House"):
         assert (studio.done / project / "kitchen.jpg").is_file()
         assert files_below(studio.done / project / "originals" / "kitchen") == photos
 
 
-async def test_a_misspelt_tag_delivers_nothing_even_if_the_photos_were_merged_before(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_a_misspelt_tag_delivers_nothing_even_if_the_photos_were_merged_before(studio: Studio) -> None:
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, "kitchen", photos)
+    await studio.drop_and_run(ELM, "kitchen", photos)
     (studio.done / ELM / "kitchen.jpg").unlink()
-    outcome = await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
+    outcome = await studio.drop_and_run(ELM, "kitchen__sky-twilihgt", photos)
     assert outcome.needing_person == 1
     assert not (studio.done / ELM / "kitchen.jpg").exists()
     page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
     assert "Nothing was charged." in page
 
 
-async def test_photos_dragged_back_without_their_folder_forget_the_failure(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_photos_dragged_back_without_their_folder_forget_the_failure(studio: Studio) -> None:
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-twilihgt", photos)
+    await studio.drop_and_run(ELM, "kitchen__sky-twilihgt", photos)
     back: Path = studio.inbox / ELM / "big kitchen"
     back.mkdir()
     for name in photos:
         (studio.failed / ELM / "kitchen__sky-twilihgt" / name).rename(back / name)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]

@@ -58,13 +58,13 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
 ) -> None:
     files, sets, _ = shoot()
     moved, torn = [*sets[0], sets[1][0]], sets[1][1:]
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     assert shop.bought() == 0
     approve(studio, chosen("Kitchen", moved, files))
     told = explained(studio)
     assert [each.name for each in told.sets if not each.waits] == ["Kitchen"]
     assert sum(len(each.bill.left) for each in told.sets if not each.waits) == 1
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 1 and not shop.ghosts(shop.charged(), [merged(moved, files)])
     assert studio.filed().keys() == {f"Kitchen/{name}" for name in moved}
     assert (studio.done / ELM / "Kitchen.jpg").exists()
@@ -76,7 +76,7 @@ async def test_one_set_is_made_after_a_frame_moved_and_the_rest_stays_held(
         f"{ELM}-03": 5,
     }
     assert studio.say("approve", ELM).exit_code == 0
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 3 and files_below(studio.inbox / ELM) == {}
 
 
@@ -86,7 +86,7 @@ async def test_sets_that_are_split_and_joined_are_made_each_as_it_is(studio: Stu
     studio.drop(ELM, "", files)
     joined, one, two = [*sets[0], *sets[2]], sets[1][:1], sets[1][1:]
     expected = {"hall": joined, "view": one, "Küche 2": two}
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda status: any(job["held"] for job in status["jobs"]))
         for name, names in expected.items():
             approve(studio, chosen(name, names, files))
@@ -100,10 +100,10 @@ async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_nam
     studio: Studio, shop: Shop
 ) -> None:
     files, sets, _ = shoot()
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     told = studio.say("approve", f"{ELM}/{ELM}-02")
     assert told.exit_code == 0 and f"{ELM}-02, which was held" in told.stdout
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 1 and not shop.ghosts(shop.charged(), [merged(sets[1], files)])
     assert held_sets(studio.status()).keys() == {f"{ELM}-01", f"{ELM}-03"}
 
@@ -113,11 +113,11 @@ async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
 ) -> None:
     """Approving the other sets changes nothing: it is not paid for, and its originals stay."""
     files, sets, _ = shoot(of_nine=(1,))
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     for name in (f"{ELM}-01", f"{ELM}-02"):
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
-        await studio.until_idle(shop.access())
-        await studio.until_idle(shop.access())  # and after a restart
+        await studio.until_idle()
+        await studio.until_idle()  # and after a restart
         assert files_below(studio.failed) == {}
         assert files_below(studio.inbox / ELM).keys() >= set(sets[1])
     left = held_sets(studio.status())
@@ -126,7 +126,7 @@ async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
     with pytest.raises(UsageError):
         approve(studio, refused)
     approve(studio, chosen("hall", sets[1][:4], files), chosen("stairs", sets[1][4:], files))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 4 and not held_sets(studio.status()) and files_below(studio.inbox / ELM) == {}
     every = {name.rpartition("/")[2]: content for name, content in studio.filed().items()}
     assert every == files
@@ -136,10 +136,10 @@ async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as
     studio: Studio, shop: Shop
 ) -> None:
     files, sets, _ = shoot(of_nine=(1,))
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     for what in (f"{ELM}/{ELM}-01", ELM):
         assert studio.say("approve", what).exit_code == 0
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
     kept = {name.rpartition("/")[2] for name in files_below(studio.failed)}
     assert shop.bought() == 2 and kept == {*sets[1], "REASON.txt"}
 
@@ -150,27 +150,25 @@ async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sent
     """A photo was exported anew just as its set was approved."""
     files, sets, _ = shoot()
     folder = studio.drop(ELM, "", files)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     wanted = chosen("Kitchen", sets[0], files)
     (folder / sets[0][2]).write_bytes(stripped(files[sets[0][2]]))
     with pytest.raises(UsageError, match="has changed since"):
         approve(studio, wanted)
     write_ready(studio.inbox, (ELM,), [wanted, chosen("hall", sets[1], files)])
     for _ in range(2):
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
         assert shop.bought() == 1 and "hall" in {name.split("/")[0] for name in studio.filed()}
         told = " ".join(held_sets(studio.status()).values())
         assert f'"Kitchen", as a person put it together, was not made: "{sets[0][2]}" has changed' in told
 
 
-async def test_a_name_that_no_set_can_have_is_refused_before_anything_is_written(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_a_name_that_no_set_can_have_is_refused_before_anything_is_written(studio: Studio) -> None:
     files, sets, _ = shoot()
     folder = studio.drop(ELM, "", {name: files[name] for name in sets[0]})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     approve(studio, chosen("Kitchen", sets[0], files))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     studio.drop(ELM, "", {name: files[name] for name in (*sets[1], *sets[2])})
     studio.drop(ELM, "pantry__sky-blue", {})
     for names, why in (
@@ -204,10 +202,10 @@ async def test_a_frame_that_comes_later_does_not_change_what_a_person_put_togeth
     files, sets, _ = shoot(rooms=2)
     late, first = sets[0][-1], sets[0][:-1]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name != late})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     approve(studio, chosen("Kitchen", first, files))
     assert studio.say("pause").exit_code == 0
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda status: any(job["room"] == "Kitchen" for job in status["jobs"]))
         (folder / late).write_bytes(files[late])
         await studio.comes_to_say(lambda status: late in json.dumps(status))
@@ -222,11 +220,11 @@ async def test_what_is_doubtful_about_the_whole_holds_also_beside_a_set_that_was
 ) -> None:
     studio = make_studio()
     files, sets, _ = shoot(rooms=7, by_hand=(3,))
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     assert shop.bought() == 6
     more, _, _ = shoot(rooms=2, seed=9, later_seconds=9000)
     studio.drop(ELM, "", {f"x{name}": stripped(content) for name, content in more.items()})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 6 and files_below(studio.inbox / ELM).keys() >= {
         *sets[3],
         *map("x{}".format, more),
@@ -252,7 +250,7 @@ async def test_a_ready_file_that_nobody_can_read_lets_nothing_be_made(
 ) -> None:
     folder = studio.drop(ELM, "", shoot()[0])
     (folder / ".ready").write_text(text + "\n")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 0 and "begins with 'set' and is no set" in " ".join(
         held_sets(studio.status()).values()
     )

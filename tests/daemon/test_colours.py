@@ -47,7 +47,7 @@ def as_seen(path: Path) -> Image.Image:
     return shown
 
 
-async def test_no_space_arrives_in_wrong_colours(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_no_space_arrives_in_wrong_colours(make_studio: MakeStudio) -> None:
     """In the merge, in the PNG of an operation, and in the renditions of both."""
     studio = make_studio(deliver={"renditions": {"web": {"quality": 95}}})
     rooms = {f"{kind} {space}": (kind, space) for kind in ("JPEG", "PNG", "TIFF") for space in SPACES}
@@ -55,7 +55,7 @@ async def test_no_space_arrives_in_wrong_colours(make_studio: MakeStudio, shop: 
         suffix = {"JPEG": "jpg", "PNG": "png", "TIFF": "tif"}[kind]
         files = {f"{number}.{suffix}": photo(kind, space, number) for number in range(2)}
         studio.drop(ELM, f"{room}__sky-blue", files)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert outcome.finished == len(rooms)
     folder = studio.done / ELM
     for room, (_, space) in rooms.items():

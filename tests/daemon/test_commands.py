@@ -41,7 +41,7 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
     studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
         studio.drop(ELM, ROOM, photos)
         await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
@@ -73,7 +73,7 @@ async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
     shop.goes_wrong(MERGING)
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
-    async with studio.working(shop.access()):
+    async with studio.working():
         await until(lambda: shop.bought(MERGE))
         await ask(studio, "cancel", ELM)
         waiting = await studio.comes_to("merging")
@@ -85,7 +85,7 @@ async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
     assert "Paid for: the HDR merge." in studio.reason_page(ROOM)
     assert shop.bought() == 1
     (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
@@ -96,7 +96,7 @@ async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
     shop.goes_wrong(STAGING)
     room = "Bedroom__stage-modern__sky-blue"
     studio.drop(ELM, room, bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await until(lambda: shop.bought(STAGE))
         await ask(studio, "cancel", ELM)
         await studio.comes_to("failed")
@@ -105,10 +105,8 @@ async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
     assert [path.name for path in (studio.done / ELM).glob("Bedroom__stage*")]
 
 
-async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(
-    studio: Studio, shop: Shop
-) -> None:
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     for words in (
         ("cancel", studio.status()["jobs"][0]["job"]),
         ("cancel", ELM),
@@ -179,7 +177,7 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(
 ) -> None:
     shop.goes_wrong(MERGING)
     studio: Studio = make_studio(limits={"merges": 1})
-    async with studio.working(shop.access(), clock=JumpingClock(5)) as daemon:
+    async with studio.working(clock=JumpingClock(5)) as daemon:
         studio.drop(ELM, "first", bracket())
         await until(lambda: shop.bought(MERGE))
         for room in ("one", "two", "three"):
@@ -203,10 +201,10 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(
     assert (told[newest], told[middle], told[oldest]) == ("high", "normal", "low")
 
 
-async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studio, shop: Shop) -> None:
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     assert "that is still to come gets high priority" in await ask(studio, "priority", ELM, "high")
     studio.drop(ELM, "bath", bracket())
-    await studio.drop_and_run(shop, "14 Elm Road", "bath", bracket())
+    await studio.drop_and_run("14 Elm Road", "bath", bracket())
     told = {(job["project"], job["room"]): job["priority"] for job in studio.status()["jobs"]}
     assert told == {(ELM, "kitchen"): "normal", (ELM, "bath"): "high", ("14 Elm Road", "bath"): "normal"}

@@ -201,7 +201,7 @@ class Yard:
         return self.wrecks[folder, kills].result(timeout=900)
 
     def _make(self, folder: str, kills: tuple[Kill, ...], number: int) -> Wreck:
-        studio = studio_with_rules(self._root / str(number))
+        studio = studio_with_rules(self._root / str(number), self._shop)
         wreck = Wreck(studio, self._shop, folder, bracket(PHOTOS), kills, deletes=folder == DELETING)
         wreck.live()
         return wreck
@@ -210,8 +210,8 @@ class Yard:
         self._pool.shutdown(cancel_futures=True)
 
 
-def studio_with_rules(root: Path) -> Studio:
-    studio = Studio(root, api={"merge_timeout_seconds": 5}, archive="archive", routes=ROUTES)
+def studio_with_rules(root: Path, shop: Shop) -> Studio:
+    studio = Studio(root, shop=shop, api={"merge_timeout_seconds": 5}, archive="archive", routes=ROUTES)
     studio.archive.mkdir()
     return studio
 
@@ -271,9 +271,9 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: Path, shop: Shop) -> None:
     for folder, expected in PASSINGS.items():
         passings: list[CrashPoint] = []
-        studio = studio_with_rules(tmp_path / folder)
+        studio = studio_with_rules(tmp_path / folder, shop)
         studio.drop(ELM, folder, bracket(PHOTOS))
-        async with studio.working(shop.access(), crash_point=passings.append):
+        async with studio.working(crash_point=passings.append):
             await studio.comes_to("failed" if folder == BAD else "done")
         passed = Counter(passings)
         filing = {one: number for one, number in passed.items() if one in expected}

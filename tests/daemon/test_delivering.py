@@ -9,7 +9,7 @@ from PIL import Image
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Studio, files_below
 
 
 def pictures(studio: Studio, project: str = ELM) -> set[str]:
@@ -19,28 +19,26 @@ def pictures(studio: Studio, project: str = ELM) -> set[str]:
     return {name for name in names if not name.startswith("originals/")}
 
 
-async def test_names_and_folders_are_as_the_rules_say(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_names_and_folders_are_as_the_rules_say(make_studio: MakeStudio) -> None:
     """Rooms are numbered in the order of their start, keep their number, and nothing is ever replaced."""
     studio = make_studio(deliver={"name": "{project} {seq} {tags}", "folders": "room"})
     for folder in ("kitchen", "originals__sky-blue"):
-        await studio.drop_and_run(shop, ELM, folder, bracket())
+        await studio.drop_and_run(ELM, folder, bracket())
     expected = {
         "kitchen/12 Elm Road 01.jpg",
         "originals_/12 Elm Road 02.jpg",
         "originals_/12 Elm Road 02 sky-blue.png",
     }
     assert pictures(studio) == expected
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     assert pictures(studio) == {*expected, "kitchen/12 Elm Road 01 (2).jpg"}
 
 
-async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(make_studio: MakeStudio) -> None:
     """Renditions are made of PNGs too, and keep within the size limit with all their metadata."""
     web = {"long_edge": 80, "max_bytes": "20KB"}
     studio = make_studio(deliver={"renditions": {"web": web, "mls": {"quality": 100}}})
-    await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
+    await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     both = {"front.jpg", "front__sky-blue.png"}
     jpegs = {"front.jpg", "front__sky-blue.jpg"}
     assert pictures(studio) == both | {f"{name}/{one}" for name in ("web", "mls") for one in jpegs}
@@ -53,12 +51,10 @@ async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
     assert len(small) <= 20_000
 
 
-async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(make_studio: MakeStudio) -> None:
     """The picture is delivered without it."""
     studio = make_studio(deliver={"renditions": {"tiny": {"max_bytes": 20_000}}})
-    await studio.drop_and_run(shop, ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
+    await studio.drop_and_run(ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
     assert pictures(studio) == {"front.jpg"}
     [job] = studio.status()["jobs"]
     told = 'The rendition "tiny" of the picture could not be made: its file may have at most 0.02 MB.'
@@ -72,9 +68,7 @@ SIDECAR = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www
  xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:Credit="Studio"/></rdf:RDF></x:xmpmeta>"""
 
 
-async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(make_studio: MakeStudio) -> None:
     """Only the middle exposure's sidecar is used, and only what the metadata level allows."""
     studio = make_studio(deliver={"metadata": "copyright"})
     studio.edit(routes=[{"name": "all", "match": {"room": "hall"}, "deliver": {"metadata": "all"}}])
@@ -82,7 +76,7 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
         photos = bracket()
         beside = {name.replace(".jpg", ".xmp"): SIDECAR % name.encode() for name in photos}
         studio.drop(ELM, room, {**photos, **beside})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     told = {room: (studio.done / ELM / f"{room}.jpg").read_bytes() for room in ("hall", "kitchen")}
     assert all(b'Credit="Studio"' in content for content in told.values())
     assert b'Rating="4"' in told["hall"] and b"Rating" not in told["kitchen"]
@@ -91,7 +85,7 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
 
 
 async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_nothing(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     """The link's target holds a backup of the photos: no sidecar of it is read, and no file of it is
     moved."""
@@ -109,21 +103,19 @@ async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_n
     files = {**bracket(), **{name: SIDECAR % b"own" for name in kept if name.endswith(".xmp")}}
     for name, content in files.items():
         (room / name).write_bytes(content)
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
         await studio.comes_to("done")
     assert b"private" not in (studio.done / ELM / "kitchen.jpg").read_bytes()
     assert files_below(backup) == kept
 
 
-async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(studio: Studio) -> None:
     described = "<r:Description/>" * 2000
     declared = " ".join(f'xmlns:a{number}="u"' for number in range(2000))
     rdf = f'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" {declared}>{described}</r:RDF>'
     payload = b"http://ns.adobe.com/xap/1.0/\0" + rdf.encode()
     segment = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
     photos = {name: photo[:2] + segment + photo[2:] for name, photo in bracket().items()}
-    await studio.drop_and_run(shop, ELM, "kitchen", photos)
+    await studio.drop_and_run(ELM, "kitchen", photos)
     receipt = studio.receipt("kitchen")
     assert ["too many namespaces" in note for note in receipt["notes"]] == [True]

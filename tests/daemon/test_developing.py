@@ -45,7 +45,7 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
 ) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
     files["IMG_3.jpg"] = jpeg(size=(200, 40))
-    outcome = await studio.drop_and_run(shop, ELM, "kitchen", files)
+    outcome = await studio.drop_and_run(ELM, "kitchen", files)
     assert (outcome.finished, shop.bought(MERGE)) == (1, 1)
     assert studio.filed("kitchen") == files
     sent = uploaded(shop)
@@ -68,13 +68,13 @@ async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
 async def test_the_same_tiffs_again_cost_nothing(studio: Studio, shop: Shop, tmp_path: Path) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
     for folder in ("kitchen", "again"):
-        await studio.drop_and_run(shop, ELM, folder, files)
+        await studio.drop_and_run(ELM, folder, files)
     assert shop.bought() == 1
     assert (studio.done / ELM / "again.jpg").exists()
 
 
 async def test_a_single_tiff_is_edited_without_a_merge(studio: Studio, shop: Shop, tmp_path: Path) -> None:
-    await studio.drop_and_run(shop, ELM, "front__sky-blue", {"IMG_1.tif": exposed(tmp_path, 1)})
+    await studio.drop_and_run(ELM, "front__sky-blue", {"IMG_1.tif": exposed(tmp_path, 1)})
     assert (studio.states(), shop.bought(MERGE), shop.bought()) == (["done"], 0, 1)
     assert list((studio.state / "developed").iterdir()) == []
 
@@ -86,7 +86,7 @@ async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
     raws = {f"DSC_{number}.dng": dng(seconds=(1, 2 ** (5 + number)), seed=number) for number in range(2)}
     studio.drop(ELM, "kitchen", raws)
     pairs = {"DSC_5.jpg": jpeg(), "DSC_5.dng": dng(seed=9), "DSC_6.jpg": jpeg()}
-    outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
+    outcome = await studio.drop_and_run(ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
     assert studio.filed("kitchen") == raws
     assert studio.filed("hall") == pairs
@@ -103,7 +103,7 @@ async def test_a_tiff_that_was_exported_twice_is_merged_once(
     files["IMG_1-2.tif"] = tagged(files["IMG_1.tif"], tmp_path, "-Software=exported once more")
     folder = studio.drop(ELM, "", files)
     assert "developed into a JPEG here, since it is a TIFF" in studio.say("explain", str(folder)).stdout
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["done"], 1)
     [receipt] = (studio.done / ELM / "receipts").iterdir()
     names = {one["name"] for one in json.loads(receipt.read_text())["photos"]}
@@ -111,12 +111,12 @@ async def test_a_tiff_that_was_exported_twice_is_merged_once(
     assert set(files_below(folder)) == {"IMG_1.tif"}
 
 
-async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio: Studio, shop: Shop) -> None:
+async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio: Studio) -> None:
     left = studio.state / "developed"
     left.mkdir(parents=True)
     for name in ("half.part", f"{'0' * 64}.jpg"):
         (left / name).write_bytes(b"x")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert list(left.iterdir()) == []
 
 
@@ -130,7 +130,7 @@ async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
     }
     studio.drop(ELM, "kitchen", photos)
     pairs = {"IMG_5.jpg": jpeg(), "IMG_5.heic": heics.heic(), "IMG_6.jpg": jpeg()}
-    outcome = await studio.drop_and_run(shop, ELM, "hall", pairs)
+    outcome = await studio.drop_and_run(ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
     assert studio.filed("kitchen") == photos
     assert studio.filed("hall") == pairs

@@ -20,7 +20,7 @@ async def test_a_set_becomes_pictures_a_receipt_and_filed_originals(studio: Stud
     """Files beside the photos are filed with them; the emptied folder stays."""
     photos = {**bracket(), "notes.txt": b"mind the dog", "DSC0001.xmp": b"<x/>"}
     folder = studio.drop(ELM, ROOM, photos)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, outcome.needing_person) == (1, 0)
     assert list(folder.iterdir()) == []
     assert studio.filed(ROOM) == photos
@@ -43,14 +43,14 @@ async def test_an_operation_that_is_refused_leaves_the_paid_merge_in_done_and_ne
 ) -> None:
     photos = bracket()
     studio.drop(ELM, "garden__lawn-medium", photos)
-    assert (await studio.until_idle(shop.access())).needing_person == 1
+    assert (await studio.until_idle()).needing_person == 1
     found = files_below(studio.failed / ELM / "garden__lawn-medium")
     page = " ".join(found.pop("REASON.txt").decode().split())
     assert found == photos
     assert "no lawn" in page and "Paid for: the HDR merge." in page
     assert (studio.done / ELM / "garden.jpg").is_file()
     (studio.failed / ELM / "garden__lawn-medium").rename(studio.inbox / ELM / "garden__sky-twilight")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]
     assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
 
@@ -60,33 +60,33 @@ async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_t
 ) -> None:
     photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
     studio.drop(ELM, "kitchen", photos)
-    assert (await studio.until_idle(shop.access())).needing_person == 1
+    assert (await studio.until_idle()).needing_person == 1
     assert studio.states() == ["needs_attention"]
     (studio.failed / ELM / "kitchen").rename(studio.inbox / ELM / "kitchen (2)")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["needs_attention"], 1)
     [folder] = (studio.failed / ELM).iterdir()
     folder.rename(studio.inbox / ELM / "kitchen__again")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
 async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, ROOM, photos)
+    await studio.drop_and_run(ELM, ROOM, photos)
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    await studio.drop_and_run(shop, ELM, f"{ROOM}__again", photos)
+    await studio.drop_and_run(ELM, f"{ROOM}__again", photos)
     shop.goes_wrong()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
     page = studio.reason_page(f"{ROOM}__again")
     assert 'Do what is said under "What to do" first: as it is, the folder would come back again.' in page
     (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     studio.by_hand(actions.retry, newest(studio), pay_again=False)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
     studio.by_hand(actions.resolve, newest(studio), paid_result=None)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
 
 
@@ -100,7 +100,7 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Stud
     names = ("DSC0001.jpg", "DSC0009.jpg", "DSC0010.jpg")
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     folder = studio.drop(ELM, ROOM, bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("needs_attention")
         for name in names:
             (folder / name).write_bytes(jpeg())
@@ -114,7 +114,7 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done")
         (folder / "DSC0004.jpg").write_bytes(jpeg())
         status = await studio.comes_to_say(lambda status: "came after the set" in str(status["jobs"]))
@@ -138,7 +138,7 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
 @pytest.mark.parametrize("copy", ["", "-2"])
 async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop, copy: str) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done")
         for name in bracket():
             (folder / name.replace(".jpg", f"{copy}.jpg")).write_bytes(jpeg())
@@ -151,19 +151,19 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
 ) -> None:
     """The whole set may be dropped again, under another tag and with more photos."""
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, "kitchen", photos)
+    await studio.drop_and_run(ELM, "kitchen", photos)
     first, second, _ = photos
     folder = studio.drop(ELM, "scullery", {one: photos[one] for one in (first, second)})
     explained = studio.say("explain", str(folder)).stdout
     assert f"HELD: {first}, {second} are a part of kitchen, which has been paid for" in " ".join(
         explained.split()
     )
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", photos)
+    await studio.drop_and_run(ELM, "kitchen__sky-blue", photos)
     [held] = [job["reason"] for job in studio.status()["jobs"] if job["held"]]
     assert f"{first}, {second} are a part of kitchen, which has been paid for" in held
     assert (shop.bought(MERGE), shop.bought()) == (1, 2) and len(files_below(folder)) == 2
     (folder / "READY.txt").touch()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"] * 3 and shop.bought(MERGE) == 2
 
 
@@ -177,23 +177,23 @@ async def test_sets_that_come_back_together_with_the_same_names_in_them_are_told
     shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     for room, files in photos.items():
         studio.drop(ELM, room, files)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
     shop.goes_wrong()
     studio.by_hand(actions.resume)
     for room in rooms:
         (studio.failed / ELM / room).rename(studio.inbox / ELM / room)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
     assert studio.states() == ["needs_attention"] * 3
 
 
-async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Shop) -> None:
+async def test_files_without_a_photo_are_named_and_stay(studio: Studio) -> None:
     studio.drop(ELM, "plans", {"floor plan.pdf": b"%PDF"})
     studio.drop(ELM, "den", {"IMG_1": jpeg()})
     studio.drop(ELM, "kitchen", bracket())
     (studio.inbox / ELM / "walkthrough.mov").write_bytes(b"moov")
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "'plans'" in str(status["notices"]))
         await studio.comes_to_say(
@@ -208,7 +208,7 @@ async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Sh
 
 
 async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_named_at_its_end(
-    studio: Studio, shop: Shop
+    studio: Studio,
 ) -> None:
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
@@ -216,7 +216,7 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
         (folder / "DSC0001.xmp").write_bytes(b"<x>edited in Lightroom</x>")
         (folder / "DSC0002.xmp").write_bytes(b"<x>new</x>")
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.INTENT_RECORDED, edit)):
+    async with studio.working(crash_point=at(CrashPoint.INTENT_RECORDED, edit)):
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "DSC0001.xmp, DSC0002.xmp" in str(status["notices"]))
     assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}

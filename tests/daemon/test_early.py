@@ -35,7 +35,7 @@ async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: 
     photos = bracket(3)
     first = dict(list(photos.items())[:2])
     folder = patient.drop(ELM, ROOM, first)
-    async with patient.working(shop.access()):
+    async with patient.working():
         await until(lambda: up(shop) == 2)
         await patient.comes_to("settling")
         patient.drop(ELM, ROOM, photos)  # this rewrites the first two, too: they are other files now
@@ -50,7 +50,7 @@ async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: 
 async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, {})
-    async with patient.working(shop.access()):
+    async with patient.working():
         for number, (name, content) in enumerate(photos.items(), start=1):
             (folder / name).write_bytes(content)
             await until(lambda: up(shop) == number)  # noqa: B023 - called at once
@@ -63,7 +63,7 @@ async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop
 async def test_a_photo_that_is_rewritten_or_removed_is_in_no_merge(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(shop.access()):
+    async with patient.working():
         await until(lambda: up(shop) == 3)
         first, second, third = photos
         (folder / first).unlink()
@@ -83,7 +83,7 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
 ) -> None:
     photos = bracket(7)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(shop.access()) as daemon:
+    async with patient.working() as daemon:
         await until(lambda: up(shop) == 7)
         (folder / "eighth.jpg").write_bytes(jpeg())
         await until(lambda: not daemon.context.early)
@@ -105,7 +105,7 @@ async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     patient.drop(ELM, "", bracket())
     patient.drop(ELM, "attic", bracket(8))
     patient.drop(ELM, "hall", bracket(2))
-    async with patient.working(shop.access()):
+    async with patient.working():
         await until(lambda: up(shop) == 2)  # the hall's, which was dropped last
         await asyncio.sleep(0.5)
     assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
@@ -122,7 +122,7 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
     shop.goes_wrong(fault)
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(shop.access()) as daemon:
+    async with patient.working() as daemon:
         await until(lambda: any(group.failed for group in daemon.context.early.values()))
         (folder / ".ready").touch()
         await patient.comes_to("done")
@@ -133,9 +133,9 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
 async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(shop.access()):
+    async with patient.working():
         await until(lambda: up(shop) == 3)
-    async with patient.working(shop.access()):
+    async with patient.working():
         await until(lambda: up(shop) == 6)
         (folder / ".ready").touch()
         await patient.comes_to("done")

@@ -39,7 +39,7 @@ async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(studio: St
     first = sets[1][0]
     beside = {f"{Path(first).stem}.xmp": b"<x/>", f"{first}.xmp": b"<y/>", f"{Path(first).stem}.CR2": b"raw"}
     studio.drop(ELM, "", {**files, **beside, "notes.txt": b"the key is under the mat"})
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, outcome.needing_person, shop.bought()) == (4, 0, 4)
     expected = {
         f"{ELM}-{number:02}/{name}": files[name] for number, names in enumerate(sets, 1) for name in names
@@ -59,10 +59,10 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
 ) -> None:
     """This holds after a restart too, when the inbox sees the frame as new."""
     files, _, flash = shoot(flash=True)
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     for _ in range(2):
         assert set(files_below(studio.inbox / ELM)) == set(flash)
-        async with studio.working(shop.access()):
+        async with studio.working():
             status = await studio.comes_to_say(lambda status: flash[0] in " ".join(status["notices"]))
             assert "flash" in " ".join(status["notices"])
             await studio.comes_to_say(lambda _: studio.say("status").stdout.count("Left alone") == 1)
@@ -77,9 +77,9 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     removed."""
     files = doubtful()
     folder = studio.drop(ELM, "", files)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, shop.bought()) == (0, 0)
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to_say(held)
         assert "lack camera data" in held(status) and "set" in held(status)
         assert 'under "Metadata", choose "All Metadata"' in held(status)
@@ -104,7 +104,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(studio: Studio, shop:
     files, sets, _ = shoot()
     late = sets[2][3:]
     folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name not in late})
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(held)
         for name in late:
             (folder / name).write_bytes(files[name])
@@ -114,7 +114,7 @@ async def test_the_rest_of_a_held_shoot_is_grouped_with_it(studio: Studio, shop:
 
 
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     """STATUS.txt shows it while the photos are in the inbox, and each of their sets keeps it as a note."""
     studio = make_studio(routes=[{"name": "shoots", "brackets": 5}])
@@ -124,7 +124,7 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
     def on_page(_: object) -> bool:
         return told in studio.status_page()
 
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda _: studio.status_page())
         assert studio.say("pause").exit_code == 0
         studio.drop(ELM, "", {name: stripped(files[name]) for name in sets[0]})
@@ -143,7 +143,7 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
 async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(studio: Studio, shop: Shop) -> None:
     files, sets, _ = shoot(rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     studio.drop(ELM, "", files)
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("failed")
     failed = files_below(studio.failed / ELM / f"{ELM}-01")
     assert set(failed) == {*sets[0], "REASON.txt"}
@@ -156,7 +156,7 @@ async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop) -> 
     files, _, _ = shoot(rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
     folder = studio.drop(ELM, "", files)
     (folder / ".ready").touch()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (len(studio.filed()), len(files_below(folder)), shop.bought()) == (7, 2, 1)
 
 
@@ -171,9 +171,9 @@ async def test_a_restart_does_not_group_what_is_under_way_again(studio: Studio, 
         raise Killed
 
     with pytest.raises(Killed):
-        async with studio.working(shop.access(), crash_point=at(CrashPoint.JOB_CREATED, kill, nth=2)):
+        async with studio.working(crash_point=at(CrashPoint.JOB_CREATED, kill, nth=2)):
             await asyncio.sleep(10)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 3
     assert set(studio.filed()) == filed_as(sets)
 
@@ -187,7 +187,7 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
     name = sets[0][2]
     new = files[name] + b"\0" * 10
     changed = at(CrashPoint.PHOTO_UPLOADED, lambda: (folder / name).write_bytes(new))
-    async with studio.working(shop.access(), crash_point=changed):
+    async with studio.working(crash_point=changed):
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
     filed = {path.split("/")[1]: content for path, content in studio.filed().items()}
@@ -197,7 +197,7 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
 async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_is_held(
     studio: Studio, shop: Shop
 ) -> None:
-    async with studio.working(shop.access()):
+    async with studio.working():
         studio.drop(ELM, "", shoot(rooms=2)[0])
         await studio.comes_to("done", "done")
         later = shoot(rooms=2, seed=9, later_seconds=3600)[0]
@@ -224,7 +224,7 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
     files, sets, _ = shoot(rooms=3)
     late = sets[1][3:]
     early = {name: content for name, content in files.items() if name in sets[0]}
-    async with studio.working(shop.access()):
+    async with studio.working():
         studio.drop(ELM, "", early)
         await studio.comes_to("done")
         folder = studio.drop(ELM, "", {name: files[name] for name in late})
@@ -247,7 +247,7 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: MakeStudio, s
     folder = studio.drop(ELM, "front", photos)
     studio.drop(ELM, "kitchen", bracket())
     assert "HELD: its route asks for a review" in studio.say("explain", str(folder)).stdout
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(
             lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
         )
@@ -265,16 +265,16 @@ async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
 ) -> None:
     routes = [{"name": "second", "match": {"room": "*-02"}, "group": "review"}]
     studio = make_studio(routes=routes)
-    await studio.drop_and_run(shop, ELM, "", shoot(rooms=2)[0])
+    await studio.drop_and_run(ELM, "", shoot(rooms=2)[0])
     assert shop.bought() == 0 and "review" in held(studio.status())
     (studio.inbox / ELM / ".ready").touch()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 2
 
 
 async def test_explain_subtracts_what_a_shoot_has_bought_already(studio: Studio, shop: Shop) -> None:
     files, sets, _ = shoot(rooms=2)
-    await studio.drop_and_run(shop, ELM, "hall", {name: files[name] for name in sets[0]})
+    await studio.drop_and_run(ELM, "hall", {name: files[name] for name in sets[0]})
     folder = studio.drop("another", "", files)
     studio.edit(api=shop.api)
     told = json.loads(studio.say("explain", str(folder), "--json").stdout)
@@ -287,12 +287,12 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(studio: St
     """A shoot is never refused as a whole, and never made without a frame that may belong to it."""
     files, _, _ = shoot()
     folder = studio.drop(ELM, "", {**files, "view.webp": b"not a picture"})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.webp"}
     page = studio.status_page()
     assert page.index("Needs a person") < page.index("view.webp") and "Waiting:" not in page
     (folder / "view.webp").unlink()
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, shop.bought()) == (3, 3)
 
 
@@ -303,11 +303,11 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(studio: 
     folder = studio.drop(ELM, "", files)
     assert f"HELD: 1 set, held for a person: {name}" in studio.say("explain", str(folder)).stdout
     for _ in range(2):
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
         assert shop.bought() == 6 and set(files_below(folder)) == set(sets[3])
         page = studio.status_page()
         assert f"{ELM} / {name}: held 6 photos, {sets[3][0]} to {sets[3][-1]}, held for a person" in page
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(held_sets)
         assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.comes_to(*["done"] * 7)
@@ -320,30 +320,30 @@ async def test_a_held_set_stays_held_when_its_project_is_renamed(studio: Studio,
     files, sets, _ = shoot(rooms=4)
     last = set(sets[3][:3])
     folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in sets[3][3:]})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 3 and set(files_below(folder)) == last
     renamed = folder.rename(studio.inbox / "14 Elm Road")
     assert "HELD: 1 set, held for a person: 14 Elm Road-01" in studio.say("explain", str(renamed)).stdout
     for _ in range(2):
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
         assert shop.bought() == 3 and set(files_below(renamed)) == last
     assert studio.say("approve", "14 Elm Road").exit_code == 0
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 4 and files_below(renamed) == {}
 
 
 async def test_a_finished_project_that_is_copied_back_is_not_paid_for(studio: Studio, shop: Shop) -> None:
     """Neither its pictures nor its originals are bought again until a person approves."""
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-blue", bracket())
+    await studio.drop_and_run(ELM, "kitchen__sky-blue", bracket())
     bought = shop.bought()
     shutil.copytree(studio.done / ELM, folder := studio.inbox / "12 Elm Road again")
     shutil.copytree(studio.done / ELM, studio.inbox / "finished" / "12 Elm Road")
     assert "finished pictures that hotfolder made" in studio.say("explain", str(folder)).stdout
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     page = studio.status_page()
     assert shop.bought() == bought and page.count("finished pictures that hotfolder made") == 2
     (studio.inbox / "finished" / "12 Elm Road" / "READY.txt").touch()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() > bought and files_below(folder).keys() >= {"kitchen.jpg"}
 
 
@@ -352,7 +352,7 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, s
     files, sets, _ = shoot(rooms=4, by_hand=(2,))
     folder = studio.drop(ELM, "", files)
     studio.drop(ELM, "kitchen_sky-twilight", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to_say(lambda status: len(held_sets(status)) == 2)
         assert all("__ok" in job["hint"] for job in status["jobs"] if job["held"])
         assert not any("__ok" in reason for reason in held_sets(status).values())
@@ -364,13 +364,11 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, s
     assert files_below(studio.inbox / ELM) == {} and not (studio.inbox / f"{ELM}__ok").exists()
 
 
-async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(make_studio: MakeStudio) -> None:
     """This also works where a folder of that name exists, and while photos still arrive."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     folder = studio.drop(ELM, "front__sky-blue", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(held_sets)
         folder.rename(studio.inbox / ELM / "front__sky-blue__OK")
         await studio.comes_to("done")
@@ -388,9 +386,9 @@ async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
 async def test_a_folder_that_can_t_be_renamed_is_told_and_waits(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen__ok", bracket())
     (folder / ".ready").mkdir()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     page = studio.status_page()
     assert shop.bought() == 0 and "could not rename 'kitchen__ok' to 'kitchen' (Is a directory)" in page
     (folder / ".ready").rmdir()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["done"], 1)

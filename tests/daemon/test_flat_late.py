@@ -54,9 +54,9 @@ async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
 ) -> None:
     """The same content is not paid for again; a new edit of all photos is, as in a room's folder."""
     files, sets, _ = shoot(rooms=2)
-    await studio.drop_and_run(shop, ELM, "", files)
+    await studio.drop_and_run(ELM, "", files)
     again = copies({name: files[name] for name in sets[0]}, anew=anew)
-    outcome = await studio.drop_and_run(shop, ELM, "", again)
+    outcome = await studio.drop_and_run(ELM, "", again)
     assert (outcome.finished, outcome.needing_person) == (1, 0)
     assert rooms(studio.status()) == [f"{ELM}-01", f"{ELM}-01", f"{ELM}-02"]
     assert shop.bought() == (3 if anew else 2)
@@ -75,7 +75,7 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_
         copies({name: files[name] for name in sets[0][place::2]}, anew=place == 1) for place in (0, 1)
     )
     first, second = (f"of {ELM}-01, which has been paid for", "like it")
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done", "done")
         folder = studio.drop(ELM, "", anew)
         await studio.comes_to_say(holds("IMG_0002-2.jpg is another export of IMG_0002.jpg", first, second))
@@ -96,7 +96,7 @@ async def test_a_late_bracket_is_held_once_its_set_is_paid_for(studio: Studio, s
     files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
     studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done")
         studio.drop(ELM, "", {late: files[late]})
         told = f"{late} belongs, by what the camera recorded, to {ELM}-01, which has been paid for"
@@ -119,7 +119,7 @@ async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(studio: Studio,
     """The other sets continue unchanged, it keeps its name, and is paid for once."""
     files, sets, _ = shoot(rooms=2)
     late = sets[0][4]
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
         await studio.comes_to_say(lambda _: to_be_made(studio))
@@ -134,17 +134,15 @@ async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(studio: Studio,
     assert set(studio.filed()) == {f"{room}/{name}" for room, names in expected.items() for name in names}
 
 
-async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(studio: Studio) -> None:
     files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
         await studio.comes_to_say(lambda _: to_be_made(studio))
     studio.drop(ELM, "", {late: files[late]})
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda _: to_be_made(studio) == {f"{ELM}-01": set(sets[0])})
 
 
@@ -154,7 +152,7 @@ async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_
     files, sets, _ = shoot(rooms=2)
     old = sets[0][2]
     again = copies({old: files[old]}, anew=True)
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await pause(daemon)
         studio.drop(ELM, "", files)
         await studio.comes_to_say(lambda _: len(to_be_made(studio)) == 2)
@@ -186,7 +184,7 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
         studio.wait_until(rooms)
 
     monkeypatch.setattr("hotfolder.daemon.shoots.sort_shoot", slowly)
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
         await studio.comes_to_say(lambda _: to_be_made(studio))

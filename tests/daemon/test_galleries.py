@@ -53,14 +53,12 @@ def leftovers(studio: Studio) -> list[Path]:
     return list(studio.done.rglob(".hotfolder-tmp-*"))
 
 
-async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(make_studio: MakeStudio) -> None:
     """The copies in the gallery have that hash too; an altered picture stands beside its unaltered one."""
     studio = make_studio(**EVERYTHING)
     for folder in ("front__sky-blue", "kitchen"):
         studio.drop(ELM, folder, bracket())
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     told = {one["sha256"]: tuple(one["altered"]) for one in receipts(studio) if not one["rendition"]}
     page = Page(gallery(studio) / "index.html")
     assert set(re.findall(r"\b[0-9a-f]{64}\b", page.text)) == told.keys()
@@ -80,11 +78,11 @@ def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
     return found
 
 
-async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStudio) -> None:
     """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
     studio = make_studio(**EVERYTHING)
     studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
-    await studio.drop_and_run(shop, HOSTILE, "..front", bracket())
+    await studio.drop_and_run(HOSTILE, "..front", bracket())
     [project] = [path.name for path in studio.done.iterdir() if path.is_dir()]
     for name in ("index.html", "de.html"):
         page = Page(gallery(studio, project) / name)
@@ -101,14 +99,14 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStu
 
 
 async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_people_put_there(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(**EVERYTHING)
-    await studio.drop_and_run(shop, ELM, "front", bracket())
+    await studio.drop_and_run(ELM, "front", bracket())
     (gallery(studio) / ".htaccess").write_text("Options -Indexes")
     (gallery(studio) / "extra").mkdir()
     (gallery(studio) / "extra" / "logo.svg").write_text("<svg/>")
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     assert len(manifest(studio)["pictures"]) == 2
     assert (gallery(studio) / ".htaccess").read_text() == "Options -Indexes"
     assert (gallery(studio) / "extra" / "logo.svg").is_file()
@@ -116,13 +114,13 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, tmp_path: Path
 ) -> None:
     """Only delivered content is ever shown or copied."""
     studio = make_studio()
     for room in ("front", "gone", "kitchen", "hall"):
         studio.drop(ELM, room, bracket())
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     project = studio.done / ELM
     secret = tmp_path / "secret.jpg"
     secret.write_bytes((project / "front.jpg").read_bytes())
@@ -138,15 +136,13 @@ async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and
     assert list(files_below(gallery(studio) / "full").values()) == [(project / "hall.jpg").read_bytes()]
 
 
-async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(make_studio: MakeStudio) -> None:
     """The gallery is made by itself once the name is free, also after a link to elsewhere."""
     studio = make_studio(**EVERYTHING)
     gallery(studio).mkdir(parents=True)
     (gallery(studio) / "mine.txt").write_text("mine")
     studio.drop(ELM, "front", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("done")
         assert files_below(gallery(studio)) == {"mine.txt": b"mine"}
         elsewhere = studio.root / "elsewhere"
@@ -178,11 +174,11 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     assert leftovers(studio) == []
 
 
-async def test_an_earlier_version_stands_apart(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_an_earlier_version_stands_apart(make_studio: MakeStudio) -> None:
     """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
     studio = make_studio(**EVERYTHING)
     for _ in range(2):
-        await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
+        await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     page = (gallery(studio) / "index.html").read_text()
     newest, earlier = page.split("Earlier versions")
     assert (newest.count("<figure id"), earlier.count("<figure id")) == (2, 2)
@@ -192,14 +188,14 @@ async def test_an_earlier_version_stands_apart(make_studio: MakeStudio, shop: Sh
 
 
 async def test_the_label_is_on_a_rendition_of_its_own_and_never_in_the_picture(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     """The same photos give the same picture with and without a label; the merge is never labelled."""
     photos = bracket()
     pictures = []
     for deliver in ({}, {"label": "Virtuell möbliert", "renditions": ["mls-2048", "web-1280"]}):
         studio = make_studio(deliver=deliver)
-        await studio.drop_and_run(shop, ELM, "front__sky-blue", photos)
+        await studio.drop_and_run(ELM, "front__sky-blue", photos)
         pictures.append((studio.done / ELM / "front__sky-blue.png").read_bytes())
     assert pictures[0] == pictures[1]
     told = {one["file"]: (one["rendition"], one["altered"]) for one in receipts(studio)}
@@ -227,12 +223,10 @@ BREAKS: dict[str, Callable[[Studio], object]] = {
 }
 
 
-async def test_an_altered_picture_without_label_pair_or_link_is_told(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_an_altered_picture_without_label_pair_or_link_is_told(make_studio: MakeStudio) -> None:
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     well = studio.say("verify", "--disclosure", ELM)
     assert well.exit_code == 0, well.output
     for says, breaks in BREAKS.items():
@@ -244,12 +238,10 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(
         assert f"{ELM}/front__sky-blue.png: {says}" in found.output
 
 
-async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(make_studio: MakeStudio) -> None:
     """This is the case after `keep.records_days`. A receipt that names any other file shows nothing."""
     studio = make_studio(**EVERYTHING)
-    await studio.drop_and_run(shop, ELM, "front__sky-blue", bracket())
+    await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     for path in studio.state.glob("jobs.sqlite*"):
         path.unlink()
     secret = studio.root / "secret.jpg"
@@ -258,7 +250,7 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
     lie = {**told["pictures"][0], "file": f"{ELM}/../../secret.jpg", "sha256": digest(secret)}
     lies = {**told, "job_id": "another1", "pictures": [lie, {**lie, "file": str(secret), "altered": ["sky"]}]}
     (studio.done / ELM / "receipts" / "lies.json").write_text(json.dumps(lies))
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     made = studio.say("gallery", ELM)
     assert "3 pictures, as before." in made.output and "secret" not in made.output
     shown = {Path(one["delivered"]).name for one in manifest(studio)["pictures"]}
@@ -266,13 +258,11 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
     assert studio.say("verify", "--disclosure", ELM).exit_code == 0
 
 
-async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_single_photo_stands_beside_itself_as_it_was_taken(make_studio: MakeStudio) -> None:
     """Where nothing was merged, the original is the unaltered picture."""
     studio = make_studio(**EVERYTHING)
     photo = bracket(1)
-    await studio.drop_and_run(shop, ELM, "front__sky-blue", photo)
+    await studio.drop_and_run(ELM, "front__sky-blue", photo)
     [altered] = [one for one in manifest(studio)["pictures"] if one["altered"]]
     [taken] = [one for one in manifest(studio)["pictures"] if not one["altered"]]
     assert altered["unaltered"] == taken["sha256"]
@@ -280,8 +270,8 @@ async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
     assert studio.say("verify", "--disclosure", ELM).exit_code == 0
 
 
-async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, shop: Shop) -> None:
-    await studio.drop_and_run(shop, ELM, "front", bracket())
+async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "front", bracket())
     for words in (("gallery", "13 Elm Road"), ("verify", "--disclosure", "13 Elm Road")):
         answer = studio.say(*words)
         assert answer.exit_code == 2
@@ -289,15 +279,15 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, sho
 
 
 async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     """After a takeover no job may end that would trigger another look."""
     studio = make_studio(**EVERYTHING)
     for project in (ELM, "9 Oak Lane"):
-        await studio.drop_and_run(shop, project, "kitchen", bracket())
+        await studio.drop_and_run(project, "kitchen", bracket())
     shutil.rmtree(gallery(studio))
     gallery(studio).write_bytes(b"not ours")
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         daemon.galleries.taken()
         await until(lambda: not daemon.galleries.busy)
         assert gallery(studio).is_file()

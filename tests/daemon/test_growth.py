@@ -16,7 +16,7 @@ from hotfolder.daemon.service import Daemon
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Shop
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio
 
 KEEPERS = (dict, set, frozenset, list, tuple, deque)
 WHOSE = ("hotfolder.", "watchdog.observers.")
@@ -69,9 +69,7 @@ BOUNDED = {
 """Counts that grow with finished work up to this limit."""
 
 
-async def test_what_is_over_leaves_nothing_behind(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
-) -> None:
+async def test_what_is_over_leaves_nothing_behind(make_studio: MakeStudio, tmp_path: Path) -> None:
     """Each project has a shoot, a room and a refused set; the emptied folders are removed."""
     clock = JumpingClock(60)
     studio = make_studio(settle={"scan_seconds": 15})
@@ -100,7 +98,7 @@ async def test_what_is_over_leaves_nothing_behind(
             shutil.rmtree(folder)
         await clock.sleep(40)
 
-    async with studio.working(shop.access(), clock=clock) as daemon:
+    async with studio.working(clock=clock) as daemon:
         for projects in (PROJECTS, 1):
             await wave(daemon, projects)
         before = holdings()

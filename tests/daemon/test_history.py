@@ -27,10 +27,10 @@ def job_id(studio: Studio, index: int = 0) -> str:
 
 
 async def test_a_jobs_history_is_in_order_and_marks_what_was_paid_and_what_is_used_again(
-    studio: Studio, shop: Shop
+    studio: Studio,
 ) -> None:
     photos = bracket()
-    await studio.drop_and_run(shop, ELM, ROOM, photos)
+    await studio.drop_and_run(ELM, ROOM, photos)
     told = logs(studio, job_id(studio))
     paid = [entry["text"] for entry in told["entries"] if entry["paid"] == "paid"]
     assert paid == ["The HDR merge is asked for.", "The sky replacement is asked for."]
@@ -48,7 +48,7 @@ async def test_a_jobs_history_is_in_order_and_marks_what_was_paid_and_what_is_us
     assert lines[0] == f"{ELM} / front (job {first}): done"
     assert sum("  PAID  " in line for line in lines) == 2
     assert f"In done: {ELM}/front.jpg" in lines and "It is done." in lines[-4]
-    await studio.drop_and_run(shop, ELM, ROOM, photos)
+    await studio.drop_and_run(ELM, ROOM, photos)
     told = logs(studio, job_id(studio, 1))
     assert [entry["text"] for entry in told["entries"] if entry["what"] in ("call", "reuse")] == [
         f"The HDR merge was bought by job {first} and is used again.",
@@ -61,7 +61,7 @@ async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where
 ) -> None:
     studio.drop(ELM, "kitchen", bracket())
     shop.goes_wrong({"endpoint": "group-get", "fault": 503, "when": {"from": 1, "to": 2}})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     told = logs(studio, job_id(studio))
     accepted, brought = (entry for entry in told["entries"] if entry["what"] == "answer")
     assert accepted["text"] == "The HDR merge was accepted."
@@ -75,9 +75,9 @@ async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where
     assert not [entry for entry in told["entries"] if "operations" in entry["text"]]
 
 
-async def test_a_merge_that_failed_is_told_as_maybe_paid_with_its_reason(studio: Studio, shop: Shop) -> None:
+async def test_a_merge_that_failed_is_told_as_maybe_paid_with_its_reason(studio: Studio) -> None:
     studio.drop(ELM, "kitchen", {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)})
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     told = logs(studio, job_id(studio))
     [call] = [entry for entry in told["entries"] if entry["what"] == "call"]
     assert call["paid"] == "may be paid" and "nobody knows how it ended" in call["text"]
@@ -88,10 +88,10 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     studio: Studio, shop: Shop
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": "success-false"})
-    await studio.drop_and_run(shop, ELM, ROOM, bracket())
+    await studio.drop_and_run(ELM, ROOM, bracket())
     first = job_id(studio)
     (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     told = logs(studio, first)
     texts = [entry["text"] for entry in told["entries"]]
     lost = "nobody knows how it ended: given up: its answer says success: false."
@@ -102,9 +102,9 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     assert reused == f"The sky replacement was asked for by job {first}; {lost}"
 
 
-async def test_why_a_job_waited_is_part_of_its_history(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_why_a_job_waited_is_part_of_its_history(make_studio: MakeStudio) -> None:
     studio = make_studio(limits={"paid_calls_per_day": 0})
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     notes = [entry["text"] for entry in logs(studio, job_id(studio))["entries"]]
     assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
     said = studio.say("status").output
@@ -116,16 +116,14 @@ def test_the_history_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
     assert result.exit_code == 2 and "Nothing has run" in result.stderr
 
 
-async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(studio: Studio) -> None:
     stream = io.StringIO()
     log.configure(stream=stream, json=True)
-    await studio.drop_and_run(shop, ELM, ROOM, bracket())
+    await studio.drop_and_run(ELM, ROOM, bracket())
     for room in ("kitchen", "bath", "hall"):  # three unknown outcomes pause all paid calls
         photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
         studio.drop(ELM, room, photos)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     jobs = [line for line in lines if line["part"] in ("worker", "paying", "merging", "ledger")]
     assert {"job_created", "job_ended", "paid_call_leaves", "paid_calls_paused"} <= {
@@ -134,10 +132,10 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
     assert not [line for line in jobs if not {"job", "project", "room"} <= line.keys()]
 
 
-async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: MakeStudio) -> None:
     studio = make_studio(settle={"quiet_seconds": 4})
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         states: list[str] = []
         while states != ["done"]:
             jobs = studio.status()["jobs"]

@@ -33,7 +33,7 @@ def ask(daemon: Daemon) -> None:
 
 async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, shop: Shop) -> None:
     """None of its photos had gone up yet."""
-    async with studio.working(shop.access(), live=True) as daemon:
+    async with studio.working(live=True) as daemon:
         daemon.worker.most_jobs = 0  # until the settings are read again
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("queued")
@@ -48,14 +48,14 @@ async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: 
     """A recipe is fixed when the first photo goes up, however long the set has waited, restarts included."""
     hour = datetime.now().astimezone().hour
     studio.edit(schedule={"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"})
-    async with studio.working(shop.access(), live=True):
+    async with studio.working(live=True):
         studio.drop(ELM, "kitchen", bracket())
         studio.drop(ELM, "bath", bracket())
         await studio.comes_to_say(
             lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"] * 2
         )
     studio.edit(schedule={}, routes=BLUE)
-    async with studio.working(shop.access(), live=True):
+    async with studio.working(live=True):
         await studio.comes_to("done", "done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
     assert shop.bought(SKY) == 2
@@ -65,7 +65,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
     studio: Studio, shop: Shop
 ) -> None:
     studio.edit(tags={"curb": ["sky-blue"]})
-    async with studio.working(shop.access(), live=True) as daemon:
+    async with studio.working(live=True) as daemon:
         daemon.worker.most_jobs = 0
         studio.drop(ELM, "front__curb", bracket())
         await studio.comes_to("queued")
@@ -76,7 +76,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
     assert shop.bought() == 0
 
 
-async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop) -> None:
+async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio) -> None:
     """Its merge may be paid for, so it ends as it began; the next set uses the new rules."""
     running: list[Daemon] = []
 
@@ -85,7 +85,7 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
             studio.edit(routes=BLUE)
             ask(running[0])
 
-    async with studio.working(shop.access(), live=True, crash_point=crash_point) as daemon:
+    async with studio.working(live=True, crash_point=crash_point) as daemon:
         running.append(daemon)
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("done")
@@ -99,14 +99,12 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
     }
 
 
-async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(studio: Studio) -> None:
     """The error is in status, STATUS.txt and a notification with line and column; then comes an all-clear."""
     receiver = Receiver()
     studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
     good = studio.config.read_text()
-    async with studio.working(shop.access(), live=True) as daemon:
+    async with studio.working(live=True) as daemon:
         before = daemon.live.settings
         studio.config.write_text(good + "routes:\n  - nme: all blue\n")
         told = await studio.comes_to_say(lambda status: status["settings"]["error"])
@@ -121,8 +119,8 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
     receiver.shutdown()
 
 
-async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studio, shop: Shop) -> None:
-    async with studio.working(shop.access(), live=True) as daemon:
+async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studio) -> None:
+    async with studio.working(live=True) as daemon:
         paid_seconds = daemon.context.paid_seconds
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
         studio.edit(routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
@@ -134,10 +132,10 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 
-async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> None:
+async def test_people_can_be_named_while_it_runs(studio: Studio) -> None:
     """A new entry in `notify` gets the notifications from then on."""
     receiver = Receiver()
-    async with studio.working(shop.access(), live=True) as daemon:
+    async with studio.working(live=True) as daemon:
         studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
         ask(daemon)
         await until(lambda: bool(daemon.live.settings.notify.urls))
@@ -212,7 +210,7 @@ async def test_what_was_only_tried_in_the_sandbox_begins_anew_at_the_real_api(
     studio.drop(ELM, ROOM, bracket())
     await stop_at(studio, replace(shop.access(), origin="sandbox"), CrashPoint.IMAGE_UPLOADED)
     assert (studio.states(), shop.bought(MERGE)) == (["editing"], 1)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, shop.bought(MERGE), shop.bought(SKY)) == (1, 2, 1)
 
 
@@ -224,12 +222,12 @@ async def test_what_was_paid_for_waits_for_its_api_and_goes_on_there_without_pay
     elsewhere = await studio.until_idle(replace(shop.access(), origin="sandbox"), clock=FastClock())
     assert (elsewhere.finished, elsewhere.world_bad, shop.bought(MERGE)) == (0, True, 1)
     assert shop.url in studio.status()["jobs"][0]["reason"]
-    assert (await studio.until_idle(shop.access())).finished == 1
+    assert (await studio.until_idle()).finished == 1
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_what_has_bought_nothing_yet_moves_to_the_other_api(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, ROOM, bracket())
     await stop_at(studio, replace(shop.access(), origin="https://old.example"), CrashPoint.GROUP_COMPLETE)
-    assert (await studio.until_idle(shop.access())).finished == 1
+    assert (await studio.until_idle()).finished == 1
     assert shop.bought(MERGE) == 1

@@ -52,9 +52,9 @@ def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
 
 
 @pytest.fixture
-async def idle(studio: Studio, shop: Shop) -> Studio:
+async def idle(studio: Studio) -> Studio:
     """A studio whose daemon had nothing to do."""
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     name_results(studio)
     return studio
 
@@ -115,7 +115,7 @@ async def test_it_may_be_killed_at_any_step_and_said_again_and_nothing_is_paid_a
         open_store(studio.state)
     bought = files_below(studio.state / "results")
     assert bought.items() <= files_below(studio.root / "results").items()
-    await switched(studio, server).until_idle(shop.access())
+    await switched(studio, server).until_idle()
     assert studio.states() == ["done"] * 3
     assert Audit(studio, shop.charged()).faults(originals, bound=3) == []
     assert shop.bought(MERGE) == 3
@@ -132,7 +132,7 @@ async def test_thirty_sets_in_flight_are_moved_and_each_is_paid_once(
     assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=4) == -signal.SIGKILL
     name_results(studio)
     assert move_to_server(studio.config, {}, server.url)
-    await switched(studio, server).until_idle(shop.access())
+    await switched(studio, server).until_idle()
     assert studio.states() == ["done"] * sets
     assert Audit(studio, shop.charged()).faults(originals, bound=sets) == []
     assert shop.bought(MERGE) == sets
@@ -185,9 +185,9 @@ def test_without_a_folder_for_results_nothing_is_moved(idle: Studio, postgres: P
     assert daemon_can_have(studio, server) == 1
 
 
-async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgres: Postgres) -> None:
+async def test_a_daemon_at_work_is_left_alone(studio: Studio, postgres: Postgres) -> None:
     server = postgres.fresh()
-    async with studio.working(shop.access()):
+    async with studio.working():
         with pytest.raises(UsageError, match="already works with"):
             move_to_server(studio.config, {}, server.url)
 

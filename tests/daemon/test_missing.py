@@ -27,7 +27,7 @@ async def test_results_that_vanish_before_they_are_used_are_fetched_again(
             path.unlink()
 
     studio.drop(ELM, ROOM, bracket())
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.RESULTS_RECORDED, vanish, nth)):
+    async with studio.working(crash_point=at(CrashPoint.RESULTS_RECORDED, vanish, nth)):
         await studio.comes_to("done")
     assert (studio.done / ELM / "living-room.jpg").is_file()
     assert (studio.done / ELM / f"{ROOM}.png").is_file()
@@ -45,7 +45,7 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
         spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
 
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.RESULT_DOWNLOADED, spoil)):
+    async with studio.working(crash_point=at(CrashPoint.RESULT_DOWNLOADED, spoil)):
         await studio.comes_to("done")
     assert spoilt
     (kept,) = studio.kept_results()
@@ -55,13 +55,13 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
 
 @pytest.mark.parametrize("nth", [1, 3])
 async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_nothing_up(
-    studio: Studio, shop: Shop, nth: int
+    studio: Studio, nth: int
 ) -> None:
     """The folder is renamed after the first photo was moved, or after the last one."""
     folder = studio.drop(ELM, "kitchen", bracket())
     taken = studio.root / "elsewhere"
     take_away = at(CrashPoint.ORIGINAL_MOVED, lambda: folder.rename(taken), nth)
-    async with studio.working(shop.access(), crash_point=take_away):
+    async with studio.working(crash_point=take_away):
         await studio.comes_to("done")
     originals = studio.done / ELM / "originals" / "kitchen"
     assert {path.name for path in (*originals.iterdir(), *taken.iterdir())} == bracket().keys()
@@ -70,7 +70,7 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
 
 @pytest.mark.parametrize("nth", [0, 1])
 async def test_originals_that_are_removed_before_they_are_filed_are_told_of_everywhere(
-    make_studio: MakeStudio, shop: Shop, nth: int
+    make_studio: MakeStudio, nth: int
 ) -> None:
     """All of them are removed during the merge, or the remaining ones when the first was filed."""
     receiver = Receiver()
@@ -78,7 +78,7 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     folder = studio.drop(ELM, "kitchen", bracket())
     point = CrashPoint.ORIGINAL_MOVED if nth else CrashPoint.ANSWER_RECORDED
     words = "The 3 originals were removed" if nth == 0 else "2 of the 3 originals were removed"
-    async with studio.working(shop.access(), crash_point=at(point, lambda: shutil.rmtree(folder))):
+    async with studio.working(crash_point=at(point, lambda: shutil.rmtree(folder))):
         [job] = (await studio.comes_to("done"))["jobs"]
         await until(lambda: any(words in body for body in receiver.bodies()))
         await until(lambda: words in studio.status_page())
@@ -93,7 +93,7 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.say("verify").exit_code == 0
 
 
-async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio, shop: Shop) -> None:
+async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio) -> None:
     """The dropped photo is gone, and its replacement is no original of the set."""
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
@@ -101,7 +101,7 @@ async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio:
         (folder / "DSC0002.jpg").write_bytes(jpeg(seed=99))
         (folder / "DSC0001.xmp").write_bytes(b"<x>edited</x>")
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, export_again)):
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, export_again)):
         status = await studio.comes_to_say(
             lambda status: [job for job in status["jobs"] if job["state"] == "done"]
         )
@@ -114,11 +114,11 @@ async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio:
 
 
 async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_the_reason(
-    studio: Studio, shop: Shop
+    studio: Studio,
 ) -> None:
     folder = studio.drop(ELM, "kitchen__sky-blu", bracket())
     removed = at(CrashPoint.FOLDER_RESERVED, (folder / "DSC0002.jpg").unlink)
-    async with studio.working(shop.access(), crash_point=removed):
+    async with studio.working(crash_point=removed):
         await studio.comes_to("failed")
     page = studio.reason_page("kitchen__sky-blu")
     assert "1 of the 3 originals was removed or replaced before it could be filed." in page
@@ -126,7 +126,7 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
     assert "Every file that you dropped" not in page
 
 
-async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
+async def until_its_group_is_complete(studio: Studio) -> None:
     """Work until all photos are up, and stop there by an error."""
     stopped = asyncio.Event()
 
@@ -134,29 +134,29 @@ async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
         stopped.set()
         raise ZeroDivisionError
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.GROUP_COMPLETE, fail)):
+    async with studio.working(crash_point=at(CrashPoint.GROUP_COMPLETE, fail)):
         await stopped.wait()
 
 
 async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
-    await until_its_group_is_complete(studio, shop)
+    await until_its_group_is_complete(studio)
     taken: Path = studio.root / "elsewhere"
     folder.rename(taken)
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, outcome.needing_person, shop.bought()) == (0, 0, 0)
     assert studio.states() == []
     taken.rename(folder)
-    assert (await studio.until_idle(shop.access())).finished == 1
+    assert (await studio.until_idle()).finished == 1
 
 
-async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio, shop: Shop) -> None:
+async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio) -> None:
     studio.drop(ELM, "kitchen", bracket())
-    await until_its_group_is_complete(studio, shop)
+    await until_its_group_is_complete(studio)
     before = studio.config.read_text()
     studio.config.write_text(before + "inbox: other\n")
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to_say(lambda status: "settings" in str(status["jobs"]))
         assert status["jobs"][0]["state"] == "merging"
     studio.config.write_text(before)
-    assert (await studio.until_idle(shop.access())).finished == 1
+    assert (await studio.until_idle()).finished == 1

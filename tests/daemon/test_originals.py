@@ -8,7 +8,7 @@ from typing import Any
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Studio, files_below
 
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
@@ -19,9 +19,7 @@ def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
     return told
 
 
-async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_studio: MakeStudio) -> None:
     """First the archive never existed; then its disk isn't mounted, and the bare folder must not be used."""
     studio = make_studio(archive="archive", deliver={"originals": "archive"})
     photos = {**bracket(), **SIDECAR}
@@ -30,7 +28,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     def waits(words: str) -> Callable[[dict[str, Any]], bool]:
         return lambda status: any(words in job["reason"] for job in status["jobs"])
 
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(waits("archive is not there"))
         assert files_below(studio.inbox / ELM / "kitchen") == photos
         studio.archive.mkdir()
@@ -51,7 +49,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
-async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio) -> None:
     """The room's folder was exchanged for a link to a backup with the same photos."""
     studio = make_studio(deliver={"originals": "delete"})
     photos = bracket()
@@ -61,13 +59,13 @@ async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio, shop
         room.rename(backup)
         room.symlink_to(backup)
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
         await studio.comes_to("done")
     assert files_below(backup) == photos
 
 
 async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     """Sidecars stay, since nothing proves their content elsewhere. A failed set keeps everything."""
     routes = [{"name": "proofs", "match": {"room": "proof*"}, "deliver": {"originals": "delete"}}]
@@ -75,7 +73,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     photos = {**bracket(), **SIDECAR}
     for folder in ("proofs", "proofs__sky-blu", "kitchen"):
         studio.drop(ELM, folder, photos)
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     kept = {"proofs/DSC0001.xmp": SIDECAR["DSC0001.xmp"]}
     kept |= {f"kitchen/{name}": content for name, content in photos.items()}
     assert studio.filed() == kept
@@ -91,9 +89,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
-async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(make_studio: MakeStudio) -> None:
     """The originals are kept instead, and status and receipt say why."""
     studio = make_studio(deliver={"originals": "delete"})
     photos = bracket()
@@ -104,7 +100,7 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
     ]
     for number, spoil in enumerate(spoils, start=1):
         studio.drop(ELM, "kitchen", {name: content + b" " * number for name, content in photos.items()})
-        async with studio.working(shop.access(), crash_point=at(CrashPoint.RECEIPT_RECORDED, spoil)):
+        async with studio.working(crash_point=at(CrashPoint.RECEIPT_RECORDED, spoil)):
             status = await studio.comes_to(*["done"] * number)
         reason = status["jobs"][-1]["reason"]
         assert reason == (
@@ -116,27 +112,25 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
     assert told(studio)["kept_because"] == reason and told(studio)["deleted"] == []
 
 
-async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(make_studio: MakeStudio) -> None:
     studio = make_studio(deliver={"originals": "delete"})
     folder = studio.drop(ELM, "kitchen", bracket())
     newer = jpeg(seed=99)
     rewrite = at(CrashPoint.RESULTS_VERIFIED, lambda: (folder / "DSC0002.jpg").write_bytes(newer))
-    async with studio.working(shop.access(), crash_point=rewrite):
+    async with studio.working(crash_point=rewrite):
         await studio.comes_to_say(lambda status: status["counts"].get("done"))
         assert files_below(folder) == {"DSC0002.jpg": newer}
     assert told(studio, "kitchen", "DSC0002.jpg")["deleted"] == ["DSC0001.jpg", "DSC0003.jpg"]
 
 
-async def test_a_photo_whose_every_picture_is_altered_is_kept(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_a_photo_whose_every_picture_is_altered_is_kept(make_studio: MakeStudio) -> None:
     """Nothing was merged, so only the photo shows the unaltered room; beside a merge it may be deleted. A
     small rendition doesn't count as a picture of the room."""
     studio = make_studio(deliver={"originals": "delete", "renditions": {"web": {"long_edge": 64}}})
     photo = {"DSC0001.jpg": jpeg()}
     studio.drop(ELM, "solo__sky-blue", photo)
     studio.drop(ELM, "kitchen__sky-blue", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to("done", "done")
     assert studio.filed() == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
     why = "kept and not deleted: every picture of the set is altered, and only the originals show the room"

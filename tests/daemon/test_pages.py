@@ -31,7 +31,7 @@ from hotfolder.outbox.texts import NAME as REASON_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, Shop, Studio, until
+from tests.support.studio import ELM, Studio, until
 
 
 def folders(tmp_path: Path) -> dict[str, Path]:
@@ -80,7 +80,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
 
 
 async def test_the_page_says_that_the_disk_of_the_store_is_full(
-    studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old text would be taken for the present state; once there is room, it changes again."""
 
@@ -90,7 +90,7 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
     def says(words: str) -> bool:
         return words in studio.status_page()
 
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await until(lambda: says("Nothing is waiting."))
         with monkeypatch.context() as patched:
             patched.setattr(daemon.store, "tell", full)
@@ -156,7 +156,7 @@ def test_what_came_back_long_ago_is_told_and_not_called_late() -> None:
 
 
 async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
-    shop: Shop, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It isn't listed after a restart either, and is listed again where the folder comes back."""
     monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
@@ -167,7 +167,7 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     def listed(status: dict[str, Any]) -> list[str]:
         return sorted(job["room"].partition("__")[0] for job in status["jobs"])
 
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         await studio.comes_to("failed", "failed")
         jobs = daemon.store.in_states([State.FAILED])
         assert module.taken_away(daemon.context.places, jobs) == {}
@@ -186,7 +186,7 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
             module.taken_away(replace(daemon.context.places, guard=refuse), jobs)
     assert listed(studio.status()) == ["bath"]
     (studio.root / "kept").rename(folder)
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda status: listed(status) == ["bath", "hall"])
 
 

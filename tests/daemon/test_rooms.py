@@ -14,7 +14,7 @@ async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(studio: St
     studio.drop(ELM, "kitchen", files)
     explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
     assert "kitchen: a room with more than one set" in explained and "2 sets, 10 photos, 2 paid" in explained
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert {"kitchen-01.jpg", "kitchen-02.jpg"} <= files_below(studio.done / ELM).keys()
     assert shop.bought(MERGE) == 2
     filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
@@ -28,7 +28,7 @@ async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
 ) -> None:
     files, sets, _ = shoot(rooms=3, stops=[0, -2, 2])
     photos = files if told_by_camera else {name: stripped(content) for name, content in files.items()}
-    await studio.drop_and_run(shop, ELM, "living-room", photos)
+    await studio.drop_and_run(ELM, "living-room", photos)
     assert (studio.states(), shop.bought(MERGE)) == (["done"] * 3, 3)
     assert {f"living-room-0{number}.jpg" for number in (1, 2, 3)} <= files_below(studio.done / ELM).keys()
     filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
@@ -43,7 +43,7 @@ async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with
     studio.drop(ELM, "kitchen", room)
     explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
     assert f"Photos   {len(sets[1])}" in explained and f"The flash fired for {flash[0]}" in explained
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["done"], 1)
     assert studio.filed("kitchen") == room
     [job] = studio.status()["jobs"]
@@ -57,7 +57,7 @@ async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
     photos = bracket()
     room = {**photos, **{f"{name}-2.jpg": photos[f"{name}.jpg"] for name in copies}}
     studio.drop(ELM, "kitchen", room)
-    await studio.drop_and_run(shop, ELM, "bath", photos)
+    await studio.drop_and_run(ELM, "bath", photos)
     assert (studio.states(), shop.bought()) == (["done", "done"], 1)
     assert studio.filed("kitchen") == room
 
@@ -66,20 +66,18 @@ def pictures(studio: Studio) -> set[str]:
     return {path.name for path in (studio.done / ELM).iterdir() if path.is_file()}
 
 
-async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(studio: Studio) -> None:
     """Every picture's name shows its merge; the room keeps its number when it is dropped again."""
     blue, twilight = bracket(), bracket()
-    await studio.drop_and_run(shop, ELM, "front__sky-blue", blue)
+    await studio.drop_and_run(ELM, "front__sky-blue", blue)
     folder = studio.drop(ELM, "front__sky-twilight", twilight)
     assert "front-2__sky-twilight." in studio.say("explain", str(folder)).stdout
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     expected = {"front.jpg", "front__sky-blue.png", "front-2.jpg", "front-2__sky-twilight.png"}
     assert pictures(studio) == expected
     for name in twilight:
         twilight[name] = jpeg()
-    await studio.drop_and_run(shop, ELM, "front__sky-twilight", twilight)
+    await studio.drop_and_run(ELM, "front__sky-twilight", twilight)
     assert pictures(studio) == expected | {"front-2 (2).jpg", "front-2__sky-twilight (2).png"}
 
 
@@ -92,7 +90,7 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     for where in (folder, folder.parent):
         explained = studio.say("explain", str(where)).stdout
         assert 'HELD: Did you mean "kitchen__sky-twilight"?' in explained
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to_say(
             lambda status: [job["held"] for job in status["jobs"]] == [True] * 2
         )
@@ -116,18 +114,16 @@ async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything
     folder = studio.drop(ELM, "kitchen", photos)
     reason = "3 photos in landscape format and 1 in portrait format can't be merged into one picture"
     assert f"HELD: {reason}" in studio.say("explain", str(folder)).stdout
-    async with studio.working(shop.access()):
+    async with studio.working():
         status = await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
         assert (status["jobs"][0]["reason"], shop.bought()) == (reason, 0)
         assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
         await studio.comes_to("done")
 
 
-async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(
-    studio: Studio, shop: Shop
-) -> None:
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-twiligt", bracket())
+async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen__sky-twiligt", bracket())
     assert {job["room"] for job in studio.status()["jobs"]} == {"kitchen", "kitchen__sky-twiligt"}
 
 
@@ -137,7 +133,7 @@ async def test_a_room_of_photos_of_two_sizes_is_held_before_anything_is_paid(
     folder = studio.drop(ELM, "kitchen", {"1.jpg": jpeg(), "2.jpg": jpeg(), "3.jpg": jpeg(size=(80, 60))})
     reason = "1.jpg has 160x120 pixels and 3.jpg 80x60: photos of different sizes can't be merged into one"
     reason += " picture"
-    async with studio.working(shop.access()):
+    async with studio.working():
         [held] = (
             await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
         )["jobs"]

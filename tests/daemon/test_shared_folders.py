@@ -20,11 +20,11 @@ from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, environment
+from tests.support.studio import ELM, MakeStudio, Studio, environment
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
-    make_studio: MakeStudio, shop: Shop, tmp_path: Path
+    make_studio: MakeStudio, tmp_path: Path
 ) -> None:
     """Two inboxes share one done/: the second's start comes while the first writes a picture."""
     second = make_studio(done=str(tmp_path / "done"))
@@ -32,7 +32,7 @@ def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
 
     def content() -> Iterator[bytes]:
         yield b"first half, "
-        begun.append(asyncio.run(second.until_idle(shop.access())))
+        begun.append(asyncio.run(second.until_idle()))
         yield b"second half"
 
     placed = place_as(content, tmp_path / "done", "kitchen.jpg", shared=Sharing())
@@ -53,18 +53,16 @@ def modes_below(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mode & 0o7777 for path in folder.rglob("*")}
 
 
-async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(studio: Studio) -> None:
     """The umask is 022, and a `state` folder exists that all can read."""
     studio.state.mkdir(mode=0o755)
     (studio.state / "older").write_bytes(b"")
     before = os.umask(0o022)
     try:
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
         for folder in ("kitchen", "hall__sky-twilihgt"):
             studio.drop(ELM, folder, bracket())
-        await studio.until_idle(shop.access())
+        await studio.until_idle()
     finally:
         os.umask(before)
     shared = {
@@ -114,8 +112,8 @@ print(json.dumps([(name, one.exit_code, one.output + repr(one.exception)) for na
 @pytest.mark.skipif(
     os.geteuid() != 0 or subprocess.call([*WITHOUT_RIGHTS, "true"]) != 0, reason="needs root and setpriv"
 )
-async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio, shop: Shop) -> None:
-    await studio.until_idle(shop.access())
+async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> None:
+    await studio.until_idle()
     studio.drop(ELM, "kitchen", bracket())
     for path in (studio.state, studio.state / "jobs.sqlite"):
         os.chown(path, 65534, 65534)
@@ -134,7 +132,7 @@ async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio,
 
 @pytest.mark.parametrize("outer_first", [True, False])
 async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
-    make_studio: MakeStudio, shop: Shop, outer_first: bool
+    make_studio: MakeStudio, outer_first: bool
 ) -> None:
     """A project's folder of one would be the whole inbox of the other, so its photos would be paid for
     twice."""
@@ -143,23 +141,23 @@ async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
     inner.inbox = outer.inbox / ELM
     inner.inbox.mkdir(parents=True)
     first, second = (outer, inner) if outer_first else (inner, outer)
-    async with first.working(shop.access()):
+    async with first.working():
         await first.comes_to_say(lambda _: (first.inbox / LOCK_NAME).exists())
         with pytest.raises(UsageError) as refused:
-            await second.until_idle(shop.access())
+            await second.until_idle()
     how = "contains" if outer_first else "lies in"
     assert f"(process {os.getpid()} on " in str(refused.value)
     assert f"works with the inbox {first.inbox}, which {how} {second.inbox}" in str(refused.value)
-    await second.until_idle(shop.access())
+    await second.until_idle()
 
 
-async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     studio.done.mkdir()
     (studio.done / ELM).symlink_to(elsewhere)
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         told = await studio.comes_to_say(lambda status: "is a link" in str(status["jobs"]))
         assert "12 Elm Road is a link" in str(told) and "failed" not in studio.states()
         assert list(elsewhere.iterdir()) == []

@@ -23,7 +23,7 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
     opens = f"waits until {now + timedelta(hours=2):%H:%M}"
     clock = JumpingClock(5)
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), clock=clock):
+    async with studio.working(clock=clock):
         waiting = await studio.comes_to_say(
             lambda status: [job["reason"] for job in status["jobs"]] == [opens]
         )
@@ -43,7 +43,7 @@ async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_ar
     studio: Studio = make_studio(schedule={"active": [span]}, limits={"merges": 1})
     for number in range(10):
         studio.drop(ELM, f"room-{number}", bracket(1))
-    outcome = await studio.until_idle(shop.access())
+    outcome = await studio.until_idle()
     assert (outcome.finished, outcome.needing_person, outcome.world_bad) == (0, 0, False)
     assert len(studio.status()["jobs"]) == 10 and shop.bought() == 0
 
@@ -53,16 +53,16 @@ async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
 ) -> None:
     photos = bracket()
     studio: Studio = make_studio()
-    await studio.drop_and_run(shop, ELM, "kitchen", photos)
+    await studio.drop_and_run(ELM, "kitchen", photos)
     span = hours_from(datetime.now().astimezone(), 2, 4)
     studio.edit(schedule={"active": span})
-    await studio.drop_and_run(shop, ELM, "kitchen again", photos)
+    await studio.drop_and_run(ELM, "kitchen again", photos)
     assert studio.states() == ["done", "done"] and shop.bought() == 1
 
 
-async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: MakeStudio, shop: Shop) -> None:
+async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: MakeStudio) -> None:
     studio: Studio = make_studio(limits={"upload_rate": "40KB/s"})
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), clock=JumpingClock(20)) as daemon:
+    async with studio.working(clock=JumpingClock(20)) as daemon:
         await studio.comes_to("done")
         assert daemon.throttle.bytes_per_second == 40_000

@@ -78,7 +78,7 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
         return [one["call"]["state"] for one in Journal(studio.state / JOURNAL).read()]
 
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECEIVED, proxy.cut)):
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECEIVED, proxy.cut)):
         await until(lambda: in_journal() == [PurchaseState.ANSWERED])
         proxy.mend()
         await studio.comes_to("done")
@@ -86,9 +86,7 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
     assert shop.bought() == 1
 
 
-def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(
-    studio: Studio, proxy: Proxy, shop: Shop
-) -> None:
+def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(studio: Studio, proxy: Proxy) -> None:
     """Exiting would make systemd restart it in a loop, and give up in the end."""
     first = studio.start(key="any-key")
     wait_for(studio.status_page)

@@ -25,7 +25,7 @@ def dead(tmp_path: Path) -> ApiAccess:
 
 
 async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_finishes(
-    studio: Studio, shop: Shop, tmp_path: Path
+    studio: Studio, tmp_path: Path
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
@@ -35,7 +35,7 @@ async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_
     [job] = studio.status()["jobs"]
     # With time this fast, the minute can be over before the job was started.
     assert job["state"] == "queued" or (job["state"] == "uploading" and job["reason"])
-    assert exit_code(await studio.until_idle(shop.access())) == 0
+    assert exit_code(await studio.until_idle()) == 0
     [job] = studio.status()["jobs"]
     assert (job["state"], job["reason"]) == ("done", "")
 
@@ -59,7 +59,7 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
         connection.close()
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.GROUP_CREATED, fail)):
+    async with studio.working(crash_point=at(CrashPoint.GROUP_CREATED, fail)):
         await failed.wait()
         await asyncio.sleep(1.5)
         rename_table("elsewhere", "job")
@@ -78,12 +78,12 @@ async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
     def defect() -> NoReturn:
         raise ZeroDivisionError
 
-    async with studio.working(shop.access(), crash_point=at(CrashPoint.PICTURE_PLACED, defect)) as daemon:
+    async with studio.working(crash_point=at(CrashPoint.PICTURE_PLACED, defect)) as daemon:
         await studio.comes_to("done", "publishing")
         await studio.comes_to_say(lambda status: "error of its own" in str(status))
         await until(lambda: "hotfolder met an error of its own" in str(receiver.bodies()))
     assert exit_code(daemon.outcome) == 1
-    assert exit_code(await studio.until_idle(shop.access())) == 0
+    assert exit_code(await studio.until_idle()) == 0
     assert studio.states() == ["done", "done"]
     assert shop.bought() == 2
 
@@ -98,20 +98,20 @@ async def test_what_a_step_meets_as_the_daemon_stops_is_no_error_of_ours(studio:
         finally:
             raise ZeroDivisionError
 
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         daemon.context.client.group = fails_as_it_ends  # type: ignore[method-assign]
         studio.drop(ELM, "kitchen", bracket())
         await asked.wait()
     assert (exit_code(daemon.outcome), studio.states()) == (0, ["merging"])
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["done"], 1)
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
 async def test_a_folder_of_ours_that_is_missing_at_the_start_is_made_again(
-    studio: Studio, shop: Shop, state: str
+    studio: Studio, state: str
 ) -> None:
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     (studio.root / state).rmdir()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (studio.root / state).is_dir()

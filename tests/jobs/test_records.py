@@ -40,7 +40,7 @@ async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, 
     assert records(await clean(studio, ALL)) == {ELM: ""}
     assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
     assert studio.say("verify").exit_code == 0
-    await studio.drop_and_run(shop, ELM, "again", files)
+    await studio.drop_and_run(ELM, "again", files)
     assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (0, True)
 
 
@@ -51,7 +51,7 @@ async def test_photos_of_a_set_whose_record_went_are_not_taken_for_those_of_a_lo
     files = await done_set(studio, shop)
     await clean(studio, ALL)
     name, content = next(iter(files.items()))
-    await studio.drop_and_run(shop, ELM, "alone", {name: content})
+    await studio.drop_and_run(ELM, "alone", {name: content})
     assert studio.states() == ["done"]
 
 
@@ -98,7 +98,7 @@ async def test_a_record_that_something_else_needs_stays(
 
 async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    await studio.drop_and_run(shop, ELM, "hall__no-such-tag", bracket(1))
+    await studio.drop_and_run(ELM, "hall__no-such-tag", bracket(1))
     assert sorted(studio.states()) == ["done", "failed"]
     assert records(await clean(studio, RECORDS)) == {}
 
@@ -106,11 +106,11 @@ async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio
 async def test_a_project_with_photos_in_the_inbox_keeps_its_records(studio: Studio, shop: Shop) -> None:
     """A held late photo would otherwise become a set of its own, and be paid for."""
     files, sets, _ = shoot(rooms=1)
-    await studio.drop_and_run(shop, ELM, "", {name: files[name] for name in sets[0][:4]})
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0][:4]})
     late = studio.drop(ELM, "", {sets[0][4]: files[sets[0][4]]}) / sets[0][4]
     [told] = records(await clean(studio, RECORDS)).values()
     assert "in the inbox" in told
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(), late.exists()) == (1, True)
     late.unlink()
     assert records(await clean(studio, RECORDS)) == {ELM: ""}

@@ -31,17 +31,17 @@ ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
 async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[str, bytes]:
     """A finished set's originals. A studio's first one is made once for all tests, and copied."""
     if studio.state.exists():
-        return await made(studio, shop, folder)
+        return await made(studio, folder)
     once = shop.data.with_name("done-set")
     if not once.exists():
-        await made(Studio(once), shop, folder)
+        await made(Studio(once, shop=shop), folder)
     shutil.copytree(once, studio.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("config.yaml"))
     return studio.filed(folder)
 
 
-async def made(studio: Studio, shop: Shop, folder: str) -> dict[str, bytes]:
+async def made(studio: Studio, folder: str) -> dict[str, bytes]:
     files = bracket(2)
-    await studio.drop_and_run(shop, ELM, folder, files)
+    await studio.drop_and_run(ELM, folder, files)
     assert "done" in studio.states()
     return files
 
@@ -104,7 +104,7 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
     assert studio.kept_results() == []
     assert await clean(studio) == []
-    await studio.drop_and_run(shop, ELM, "again", files)
+    await studio.drop_and_run(ELM, "again", files)
     assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (0, True)
 
 
@@ -151,12 +151,10 @@ async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop)
     assert studio.say("verify").exit_code == 0
 
 
-async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed(
-    studio: Studio, shop: Shop
-) -> None:
+async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed(studio: Studio) -> None:
     folder = studio.drop(ELM, "kitchen", bracket(3))
     removed = at(CrashPoint.ANSWER_RECORDED, (folder / "DSC0001.jpg").unlink)
-    async with studio.working(shop.access(), crash_point=removed):
+    async with studio.working(crash_point=removed):
         await studio.comes_to("done")
     receipt = studio.done / ELM / "receipts" / "kitchen.json"
     before = json.loads(receipt.read_text())["originals"]
@@ -185,9 +183,9 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
     assert studio.filed("kitchen") == files
 
 
-async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop: Shop) -> None:
+async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio) -> None:
     photos = bracket(1)
-    await studio.drop_and_run(shop, ELM, "solo__sky-blue", photos)
+    await studio.drop_and_run(ELM, "solo__sky-blue", photos)
     [due] = [due for due in await clean(studio) if due.kind == "original"]
     assert "only the originals show the room as it was" in due.kept_because
     assert studio.filed("solo__sky-blue") == photos
@@ -261,20 +259,20 @@ async def test_what_was_about_to_go_when_a_process_was_killed_goes_at_the_next_t
 
 
 async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(keep={"originals_days": 1, "results_days": 1})
     files = bracket(2)
     folder = studio.drop(ELM, "kitchen", files)
     for name in files:
         os.utime(folder / name, (0, 0))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     finished(studio, datetime.now(UTC) - timedelta(days=2))
     told = studio.say("clean", "--dry-run")
     assert told.exit_code == 0 and "Would go: 2 files" in told.stdout, told
     assert all(name in told.stdout for name in files)
     assert len(json.loads(studio.say("clean", "--dry-run", "--json").stdout)["files"]) == 2
-    async with studio.working(shop.access()) as daemon:
+    async with studio.working() as daemon:
         assert isinstance(daemon, Daemon)
         await studio.comes_to_say(lambda _: not (studio.done / ELM / "originals" / "kitchen").exists())
     assert (studio.done / ELM / "kitchen.jpg").exists()

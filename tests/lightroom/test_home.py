@@ -14,7 +14,7 @@ from PIL import ExifTags, Image
 from hotfolder.setup.lightroom.write import PLUGIN
 from tests.support.lightroom import Lightroom, installed
 from tests.support.pictures import jpeg
-from tests.support.studio import ELM, MakeStudio, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Studio
 
 
 def exposure(seconds: float) -> bytes:
@@ -54,11 +54,9 @@ def lightroom(studio: Studio) -> Lightroom:
     return made
 
 
-async def exported(
-    lightroom: Lightroom, studio: Studio, shop: Shop, numbers: list[int], **settings: Any
-) -> None:
+async def exported(lightroom: Lightroom, studio: Studio, numbers: list[int], **settings: Any) -> None:
     lightroom.export(numbers, lightroom.settings(studio.inbox, **settings))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert studio.states() == ["done"]
 
 
@@ -68,11 +66,11 @@ def pictures(lightroom: Lightroom) -> dict[str, Any]:
 
 
 async def test_what_the_plug_in_drops_is_finished_and_comes_home_above_its_brackets(
-    lightroom: Lightroom, studio: Studio, shop: Shop
+    lightroom: Lightroom, studio: Studio
 ) -> None:
     """Each altered picture and the merge are imported once, however often it is run; renditions are not."""
     numbers = bracketed(lightroom, "front")
-    await exported(lightroom, studio, shop, numbers, hotfolder_tag_1_sky="sky-blue")
+    await exported(lightroom, studio, numbers, hotfolder_tag_1_sky="sky-blue")
     assert lightroom.bring_home().startswith("Pictures brought home: 2\n")
     home = pictures(lightroom)
     assert set(home) == {"front.jpg", "front__sky-blue.png"}
@@ -85,31 +83,27 @@ async def test_what_the_plug_in_drops_is_finished_and_comes_home_above_its_brack
 
 
 async def test_a_picture_that_came_home_takes_no_part_in_the_next_export(
-    lightroom: Lightroom, studio: Studio, shop: Shop
+    lightroom: Lightroom, studio: Studio
 ) -> None:
     numbers = bracketed(lightroom, "front", collapsed=True)
-    await exported(lightroom, studio, shop, numbers)
+    await exported(lightroom, studio, numbers)
     lightroom.bring_home()
     everything = [one.id for one in lightroom.photos()]
     lightroom.export(everything, lightroom.settings(studio.inbox))
     assert len(list(studio.inbox.rglob("*.jpg"))) == 3
 
 
-async def test_a_bringing_home_that_broke_off_is_taken_up_again(
-    lightroom: Lightroom, studio: Studio, shop: Shop
-) -> None:
+async def test_a_bringing_home_that_broke_off_is_taken_up_again(lightroom: Lightroom, studio: Studio) -> None:
     """The file was copied, and the catalogue doesn't have it yet."""
-    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+    await exported(lightroom, studio, bracketed(lightroom, "front"))
     left = studio.root / "originals" / "front.jpg"
     left.write_bytes((studio.done / ELM / "front.jpg").read_bytes())
     lightroom.bring_home()
     assert [Path(one.path) for one in pictures(lightroom).values()] == [left]
 
 
-async def test_a_photo_of_the_same_name_is_not_replaced(
-    lightroom: Lightroom, studio: Studio, shop: Shop
-) -> None:
-    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+async def test_a_photo_of_the_same_name_is_not_replaced(lightroom: Lightroom, studio: Studio) -> None:
+    await exported(lightroom, studio, bracketed(lightroom, "front"))
     mine = studio.root / "originals" / "front.jpg"
     mine.write_bytes(b"mine")
     lightroom.bring_home()
@@ -129,10 +123,10 @@ async def test_a_photo_of_the_same_name_is_not_replaced(
     ],
 )
 async def test_offline_originals_and_virtual_copies_are_named(
-    lightroom: Lightroom, studio: Studio, shop: Shop, middle: dict[str, Any], sentence: str, brought: bool
+    lightroom: Lightroom, studio: Studio, middle: dict[str, Any], sentence: str, brought: bool
 ) -> None:
     numbers = bracketed(lightroom, "front")
-    await exported(lightroom, studio, shop, numbers)
+    await exported(lightroom, studio, numbers)
     photo = lightroom.photos()[0]
     photo.offline = middle.get("offline", False)
     photo.raw.virtual, photo.formatted.copyName = middle.get("virtual"), middle.get("copyName")
@@ -140,10 +134,8 @@ async def test_offline_originals_and_virtual_copies_are_named(
     assert [one.raw.stack for one in pictures(lightroom).values()] == [None] * brought
 
 
-async def test_of_two_photos_that_it_may_be_none_is_guessed(
-    lightroom: Lightroom, studio: Studio, shop: Shop
-) -> None:
-    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+async def test_of_two_photos_that_it_may_be_none_is_guessed(lightroom: Lightroom, studio: Studio) -> None:
+    await exported(lightroom, studio, bracketed(lightroom, "front"))
     twin = lightroom.photo(studio.root / "originals" / "other.jpg")
     photos = {one.id: one for one in lightroom.photos()}
     photos[twin].properties["sent"] = lightroom.photos()[0].properties["sent"]
@@ -155,9 +147,9 @@ async def test_of_two_photos_that_it_may_be_none_is_guessed(
 
 
 async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
-    lightroom: Lightroom, studio: Studio, shop: Shop
+    lightroom: Lightroom, studio: Studio
 ) -> None:
-    await studio.drop_and_run(shop, "3 Oak Lane", "hall", {"a.jpg": jpeg(), "b.jpg": jpeg()})
+    await studio.drop_and_run("3 Oak Lane", "hall", {"a.jpg": jpeg(), "b.jpg": jpeg()})
     (studio.done / "3 Oak Lane" / "receipts" / "torn.json").write_text("{")
     told = lightroom.bring_home()
     assert "1 finished sets were not sent from this catalogue by this plug-in." in told

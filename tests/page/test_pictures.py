@@ -35,15 +35,15 @@ from hotfolder.jobs.store import Store
 from hotfolder.page.files import part_of
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, Shop, Studio
+from tests.support.studio import ELM, Studio
 
 ROOM = "kitchen__sky-blue"
 
 
 @pytest.fixture
-async def made(studio: Studio, shop: Shop) -> tuple[str, list[Picture]]:
+async def made(studio: Studio) -> tuple[str, list[Picture]]:
     """A finished room: its job's id, and its pictures."""
-    await studio.drop_and_run(shop, ELM, ROOM, bracket())
+    await studio.drop_and_run(ELM, ROOM, bracket())
     [job] = [line["job"] for line in studio.status()["jobs"]]
     pictures = studio.reading(lambda store: store.pictures(job))
     assert pictures

@@ -48,9 +48,9 @@ def cards(studio: Studio) -> list[Card]:
     return [card for project in board(load(studio.config, {})).projects for card in project.cards]
 
 
-async def finished(shop: Shop, studio: Studio, folder: str = FRONT) -> Card:
+async def finished(studio: Studio, folder: str = FRONT) -> Card:
     """The card of the only dropped room, once it is done."""
-    await studio.drop_and_run(shop, ELM, folder, bracket())
+    await studio.drop_and_run(ELM, folder, bracket())
     [card] = cards(studio)
     return card
 
@@ -70,10 +70,8 @@ def of_project(studio: Studio, name: str = ELM) -> str:
     return f"/project/{project_id(studio.inbox.name, name)}"
 
 
-async def test_now_shows_what_is_finished_and_what_is_paid(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
-    card = await finished(shop, studio)
+async def test_now_shows_what_is_finished_and_what_is_paid(studio: Studio, page: PageProcess) -> None:
+    card = await finished(studio)
     told = page.get("/").text
     assert f'href="/set/{card.job}"' in told and f'src="/thumb/{card.picture}"' in told
     assert "1.75 EUR" in told and "of 50" in told and "1 of 1 done" in told
@@ -83,14 +81,12 @@ async def test_now_shows_what_is_finished_and_what_is_paid(
     assert "1 von 1 fertig" in page.get("/", Accept_Language="de").text
 
 
-async def test_a_project_is_found_by_a_part_of_its_name(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
+async def test_a_project_is_found_by_a_part_of_its_name(studio: Studio, page: PageProcess) -> None:
     """So is a set that needs a person."""
     studio.edit(routes=[{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}])
-    await finished(shop, studio)
+    await finished(studio)
     studio.drop("3 Oak Lane", "hall", bracket())
-    await studio.drop_and_run(shop, "7 Mill St", "", bracket())
+    await studio.drop_and_run("7 Mill St", "", bracket())
     every, found = page.get("/projects").text, page.get("/projects?q=oak").text
     assert every.index("7 Mill St") < every.index("3 Oak Lane") < every.index(ELM)
     assert "3 Oak Lane" in found and ELM not in found
@@ -103,9 +99,9 @@ def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
 
 
 async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
-    await studio.drop_and_run(shop, "<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
+    await studio.drop_and_run("<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
     [card] = cards(studio)
     for path in ("/", f"/set/{card.job}", of_project(studio, "<b>Elm & \u202eSons")):
         told = page.get(path).text
@@ -115,11 +111,11 @@ async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
 
 
 async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
     """German texts are marked as German for screen readers."""
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-    await studio.drop_and_run(shop, ELM, "hall", bracket())
+    await studio.drop_and_run(ELM, "hall", bracket())
     assert "Unknown tag &#34;sky-twilihgt&#34;" in page.get("/?lang=en").text
     now = page.get("/?lang=de").text
     assert '<p class="reason" lang="de">Unbekanntes Tag „sky-twilihgt“ im Ordnernamen' in now
@@ -133,9 +129,9 @@ async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
 
 
 async def test_a_set_is_told_with_its_exposures_receipt_and_history(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
-    await finished(shop, studio)
+    await finished(studio)
     told = set_page(page, cards(studio)[0])
     assert told.count('class="before"') == 1 and "Merge" in told and "Sky" in told
     assert "DSC0001.jpg" in told and "middle" in told
@@ -147,9 +143,9 @@ async def test_a_set_is_told_with_its_exposures_receipt_and_history(
 
 @pytest.mark.parametrize("put", [Path.symlink_to, lambda path, _: os.mkfifo(path)], ids=["link", "pipe"])
 async def test_a_receipt_that_others_have_exchanged_is_not_followed(
-    shop: Shop, studio: Studio, page: PageProcess, tmp_path: Path, put: Callable[[Path, Path], None]
+    studio: Studio, page: PageProcess, tmp_path: Path, put: Callable[[Path, Path], None]
 ) -> None:
-    await finished(shop, studio)
+    await finished(studio)
     [receipt] = studio.done.glob("*/receipts/*.json")
     assert COST in set_page(page, cards(studio)[0])
     put(receipt, receipt.rename(tmp_path / "elsewhere.json"))
@@ -158,9 +154,9 @@ async def test_a_receipt_that_others_have_exchanged_is_not_followed(
 
 
 async def test_a_picture_that_was_changed_since_is_told_beside_its_receipt(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
-    await finished(shop, studio, "front")
+    await finished(studio, "front")
     assert "Changed since" not in set_page(page, cards(studio)[0])
     [picture] = studio.done.glob("*/front.jpg")
     picture.write_bytes(picture.read_bytes() + b"!")
@@ -169,10 +165,8 @@ async def test_a_picture_that_was_changed_since_is_told_beside_its_receipt(
     assert "Changed since" not in set_page(page, cards(studio)[0])
 
 
-async def test_an_address_that_stands_for_nothing_is_not_found(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
-    await finished(shop, studio, "front")
+async def test_an_address_that_stands_for_nothing_is_not_found(studio: Studio, page: PageProcess) -> None:
+    await finished(studio, "front")
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
         answer = page.get(path)
         # Advice about commands is left out for people at a browser.
@@ -184,7 +178,7 @@ async def test_no_address_takes_one_thing_for_another(shop: Shop, studio: Studio
     shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
     studio.drop(ELM, "front", bracket())
     fields = {"level": "high", "tag": "sky-blue", "answer": "not-charged", "do": "look", "days": "30"}
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("uploading")
         [card] = cards(studio)
         own = {"{job}": card.job, "{known}": project_id(studio.inbox.name, ELM), "{link}": "abcdefgh"}
@@ -204,12 +198,12 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, "front", bracket())
-    await studio.drop_and_run(shop, ELM, "kitchen__sky-pink", bracket())
+    await studio.drop_and_run(ELM, "kitchen__sky-pink", bracket())
     assert shop.bought() == 1
     assert went_to(page.post("/pause")) == "/"
     assert "No paid calls are made just now" in page.get("/").text
     studio.drop(ELM, "bath", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to_say(lambda status: "paused" in str(status["jobs"]))
         assert shop.bought() == 1
         told = (await asyncio.to_thread(page.get, "/")).text
@@ -219,10 +213,10 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
 
 
 async def test_paid_calls_are_paused_while_the_settings_have_an_error(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
     """The daemon and the page continue by the previous settings."""
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     studio.config.write_text(studio.config.read_text() + "\nnosuch: [\n")
     assert went_to(page.post("/pause")) == "/"
     assert "never closed" in page.get("/").text
@@ -232,13 +226,13 @@ async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": 422})
-    card = await finished(shop, studio)
+    card = await finished(studio)
     told = set_page(page, card)
     assert "Try again" in told and "1.25 EUR" in told  # the merge is paid for
     shop.mark()
     location = went_to(page.post(f"/set/{card.job}/retry"))
     assert "back in the inbox" in page.get(location).text
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(), shop.bought(SKY)) == (1, 1)
     [later] = cards(studio)
     assert later.state == "done" and f'href="/set/{later.job}"' in set_page(page, card)
@@ -246,26 +240,26 @@ async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
 
 async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, page: PageProcess) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": 422})
-    card = await finished(shop, studio)
+    card = await finished(studio)
     shop.mark()
     assert "1.75 EUR" in set_page(page, card, "/pay-again")
     assert (studio.failed / ELM / FRONT).is_dir()
     went_to(page.post(f"/set/{card.job}/pay-again"))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    card = await finished(shop, studio)
+    card = await finished(studio)
     before = files_below(studio.done)
     shop.mark()
     assert f'href="/set/{card.job}/pay-again"' in set_page(page, card)
     told = set_page(page, card, "/pay-again")
     assert "1.75 EUR" in told and "stays beside the new one" in told and not shop.bought()
     assert went_to(page.post(f"/set/{card.job}/pay-again")) == f"/set/{card.job}?told=another"
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
     after = files_below(studio.done)
     assert {name: after.get(name) for name in before} == before
@@ -279,17 +273,17 @@ async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_a
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.edit(api=shop.api)
-    await finished(shop, studio)
+    await finished(studio)
     studio.edit(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     [card] = cards(studio)
     shop.mark()
     went_to(page.post(f"/set/{card.job}/pay-again"))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     held = f"/held/{folder_id(studio.inbox.name, ELM, FRONT)}"
     assert "2 paid calls" in page.read(held).text and not shop.bought()
     assert page.post(held, {"do": "approve all "}).status == 409
     went_to(page.post(held, {"do": "approve all merge,sky"}))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
 
 
@@ -304,7 +298,7 @@ def test_a_room_with_a_photo_that_can_t_be_read_is_not_approved(studio: Studio, 
 
 async def doubtful(shop: Shop, studio: Studio) -> Card:
     shop.goes_wrong(LOST)
-    await finished(shop, studio)
+    await finished(studio)
     shop.mark()
     [card] = cards(studio)
     assert card.state == "needs_attention"
@@ -316,7 +310,7 @@ async def test_a_call_that_was_not_charged_is_made(shop: Shop, studio: Studio, p
     assert "How did this call end?" in set_page(page, card)
     answer = page.post(f"/set/{card.job}/resolve", {"answer": "not-charged"})
     assert went_to(answer) == f"/set/{card.job}?told=resolved"
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(), shop.bought(SKY), cards(studio)[0].state) == (1, 1, "done")
 
 
@@ -330,7 +324,7 @@ async def test_a_call_that_was_charged_is_not_made_again(
     address = shop.result_address(sky.ids["image"])
     went_to(page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": address}))
     assert address not in page.get(f"/set/{card.job}").text
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (cards(studio)[0].state, shop.bought()) == ("done", 0)
 
 
@@ -354,7 +348,7 @@ async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio
 async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    card = await finished(shop, studio)
+    card = await finished(studio)
     before = files_below(studio.done)
     offered = set_page(page, card, "/another")
     assert "<option>sky-blue</option>" in offered and "<option>sky-twilight</option>" not in offered
@@ -362,7 +356,7 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert "1.25 EUR" in told and "front__sky-blue" in told and not files_below(studio.inbox / ELM)
     shop.mark()
     assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-blue"})).endswith("told=another")
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert shop.bought() == 1
     after = files_below(studio.done)
     assert {name: after.get(name) for name in before} == before and f"{ELM}/front__sky-blue.png" in after
@@ -370,9 +364,9 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert f'href="/set/{card.job}"' in set_page(page, newest)
 
 
-async def test_another_tag_is_one_that_is_offered(shop: Shop, studio: Studio, page: PageProcess) -> None:
+async def test_another_tag_is_one_that_is_offered(studio: Studio, page: PageProcess) -> None:
     """`again` isn't offered, since its price is that of everything."""
-    another = f"/set/{(await finished(shop, studio, 'front')).job}/another"
+    another = f"/set/{(await finished(studio, 'front')).job}/another"
     for tag in ("again", "ok", "Again", "sky-nosuch", "../x"):
         assert page.get(f"{another}?{urlencode({'tag': tag})}").status == 404
         refused = page.post(another, {"tag": tag}, Referer=f"http://x{another}")
@@ -380,10 +374,8 @@ async def test_another_tag_is_one_that_is_offered(shop: Shop, studio: Studio, pa
     assert not files_below(studio.inbox / ELM)
 
 
-async def test_a_form_that_is_sent_many_times_does_its_work_once(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
-    card = await finished(shop, studio)
+async def test_a_form_that_is_sent_many_times_does_its_work_once(studio: Studio, page: PageProcess) -> None:
+    card = await finished(studio)
     send = partial(page.post, f"/set/{card.job}/another", {"tag": "sky-blue"})
     answers = await asyncio.gather(*(asyncio.to_thread(send) for _ in range(6)))
     assert {went_to(answer) for answer in answers} == {f"/set/{card.job}?told=another"}
@@ -400,7 +392,7 @@ async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """Unchanged it would fail again, and nobody can say what it costs."""
-    card = await finished(shop, studio, "front__sky-twillight")
+    card = await finished(studio, "front__sky-twillight")
     told = set_page(page, card)
     assert "Try again with another tag" in told and "/retry" not in told and "/pay-again" not in told
     offered = set_page(page, card, "/another?tag=sky-twilight")
@@ -408,7 +400,7 @@ async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
     assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-twilight"})).endswith("told=retry")
     assert not files_below(studio.failed)
     shop.mark()
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
     assert [(one.state, one.folder) for one in cards(studio)] == [("done", FRONT)]
 
@@ -418,13 +410,13 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
 ) -> None:
     """The set would be made by these rules, whatever they were when it failed."""
     shop.goes_wrong({"endpoint": "enhance", "fault": 422})
-    card = await finished(shop, studio, "front")
+    card = await finished(studio, "front")
     assert "0.50 EUR" in set_page(page, card, "/pay-again")
     studio.edit(routes=[{"name": "all", "operations": ["sky-blue"]}])
     assert "1.75 EUR" in set_page(page, card, "/pay-again")
     shop.mark()
     went_to(page.post(f"/set/{card.job}/pay-again"))
-    await studio.until_idle(shop.access())
+    await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
@@ -434,7 +426,7 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
     shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
     studio.drop(ELM, "hall", bracket())
     studio.drop(ELM, "front", bracket())
-    async with studio.working(shop.access()):
+    async with studio.working():
         await studio.comes_to("uploading", "uploading")
         hall = f"/set/{next(card.job for card in cards(studio) if card.room == 'hall')}"
         answer = await asyncio.to_thread(page.post, f"{hall}/priority", {"level": "low"})
@@ -462,10 +454,10 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
 
 
 async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
-    await studio.drop_and_run(shop, ELM, "kitchen", bracket())
+    await studio.drop_and_run(ELM, "kitchen", bracket())
     told = page.get(of_project(studio)).text
     picks = re.findall(r'name="pick" value="([^"]+)"', told)
     assert len(picks) == 3 and "<option>small</option>" in told
@@ -490,10 +482,8 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     assert page.get(f"{foreign}/zip?pick={picks[0]}").status == 404
 
 
-async def test_a_picture_that_was_exchanged_begins_the_zip_anew(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
-    await finished(shop, studio, "kitchen")
+async def test_a_picture_that_was_exchanged_begins_the_zip_anew(studio: Studio, page: PageProcess) -> None:
+    await finished(studio, "kitchen")
     [pick] = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
     address = f"{of_project(studio)}/zip?pick={pick}"
     first = page.get(address)
@@ -517,9 +507,9 @@ def news(page: PageProcess) -> Generator[str, None, None]:
 
 
 async def test_an_open_page_hears_of_each_change_and_only_of_changes(
-    shop: Shop, studio: Studio, page: PageProcess
+    studio: Studio, page: PageProcess
 ) -> None:
-    await finished(shop, studio, "front")
+    await finished(studio, "front")
     events = news(page)
     first = await asyncio.to_thread(next, events)
     assert f'data-stamp="{first}"' in page.get("/").text

@@ -28,7 +28,7 @@ from tests.support.studio import Shop, Studio
 
 LANES = 5
 MOST_CALM_LIVES = 6
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "api": {"merge_timeout_seconds": 40.0, "read_timeout_seconds": 0.8, "paid_timeout_seconds": 1.0},
     "settle": {"give_up_seconds": 30.0},
 }

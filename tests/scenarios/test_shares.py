@@ -193,10 +193,10 @@ async def done(studio: Studio, *rooms: str) -> None:
 
 
 async def test_a_share_that_hangs_and_is_mounted_anew_beside_the_old_mount_is_taken_up(
-    shared_studio: MakeStudio, shop: Shop, share: Share, hasty: float
+    shared_studio: MakeStudio, share: Share, hasty: float
 ) -> None:
     studio = shared_studio()
-    async with studio.working(shop.access()):
+    async with studio.working():
         share.drop("kitchen")
         await done(studio, "kitchen")
         share.hangs()
@@ -232,7 +232,7 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
             share.hangs()
         passed.add(point)
 
-    async with studio.working(shop.access(), crash_point=crash_point) as daemon:
+    async with studio.working(crash_point=crash_point) as daemon:
         share.drop("kitchen", photos)
         try:
             await degraded(studio)
@@ -257,7 +257,7 @@ async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns
     rooms = [f"room {number}" for number in range(6)]
     size_bytes = sum(len(content) for content in bracket().values())
     studio = shared_studio(limits={"upload_rate": f"{size_bytes}B/s"})
-    async with studio.working(shop.access()):
+    async with studio.working():
         for room in rooms:
             share.drop(room)
         await studio.comes_to_say(lambda status: any(room_is(status, room, "uploading") for room in rooms))

@@ -230,13 +230,14 @@ def begun(command: Sequence[str], log: Path, environ: Mapping[str, str], *, real
 
 
 class Studio:
-    """Folders and settings below `root`. `settings` are merged into the YAML, one level deep."""
+    """Folders and settings below `root`. `settings` are merged into the YAML, one level deep. Daemons in this
+    process buy from `shop`, except where another access is given."""
 
     new_server: ClassVar[Callable[[], StoreServer] | None] = None
     """Creates the database of a new studio where the tests use PostgreSQL."""
 
-    def __init__(self, root: Path, **settings: Any) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, shop: Shop | None = None, **settings: Any) -> None:
+        self.root, self.shop = root, shop
         root.mkdir(parents=True, exist_ok=True)
         self.config = root / "config.yaml"
         self.inbox, self.done, self.failed, self.state, self.archive = (
@@ -377,10 +378,16 @@ class Studio:
         for run in self.runs:
             run.end()
 
+    def access(self, given: ApiAccess | None) -> ApiAccess:
+        if given is None:
+            assert self.shop is not None, "this studio has no shop"
+            given = self.shop.access()
+        return given
+
     @asynccontextmanager
     async def working(
         self,
-        access: ApiAccess,
+        access: ApiAccess | None = None,
         *,
         clock: Clock | None = None,
         crash_point: Callable[[Any], None] = no_crash,
@@ -392,8 +399,7 @@ class Studio:
             # Otherwise it would log into the output of a command that a test runs beside it.
             structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         file = SettingsFile(self.config, {}) if live else None
-        clock = clock or JumpingClock(2)
-        daemon = Daemon(load(self.config, {}), access, clock=clock, file=file)
+        daemon = Daemon(load(self.config, {}), self.access(access), clock=clock or JumpingClock(2), file=file)
         stop = asyncio.Event()
         with hooked(crash_point):
             running = asyncio.create_task(daemon.run(stop=stop))
@@ -406,22 +412,20 @@ class Studio:
                 finally:
                     await daemon.close()
 
-    async def until_idle(self, access: ApiAccess, *, clock: Clock | None = None) -> Outcome:
+    async def until_idle(self, access: ApiAccess | None = None, *, clock: Clock | None = None) -> Outcome:
         """Run the daemon in this process until nothing can go on by itself. All files are there already, so
         its time passes four times as fast."""
-        daemon = Daemon(load(self.config, {}), access, clock=clock or JumpingClock(4))
+        daemon = Daemon(load(self.config, {}), self.access(access), clock=clock or JumpingClock(4))
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await daemon.run(stop=asyncio.Event(), until_idle=True)
         finally:
             await daemon.close()
 
-    async def drop_and_run(
-        self, shop: Shop, project: str, folder: str, files: Mapping[str, bytes]
-    ) -> Outcome:
+    async def drop_and_run(self, project: str, folder: str, files: Mapping[str, bytes]) -> Outcome:
         """Drop files, and run the daemon until nothing can go on by itself."""
         self.drop(project, folder, files)
-        return await self.until_idle(shop.access())
+        return await self.until_idle()
 
     async def comes_to(self, *states: str) -> dict[str, Any]:
         """`wait_for_states`, for a daemon in this process."""
