@@ -6,6 +6,7 @@ import gc
 import os
 import resource
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,16 @@ def make_studio(tmp_path: Path, shop: Shop) -> Iterator[MakeStudio]:
 @pytest.fixture
 def studio(make_studio: MakeStudio) -> Studio:
     return make_studio()
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process in a time zone with summer time, spelt out so that no zone database is needed."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -52,13 +51,10 @@ def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -
     assert max(map(len, shown)) <= 40 and all(line.startswith(" " * 8) for line in shown[2:-1])
 
 
-def test_times_before_and_after_the_clocks_went_back_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("berlin")
+def test_times_before_and_after_the_clocks_went_back_are_told_apart() -> None:
     at = datetime(2026, 10, 25, tzinfo=UTC)
     job = Job(id="a", inbox="", project="", folder="", room="", title="", created_at=at, updated_at=at)
     entries = (HistoryEntry(f"2026-10-25T0{hour}:30:00Z", "note", "It waits.") for hour in (0, 1))
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-        time.tzset()
-        told = " ".join(" ".join(history_lines(JobHistory(job, (), tuple(entries), ()))).split())
-    time.tzset()
+    told = " ".join(" ".join(history_lines(JobHistory(job, (), tuple(entries), ()))).split())
     assert "2026-10-25, CEST 02:30:00 It waits. Sunday 2026-10-25, CET 02:30:00 It waits." in told

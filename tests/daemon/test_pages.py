@@ -6,7 +6,6 @@ import asyncio
 import shutil
 import sqlite3
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,16 +134,11 @@ def test_that_it_goes_on_by_itself_is_said_once() -> None:
     assert told.count("by itself") == 1
 
 
-def test_what_was_finished_before_the_clocks_went_back_is_told_by_the_time_of_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-        time.tzset()
-        now = datetime(2026, 10, 25, 8, tzinfo=UTC).astimezone()
-        ended = {"12 Elm Road": {"kitchen": datetime(2026, 10, 24, 15, 8, tzinfo=UTC)}}
-        told = status_page(Overview((), {}), "a", ended, now)
-    time.tzset()
+@pytest.mark.usefixtures("berlin")
+def test_what_was_finished_before_the_clocks_went_back_is_told_by_the_time_of_then() -> None:
+    now = datetime(2026, 10, 25, 8, tzinfo=UTC).astimezone()
+    ended = {"12 Elm Road": {"kitchen": datetime(2026, 10, 24, 15, 8, tzinfo=UTC)}}
+    told = status_page(Overview((), {}), "a", ended, now)
     assert "12 Elm Road: 1 room, at 17:08, 24 October 2026" in told
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -226,16 +224,6 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}").all()[-1][-1]
         assert "one_purchase_per_key (key=?)" in plan
     database.dispose()
-
-
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process in a time zone with summer time, spelt out so that no zone database is needed."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.usefixtures("berlin")

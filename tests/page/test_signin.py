@@ -6,6 +6,7 @@ import html
 import re
 import resource
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,14 @@ from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
 
 PASSWORD, LOOKING = "correct horse battery", "only for looking"
+
+
+@pytest.fixture
+def locked(studio: Studio) -> Iterator[PageProcess]:
+    """A page that asks for PASSWORD."""
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        yield page
 
 
 class Hand:
@@ -54,25 +63,23 @@ def test_beyond_this_computer_it_is_served_with_one(studio: Studio) -> None:
         assert page.get("/").status == 401
 
 
-def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> None:
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        sent = page.get("/", Accept="text/html")
-        assert (sent.status, sent.headers["location"]) == (303, "/signin?to=/")
-        asked = page.get("/signin?to=/project/abc").text
-        assert 'autocomplete="current-password"' in asked and 'value="/project/abc"' in asked
-        wrong = page.post("/signin", {"password": "guessed", "to": "/project/abc"})
-        assert wrong.status == 403 and "That is not the password." in wrong.text
-        assert 'value="/project/abc"' in wrong.text
-        entered = page.post("/signin", {"password": PASSWORD, "to": "/project/abc"})
-        assert (entered.status, entered.headers["location"]) == (303, "/project/abc")
-        cookie = entered.headers["set-cookie"]
-        assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Secure" not in cookie
-        assert page.get("/").status == 200 and 'action="/signout"' in page.get("/").text
-        kept = dict(page.cookies)
-        assert page.post("/signout").status == 303
-        page.cookies.update(kept)
-        assert page.get("/").status == 401
+def test_signing_in_leads_back_and_lasts_until_signing_out(locked: PageProcess) -> None:
+    sent = locked.get("/", Accept="text/html")
+    assert (sent.status, sent.headers["location"]) == (303, "/signin?to=/")
+    asked = locked.get("/signin?to=/project/abc").text
+    assert 'autocomplete="current-password"' in asked and 'value="/project/abc"' in asked
+    wrong = locked.post("/signin", {"password": "guessed", "to": "/project/abc"})
+    assert wrong.status == 403 and "That is not the password." in wrong.text
+    assert 'value="/project/abc"' in wrong.text
+    entered = locked.post("/signin", {"password": PASSWORD, "to": "/project/abc"})
+    assert (entered.status, entered.headers["location"]) == (303, "/project/abc")
+    cookie = entered.headers["set-cookie"]
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Secure" not in cookie
+    assert locked.get("/").status == 200 and 'action="/signout"' in locked.get("/").text
+    kept = dict(locked.cookies)
+    assert locked.post("/signout").status == 303
+    locked.cookies.update(kept)
+    assert locked.get("/").status == 401
 
 
 @pytest.mark.parametrize("anew", [False, True])
@@ -98,31 +105,25 @@ def test_an_open_stream_ends_with_its_session(studio: Studio, anew: bool) -> Non
         assert page.status("GET", "/live")[0] == 401
 
 
-def test_what_stood_in_the_address_outlives_the_session(studio: Studio) -> None:
+def test_what_stood_in_the_address_outlives_the_session(locked: PageProcess) -> None:
     draft = "/held/abc?set=IMG_1.jpg&set=K%C3%BCche+2.jpg"
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        sent = page.get(draft, Accept="text/html").headers["location"]
-        [to] = re.findall(r'name="to" value="([^"]*)"', page.get(sent).text)
-        entered = page.post("/signin", {"password": PASSWORD, "to": html.unescape(to)})
-        assert entered.headers["location"] == draft
+    sent = locked.get(draft, Accept="text/html").headers["location"]
+    [to] = re.findall(r'name="to" value="([^"]*)"', locked.get(sent).text)
+    entered = locked.post("/signin", {"password": PASSWORD, "to": html.unescape(to)})
+    assert entered.headers["location"] == draft
 
 
-def test_signing_in_leads_nowhere_else(studio: Studio) -> None:
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        for to in ("/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""):
-            entered = page.post("/signin", {"password": PASSWORD, "to": to})
-            assert entered.headers["location"] == "/", to
+def test_signing_in_leads_nowhere_else(locked: PageProcess) -> None:
+    for to in ("/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""):
+        entered = locked.post("/signin", {"password": PASSWORD, "to": to})
+        assert entered.headers["location"] == "/", to
 
 
-def test_another_password_signs_everybody_out(studio: Studio) -> None:
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        assert page.post("/signin", {"password": PASSWORD}).status == 303
-        set_password(studio, "quite another one")
-        assert page.get("/").status == 401
-        assert page.post("/signin", {"password": PASSWORD}).status == 403
+def test_another_password_signs_everybody_out(studio: Studio, locked: PageProcess) -> None:
+    assert locked.post("/signin", {"password": PASSWORD}).status == 303
+    set_password(studio, "quite another one")
+    assert locked.get("/").status == 401
+    assert locked.post("/signin", {"password": PASSWORD}).status == 403
 
 
 def test_a_page_that_gets_a_password_closes_at_once(studio: Studio, page: PageProcess) -> None:
@@ -166,13 +167,11 @@ def test_whoever_signs_in_is_told_what_is_wrong_with_the_records(studio: Studio,
     assert page.get("/").status == 503
 
 
-def test_wrong_passwords_are_slowed_down(studio: Studio) -> None:
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        tried = [page.post("/signin", {"password": f"guess {number}"}) for number in range(7)]
-        assert [one.status for one in tried] == [403] * 5 + [429] * 2
-        assert 0 < int(tried[-1].headers["retry-after"]) <= 30
-        assert page.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
+def test_wrong_passwords_are_slowed_down(locked: PageProcess) -> None:
+    tried = [locked.post("/signin", {"password": f"guess {number}"}) for number in range(7)]
+    assert [one.status for one in tried] == [403] * 5 + [429] * 2
+    assert 0 < int(tried[-1].headers["retry-after"]) <= 30
+    assert locked.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
 
 
 def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_else_out(
@@ -192,17 +191,15 @@ def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody
         assert tried(own, PASSWORD) == [303]
 
 
-def test_a_session_ends_by_itself_and_by_its_own_browser_alone(studio: Studio) -> None:
-    set_password(studio, PASSWORD)
-    with page_process(studio) as page:
-        first, second = (PageProcess(page.process, page.log, page.port) for _ in range(2))
-        for browser in (first, second):
-            assert browser.post("/signin", {"password": PASSWORD}).status == 303
-        assert first.post("/signout").status == 303
-        assert (first.get("/").status, second.get("/").status) == (401, 200)
-        with changing(load(studio.config, {})) as store, store.session.begin() as session:
-            session.exec(update(PageSession).values(expires_at=datetime.now(UTC)))
-        assert second.get("/").status == 401
+def test_a_session_ends_by_itself_and_by_its_own_browser_alone(studio: Studio, locked: PageProcess) -> None:
+    first, second = (PageProcess(locked.process, locked.log, locked.port) for _ in range(2))
+    for browser in (first, second):
+        assert browser.post("/signin", {"password": PASSWORD}).status == 303
+    assert first.post("/signout").status == 303
+    assert (first.get("/").status, second.get("/").status) == (401, 200)
+    with changing(load(studio.config, {})) as store, store.session.begin() as session:
+        session.exec(update(PageSession).values(expires_at=datetime.now(UTC)))
+    assert second.get("/").status == 401
 
 
 def test_what_a_password_must_be(studio: Studio) -> None:
