@@ -19,11 +19,6 @@ AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 MakeJob = Callable[..., NewJob]
 
 
-@pytest.fixture
-def at() -> datetime:
-    return AT
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An empty store, once in each database."""

@@ -16,7 +16,7 @@ from hotfolder.jobs.model import FileRole, job_file
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_network_folder
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
-from tests.jobs.conftest import MakeJob
+from tests.jobs.conftest import AT, MakeJob
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -48,12 +48,12 @@ def test_a_disk_that_is_full_at_the_start_is_trouble_and_no_damage(
 
 
 def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
-    tmp_path: Path, new_job: MakeJob, at: datetime
+    tmp_path: Path, new_job: MakeJob
 ) -> None:
     state = tmp_path / "state"
     database = open_store(state)
     for number in range(50):
-        Store(database).create(new_job(room=str(number)), "origin", at)
+        Store(database).create(new_job(room=str(number)), "origin", AT)
     database.dispose()
     content = bytearray((state / FILE_NAME).read_bytes())
     content[4096:12288] = b"\xa5" * 8192
@@ -118,11 +118,11 @@ def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_pat
 BIG = 2**64 - 5
 
 
-def test_an_inode_may_need_all_of_its_64_bits(store: Store, new_job: MakeJob, at: datetime) -> None:
+def test_an_inode_may_need_all_of_its_64_bits(store: Store, new_job: MakeJob) -> None:
     """File systems with hashed inodes, such as mergerfs, use them; neither database has unsigned integers."""
     new = new_job("a")
     big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, signed(BIG)), FileRole.PHOTO)
-    job = store.create(replace(new, files=(big,)), "origin", at)
+    job = store.create(replace(new, files=(big,)), "origin", AT)
     [file] = store.files(job.id)
     assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (
         2**40,

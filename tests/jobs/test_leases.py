@@ -25,7 +25,7 @@ from hotfolder.jobs.postgres import server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
-from tests.jobs.conftest import MakeJob
+from tests.jobs.conftest import AT, MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
 from tests.support.studio import wait_for
@@ -197,20 +197,20 @@ def test_what_one_machine_hears_of_a_host_the_others_know(machine: MakeMachine) 
 
 
 def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
-    machine: MakeMachine, shared: Engine, new_job: MakeJob, at: datetime
+    machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", fence=one.confirm)
-    job = store.create(new_job(), "origin", at)
+    job = store.create(new_job(), "origin", AT)
     time.sleep(SECONDS)
     look(machine("two", ("inbox",)), reached=("inbox",))
     for change in (
-        lambda: store.create(new_job(room="other"), "origin", at),
-        lambda: store.advance(job.id, State.UPLOADING, at),
+        lambda: store.create(new_job(room="other"), "origin", AT),
+        lambda: store.advance(job.id, State.UPLOADING, AT),
         lambda: store.change(job.id, filed_as="x"),
-        lambda: store.wait(job.id, "why", "", at),
-        lambda: store.let_go(job.id, store.files(job.id)[0].name, at),
+        lambda: store.wait(job.id, "why", "", AT),
+        lambda: store.let_go(job.id, store.files(job.id)[0].name, AT),
     ):
         with pytest.raises(LeaseLost):
             change()
@@ -226,38 +226,38 @@ MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
 
 
 def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
-    machine: MakeMachine, shared: Engine, new_job: MakeJob, at: datetime
+    machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
     one, two = machine("one", ("inbox",)), machine("two", ("inbox",))
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", fence=one.confirm)
-    job = store.create(new_job(), "origin", at)
+    job = store.create(new_job(), "origin", AT)
     for other in (two, one):  # the lease is lost and regained before anything here notices
         time.sleep(SECONDS)
         other.look(("inbox",), ())
         assert set(other.owned) == {"inbox"}
     with pytest.raises(LeaseLost):
-        store.advance(job.id, State.UPLOADING, at)
+        store.advance(job.id, State.UPLOADING, AT)
     one.begun = dict(one.owned)
-    store.advance(job.id, State.UPLOADING, at)
+    store.advance(job.id, State.UPLOADING, AT)
 
 
 def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
-    machine: MakeMachine, shared: Engine, at: datetime
+    machine: MakeMachine, shared: Engine
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
     ledger = Ledger(shared, machine="one", fence=one.refuse_purchase)
-    number = ledger.begin(bought(), at)
+    number = ledger.begin(bought(), AT)
     time.sleep(SECONDS)
     look(machine("two", ("inbox",)), reached=("inbox",))
     with pytest.raises(LeaseLost):
-        ledger.begin(bought("other"), at)
+        ledger.begin(bought("other"), AT)
     two = Ledger(shared, machine="two")
     begun = two.known("k")
     assert begun is not None
     assert two.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
-    assert ledger.answer(number, "{}", at).state == PurchaseState.ANSWERED
+    assert ledger.answer(number, "{}", AT).state == PurchaseState.ANSWERED
     # Who knows more wins: a later fact that says less changes nothing.
     ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     assert not two.conclude(begun, PurchaseState.NOT_EXECUTED, "never asked for")
@@ -267,18 +267,18 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
 
 @pytest.mark.parametrize("again", [False, True])
 def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_never_left(
-    shared: Engine, tmp_path: Path, at: datetime, again: bool
+    shared: Engine, tmp_path: Path, again: bool
 ) -> None:
     one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
     intent = bought()
-    number = one.begin(intent, at)
+    number = one.begin(intent, AT)
     [begun] = two.all_purchases()
     assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     if again:
-        two.begin(bought(), at)
-    one.write_answer_down(intent, "{}", at)
+        two.begin(bought(), AT)
+    one.write_answer_down(intent, "{}", AT)
     with capture_logs() as told:
-        known = one.answer(number, "{}", at)
+        known = one.answer(number, "{}", AT)
     assert known.state == (PurchaseState.NOT_EXECUTED if again else PurchaseState.ANSWERED)
     for ledger in (two, one):  # what each has in its own journal by then undoes nothing
         ledger.restore()
@@ -287,12 +287,12 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
 
 
 def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
-    shared: Engine, tmp_path: Path, at: datetime
+    shared: Engine, tmp_path: Path
 ) -> None:
     machines = [Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two", "three")]
     intents = [bought(f"key{n}") for n in range(40)]
     for intent in intents:
-        machines[0].begin(intent, at)
+        machines[0].begin(intent, AT)
     for other in machines[1:]:  # which had concluded them, and so have them in their own journals
         other.write_down_anew([intent.uid for intent in intents])
     with Session(shared) as session, session.begin():
@@ -302,16 +302,14 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     assert sum(restored) == len(Ledger(shared).all_purchases()) == 40
 
 
-def test_each_machines_journal_holds_what_it_has_bought_itself(
-    shared: Engine, tmp_path: Path, at: datetime
-) -> None:
+def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, tmp_path: Path) -> None:
     one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
-    one.begin(bought(), at)
-    two.begin(bought("other"), at)
+    one.begin(bought(), AT)
+    two.begin(bought("other"), AT)
     for purchase in one.all_purchases():
         assert one.conclude(purchase, PurchaseState.UNKNOWN, "nobody answered")
-    cut_off = Ledger(shared, machine="one").begin(bought("third"), at)  # died before it was in its journal
+    cut_off = Ledger(shared, machine="one").begin(bought("third"), AT)  # died before it was in its journal
     two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
         assert list(verify_ledger(ledger, places)) == []
@@ -320,10 +318,10 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(
     assert found.what == "a paid call (sky) is missing in the ledger's file"
 
 
-def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine, at: datetime) -> None:
+def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine) -> None:
     ledger = Ledger(shared)
-    number = ledger.begin(bought(), at)
-    ledger.answer(number, "{}", at)
+    number = ledger.begin(bought(), AT)
+    ledger.answer(number, "{}", AT)
     png = partial(Result, format="PNG", width=1, height=1)
     result = partial(png, purchase_id=number, position=0, file="k-1-0.png", sha256="s", size_bytes=1)
     with ThreadPoolExecutor(1) as pool:

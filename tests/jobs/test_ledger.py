@@ -40,10 +40,8 @@ def result(number: int, position: int = 0) -> Result:
     )
 
 
-def test_an_intent_is_there_for_others_when_begin_returns(
-    ledger: Ledger, database: Engine, at: datetime
-) -> None:
-    ledger.begin(call(), at)
+def test_an_intent_is_there_for_others_when_begin_returns(ledger: Ledger, database: Engine) -> None:
+    ledger.begin(call(), AT)
     other = create_engine(database.url)
     known = Ledger(other).known("k")
     other.dispose()
@@ -51,10 +49,10 @@ def test_an_intent_is_there_for_others_when_begin_returns(
 
 
 @pytest.mark.parametrize("how", ["started", "answered", "unknown", "succeeded"])
-def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: str) -> None:
-    number = ledger.begin(call(), at)
+def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, how: str) -> None:
+    number = ledger.begin(call(), AT)
     if how == "answered":
-        ledger.answer(number, "{}", at)
+        ledger.answer(number, "{}", AT)
     elif how == "unknown":
         ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     elif how == "succeeded":
@@ -62,19 +60,19 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
     known = ledger.known("k")
     assert known is not None and known.state == how
     with pytest.raises(IllegalMove, match="is held"):
-        ledger.begin(call(job="job2"), at)
+        ledger.begin(call(job="job2"), AT)
 
 
-def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) -> None:
+def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger) -> None:
     for _ in range(3):
-        number = ledger.begin(call(), at)
+        number = ledger.begin(call(), AT)
         ledger.fail(number, PurchaseState.NOT_EXECUTED, "refused")
     assert ledger.known("k") is None
-    assert ledger.begin(call(), at) > 0
+    assert ledger.begin(call(), AT) > 0
     assert len(ledger.of_job("job1")) == 4
 
 
-def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: datetime) -> None:
+def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine) -> None:
     """Each thread has a connection of its own, as processes have."""
     start = threading.Barrier(8)
     outcomes: list[str] = []
@@ -83,7 +81,7 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: d
         start.wait()
         for key in ("k1", "k2", "k3"):
             try:
-                Ledger(database).begin(call(key), at)
+                Ledger(database).begin(call(key), AT)
                 outcomes.append(f"{key} begun")
             except IllegalMove:
                 outcomes.append(f"{key} held")
@@ -101,9 +99,9 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: d
     ]
 
 
-def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: datetime) -> None:
-    number = ledger.begin(call(), at)
-    ledger.answer(number, '{"raw": true}', at)
+def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> None:
+    number = ledger.begin(call(), AT)
+    ledger.answer(number, '{"raw": true}', AT)
     for _ in range(2):
         ledger.keep(number, [result(number, 1), result(number, 0)])
     assert [one.position for one in ledger.results(number)] == [0, 1]
@@ -112,54 +110,54 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: 
 
 
 def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
-    ledger: Ledger, database: Engine, at: datetime
+    ledger: Ledger, database: Engine
 ) -> None:
     """The cancellation is checked within the intent's transaction, so that nothing comes in between."""
     with Session(database) as session, session.begin():
         job = Job(
             id="job1", inbox="i", project="elm", folder="f", room="r", title="t",
-            created_at=at, updated_at=at, cancelled_by="anna",
+            created_at=AT, updated_at=AT, cancelled_by="anna",
         )  # fmt: skip
         session.add(job)
     with pytest.raises(Cancelled, match="by anna"):
-        ledger.begin(call(), at)
+        ledger.begin(call(), AT)
     assert ledger.all_purchases() == []
 
 
-def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger, at: datetime) -> None:
-    number = ledger.begin(call(), at)
-    ledger.answer(number, "{}", at)
+def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger) -> None:
+    number = ledger.begin(call(), AT)
+    ledger.answer(number, "{}", AT)
     with pytest.raises(IllegalMove, match="answered cannot become not_executed"):
         ledger.conclude(ledger.of_job("job1")[0], PurchaseState.NOT_EXECUTED, "refused")
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
 def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
-    ledger: Ledger, database: Engine, at: datetime
+    ledger: Ledger, database: Engine
 ) -> None:
     """Another process may have recorded something between reading and writing."""
-    number = ledger.begin(call(), at)
+    number = ledger.begin(call(), AT)
     stale = ledger.known("k")
     assert stale is not None
-    ledger.answer(number, "{}", at)
+    ledger.answer(number, "{}", AT)
     with Session(database) as session, pytest.raises(IllegalMove, match="not started any more"):
         move(session, stale, PurchaseState.UNKNOWN)
     assert not ledger.conclude(stale, PurchaseState.UNKNOWN, "nobody answered")
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
-def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, at: datetime) -> None:
-    ledger.begin(call("k1"), at, {DAILY: 1})
+def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger) -> None:
+    ledger.begin(call("k1"), AT, {DAILY: 1})
     with pytest.raises(NotAllowed, match="1 of 1"):
-        ledger.begin(call("k2"), at, {DAILY: 1})
+        ledger.begin(call("k2"), AT, {DAILY: 1})
 
 
 def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
-    database: Engine, at: datetime, tmp_path: Path
+    database: Engine, tmp_path: Path
 ) -> None:
     ledger, intent = Ledger(database, Journal(tmp_path / "journal")), call()
-    number = ledger.begin(intent, at)
-    ledger.write_answer_down(intent, '{"raw": true}', at)
+    number = ledger.begin(intent, AT)
+    ledger.write_answer_down(intent, '{"raw": true}', AT)
     assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
     assert (ledger.restore(), ledger.restore()) == (1, 0)
     [known] = ledger.all_purchases()
@@ -167,24 +165,24 @@ def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
 
 
 def test_a_request_that_never_leaves_holds_no_key_whether_its_intent_was_recorded_or_not(
-    ledger: Ledger, at: datetime
+    ledger: Ledger,
 ) -> None:
     ledger.withdraw(call())
     assert ledger.all_purchases() == []
     intent = call()
-    ledger.begin(intent, at)
+    ledger.begin(intent, AT)
     for _ in range(2):
         ledger.withdraw(intent)
     assert ledger.held(["k"]) == set()
 
 
 def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
-    database: Engine, at: datetime, tmp_path: Path
+    database: Engine, tmp_path: Path
 ) -> None:
     journal = Journal(tmp_path / "journal")
     ledger = Ledger(database, journal)
-    number = ledger.begin(call(), at)
-    ledger.answer(number, "{}", at)
+    number = ledger.begin(call(), AT)
+    ledger.answer(number, "{}", AT)
     ledger.keep(number, [result(number)])
     before = ledger.known("k")
     with database.begin() as connection:
@@ -197,9 +195,7 @@ def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
     assert [one.file for one in ledger.results(after.id)] == ["0.jpg"]
 
 
-def test_a_journal_of_earlier_releases_tells_the_outcome_by_its_notes(
-    ledger: Ledger, at: datetime, tmp_path: Path
-) -> None:
+def test_a_journal_of_earlier_releases_tells_the_outcome_by_its_notes(ledger: Ledger, tmp_path: Path) -> None:
     lines = [
         {"uid": f"u{number}", "key": f"k{number}", "job_id": "j", "operation": "sky", "parameters": "{}",
          "state": "unknown", "note": note, "started_at": "2026-05-04T12:00:00.123+00:00"}
@@ -258,16 +254,16 @@ RECIPES = [
 ]
 
 
-def buy(ledger: Ledger, recipe: Recipe, photos: list[str], at: datetime, most: int) -> list[str]:
+def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[str]:
     """Buy the set's first purchases; their keys."""
     keys = []
     sources = {} if recipe.merge else {(): photos[0]}
     for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
         source = sources.get(path[:-1], "")
         key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
-        intent = Purchase(key=key, job_id="job", operation="some", parameters="", started_at=at)
-        number = ledger.begin(intent, at)
-        ledger.answer(number, "{}", at)
+        intent = Purchase(key=key, job_id="job", operation="some", parameters="", started_at=AT)
+        number = ledger.begin(intent, AT)
+        ledger.answer(number, "{}", AT)
         sources[path] = f"picture {number}"
         pictures = [
             Result(
@@ -284,10 +280,10 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], at: datetime, most: i
 @pytest.mark.parametrize("most", range(5))
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
-    ledger: Ledger, at: datetime, recipe: Recipe, most: int
+    ledger: Ledger, recipe: Recipe, most: int
 ) -> None:
-    bought = buy(ledger, recipe, ["a", "b"], at, most)
-    buy(ledger, recipe, ["c", "d"], at, most)
+    bought = buy(ledger, recipe, ["a", "b"], most)
+    buy(ledger, recipe, ["c", "d"], most)
     steps = read_chain(ledger, "o", ["a", "b"], recipe, 0)
     assert [step.purchase.key for step in steps] == bought
     assert ledger.held([*bought, "another"]) == set(bought)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -15,7 +15,7 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.names import WantedName, of_file, of_originals
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from tests.jobs.conftest import MakeJob
+from tests.jobs.conftest import AT, MakeJob
 
 ORIGIN = "https://api.stagerai.com"
 CreateJob = Callable[..., Job]
@@ -28,21 +28,19 @@ def picture(job: Job, folder: str = "Elm", stem: str = "Kitchen", purpose: str =
 
 
 @pytest.fixture
-def make(database: Engine, new_job: MakeJob, at: datetime) -> CreateJob:
+def make(database: Engine, new_job: MakeJob) -> CreateJob:
     def made(inbox: str, **changes: object) -> Job:
-        return Store(database).create(new_job(inbox=inbox, **changes), ORIGIN, at)
+        return Store(database).create(new_job(inbox=inbox, **changes), ORIGIN, AT)
 
     return made
 
 
-def finish(store: Store, job: Job, at: datetime) -> None:
+def finish(store: Store, job: Job) -> None:
     for state in TO_DONE:
-        store.advance(job.id, state, at)
+        store.advance(job.id, state, AT)
 
 
-def test_machines_that_take_names_at_once_take_different_ones(
-    database: Engine, make: CreateJob, at: datetime
-) -> None:
+def test_machines_that_take_names_at_once_take_different_ones(database: Engine, make: CreateJob) -> None:
     """This holds whatever the machines see of the folder, and however they spell the names."""
     jobs = [make(f"inbox {number}") for number in range(6)]
     start = Barrier(len(jobs))
@@ -52,8 +50,8 @@ def test_machines_that_take_names_at_once_take_different_ones(
         start.wait()
         spelt = ("Kitchen", "KITCHEN")[number % 2]
         folder = ("Elm", "elm")[number % 2]
-        names = [store.take_name(picture(job, folder, spelt, f"{n}/0"), (), at) for n in range(5)]
-        return [*names, store.take_name(of_originals(job), (), at)]
+        names = [store.take_name(picture(job, folder, spelt, f"{n}/0"), (), AT) for n in range(5)]
+        return [*names, store.take_name(of_originals(job), (), AT)]
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         taken = list(pool.map(take, range(len(jobs))))
@@ -63,26 +61,22 @@ def test_machines_that_take_names_at_once_take_different_ones(
     assert {store_job.filed_as for store_job in Store(database).active()} == {names[-1] for names in taken}
 
 
-def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(
-    store: Store, make: CreateJob, at: datetime
-) -> None:
+def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(store: Store, make: CreateJob) -> None:
     """The job was killed before anything was placed; the first name may be free again by then."""
     first, second = make("a"), make("b")
-    assert store.take_name(picture(first), (), at) == "Kitchen.jpg"
-    assert store.take_name(picture(second), (), at) == "Kitchen (2).jpg"
-    finish(store, first, at)
-    assert store.take_name(picture(second), (), at) == "Kitchen (2).jpg"
-    assert store.take_name(picture(second, purpose="2/0"), (), at) == "Kitchen.jpg"
+    assert store.take_name(picture(first), (), AT) == "Kitchen.jpg"
+    assert store.take_name(picture(second), (), AT) == "Kitchen (2).jpg"
+    finish(store, first)
+    assert store.take_name(picture(second), (), AT) == "Kitchen (2).jpg"
+    assert store.take_name(picture(second, purpose="2/0"), (), AT) == "Kitchen.jpg"
 
 
-def test_another_name_is_taken_where_a_file_came_into_the_way(
-    store: Store, make: CreateJob, at: datetime
-) -> None:
+def test_another_name_is_taken_where_a_file_came_into_the_way(store: Store, make: CreateJob) -> None:
     job, other = make("a"), make("b")
-    assert store.take_name(picture(job), {"kitchen.jpg"}, at) == "Kitchen (2).jpg"
+    assert store.take_name(picture(job), {"kitchen.jpg"}, AT) == "Kitchen (2).jpg"
     there = {"kitchen.jpg", "kitchen (2).jpg"}
-    assert store.take_name(picture(job), there, at) == "Kitchen (3).jpg"
-    assert store.take_name(picture(other), {"kitchen.jpg"}, at) == "Kitchen (2).jpg"
+    assert store.take_name(picture(job), there, AT) == "Kitchen (3).jpg"
+    assert store.take_name(picture(other), {"kitchen.jpg"}, AT) == "Kitchen (2).jpg"
 
 
 @pytest.mark.parametrize(
@@ -90,27 +84,27 @@ def test_another_name_is_taken_where_a_file_came_into_the_way(
     [("", 0, "Kitchen.jpg"), ("b", 0, "Kitchen (2).jpg"), ("b", 25, "Kitchen.jpg")],
 )
 def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_done(
-    database: Engine, make: CreateJob, at: datetime, machine: str, hours: int, name: str
+    database: Engine, make: CreateJob, machine: str, hours: int, name: str
 ) -> None:
     """It is free at once on the machine that placed it; another may merely not see the picture yet."""
     job, store = make("a"), Store(database)
-    store.take_name(picture(job), (), at)
-    finish(store, job, at)
+    store.take_name(picture(job), (), AT)
+    finish(store, job)
     other = Store(database, machine=machine)
-    assert other.take_name(picture(make("b")), (), at + timedelta(hours=hours)) == name
+    assert other.take_name(picture(make("b")), (), AT + timedelta(hours=hours)) == name
 
 
 def test_a_folder_of_originals_is_free_once_they_are_dropped_again_or_their_record_is_gone(
-    store: Store, make: CreateJob, at: datetime
+    store: Store, make: CreateJob
 ) -> None:
     done, failed = make("a"), make("b", reason="eight photos")
-    assert store.take_name(of_originals(done), (), at) == "kitchen"
-    finish(store, done, at)
-    assert store.take_name(of_originals(failed), (), at) == "kitchen (2)"
-    store.advance(failed.id, State.FAILED, at)
+    assert store.take_name(of_originals(done), (), AT) == "kitchen"
+    finish(store, done)
+    assert store.take_name(of_originals(failed), (), AT) == "kitchen (2)"
+    store.advance(failed.id, State.FAILED, AT)
     third = make("c")
-    store.advance(failed.id, State.SUPERSEDED, at)
-    assert store.take_name(of_originals(third), (), at) == "kitchen (2)"
-    finish(store, third, at)
-    assert store.delete_records(store.in_states(State), at) is not None
-    assert store.take_name(of_originals(make("d")), (), at) == "kitchen"
+    store.advance(failed.id, State.SUPERSEDED, AT)
+    assert store.take_name(of_originals(third), (), AT) == "kitchen (2)"
+    finish(store, third)
+    assert store.delete_records(store.in_states(State), AT) is not None
+    assert store.take_name(of_originals(make("d")), (), AT) == "kitchen"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from functools import partial
 from threading import Barrier
 from typing import TypeVar
@@ -42,10 +41,10 @@ def call(key: str) -> Purchase:
     return Purchase(key=key, job_id="job1", project="elm", operation="merge", parameters="{}", started_at=AT)
 
 
-def test_a_budget_is_kept_by_all_together(ledger: Ledger, at: datetime) -> None:
+def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
     def buy(key: str) -> bool:
         try:
-            ledger.begin(call(key), at, {DAILY: 10})
+            ledger.begin(call(key), AT, {DAILY: 10})
         except NotAllowed:
             return False
         return True
@@ -54,10 +53,10 @@ def test_a_budget_is_kept_by_all_together(ledger: Ledger, at: datetime) -> None:
     assert bought.count(True) == 10
 
 
-def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store, at: datetime) -> None:
+def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store) -> None:
     for attempt in range(5):
         for n in range(3):
-            ledger.begin(call(f"{attempt}-{n}"), at)
+            ledger.begin(call(f"{attempt}-{n}"), AT)
         lost = partial(
             ledger.conclude, state=PurchaseState.UNKNOWN, note="lost", outcome=PurchaseOutcome.GIVEN_UP
         )
@@ -66,20 +65,18 @@ def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: St
         store.resume()
 
 
-def test_the_first_password_is_the_first(store: Store, at: datetime) -> None:
-    setting = (partial(access.set_password, store, PageRole.FULL, f"{n}", at, first=True) for n in range(4))
+def test_the_first_password_is_the_first(store: Store) -> None:
+    setting = (partial(access.set_password, store, PageRole.FULL, f"{n}", AT, first=True) for n in range(4))
     assert sorted(at_once(*setting)) == [False, False, False, True]
 
 
-def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(
-    store: Store, database: Engine, at: datetime
-) -> None:
+def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store, database: Engine) -> None:
     def prioritise(level: Priority) -> None:
         with store.session.begin() as session:
             prioritise_project(session, "inbox", "elm", level)
 
     for _ in range(5):
-        at_once(*(partial(store.tell, "daemon", {"n": n}, at) for n in range(AT_ONCE)))
+        at_once(*(partial(store.tell, "daemon", {"n": n}, AT) for n in range(AT_ONCE)))
         at_once(*(partial(prioritise, level) for level in Priority))
     assert store.told("daemon")["n"] in range(AT_ONCE)
     with store.session() as session:
@@ -87,12 +84,12 @@ def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(
 
 
 def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_the_photos(
-    store: Store, new_job: MakeJob, at: datetime
+    store: Store, new_job: MakeJob
 ) -> None:
     new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
     files = {file.name: file.identity for file in new[0].files if file.role == "photo"}
     pay_again(store, scope_key("origin", "abc"), files)
-    made = at_once(*(partial(store.create, one, "origin", at) for one in new))
+    made = at_once(*(partial(store.create, one, "origin", AT) for one in new))
     assert sorted(job.generation for job in made) == [0, 0, 0, 1]
 
 
@@ -101,9 +98,9 @@ def test_the_highest_of_many_generations_is_remembered(store: Store) -> None:
     assert present_generation(store, "scope") == AT_ONCE
 
 
-def test_one_adopts_what_many_receipts_tell(ledger: Ledger, at: datetime) -> None:
+def test_one_adopts_what_many_receipts_tell(ledger: Ledger) -> None:
     for n in range(5):
-        known = {"state": PurchaseState.SUCCEEDED, "outcome": PurchaseOutcome.BY_RECEIPT, "started_at": at}
+        known = {"state": PurchaseState.SUCCEEDED, "outcome": PurchaseOutcome.BY_RECEIPT, "started_at": AT}
         rows = [Purchase(**{**call(f"k{n}").model_dump(exclude={"uid"}), **known}) for _ in range(AT_ONCE)]
         at_once(*(partial(ledger.adopt, row) for row in rows))
     assert len(ledger.all_purchases()) == 5

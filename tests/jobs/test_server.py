@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.upgrade import FORMAT
-from tests.jobs.conftest import MakeJob
+from tests.jobs.conftest import AT, MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
 
@@ -84,14 +83,14 @@ def test_an_older_daemon_refuses_a_newer_store(server: StoreServer) -> None:
             opening(server)
 
 
-def test_reading_makes_nothing_and_writes_nothing(server: StoreServer, at: datetime) -> None:
+def test_reading_makes_nothing_and_writes_nothing(server: StoreServer) -> None:
     assert read_store(server) is None
     assert run(server, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
     open_store(server).dispose()
     database = read_store(server)
     assert database is not None
     with pytest.raises(InternalError, match="read-only"):
-        Store(database).tell("daemon", {}, at)
+        Store(database).tell("daemon", {}, AT)
     database.dispose()
 
 
@@ -155,11 +154,11 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
 
 
 def test_a_connection_that_was_lost_is_replaced(
-    postgres: Postgres, server: StoreServer, new_job: MakeJob, at: datetime
+    postgres: Postgres, server: StoreServer, new_job: MakeJob
 ) -> None:
     engine = open_store(server)
     store = Store(engine)
-    store.create(new_job("a"), "origin", at)
+    store.create(new_job("a"), "origin", AT)
     postgres.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hotfolder'"
     )
@@ -168,7 +167,7 @@ def test_a_connection_that_was_lost_is_replaced(
 
 
 def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
-    proxy: Proxy, server: StoreServer, monkeypatch: pytest.MonkeyPatch, at: datetime
+    proxy: Proxy, server: StoreServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server's own time-outs and TCP's don't notice that."""
     monkeypatch.setattr(settings_of_server, "ANSWER_SECONDS", 1.0)
@@ -179,13 +178,13 @@ def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
     began = time.monotonic()
     for _ in range(2):  # one open connection, and one new
         with pytest.raises(StoreAway), store_trouble():
-            store.tell("daemon", {}, at)
+            store.tell("daemon", {}, AT)
     assert time.monotonic() - began < 30
     proxy.cut()
     with pytest.raises(StoreAway, match="can't be reached"), store_trouble():
         store.identity()
     proxy.mend()
-    store.tell("daemon", {}, at)
+    store.tell("daemon", {}, AT)
     engine.dispose()
 
 

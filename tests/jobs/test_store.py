@@ -14,15 +14,13 @@ from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
-from tests.jobs.conftest import MakeJob
+from tests.jobs.conftest import AT, MakeJob
 
 ORIGIN = "https://api.stagerai.com"
 
 
-def test_a_new_job_is_queued_with_all_its_files_in_order(
-    store: Store, new_job: MakeJob, at: datetime
-) -> None:
-    job = store.create(new_job("cab", middle="a.jpg"), ORIGIN, at)
+def test_a_new_job_is_queued_with_all_its_files_in_order(store: Store, new_job: MakeJob) -> None:
+    job = store.create(new_job("cab", middle="a.jpg"), ORIGIN, AT)
     files = store.files(job.id)
     assert job.state == State.QUEUED
     assert [file.name for file in files] == ["c.jpg", "a.jpg", "b.jpg", "notes.txt"]
@@ -30,77 +28,75 @@ def test_a_new_job_is_queued_with_all_its_files_in_order(
     assert [file.name for file in files if file.is_middle] == ["a.jpg"]
 
 
-def test_a_job_with_a_reason_is_refused_from_the_start(store: Store, new_job: MakeJob, at: datetime) -> None:
-    assert store.create(new_job(reason="eight photos"), ORIGIN, at).state == State.REFUSING
+def test_a_job_with_a_reason_is_refused_from_the_start(store: Store, new_job: MakeJob) -> None:
+    assert store.create(new_job(reason="eight photos"), ORIGIN, AT).state == State.REFUSING
 
 
-def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: MakeJob, at: datetime) -> None:
-    job = store.create(new_job(), ORIGIN, at)
+def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: MakeJob) -> None:
+    job = store.create(new_job(), ORIGIN, AT)
     with pytest.raises(IllegalMove):
-        store.advance(job.id, State.DONE, at, group_id="g1")
+        store.advance(job.id, State.DONE, AT, group_id="g1")
     unmoved = store.job(job.id)
     assert unmoved is not None and (unmoved.state, unmoved.group_id) == (State.QUEUED, None)
-    store.advance(job.id, State.UPLOADING, at)
-    moved = store.advance(job.id, State.MERGING, at, group_id="g1")
+    store.advance(job.id, State.UPLOADING, AT)
+    moved = store.advance(job.id, State.MERGING, AT, group_id="g1")
     assert (moved.state, moved.group_id) == (State.MERGING, "g1")
     assert [moment.state for moment in store.history(job.id)] == ["queued", "uploading", "merging"]
 
 
-def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob, at: datetime) -> None:
-    job = store.create(new_job(), ORIGIN, at)
+def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob) -> None:
+    job = store.create(new_job(), ORIGIN, AT)
     store.change(job.id, reason="no network", hint="wait")
-    assert store.advance(job.id, State.UPLOADING, at).reason == ""
-    refused = store.advance(job.id, State.REFUSING, at, reason="bad", hint="better")
+    assert store.advance(job.id, State.UPLOADING, AT).reason == ""
+    refused = store.advance(job.id, State.REFUSING, AT, reason="bad", hint="better")
     assert (refused.reason, refused.hint) == ("bad", "better")
-    assert store.advance(job.id, State.FAILED, at).reason == "bad"
+    assert store.advance(job.id, State.FAILED, AT).reason == "bad"
 
 
-def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datetime) -> None:
+def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob) -> None:
     made = [
-        store.create(new_job(str(number), room=str(number)), ORIGIN, at + timedelta(seconds=seconds)).id
+        store.create(new_job(str(number), room=str(number)), ORIGIN, AT + timedelta(seconds=seconds)).id
         for number, seconds in enumerate((30, 10, 20))
     ]
     assert [job.id for job in store.active()] == [made[1], made[2], made[0]]
 
 
 def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_has_bought(
-    store: Store, ledger: Ledger, new_job: MakeJob, at: datetime
+    store: Store, ledger: Ledger, new_job: MakeJob
 ) -> None:
     made = [
-        store.create(new_job("ab", room="1"), ORIGIN, at).generation,
-        (again := store.create(new_job("ba", room="2", again=True), ORIGIN, at)).generation,
-        store.create(new_job("ab", room="3"), ORIGIN, at).generation,
+        store.create(new_job("ab", room="1"), ORIGIN, AT).generation,
+        (again := store.create(new_job("ba", room="2", again=True), ORIGIN, AT)).generation,
+        store.create(new_job("ab", room="3"), ORIGIN, AT).generation,
     ]
     assert made == [0, 1, 0]
-    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}", started_at=at), at)
+    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}", started_at=AT), AT)
     made = [
-        store.create(new_job("ab", room="4"), ORIGIN, at).generation,
-        store.create(new_job("abc", room="5"), ORIGIN, at).generation,
-        store.create(new_job("ab", room="6"), "sandbox", at).generation,
+        store.create(new_job("ab", room="4"), ORIGIN, AT).generation,
+        store.create(new_job("abc", room="5"), ORIGIN, AT).generation,
+        store.create(new_job("ab", room="6"), "sandbox", AT).generation,
     ]
     assert made == [1, 0, 0]
 
 
-def failed(store: Store, new: NewJob, at: datetime) -> str:
-    job = store.create(new, ORIGIN, at)
-    store.advance(job.id, State.FAILED, at)
+def failed(store: Store, new: NewJob) -> str:
+    job = store.create(new, ORIGIN, AT)
+    store.advance(job.id, State.FAILED, AT)
     return job.id
 
 
-def test_who_needs_a_person_is_found_by_project_or_by_photos(
-    store: Store, new_job: MakeJob, at: datetime
-) -> None:
-    same_project = failed(store, new_job("x", reason="bad"), at)
-    same_photos = failed(store, new_job("abc", reason="bad", project="oak"), at)
-    failed(store, new_job("y", reason="bad", project="oak"), at)
-    store.create(new_job("z"), ORIGIN, at)
+def test_who_needs_a_person_is_found_by_project_or_by_photos(store: Store, new_job: MakeJob) -> None:
+    same_project = failed(store, new_job("x", reason="bad"))
+    same_photos = failed(store, new_job("abc", reason="bad", project="oak"))
+    failed(store, new_job("y", reason="bad", project="oak"))
+    store.create(new_job("z"), ORIGIN, AT)
     assert {job.id for job in store.needing_person(new_job("bca"), ORIGIN)} == {same_project, same_photos}
 
 
-def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob, at: datetime) -> None:
-    old = failed(store, new_job(reason="bad"), at)
-    active = store.create(new_job("q", room="hall"), ORIGIN, at)
-    new = store.create(new_job(), ORIGIN, at, supersedes=[old, active.id])
+def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob) -> None:
+    old = failed(store, new_job(reason="bad"))
+    active = store.create(new_job("q", room="hall"), ORIGIN, AT)
+    new = store.create(new_job(), ORIGIN, AT, supersedes=[old, active.id])
     spoken_for, untouched = store.job(old), store.job(active.id)
     assert spoken_for is not None and spoken_for.state == State.SUPERSEDED
     assert untouched is not None and untouched.state == State.QUEUED
@@ -120,24 +116,24 @@ def test_the_store_knows_itself_again(store: Store) -> None:
     assert len(store.identity()) == 32
 
 
-def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: datetime) -> None:
+def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob) -> None:
     """An index ensures it, whoever creates the second job."""
-    first = store.create(new_job("a"), ORIGIN, at)
+    first = store.create(new_job("a"), ORIGIN, AT)
     with pytest.raises(LocalTrouble, match="elm / kitchen is still being made"):
-        store.create(new_job("b"), ORIGIN, at)
-    other = store.create(new_job("b", room="kitchen-2"), ORIGIN, at)
-    refused = store.create(new_job("b", reason="eight photos"), ORIGIN, at)
-    store.advance(first.id, State.REFUSING, at, reason="bad")
-    again = store.create(new_job("b"), ORIGIN, at)
+        store.create(new_job("b"), ORIGIN, AT)
+    other = store.create(new_job("b", room="kitchen-2"), ORIGIN, AT)
+    refused = store.create(new_job("b", reason="eight photos"), ORIGIN, AT)
+    store.advance(first.id, State.REFUSING, AT, reason="bad")
+    again = store.create(new_job("b"), ORIGIN, AT)
     assert {job.id for job in store.active()} == {first.id, other.id, refused.id, again.id}
 
 
 @pytest.mark.parametrize("inode", [7, 2**64 - 1])
 def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
-    store: Store, new_job: MakeJob, at: datetime, inode: int
+    store: Store, new_job: MakeJob, inode: int
 ) -> None:
     """Shares number files with all 64 bits, and the databases have no unsigned integers."""
-    job = store.create(new_job("ab"), ORIGIN, at)
+    job = store.create(new_job("ab"), ORIGIN, AT)
     seen = FileIdentity(10, 8, 9, signed(inode))
     store.identify(job.id, {"b.jpg": seen, "notes.txt": seen})
     identities = {file.name: file.identity for file in store.files(job.id)}
@@ -154,13 +150,13 @@ def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
     ],
 )
 def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_makes_them(
-    database: Engine, new_job: MakeJob, at: datetime, machine: str, seen: FileIdentity, bought_anew: bool
+    database: Engine, new_job: MakeJob, machine: str, seen: FileIdentity, bought_anew: bool
 ) -> None:
     """A later copy is another file on the same machine; another machine sees other inodes."""
     store = Store(database)
     new = new_job("a")
     pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen})
-    assert Store(database, machine=machine).create(new, ORIGIN, at).generation == bought_anew
+    assert Store(database, machine=machine).create(new, ORIGIN, AT).generation == bought_anew
 
 
 def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -> None:

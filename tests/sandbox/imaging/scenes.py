@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+
+from hotfolder.sandbox.imaging import engine
 
 Picture = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.bool_]
@@ -134,3 +139,22 @@ def clouded(picture: Picture, sky: Bits) -> Picture:
     heaven = blue * (1 - soft) + 250 * soft
     heaven[40:43, 330:338] = 30
     return np.where(sky[:, :, None], np.clip(heaven, 0, 255), picture).astype(np.uint8)
+
+
+def merged(
+    photos: list[Path],
+    target: Path,
+    *,
+    corrections: bool = False,
+    photographer_removal: bool = True,
+    long_edge: int = 3000,
+) -> Picture:
+    engine.merge(
+        photos,
+        target,
+        lens_correction=corrections,
+        perspective_correction=corrections,
+        photographer_removal=photographer_removal,
+        long_edge=long_edge,
+    )
+    return np.asarray(Image.open(target))

@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from hotfolder.sandbox.imaging import balance
-from hotfolder.sandbox.imaging.engine import merge
 from hotfolder.sandbox.imaging.masks import to_lab
-from tests.sandbox.imaging.scenes import Picture, clouded, exposed, garden
+from tests.sandbox.imaging.scenes import Picture, clouded, exposed, garden, merged
 
 LAMP = np.array([1.0, 0.95, 0.84])
 CEILING, WALL, CURTAIN, LAMPSHADE = (
@@ -127,13 +126,5 @@ def test_a_merge_is_balanced(tmp_path: Path) -> None:
         photo[LAMPSHADE] = 255
         photos.append(tmp_path / f"{number}.jpg")
         Image.fromarray(photo).save(photos[-1], quality=95)
-    merge(
-        photos,
-        tmp_path / "merge.jpg",
-        lens_correction=False,
-        perspective_correction=False,
-        photographer_removal=False,
-        long_edge=600,
-    )
-    merged = np.asarray(Image.open(tmp_path / "merge.jpg"))
-    assert np.hypot(*colour(merged, WALL)) < 2.5
+    result = merged(photos, tmp_path / "merge.jpg", photographer_removal=False, long_edge=600)
+    assert np.hypot(*colour(result, WALL)) < 2.5

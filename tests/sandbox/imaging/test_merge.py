@@ -17,19 +17,7 @@ from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.lens import find_optics
 from hotfolder.sandbox.imaging.tone import finish
 from tests.bench.measures import mef_ssim
-from tests.sandbox.imaging.scenes import Picture, exposed, facade, garden
-
-
-def merged(photos: list[Path], target: Path, *, corrections: bool = False, long_edge: int = 3000) -> Picture:
-    engine.merge(
-        photos,
-        target,
-        lens_correction=corrections,
-        perspective_correction=corrections,
-        photographer_removal=True,
-        long_edge=long_edge,
-    )
-    return np.asarray(Image.open(target))
+from tests.sandbox.imaging.scenes import Picture, exposed, facade, garden, merged
 
 
 def written(picture: Picture, path: Path, exif: Image.Exif | None = None) -> Path:

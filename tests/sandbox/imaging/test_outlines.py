@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.files import Unsuitable, load
 from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from tests.sandbox.imaging.outlines import DEMO, GLASS, LAWNS, SKIES, Outline
-from tests.sandbox.imaging.scenes import Bits, Picture, overlap
+from tests.sandbox.imaging.scenes import Bits, Picture, merged, overlap
 
 PHOTOS = os.environ.get("HOTFOLDER_PHOTOS", "")
 
@@ -66,15 +65,8 @@ def room_merged(outline: Outline, long_edge: int) -> Picture:
     photos = (Path(os.environ[outline.package]) if outline.package else DEMO) / outline.photo
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "merge.jpg"
-        engine.merge(
-            sorted(photos.glob("*.jpg")),
-            target,
-            lens_correction=False,
-            perspective_correction=False,
-            photographer_removal=False,
-            long_edge=long_edge,
-        )
-        return load(target).pixels
+        frames = sorted(photos.glob("*.jpg"))
+        return merged(frames, target, photographer_removal=False, long_edge=long_edge)
 
 
 def beyond_glass(changed: Bits, outline: Outline) -> int:

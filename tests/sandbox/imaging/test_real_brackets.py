@@ -19,7 +19,7 @@ from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.tone import finish
 from hotfolder.sandbox.imaging.view import find_view
 from tests.bench.measures import mef_ssim
-from tests.sandbox.imaging.scenes import Picture
+from tests.sandbox.imaging.scenes import Picture, merged
 
 BRACKETS = os.environ.get("HOTFOLDER_BRACKETS", "")
 pytestmark = pytest.mark.skipif(not BRACKETS, reason="HOTFOLDER_BRACKETS names no folder of real brackets")
@@ -32,14 +32,7 @@ def photos_of(name: str) -> list[Path]:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = tmp_path_factory.mktemp("house") / "merged.jpg"
-    engine.merge(
-        photos_of("mertens-house"),
-        target,
-        lens_correction=False,
-        perspective_correction=False,
-        photographer_removal=True,
-        long_edge=3000,
-    )
+    merged(photos_of("mertens-house"), target)
     return target
 
 

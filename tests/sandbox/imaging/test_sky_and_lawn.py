@@ -36,6 +36,18 @@ def read(path: Path) -> Picture:
     return np.asarray(Image.open(path).convert("RGB"))
 
 
+def with_sky(picture: Picture, target: Path, kind: str, how: str, resolution: str = "high") -> Picture:
+    source = written(picture, target.with_name("in.png"))
+    engine.replace_sky(source, target, sky_type=kind, sky_sub_type=how, resolution=resolution)
+    return read(target)
+
+
+def with_lawn(picture: Picture, target: Path, kind: str) -> Picture:
+    source = written(picture, target.with_name("in.png"))
+    engine.replace_lawn(source, target, lawn_type=kind, resolution="high", extra_instructions=None)
+    return read(target)
+
+
 def test_the_sky_is_found_along_the_roof() -> None:
     picture, sky, _ = garden()
     found = find_sky(picture)
@@ -145,29 +157,23 @@ def test_yellow_marks_on_a_road_are_no_lawn() -> None:
 @pytest.mark.parametrize("sub_type", ["subtle", "middle", "dramatic"])
 def test_a_blue_sky_changes_the_sky_alone(tmp_path: Path, sub_type: str) -> None:
     picture, sky, _ = garden()
-    target = tmp_path / "out.png"
-    source = written(picture, tmp_path / "in.png")
-    engine.replace_sky(source, target, sky_type="blue", sky_sub_type=sub_type, resolution="high")
-    change = np.abs(read(target).astype(int) - picture).max(axis=2)
+    after = with_sky(picture, tmp_path / "out.png", "blue", sub_type)
+    change = np.abs(after.astype(int) - picture).max(axis=2)
     near_sky = np.zeros_like(sky)
     for shift in (-4, 0, 4):
         near_sky |= np.roll(sky, shift, 0) | np.roll(sky, shift, 1)
     assert np.percentile(change[~near_sky], 99.5) <= 2
-    blueness = read(target)[sky].astype(int) @ np.array([-1, 0, 1])
+    blueness = after[sky].astype(int) @ np.array([-1, 0, 1])
     assert np.median(blueness) > 15
 
 
 def test_twilight_darkens_and_warms_the_house(tmp_path: Path) -> None:
     picture, sky, lawn = garden()
-    source, means = written(picture, tmp_path / "in.png"), []
-    for sub_type in ("subtle", "middle", "dramatic"):
-        target = tmp_path / f"{sub_type}.png"
-        engine.replace_sky(source, target, sky_type="twilight", sky_sub_type=sub_type, resolution="high")
-        means.append(read(target)[~sky & ~lawn].mean(axis=0))
-    before = picture[~sky & ~lawn].mean(axis=0)
-    brightness = [before.mean(), *(mean.mean() for mean in means)]
+    subtle, dusk, dramatic = (
+        with_sky(picture, tmp_path / "out.png", "twilight", how) for how in ("subtle", "middle", "dramatic")
+    )
+    brightness = [one[~sky & ~lawn].mean() for one in (picture, subtle, dusk, dramatic)]
     assert brightness == sorted(brightness, reverse=True)
-    dusk = read(tmp_path / "middle.png")
     top, horizon = dusk[3].mean(axis=0), dusk[185, 5:40].mean(axis=0)
     assert top[2] > top[0]
     assert horizon[0] > horizon[2]
@@ -176,9 +182,7 @@ def test_twilight_darkens_and_warms_the_house(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lawn_type", ["light", "medium", "strong"])
 def test_a_fresh_lawn_is_greener_and_keeps_its_blades(tmp_path: Path, lawn_type: str) -> None:
     picture, _, lawn = garden()
-    source, target = written(picture, tmp_path / "in.png"), tmp_path / "out.png"
-    engine.replace_lawn(source, target, lawn_type=lawn_type, resolution="high", extra_instructions=None)
-    after = read(target)
+    after = with_lawn(picture, tmp_path / "out.png", lawn_type)
 
     def greenness(pixels: Picture) -> float:
         red, green = pixels[lawn][:, 0].astype(float), pixels[lawn][:, 1].astype(float)
@@ -192,34 +196,27 @@ def test_a_fresh_lawn_is_greener_and_keeps_its_blades(tmp_path: Path, lawn_type:
 
 def test_stronger_is_greener(tmp_path: Path) -> None:
     picture, _, lawn = garden()
-    source, tones = written(picture, tmp_path / "in.png"), []
-    for lawn_type in ("light", "medium", "strong"):
-        target = tmp_path / f"{lawn_type}.png"
-        engine.replace_lawn(source, target, lawn_type=lawn_type, resolution="high", extra_instructions=None)
-        tones.append(float((read(target)[lawn] @ np.array([-1.0, 1.0, 0.0])).mean()))
+    lawns = [with_lawn(picture, tmp_path / "out.png", kind)[lawn] for kind in ("light", "medium", "strong")]
+    tones = [float((grass @ np.array([-1.0, 1.0, 0.0])).mean()) for grass in lawns]
     assert tones == sorted(tones)
 
 
 def test_less_than_three_percent_is_refused(tmp_path: Path) -> None:
     small, _, _ = garden(sky_share=0.02, lawn_share=0.02)
-    for source in (written(small, tmp_path / "small.png"), written(facade(), tmp_path / "none.png")):
-        target = tmp_path / "out.png"
+    target = tmp_path / "out.png"
+    for picture in (small, facade()):
         with pytest.raises(engine.Unsuitable, match="no sky was found in this picture"):
-            engine.replace_sky(source, target, sky_type="blue", sky_sub_type="middle", resolution="high")
+            with_sky(picture, target, "blue", "middle")
         with pytest.raises(engine.Unsuitable, match="no lawn was found in this picture"):
-            engine.replace_lawn(source, target, lawn_type="light", resolution="high", extra_instructions=None)
+            with_lawn(picture, target, "light")
         assert not target.exists()
 
 
 def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
-    source = written(garden()[0], tmp_path / "in.png")
-    results = []
-    for name in ("a.jpg", "b.jpg"):
-        engine.replace_sky(
-            source, tmp_path / name, sky_type="twilight", sky_sub_type="dramatic", resolution="high"
-        )
-        results.append((tmp_path / name).read_bytes())
-    assert results[0] == results[1]
+    one, other = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    for target in (one, other):
+        with_sky(garden()[0], target, "twilight", "dramatic")
+    assert one.read_bytes() == other.read_bytes()
 
 
 def test_staging_says_on_the_picture_that_it_did_nothing(tmp_path: Path) -> None:
@@ -244,9 +241,8 @@ def test_staging_says_on_the_picture_that_it_did_nothing(tmp_path: Path) -> None
 
 def test_low_resolution_is_smaller_and_the_others_keep_the_size(tmp_path: Path) -> None:
     large = np.asarray(Image.fromarray(garden()[0]).resize((1410, 940)))
-    source, sizes = written(large, tmp_path / "in.png"), []
-    for resolution in ("low", "high", "superHigh"):
-        target = tmp_path / f"{resolution}.jpg"
-        engine.replace_sky(source, target, sky_type="blue", sky_sub_type="subtle", resolution=resolution)
-        sizes.append(Image.open(target).size)
-    assert sizes == [(1280, 853), (1410, 940), (1410, 940)]
+    shapes = [
+        with_sky(large, tmp_path / "out.jpg", "blue", "subtle", resolution).shape[:2]
+        for resolution in ("low", "high", "superHigh")
+    ]
+    assert shapes == [(853, 1280), (940, 1410), (940, 1410)]

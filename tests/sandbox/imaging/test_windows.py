@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.files import Unsuitable, at_search_size, load
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import lit_windows, swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
 from tests.sandbox.imaging.outlines import DEMO
-from tests.sandbox.imaging.scenes import Bits, Picture, facade, garden, photographed, room_radiance
+from tests.sandbox.imaging.scenes import Bits, Picture, facade, garden, merged, photographed, room_radiance
 
 ROOMS = Path(__file__).parent / "rooms"
 
@@ -62,16 +61,8 @@ def test_a_house_darkens_as_its_sky_does() -> None:
 
 
 def test_at_dusk_neither_bricks_nor_the_folds_of_a_curtain_glow(tmp_path: Path) -> None:
-    target = tmp_path / "house.jpg"
-    engine.merge(
-        sorted((DEMO / "front__sky-twilight").glob("*.jpg")),
-        target,
-        lens_correction=False,
-        perspective_correction=False,
-        photographer_removal=False,
-        long_edge=1200,
-    )
-    glow = lit_windows(load(target).pixels)
+    frames = sorted((DEMO / "front__sky-twilight").glob("*.jpg"))
+    glow = lit_windows(merged(frames, tmp_path / "house.jpg", photographer_removal=False, long_edge=1200))
     glass, curtain, bricks = glow[495:525, 305:333], glow[490:525, 261:275], glow[335:395, 562:645]
     assert glass.min() > 0.5
     assert max(curtain.max(), bricks.max()) < 0.1
