@@ -23,7 +23,6 @@ from hotfolder.outbox.files import Sharing
 
 SOURCES = str(Path(hotfolder.outbox.__file__).parent)
 Killed = Callable[[int, Callable[[], object]], bool]
-TurningPoints = Callable[..., list[int]]
 CHECKOUT = str(Path(hotfolder.outbox.__file__).parents[2])
 
 
@@ -84,11 +83,6 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Killed:
         return outcome == signal.SIGKILL
 
     return run
-
-
-@pytest.fixture
-def turning_points() -> TurningPoints:
-    return lines_that_matter
 
 
 def lines_that_matter(prepared: Callable[[str], Callable[[], object]], *watched: Path) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +13,7 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.files import Sharing, clear_leftovers
 from hotfolder.outbox.placing import move
 from hotfolder.rules.sets import FileIdentity
-
-if TYPE_CHECKING:
-    from tests.outbox.conftest import Killed, TurningPoints
+from tests.outbox.conftest import Killed, lines_that_matter
 
 
 def identity(path: Path) -> FileIdentity:
@@ -124,7 +121,6 @@ def test_killed_at_any_line_and_called_again(
     memory: Path,
     way: linking.Way,
     killed_at: Killed,
-    turning_points: TurningPoints,
     far: bool,
     size_bytes: int,
 ) -> None:
@@ -144,7 +140,7 @@ def test_killed_at_any_line_and_called_again(
         before = identity(source)
         return lambda: move(source, target, expected=before, shared=shared)
 
-    for line in turning_points(prepared, memory, tmp_path):
+    for line in lines_that_matter(prepared, memory, tmp_path):
         call, (source, target) = prepared(str(line)), paths(str(line))
         killed_at(line, call)
         copies = [path for path in (source, target) if path.exists() and path.read_bytes() == data]

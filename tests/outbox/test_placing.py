@@ -10,7 +10,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,9 +19,7 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.files import Sharing, clear_leftovers, pieces_of, temporary_file
 from hotfolder.outbox.names import numbered
 from hotfolder.outbox.placing import place_as, placed_before, present
-
-if TYPE_CHECKING:
-    from tests.outbox.conftest import Killed, TurningPoints
+from tests.outbox.conftest import Killed, lines_that_matter
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -116,7 +113,7 @@ def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Shar
 
 
 def test_killed_at_any_line_and_called_again(
-    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed, turning_points: TurningPoints
+    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed
 ) -> None:
     """Wherever the process dies, done/ holds no half picture, and the next call ends with exactly one."""
     source = memory / "source"
@@ -126,7 +123,7 @@ def test_killed_at_any_line_and_called_again(
         folder = memory / name / "done" / "12 Elm Road"
         return lambda: place_as(partial(pieces_of, source), folder, "room.jpg", shared=shared)
 
-    for line in turning_points(prepared, memory):
+    for line in lines_that_matter(prepared, memory):
         folder, call = memory / str(line) / "done" / "12 Elm Road", prepared(str(line))
         killed_at(line, call)
         visible = list(folder.glob("*.jpg")) if folder.exists() else []

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,10 +28,7 @@ from hotfolder.outbox.receipts import (
 from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page, status_text
-
-if TYPE_CHECKING:
-    from tests.outbox.conftest import Killed, TurningPoints
-
+from tests.outbox.conftest import Killed, lines_that_matter
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 RECEIPT = Receipt(
@@ -135,7 +131,7 @@ def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) ->
 
 
 def test_a_reason_survives_being_killed_at_any_line(
-    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed, turning_points: TurningPoints
+    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed
 ) -> None:
     """Both the old page and the new one exist in the end, once each."""
 
@@ -145,7 +141,7 @@ def test_a_reason_survives_being_killed_at_any_line(
         (folder / "REASON.txt").write_bytes(b"old")
         return lambda: write_reason(folder, "new", shared=shared)
 
-    for line in turning_points(prepared, memory):
+    for line in lines_that_matter(prepared, memory):
         folder, call = memory / str(line), prepared(str(line))
         killed_at(line, call)
         call()

@@ -9,6 +9,7 @@ import struct
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import pytest
@@ -75,7 +76,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
 @dataclass
 class Wire:
     """A server. `behave` is run once for each request; `requests` were received, `connections` counts
-    connections."""
+    connections; `client` is the API client of its origin."""
 
     behave: Behaviour
     host: str = "127.0.0.1"
@@ -88,11 +89,17 @@ class Wire:
     def origin(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @cached_property
+    def client(self) -> StagerClient:
+        return StagerClient(self.origin, lambda: KEY)
+
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self.host, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        if "client" in vars(self):
+            await self.client.aclose()
         assert self._server is not None
         self._server.close()
 

@@ -20,34 +20,29 @@ GROUP = {"groupId": "g", "status": "processing"}
 PICTURE = bytes(1 << 20)
 
 
-async def test_a_kept_connection_is_used_again(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_kept_connection_is_used_again(serve: Serve) -> None:
     wire = await serve(does.answer(body=GROUP))
-    client = client_of(wire.origin)
     for _ in range(3):
-        await client.group("g")
+        await wire.client.group("g")
     assert [request.connection for request in wire.requests] == [1, 1, 1]
 
 
-async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(
-    serve: Serve, client_of: ClientOf
-) -> None:
+async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(serve: Serve) -> None:
     async def once(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await does.answer(body=GROUP)(wire, reader, writer)
         writer.close()
 
     wire = await serve(once)
-    client = client_of(wire.origin)
     for _ in range(3):
-        await client.group("g")
+        await wire.client.group("g")
         await asyncio.sleep(0.05)  # until the server's close has arrived
     assert [request.connection for request in wire.requests] == [1, 2, 3]
 
 
-async def test_no_cookie_is_kept(serve: Serve, client_of: ClientOf) -> None:
+async def test_no_cookie_is_kept(serve: Serve) -> None:
     wire = await serve(does.answer(body=GROUP, set_cookie="visitor=1; Path=/"))
-    client = client_of(wire.origin)
-    await client.group("g")
-    await client.group("g")
+    await wire.client.group("g")
+    await wire.client.group("g")
     assert [request.header("cookie") for request in wire.requests] == [None, None]
 
 
@@ -178,9 +173,7 @@ async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_s
 @pytest.mark.parametrize(
     "refusal", [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"", b"HTTP/1.1 2", b"no"]
 )
-async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(
-    client_of: ClientOf, refused_port: int, refusal: bytes
-) -> None:
+async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(refused_port: int, refusal: bytes) -> None:
     proxy = Proxy(1, refusal)
     for address in (await proxy.start(), f"http://127.0.0.1:{refused_port}"):
         client = StagerClient("https://stager.invalid", lambda: KEY, proxy=address)

@@ -25,12 +25,12 @@ UPLOADED = {
 
 
 @pytest.mark.parametrize("filename", ["01.jpg", 'a"b\r\nX: y.jpg', "größe.png"])
-async def test_upload_image(filename: str, serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
+async def test_upload_image(filename: str, serve: Serve, tmp_path: Path) -> None:
     """Section 3.1: one part named `file`, with a length, whatever the name."""
     photo = tmp_path / "photo"
     photo.write_bytes(bytes(range(256)) * 9)
     wire = await serve(does.answer(200, UPLOADED))
-    image_id = await client_of(wire.origin).upload_image(photo, filename, "image/png")
+    image_id = await wire.client.upload_image(photo, filename, "image/png")
     assert image_id == "img_71283912739"
     (request,) = wire.requests
     assert request.line == "POST /api/image HTTP/1.1"
@@ -46,7 +46,7 @@ async def test_upload_image(filename: str, serve: Serve, client_of: ClientOf, tm
     assert part.get_payload(decode=True) == photo.read_bytes()
 
 
-async def test_a_large_upload_is_streamed(serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
+async def test_a_large_upload_is_streamed(serve: Serve, tmp_path: Path) -> None:
     """200 MB go through a few MiB of memory, with their exact length announced."""
     photo = tmp_path / "large.png"
     with photo.open("wb") as file:
@@ -54,7 +54,7 @@ async def test_a_large_upload_is_streamed(serve: Serve, client_of: ClientOf, tmp
     wire = await serve(does.answer(200, UPLOADED))
     tracemalloc.start()
     try:
-        await client_of(wire.origin).upload_image(photo, "01.png", "image/png")
+        await wire.client.upload_image(photo, "01.png", "image/png")
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -64,9 +64,7 @@ async def test_a_large_upload_is_streamed(serve: Serve, client_of: ClientOf, tmp
 
 
 @pytest.mark.parametrize("change", ["grow", "shrink", "touch"])
-async def test_a_picture_that_changes_on_the_way(
-    change: str, serve: Serve, client_of: ClientOf, tmp_path: Path
-) -> None:
+async def test_a_picture_that_changes_on_the_way(change: str, serve: Serve, tmp_path: Path) -> None:
     """The upload is given up, since what was sent isn't what was settled."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"x" * (8 << 20))
@@ -88,7 +86,7 @@ async def test_a_picture_that_changes_on_the_way(
 
     wire = await serve(meddle)
     with pytest.raises(SetChanged):
-        await client_of(wire.origin).upload_image(photo, "01.jpg", "image/jpeg")
+        await wire.client.upload_image(photo, "01.jpg", "image/jpeg")
 
 
 async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, refused_port: int, tmp_path: Path) -> None:
@@ -104,7 +102,7 @@ async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, refused_port: 
         await client.upload_image(tmp_path / "real.jpg", "01.jpg", "image/jpeg")
 
 
-async def test_an_upload_that_is_refused_early(serve: Serve, client_of: ClientOf, tmp_path: Path) -> None:
+async def test_an_upload_that_is_refused_early(serve: Serve, tmp_path: Path) -> None:
     """A 413 while bytes are still sent is read, not taken for a lost connection."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(bytes(8 << 20))
@@ -118,5 +116,5 @@ async def test_an_upload_that_is_refused_early(serve: Serve, client_of: ClientOf
 
     wire = await serve(refuse)
     with pytest.raises(RequestRefused) as caught:
-        await client_of(wire.origin).upload_image(photo, "01.jpg", "image/jpeg")
+        await wire.client.upload_image(photo, "01.jpg", "image/jpeg")
     assert caught.value.status == 413

@@ -145,15 +145,14 @@ async def test_a_name_without_an_address_was_never_sent(
     )
 
 
-async def test_paid_calls_never_share_a_connection(serve: Serve, client_of: ClientOf) -> None:
+async def test_paid_calls_never_share_a_connection(serve: Serve) -> None:
     """Two paid calls after a free one use three connections; free calls reuse one."""
     wire = await serve(does.answer(200, {"id": "p"}))
-    client = client_of(wire.origin, KEY)
-    await client.create_project("a")
-    await client.create_project("b")
+    await wire.client.create_project("a")
+    await wire.client.create_project("b")
     assert wire.connections == 1
-    await client.enhance("p", "g")
-    await client.enhance("p", "g")
+    await wire.client.enhance("p", "g")
+    await wire.client.enhance("p", "g")
     assert wire.connections == 3
 
 
@@ -174,29 +173,25 @@ async def test_paid_calls_never_share_a_connection(serve: Serve, client_of: Clie
         b"[" * 100000,
     ],
 )
-async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve, client_of: ClientOf) -> None:
+async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve) -> None:
     """A useless 200 pauses the queue; it never fails a photographer's set."""
     wire = await serve(does.answer(200, body))
-    assert type(await failure(client_of(wire.origin, KEY), FREE[0])) is Unreachable
+    assert type(await failure(wire.client, FREE[0])) is Unreachable
 
 
 @pytest.mark.parametrize("url", [None, "", "/relative.jpg", "ftp://h/x"])
-async def test_a_completed_group_may_still_owe_its_address(
-    url: str | None, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_a_completed_group_may_still_owe_its_address(url: str | None, serve: Serve) -> None:
     """One odd group must not pause the whole queue: its job polls again until its time is up."""
     wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url}))
-    state = await client_of(wire.origin, KEY).group("g")
+    state = await wire.client.group("g")
     assert (state.status, state.image_url) == ("completed", None)
 
 
 @pytest.mark.parametrize("body", [{"status": 3}, {}, {"status": ""}])
-async def test_a_group_that_makes_no_sense_is_a_bad_world(
-    body: dict[str, object], serve: Serve, client_of: ClientOf
-) -> None:
+async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object], serve: Serve) -> None:
     """An answer with neither a status nor an address isn't believed."""
     wire = await serve(does.answer(200, body))
-    assert type(await failure(client_of(wire.origin, KEY), FREE[1])) is Unreachable
+    assert type(await failure(wire.client, FREE[1])) is Unreachable
 
 
 @pytest.mark.parametrize(
@@ -213,38 +208,35 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(
     ],
 )
 async def test_the_wish_when_to_come_back(
-    value: str, low: int | None, high: int | None, serve: Serve, client_of: ClientOf
+    value: str, low: int | None, high: int | None, serve: Serve
 ) -> None:
     """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
-    error = await failure(client_of(wire.origin, KEY), PAID[0])
+    error = await failure(wire.client, PAID[0])
     assert isinstance(error, TooManyRequests)
     assert error.retry_after_seconds == low == high
 
 
-async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve, client_of: ClientOf) -> None:
+async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve) -> None:
     """A paid answer survives a proxy that compresses, and a bomb stays small."""
     wire = await serve(does.answer(200, gzip.compress(b'{"success": true}'), content_encoding="gzip"))
-    assert (await client_of(wire.origin, KEY).operate("img_1", SKY)).body == '{"success": true}'
+    assert (await wire.client.operate("img_1", SKY)).body == '{"success": true}'
     assert wire.requests[0].header("accept-encoding") == "identity"
     wire = await serve(does.answer(200, gzip.compress(bytes(200 << 20), 1), content_encoding="gzip"))
-    assert len((await client_of(wire.origin, KEY).operate("img_1", SKY)).body) <= 1 << 20
+    assert len((await wire.client.operate("img_1", SKY)).body) <= 1 << 20
 
 
 @pytest.mark.parametrize("kind", ["enhance", "operate"])
-async def test_a_paid_request_may_be_kept_here_until_its_first_byte(
-    kind: str, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_a_paid_request_may_be_kept_here_until_its_first_byte(kind: str, serve: Serve) -> None:
     """The check is called once the connection is made, however long that took, before any byte of the
     request."""
     wire = await serve(does.answer(200, {"success": True}))
     asked: list[tuple[int, int]] = []
 
     def call(leaves: Callable[[], None]) -> Coroutine[Any, Any, Answer]:
-        client = client_of(wire.origin, KEY)
         if kind == "enhance":
-            return client.enhance("project_1", "group_1", leaves)
-        return client.operate("img_1", SKY, leaves)
+            return wire.client.enhance("project_1", "group_1", leaves)
+        return wire.client.operate("img_1", SKY, leaves)
 
     def refuse() -> NoReturn:
         asked.append((wire.connections, len(wire.requests)))
@@ -263,10 +255,10 @@ async def test_a_paid_request_may_be_kept_here_until_its_first_byte(
     assert (asked[1:], len(wire.requests)) == ([(3, 0)], 1)
 
 
-async def test_cancelling_a_paid_call_reaches_the_caller(serve: Serve, client_of: ClientOf) -> None:
+async def test_cancelling_a_paid_call_reaches_the_caller(serve: Serve) -> None:
     """Shielding is the caller's; a cancel isn't swallowed and turned into an outcome."""
     wire = await serve(does.hang())
-    task = asyncio.create_task(PAID[0](client_of(wire.origin, KEY)))
+    task = asyncio.create_task(PAID[0](wire.client))
     await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -9,7 +9,7 @@ import pytest
 from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
-from tests.stager.conftest import KEY, ClientOf, Serve, Wire, does
+from tests.stager.conftest import KEY, Serve, Wire, does
 
 RESULT = {
     "success": True,
@@ -83,32 +83,30 @@ def sent(wire: Wire) -> tuple[str, object]:
     return request.line, None
 
 
-async def test_create_project(serve: Serve, client_of: ClientOf) -> None:
+async def test_create_project(serve: Serve) -> None:
     """Section 2.1, with a title in any script."""
     wire = await serve(does.answer(200, {"id": "project_uuid_here", "title": "12 Ulmenstraße 東京"}))
-    assert await client_of(wire.origin).create_project("12 Ulmenstraße 東京") == "project_uuid_here"
+    assert await wire.client.create_project("12 Ulmenstraße 東京") == "project_uuid_here"
     assert sent(wire) == ("POST /api/projects HTTP/1.1", {"title": "12 Ulmenstraße 東京"})
 
 
-async def test_a_title_that_is_not_unicode_is_still_sent(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_title_that_is_not_unicode_is_still_sent(serve: Serve) -> None:
     """A folder name that isn't UTF-8 reaches Python as surrogates, which JSON can't hold."""
     wire = await serve(does.answer(201, {"id": "p"}))
-    await client_of(wire.origin).create_project("Stra\udcdfe")
+    await wire.client.create_project("Stra\udcdfe")
     assert sent(wire)[1] == {"title": "Stra?e"}
 
 
 @pytest.mark.parametrize("lens", [True, False])
 @pytest.mark.parametrize("perspective", [True, False])
 @pytest.mark.parametrize("photographer", [True, False])
-async def test_create_group(
-    lens: bool, perspective: bool, photographer: bool, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_create_group(lens: bool, perspective: bool, photographer: bool, serve: Serve) -> None:
     """Section 2.2: all three options are always sent."""
     wire = await serve(does.answer(200, {"groupId": "group_uuid_here"}))
     options = HdrOptions(
         lens_correction=lens, perspective_correction=perspective, photographer_removal=photographer
     )
-    assert await client_of(wire.origin).create_group("p", options) == "group_uuid_here"
+    assert await wire.client.create_group("p", options) == "group_uuid_here"
     assert sent(wire) == (
         "POST /api/hdr-image-group HTTP/1.1",
         {
@@ -120,11 +118,11 @@ async def test_create_group(
     )
 
 
-async def test_upload_url(serve: Serve, client_of: ClientOf) -> None:
+async def test_upload_url(serve: Serve) -> None:
     """Section 2.3; the URL is kept exactly and never shown."""
     url = "https://storage.googleapis.com/b/o%2Fp.jpg?X-Goog-Credential=a%2Fb&X-Goog-Signature=c0ffee"
     wire = await serve(does.answer(200, {"id": "image_uuid_here", "uploadUrl": url}))
-    slot = await client_of(wire.origin).upload_url("p", "g", "01.jpg")
+    slot = await wire.client.upload_url("p", "g", "01.jpg")
     assert str(slot.parsed) == url
     assert "c0ffee" not in f"{slot} {slot!r}"
     assert sent(wire) == (
@@ -134,62 +132,58 @@ async def test_upload_url(serve: Serve, client_of: ClientOf) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"", b'{"queued": true}', b'{"success": true}', b" \n"])
-async def test_enhance(body: bytes, serve: Serve, client_of: ClientOf) -> None:
+async def test_enhance(body: bytes, serve: Serve) -> None:
     """Section 2.4; a success is handed over raw, whatever it says."""
     wire = await serve(does.answer(202, body))
-    answer = await client_of(wire.origin).enhance("p", "g")
+    answer = await wire.client.enhance("p", "g")
     assert answer == Answer(202, body.decode())
     assert sent(wire) == ("POST /api/hdr-enhance HTTP/1.1", {"projectId": "p", "groupId": "g"})
 
 
-async def test_group(serve: Serve, client_of: ClientOf) -> None:
+async def test_group(serve: Serve) -> None:
     """Section 2.5, before and after completion."""
     wire = await serve(does.answer(200, {"status": "processing"}))
-    state = await client_of(wire.origin).group("group_1")
+    state = await wire.client.group("group_1")
     assert (state.status, state.image_url) == ("processing", None)
     assert sent(wire)[0] == "GET /api/hdr-image-group/group_1 HTTP/1.1"
     url = "https://storage.googleapis.com/stager-final-results/output.jpg"
     wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url, "else": 1}))
-    state = await client_of(wire.origin).group("group_1")
+    state = await wire.client.group("group_1")
     assert (state.status, state.image_url) == ("completed", SignedUrl(url))
 
 
-async def test_a_group_that_failed_says_why(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_group_that_failed_says_why(serve: Serve) -> None:
     """Statuses beyond the reference are passed on, with the API's text about them."""
     wire = await serve(does.answer(200, {"status": "failed", "error": "photos 1 and 2\ndiffer in size"}))
-    state = await client_of(wire.origin).group("group_1")
+    state = await wire.client.group("group_1")
     assert (state.status, state.image_url, state.said) == ("failed", None, "photos 1 and 2 differ in size")
 
 
 @pytest.mark.parametrize(
     "status", ["gone https://a/b?X-Goog-Signature=beef", f"bad {KEY}", "x" * 41, "\x1b[2J"]
 )
-async def test_a_status_that_is_no_word_is_never_shown(
-    status: str, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_a_status_that_is_no_word_is_never_shown(status: str, serve: Serve) -> None:
     wire = await serve(does.answer(200, {"status": status, "error": f"no merge for {KEY}"}))
-    state = await client_of(wire.origin).group("group_1")
+    state = await wire.client.group("group_1")
     assert (state.status, state.said) == ("not a word", "no merge for [key]")
 
 
 @pytest.mark.parametrize(("model", "body", "path"), OPERATIONS)
 async def test_operations(
-    model: type[Stage | Lawn | Sky], body: dict[str, object], path: str, serve: Serve, client_of: ClientOf
+    model: type[Stage | Lawn | Sky], body: dict[str, object], path: str, serve: Serve
 ) -> None:
     """Section 3.2 to 3.4: every value of the reference is sent as it spells it, and nothing else."""
     wire = await serve(does.answer(200, RESULT))
-    answer = await client_of(wire.origin).operate("img_71283912739", model.model_validate(body))
+    answer = await wire.client.operate("img_71283912739", model.model_validate(body))
     assert sent(wire) == (f"POST /api/images/img_71283912739/{path} HTTP/1.1", body)
     (image,) = parse_results(answer)
     assert (image.id, image.width, image.height) == ("res_9823192", 1920, 1280)
 
 
-async def test_what_is_not_set_is_not_sent(serve: Serve, client_of: ClientOf) -> None:
+async def test_what_is_not_set_is_not_sent(serve: Serve) -> None:
     """extraInstructions and colorTypes are sent only when set; every other field always is."""
     wire = await serve(does.answer(200, RESULT))
-    await client_of(wire.origin).operate(
-        "i", Stage.model_validate({"roomType": "GARAGE", "roomStyle": "rustic"})
-    )
+    await wire.client.operate("i", Stage.model_validate({"roomType": "GARAGE", "roomStyle": "rustic"}))
     assert sent(wire)[1] == {
         "roomType": "GARAGE",
         "roomStyle": "rustic",
@@ -199,15 +193,15 @@ async def test_what_is_not_set_is_not_sent(serve: Serve, client_of: ClientOf) ->
     }
 
 
-async def test_a_staging_without_a_room_type_is_not_sent(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_staging_without_a_room_type_is_not_sent(serve: Serve) -> None:
     """The API would refuse it, perhaps after charging."""
     wire = await serve(does.answer(200, RESULT))
     with pytest.raises(RequestRefused):
-        await client_of(wire.origin).operate("i", Stage.model_validate({"roomStyle": "rustic"}))
+        await wire.client.operate("i", Stage.model_validate({"roomStyle": "rustic"}))
     assert wire.connections == 0
 
 
-async def test_undecodable_bytes_are_replaced(serve: Serve, client_of: ClientOf) -> None:
+async def test_undecodable_bytes_are_replaced(serve: Serve) -> None:
     """An answer is always text."""
     wire = await serve(does.answer(200, b'{"a": "\xff"}'))
-    assert (await client_of(wire.origin).enhance("p", "g")).body == '{"a": "\ufffd"}'
+    assert (await wire.client.enhance("p", "g")).body == '{"a": "\ufffd"}'

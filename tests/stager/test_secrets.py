@@ -13,12 +13,12 @@ from hotfolder.stager.transport import Timeouts
 from tests.stager.conftest import FREE, KEY, PAID, SKY, ClientOf, Serve, does, failure
 
 
-async def test_the_apis_own_words_reach_the_user(serve: Serve, client_of: ClientOf) -> None:
+async def test_the_apis_own_words_reach_the_user(serve: Serve) -> None:
     """The reason of a refusal is passed on as one line, without the key, addresses or control characters."""
     said = f"bad\x1b[31m room\nstyle {KEY} at https://storage.googleapis.com/a/b?X-Goog-Signature=beef"
     wire = await serve(does.answer(422, {"error": {"message": said}}))
     for call in (FREE[0], PAID[0]):
-        error = await failure(client_of(wire.origin, KEY), call)
+        error = await failure(wire.client, call)
         assert "bad [31m room style [key] at https://storage.googleapis.com/…" in error.message
         assert "beef" not in error.message and error.message.isprintable()
 
@@ -35,51 +35,44 @@ async def test_the_apis_own_words_reach_the_user(serve: Serve, client_of: Client
         {"error": {"code": 7, "message": "too many"}},
     ],
 )
-async def test_a_reason_is_found_where_apis_put_it(
-    body: str | dict[str, object], serve: Serve, client_of: ClientOf
-) -> None:
+async def test_a_reason_is_found_where_apis_put_it(body: str | dict[str, object], serve: Serve) -> None:
     """The reference doesn't define the field of an error's text, so the usual ones are tried."""
     wire = await serve(does.answer(400, body))
-    assert "“too many”" in (await failure(client_of(wire.origin, KEY), FREE[0])).message
+    assert "“too many”" in (await failure(wire.client, FREE[0])).message
 
 
-async def test_a_long_or_html_reason_is_kept_short(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_long_or_html_reason_is_kept_short(serve: Serve) -> None:
     """An error page is left out, a long text cut."""
     wire = await serve(does.answer(400, {"message": "very " * 10_000}))
-    assert len((await failure(client_of(wire.origin, KEY), FREE[0])).message) < 400
+    assert len((await failure(wire.client, FREE[0])).message) < 400
     wire = await serve(does.answer(502, b"<html><body>Bad Gateway</body></html>"))
-    assert "<" not in (await failure(client_of(wire.origin, KEY), FREE[0])).message
+    assert "<" not in (await failure(wire.client, FREE[0])).message
 
 
-async def test_a_redirect_never_carries_the_key_away(serve: Serve, client_of: ClientOf) -> None:
+async def test_a_redirect_never_carries_the_key_away(serve: Serve) -> None:
     """Another origin is never even connected to."""
     elsewhere = await serve(does.answer(200, {"id": "p"}))
     for status in (301, 302, 303, 307, 308):
         wire = await serve(does.answer(status, location=f"{elsewhere.origin}/api/projects"))
         for call in FREE + PAID:
-            await failure(client_of(wire.origin, KEY), call)
+            await failure(wire.client, call)
     assert elsewhere.connections == 0
 
 
 @pytest.mark.parametrize("identifier", ["https://evil/x", "//evil/x", "../../admin", "..", ".", "", "a\nb"])
-async def test_an_identifier_never_leaves_its_place(
-    identifier: str, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_an_identifier_never_leaves_its_place(identifier: str, serve: Serve) -> None:
     """An id from elsewhere can't choose another path or host; nothing is sent."""
     wire = await serve(does.answer(200, {}))
-    client = client_of(wire.origin, KEY)
-    for call in (client.group(identifier), client.operate(identifier, SKY)):
+    for call in (wire.client.group(identifier), wire.client.operate(identifier, SKY)):
         with pytest.raises(RequestRefused):
             await call
     assert wire.connections == 0
 
 
 @pytest.mark.parametrize("identifier", ["a?b", "a#b", "a%2fb", "ü", "img:1/2+3=", "a b", "~a.b-c_d"])
-async def test_an_odd_identifier_is_one_part_of_the_path(
-    identifier: str, serve: Serve, client_of: ClientOf
-) -> None:
+async def test_an_odd_identifier_is_one_part_of_the_path(identifier: str, serve: Serve) -> None:
     wire = await serve(does.answer(200, {"status": "processing"}))
-    await client_of(wire.origin, KEY).group(identifier)
+    await wire.client.group(identifier)
     _, path, _ = wire.requests[0].line.split(" ")
     prefix, _, last = path.rpartition("/")
     assert (prefix, unquote(last)) == ("/api/hdr-image-group", identifier)
@@ -117,14 +110,13 @@ async def test_the_key_is_asked_for_at_every_request(serve: Serve) -> None:
 
 
 async def test_logs_at_any_level_show_neither_key_nor_address(
-    serve: Serve, client_of: ClientOf, caplog: pytest.LogCaptureFixture
+    serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The libraries beneath log nothing secret either."""
     caplog.set_level("DEBUG")
     wire = await serve(does.answer(200, {"id": "p"}))
-    client = client_of(wire.origin, KEY)
-    await client.create_project("a")
-    await client.enhance("p", "g")
+    await wire.client.create_project("a")
+    await wire.client.enhance("p", "g")
     assert KEY not in caplog.text and "/api/" not in caplog.text
 
 
