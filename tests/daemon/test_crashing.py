@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,14 +11,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from PIL import Image
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from hotfolder.sandbox.ledger import Entry
 from tests.support import crashing
-from tests.support.audit import Audit, Originals
+from tests.support.audit import Audit, Originals, whole
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
@@ -111,14 +109,6 @@ class Wreck:
         charged = self.charged(charges)
         assert all(count == 1 for count in charged.values()), charged
         assert charged.keys() <= {MERGE, SKY}
-
-
-def whole(content: bytes) -> bool:
-    try:
-        Image.open(io.BytesIO(content)).load()
-    except (OSError, SyntaxError):
-        return False
-    return True
 
 
 GOOD, BAD = "living-room__sky-twilight", "living-room__sky-twilihgt"

@@ -28,8 +28,8 @@ from hotfolder.jobs.model import Machine as MachineRow
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from tests.scenarios.clusterweather import CLOCKS, INBOXES, JOINING, LEASE_SECONDS, ClusterPlan, Trouble
-from tests.scenarios.storm import Story
-from tests.support.audit import Audit, Originals, sha256
+from tests.scenarios.storm import Story, audited
+from tests.support.audit import Originals, sha256
 from tests.support.cluster import Cluster, Member
 from tests.support.member import API_BY, MOVED_CLOCK
 from tests.support.postgres import Postgres, programs, running
@@ -232,22 +232,14 @@ def at_rest(store: Store, waited_for: Counter[tuple[str, str, str]]) -> bool:
 
 
 def judge(story: Story, cluster: Cluster, originals: Originals) -> None:
-    charged = cluster.shop.charged()
-    audit = Audit(cluster.studio, charged)
-    story.paid = len(charged)
-    story.originals = originals.count.total()
-    story.need_a_person = sum(job.state == State.NEEDS_ATTENTION for job in audit.jobs)
-    story.faults_met = sum(len(some) for some in story.plan.troubles.values()) + len(story.plan.restarts)
-    story.lost += audit.lost(originals)
-    story.broken += audit.faults(originals, story.plan.bound)
-    made = Counter((job.inbox, job.project, job.folder) for job in audit.jobs if job.state == State.DONE)
-    story.broken += [f"{place} was made {times} times" for place, times in made.items() if times > 1]
     sets = [
         Counter(sha256(content) for name, content in drop.files.items() if name.endswith(".jpg"))
         for drop in story.plan.drops
     ]
-    story.broken += [f"a merge of other photos: {group}" for group in cluster.shop.ghosts(charged, sets)]
-    story.broken += [f"{job.folder} is still {job.state}: {job.reason}" for job in audit.active()]
+    audit = audited(story, cluster.studio, cluster.shop, originals, sets)
+    story.faults_met = sum(len(some) for some in story.plan.troubles.values()) + len(story.plan.restarts)
+    made = Counter((job.inbox, job.project, job.folder) for job in audit.jobs if job.state == State.DONE)
+    story.broken += [f"{place} was made {times} times" for place, times in made.items() if times > 1]
     for member in cluster.members.values():
         codes = [run.process.wait() for run in member.runs]
         story.exit_codes += codes

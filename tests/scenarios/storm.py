@@ -13,7 +13,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from typing import Any
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from tests.scenarios.bench import Bench
 from tests.scenarios.weather import Plan, plan
-from tests.support.audit import Audit
+from tests.support.audit import Audit, Originals
 from tests.support.studio import Shop, Studio
 
 LANES = 5
@@ -110,17 +111,25 @@ def drag_back(bench: Bench) -> bool:
     return bool(failed)
 
 
-def judge(story: Story, bench: Bench) -> None:
-    charged = bench.shop.charged()
-    audit = Audit(bench.studio, charged)
+def audited(
+    story: Story, studio: Studio, shop: Shop, originals: Originals, sets: Sequence[Counter[str]]
+) -> Audit:
+    """Judge jobs, photos and payments; the audit, for what is judged besides."""
+    charged = shop.charged()
+    audit = Audit(studio, charged)
     story.paid = len(charged)
-    story.originals = bench.originals.count.total()
+    story.originals = originals.count.total()
     story.need_a_person = sum(job.state == State.NEEDS_ATTENTION for job in audit.jobs)
-    story.faults_met = sum(entry.event == "faulted" for entry in bench.shop.page())
-    story.lost += audit.lost(bench.originals)
-    story.broken += audit.faults(bench.originals, story.plan.bound)
-    story.broken += [f"a merge of other photos: {group}" for group in bench.shop.ghosts(charged, bench.sets)]
+    story.lost += audit.lost(originals)
+    story.broken += audit.faults(originals, story.plan.bound)
+    story.broken += [f"a merge of other photos: {group}" for group in shop.ghosts(charged, sets)]
     story.broken += [f"{job.folder} is still {job.state}: {job.reason}" for job in audit.active()]
+    return audit
+
+
+def judge(story: Story, bench: Bench) -> None:
+    audit = audited(story, bench.studio, bench.shop, bench.originals, bench.sets)
+    story.faults_met = sum(entry.event == "faulted" for entry in bench.shop.page())
     story.broken += [f"{line.folder} is still arriving" for line in audit.seen.lines if not line.job]
     if any(code not in (0, -9) for code in story.exit_codes):
         story.broken.append(f"the daemon ended with {story.exit_codes}")
