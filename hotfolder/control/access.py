@@ -47,11 +47,11 @@ def missing_packages() -> list[str]:
 
 def visitor(settings: Settings, token: str | None) -> Visitor:
     """The visitor with that session token; None for a browser without one."""
-    with reading(settings) as records:
-        if records is None:
+    with reading(settings) as store:
+        if store is None:
             return Visitor(protected=False)
-        role = access.signed_in(records.store, token, now()) if token else None
-        return Visitor(role is not None or bool(access.passwords(records.store)), role)
+        role = access.signed_in(store, token, now()) if token else None
+        return Visitor(role is not None or bool(access.passwords(store)), role)
 
 
 def refuse_unprotected(settings: Settings, page: PageSettings) -> bool:
@@ -95,8 +95,8 @@ def refuse_weak(password: str) -> None:
 
 def sign_in(settings: Settings, password: str) -> str | None:
     """Create a session of the role with this password and return its token; None for a wrong password."""
-    with reading(settings) as records:
-        known = access.passwords(records.store) if records is not None else {}
+    with reading(settings) as store:
+        known = access.passwords(store) if store is not None else {}
     if len(password) > MOST_LETTERS:
         return None
     role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.opening import Installation, JobRecords, existing, now
+from hotfolder.control.opening import Installation, existing, now
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
-from hotfolder.jobs.commands import Priority
+from hotfolder.jobs.commands import Priority, remembered
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
-from hotfolder.jobs.store import remembered
+from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
@@ -144,10 +144,10 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
     """Record the outcome of a paid call in doubt, as a person knows it, and put its set back into the inbox:
     the picture is at the URL `paid_result`, or the call was not charged (None). Idempotent: after an
     interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
-    ledger = installation.ledger
+    ledger = installation.store.ledger
     job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, comes_as(job))
-    call = open_question(installation, job)
+    call = open_question(installation.store, job)
     if call is None and not returning.begun:  # an interrupted attempt has recorded its outcome
         raise UsageError(
             f"No paid call of job {job.id} is in doubt.",
@@ -177,9 +177,9 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
     return job
 
 
-def open_question(records: JobRecords, job: Job) -> Purchase | None:
+def open_question(store: Store, job: Job) -> Purchase | None:
     """The paid call in doubt: the first of the job's chain without results; None where all have some."""
-    links = chain_of(records.store, records.ledger, job)
+    links = chain_of(store, job)
     return next((link.purchase for link in links if not link.results), None)
 
 
@@ -295,8 +295,8 @@ class Offer:
 def tags_for(settings: Settings, job_id: str) -> list[str]:
     """The tags with which the set can be made once more, each alone, in the order for people. Raises
     UsageError, Unknown, StoreError."""
-    with existing(settings) as records:
-        job, photos = over(records, job_id)
+    with existing(settings) as store:
+        job, photos = over(store, job_id)
     rulebook = rules_of(settings, job)
     names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
     own = {normal(tag) for tag in split_name(job.folder).tags}
@@ -306,15 +306,15 @@ def tags_for(settings: Settings, job_id: str) -> list[str]:
 
 def offer(settings: Settings, job_id: str, tag: str) -> Offer:
     """The offer for a set with another tag, with its cost. Raises UsageError, RuleRefused, StoreError."""
-    with existing(settings) as records:
-        return _offer(settings, records, job_id, tag)
+    with existing(settings) as store:
+        return _offer(settings, store, job_id, tag)
 
 
 def another(installation: Installation, job_id: str, tag: str) -> PutBack:
     """Put a set's photos into the inbox, in a folder with its room's name and this tag: copies of a finished
     set's originals, or a failed set's own files. Idempotent: after an interruption, repeat the call. Raises
     UsageError, RuleRefused, LocalTrouble."""
-    found = _offer(installation.settings, installation, job_id, tag)
+    found = _offer(installation.settings, installation.store, job_id, tag)
     job = found.job
     if job.state == State.FAILED:
         # Gathered as by `retry`, so that either of the two can complete an interrupted other one.
@@ -326,15 +326,15 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
     return PutBack(returning.count, returning.target, copied=job.state == State.DONE)
 
 
-def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
+def over(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
     """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
-    job = remembered(records.store, job_id)
+    job = remembered(store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
         raise UsageError(
             f"{job.project} / {job.room} can't have another tag now.",
             hint="Only a finished or failed set can.",
         )
-    return job, records.store.photos(job.id)
+    return job, store.photos(job.id)
 
 
 def rules_of(settings: Settings, job: Job) -> Rulebook:
@@ -345,8 +345,8 @@ def rules_of(settings: Settings, job: Job) -> Rulebook:
         raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
 
 
-def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Offer:
-    job, photos = over(records, job_id)
+def _offer(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
+    job, photos = over(store, job_id)
     rulebook = rules_of(settings, job)
     found = rulebook.tags.find(tag)
     # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.
@@ -355,16 +355,16 @@ def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Of
     folder = folder_with(job, found.name)
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
-    generation = present_generation(records.store, scope_key(job.origin, hashes))
-    return Offer(job, found.name, folder, left_of(records, job, hashes, recipe, generation))
+    generation = present_generation(store, scope_key(job.origin, hashes))
+    return Offer(job, found.name, folder, left_of(store, job, hashes, recipe, generation))
 
 
 def left_of(
-    records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
+    store: Store, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
 ) -> tuple[str, ...]:
     """The kinds of a recipe's paid calls that are still to be made for the job's photos. One with an unknown
     outcome counts as made."""
-    known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
+    known = read_chain(store, job.origin, hashes, recipe, generation)
     made = Counter(step.purchase.operation for step in known)
     return tuple((Counter(recipe.paid_kinds()) - made).elements())
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from hotfolder.config.load import state_location
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
-from hotfolder.control.opening import JobRecords, nothing_yet, now, reading, seen_in
+from hotfolder.control.opening import nothing_yet, now, reading, seen_in
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
@@ -62,13 +62,13 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     """The state of all sets. Works with erroneous settings, as long as they name the records; else raises
     ConfigurationError. Raises StoreError, LocalTrouble."""
     place = state_location(config, environ)
-    with reading(place) as records:
-        if records is None and place.error is not None:
+    with reading(place) as store:
+        if store is None and place.error is not None:
             raise place.error
-        seen = seen_in(place.state_folder, records)
-        if records is None:
+        seen = seen_in(place.state_folder, store)
+        if store is None:
             return Status(seen, place.state_folder)
-        paid = records.ledger.paid_operations_today(now())
+        paid = store.ledger.paid_operations_today(now())
     if place.settings is None:
         error = place.error.message if place.error is not None else ""
         return Status(replace(seen, settings_error=error), place.state_folder, paid)
@@ -78,10 +78,10 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
 def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
     """The history of one job, by its id or `project/room`. Raises as `status`, and UsageError, Unknown."""
     place = state_location(config, environ)
-    with reading(place) as records:
-        if records is None:
+    with reading(place) as store:
+        if store is None:
             raise place.error or nothing_yet(config)
-        return history_of(records.store, records.ledger, job)
+        return history_of(store, job)
 
 
 HELD = "held"
@@ -269,18 +269,18 @@ class Watched:
 def board(settings: Settings) -> Board:
     """The board of all projects. Raises StoreError, LocalTrouble."""
     several = len(settings.all_inboxes()) > 1
-    with reading(settings) as records:
-        seen = seen_in(settings.state_folder, records)
-        if records is None:
+    with reading(settings) as store:
+        seen = seen_in(settings.state_folder, store)
+        if store is None:
             return Board(now(), seen, several_inboxes=several)
         at = now()
         return Board(
             at=at,
             seen=seen,
-            projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
-            paid_today=records.ledger.paid_today(at),
+            projects=tuple(projects_of(store, latest_of(seen.lines), MOST_CARDS)),
+            paid_today=store.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
-            bought=tuple(records.ledger.paid_operations_today(at)),
+            bought=tuple(store.ledger.paid_operations_today(at)),
             several_inboxes=several,
         )
 
@@ -294,7 +294,7 @@ def latest_of(lines: Sequence[Line]) -> list[Line]:
     return list(newest.values())
 
 
-def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
+def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
     """These sets by project, with at most `most` cards each (all that need a person): projects that need a
     person first, then by the latest change, finished ones last."""
     by_project = attrgetter("inbox", "project")
@@ -305,7 +305,7 @@ def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = N
         first = sorted(sorted(cards, key=attrgetter("at"), reverse=True), key=attrgetter("rank"))
         urgent = sum(card.rank < IN_HAND for card in first)
         shown[key] = first[: max(most, urgent)] if most is not None else first
-    full = iter(filled(records, [card for cards in shown.values() for card in cards]))
+    full = iter(filled(store, [card for cards in shown.values() for card in cards]))
     found = [
         ProjectCards(
             *key,
@@ -331,9 +331,8 @@ def card_of(line: Line) -> Card:
     return Card(**told)
 
 
-def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
+def filled(store: Store, cards: Sequence[Card]) -> list[Card]:
     """The cards with their frames and progress, in the same order."""
-    store = records.store
     jobs = [card.job for card in cards if card.job]
     pictures, photos = looks.pictures_of(store, jobs), looks.middle_photos(store, jobs)
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]

@@ -11,7 +11,7 @@ from pathlib import Path
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, arriving_id, opaque, places_in
-from hotfolder.control.opening import JobRecords, reading
+from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.errors import BadJob
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
@@ -22,6 +22,7 @@ from hotfolder.jobs.generations import pays_again, present_generation
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.drops import ChosenSet, Drop, group_drop
@@ -144,16 +145,16 @@ def explain_place(
 ) -> Explained:
     """Explain one folder; a whole shoot as if a person had also grouped and approved the `chosen` sets.
     Raises StoreError, LocalTrouble."""
-    with reading(settings) as records:
-        return Explainer(settings, records, place, chosen, look).explained()
+    with reading(settings) as store:
+        return Explainer(settings, store, place, chosen, look).explained()
 
 
 @dataclass
 class Explainer:
-    """Explains one folder by the settings, and by the records, None where nothing has run."""
+    """Explains one folder by the settings, and by the store, None where nothing has run."""
 
     settings: Settings
-    records: JobRecords | None
+    store: Store | None
     place: PhotoPlace
     chosen: Sequence[ChosenSet] = ()
     look: Look = look
@@ -240,15 +241,15 @@ class Explainer:
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with the operations that were bought before at the configured API. Raises BadJob."""
         found = self._set(name, photos, {photo.name: Sent(photo.format, photo.develop) for photo in photos})
-        if self.records is None or found.explanation.plan.again:
+        if self.store is None or found.explanation.plan.again:
             return found
         origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
-        store, scope = self.records.store, scope_key(origin, hashes)
+        store, scope = self.store, scope_key(origin, hashes)
         if pays_again(store, scope, {photo.name: photo.identity for photo in photos}):
             return found
         generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
-        links = read_chain(self.records.ledger, origin, hashes, recipe, generation)
+        links = read_chain(self.store, origin, hashes, recipe, generation)
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
 
     def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:
@@ -285,24 +286,24 @@ class Explainer:
         if not photos:
             return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
-        if self.records is None:
+        if self.store is None:
             return why_room_held(None, self.rulebook, place, found)
-        store = self.records.store
+        store = self.store
         return why_room_held(store, self.rulebook, place, found, orphans(store))
 
     def _under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
-        if self.records is None:
+        if self.store is None:
             return set()
-        jobs = [job for job in self.records.store.active() if place_of(job) == self._known_as()]
-        return {file.name for job in jobs for file in self.records.store.files(job.id)}
+        jobs = [job for job in self.store.active() if place_of(job) == self._known_as()]
+        return {file.name for job in jobs for file in self.store.files(job.id)}
 
     def _room_name(self, photos: Sequence[Photo]) -> str:
         """The room's name, made unique among those in the store (`room_named`); "" without a store."""
-        if self.records is None:
+        if self.store is None:
             return ""
         wanted = split_name(self.place.folder).name or self.place.folder
-        return room_named(self.records.store, self._known_as(), wanted, photos)
+        return room_named(self.store, self._known_as(), wanted, photos)
 
     @cached_property
     def drop(self) -> Drop:
@@ -313,9 +314,9 @@ class Explainer:
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
-        if self.records is None:
+        if self.store is None:
             return drop
-        store, (inbox, project, _) = self.records.store, self._known_as()
+        store, (inbox, project, _) = self.store, self._known_as()
         # Before `_under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}

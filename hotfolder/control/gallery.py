@@ -92,10 +92,10 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
 
 def sharing(settings: Settings, known: str) -> ProjectLinks:
     """Links and shareable pictures of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as records:
-        inbox, project = known_project(records, known)
-        jobs = delivered_from(records.store, inbox, project)
-        links = tuple(access.share_links(records.store, inbox, project))
+    with existing(settings) as store:
+        inbox, project = known_project(store, known)
+        jobs = delivered_from(store, inbox, project)
+        links = tuple(access.share_links(store, inbox, project))
     at = now()
     leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
     return ProjectLinks(known, inbox, project, tuple(choices_in(jobs, settings)), links, leading)
@@ -138,11 +138,11 @@ def revoke(settings: Settings, known: str, link: str) -> None:
 def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one. None
     for an unknown, revoked or expired token, and where no picture is left."""
-    with reading(settings) as records:
-        link = access.shared_by(records.store, token, now()) if records is not None else None
-        if records is None or link is None:
+    with reading(settings) as store:
+        link = access.shared_by(store, token, now()) if store is not None else None
+        if store is None or link is None:
             return None
-        jobs = delivered_from(records.store, link.inbox, link.project)
+        jobs = delivered_from(store, link.inbox, link.project)
     if not jobs:
         return None
     gallery, chosen = gallery_of(jobs, places_of(settings)), set(link.pictures)

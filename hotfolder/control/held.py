@@ -224,8 +224,8 @@ def look_at(
 ) -> HeldView:
     """The view of a held folder: its sets as proposed, or as grouped in the `draft`. Raises UsageError where
     the photos have changed since the draft; StoreError, LocalTrouble."""
-    with reading(settings) as records:
-        return Viewer(Explainer(settings, records, place, look=look)).view(draft)
+    with reading(settings) as store:
+        return Viewer(Explainer(settings, store, place, look=look)).view(draft)
 
 
 def approve_held(

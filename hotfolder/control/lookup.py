@@ -213,8 +213,8 @@ def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     if len(known) > LONGEST_ID:
         return None
     places = places_of(settings)
-    with reading(settings) as records:
-        found = _of_job(records.store, places, known) if records is not None else None
+    with reading(settings) as store:
+        found = _of_job(store, places, known) if store is not None else None
     return found or _arriving(settings, places, known)
 
 

@@ -1,4 +1,4 @@
-"""Opening the records (store and ledger) of a configuration, read-only or for changes."""
+"""Opening the job store of a configuration, read-only or for changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from hotfolder.jobs.database import StorePlace, open_store, read_store, store_tr
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_strangers
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
@@ -31,17 +30,10 @@ from hotfolder.telemetry.overview import Overview, overview
 
 
 @dataclass(frozen=True, slots=True)
-class JobRecords:
-    """The job store and the ledger of purchases, over the same database."""
+class Installation:
+    """The job store of one configuration, with its settings and folders."""
 
     store: Store
-    ledger: Ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Installation(JobRecords):
-    """The records of one configuration, with its settings and folders."""
-
     settings: Settings
     places: Places
 
@@ -52,40 +44,40 @@ class Installation(JobRecords):
 
 
 @contextmanager
-def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
-    """The records, opened read-only; None where nothing has run yet. Raises StoreError and LocalTrouble."""
+def reading(settings: Settings | StateLocation) -> Iterator[Store | None]:
+    """The store, opened read-only; None where nothing has run yet. Raises StoreError and LocalTrouble."""
     database = read_store(store_of(settings))
     if database is None:
         yield None
         return
     try:
         with store_trouble():
-            yield JobRecords(Store(database), Ledger(database))
+            yield Store(database)
     finally:
         database.dispose()
 
 
 @contextmanager
-def existing(settings: Settings) -> Iterator[JobRecords]:
+def existing(settings: Settings) -> Iterator[Store]:
     """`reading`, but raises Unknown where nothing has run yet."""
-    with reading(settings) as records:
-        if records is None:
+    with reading(settings) as store:
+        if store is None:
             raise Unknown("Nothing has been made here yet.")
-        yield records
+        yield store
 
 
-def seen_in(state: Path, records: JobRecords | None) -> Overview:
-    """The overview of all sets by the records; `missing` also has a notice where the disk of `state` is
+def seen_in(state: Path, store: Store | None) -> Overview:
+    """The overview of all sets by the store; `missing` also has a notice where the disk of `state` is
     full."""
     pid = holder_of(state)
-    seen = Overview((), {}, pid=pid) if records is None else overview(records.store, pid=pid)
+    seen = Overview((), {}, pid=pid) if store is None else overview(store, pid=pid)
     full = dict.fromkeys(full_disks({"state": state}), TROUBLES[errno.ENOSPC][0])
     return replace(seen, missing={**seen.missing, **full})
 
 
 @contextmanager
 def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installation]:
-    """The records of a configuration file, opened for changes; safe while the daemon runs. `in_force`
+    """The store of a configuration file, opened for changes; safe while the daemon runs. `in_force`
     replaces the file's settings, where it was read while it was valid. Raises ConfigurationError, StoreError,
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
@@ -96,13 +88,13 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     try:
         journal, shared = Journal(places.state / JOURNAL_FILE), settings.store.url is not None
         machine = known_machine(places.state) if shared else ""
-        store, ledger = Store(database), Ledger(database, journal, machine=machine)
+        store = Store(database, journal, machine=machine)
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
             confirm = partial(confirm_inbox, marker_id=identity)
             places = replace(places, confirm_inbox=confirm, failed_before=store.paths_of("failed"))
-            yield Installation(store, ledger, settings, places)
+            yield Installation(store, settings, places)
     finally:
         database.dispose()
 

@@ -23,16 +23,16 @@ from hotfolder.control.lookup import (
     placed_in,
     project_id,
 )
-from hotfolder.control.opening import JobRecords, existing, now, reading, seen_in
+from hotfolder.control.opening import existing, now, reading, seen_in
 from hotfolder.daemon.folders import places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
-from hotfolder.jobs.commands import Priority, project_priority
+from hotfolder.jobs.commands import Priority, project_priority, remembered
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
-from hotfolder.jobs.store import remembered
+from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
@@ -100,9 +100,9 @@ class SetView:
     """The names of pictures in done/ whose content has changed since they were placed."""
 
 
-def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
+def known_project(store: Store, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
     """Inbox and name of the project with that id, in the store or in `lines`. Raises Unknown."""
-    made = ((inbox, project) for inbox, project, _ in looks.projects(records.store))
+    made = ((inbox, project) for inbox, project, _ in looks.projects(store))
     for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
             return inbox, project
@@ -112,27 +112,26 @@ def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -
 def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
     """Every project with a job or an arriving set whose name contains `wanted`, ignoring case: first those
     with an arriving set, then the latest. Raises StoreError, LocalTrouble."""
-    with reading(settings) as records:
-        if records is None:
+    with reading(settings) as store:
+        if store is None:
             return []
-        found = {(inbox, name): at for inbox, name, at in looks.projects(records.store)}
-        lines = seen_in(settings.state_folder, records).lines
+        found = {(inbox, name): at for inbox, name, at in looks.projects(store)}
+        lines = seen_in(settings.state_folder, store).lines
     begun = {(line.inbox, line.project): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
 
 
-def known_set(records: JobRecords, job_id: str) -> str:
+def known_set(store: Store, job_id: str) -> str:
     """The id of the job with that id or `project/room`. Raises Unknown."""
-    return remembered(records.store, job_id).id
+    return remembered(store, job_id).id
 
 
 def project_view(settings: Settings, known: str) -> ProjectView:
     """The view of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as records:
-        store = records.store
-        seen = seen_in(settings.state_folder, records)
-        inbox, name = known_project(records, known, seen.lines)
+    with existing(settings) as store:
+        seen = seen_in(settings.state_folder, store)
+        inbox, name = known_project(store, known, seen.lines)
         begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
         jobs = [
             job
@@ -140,9 +139,9 @@ def project_view(settings: Settings, known: str) -> ProjectView:
             if job.state != State.SUPERSEDED and job.id not in seen.gone
         ]
         lines = [*begun, *lines_of(jobs, seen.lines)]
-        [project] = projects_of(records, latest_of(lines)) or [ProjectCards(inbox, name)]
+        [project] = projects_of(store, latest_of(lines)) or [ProjectCards(inbox, name)]
         pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])
-        calls = records.ledger.paid_operations_of(inbox, name)
+        calls = store.ledger.paid_operations_of(inbox, name)
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
@@ -161,10 +160,10 @@ def chosen(
     itself), each with its path below the project's folder in done/. Raises Unknown, StoreError,
     LocalTrouble."""
     places = places_of(settings)
-    with existing(settings) as records:
-        inbox, name = known_project(records, known)
-        jobs = [job.id for job in looks.jobs_of_project(records.store, inbox, name)]
-        pictures = looks.pictures_of(records.store, jobs)
+    with existing(settings) as store:
+        inbox, name = known_project(store, known)
+        jobs = [job.id for job in looks.jobs_of_project(store, inbox, name)]
+        pictures = looks.pictures_of(store, jobs)
     found: dict[str, PicturePlace] = {}
     for job, all_ in pictures.items():
         wanted = {
@@ -180,22 +179,21 @@ def chosen(
 
 def set_view(settings: Settings, job_id: str) -> SetView:
     """The view of the set of that job. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as records:
-        store = records.store
-        told = history_of(store, records.ledger, job_id)
+    with existing(settings) as store:
+        told = history_of(store, job_id)
         job = told.job
-        seen = seen_in(settings.state_folder, records)
+        seen = seen_in(settings.state_folder, store)
         same = [
             one
             for one in looks.jobs_of_project(store, job.inbox, job.project)
             if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
         ]
-        card, *others = filled(records, [card_of(line) for line in lines_of([job, *same], seen.lines)])
+        card, *others = filled(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])
         middle = next((one.name for one in card.frames if one.kind == "exposure"), "")
         recipe = recipe_now(settings, job, len(told.photos))
         made_of = recipe or recipe_of(job)
-        left = left_of(records, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
-        question = open_question(records, job) if job.state == State.NEEDS_ATTENTION else None
+        left = left_of(store, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
+        question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         pictures = store.pictures(job.id)
     done = Path(settings.root, settings.done)
     receipt, changed = receipt_of(done, job)

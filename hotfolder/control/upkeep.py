@@ -126,8 +126,8 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
             if opened is None:
                 service = f"{service}; nothing has run with these settings yet"
             else:
-                identity = opened.store.identity()
-                told = list(told_by_daemon(overview(opened.store, pid=pid)))
+                identity = opened.identity()
+                told = list(told_by_daemon(overview(opened, pid=pid)))
     except StoreAway:
         pass  # reported by `server`
     except StoreError as error:
@@ -193,7 +193,7 @@ def count_folders(settings: Settings) -> int:
 
 def verify(installation: Installation) -> Iterator[Disagreement]:
     """Every disagreement between store, journal, receipts and folders. Raises LocalTrouble, StoreError."""
-    return disagreements(installation.store, installation.ledger, installation.places)
+    return disagreements(installation.store, installation.places)
 
 
 async def clean(
@@ -208,7 +208,6 @@ async def clean(
     store_thread, decoder = StoreThread(), Decoder()
     retention = Retention(
         installation.store,
-        installation.ledger,
         installation.places,
         store_thread,
         decoder,

@@ -198,7 +198,6 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
         # Finished sets are no longer worked on, so whose lease their inboxes have doesn't matter.
         retention = Retention(
             Store(context.store.database, machine=context.store.machine),
-            context.ledger,
             replace(context.places, confirm_ours=lambda _: None),
             context.store_thread,
             context.decoder,

@@ -1,4 +1,4 @@
-"""The daemon's records: locates, waits for and opens the store, the ledger and the leases."""
+"""The daemon's records: locates, waits for and opens the store with its journal, and the leases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from hotfolder.jobs.database import StorePlace, open_store
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
@@ -105,13 +104,12 @@ def refuse_left_behind(settings: Settings) -> None:
         )
 
 
-def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
-    """Open the store and the ledger of purchases, and the leases where machines share the store (else None).
-    Raises StoreError, LocalTrouble."""
+def open_records(settings: Settings, places: Places) -> Store:
+    """Open the store with its journal, and with leases where machines share it. Raises StoreError,
+    LocalTrouble."""
     database, journal = make_store(settings).database, Journal(places.state / LEDGER_FILE)
     if settings.store.url is None:
-        return Store(database), Ledger(database, journal), None
+        return Store(database, journal)
     machine = machine_of(places.state)
     leases = Leases(database, machine, places.state, places.inboxes, seconds=settings.store.lease_seconds)
-    store = Store(database, machine=machine, fence=leases.confirm)
-    return store, Ledger(database, journal, machine=machine, fence=leases.refuse_purchase), leases
+    return Store(database, journal, machine=machine, leases=leases)

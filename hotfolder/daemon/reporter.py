@@ -22,6 +22,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.looks import rooms_finished
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.outbox.faults import local_trouble
@@ -204,7 +205,7 @@ class Reporter:
         await self.telemetry.see(seen)
         self._told_trouble = False
         since = self.clock.now() - LATELY
-        self._ended = await context.store_thread(context.store.rooms_finished, since, MOST_ROOMS)
+        self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(seen, stopped=stopped)
 
     def _show(self, seen: Overview, *, stopped: bool = False) -> None:

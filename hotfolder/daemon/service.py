@@ -132,7 +132,8 @@ class Daemon:
 
     def _wire(self, access: ApiAccess, places: Places, reached: Sequence[Path]) -> None:
         settings = self.settings
-        self.store, self.ledger, self.leases = open_records(settings, places)
+        self.store = open_records(settings, places)
+        self.leases = self.store.leases
         if self.leases is not None:
             places = replace(places, confirm_ours=self.leases.confirm_now)
         with store_trouble(), local_trouble(places.state):
@@ -148,7 +149,7 @@ class Daemon:
                 recheck=recheck,
                 refuse_moved=refuse_moved,
             )
-            self.ledger.restore()
+            self.store.ledger.restore()
         # Telemetry, before any child process is started; then what jobs share.
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
@@ -197,7 +198,6 @@ class Daemon:
             begin=self._take_over,
             drop=self._drop,
         )
-        context.refuse_late = self.leases.refuse_late
         context.lease_lost = ownership.doubt
         self.telemetry.leads = self._leads
         return ownership
@@ -240,7 +240,6 @@ class Daemon:
             origin=access.origin,
             places=places,
             store=self.store,
-            ledger=self.ledger,
             store_thread=StoreThread(),
             client=StagerClient(
                 access.base_url, access.key, timeouts=timeouts, throttle=self.throttle, proxy=access.proxy

@@ -204,7 +204,6 @@ class JobContext:
     origin: str
     places: Places
     store: Store
-    ledger: Ledger
     store_thread: StoreThread
     client: StagerClient
     storage: StorageClient
@@ -216,8 +215,6 @@ class JobContext:
     paid_seconds: float
     """The timeout of a paid request, as given to `client`."""
     settings: JobSettings
-    refuse_late: Callable[[str], None] = lambda _: None
-    """Takes an inbox's name; raises LeaseLost or LocalTrouble where another machine may own it. No I/O."""
     lease_lost: Callable[[str], None] = lambda _: None
     """Called with an inbox's name after a step there has raised LeaseLost."""
     counts: Counts = field(default_factory=Counts)
@@ -231,6 +228,10 @@ class JobContext:
     """API groups of sets that still arrive. A cache, not persisted."""
     sending: dict[str, OpenGroup] = field(default_factory=dict)
     """API groups of jobs that are uploading, by job id; read for the upload's progress."""
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.store.ledger
 
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of that name. Two jobs that want the same purchase take it, so that it is made once."""
@@ -291,7 +292,7 @@ def recipe_of(job: Job) -> Recipe:
     return Recipe.model_validate_json(job.recipe)
 
 
-def chain_of(store: Store, ledger: Ledger, job: Job) -> list[PurchaseStep]:
+def chain_of(store: Store, job: Job) -> list[PurchaseStep]:
     """The job's paid calls, by `read_chain`."""
     photos = [file.sha256 for file in store.photos(job.id)]
-    return read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
+    return read_chain(store, job.origin, photos, recipe_of(job), job.generation)

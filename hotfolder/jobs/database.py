@@ -9,19 +9,18 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
-from sqlmodel import Session, col
-from sqlmodel.sql.expression import Select, SelectOfScalar
+from sqlmodel import Session
 
 from hotfolder import log
 from hotfolder.errors import CommandHint, LocalTrouble, StoreAway, StoreError
@@ -40,7 +39,6 @@ from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refu
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 logger = log.get("store")
 
@@ -182,55 +180,6 @@ def sessions(database: Engine) -> sessionmaker[Session]:
     """A session factory: `with sessions()` to read, `with sessions.begin()` to write and commit. Rows remain
     readable after the session is closed."""
     return sessionmaker(database, class_=Session, expire_on_commit=False)
-
-
-Fence = Callable[[Session, str], None]
-"""Takes an inbox's name. Raises LeaseLost where another machine owns it."""
-
-
-def no_fence(_session: Session, _inbox: str) -> None:
-    """The fence of a single machine, and of commands, which any machine may give: allows everything."""
-
-
-class Records:
-    """Base of Store and Ledger. Every method is one durable transaction; the rows it returns are detached.
-
-    `machine` is this machine's `Machine.id`, which its rows of folders, states and purchases name; "" with
-    SQLite. `fence` is called in the transaction before rows of an inbox are created or changed.
-    """
-
-    def __init__(self, database: Engine, *, machine: str = "", fence: Fence = no_fence) -> None:
-        self.database = database
-        self.machine = machine
-        self.fence = fence
-        self.session = sessions(database)
-
-    @overload
-    def rows(self, query: SelectOfScalar[T]) -> list[T]: ...
-
-    @overload
-    def rows(self, query: Select[*Ts]) -> list[tuple[*Ts]]: ...
-
-    def rows(self, query: Any) -> list[Any]:
-        """All rows of a query."""
-        with self.session() as session:
-            return list(session.exec(query).all())
-
-    @overload
-    def rows_with(self, query: SelectOfScalar[T], column: object, values: Iterable[Any]) -> list[T]: ...
-
-    @overload
-    def rows_with(self, query: Select[*Ts], column: object, values: Iterable[Any]) -> list[tuple[*Ts]]: ...
-
-    def rows_with(self, query: Any, column: Any, values: Iterable[Any]) -> list[Any]:
-        """All rows of a query with one of the values in the column. Runs in batches of BATCH values, each a
-        transaction of its own."""
-        return [row for some in batches([*values]) for row in self.rows(query.where(col(column).in_(some)))]
-
-    def first(self, query: SelectOfScalar[T]) -> T | None:
-        """The first row of a query; None where there is none."""
-        with self.session() as session:
-            return session.exec(query.limit(1)).first()
 
 
 def put(session: Session, row: T) -> T:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from hotfolder.jobs.database import Records
 from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
 from hotfolder.jobs.states import ACTIVE, HOLDING, State
 from hotfolder.rules.sets import FileIdentity
+
+if TYPE_CHECKING:
+    from hotfolder.jobs.store import Store
 
 MADE = (State.FILING, State.REFUSING, State.HALTING)
 """What a job enters once no more is bought for it, and before its originals are moved."""
@@ -41,13 +43,13 @@ def next_generation(
     return latest if obeyed else latest + 1
 
 
-def present_generation(store: Records, scope: str) -> int:
+def present_generation(store: Store, scope: str) -> int:
     """The highest generation in which these photos were bought; 0 for none."""
     with store.session() as session:
         return bought_generation(session, scope)[0]
 
 
-def remember_generation(store: Records, scope: str, number: int) -> None:
+def remember_generation(store: Store, scope: str, number: int) -> None:
     """Record that these photos were bought in generation `number`. Idempotent; never lowers it."""
     with store.session.begin() as session:
         row = generation_row(session, scope)  # locked, and only then looked at
@@ -106,7 +108,7 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
     return told
 
 
-def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> None:
+def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity]) -> None:
     """Request that the next job with exactly these files, of `scope`, buys everything anew. Idempotent."""
     with store.session.begin() as session:
         told = {name: as_told(identity, store.machine) for name, identity in files.items()}
@@ -114,7 +116,7 @@ def pay_again(store: Records, scope: str, files: Mapping[str, FileIdentity]) -> 
         row.pay_again = [*(one for one in asked_for(row) if one != told), told]
 
 
-def pays_again(store: Records, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
+def pays_again(store: Store, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
     """Whether `retry --pay-again` has requested that the next job of exactly these files buys all anew."""
     with store.session() as session:
         row = session.get(Generation, scope)

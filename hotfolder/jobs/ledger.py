@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Engine
+from sqlalchemy import ColumnElement
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select, update
 
@@ -25,7 +25,7 @@ from hotfolder.jobs.budget import (
     unknown_in_a_row,
 )
 from hotfolder.jobs.commands import refuse_cancelled
-from hotfolder.jobs.database import Fence, Records, batches, no_fence
+from hotfolder.jobs.database import batches
 from hotfolder.jobs.journal import Entry, Journal, standing
 from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
@@ -42,6 +42,9 @@ from hotfolder.jobs.states import (
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import Operation
 
+if TYPE_CHECKING:
+    from hotfolder.jobs.store import Store
+
 logger = log.get("ledger")
 
 NOT_WRITTEN = "its intent could not be written down"
@@ -57,13 +60,12 @@ RANK = {
 """How much a state tells of a purchase; where database and journal differ, the higher rank wins."""
 
 
-class Ledger(Records):
-    """The purchases. `journal` is None for a read-only ledger."""
+class Ledger:
+    """The purchases in a store. `journal` is None for a read-only ledger."""
 
-    def __init__(
-        self, database: Engine, journal: Journal | None = None, *, machine: str = "", fence: Fence = no_fence
-    ) -> None:
-        super().__init__(database, machine=machine, fence=fence)
+    def __init__(self, store: Store, journal: Journal | None) -> None:
+        self.store = store
+        self.session = store.session
         self.journal = journal
 
     def known(self, key: str) -> Purchase | None:
@@ -79,18 +81,19 @@ class Ledger(Records):
 
     def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises NotAllowed, Cancelled, what
-        `fence` raises, OSError where the journal can't be written, and IllegalMove where another purchase
-        holds its key. The job's reason for waiting is removed.
+        `Leases.refuse_purchase` raises, OSError where the journal can't be written, and IllegalMove where
+        another purchase holds its key. The job's reason for waiting is removed.
 
         When this returns, the intent is durable in database and journal; only then may the request leave.
         """
         intent.state = PurchaseState.STARTED
-        intent.machine = self.machine
+        intent.machine = self.store.machine
         intent.started_at = at
         try:
             with self.session.begin() as session:
-                self.fence(session, intent.inbox)
-                if self.machine:  # a day is the same day for all of them, whatever their clocks say
+                if self.store.leases is not None:
+                    self.store.leases.refuse_purchase(session, intent.inbox)
+                if self.store.machine:  # a day is the same day for all of them, whatever their clocks say
                     at = intent.started_at = database_now(session)
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
@@ -112,7 +115,7 @@ class Ledger(Records):
     def withdraw(self, intent: Purchase) -> None:
         """Record that the request of a purchase was not sent, if `begin` has recorded the intent: where the
         database was lost during `begin`, that isn't known. Idempotent."""
-        for known in self.rows(select(Purchase).where(Purchase.uid == intent.uid)):
+        for known in self.store.rows(select(Purchase).where(Purchase.uid == intent.uid)):
             if known.state == PurchaseState.STARTED:
                 self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
@@ -131,7 +134,7 @@ class Ledger(Records):
             return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
         except IntegrityError:
             logger.error("paid_call_answered_that_was_bought_again", call=number)
-            return self.rows(select(Purchase).where(Purchase.id == number))[0]
+            return self.store.rows(select(Purchase).where(Purchase.id == number))[0]
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that a request sent by this process has brought no answer; no change where another machine
@@ -264,7 +267,7 @@ class Ledger(Records):
         every = select(Purchase.uid, Purchase.state, Purchase.job_let_go_at).order_by(col(Purchase.id))
         return {
             uid: standing({"state": state, "job_let_go_at": let_go_at})
-            for uid, state, let_go_at in self.rows(every)
+            for uid, state, let_go_at in self.store.rows(every)
         }
 
     def write_down_anew(self, uids: Sequence[str]) -> None:
@@ -283,12 +286,12 @@ class Ledger(Records):
     def newest(self) -> datetime | None:
         """When the newest purchase was begun, adopted ones excluded; None where there is none."""
         own = col(Purchase.outcome).not_in(BY_RECEIPTS)
-        return self.rows(select(func.max(Purchase.started_at)).where(own))[0]
+        return self.store.rows(select(func.max(Purchase.started_at)).where(own))[0]
 
     def paid_today(self, now: datetime) -> int:
         """The number of today's purchases that were, or may have been, charged."""
         made = (SPENT, begun_today(now))
-        return self.rows(select(func.count()).select_from(Purchase).where(*made))[0]
+        return self.store.rows(select(func.count()).select_from(Purchase).where(*made))[0]
 
     def paid_operations_today(self, now: datetime) -> list[str]:
         """The operations (merge, sky, lawn, stage) of today's purchases that were, or may have been, charged,
@@ -302,15 +305,15 @@ class Ledger(Records):
     def _paid_operations(self, *those: ColumnElement[bool]) -> list[str]:
         for_nothing = select(Job.id).where(Job.origin == SANDBOX)
         of_api = col(Purchase.job_id).not_in(for_nothing)
-        return self.rows(select(Purchase.operation).where(SPENT, of_api, *those))
+        return self.store.rows(select(Purchase.operation).where(SPENT, of_api, *those))
 
     def all_purchases(self) -> list[Purchase]:
         """Every purchase, in the order in which they began."""
-        return self.rows(select(Purchase).order_by(col(Purchase.id)))
+        return self.store.rows(select(Purchase).order_by(col(Purchase.id)))
 
     def of_job(self, job_id: str) -> list[Purchase]:
         """All purchases of a job, in the order in which they began."""
-        return self.rows(select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id)))
+        return self.store.rows(select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id)))
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a purchase brought, in the answer's order."""
@@ -319,11 +322,11 @@ class Ledger(Records):
 
     def held(self, keys: Sequence[str]) -> set[str]:
         """Those of these keys that a purchase holds."""
-        return set(self.rows(select(Purchase.key).where(col(Purchase.key).in_(keys), HOLDS_KEY)))
+        return set(self.store.rows(select(Purchase.key).where(col(Purchase.key).in_(keys), HOLDS_KEY)))
 
     def result_named(self, file: str) -> Result | None:
         """The picture that lies in results/ under that name."""
-        return self.first(select(Result).where(Result.file == file))
+        return self.store.first(select(Result).where(Result.file == file))
 
 
 def pause_unless_known(session: Session, state: str) -> None:
@@ -386,7 +389,7 @@ class PurchaseStep:
 
 
 def read_chain(
-    ledger: Ledger, origin: str, photos: Sequence[str], recipe: Recipe, generation: int
+    store: Store, origin: str, photos: Sequence[str], recipe: Recipe, generation: int
 ) -> list[PurchaseStep]:
     """The purchases that hold the keys of a recipe for these photos (sha256 each), of whichever job, in the
     order of the recipe's steps. A branch ends with its first purchase without results, since the next key
@@ -395,7 +398,7 @@ def read_chain(
     sources: dict[tuple[Operation, ...], str] = {}
     if not recipe.merge and photos:
         sources[()] = photos[0]
-    with ledger.session() as session:
+    with store.session() as session:
         for path in (*(((),) if recipe.merge else ()), *recipe.steps()):
             if not path:
                 key = merge_key(origin, photos, recipe.hdr, generation)

@@ -103,3 +103,19 @@ def projects(store: Store) -> list[tuple[str, str, datetime]]:
     return store.rows(
         select(Job.inbox, Job.project, changed).group_by(Job.inbox, Job.project).order_by(changed.desc())
     )
+
+
+def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
+    """When each room was last finished, by inbox, project and room: the latest `most` since `since`."""
+    last = func.max(Job.updated_at)
+    rooms = (
+        select(Job.inbox, Job.project, Job.room, last)
+        .where(col(Job.state) == State.DONE, col(Job.updated_at) >= since)
+        .group_by(col(Job.inbox), col(Job.project), col(Job.room))
+        .order_by(last.desc())
+        .limit(most)
+    )
+    found: dict[str, dict[str, dict[str, datetime]]] = {}
+    for inbox, project, room, at in store.rows(rooms):
+        found.setdefault(inbox, {}).setdefault(project, {})[room] = at
+    return found

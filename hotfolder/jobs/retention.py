@@ -20,7 +20,6 @@ from anyio import to_thread
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
@@ -59,7 +58,6 @@ class Retention:
     """One run of the retention policy. Safe beside a running daemon: it touches only finished jobs."""
 
     store: Store
-    ledger: Ledger
     places: Places
     store_thread: StoreThread
     decoder: Decoder
@@ -190,13 +188,13 @@ class Retention:
         old = await to_thread.run_sync(older_files, self.places.results, oldest)
         if not old:
             return
-        needed = await self.store_thread(needed_results, self.store, self.ledger)
+        needed = await self.store_thread(needed_results, self.store)
         spared = dict.fromkeys(needed, "a set that isn't done may need it")
         spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
             why = spared.get(path.name, "")
             if not why:
-                known = await self.store_thread(self.ledger.result_named, path.name)
+                known = await self.store_thread(self.store.ledger.result_named, path.name)
                 why = await self._delete(path, known.sha256) if known else "nothing is known of it"
             yield Expired("result", path, size_bytes, why)
 
@@ -205,7 +203,7 @@ class Retention:
         may be the only copy left of a paid picture."""
         spared: dict[str, str] = {}
         async for job in self._done():
-            if used := results & await self.store_thread(results_of, self.store, self.ledger, job):
+            if used := results & await self.store_thread(results_of, self.store, job):
                 pictures = await self.store_thread(self.store.pictures, job.id)
                 doubt = await self._too_young(job, self.keep.results_days)
                 doubt = doubt or await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
@@ -227,7 +225,7 @@ class Retention:
                 if deleted is None:
                     continue
                 # After a crash before this write, `Ledger.restore` writes the lines at the next start.
-                await self.store_thread(self.ledger.write_down_anew, deleted)
+                await self.store_thread(self.store.ledger.write_down_anew, deleted)
             yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:
@@ -239,7 +237,7 @@ class Retention:
             return f"the originals of {what} have to go first"
         if keep.receipts_days is not None and job.receipt and self.places.done / job.receipt not in gone:
             return f"the receipt of {what} has to go first"
-        bought = await self.store_thread(results_of, self.store, self.ledger, job)
+        bought = await self.store_thread(results_of, self.store, job)
         results = {self.places.results / name for name in bought} - gone
         left = await to_thread.run_sync(lambda: any(map(Path.is_file, results)))
         if keep.results_days is not None and left:
@@ -259,16 +257,16 @@ class Retention:
         return ""
 
 
-def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
+def results_of(store: Store, job: Job) -> frozenset[str]:
     """The file names of the results that a job has bought or reuses."""
-    return frozenset(result.file for link in chain_of(store, ledger, job) for result in link.results)
+    return frozenset(result.file for link in chain_of(store, job) for result in link.results)
 
 
-def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
+def needed_results(store: Store) -> frozenset[str]:
     """The results of active and failed jobs: photos of failed ones may be dropped again."""
     names: set[str] = set()
     for job in store.in_states([*ACTIVE, State.FAILED, State.NEEDS_ATTENTION]):
-        names |= results_of(store, ledger, job)
+        names |= results_of(store, job)
     return frozenset(names)
 
 

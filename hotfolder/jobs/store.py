@@ -6,16 +6,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import ColumnElement, and_, or_, tuple_
+from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
-from hotfolder.errors import CommandHint, LocalTrouble, Unknown
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.budget import pause, resume
-from hotfolder.jobs.commands import job_at, note, project_priority
-from hotfolder.jobs.database import Records, batches, put
+from hotfolder.jobs.commands import note, project_priority
+from hotfolder.jobs.database import batches, put, sessions
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
     asked_to_pay_again,
@@ -23,7 +24,9 @@ from hotfolder.jobs.generations import (
     generation_row,
     next_generation,
 )
-from hotfolder.jobs.leases import database_now
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.leases import Leases, database_now
+from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import (
     ApiProject,
     DaemonState,
@@ -59,16 +62,71 @@ from hotfolder.jobs.states import (
 from hotfolder.outbox.outputs import MountIdentity
 from hotfolder.rules.sets import FileIdentity
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
 EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
 """States that keep a job's reason and hint; entering any other state clears them."""
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
 
-class Store(Records):
-    """Jobs, their files and their pictures."""
+class Store:
+    """Jobs, their files and their pictures; and the `ledger` of what they bought. Every method is one durable
+    transaction; the rows it returns are detached.
 
-    changes = 0
-    """A counter of this object's changes to jobs, by which readers in this process notice them."""
+    `journal` is None for a read-only store. `machine` is this machine's `Machine.id`, which its rows of
+    folders, states and purchases name; "" with SQLite. `leases` are asked before rows of an inbox are created
+    or changed; None for a single machine, and for commands, which any machine may give.
+    """
+
+    def __init__(
+        self,
+        database: Engine,
+        journal: Journal | None = None,
+        *,
+        machine: str = "",
+        leases: Leases | None = None,
+    ) -> None:
+        self.database = database
+        self.machine = machine
+        self.leases = leases
+        self.session = sessions(database)
+        self.ledger = Ledger(self, journal)
+        self.changes = 0
+        """A counter of this object's changes to jobs, by which readers in this process notice them."""
+
+    @overload
+    def rows(self, query: SelectOfScalar[T]) -> list[T]: ...
+
+    @overload
+    def rows(self, query: Select[*Ts]) -> list[tuple[*Ts]]: ...
+
+    def rows(self, query: Any) -> list[Any]:
+        """All rows of a query."""
+        with self.session() as session:
+            return list(session.exec(query).all())
+
+    @overload
+    def rows_with(self, query: SelectOfScalar[T], column: object, values: Iterable[Any]) -> list[T]: ...
+
+    @overload
+    def rows_with(self, query: Select[*Ts], column: object, values: Iterable[Any]) -> list[tuple[*Ts]]: ...
+
+    def rows_with(self, query: Any, column: Any, values: Iterable[Any]) -> list[Any]:
+        """All rows of a query with one of the values in the column. Runs in batches of BATCH values, each a
+        transaction of its own."""
+        return [row for some in batches([*values]) for row in self.rows(query.where(col(column).in_(some)))]
+
+    def first(self, query: SelectOfScalar[T]) -> T | None:
+        """The first row of a query; None where there is none."""
+        with self.session() as session:
+            return session.exec(query.limit(1)).first()
+
+    def fence(self, session: Session, inbox: str) -> None:
+        """Raise LeaseLost where another machine owns the inbox, which can't change before the transaction
+        ends."""
+        if self.leases is not None:
+            self.leases.confirm(session, inbox)
 
     @property
     def shared(self) -> bool:
@@ -287,21 +345,6 @@ class Store(Records):
         with self.session.begin() as session:
             put(session, FolderIdentity(machine=self.machine, role=role, name=name, **asdict(folder)))
 
-    def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
-        """When each room was last finished, by inbox, project and room: the latest `most` since `since`."""
-        last = func.max(Job.updated_at)
-        rooms = (
-            select(Job.inbox, Job.project, Job.room, last)
-            .where(col(Job.state) == State.DONE, col(Job.updated_at) >= since)
-            .group_by(col(Job.inbox), col(Job.project), col(Job.room))
-            .order_by(last.desc())
-            .limit(most)
-        )
-        found: dict[str, dict[str, dict[str, datetime]]] = {}
-        for inbox, project, room, at in self.rows(rooms):
-            found.setdefault(inbox, {}).setdefault(project, {})[room] = at
-        return found
-
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         return dict(self.rows(select(Job.state, func.count()).group_by(col(Job.state))))
@@ -466,25 +509,3 @@ def move(session: Session, job: Job, state: State, at: datetime, text: str, **ch
         raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot become {state}")
     session.refresh(job)
     note(session, job, at, text)
-
-
-def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id or `project/room`. Raises Unknown; its message says where retention has deleted the
-    record."""
-    job = store.job(job_id)
-    if job is not None:
-        return job
-    with store.session() as session:
-        job = job_at(session, job_id)
-        if job is not None:
-            return job
-        let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
-        purchase = session.exec(let_go.limit(1)).first()
-    if purchase is None or purchase.job_let_go_at is None:
-        raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
-    let_go_at = purchase.job_let_go_at
-    raise Unknown(
-        f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
-        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
-        " the same photos dropped again are not paid again.",
-    )

@@ -14,7 +14,7 @@ from hotfolder import log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.generations import remember_generation
-from hotfolder.jobs.ledger import NOT_WRITTEN, RANK, Ledger
+from hotfolder.jobs.ledger import NOT_WRITTEN, RANK
 from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
@@ -45,7 +45,7 @@ async def ask_receipts(context: JobContext) -> None:
         if receipt is None:
             logger.warning("receipt_can_not_be_read", receipt=path)
         else:
-            await context.store_thread(take_over, context.store, context.ledger, path, receipt, own)
+            await context.store_thread(take_over, context.store, path, receipt, own)
 
 
 def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt | None]]:
@@ -60,12 +60,12 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
                     yield str(path.relative_to(done)), receipt
 
 
-def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: str) -> None:
+def take_over(store: Store, path: str, receipt: Receipt, own: str) -> None:
     """Adopt the purchases of a receipt that the ledger doesn't know. Those of another store than `own` count
     as bought, but not in this store's budgets."""
     anothers = receipt.store not in (own, "")
     outcome = PurchaseOutcome.BY_ANOTHER if anothers else PurchaseOutcome.BY_RECEIPT
-    for bought in unknown_to(ledger, receipt):
+    for bought in unknown_to(store, receipt):
         merge = bought.operation == "merge"
         call = Purchase(
             key=bought.key,
@@ -82,17 +82,17 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: st
             started_at=bought.at,
             answered_at=bought.at,
         )
-        ledger.adopt(call)
+        store.ledger.adopt(call)
         logger.warning("purchase_known_by_receipt", receipt=path, operation=bought.operation)
     if receipt.generation:
         scope = scope_key(receipt.api_origin, [photo.sha256 for photo in receipt.photos])
         remember_generation(store, scope, receipt.generation)
 
 
-def unknown_to(ledger: Ledger, receipt: Receipt) -> list[ReceiptCall]:
+def unknown_to(store: Store, receipt: Receipt) -> list[ReceiptCall]:
     """The purchases made by the receipt's own job whose keys no purchase in the ledger holds."""
     own = [call for call in receipt.calls if call.paid]
-    known = ledger.held([call.key for call in own])
+    known = store.ledger.held([call.key for call in own])
     return [call for call in own if call.key not in known]
 
 
@@ -107,10 +107,10 @@ class Disagreement:
     what: str
 
 
-def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+def verify(store: Store, places: Places) -> Iterator[Disagreement]:
     """Every disagreement. Hashes each original, picture and result. Raises LocalTrouble, StoreError."""
-    yield from verify_ledger(ledger, places)
-    yield from verify_receipts(store, ledger, places)
+    yield from verify_ledger(store, places)
+    yield from verify_receipts(store, places)
     for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
         yield from (Disagreement(job.id, what) for what in verify_originals(store, places, job))
         yield from (Disagreement(job.id, what) for what in verify_pictures(store, places, job))
@@ -140,30 +140,31 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
             yield f"the picture {path} has changed since it was delivered"
 
 
-def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+def verify_receipts(store: Store, places: Places) -> Iterator[Disagreement]:
     """The purchases in receipts that the ledger lacks: in those of this store, or in those of all stores
     where this one has bought nothing yet."""
-    own = store.identity() if ledger.newest() else ""
+    own = store.identity() if store.ledger.newest() else ""
     for path, receipt in receipts_in(places.done, own):
         if receipt is None:
             why = f"the receipt {places.done / path} can't be read, so what it paid for isn't known"
             yield Disagreement("", why)
             continue
-        for call in unknown_to(ledger, receipt) if receipt.store or not own else ():
+        for call in unknown_to(store, receipt) if receipt.store or not own else ():
             yield Disagreement(
                 receipt.job_id,
                 f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
             )
 
 
-def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
     """Compare the purchases in the database with those in the journal, and the results with results/."""
+    ledger = store.ledger
     rows = {call.uid: call for call in ledger.all_purchases()}
     read = ledger.journal.read() if ledger.journal else []
     written = {one["call"]["uid"]: one["call"] for one in read}
     for uid, call in rows.items():
         state = written.get(uid, {}).get("state")
-        if not may_say(ledger, call, state):
+        if not may_say(store, call, state):
             told = f"{call.state} in the database, and {state} in the ledger's file"
             what = "missing in the ledger's file" if state is None else told
             yield Disagreement(call.job_id, f"a paid call ({call.operation}) is {what}")
@@ -179,14 +180,14 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
             )
 
 
-def may_say(ledger: Ledger, call: Purchase, state: str | None) -> bool:
+def may_say(store: Store, call: Purchase, state: str | None) -> bool:
     """Whether the journal may have the purchase in `state`; None means not at all. Where machines share the
     store, each has a journal of its own purchases, and another machine may have recorded a later state in the
     database."""
     if call.state == PurchaseState.NOT_EXECUTED and (state is None or call.note == NOT_WRITTEN):
         return True  # not sent: its machine may have crashed before it wrote the line
     if state is None:
-        return call.machine != ledger.machine
+        return call.machine != store.machine
     learnt_since = RANK[PurchaseState(state)] < RANK[PurchaseState(call.state)]
     return state == call.state or (learnt_since and call.machine != "")
 

@@ -97,9 +97,9 @@ def meant(installation: Installation, request: Request) -> dict[str, str]:
     """The arguments that name the URL's set or project to a command; a project needs no jobs yet. Raises
     Unknown."""
     if "job" in request.path_params:
-        return {"target": known_set(installation, request.path_params["job"])}
+        return {"target": known_set(installation.store, request.path_params["job"])}
     lines = overview(installation.store, pid=None).lines
-    inbox, project = known_project(installation, request.path_params["known"], lines)
+    inbox, project = known_project(installation.store, request.path_params["known"], lines)
     return {"target": project, "inbox": inbox}
 
 

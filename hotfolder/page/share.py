@@ -64,7 +64,7 @@ async def make_gallery(request: Request) -> Response:
 
 def _gallery(installation: Installation, known: str) -> None:
     """Called in a thread, with its own event loop."""
-    _, project = known_project(installation, known)
+    _, project = known_project(installation.store, known)
     asyncio.run(control.gallery(installation, project))
 
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hotfolder.jobs.commands import remembered
 from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
 from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
-from hotfolder.jobs.store import Store, remembered
+from hotfolder.jobs.store import Store
 from hotfolder.stager.operations import PAID_KINDS
 
 
@@ -102,15 +103,15 @@ class JobHistory:
         }
 
 
-def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
+def history(store: Store, job_id: str) -> JobHistory:
     """The history of one job. Raises UsageError when there is no such job."""
     job = remembered(store, job_id)
     job_id = job.id
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)
     alone = not recipe_of(job).steps()
-    entries = [*told_events(events, alone), *told_calls(ledger, job_id, events)]
-    entries += reused(chain_of(store, ledger, job) if photos else (), job_id, events)
+    entries = [*told_events(events, alone), *told_calls(store.ledger, job_id, events)]
+    entries += reused(chain_of(store, job) if photos else (), job_id, events)
     # Within one millisecond an answer comes before the change of state that it causes, and a call after the
     # one that causes it.
     entries.sort(key=lambda entry: (entry.at, entry.what != "answer"))

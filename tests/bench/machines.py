@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import State
 from tests.bench import photos
 from tests.bench.bound import World
@@ -137,7 +136,7 @@ def budget(sets: int) -> list[str]:
         made.wait_until(lambda store: store.counts().get(State.DONE) == most, 1800)
         time.sleep(15)  # time for any machine that would exceed the budget
         with made.store() as store:
-            buyers = {one.machine for one in Ledger(store.database).all_purchases()}
+            buyers = {one.machine for one in store.ledger.all_purchases()}
         print(f"{sets} sets, a budget of {most}: {shop.bought()} paid, by {len(buyers)} machines")
         return [] if shop.bought() == most else [f"{shop.bought()} paid calls, {most} allowed"]
 

@@ -14,7 +14,6 @@ from urllib.request import urlopen
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from tests.support.cluster import Cluster
@@ -36,7 +35,7 @@ def buyers(cluster: Cluster) -> Counter[str]:
     """The number of purchases by machine, with the test's names for the machines."""
     names = {member.id_: name for name, member in cluster.members.items()}
     with cluster.store() as store:
-        return Counter(names[one.machine] for one in Ledger(store.database).all_purchases())
+        return Counter(names[one.machine] for one in store.ledger.all_purchases())
 
 
 def pictures(cluster: Cluster) -> list[str]:
@@ -198,7 +197,7 @@ def test_a_machine_that_freezes_beside_a_live_one_does_nothing_twice_when_it_wak
     paid = {SKY_SET: (1, 1), DELETED: (1, 0), REFUSED: (0, 0)}[folder]
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == paid
     with shared.store() as store:
-        purchases = Ledger(store.database).all_purchases()
+        purchases = store.ledger.all_purchases()
         assert store.counts() == {State.FAILED if folder == REFUSED else State.DONE: 1}
     ended = {PurchaseState.SUCCEEDED, PurchaseState.NOT_EXECUTED}
     assert {one.state for one in purchases} <= ended

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
@@ -157,7 +156,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
 
 def calls(studio: Studio) -> list[Purchase]:
     with studio.store() as store:
-        return Ledger(store.database).all_purchases()
+        return store.ledger.all_purchases()
 
 
 def polled(shop: Shop) -> int:

@@ -13,7 +13,6 @@ from random import Random
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from hotfolder.sandbox.ledger import Entry
 from tests.support import crashing
@@ -79,7 +78,7 @@ class Wreck:
 
     def calls(self) -> list[Purchase]:
         with self.studio.store() as store:
-            return Ledger(store.database).of_job(self.job()["job"])
+            return store.ledger.of_job(self.job()["job"])
 
     def charged(self, charges: list[Entry]) -> Counter[str]:
         """What the sandbox charged for this studio's calls, by route."""

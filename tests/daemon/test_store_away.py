@@ -20,8 +20,6 @@ from hotfolder.daemon.records import open_records
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.leases import Leases
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.store import Store
 from tests.support.crashing import at
@@ -128,7 +126,7 @@ async def test_one_that_goes_away_just_as_a_daemon_opens_it_is_waited_for(
 ) -> None:
     """It answered a moment before, and all that was opened by then is closed again."""
 
-    def cut(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
+    def cut(settings: Settings, places: Places) -> Store:
         monkeypatch.setattr(service, "open_records", open_records)
         proxy.cut()
         threading.Timer(1.0, proxy.mend).start()

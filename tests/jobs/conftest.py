@@ -38,7 +38,7 @@ def store(database: Engine) -> Store:
 
 @pytest.fixture
 def ledger(database: Engine) -> Ledger:
-    return Ledger(database)
+    return Store(database).ledger
 
 
 @pytest.fixture

@@ -201,7 +201,7 @@ def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
-    store = Store(shared, machine="one", fence=one.confirm)
+    store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
     time.sleep(SECONDS)
     look(machine("two", ("inbox",)), reached=("inbox",))
@@ -230,7 +230,7 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
 ) -> None:
     one, two = machine("one", ("inbox",)), machine("two", ("inbox",))
     look(one, reached=("inbox",))
-    store = Store(shared, machine="one", fence=one.confirm)
+    store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
     for other in (two, one):  # the lease is lost and regained before anything here notices
         time.sleep(SECONDS)
@@ -247,13 +247,13 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
 ) -> None:
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
-    ledger = Ledger(shared, machine="one", fence=one.refuse_purchase)
+    ledger = Store(shared, machine="one", leases=one).ledger
     number = ledger.begin(bought(), AT)
     time.sleep(SECONDS)
     look(machine("two", ("inbox",)), reached=("inbox",))
     with pytest.raises(LeaseLost):
         ledger.begin(bought("other"), AT)
-    two = Ledger(shared, machine="two")
+    two = Store(shared, machine="two").ledger
     begun = two.known("k")
     assert begun is not None
     assert two.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
@@ -261,7 +261,7 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     # Who knows more wins: a later fact that says less changes nothing.
     ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     assert not two.conclude(begun, PurchaseState.NOT_EXECUTED, "never asked for")
-    [found] = Ledger(shared).all_purchases()
+    [found] = Store(shared).ledger.all_purchases()
     assert (found.state, found.machine) == (PurchaseState.ANSWERED, "one")
 
 
@@ -269,7 +269,7 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
 def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_never_left(
     shared: Engine, tmp_path: Path, again: bool
 ) -> None:
-    one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     intent = bought()
     number = one.begin(intent, AT)
     [begun] = two.all_purchases()
@@ -289,7 +289,9 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
 def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
     shared: Engine, tmp_path: Path
 ) -> None:
-    machines = [Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two", "three")]
+    machines = [
+        Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two", "three")
+    ]
     intents = [bought(f"key{n}") for n in range(40)]
     for intent in intents:
         machines[0].begin(intent, AT)
@@ -299,27 +301,28 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
         session.exec(delete(Purchase))
     with ThreadPoolExecutor(3) as pool:
         restored = list(pool.map(Ledger.restore, machines))
-    assert sum(restored) == len(Ledger(shared).all_purchases()) == 40
+    assert sum(restored) == len(Store(shared).ledger.all_purchases()) == 40
 
 
 def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, tmp_path: Path) -> None:
-    one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
     one.begin(bought(), AT)
     two.begin(bought("other"), AT)
     for purchase in one.all_purchases():
         assert one.conclude(purchase, PurchaseState.UNKNOWN, "nobody answered")
-    cut_off = Ledger(shared, machine="one").begin(bought("third"), AT)  # died before it was in its journal
+    dying = Store(shared, machine="one").ledger
+    cut_off = dying.begin(bought("third"), AT)  # died before it was in its journal
     two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
-        assert list(verify_ledger(ledger, places)) == []
+        assert list(verify_ledger(ledger.store, places)) == []
     (tmp_path / "one").unlink()
-    [found] = verify_ledger(one, places)
+    [found] = verify_ledger(one.store, places)
     assert found.what == "a paid call (sky) is missing in the ledger's file"
 
 
 def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine) -> None:
-    ledger = Ledger(shared)
+    ledger = Store(shared).ledger
     number = ledger.begin(bought(), AT)
     ledger.answer(number, "{}", AT)
     png = partial(Result, format="PNG", width=1, height=1)

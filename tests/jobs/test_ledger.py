@@ -18,6 +18,7 @@ from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger, move, read_chain
 from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
+from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 from tests.jobs.conftest import AT
@@ -43,7 +44,7 @@ def result(number: int, position: int = 0) -> Result:
 def test_an_intent_is_there_for_others_when_begin_returns(ledger: Ledger, database: Engine) -> None:
     ledger.begin(call(), AT)
     other = create_engine(database.url)
-    known = Ledger(other).known("k")
+    known = Store(other).ledger.known("k")
     other.dispose()
     assert known is not None and known.state == PurchaseState.STARTED
 
@@ -81,7 +82,7 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine) -> No
         start.wait()
         for key in ("k1", "k2", "k3"):
             try:
-                Ledger(database).begin(call(key), AT)
+                Store(database).ledger.begin(call(key), AT)
                 outcomes.append(f"{key} begun")
             except IllegalMove:
                 outcomes.append(f"{key} held")
@@ -155,7 +156,7 @@ def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger) -
 def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
     database: Engine, tmp_path: Path
 ) -> None:
-    ledger, intent = Ledger(database, Journal(tmp_path / "journal")), call()
+    ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, call()
     number = ledger.begin(intent, AT)
     ledger.write_answer_down(intent, '{"raw": true}', AT)
     assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
@@ -180,7 +181,7 @@ def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
     database: Engine, tmp_path: Path
 ) -> None:
     journal = Journal(tmp_path / "journal")
-    ledger = Ledger(database, journal)
+    ledger = Store(database, journal).ledger
     number = ledger.begin(call(), AT)
     ledger.answer(number, "{}", AT)
     ledger.keep(number, [result(number)])
@@ -284,6 +285,6 @@ def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
 ) -> None:
     bought = buy(ledger, recipe, ["a", "b"], most)
     buy(ledger, recipe, ["c", "d"], most)
-    steps = read_chain(ledger, "o", ["a", "b"], recipe, 0)
+    steps = read_chain(ledger.store, "o", ["a", "b"], recipe, 0)
     assert [step.purchase.key for step in steps] == bought
     assert ledger.held([*bought, "another"]) == set(bought)

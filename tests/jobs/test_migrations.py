@@ -27,7 +27,6 @@ from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import TakenName
 from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.states import State
@@ -93,16 +92,16 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     with pytest.raises(StoreError, match="older hotfolder"):
         read_store(state)
     database = open_store(state)
-    store, ledger = Store(database), Ledger(database)
+    store = Store(database)
     [job] = store.active()
     assert job.created_at == datetime(2026, 11, 26, 22, 30, 50, 942_000, UTC)
     assert job.finished_at == datetime(2026, 5, 4, 12, 0, 7, tzinfo=UTC)
     assert [event.state for event in store.history(job.id)][:2] == [State.QUEUED, State.UPLOADING]
-    assert [(one.state, one.outcome, one.note) for one in ledger.all_purchases()] == [
+    assert [(one.state, one.outcome, one.note) for one in store.ledger.all_purchases()] == [
         ("unknown", "given_up", "it was not completed"),
         ("succeeded", "", ""),
     ]
-    assert [len(ledger.results(number)) for number in (1, 2)] == [1, 1]
+    assert [len(store.ledger.results(number)) for number in (1, 2)] == [1, 1]
     assert (store.identity(), store.paused()) == ("0123", "by hand")
     assert store.resume() and store.paused() is None
     assert store.folder_identity("inbox", "inbox") is not None

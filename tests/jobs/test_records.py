@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired
 from hotfolder.jobs.states import PurchaseState, State
@@ -30,7 +29,7 @@ def records(found: list[Expired]) -> dict[str, str]:
 def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
     """The jobs of the store, and the states of its purchases."""
     with studio.store() as store:
-        return store.of_project(ELM), {call.state for call in Ledger(store.database).all_purchases()}
+        return store.of_project(ELM), {call.state for call in store.ledger.all_purchases()}
 
 
 async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, shop: Shop) -> None:

@@ -129,7 +129,7 @@ class Edits:
                 self.routes[job.route or ""] = self.routes.get(job.route or "", 0) + 1
                 if recipe_of(job).model_copy(update={"taken_on": ""}) != recipe_of_version(version):
                     yield f"{job.room}: its recipe is not the one of {job.route}"
-                asked = {call.operation: call.parameters for call in installation.ledger.of_job(job.id)}
+                asked = {call.operation: call.parameters for call in installation.store.ledger.of_job(job.id)}
                 for one in recipe_of_version(version).operations:
                     if asked.get(one.kind) != one.model_dump_json(by_alias=True):
                         yield f"{job.room}: what was asked for {one.kind} is not what {job.route} says"

@@ -229,10 +229,10 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
     images = [{"id": name, "imageUrl": address, "width": 9, "height": 9} for name in "ab"]
     images[missing]["imageUrl"] = address.replace(".png", "-gone.png")
     with opened(bench.studio.config) as installation:
-        [call] = [call for call in installation.ledger.of_job(job) if call.operation == "sky"]
+        [call] = [call for call in installation.store.ledger.of_job(job) if call.operation == "sky"]
         assert call.id is not None
         answer = Answer(200, json.dumps({"success": True, "data": images})).as_json()
-        installation.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
+        installation.store.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
     bench.studio.by_hand(actions.retry, job, pay_again=False)
     await bench.until_idle()
     audit = bench.check("needs_attention", "superseded", paid=2)

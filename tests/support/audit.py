@@ -24,7 +24,7 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import FILE_NAME, Journal
 from hotfolder.jobs.leases import known_machine
-from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
+from hotfolder.jobs.ledger import NOT_WRITTEN
 from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
@@ -84,16 +84,16 @@ class Audit:
         database = open_store(studio.place)
         try:
             store = Store(database)
-            ledgers = [
-                Ledger(database, journal, machine=known_machine(state))
+            stores = [
+                Store(database, journal, machine=known_machine(state))
                 for state, journal in zip(studio.state_folders, self.journals, strict=True)
             ]
             self.jobs: list[Job] = store.in_states(State)
-            self.calls: list[Purchase] = ledgers[0].all_purchases()
+            self.calls: list[Purchase] = store.ledger.all_purchases()
             self.pictures = {picture.path: picture for job in self.jobs for picture in store.pictures(job.id)}
             self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
             self.seen = overview(store, pid=0)
-            found = [one for ledger in ledgers for one in verify(store, ledger, self.places)]
+            found = [one for each in stores for one in verify(each, self.places)]
             self.disagreements = [f"{one.job}: {one.what}" for one in found]
             self.disagreements += self.not_written_down()
         finally:

@@ -217,7 +217,7 @@ def hash_of(path: Path, _identity: FileIdentity) -> str:
 
 async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
     """`chain_of`, in the store thread."""
-    return await context.store_thread(chain_of, context.store, context.ledger, job)
+    return await context.store_thread(chain_of, context.store, job)
 
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:

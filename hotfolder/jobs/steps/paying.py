@@ -76,7 +76,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
             context.ledger.begin, call, context.clock.now(), context.settings.budgets
         )
     except IllegalMove:
-        if not context.ledger.machine:
+        if not context.store.machine:
             raise
         why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
         raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
@@ -86,7 +86,8 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
 
     def leaves() -> None:
         # Checked once connected: even if the process was frozen until then, nothing is sent after its lease.
-        context.refuse_late(call.inbox)
+        if context.store.leases is not None:
+            context.store.leases.refuse_late(call.inbox)
         context.counts.paid(call.operation, call.project)
         logger.info("paid_call_leaves", operation=call.operation, call=number)
 
@@ -138,7 +139,7 @@ async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | 
 
 def of_another(context: JobContext, call: Purchase) -> bool:
     """Whether another machine has begun the purchase and has not recorded an outcome yet."""
-    return call.state == PurchaseState.STARTED and call.machine != context.ledger.machine
+    return call.state == PurchaseState.STARTED and call.machine != context.store.machine
 
 
 def in_flight_seconds(context: JobContext) -> float:
