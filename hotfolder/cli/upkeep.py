@@ -139,9 +139,9 @@ def verify(
             print("\n".join(lacking) or all_well)
             return FAILED if lacking else 0
         found = 0
-        for one in upkeep.verify(installation):
+        for job, what in upkeep.verify(installation):
             found += 1
-            print(f"job {one.job}: {one.what}" if one.job else one.what)
+            print(f"job {job}: {what}" if job else what)
     if found:
         print(f"{counted(found, 'disagreement')}.")
     else:

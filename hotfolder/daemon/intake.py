@@ -183,7 +183,7 @@ class Early:
         """Upload the complete photos of a set that aren't being uploaded yet; open its group even before the
         first one. The set's job uploads what is missing. Raises LocalTrouble while the store fails."""
         place = (inbox, arriving.project, arriving.folder)
-        if self.context.claims.names(*place):
+        if self.context.claimed(*place):
             return  # those photos came after their set's job, and may be held
         now = self.context.clock.monotonic()
         photos = [photo_file(photo) for photo in arriving.photos]
@@ -235,7 +235,7 @@ class Early:
 
     def _forget_stale(self, now: float) -> None:
         for place, group in list(self.context.early.items()):
-            if now - group.heard_at > FORGET_SECONDS and not self.context.claims.names(*place):
+            if now - group.heard_at > FORGET_SECONDS and not self.context.claimed(*place):
                 self._drop(place)
 
 

@@ -273,7 +273,7 @@ class Daemon:
         )
         return Inbox(
             root,
-            claimed=partial(self.worker.context.claims.names, name),
+            claimed=partial(self.worker.context.claimed, name),
             settings=inbox_settings(self.settings, self.live.rulebooks[name], settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,

@@ -68,7 +68,7 @@ class Shoots:
         """Reopen the unpaid sets that newly arrived photos belong to. Raises LocalTrouble."""
         place = (inbox, arriving.project)
         seen = frozenset((photo.name, photo.identity) for photo in arriving.photos)
-        taken = self.worker.context.claims.names(*place, "")
+        taken = self.worker.context.claimed(*place, "")
         if not taken or seen <= self._glimpsed.get(place, frozenset()):
             return
         new = seen - self._glimpsed.get(place, frozenset())
@@ -97,7 +97,7 @@ class Shoots:
         merges whose sets the store has lost."""
         place = (inbox, found.project)
         kept = self.kept[place] = await self._known(*place, found.photos)
-        taken = kept.keys() | self.worker.context.claims.names(*place, "")
+        taken = kept.keys() | self.worker.context.claimed(*place, "")
         fresh = [photo for photo in found.photos if photo.name not in taken]
         self._glimpsed.pop(place, None)
         ready, said = await self._said(inbox, found)
@@ -199,7 +199,7 @@ class Shoots:
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
         """The notices about that project's sets and about photos kept out of them, where these are still
         `there`."""
-        if not there and not self.worker.context.claims.names(inbox, project, ""):
+        if not there and not self.worker.context.claimed(inbox, project, ""):
             # Nothing of the drop is left, or all of it is about to be delivered again.
             self.kept.pop((inbox, project), None)
             self._told.pop((inbox, project), None)

@@ -44,29 +44,6 @@ Place = tuple[str, str, str]
 """The location of a set: the inbox's name, the project's folder, the set's folder."""
 
 
-class Claims:
-    """The file names that unfinished jobs own, by place (inbox, project, folder)."""
-
-    def __init__(self) -> None:
-        # `names` is called for every folder at every scan, so its cost must not depend on the number of jobs.
-        self._of: dict[Place, dict[str, frozenset[str]]] = {}
-
-    def take(self, place: Place, job_id: str, names: frozenset[str]) -> None:
-        """Register the files `names` at that place as the job's, replacing its earlier ones there."""
-        self._of.setdefault(place, {})[job_id] = names
-
-    def let_go(self, place: Place, job_id: str) -> None:
-        """Remove the job's claim at that place. Idempotent."""
-        there = self._of.get(place, {})
-        there.pop(job_id, None)
-        if not there:
-            self._of.pop(place, None)
-
-    def names(self, inbox: str, project: str, folder: str) -> frozenset[str]:
-        """The names of the files in a folder that belong to unfinished jobs."""
-        return frozenset().union(*self._of.get((inbox, project, folder), {}).values())
-
-
 class Counts:
     """Hooks for counters; no-ops here, telemetry overrides them. None of these methods may raise or block."""
 
@@ -218,7 +195,8 @@ class JobContext:
     lease_lost: Callable[[str], None] = lambda _: None
     """Called with an inbox's name after a step there has raised LeaseLost."""
     counts: Counts = field(default_factory=Counts)
-    claims: Claims = field(default_factory=Claims)
+    claims: dict[Place, dict[str, frozenset[str]]] = field(default_factory=dict)
+    """The names of the files that unfinished jobs own, by place and job id."""
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
     """The paid calls in flight, by their tasks; a task's name is its job's id."""
@@ -236,6 +214,11 @@ class JobContext:
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of that name. Two jobs that want the same purchase take it, so that it is made once."""
         return self.locks.setdefault(name, asyncio.Lock())
+
+    def claimed(self, inbox: str, project: str, folder: str) -> frozenset[str]:
+        """The names of the files in a folder that belong to unfinished jobs. Called for every folder at every
+        scan, so its cost must not depend on the number of jobs."""
+        return frozenset().union(*self.claims.get((inbox, project, folder), {}).values())
 
     def paying_for(self) -> set[str]:
         """The inboxes in which paid calls are in flight."""
@@ -260,7 +243,7 @@ class JobContext:
         self.refuse_out_of_reach(job)
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job)
-        others = self.claims.names(*place_of(job)) - expected.keys()
+        others = self.claimed(*place_of(job)) - expected.keys()
         await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
 
     async def refuse_moved(self, job: Job) -> None:

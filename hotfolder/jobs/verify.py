@@ -4,7 +4,6 @@ checks before originals are deleted."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -99,12 +98,8 @@ def unknown_to(store: Store, receipt: Receipt) -> list[ReceiptCall]:
 LOST_WORDS = "is not where it was put"
 
 
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """One difference from what the store says, as a clause in `what`. `job` is its id, "" without one."""
-
-    job: str
-    what: str
+Disagreement = tuple[str, str]
+"""The id of a job, "" without one, and one difference from what the store says, as a clause."""
 
 
 def verify(store: Store, places: Places) -> Iterator[Disagreement]:
@@ -112,8 +107,8 @@ def verify(store: Store, places: Places) -> Iterator[Disagreement]:
     yield from verify_ledger(store, places)
     yield from verify_receipts(store, places)
     for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
-        yield from (Disagreement(job.id, what) for what in verify_originals(store, places, job))
-        yield from (Disagreement(job.id, what) for what in verify_pictures(store, places, job))
+        yield from ((job.id, what) for what in verify_originals(store, places, job))
+        yield from ((job.id, what) for what in verify_pictures(store, places, job))
 
 
 def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
@@ -147,13 +142,11 @@ def verify_receipts(store: Store, places: Places) -> Iterator[Disagreement]:
     for path, receipt in receipts_in(places.done, own):
         if receipt is None:
             why = f"the receipt {places.done / path} can't be read, so what it paid for isn't known"
-            yield Disagreement("", why)
+            yield "", why
             continue
         for call in unknown_to(store, receipt) if receipt.store or not own else ():
-            yield Disagreement(
-                receipt.job_id,
-                f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
-            )
+            why = f"a paid call ({call.operation}) is in the receipt {path}, and not in the database"
+            yield receipt.job_id, why
 
 
 def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
@@ -167,17 +160,15 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
         if not may_say(store, call, state):
             told = f"{call.state} in the database, and {state} in the ledger's file"
             what = "missing in the ledger's file" if state is None else told
-            yield Disagreement(call.job_id, f"a paid call ({call.operation}) is {what}")
+            yield call.job_id, f"a paid call ({call.operation}) is {what}"
         if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):
                 path = places.results / result.file
                 if path.is_file() and sha256_of(path) != result.sha256:
-                    yield Disagreement(call.job_id, f"the bought result {path} is damaged")
+                    yield call.job_id, f"the bought result {path} is damaged"
     for uid, lost in written.items():
         if uid not in rows:
-            yield Disagreement(
-                lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
-            )
+            yield lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
 
 
 def may_say(store: Store, call: Purchase, state: str | None) -> bool:

@@ -32,7 +32,7 @@ from hotfolder.jobs.context import JobContext, place_of
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, SETTLED, State
-from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
+from hotfolder.jobs.steps import buying, delivering, filing, uploading
 from hotfolder.jobs.steps.paying import record
 from hotfolder.jobs.takeover import identities_here
 from hotfolder.jobs.verify import ask_receipts
@@ -71,8 +71,8 @@ Step = Callable[[JobContext, Job], Awaitable[Job]]
 STEPS: Mapping[State, Step] = {
     State.QUEUED: uploading.begin,
     State.UPLOADING: uploading.upload,
-    State.MERGING: merging.merge,
-    State.EDITING: editing.edit,
+    State.MERGING: buying.merge,
+    State.EDITING: buying.edit,
     State.PUBLISHING: delivering.publish,
     State.FILING: filing.file_originals,
     State.REFUSING: filing.set_aside,
@@ -173,7 +173,10 @@ class Worker:
 
     def _forget(self, job: Job) -> None:
         self._jobs.pop(job.id, None)
-        self.context.claims.let_go(place_of(job), job.id)
+        there = self.context.claims.get(place_of(job), {})
+        there.pop(job.id, None)
+        if not there:
+            self.context.claims.pop(place_of(job), None)
         self.context.darkroom.release(job.id)
 
     async def _has_bought(self, job: Job) -> bool:
@@ -199,7 +202,7 @@ class Worker:
         return job
 
     def _take(self, job: Job, names: frozenset[str], *, taken_over: bool = False) -> None:
-        self.context.claims.take(place_of(job), job.id, names)
+        self.context.claims.setdefault(place_of(job), {})[job.id] = names
         self._jobs[job.id] = JobEntry(job, taken_over=taken_over)
         self._work.set()
 

@@ -135,7 +135,7 @@ class Edits:
                         yield f"{job.room}: what was asked for {one.kind} is not what {job.route} says"
                 if not any(file.role == FileRole.PHOTO for file in installation.store.files(job.id)):
                     yield f"{job.room}: no photo"
-            yield from (f"verify: {one.what}" for one in verify(installation))
+            yield from (f"verify: {what}" for _, what in verify(installation))
         for room, photos in self.dropped.items():
             if self.studio.filed(room) != photos:
                 yield f"{room}: its originals are not what was dropped"

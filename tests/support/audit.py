@@ -94,7 +94,7 @@ class Audit:
             self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
             self.seen = overview(store, pid=0)
             found = [one for each in stores for one in verify(each, self.places)]
-            self.disagreements = [f"{one.job}: {one.what}" for one in found]
+            self.disagreements = [f"{job}: {what}" for job, what in found]
             self.disagreements += self.not_written_down()
         finally:
             database.dispose()
