@@ -6,55 +6,61 @@ without replacing. So a name is reserved in the store first, by a unique key, an
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from hotfolder.jobs.model import Job, TakenName
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.outbox.names import folded, numbered, safe_name
 
+if TYPE_CHECKING:
+    from hotfolder.jobs.store import Store
+
 FILED = "filed/"
+"""How the folder of a name begins where the name is that of a folder of originals: it is the same in done/,
+failed/ and the archive."""
 LATEST_SIGHT = timedelta(days=1)
 """How long after its end a job of another machine keeps its names, even if its files aren't visible here."""
 
 
-@dataclass(frozen=True, slots=True)
-class WantedName:
-    """A request for the first free name of `stem` and `extension` in `folder`, for a file of a job. `purpose`
-    distinguishes the job's files there; a repeated request has the same one."""
-
-    job_id: str
-    folder: str
-    stem: str
-    extension: str = ""
-    purpose: str = ""
-
-    @property
-    def for_originals(self) -> bool:
-        return self.folder.startswith(FILED)
-
-
-def of_file(job: Job, done: Path, folder: Path, stem: str, extension: str, purpose: str) -> WantedName:
-    """A request for the name of a file in a folder below `done`."""
-    stem, below = safe_name(stem), folded(f"done/{folder.relative_to(done)}")
-    return WantedName(job.id, below, stem, extension, f"{purpose} {stem}.{extension}")
-
-
-def of_originals(job: Job) -> WantedName:
-    """A request for the folder name of a job's originals; the same in done/, failed/ and the archive."""
-    return WantedName(job.id, folded(FILED + safe_name(job.project)), safe_name(job.shown_folder))
-
-
 def take_name(
-    session: Session, wanted: WantedName, present: Collection[str], machine: str, at: datetime
+    store: Store,
+    job_id: str,
+    folder: str,
+    stem: str,
+    extension: str = "",
+    *,
+    purpose: str = "",
+    present: Collection[str],
+    at: datetime,
 ) -> str:
-    """Reserve a name for the job and return it: the one it reserved for this purpose before, else the first
-    free one. Names in `present`, the folded names that exist there, are not free. Raises IntegrityError where
-    another machine has reserved the name meanwhile: retry."""
+    """Reserve the first free name of `stem` and `extension` in `folder` for the job; the one that it reserved
+    there for this `purpose` before, where it did. `purpose` distinguishes the job's files there. Names in
+    `present`, the folded names that exist there, are not free. The name of a folder of originals is also
+    recorded in `Job.filed_as`. Repeated while another machine is faster."""
+    while True:
+        try:
+            with store.session.begin() as session:
+                job = store.own(session, job_id)
+                own = {"job_id": job_id, "purpose": purpose, "machine": store.machine}
+                wanted = TakenName(folder=folded(folder), name="", spelt="", **own)
+                name = reserve(session, wanted, numbered(safe_name(stem), extension), present, at)
+                if folder.startswith(FILED):
+                    job.filed_as = name
+                return name
+        except IntegrityError:
+            continue  # another machine was quicker: the next free one
+
+
+def reserve(
+    session: Session, wanted: TakenName, names: Iterable[str], present: Collection[str], at: datetime
+) -> str:
+    """`take_name` in an open transaction, for the row `wanted`, which gets its name. Raises IntegrityError
+    where another machine has reserved the name meanwhile."""
     own = select(TakenName).where(
         TakenName.job_id == wanted.job_id,
         TakenName.folder == wanted.folder,
@@ -63,26 +69,19 @@ def take_name(
     before = session.exec(own).first()
     if before is not None and before.name not in present:
         return before.spelt
-    for spelt in numbered(wanted.stem, wanted.extension):
+    for spelt in names:
         name = folded(spelt)
         if name in present:
             continue
         holder = session.get(TakenName, (wanted.folder, name))
-        if holder is not None and is_held(session, holder, machine, at):
+        if holder is not None and is_held(session, holder, wanted.machine, at):
             continue
         for old in filter(None, (before, holder)):
             # Only as it was read: another machine may have replaced the row meanwhile.
             same = (col(TakenName.name) == old.name, col(TakenName.job_id) == old.job_id)
             session.exec(delete(TakenName).where(col(TakenName.folder) == old.folder, *same))
-        taken = TakenName(
-            folder=wanted.folder,
-            name=name,
-            spelt=spelt,
-            job_id=wanted.job_id,
-            purpose=wanted.purpose,
-            machine=machine,
-        )
-        session.add(taken)
+        wanted.name, wanted.spelt = name, spelt
+        session.add(wanted)
         session.flush()
         return spelt
     raise AssertionError("numbered() never ends")

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
 from sqlalchemy import Engine
 
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.names import WantedName, of_file, of_originals
+from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.jobs.conftest import AT, MakeJob
 
 ORIGIN = "https://api.stagerai.com"
 CreateJob = Callable[..., Job]
-DONE = Path("/srv/done")
 TO_DONE = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE)
 
 
-def picture(job: Job, folder: str = "Elm", stem: str = "Kitchen", purpose: str = "1/0") -> WantedName:
-    return of_file(job, DONE, DONE / folder, stem, "jpg", purpose)
+def take_picture(
+    store: Store,
+    job: Job,
+    present: Collection[str] = (),
+    at: datetime = AT,
+    *,
+    folder: str = "Elm",
+    stem: str = "Kitchen",
+    purpose: str = "1/0",
+) -> str:
+    """Take the name of a picture."""
+    purpose = f"{purpose} {stem}.jpg"
+    return take_name(store, job.id, f"done/{folder}", stem, "jpg", purpose=purpose, present=present, at=at)
+
+
+def take_folder(store: Store, job: Job) -> str:
+    """Take the name of a folder of originals."""
+    return take_name(store, job.id, FILED + job.project, job.shown_folder, present=(), at=AT)
 
 
 @pytest.fixture
@@ -50,8 +65,9 @@ def test_machines_that_take_names_at_once_take_different_ones(database: Engine, 
         start.wait()
         spelt = ("Kitchen", "KITCHEN")[number % 2]
         folder = ("Elm", "elm")[number % 2]
-        names = [store.take_name(picture(job, folder, spelt, f"{n}/0"), (), AT) for n in range(5)]
-        return [*names, store.take_name(of_originals(job), (), AT)]
+        each = partial(take_picture, store, job, folder=folder, stem=spelt)
+        names = [each(purpose=f"{number}/0") for number in range(5)]
+        return [*names, take_folder(store, job)]
 
     with ThreadPoolExecutor(len(jobs)) as pool:
         taken = list(pool.map(take, range(len(jobs))))
@@ -64,19 +80,19 @@ def test_machines_that_take_names_at_once_take_different_ones(database: Engine, 
 def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(store: Store, make: CreateJob) -> None:
     """The job was killed before anything was placed; the first name may be free again by then."""
     first, second = make("a"), make("b")
-    assert store.take_name(picture(first), (), AT) == "Kitchen.jpg"
-    assert store.take_name(picture(second), (), AT) == "Kitchen (2).jpg"
+    assert take_picture(store, first) == "Kitchen.jpg"
+    assert take_picture(store, second) == "Kitchen (2).jpg"
     finish(store, first)
-    assert store.take_name(picture(second), (), AT) == "Kitchen (2).jpg"
-    assert store.take_name(picture(second, purpose="2/0"), (), AT) == "Kitchen.jpg"
+    assert take_picture(store, second) == "Kitchen (2).jpg"
+    assert take_picture(store, second, purpose="2/0") == "Kitchen.jpg"
 
 
 def test_another_name_is_taken_where_a_file_came_into_the_way(store: Store, make: CreateJob) -> None:
     job, other = make("a"), make("b")
-    assert store.take_name(picture(job), {"kitchen.jpg"}, AT) == "Kitchen (2).jpg"
+    assert take_picture(store, job, {"kitchen.jpg"}) == "Kitchen (2).jpg"
     there = {"kitchen.jpg", "kitchen (2).jpg"}
-    assert store.take_name(picture(job), there, AT) == "Kitchen (3).jpg"
-    assert store.take_name(picture(other), {"kitchen.jpg"}, AT) == "Kitchen (2).jpg"
+    assert take_picture(store, job, there) == "Kitchen (3).jpg"
+    assert take_picture(store, other, {"kitchen.jpg"}) == "Kitchen (2).jpg"
 
 
 @pytest.mark.parametrize(
@@ -88,23 +104,23 @@ def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_d
 ) -> None:
     """It is free at once on the machine that placed it; another may merely not see the picture yet."""
     job, store = make("a"), Store(database)
-    store.take_name(picture(job), (), AT)
+    take_picture(store, job)
     finish(store, job)
     other = Store(database, machine=machine)
-    assert other.take_name(picture(make("b")), (), AT + timedelta(hours=hours)) == name
+    assert take_picture(other, make("b"), at=AT + timedelta(hours=hours)) == name
 
 
 def test_a_folder_of_originals_is_free_once_they_are_dropped_again_or_their_record_is_gone(
     store: Store, make: CreateJob
 ) -> None:
     done, failed = make("a"), make("b", reason="eight photos")
-    assert store.take_name(of_originals(done), (), AT) == "kitchen"
+    assert take_folder(store, done) == "kitchen"
     finish(store, done)
-    assert store.take_name(of_originals(failed), (), AT) == "kitchen (2)"
+    assert take_folder(store, failed) == "kitchen (2)"
     store.advance(failed.id, State.FAILED, AT)
     third = make("c")
     store.advance(failed.id, State.SUPERSEDED, AT)
-    assert store.take_name(of_originals(third), (), AT) == "kitchen (2)"
+    assert take_folder(store, third) == "kitchen (2)"
     finish(store, third)
     assert store.delete_records(store.in_states(State), AT) is not None
-    assert store.take_name(of_originals(make("d")), (), AT) == "kitchen"
+    assert take_folder(store, make("d")) == "kitchen"

@@ -16,7 +16,7 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
-from hotfolder.jobs.names import of_file
+from hotfolder.jobs.names import take_name
 from hotfolder.jobs.previous import number_of_room
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
@@ -235,13 +235,14 @@ async def put_named(
     """Place a file with this content below done/, under a name from `stem` that no other job has. `purpose`
     distinguishes the job's files there. A file with the same bytes under one of these names is returned
     instead."""
-    wanted = of_file(job, context.places.done, folder, stem, extension, purpose)
+    stem, below = safe_name(stem), f"done/{folder.relative_to(context.places.done)}"
+    take = partial(take_name, context.store, job.id, below, stem, extension)
     sharing = await to_thread.run_sync(context.places.sharing, job)
-    look = partial(placed_before, content, folder, wanted.stem, extension)
+    look = partial(placed_before, content, folder, stem, extension)
     placed, there = await to_thread.run_sync(look)
     while placed is None:
-        take = context.store.take_name
-        name = await context.store_thread(take, wanted, there, context.clock.now())
+        of_file, now = f"{purpose} {stem}.{extension}", context.clock.now()
+        name = await context.store_thread(take, purpose=of_file, present=there, at=now)
         CrashPoint.NAME_TAKEN.passed()
         placed = await to_thread.run_sync(partial(place_as, content, folder, name, shared=sharing))
         there |= {folded(name)}  # another file has this name by now, or one was not visible here before

@@ -17,7 +17,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase
-from hotfolder.jobs.names import of_originals
+from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
@@ -49,7 +49,9 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> str:
     inboxes, may lead to the same name at the same time."""
     there = await to_thread.run_sync(present, parent)
     now = context.clock.now()
-    name = await context.store_thread(context.store.take_name, of_originals(job), there, now)
+    folder, stem = FILED + safe_name(job.project), safe_name(job.shown_folder)
+    take = partial(take_name, context.store, job.id, folder, stem, present=there, at=now)
+    name = await context.store_thread(take)
     CrashPoint.FOLDER_RESERVED.passed()
     return name
 
