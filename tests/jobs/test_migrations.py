@@ -115,6 +115,15 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     assert copies(state) == [f"{FILE_NAME}.format-{version}"]
 
 
+def test_a_table_that_another_program_keeps_in_the_file_stays(tmp_path: Path) -> None:
+    """As those that replicate SQLite do."""
+    state = old_store(tmp_path / "state", "CREATE TABLE replica AS SELECT 7 AS position")
+    database = open_store(state)
+    with database.connect() as connection:
+        assert connection.exec_driver_sql("SELECT position FROM replica").all() == [(7,)]
+    database.dispose()
+
+
 UNDONE = {
     12: (
         "ALTER TABLE purchase DROP COLUMN machine",

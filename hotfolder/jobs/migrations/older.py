@@ -35,7 +35,8 @@ PAY_AGAIN, INBOX, OUTPUT, ARCHIVE = "pay again ", "place of inbox ", "place of f
 
 def write_anew(connection: Connection, version: int) -> None:
     """Bring a file of format `version` to the present one, in the open transaction."""
-    names = inspect(connection).get_table_names()
+    ours = {*Job.metadata.tables, *FORMER.values(), "alembic_version"}
+    names = sorted(ours.intersection(inspect(connection).get_table_names()))
     for name in names:
         for index in inspect(connection).get_indexes(name):  # the new tables have indexes of these names
             connection.execute(text(f"DROP INDEX {index['name']}"))
