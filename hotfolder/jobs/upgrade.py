@@ -17,7 +17,7 @@ releases before format 10 recognise a newer store."""
 OLDEST_FORMAT = 8
 """The oldest format that this release migrates; older ones go through the release `TO_PASS_THROUGH` first."""
 FIRST_MIGRATED = 12
-"""The oldest format that Alembic migrates. Files of older ones, which only SQLite has, are written anew."""
+"""The oldest format that Alembic migrates. Stores of older ones are written anew."""
 TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
 MOVED = 1_000_000
 """The `user_version` of a file whose store was moved to a server. Older releases take it for a newer format

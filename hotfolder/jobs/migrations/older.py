@@ -1,4 +1,4 @@
-"""Files of formats 8 to 11, which only SQLite has: their rows are written anew into the tables of the model.
+"""Stores of formats 8 to 11 (8 and 9 only in SQLite): their rows are written anew into the model's tables.
 
 A later change of the model that does more than add columns has to be made here as well.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, MetaData, Table, text
 from sqlmodel import Session, col, select, update
 
 from hotfolder.jobs.journal import outcome_in_note
@@ -23,6 +23,7 @@ from hotfolder.jobs.model import (
     UtcDateTime,
 )
 from hotfolder.jobs.names import FILED
+from hotfolder.jobs.postgres import set_sequences
 from hotfolder.jobs.states import State
 from hotfolder.outbox.names import folded, safe_name
 
@@ -34,41 +35,42 @@ PAY_AGAIN, INBOX, OUTPUT, ARCHIVE = "pay again ", "place of inbox ", "place of f
 
 
 def write_anew(connection: Connection, version: int) -> None:
-    """Bring a file of format `version` to the present one, in the open transaction."""
+    """Bring a store of format `version` to the present one, in the open transaction."""
     ours = {*Job.metadata.tables, *FORMER.values(), "alembic_version"}
-    names = sorted(ours.intersection(inspect(connection).get_table_names()))
-    for name in names:
-        for index in inspect(connection).get_indexes(name):  # the new tables have indexes of these names
-            connection.execute(text(f"DROP INDEX {index['name']}"))
-        connection.execute(text(f"ALTER TABLE {name} RENAME TO former_{name}"))
+    before = MetaData()
+    before.reflect(connection, only=lambda name, _: name in ours)
+    for name in before.tables:
+        connection.execute(text(f"CREATE TEMPORARY TABLE former_{name} AS SELECT * FROM {name}"))
+    before.drop_all(connection)
     Job.metadata.create_all(connection)
     for table in Job.metadata.sorted_tables:
         name = FORMER.get(table.name, table.name) if version < 10 else table.name
-        if name in names:
-            copy_rows(connection, table, f"former_{name}", version)
-    for name in names:
-        connection.execute(text(f"DROP TABLE former_{name}"))
+        if name in before.tables:
+            copy_rows(connection, table, before.tables[name], version)
     with Session(connection) as session:
         if version < 10:
             split_notes(session)
             split_states(session)
         take_names(session)
         session.flush()
+    if connection.dialect.name != "sqlite":
+        set_sequences(connection, Job.metadata.sorted_tables)
 
 
-def copy_rows(connection: Connection, table: Table, former: str, version: int) -> None:
+def copy_rows(connection: Connection, table: Table, former: Table, version: int) -> None:
     """Copy the rows of a table. A column that came since is "", or empty where it is optional."""
-    there = {column["name"] for column in inspect(connection).get_columns(former)}
     values: dict[str, str] = {}
     for column in table.columns:
-        name = column.name if column.name in there else FORMER_COLUMNS.get(column.name, "")
-        if name in there:
+        name = column.name if column.name in former.columns else FORMER_COLUMNS.get(column.name, "")
+        if name in former.columns:
             in_text = version < 10 and isinstance(column.type, UtcDateTime)
             values[column.name] = moment(name) if in_text else name
         elif not column.nullable:
             values[column.name] = "''"
     columns, chosen = ", ".join(values), ", ".join(values.values())
-    connection.execute(text(f"INSERT INTO {table.name} ({columns}) SELECT {chosen} FROM {former}"))
+    connection.execute(
+        text(f"INSERT INTO {table.name} ({columns}) SELECT {chosen} FROM former_{former.name}")
+    )
 
 
 def moment(column: str) -> str:
