@@ -51,7 +51,8 @@ def threads_left(seconds: float) -> bool:
 async def patiently(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call `look`, which uses `path`, in a thread. Raises NoAnswer after PATIENCE_SECONDS.
 
-    The call may then still finish at any later time, so it must be free of side effects.
+    The call may then still finish at any later time, and another one beside it: what it changes must be
+    harmless when it comes late or twice.
     """
     with move_on_after(PATIENCE_SECONDS):
         return await to_thread.run_sync(partial(look, *args, **kwargs), abandon_on_cancel=True)

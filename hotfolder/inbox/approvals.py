@@ -180,7 +180,9 @@ class Approvals:
 def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[str]]) -> None:
     """Write `.ready` into each of the folders in `sets` that holds photos besides those that jobs work on
     (given by name); then remove the tag from the folder's name, with ` (2)` to ` (98)` behind it where that
-    name is taken. Raises OSError, FileExistsError where all of these are."""
+    name is taken. Raises OSError, FileExistsError where all of these are.
+
+    Called once more for the same folder, it finds no folder of that name and changes nothing."""
     for names, claimed in sets.items():
         with folder_beneath(inbox, *names) as inner:
             _put_ready(inner, claimed)
