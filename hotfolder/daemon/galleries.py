@@ -112,9 +112,9 @@ class Galleries:
         context = self.context
         try:
             jobs = await context.store_thread(delivered, context.store, project)
+            jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
             if jobs and self.ours(jobs[-1].job.inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
-                jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:
             self._news[project].met(error.message, project=project, hint=error.hint)

@@ -21,7 +21,7 @@ from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import manifest_of
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
-from hotfolder.outbox.names import receipts_folder, safe_name
+from hotfolder.outbox.names import folded, receipts_folder, safe_name
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, read_receipt
 from hotfolder.rules.delivery import GALLERY, LABELLED
@@ -41,10 +41,10 @@ class Delivered:
 
 
 def delivered(store: Store, project: str) -> list[Delivered]:
-    """The jobs with pictures in the project's folder in done/, from all inboxes, oldest first. `project` is
-    the name of its folder there, or in an inbox."""
-    folder = safe_name(project)
-    names = [name for name in store.rows(select(Job.project).distinct()) if safe_name(name) == folder]
+    """The jobs with pictures in the project's folder in done/, or in one whose name differs in case only,
+    from all inboxes, oldest first. `project` is the name of its folder there, or in an inbox."""
+    folder = folded(safe_name(project))
+    names = [name for name in store.rows(select(Job.project).distinct()) if folded(safe_name(name)) == folder]
     of_project = (col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
     jobs = store.rows(select(Job).where(*of_project).order_by(*OLDEST_FIRST))
     found = [Delivered(job, store.pictures(job.id), store.photos(job.id)) for job in jobs]
@@ -52,21 +52,35 @@ def delivered(store: Store, project: str) -> list[Delivered]:
 
 
 def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:
-    """These jobs, preceded by those that only receipts in done/ know: sets whose records were deleted, and
-    those of another daemon. Raises LocalTrouble."""
+    """The jobs with pictures in the project's own folder, preceded by those that only receipts in done/ know:
+    sets whose records were deleted, and those of another daemon. Raises LocalTrouble."""
     folder, known = safe_name(project), {one.job.id for one in jobs}
     with local_trouble(done):
+        jobs = [one for one in jobs if same_folder(done, safe_name(one.job.project), folder)]
         place = receipts_folder(done, folder)
         files = [] if place.is_symlink() else sorted(place.glob("*.json"))
         found = [read_receipt(path) for path in files if path.is_file() and not path.is_symlink()]
-    receipts = [one for one in found if one and one.job_id not in known and safe_name(one.project) == folder]
-    earlier = [of_receipt(one, folder) for one in sorted(receipts, key=lambda one: one.finished_at)]
+        receipts = [
+            one
+            for one in found
+            if one and one.job_id not in known and same_folder(done, safe_name(one.project), folder)
+        ]
+    earlier = [of_receipt(one) for one in sorted(receipts, key=lambda one: one.finished_at)]
     return [*(one for one in earlier if one.pictures), *jobs]
 
 
-def of_receipt(receipt: Receipt, folder: str) -> Delivered:
+def same_folder(done: Path, one: str, other: str) -> bool:
+    """Whether two names are those of one folder in `done`: on some disks also where they differ in case.
+    Raises OSError."""
+    if one == other or folded(one) != folded(other):
+        return one == other
+    return (done / one).exists() and (done / other).exists() and (done / one).samefile(done / other)
+
+
+def of_receipt(receipt: Receipt) -> Delivered:
     """A job rebuilt from its receipt, without photos. Receipts may have been edited, so pictures outside of
-    `folder` are left out."""
+    its project's folder are left out."""
+    folder = safe_name(receipt.project)
     try:
         recipe = Recipe.model_validate(receipt.recipe)
     except ValidationError:  # of another version

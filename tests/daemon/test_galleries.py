@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from hotfolder.jobs.gallery import delivered, with_receipts
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
@@ -96,6 +97,27 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStu
         inside = {one for one in page.addresses() if not one.startswith(BASE_URL)}
         assert all(re.fullmatch(r"[a-z0-9./-]+", one) for one in inside), inside
         assert {one for one in inside if not (gallery(studio, project) / one).is_file()} == set()
+
+
+async def test_projects_whose_names_differ_in_case_have_one_gallery_where_their_folders_are_one(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Else the gallery of each would replace that of the other."""
+    studio = make_studio(**EVERYTHING)
+    studio.drop("Elm", "front", bracket())
+    studio.drop("elm", "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    assert [len(manifest(studio, name)["pictures"]) for name in ("Elm", "elm")] == [1, 1]
+
+    def in_gallery_of(project: str) -> list[str]:
+        jobs = studio.reading(lambda store: delivered(store, project)) or []
+        return sorted(one.job.project for one in with_receipts(jobs, studio.done, project))
+
+    assert (in_gallery_of("Elm"), in_gallery_of("elm")) == (["Elm"], ["elm"])
+    shutil.rmtree(studio.done / "elm")
+    assert (in_gallery_of("Elm"), in_gallery_of("elm")) == (["Elm"], ["elm"])
+    (studio.done / "elm").symlink_to("Elm")  # in place of a disk on which case doesn't count
+    assert (in_gallery_of("Elm"), in_gallery_of("elm")) == (["Elm", "elm"], ["Elm", "elm"])
 
 
 async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_people_put_there(
