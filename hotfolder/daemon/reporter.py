@@ -286,7 +286,12 @@ class Reporter:
             "notices": [*(notice.told(path) for notice in outlook.notices), *self._kept_out(name)],
             "degraded": outlook.degraded,
             "why_looking": outlook.why_looking,
-            "gone": self._gone.get(name, []),
+            "gone": [
+                job
+                for inbox, jobs in self._gone.items()
+                if inbox == name or inbox not in self.context.places.inboxes
+                for job in jobs
+            ],
         }
 
     def _kept_out(self, name: str) -> Iterator[str]:

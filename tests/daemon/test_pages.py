@@ -234,5 +234,19 @@ async def test_a_failed_set_stays_listed_when_the_settings_name_another_folder_f
     assert (studio.root / "rejected" / "12 Elm Road" / "bath__sky-twilihgt").is_dir()
 
 
+async def test_a_deleted_set_of_an_inbox_that_is_in_the_settings_no_more_is_listed_no_more(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+    for room in ("bath", "hall"):
+        studio.drop("12 Elm Road", f"{room}__sky-twilihgt", bracket())
+    async with studio.working():
+        await studio.comes_to("failed", "failed")
+    shutil.rmtree(studio.failed / "12 Elm Road" / "hall__sky-twilihgt")
+    studio.edit(inboxes=[{"path": "another"}])
+    async with studio.working():
+        await studio.comes_to("failed")
+
+
 def refuse(_: Path) -> None:
     raise LocalTrouble("it is not mounted")
