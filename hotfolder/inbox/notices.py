@@ -109,7 +109,7 @@ def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
     """For a name that is not UTF-8, which can be neither stored nor printed."""
     what = "The folder" if folder else "The file"
     return Notice(
-        parent,
+        parent / visible(name),
         f"{what} '{visible(name)}' has a name that is not UTF-8 and is left alone. Rename it, best "
         "with plain letters and digits.",
     )
