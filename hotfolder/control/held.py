@@ -32,7 +32,7 @@ from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.late import Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
-from hotfolder.rules.shoots import group_shoot
+from hotfolder.rules.shoots import REVIEW, group_shoot
 
 NOTHING = Bill()
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
@@ -277,8 +277,9 @@ class Viewer:
         shoot = told.shoot
         if not told.several or shoot is None or not told.held:
             return together((told.held, *told.waiting))
-        own = any(each.doubts for each in shoot.sets)
-        return Why("; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why))
+        doubts = {doubt for each in shoot.sets for doubt in each.doubts}
+        own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why
+        return Why("; ".join(shoot.doubts) or own)
 
     def _others(self, told: Explained) -> Iterator[ExplainedSet]:
         """The sets that aren't made: refused ones, and those of photos that wait for other reasons."""

@@ -187,6 +187,14 @@ def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
     assert [len(names) for names in Form(done).sets.values()] == [4, 6]
 
 
+def test_what_a_review_holds_still_is_not_said_to_be_doubtful(studio: Studio, page: PageProcess) -> None:
+    waits(studio, shoot()[0])
+    Form(page.read(f"/held/{SHOOT}")).post(page, "approve 0 merge")
+    studio.wait_until(lambda status: held_sets(status) == {f"{ELM}-02", f"{ELM}-03"})
+    after = page.read(f"/held/{SHOOT}").text
+    assert "its route asks for a review." in after and "beyond doubt" not in after
+
+
 def test_what_was_put_together_is_in_the_address_until_its_photos_change(
     studio: Studio, page: PageProcess
 ) -> None:
