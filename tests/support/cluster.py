@@ -47,11 +47,10 @@ class Member:
         freezes there at the `nth` pass."""
         studio = self.cluster.studio
         log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
-        command = [sys.executable, "-m", self.program, *studio.command("run", *options)[3:]]
-        if freeze_at:
-            module = [sys.executable, "-m", "tests.support.freezing"]
-            command = [*module, str(studio.config), freeze_at, str(nth)]
-        self.runs.append(begun(command, log, self.environment()))
+        program = "tests.support.member" if freeze_at else self.program
+        command = [sys.executable, "-m", program, *studio.command("run", *options)[3:]]
+        frozen = {"FREEZE_AT": f"{freeze_at} {nth}"} if freeze_at else {}
+        self.runs.append(begun(command, log, self.environment() | frozen))
         return self.runs[-1].watching()
 
     @property
