@@ -26,7 +26,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import shown, spellings
 
 DIGITS = 20
 JOINT = "-"
@@ -154,7 +154,8 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
     `12 Elm Road/front`. Raises UsageError where there is none, or several inboxes have it."""
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     found = _in_inboxes(settings, [Path(what).absolute()])
-    found = found or _in_inboxes(settings, [inbox / what for inbox in inboxes])
+    for spelt in spellings(what):
+        found = found or _in_inboxes(settings, [inbox / spelt for inbox in inboxes])
     if len(found) == 1:
         return found[0]
     if found:

@@ -14,6 +14,7 @@ from hotfolder.errors import Cancelled, CommandHint, Unknown, UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API
+from hotfolder.rules.foldernames import spellings
 
 if TYPE_CHECKING:
     from hotfolder.jobs.store import Store
@@ -33,8 +34,9 @@ def job_at(session: Session, place: str) -> Job | None:
     """The newest job of `project/room` (room or folder name, maybe after a path); None where there is
     none."""
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
-    named = or_(col(Job.room) == room, col(Job.folder) == room)
-    found = select(Job).where(Job.project == project, named).order_by(col(Job.created_at).desc())
+    named = or_(col(Job.room).in_(spellings(room)), col(Job.folder).in_(spellings(room)))
+    found = select(Job).where(col(Job.project).in_(spellings(project)), named)
+    found = found.order_by(col(Job.created_at).desc())
     return session.exec(found.limit(1)).first() if project else None
 
 
@@ -83,6 +85,8 @@ def meant(
             " a priority now.",
         )
     project = target.rstrip("/").rpartition("/")[2]
+    spelt = select(Job.project).where(col(Job.project).in_(spellings(project)))
+    project = session.exec(spelt.limit(1)).first() or project
     known = [Job.project == project, *([Job.inbox == inbox] if inbox else [])]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))

@@ -44,6 +44,12 @@ def shown(text: str) -> str:
     return f'"{visible(cut)}"'
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """The name as it is, and with its accents composed and decomposed: Macs may send the latter, and people
+    type the former."""
+    return tuple(dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))))
+
+
 def free_name(wanted: str, used: Iterable[str]) -> str:
     """`wanted`, or `wanted-2`, `wanted-3` …: the first that equals no name in `used`, ignoring case."""
     names = {name.casefold() for name in used}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 
 import pytest
@@ -113,6 +114,21 @@ async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(stu
         ("priority", ELM, "urgent"),
     ):
         assert studio.say(*words).exit_code == 2, words
+
+
+async def test_names_are_found_however_their_accents_are_spelt(studio: Studio) -> None:
+    """Macs may send names with decomposed accents, and people type composed ones."""
+    project, room = (
+        "Caf\N{LATIN SMALL LETTER E}\N{COMBINING ACUTE ACCENT}",
+        "Ku\N{COMBINING DIAERESIS}che__pool",
+    )
+    await studio.drop_and_run(project, room, bracket())
+    typed = unicodedata.normalize("NFC", f"{project}/{room}")
+    assert typed != f"{project}/{room}"
+    for words in (("retry", typed), ("approve", typed), ("priority", typed.partition("/")[0], "high")):
+        said = studio.say(*words)
+        assert said.exit_code == 0, said.output
+    assert (studio.inbox / project / room / ".ready").is_file()
 
 
 Live = Callable[..., int]
