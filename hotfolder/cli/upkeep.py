@@ -50,7 +50,8 @@ def check(
         return 0
     found = upkeep.check(config, os.environ)
     settings = found.settings
-    rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
+    own_tags = len(settings.tags) + sum(len(inbox.tags) for inbox in settings.inboxes)
+    rules = f"{counted(settings.route_count, 'route')}, {counted(own_tags, 'own tag')}"
     fine = "not there; the HOTFOLDER_ variables alone are fine" if found.without_file else "fine"
     print(f"{config}: {fine}. {rules}.")
     for inbox in settings.all_inboxes():

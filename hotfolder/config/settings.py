@@ -351,6 +351,11 @@ class Settings(BaseSettings):
         """`inboxes`, or a single inbox made from `inbox` where there are none."""
         return self.inboxes or (InboxSettings(path=self.inbox),)
 
+    @property
+    def route_count(self) -> int:
+        """The number of routes, those of single inboxes included."""
+        return len(self.routes) + sum(len(inbox.routes) for inbox in self.inboxes)
+
     def inbox_folder(self, inbox: InboxSettings | None = None) -> Path:
         """The absolute path of an inbox, by default of the first."""
         return Path(self.root, (inbox or self.all_inboxes()[0]).path)

@@ -99,7 +99,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
         yield from machine(0)
         return
-    yield ok("settings", f"{config}: fine, {counted(len(settings.routes), 'route')}")
+    yield ok("settings", f"{config}: fine, {counted(settings.route_count, 'route')}")
     yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
     yield from asyncio.run(remote(settings, environ))
     place = store_of(settings)

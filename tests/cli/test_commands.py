@@ -66,6 +66,11 @@ def test_check_names_the_folders(config: Path, monkeypatch: pytest.MonkeyPatch) 
     result = invoke("check", "--config", config)
     assert result.exit_code == 0
     assert str(config.parent / "inbox") in result.output and "1 route, 0 own tags" in result.output
+    config.write_text(
+        "root: .\ntags: {a: [sky-blue]}\n"
+        "inboxes: [{path: anna, tags: {b: [sky-blue]}}, {path: ben, routes: [{name: all}]}]\n"
+    )
+    assert "1 route, 2 own tags" in invoke("check", "--config", config).output
 
 
 def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
