@@ -93,7 +93,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
             confirm = partial(confirm_inbox, marker_id=identity)
-            places = replace(places, confirm_inbox=confirm, failed_before=store.paths_of("failed"))
+            places = replace(places, confirm_inbox=confirm, failed_before=store.failed_folders())
             yield Installation(store, settings, places)
     finally:
         database.dispose()

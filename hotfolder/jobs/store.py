@@ -329,10 +329,11 @@ class Store:
             met = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
-    def paths_of(self, role: FolderRole) -> tuple[Path, ...]:
-        """The paths of all folders that this machine's daemons have recorded in that role."""
-        same = (FolderIdentity.machine == self.machine, FolderIdentity.role == role)
-        return tuple(map(Path, self.rows(select(FolderIdentity.path).where(*same))))
+    def failed_folders(self) -> tuple[Path, ...]:
+        """The folders that were `failed` for this machine's daemons, the last one included."""
+        last = and_(col(FolderIdentity.role) == "output", col(FolderIdentity.name) == "failed")
+        known = (FolderIdentity.machine == self.machine, or_(col(FolderIdentity.role) == "failed", last))
+        return tuple(map(Path, self.rows(select(FolderIdentity.path).where(*known))))
 
     def met(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""
