@@ -96,7 +96,7 @@ def migrate_server(server: StoreServer) -> None:
         take_turn(connection)
         version = format_of(connection, server)
         if version < FORMAT:
-            bring_up_to_date(connection, version)
+            bring_up_to_date(connection, empty=version == 0)
 
 
 @contextmanager

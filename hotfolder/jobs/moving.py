@@ -110,7 +110,7 @@ def to_be_done(known: Connection, copy: Connection, server: StoreServer) -> bool
 def fill(source: Connection, copy: Connection, machine: str) -> None:
     """Copy all rows, replacing those of an interrupted move; the copy stays marked as MOVING_WORD."""
     if not inspect(copy).has_table(str(Job.__tablename__)):
-        bring_up_to_date(copy, 0)
+        bring_up_to_date(copy, empty=True)
     stamp(copy, MOVING_WORD)
     for table in reversed(TABLES):
         copy.execute(delete(table))

@@ -50,7 +50,7 @@ def open_file(state: Path) -> Engine:
             if 0 < version < FORMAT:
                 keep_copy(path, version)
             if version < FORMAT:
-                bring_up_to_date(connection, version)
+                bring_up_to_date(connection, empty=version == 0)
                 connection.execute(text(f"PRAGMA user_version = {FORMAT}"))
     except OperationalError as error:
         raise cant_write(error.orig) from None

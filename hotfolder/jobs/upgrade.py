@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 from sqlmodel import Session
 
 from hotfolder.errors import CommandHint, StoreError
-from hotfolder.jobs.migrations.older import write_anew
 from hotfolder.jobs.model import Job, Pause, StoreIdentity
 
 FORMAT = 12
@@ -16,8 +15,6 @@ FORMAT = 12
 releases before format 10 recognise a newer store."""
 OLDEST_FORMAT = 8
 """The oldest format that this release migrates; older ones go through the release `TO_PASS_THROUGH` first."""
-FIRST_MIGRATED = 12
-"""The oldest format that Alembic migrates. Stores of older ones are written anew."""
 TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
 MOVED = 1_000_000
 """The `user_version` of a file whose store was moved to a server. Older releases take it for a newer format
@@ -55,9 +52,9 @@ def refuse_older(path: Path | str, version: int) -> None:
         )
 
 
-def bring_up_to_date(connection: Connection, version: int) -> None:
-    """Bring the tables of format `version`, 0 for an empty database, to the present format, in the open
-    transaction. New tables are those of the model."""
+def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
+    """Create or migrate the tables to the present format, in the open transaction. An `empty` database gets
+    the tables of the model; any other one runs the migrations."""
     # Imported late: it is slow, and rarely needed.
     from alembic import command
     from alembic.config import Config
@@ -65,14 +62,11 @@ def bring_up_to_date(connection: Connection, version: int) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    if version >= FIRST_MIGRATED:
+    if not empty:
         command.upgrade(config, "head")
         return
-    if version:
-        write_anew(connection, version)
-    else:
-        Job.metadata.create_all(connection)
-        with Session(connection) as session:
-            session.add_all([StoreIdentity(), Pause()])
-            session.flush()
+    Job.metadata.create_all(connection)
+    with Session(connection) as session:
+        session.add_all([StoreIdentity(), Pause()])
+        session.flush()
     command.stamp(config, "head")

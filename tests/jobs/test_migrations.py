@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 from sqlmodel import SQLModel
@@ -26,10 +28,10 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.model import TakenName
-from hotfolder.jobs.sqlite import FILE_NAME
+from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.upgrade import FORMAT, OLDEST_FORMAT
+from hotfolder.jobs.upgrade import FORMAT, MIGRATIONS, OLDEST_FORMAT
 from hotfolder.outbox.outputs import MountIdentity
 from tests.support.crashing import migrate
 from tests.support.forking import Forked
@@ -145,24 +147,19 @@ UNDONE = {
 """Statements that turn a store of a format into one of the format before."""
 
 
-def bring_back(state: Path, version: int) -> None:
-    """Make the store what the release whose newest format was `version` had left."""
-    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
-        for statement in (each for later in range(FORMAT, version, -1) for each in UNDONE[later]):
-            connection.execute(statement)
-        connection.execute(f"UPDATE alembic_version SET version_num = '{version}'")
-        connection.execute(f"PRAGMA user_version = {version}")
-        connection.commit()
-
-
 @pytest.mark.parametrize("version", [10, 11])
 def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Path, version: int) -> None:
     database = open_store(tmp_path)
     Store(database).remember_folder("inbox", "inbox", MountIdentity("/srv/inbox", inode=7))
     Store(database).tell("kept out", ["a.jpg"], datetime(2026, 5, 4, 12, tzinfo=UTC))
-    identity = Store(database).identity()
     database.dispose()
-    bring_back(tmp_path, version)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        for statement in (each for later in range(FORMAT, version, -1) for each in UNDONE[later]):
+            connection.execute(statement)
+        connection.execute(f"UPDATE alembic_version SET version_num = '{version}'")
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.commit()
+        [(identity,)] = connection.execute("SELECT uid FROM storeidentity").fetchall()
     database = open_store(tmp_path)
     assert differences(database) == []
     assert Store(database).identity() == identity
@@ -230,6 +227,18 @@ def resumed(root: Path) -> Studio:
     return studio
 
 
+def brought_to(state: Path, version: int) -> None:
+    """The store of format 9 as left by the release whose latest format was `version`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = sqlite_engine(state / FILE_NAME, foreign_keys=False)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(version))
+        connection.exec_driver_sql(f"PRAGMA user_version = {version}")
+    engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("version", "first", "step"), [(9, 1, 7), (9, 4, 7), (FORMAT - 2, 1, 3), (FORMAT - 1, 1, 3)]
 )
@@ -239,8 +248,7 @@ async def test_a_job_in_flight_goes_on_and_pays_nothing_again_wherever_its_migra
     """The last two formats, and the oldest one that a daemon was killed with."""
     studio = resumed(tmp_path)
     if version > 9:
-        open_store(studio.state).dispose()
-        bring_back(studio.state, version)
+        brought_to(studio.state, version)
     assert killed_migrations(studio.state, first, step) > 5
     assert copies(studio.state) == [f"{FILE_NAME}.format-{version}"]
     access = ApiAccess(ORIGIN, shop.url, (shop.storage_host,), lambda: "any-key")

@@ -49,7 +49,7 @@ class Postgres:
         self.run(f"CREATE DATABASE {TEMPLATE}")
         template = create_engine(self.url(TEMPLATE))
         with template.begin() as connection:
-            bring_up_to_date(connection, 0)
+            bring_up_to_date(connection, empty=True)
         template.dispose()
 
     def fresh(self) -> StoreServer:
