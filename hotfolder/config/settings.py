@@ -150,7 +150,7 @@ class Schedule(Frozen):
     """When photos are sent, on a line that is needed for other things by day."""
 
     active: ActiveHours = ()
-    """Hours of the day, such as 22:00-06:00, or a list of them, by this computer's clock; empty: always."""
+    """Hours of the day, such as 22:00-06:00, or a list of them, by `time_zone`; empty: always."""
 
 
 class Web(Frozen):
