@@ -34,11 +34,14 @@ BEYOND_STEP = 0.1
 SAME_COLOUR = 9.0
 # In CIELAB: a pixel beyond the outline that differs by more has another colour.
 ANOTHER_COLOUR = 10.0
-# The least growth of a blue sky's b* from top to bottom; the second where much of the rest is as bright.
-LEAST_PALING, PALING_WHERE_BRIGHT = 3.0, 8.0
-MUCH_BRIGHTER = 0.15
-# The most that it gets darker downwards, in L*: water in haze does by more. A gray sky may have clouds.
-MOST_DIMMING, MOST_DIMMING_GRAY = 6.0, 10.0
+# The spread of L* over seven pixels, averaged, among leaves with sky between them; a fading light has less.
+AMONG_LEAVES = 6.0
+# The least growth of a blue sky's b* / (L* + 16) downwards, and of its L*, which water in haze has less of.
+LEAST_PALING, LEAST_BRIGHTENING = 0.03, -6.0
+# The same where more than this share of the rest is as bright.
+MUCH_BRIGHTER, PALING_WHERE_BRIGHT, BRIGHTENING_WHERE_BRIGHT = 0.15, 0.08, 4.0
+# The most that a gray one, which may have clouds, gets darker downwards, in L*.
+MOST_DIMMING_GRAY = 10.0
 # The least share of the outline that ends at another colour: of a blue sky, of a gray one, and of a gray one
 # that doesn't span the picture.
 LEAST_ENDS, LEAST_ENDS_GRAY, LEAST_ENDS_NARROW = 0.45, 0.65, 0.85
@@ -154,10 +157,10 @@ def beyond(parts: Bits, core: Bits, lab: Plane) -> Bits:
 class Evidence:
     """The measures by which a region is judged a sky: shares from 0 to 1, and differences in CIELAB.
 
-    `width` is of the top edge, `foot` of the bottom edge. `paling` and `brightening` are of b* and L*, from
-    its highest rows to its lowest; `ends` is of its outline, `darkening` how much darker three quarters of
-    what is just beyond are; `structure` is how much of what lies below has some, `brighter` how much of the
-    rest is as bright.
+    `width` is of the top edge, `foot` of the bottom edge. `paling` and `brightening` are of b* / (L* + 16),
+    which more light on a wall doesn't change, and of L*, from its highest rows to its lowest; `ends` is of
+    its outline, `darkening` how much darker three quarters of what is just beyond are; `structure` is how
+    much of what lies below has some, `brighter` how much of the rest is as bright.
     """
 
     share: float
@@ -185,7 +188,7 @@ class Evidence:
             width=float(core[: max(1, height // 100)].any(axis=0).mean()),
             foot=float(core[-max(1, height // 50) :].any(axis=0).mean()),
             blueness=float(np.median(blue_yellow[core])),
-            paling=downwards(blue_yellow, core),
+            paling=downwards(blue_yellow / (lightness + 16), core),
             brightening=downwards(lightness, core),
             ends=ends,
             darkening=darkening,
@@ -206,10 +209,8 @@ def doubts(seen: Evidence) -> str:
         return f"{found}fades on {1 - seen.ends:.0%} of its outline, like a lamp, a lit wall or water in haze"
     if blue:
         bright = seen.brighter > MUCH_BRIGHTER
-        if (
-            seen.paling < (PALING_WHERE_BRIGHT if bright else LEAST_PALING)
-            or seen.brightening < -MOST_DIMMING
-        ):
+        paler = seen.paling > (PALING_WHERE_BRIGHT if bright else LEAST_PALING)
+        if not paler or seen.brightening < (BRIGHTENING_WHERE_BRIGHT if bright else LEAST_BRIGHTENING):
             return f"{found}gets no paler downwards, like a painted wall"
         return "" if seen.width > LEAST_WIDTH else f"{found}touches only {seen.width:.0%} of that edge"
     doubt = doubts_of_gray(seen)
@@ -247,9 +248,12 @@ def outline(lab: Plane, core: Bits) -> tuple[float, float]:
     inside = core.astype(np.float32)
     near = cv2.GaussianBlur(inside, (0, 0), 12) + np.float32(1e-3)
     own = cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), 12) / near[:, :, None]
-    away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0))[around]
-    apart = np.linalg.norm(away * np.array((0.5, 1, 1), np.float32), axis=1) > ANOTHER_COLOUR
-    return float(apart.mean()), float(np.percentile((own - lab)[:, :, 0][around], 25))
+    away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0)) * np.array((0.5, 1, 1), np.float32)
+    apart = np.linalg.norm(away, axis=2) > ANOTHER_COLOUR
+    if np.median(lab[:, :, 2][core]) < SURELY_BLUE:
+        # Through leaves the same sky is seen.
+        apart |= cv2.blur(local_spread(np.ascontiguousarray(lab[:, :, 0]), 7), (15, 15)) > AMONG_LEAVES
+    return float(apart[around].mean()), float(np.percentile((own - lab)[:, :, 0][around], 25))
 
 
 def downwards(values: Plane, core: Bits) -> float:

@@ -26,6 +26,10 @@ LEAST_VIEW = 0.02
 # The most difference of a patch of sky from the sky, in b*.
 MOST_UNLIKE = 12.0
 LIGHTEST_LEAF = 62.0
+# A patch of a blue sky has about its a*b* and L* in these rows; below it, leaves are around.
+SAME_HUE, SAME_LIGHT, LEAST_FRAMED = 5.0, 0.1, 0.05
+# The b* of the palest horizon.
+HORIZON = -2.0
 # Half the widest gap between leaves, in pixels of the small picture.
 WIDEST_GAP = 8
 
@@ -104,36 +108,61 @@ def between_leaves(
 ) -> Plane:
     """The transparency of leaves near the sky, 0 to 1 at the size of `pixels`."""
     height, width = found.shape
-    if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
-        # Pale pixels against a blue sky are walls or blossoms.
-        return np.zeros(pixels.shape[:2], np.float32)
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
     # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
     leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
     rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
-    zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls
-    zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
+    zone = leafy & rough & grow(found, max(height, width) // 8)
+    lowest = int(np.nonzero(found.any(axis=1))[0].max()) + height // 50
+    nearest, farthest = 9, 20
+    if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
+        # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
+        zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
+        nearest, farthest = 6, 14
+    zone &= ~walls
+    zone[lowest:] = False
     reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
     shape = (pixels.shape[0], pixels.shape[1])
     open_part = resize(np.asarray(reach, np.float32), shape)
     if outdoors is not None:
         open_part = np.minimum(open_part, outdoors)
-    sky_lightness = float(np.percentile(lightness[found], 25))
     lab = to_lab(pixels)
-    light_enough = ramp(lab[:, :, 0], 0.68 * sky_lightness, 0.92 * sky_lightness)
-    pale_enough = 1 - ramp(np.hypot(lab[:, :, 1], lab[:, :, 2]), 9, 20)
-    return np.asarray(open_part * light_enough * pale_enough, np.float32)
+    hue, light = unlike_sky(lab, small, found)
+    light_enough = ramp(light, 0.68, 0.92)
+    hue_enough = 1 - ramp(hue, nearest, farthest)
+    return np.asarray(open_part * light_enough * hue_enough, np.float32)
+
+
+def unlike_sky(lab: Plane, small: Picture, found: Bits) -> tuple[Plane, Plane]:
+    """How each pixel of `lab` differs from the sky's own colour in its row: distance in a*b*, quotient of L*.
+
+    `lab` is the picture at any size. Below the sky that was found, it may be as pale as at the horizon.
+    """
+    rows, columns = np.nonzero(found)
+    slope, start = np.polyfit(rows, to_lab(small)[rows, columns], 1)
+    places = np.arange(len(lab))[:, None] * (len(found) / len(lab))
+    own = np.asarray(places * slope + start, np.float32)
+    palest = np.where(places[:, 0] > rows.max(), np.maximum(own[:, 2], HORIZON), own[:, 2])[:, None]
+    blue_yellow = lab[:, :, 2] - np.clip(lab[:, :, 2], own[:, 2:], palest)
+    return (
+        np.asarray(np.hypot(lab[:, :, 1] - own[:, 1:2], blue_yellow), np.float32),
+        np.asarray(lab[:, :, 0] / own[:, :1], np.float32),
+    )
 
 
 def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
-    """Other smooth pale regions: patches of sky framed by leaves or by the picture's top, and walls."""
-    lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    leaves = foliage(to_lab(small))
+    """Other smooth regions: patches of sky, framed by leaves or of a blue sky's colour, and pale walls."""
+    lab = to_lab(small)
+    lightness = np.ascontiguousarray(lab[:, :, 0])
+    leaves = foliage(lab)
+    hue, light = unlike_sky(lab, small, found)
+    same = (hue < SAME_HUE) & (np.abs(light - 1) < SAME_LIGHT)
+    blue = np.median(lab[:, :, 2][found]) < SURELY_BLUE
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
     horizon = int(np.nonzero(found.any(axis=1))[0].max())
     dimmest = float(np.percentile(lightness[found], 10)) - 5
-    hues = to_lab(small)[:, :, 2]
+    hues = lab[:, :, 2]
     sky_hue = float(np.median(hues[found]))
     patches, walls = np.zeros_like(found), np.zeros_like(found)
     for region in regions(calm, 0.0004 * calm.size):
@@ -141,7 +170,9 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
         framed = around > 0.4 or region.top == 0
         bright = np.median(lightness[region.bits]) > dimmest
         alike = abs(float(np.median(hues[region.bits])) - sky_hue) < MOST_UNLIKE
-        if framed and bright and alike and region.middle_row < horizon:
+        beside = region.top + region.height <= horizon or around > LEAST_FRAMED
+        seen_again = blue and beside and same[region.bits].mean() > 0.8
+        if seen_again or (framed and bright and alike and region.middle_row < horizon):
             patches |= region.bits
         elif around < 0.5:
             walls |= region.bits

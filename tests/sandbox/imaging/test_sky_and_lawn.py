@@ -13,6 +13,7 @@ from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
 from tests.sandbox.imaging.scenes import (
+    Bits,
     Picture,
     clouded,
     exposed,
@@ -143,6 +144,54 @@ def test_a_sky_that_runs_into_a_wall_in_the_shade_is_refused() -> None:
     wall[:] = (fading * SHADE + (1 - fading) * wall).round()
     with pytest.raises(engine.Unsuitable, match="with a straight step in it, like a wall's"):
         find_sky(picture)
+
+
+def graded(picture: Picture, sky: Bits, top: tuple[int, int, int], low: tuple[int, int, int]) -> Picture:
+    """The picture with a sky that goes from one colour at the top edge to another at the sky's lowest row."""
+    rows = np.linspace(0, 1, int(sky.any(axis=1).sum()))[:, None]
+    fall = np.zeros((*sky.shape, 3))
+    fall[: len(rows)] = (np.array(top) + (np.array(low) - top) * rows)[:, None]
+    return np.where(sky[:, :, None], fall.round(), picture).astype(np.uint8)
+
+
+def test_a_sky_that_gets_as_bright_as_a_pale_house_is_found() -> None:
+    """Its b* grows little, since it also gets brighter; at equal lightness it is much paler below."""
+    picture, sky, lawn = garden()
+    house = ~sky & ~lawn
+    picture[house] = np.where(picture[house].sum(axis=1, keepdims=True) > 250, (232, 226, 214), (120, 70, 60))
+    found = find_sky(graded(picture, sky, (96, 122, 164), (146, 170, 206)))
+    assert overlap(found.mask, sky) > 0.97
+
+
+def test_a_painted_wall_that_pales_without_getting_brighter_is_no_sky() -> None:
+    picture, sky, lawn = garden()
+    picture[~sky & ~lawn] = (232, 226, 214)
+    with pytest.raises(engine.Unsuitable, match="gets no paler downwards, like a painted wall"):
+        find_sky(graded(picture, sky, (104, 140, 200), (120, 132, 150)))
+
+
+def test_a_blue_sky_goes_on_between_beams_and_leaves() -> None:
+    """Else the old sky would stay there."""
+    picture, sky, _ = garden()
+    picture = graded(picture, sky, (84, 122, 190), (196, 214, 232))
+    seen = picture[110:130, :24].copy()
+    for column in (80, 140, 200):
+        picture[96:180, column : column + 60] = (92, 88, 86)
+        sky[96:180, column : column + 60] = False
+        picture[110:130, column + 18 : column + 42] = seen
+        sky[110:130, column + 18 : column + 42] = True
+    crown = np.zeros_like(sky)
+    random = np.random.default_rng(3)
+    for x, y in random.normal((600, 100), (40, 34), (500, 2)).astype(int):
+        crown[max(y - 1, 0) : y + 2, x - 2 : x + 3] = True
+    picture[crown] = (58, 84, 40)
+    found = find_sky(picture).mask
+    assert (found[110:130, 98:122] > 0.5).mean() > 0.9
+    within = np.zeros_like(sky)
+    within[40:160, 530:670] = True
+    assert (found[within & sky & ~crown] > 0.5).mean() > 0.9
+    assert (found[within & crown] > 0.5).mean() < 0.3
+    assert found[~sky].mean() < 0.01
 
 
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:
