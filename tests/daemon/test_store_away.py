@@ -41,7 +41,7 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
 def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iterator[Studio]:
     """A studio whose database is behind the proxy."""
     database = str(make_url(postgres.fresh().url).database)
-    made = Studio(tmp_path / "studio", store={"url": proxy.server(database).url}, api=shop.api)
+    made = Studio(tmp_path / "studio", shop=shop, store={"url": proxy.server(database).url}, api=shop.api)
     yield made
     proxy.mend()
     made.end()
