@@ -132,8 +132,7 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
     filed_as = job.filed_as or ""
-    every = places.in_failed(job.project, filed_as)
-    source = next((one for one in every if one.exists()), every[0])
+    source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     target = inbox / job.project / folder

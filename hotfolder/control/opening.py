@@ -92,8 +92,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
-            confirm = partial(confirm_inbox, marker_id=identity)
-            places = replace(places, confirm_inbox=confirm, failed_before=store.failed_folders())
+            places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, settings, places)
     finally:
         database.dispose()

@@ -146,8 +146,6 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     outputs = OutputFolders(each.items())
     with suppress(NoAnswer):  # later writes confirm the folder themselves
         at_once(places.done, outputs.look, START_SECONDS)
-    if (last := known["failed"]) is not None:  # failed sets stay there when the settings name another folder
-        store.remember_folder("failed", last.path, last)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start

@@ -308,7 +308,7 @@ def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
     for job in jobs:
         if job.filed_as is not None:
             filed[safe_name(job.project)].append((folded(job.filed_as), job))
-    absent = [job for project, known in filed.items() for job in not_in(places.in_failed(project), known)]
+    absent = [job for project, known in filed.items() for job in not_in(places.failed / project, known)]
     places.guard(places.failed)  # after the listing: if the disk is there now, the listing was of it
     gone: defaultdict[str, list[str]] = defaultdict(list)
     for job in absent:
@@ -317,18 +317,14 @@ def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
     return gone
 
 
-def not_in(folders: Sequence[Path], known: Sequence[tuple[str, Job]]) -> list[Job]:
-    """The jobs of a project whose folder is in none of `folders`; `known` has each with its folder's folded
-    name. None while a failed set with another name is there: a person may have renamed one. Raises
-    LocalTrouble."""
-    names = {name for name, _ in known}
-    for folder in folders:
-        with local_trouble(folder):
-            there = dict(names_in(folder)) if folder.is_dir() else {}
-            if any((folder / there[name] / REASON).is_file() for name in there.keys() - names):
-                return []
-        known = [(name, job) for name, job in known if name not in there]
-    return [job for _, job in known]
+def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
+    """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
+    None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
+    with local_trouble(folder):
+        there = dict(names_in(folder)) if folder.is_dir() else {}
+        others = there.keys() - {name for name, _ in known}
+        renamed = any((folder / there[name] / REASON).is_file() for name in others)
+    return [] if renamed else [job for name, job in known if name not in there]
 
 
 def pause_after(took: float, least: float) -> float:

@@ -142,7 +142,6 @@ class Daemon:
             self.outputs = output_folders(places, self.store, reached)
             places = replace(
                 places,
-                failed_before=self.store.failed_folders(),
                 guard=self.outputs.confirm,
                 confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
                 out_of_reach=self._out_of_reach,

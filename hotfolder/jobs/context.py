@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,8 +77,6 @@ class Places:
     archive: Path | None = None
     shared_results: Path | None = None
     """The folder for bought pictures, where that isn't in `state`."""
-    failed_before: Sequence[Path] = ()
-    """Folders that were `failed` in earlier settings: sets that failed then still lie there."""
     guard: Guard = unguarded
     """Takes a path; raises LocalTrouble where the output folder that it lies in is missing or replaced."""
     confirm_inbox: Guard = unguarded
@@ -121,11 +119,6 @@ class Places:
     def folder(self, job: Job) -> Path:
         """The folder into which the job's photos were dropped. Raises LocalTrouble as `inbox`."""
         return self.inbox(job) / job.project / job.folder
-
-    def in_failed(self, project: str, name: str = "") -> list[Path]:
-        """The paths that a project's folder, or that of a failed set in it, may have in `failed` and in
-        `failed_before`."""
-        return [one / safe_name(project) / name for one in dict.fromkeys((self.failed, *self.failed_before))]
 
     def of_original(self, job: Job, file: JobFile) -> list[Path]:
         """The paths at which a file of the job may lie: in the inbox while the job is active, on its way back

@@ -273,8 +273,7 @@ class Pause(SQLModel, table=True):
     resumed_after: int = 0
 
 
-FolderRole = Literal["inbox", "output", "archive", "failed"]
-"""`failed`, named by its path: a folder that was `failed` in the settings."""
+FolderRole = Literal["inbox", "output", "archive"]
 
 
 class FolderIdentity(SQLModel, table=True):

@@ -16,6 +16,7 @@ from hotfolder.jobs.context import JobContext, Place, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
+from hotfolder.outbox.names import safe_name
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,
@@ -218,10 +219,10 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         alike = likeness(new, job, files)
         if job.filed_as is None or not alike:
             continue
-        folders = context.places.in_failed(job.project, job.filed_as)
+        folder = context.places.failed / safe_name(job.project) / job.filed_as
         # Files on a disk that is gone must not count as dragged away.
-        await to_thread.run_sync(context.places.guard, folders[0])
-        still_there = partial(any, ((one / file.name).exists() for one in folders for file in files))
+        await to_thread.run_sync(context.places.guard, folder)
+        still_there = partial(any, ((folder / file.name).exists() for file in files))
         if not await to_thread.run_sync(still_there):
             back[job.id] = alike
     most = max(back.values(), default=0)

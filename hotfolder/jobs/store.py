@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
@@ -328,12 +327,6 @@ class Store:
         with self.session() as session:
             met = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
-
-    def failed_folders(self) -> tuple[Path, ...]:
-        """The folders that were `failed` for this machine's daemons, the last one included."""
-        last = and_(col(FolderIdentity.role) == "output", col(FolderIdentity.name) == "failed")
-        known = (FolderIdentity.machine == self.machine, or_(col(FolderIdentity.role) == "failed", last))
-        return tuple(map(Path, self.rows(select(FolderIdentity.path).where(*known))))
 
     def met(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""

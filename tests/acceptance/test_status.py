@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import time
@@ -29,7 +30,8 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -
         shown, end = "", time.monotonic() + PATIENCE_SECONDS
         while words not in shown:
             assert time.monotonic() < end, shown
-            shown += os.read(screen, 65536).decode(errors="replace")
+            if select.select([screen], [], [], 1)[0]:
+                shown += os.read(screen, 65536).decode(errors="replace")
 
     try:
         shows("not running")

@@ -116,17 +116,6 @@ async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(stu
         assert studio.say(*words).exit_code == 2, words
 
 
-async def test_a_failed_set_is_found_where_it_lies_when_the_settings_name_another_folder(
-    studio: Studio,
-) -> None:
-    """Also before the next start, which takes up the new one."""
-    await studio.drop_and_run(ELM, "hall__pool", bracket())
-    studio.edit(failed="rejected")
-    said = studio.say("retry", f"{ELM}/hall__pool")
-    assert said.exit_code == 0, said.output
-    assert files_below(studio.inbox / ELM / "hall__pool")
-
-
 async def test_names_are_found_however_their_accents_are_spelt(studio: Studio) -> None:
     """Macs may send names with decomposed accents, and people type composed ones."""
     project, room = (

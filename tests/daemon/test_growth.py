@@ -62,7 +62,7 @@ PROJECTS = 4
 BOUNDED = {
     "hotfolder.telemetry.metrics.Metrics._projects": 100,
     "hotfolder.telemetry.overview.Overview.lines": 50,
-    "hotfolder.daemon.reporter.Reporter._last": 50,
+    "hotfolder.daemon.reporter.Reporter._ended": 50,
     "hotfolder.telemetry.overview.Line": 2 * 50,
     "hotfolder.rules.sets.FileIdentity": 2 * 256,
 }

@@ -212,28 +212,6 @@ def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -
     assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
 
 
-async def test_a_failed_set_stays_listed_when_the_settings_name_another_folder_for_failed_ones(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Until its folder is removed from the one where it was put."""
-    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
-    studio.drop("12 Elm Road", "hall__sky-twilihgt", bracket())
-    async with studio.working():
-        await studio.comes_to("failed")
-    studio.edit(failed="rejected")
-    async with studio.working():
-        studio.drop("12 Elm Road", "bath__sky-twilihgt", bracket())
-        await studio.comes_to("failed", "failed")
-        await asyncio.sleep(2)
-        assert studio.states() == ["failed", "failed"]
-    async with studio.working():
-        await asyncio.sleep(2)
-        assert studio.states() == ["failed", "failed"]
-        (studio.failed / "12 Elm Road" / "hall__sky-twilihgt").rename(studio.root / "kept")
-        await studio.comes_to("failed")
-    assert (studio.root / "rejected" / "12 Elm Road" / "bath__sky-twilihgt").is_dir()
-
-
 async def test_a_deleted_set_of_an_inbox_that_is_in_the_settings_no_more_is_listed_no_more(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
