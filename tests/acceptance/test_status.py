@@ -26,12 +26,18 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -
     )
     os.close(terminal)
 
+    def read() -> str:
+        """What comes within a second; also a terminal that is written to no more must not block."""
+        with suppress(OSError):  # nobody has it open any more
+            if select.select([screen], [], [], 1)[0]:
+                return os.read(screen, 65536).decode(errors="replace")
+        return ""
+
     def shows(words: str) -> None:
         shown, end = "", time.monotonic() + PATIENCE_SECONDS
         while words not in shown:
             assert time.monotonic() < end, shown
-            if select.select([screen], [], [], 1)[0]:
-                shown += os.read(screen, 65536).decode(errors="replace")
+            shown += read()
 
     try:
         shows("not running")
@@ -40,10 +46,10 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -
         studio.drop(ELM, "hall_sky-blue", bracket())
         shows(f"{ELM} / hall_sky-blue: held")
         watching.send_signal(signal.SIGINT)
-        with suppress(OSError):  # it may be about to write, and a terminal is read to its end
-            while os.read(screen, 65536):
-                pass
-        assert watching.wait(PATIENCE_SECONDS) == 0
+        end = time.monotonic() + PATIENCE_SECONDS
+        while watching.poll() is None and time.monotonic() < end:
+            read()  # it may be about to write
+        assert watching.poll() == 0
     finally:
         watching.kill()
         os.close(screen)
