@@ -17,10 +17,11 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.opening import Installation, existing, now
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
-from hotfolder.jobs.commands import Priority, remembered
+from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
+from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store

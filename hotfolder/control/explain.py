@@ -243,13 +243,13 @@ class Explainer:
         found = self._set(name, photos, {photo.name: Sent(photo.format, photo.develop) for photo in photos})
         if self.store is None or found.explanation.plan.again:
             return found
-        origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
-        store, scope = self.store, scope_key(origin, hashes)
+        origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
+        scope = scope_key(origin, hashes)
         if pays_again(store, scope, {photo.name: photo.identity for photo in photos}):
             return found
         generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
-        links = read_chain(self.store, origin, hashes, recipe, generation)
+        links = read_chain(store, origin, hashes, recipe, generation)
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
 
     def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:

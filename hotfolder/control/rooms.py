@@ -28,8 +28,9 @@ from hotfolder.daemon.folders import places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
-from hotfolder.jobs.commands import Priority, project_priority, remembered
+from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
+from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store

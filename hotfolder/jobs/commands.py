@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from hotfolder.errors import Cancelled, CommandHint, Unknown, UsageError
+from hotfolder.errors import Cancelled, CommandHint, UsageError
 from hotfolder.jobs.database import put
-from hotfolder.jobs.model import Job, JobEvent, ProjectPriority, Purchase
+from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API
 from hotfolder.rules.foldernames import spellings
-
-if TYPE_CHECKING:
-    from hotfolder.jobs.store import Store
 
 HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
 
@@ -38,28 +34,6 @@ def job_at(session: Session, place: str) -> Job | None:
     found = select(Job).where(col(Job.project).in_(spellings(project)), named)
     found = found.order_by(col(Job.created_at).desc())
     return session.exec(found.limit(1)).first() if project else None
-
-
-def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id or `project/room`. Raises Unknown; its message says where retention has deleted the
-    record."""
-    job = store.job(job_id)
-    if job is not None:
-        return job
-    with store.session() as session:
-        job = job_at(session, job_id)
-        if job is not None:
-            return job
-        let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
-        purchase = session.exec(let_go.limit(1)).first()
-    if purchase is None or purchase.job_let_go_at is None:
-        raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
-    let_go_at = purchase.job_let_go_at
-    raise Unknown(
-        f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
-        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
-        " the same photos dropped again are not paid again.",
-    )
 
 
 def meant(
@@ -150,11 +124,3 @@ def refuse_cancelled(session: Session, job_id: str) -> None:
 
 def cancellation(by: str) -> Cancelled:
     return Cancelled(f"Cancelled by {by}", hint=HINT)
-
-
-def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:
-    """Ids of the jobs that are still to be cancelled, and the priorities other than NORMAL, by job id."""
-    can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
-    unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
-    cancelled = store.rows(select(Job.id).where(*can_be_cancelled))
-    return cancelled, dict(store.rows(select(Job.id, Job.priority).where(*unfinished)))

@@ -1,5 +1,5 @@
-"""Queries of a page over many jobs. Read-only; each is a short transaction, since with SQLite a reader blocks
-the daemon's writes."""
+"""Queries of the page, the commands and the worker. Read-only; each is a short transaction, since with SQLite
+a reader blocks the daemon's writes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from statistics import median
 
 from sqlmodel import col, func, select
 
+from hotfolder.errors import CommandHint, Unknown
+from hotfolder.jobs.commands import Priority, job_at
 from hotfolder.jobs.model import (
     DaemonState,
     FileRole,
@@ -22,7 +24,7 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
 )
-from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, PurchaseState, State
 from hotfolder.jobs.store import Store
 
 MERGES_LOOKED_AT = 20
@@ -119,3 +121,33 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
     for inbox, project, room, at in store.rows(rooms):
         found.setdefault(inbox, {}).setdefault(project, {})[room] = at
     return found
+
+
+def remembered(store: Store, job_id: str) -> Job:
+    """The job of that id or `project/room`. Raises Unknown; its message says where retention has deleted the
+    record."""
+    job = store.job(job_id)
+    if job is not None:
+        return job
+    with store.session() as session:
+        job = job_at(session, job_id)
+        if job is not None:
+            return job
+        let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
+        purchase = session.exec(let_go.limit(1)).first()
+    if purchase is None or purchase.job_let_go_at is None:
+        raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
+    let_go_at = purchase.job_let_go_at
+    raise Unknown(
+        f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
+        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
+        " the same photos dropped again are not paid again.",
+    )
+
+
+def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:
+    """Ids of the jobs that are still to be cancelled, and the priorities other than NORMAL, by job id."""
+    can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
+    unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
+    cancelled = store.rows(select(Job.id).where(*can_be_cancelled))
+    return cancelled, dict(store.rows(select(Job.id, Job.priority).where(*unfinished)))

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, select
 
 from hotfolder.jobs.model import Job, TakenName
 from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import folded, numbered, safe_name
-
-if TYPE_CHECKING:
-    from hotfolder.jobs.store import Store
 
 FILED = "filed/"
 """How the folder of a name begins where the name is that of a folder of originals: it is the same in done/,

@@ -27,8 +27,9 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
-from hotfolder.jobs.commands import Priority, cancellation, open_commands
+from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import JobContext, place_of
+from hotfolder.jobs.looks import open_commands
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, SETTLED, State

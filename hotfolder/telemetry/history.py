@@ -9,9 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from hotfolder.jobs.commands import remembered
 from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
+from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store

@@ -80,6 +80,10 @@ class Look:
         self.usable = ((self.gray > 8) & (self.gray < 247)).astype(np.float32)
 
     @cached_property
+    def structure(self) -> Plane:
+        return relief(self.even)
+
+    @cached_property
     def features(self) -> tuple[Sequence[Any], Any]:
         """SIFT key points and their descriptors (None where there are none)."""
         sift = cv2.SIFT.create(nfeatures=2500, contrastThreshold=0.02)
@@ -89,11 +93,10 @@ class Look:
 def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion) -> Motion:
     """The homography from frame to anchor, at search size; the identity where none agrees clearly better."""
     best = np.eye(3)
-    theirs = relief(anchor.even)
 
     def score_of(motion: Motion) -> float:
-        ours, usable = structure(frame, anchor, motion)
-        return agreement(ours, theirs, usable)
+        ours, usable = laid_over(frame, anchor, motion)
+        return agreement(ours, anchor.structure, usable)
 
     best_score = score_of(best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
@@ -144,8 +147,8 @@ def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
     By dense optical flow (Kroeger et al. 2016), smoothed where it is sure. None where it makes the frames
     agree hardly better.
     """
-    ours, usable = structure(frame, anchor, motion)
-    theirs = relief(anchor.even)
+    ours, usable = laid_over(frame, anchor, motion)
+    theirs = anchor.structure
     before = agreement(ours, theirs, usable)
     if before > CERTAIN:
         return None
@@ -166,7 +169,7 @@ def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
     return np.asarray(drift, np.float32)
 
 
-def structure(frame: Look, anchor: Look, motion: Motion) -> tuple[Plane, Plane]:
+def laid_over(frame: Look, anchor: Look, motion: Motion) -> tuple[Plane, Plane]:
     """The frame's local structure laid over the anchor, and a mask of where both have usable pixels."""
     size = (anchor.gray.shape[1], anchor.gray.shape[0])
     even = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
@@ -194,7 +197,8 @@ def pixels(rows: slice, width: int) -> Plane:
 def by_shift(frame: Look, anchor: Look) -> Motion:
     """A translation, by phase correlation of both frames' local structure."""
     window = cv2.createHanningWindow((anchor.gray.shape[1], anchor.gray.shape[0]), cv2.CV_32F)
-    (right, down), _ = cv2.phaseCorrelate(relief(frame.even), relief(anchor.even), window)
+    # Copies, since the window is applied in place.
+    (right, down), _ = cv2.phaseCorrelate(frame.structure.copy(), anchor.structure.copy(), window)
     return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness, relief
+from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
 from hotfolder.sandbox.imaging.masks import Bits, grow, regions
 
@@ -168,7 +168,7 @@ def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
 def trusted(frame: Look, anchor: Look) -> Plane:
     """0 where the frame contradicts the anchor, 1 where it agrees or has too little structure to tell."""
     usable = frame.usable * anchor.usable
-    correlation, structure = likeness(relief(frame.even), relief(anchor.even), usable)
+    correlation, structure = likeness(frame.structure, anchor.structure, usable)
     seen = cv2.GaussianBlur(usable, (0, 0), NEIGHBOURHOOD)
     telling = np.clip((structure - 0.4) / 0.2, 0, 1) * np.clip((seen - 0.3) / 0.3, 0, 1)
     belief = np.clip((correlation - DOUBT) / (BELIEF - DOUBT), 0, 1)

@@ -110,18 +110,18 @@ def between_leaves(
     height, width = found.shape
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
-    # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
-    leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
-    rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
-    zone = leafy & rough & grow(found, max(height, width) // 8)
-    lowest = int(np.nonzero(found.any(axis=1))[0].max()) + height // 50
-    nearest, farthest = 9, 20
     if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
         # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
         zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
         nearest, farthest = 6, 14
+    else:
+        # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
+        leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
+        rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
+        zone = leafy & rough & grow(found, max(height, width) // 8)
+        nearest, farthest = 9, 20
     zone &= ~walls
-    zone[lowest:] = False
+    zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
     reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
     shape = (pixels.shape[0], pixels.shape[1])
     open_part = resize(np.asarray(reach, np.float32), shape)
