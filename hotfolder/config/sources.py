@@ -15,7 +15,7 @@ from hotfolder.rules.foldernames import nearest, normal
 
 PREFIX = "HOTFOLDER_"
 SETUP_PORT = "HOTFOLDER_SETUP_PORT"
-NOT_SETTINGS = {"HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS", SETUP_PORT}
+NOT_SETTINGS = {"HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS", "HOTFOLDER_PHOTOS", SETUP_PORT}
 KEY_NAMES = {"key", "apikey", "stagerapikey", "secret", "token", "password"}
 
 RETIRED: dict[KeyPath, str] = {

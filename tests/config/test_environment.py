@@ -103,8 +103,9 @@ def test_problems_of_the_file_come_before_those_of_the_environment(
 
 
 def test_variables_that_are_no_settings_are_let_be(settings_of: Loader) -> None:
-    """HOTFOLDER_CONFIG names the file, HOTFOLDER_BRACKETS the test photos."""
-    settings_of("root: .\n", HOTFOLDER_CONFIG="x", HOTFOLDER_BRACKETS="y", STAGER_API_KEY="z", PATH="/bin")
+    """HOTFOLDER_CONFIG names the file, HOTFOLDER_BRACKETS and HOTFOLDER_PHOTOS the test photos."""
+    names = ("HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS", "HOTFOLDER_PHOTOS", "STAGER_API_KEY", "PATH")
+    settings_of("root: .\n", **dict.fromkeys(names, "x"))
 
 
 def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_of: Loader) -> None:
