@@ -4,7 +4,9 @@ back and what to do, and STATUS.txt in the inbox, whose text the caller makes.""
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import stat
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -51,6 +53,20 @@ def as_file(text: str) -> bytes:
 
 NAME = "REASON.txt"
 EARLIER = "REASON (earlier)"
+TITLES = ("reason.needs_person", "reason.cancelled", "reason.unfinished")
+ALL_NAMES = re.compile(r"REASON( \(.+\))?\.txt", re.IGNORECASE)
+"""The names that REASON.txt has, also as the page of an earlier attempt."""
+OURS = tuple(
+    re.compile(
+        "(?:"
+        + "|".join(word(language, title, room=".+").replace(" ", r"\s") for title in TITLES)
+        + r")\n=+\n.*\n"
+        + re.escape(word(language, "reason.job", job="JOB")).replace("JOB", r"\S+"),
+        re.DOTALL,
+    )
+    for language in LANGUAGES
+)
+"""What a REASON.txt looks like, from its first line to its last."""
 
 
 def reason_text(
@@ -131,6 +147,19 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
             if placed is not None:
                 return placed.path
     raise taken_by_another(folder / NAME)
+
+
+def hash_of_reason(path: Path) -> str:
+    """The SHA-256 of a REASON.txt as `write_reason` made it; "" for any other file, also one to whose
+    beginning or end somebody has added. Raises `LocalTrouble`."""
+    with local_trouble(path):
+        found = linking.status(path)
+        if found is None or not stat.S_ISREG(found.st_mode) or not ALL_NAMES.fullmatch(path.name):
+            return ""
+        data = path.read_bytes()
+    text = "\n".join(data.decode("utf-8", "replace").splitlines())
+    ours = as_file(text) == data and any(pattern.fullmatch(text) for pattern in OURS)
+    return hashlib.sha256(data).hexdigest() if ours else ""
 
 
 STATUS_NAME = "STATUS.txt"

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hotfolder.crashpoints import CrashPoint
-from tests.support.crashing import at
+from tests.support.crashing import at, live
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
@@ -137,3 +137,32 @@ async def test_a_photo_whose_every_picture_is_altered_is_kept(make_studio: MakeS
     assert why in told(studio, "solo__sky-blue")["kept_because"]
     assert told(studio, "kitchen__sky-blue")["deleted"] == sorted(bracket())
     assert [why in job["reason"] for job in status["jobs"] if job["room"] == "solo"] == [True]
+
+
+async def test_the_reason_of_a_failed_attempt_does_not_stay_among_the_originals(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    """Two attempts fail, and their pages travel along. A page that somebody has added to is theirs."""
+    studio = make_studio(language="de")
+    photos = {**bracket(), **SIDECAR}
+    await studio.drop_and_run(ELM, "kitchen__sky-blu", photos)
+    (studio.failed / ELM / "kitchen__sky-blu").rename(studio.inbox / ELM / "kitchen__sky-pin")
+    studio.edit(language="en")
+    await studio.until_idle()
+    failed = studio.failed / ELM / "kitchen__sky-pin"
+    pages = {name: data for name, data in files_below(failed).items() if name not in photos}
+    assert pages.keys() == {"REASON.txt", "REASON (earlier).txt"}
+    theirs = {
+        "reason.txt.txt": pages["REASON.txt"],
+        "REASON (mine).txt": pages["REASON.txt"] + b"Ask Ann.\r\n",
+        "REASON (2).txt": b"The blinds are broken.",
+    }
+    for name, data in theirs.items():
+        (failed / name).write_bytes(data)
+    failed.rename(studio.inbox / ELM / "kitchen")
+    assert live(studio, shop, kill_at=CrashPoint.DELETION_RECORDED, nth=1) == -9
+    await studio.until_idle()
+    assert studio.filed("kitchen") == {**photos, **theirs}
+    assert files_below(studio.inbox / ELM) == {}
+    assert studio.receipt("kitchen")["originals"]["removed"] == []
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"

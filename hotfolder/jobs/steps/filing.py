@@ -30,7 +30,7 @@ from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import MountIdentity, confirm_archive
 from hotfolder.outbox.placing import move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
-from hotfolder.outbox.texts import reason_text, write_reason
+from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write_reason
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import without_ok
@@ -168,7 +168,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     """The step of FILING: keep, archive or delete the originals. The room's folder stays in the inbox."""
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(context, job) if rule is Originals.DELETE else ""
-    files = await context.files(job)
+    files = await delete_reasons(context, job)
     folder, gone = "", [file for file in files if file.let_go_at and rule is not Originals.DELETE]
     if any(file.let_go_at is None for file in files):
         root = await archive(context) if rule is Originals.ARCHIVE else context.places.done
@@ -225,8 +225,22 @@ async def delete_photos(context: JobContext, job: Job) -> str:
         return f"The originals were kept and not deleted: {doubt}."
     CrashPoint.RESULTS_VERIFIED.passed()
     for photo in left:
-        await delete_photo(context, job, photo)
+        await delete_file(context, job, photo, photo.sha256)
     return ""
+
+
+async def delete_reasons(context: JobContext, job: Job) -> list[JobFile]:
+    """Delete the REASON.txt that earlier attempts wrote and that came back with the set, since it says that
+    the set failed; returns the job's other files. One that somebody has added to stays among them."""
+    for file in await context.files(job):
+        path = context.places.folder(job) / file.name
+        if sha256 := await to_thread.run_sync(hash_of_reason, path):
+            await delete_file(context, job, file, sha256)
+    return [
+        file
+        for file in await context.files(job)
+        if file.let_go_at is None or not ALL_NAMES.fullmatch(file.name)
+    ]
 
 
 async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
@@ -237,20 +251,21 @@ async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
     return True
 
 
-async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
-    """Delete a photo. One that was rewritten after its set had settled stays, and starts a new set."""
-    path = context.places.folder(job) / photo.name
-    await context.store_thread(context.store.let_go, job.id, photo.name, context.clock.now())
+async def delete_file(context: JobContext, job: Job, file: JobFile, sha256: str) -> None:
+    """Delete a file with that hash. A photo that was rewritten after its set had settled stays, and starts a
+    new set."""
+    path = context.places.folder(job) / file.name
+    await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
     CrashPoint.DELETION_RECORDED.passed()
     try:
         await to_thread.run_sync(refuse_links, context, job)
         ours = partial(context.places.confirm_ours, job.inbox)
-        if not await to_thread.run_sync(partial(remove, path, sha256=photo.sha256, last_look=ours)):
+        if not await to_thread.run_sync(partial(remove, path, sha256=sha256, last_look=ours)):
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
-        await context.store_thread(context.store.let_go, job.id, photo.name, None)
-        logger.warning("original_not_deleted", file=photo.name, reason=error.message)
+        await context.store_thread(context.store.let_go, job.id, file.name, None)
+        logger.warning("original_not_deleted", file=file.name, reason=error.message)
     CrashPoint.ORIGINAL_DELETED.passed()
 
 
