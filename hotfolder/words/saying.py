@@ -20,7 +20,7 @@ MOST_LETTERS = 4000
 """A longer text isn't translated: it quotes text from outside."""
 FIELD = re.compile(r"\{(\w+)\}")
 WORD = re.compile(r"[^\W\d_]+")
-END = re.compile(r"(?<=[.!?]) |; ")
+END = re.compile(r"(?<=[.!?]) |; |\n")
 QUOTED = re.compile(r'"([^"]*)"')
 DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBERS = frozenset({"number", "count", "most", "status", "seconds", "of_seconds", "ev", "mm", "to_mm", "mb"})

@@ -7,12 +7,19 @@ problem. With GOLDEN=write in the environment, the current messages are written 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hotfolder.words.saying import said
+
 FOLDER = Path(__file__).parent / "wrong"
+GIVEN = re.compile(r"`[^`]*`|\"[^\"]*\"|„[^“]*“|Erlaubt: .*")
+ENGLISH = re.compile(
+    r"\b(allowed|and|be|is|it|must|of|one|the|there|unknown|use|with|write)\b", re.IGNORECASE
+)
 
 
 def cases(path: Path) -> dict[str, tuple[str, str]]:
@@ -29,10 +36,21 @@ def test_it_is_said_what_is_wrong_and_where(name: str, problems_of: Callable[[st
     """All problems at once, in the order of their positions."""
     path = FOLDER / f"{name}.txt"
     expected = cases(path)
-    said = {title: (content, "\n".join(problems_of(content))) for title, (content, _) in expected.items()}
+    found = {title: (content, "\n".join(problems_of(content))) for title, (content, _) in expected.items()}
     if os.environ.get("GOLDEN") == "write":
-        path.write_text("\n".join(f"== {title}\n{one[0]}--\n{one[1]}\n" for title, one in said.items()))
-    assert said == expected
+        path.write_text("\n".join(f"== {title}\n{one[0]}--\n{one[1]}\n" for title, one in found.items()))
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.iterdir())])
+def test_all_of_it_is_said_in_german_too(name: str) -> None:
+    """Several errors are told as one text, with a line for each."""
+    for _, messages in cases(FOLDER / f"{name}.txt").values():
+        told = said("de", messages)
+        assert [line.partition(": ")[0] for line in told.splitlines()] == [
+            line.partition(": ")[0] for line in messages.splitlines()
+        ]
+        assert not [line for line in told.splitlines() if ENGLISH.search(GIVEN.sub("", line))]
 
 
 @pytest.mark.parametrize(
