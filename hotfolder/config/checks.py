@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from hotfolder.config.rulebooks import operations_of
-from hotfolder.config.settings import InboxSettings
+from hotfolder.config.settings import PAGE_PORT, InboxSettings
 from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
@@ -51,6 +51,7 @@ def meaning_problems(document: Document, folder: Path) -> list[Problem]:
         *_nested_folders(document, folder),
         *_archive_problems(document),
         *_results_problems(document),
+        *_port_problems(document),
         *_tag_problems(document),
         *_route_problems(document),
     ]
@@ -156,6 +157,20 @@ def _results_problems(document: Document) -> Iterator[Problem]:
             " what another has bought; name one on the share, beside `done`"
         )
         yield Problem(document.position(("store", "url")), message)
+
+
+def _port_problems(document: Document) -> Iterator[Problem]:
+    """One port for two servers. A page's port that is left out counts only where there is a section `page`,
+    since the settings alone don't say whether the page is served."""
+    web, page = ("web", "port"), ("page", "port")
+    port, default = document.at(web), PAGE_PORT if document.at(("page",)) else None
+    hosts = {_text(document.at((section, "host")), "127.0.0.1") for section in ("web", "page")}
+    if port is None or port != (document.at(page) or default):
+        return
+    if len(hosts) == 1 or hosts & {"0.0.0.0", "::"}:
+        first, later = sorted(map(document.position, (web, page)), key=lambda position: position.order)
+        message = f"web.port and page.port are both {port} (see {first}); give one of them another"
+        yield Problem(later, message)
 
 
 def _tag_problems(document: Document) -> Iterator[Problem]:
