@@ -72,8 +72,8 @@ def page(found: Status) -> RenderableType:
     )
     return Group(
         *(Text(text, style) for text, style in heading(found)),
-        *(each for title, lines in parts for each in part(title, lines, said=seen.trouble)),
-        *finished(found.finished),
+        *(each for title, lines in parts for each in part(title, lines, found)),
+        *finished(found),
     )
 
 
@@ -108,36 +108,44 @@ def machine_told(machine: MachineLine) -> tuple[str, str]:
     return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
 
 
-def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:
+def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[RenderableType]:
     """A section: its heading, and for each of at most MOST_ROWS sets a line, followed by its reason unless
-    that equals `said`, which is shown above for all. Sets that have ended are sorted newest first."""
+    that is shown above for all. Sets that have ended are sorted newest first."""
     if not lines:
         return
     yield Text(f"\n{title}: {len(lines)}", "bold")
     ended = lines[0].state in COLOURS
     for line in (list(reversed(lines)) if ended else lines)[:MOST_ROWS]:
         place = f"{line.project} / {line.room}" if line.room else line.project
+        place += inbox_of(line, found)
         high_or_low = f", {line.priority} priority" if line.priority in ("high", "low") else ""
         job = f" ({line.job})" if line.job else ""
         words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
         yield row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
-        if line.told and not (said and line.reason == said):
+        if line.told and not (found.seen.trouble and line.reason == found.seen.trouble):
             yield row(line.told, "dim", indent=6)
     if len(lines) > MOST_ROWS:
         yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
 
 
-def finished(projects: Mapping[str, Sequence[Line]]) -> Iterator[RenderableType]:
+def finished(found: Status) -> Iterator[RenderableType]:
     """A line for each finished project, and one for each of its sets that has a reason to show."""
+    projects = found.finished
     if projects:
-        yield Text(f"\nDone: {sum(map(len, projects.values()))}", "bold")
-    for name, lines in list(projects.items())[:MOST_ROWS]:
+        yield Text(f"\nDone: {sum(map(len, projects))}", "bold")
+    for lines in projects[:MOST_ROWS]:
         last = time_or_day(max(line.updated_at for line in lines))
+        name = f"{lines[0].project}{inbox_of(lines[0], found)}"
         yield row(f"{name}: {counted(len(lines), 'set')}, the last {last}", "green")
         for line in [one for one in lines if one.reason][:MOST_ROWS]:
             yield row(f"{line.room}: {line.reason}", "dim", indent=6)
     if len(projects) > MOST_ROWS:
         yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
+
+
+def inbox_of(line: Line, found: Status) -> str:
+    """The inbox, behind a project's or set's name, where there are several: two may have the same project."""
+    return f" (inbox {line.inbox})" if found.several_inboxes else ""
 
 
 def row(text: str, style: str, *, indent: int = 2) -> RenderableType:

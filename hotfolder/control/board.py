@@ -49,13 +49,17 @@ class Status:
     prices: Prices = field(default_factory=Prices)
 
     @property
-    def finished(self) -> dict[str, Sequence[Line]]:
-        """The finished sets by project; the project with the latest change first."""
-        found: defaultdict[str, list[Line]] = defaultdict(list)
+    def finished(self) -> list[Sequence[Line]]:
+        """The finished sets of each project of each inbox; the project with the latest change first."""
+        found: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
         for line in self.seen.in_states([State.DONE]):
-            found[line.project].append(line)
-        latest = {name: max(line.updated_at for line in lines) for name, lines in found.items()}
-        return {name: found[name] for name in sorted(found, key=lambda one: (latest[one], one), reverse=True)}
+            found[line.project, line.inbox].append(line)
+        latest = {place: max(line.updated_at for line in lines) for place, lines in found.items()}
+        return [found[place] for place in sorted(found, key=lambda one: (latest[one], one), reverse=True)]
+
+    @property
+    def several_inboxes(self) -> bool:
+        return len({line.inbox for line in self.seen.lines}) > 1
 
 
 def status(config: Path, environ: Mapping[str, str]) -> Status:

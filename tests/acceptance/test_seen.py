@@ -47,3 +47,23 @@ def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeSt
     assert "SANDBOX: nothing is bought" in (studio.inbox / "STATUS.txt").read_text()
     assert "cost" not in studio.receipt("kitchen")
     assert run.stop() == 0
+
+
+async def test_where_there_are_several_inboxes_each_set_is_shown_with_its_own(
+    make_studio: MakeStudio,
+) -> None:
+    """Two inboxes have a project of the same name. With one inbox it isn't named."""
+    studio = make_studio(inboxes=[{"path": "inbox"}, {"path": "ann"}])
+    ann = studio.root / "ann" / ELM
+    studio.drop(ELM, "bath__skyblu", bracket(2))
+    await studio.until_idle()
+    assert "inbox" not in " ".join(on_screen(studio, 80, "status"))
+    for folder in ("bath__skyblu", "hall"):
+        (ann / folder).mkdir(parents=True)
+        for name, content in bracket(2).items():
+            (ann / folder / name).write_bytes(content)
+    studio.drop(ELM, "kitchen", bracket(2))
+    await studio.until_idle()
+    text = " ".join(on_screen(studio, 80, "status"))
+    assert f"{ELM} / bath__skyblu (inbox inbox) (" in text and f"{ELM} / bath__skyblu (inbox ann) (" in text
+    assert f"{ELM} (inbox inbox): 1 set, the last" in text and f"{ELM} (inbox ann): 1 set, the last" in text

@@ -180,7 +180,7 @@ def test_the_project_with_the_latest_picture_comes_first() -> None:
     lines = [line(State.DONE, project=name, updated_at=at) for name, at in times.items()]
     lines.append(line(State.DONE, project="a", updated_at="2026-05-04T09"))
     found = Status(Overview(tuple(lines), {}), Path()).finished
-    assert [(name, len(sets)) for name, sets in found.items()] == [("b", 1), ("c", 1), ("a", 2)]
+    assert [(sets[0].project, len(sets)) for sets in found] == [("b", 1), ("c", 1), ("a", 2)]
 
 
 def test_no_two_names_share_an_id() -> None:
