@@ -15,6 +15,7 @@ from pathlib import Path
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.opening import Installation, existing, now
+from hotfolder.daemon.folders import FAILED_BEFORE, left_behind
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
@@ -25,6 +26,7 @@ from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
@@ -128,7 +130,7 @@ def _original(installation: Installation, job: Job, file: JobFile) -> Path:
 def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     """The return of a job's files from failed/ into that folder of its project in the inbox. Raises
     LocalTrouble where the inbox is missing or replaced, and UsageError where the job has no folder in
-    failed/."""
+    failed/, or where it lies in the folder that was `failed` before."""
     places = installation.places
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
@@ -136,6 +138,13 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
+    for name in ("failed", FAILED_BEFORE):
+        before = installation.store.folder_identity("output", name)
+        if before is not None and left_behind(places, Path(before.path), [job]):
+            raise UsageError(
+                f"The set lies in {before.path}, the folder that `failed` named before.",
+                hint=f"Move what is in it into {shown(places.failed)}, and say the same again.",
+            )
     target = inbox / job.project / folder
     return Returning(source, target, job.id, shared=places.sharing(job))
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -20,14 +20,17 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Retention
+from hotfolder.jobs.states import NEEDS_PERSON
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
-from hotfolder.outbox.outputs import OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -146,12 +149,38 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     outputs = OutputFolders(each.items())
     with suppress(NoAnswer):  # later writes confirm the folder themselves
         at_once(places.done, outputs.look, START_SECONDS)
+    if (former := known["failed"]) is not None:
+        remember_left_behind(places, store, former)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start
             assert output.known is not None
             store.remember_folder("output", name, output.known)
     return outputs
+
+
+FAILED_BEFORE = "failed before"
+"""The name under which the store knows the former `failed` folder, where failed sets were left in it."""
+
+
+def remember_left_behind(places: Places, store: Store, former: MountIdentity) -> None:
+    """Remember the folder that `failed` named at the last start if failed sets are left in it. That of a root
+    which this one was copied from is forgotten: its sets were copied, too."""
+    before = Path(former.path)
+    left = partial(left_behind, places, before, store.in_states(NEEDS_PERSON))
+    with suppress(LocalTrouble):
+        if number := len(at_once(before, left, START_SECONDS)):
+            store.remember_folder("output", FAILED_BEFORE, former)
+            logger.warning("failed_sets_left", number=number, folder=str(before), now=str(places.failed))
+
+
+def left_behind(places: Places, before: Path, jobs: Iterable[Job]) -> list[Job]:
+    """Those of these failed jobs whose files lie in the former `failed` folder. Raises LocalTrouble."""
+    filed = [(job, Path(safe_name(job.project), job.filed_as)) for job in jobs if job.filed_as]
+    with local_trouble(before):
+        return [
+            job for job, path in filed if (before / path).is_dir() and not (places.failed / path).exists()
+        ]
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:

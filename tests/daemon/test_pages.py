@@ -212,6 +212,51 @@ def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -
     assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
 
 
+async def test_failed_sets_that_are_left_in_the_former_folder_are_told_of(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings name another folder `failed`. Until a person moves the sets they stay listed, over later
+    starts, too. Nothing is taken from the former folder."""
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+    await studio.drop_and_run("12 Elm Road", "hall__sky-twilihgt", bracket())
+    await studio.drop_and_run("12 Elm Road", "bath__sky-twilihgt", bracket())
+    studio.edit(failed="rejected")
+    now = studio.root / "rejected"
+    lies = f"2 failed sets of the inbox inbox lie in {studio.failed}, the folder that `failed` named before."
+    [job, _] = [one["job"] for one in studio.status()["jobs"]]
+    for _ in range(2):
+        said = studio.say("retry", job, columns=400)
+        assert said.exit_code == 2 and f"The set lies in {studio.failed}, the folder" in said.stderr
+        async with studio.working():
+            told = await studio.comes_to_say(lambda status: status["notices"])
+            assert told["notices"] == [f"{lies} Move what is in it into {now}: retries look only there."]
+            await asyncio.sleep(1.5)
+            assert studio.states() == ["failed", "failed"]
+        assert "2 failed sets" in studio.status_page()
+    async with studio.working():
+        (studio.failed / "12 Elm Road").rename(now / "12 Elm Road")
+        await studio.comes_to_say(lambda status: not status["notices"])
+        assert studio.states() == ["failed", "failed"]
+    assert studio.say("retry", job).exit_code == 0
+
+
+async def test_a_copied_root_knows_nothing_of_the_folder_of_the_one_it_was_copied_from(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A set that is taken out of the copy's folder is gone there, though it still lies in the original's."""
+    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+    await studio.drop_and_run("12 Elm Road", "hall__sky-twilihgt", bracket())
+    shutil.copytree(studio.root, tmp_path / "copy")
+    copy = Studio(tmp_path / "copy", shop=studio.shop)
+    async with copy.working():
+        await copy.comes_to("failed")
+        shutil.rmtree(copy.failed / "12 Elm Road")
+        await copy.comes_to()
+        assert copy.status()["notices"] == []
+    assert copy.say("retry", "12 Elm Road/hall__sky-twilihgt").exit_code == 2
+    assert (studio.failed / "12 Elm Road" / "hall__sky-twilihgt").is_dir()
+
+
 async def test_a_deleted_set_of_an_inbox_that_is_in_the_settings_no_more_is_listed_no_more(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
