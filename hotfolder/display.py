@@ -12,6 +12,7 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u280
 """Invisible letters and marks: with them, two different names can look the same."""
 _JOINER = "\u200d"
 SIGN = "�"
+_FILE_FIRST = re.compile(r"[^.:;,]*\.\w")
 
 
 def visible(text: str) -> str:
@@ -57,8 +58,8 @@ def with_hint(reason: str, hint: str) -> str:
 
 
 def capital(text: str) -> str:
-    """`text` with a capital first letter, to begin a sentence."""
-    return text[:1].upper() + text[1:]
+    """`text` with a capital first letter, to begin a sentence; a file's name there stays as it is."""
+    return text if _FILE_FIRST.match(text) else text[:1].upper() + text[1:]
 
 
 def signed(ev: float) -> str:

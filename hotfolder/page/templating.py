@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.control.board import Frame
-from hotfolder.display import signed
+from hotfolder.display import capital, signed
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
@@ -46,6 +46,9 @@ class Words:
 
     def said(self, text: str) -> str:
         return said(self.language, text)
+
+    def sentence(self, text: str) -> str:
+        return capital(self.said(text))
 
     def room(self, name: str) -> str:
         return room_said(self.language, name)

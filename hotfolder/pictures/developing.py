@@ -128,11 +128,8 @@ def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) 
         with suppress(DamagedMetadata):
             said = blocks_in(file)
         channels = channels_of(file, said, limits)
-        if channels.colours == CMYK_COLOURS and channels.profile is None:
-            raise NeverUsable(
-                f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
-                hint="Export the photo as sRGB.",
-            )
+        if channels.colours == CMYK_COLOURS:
+            refuse_undescribed_cmyk(name, channels.profile)
         said = replace(said, exif=exif.in_srgb(said.exif))
     try:
         return srgb_jpeg(file.fileno(), channels), said
@@ -153,6 +150,15 @@ def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels
     if profile is None and exif.says_adobe_rgb(said.exif) and not said.described:
         profile = adobe_rgb_profile()
     return Channels(colours, alpha, profile=profile)
+
+
+def refuse_undescribed_cmyk(name: str, profile: bytes | None) -> None:
+    """Raise `NeverUsable` for a CMYK picture without a usable profile."""
+    if usable_profile(profile, CMYK_COLOURS) is None:
+        raise NeverUsable(
+            f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
+            hint="Export the photo as sRGB.",
+        )
 
 
 def usable_profile(profile: bytes | None, colours: int) -> bytes | None:

@@ -119,6 +119,10 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                     raise too_many_pixels(name, limits)
                 size, exposure = image.size, read_exposure(image)
                 develop = why_developed(image, exposure)
+                if image.mode == "CMYK":
+                    from hotfolder.pictures.developing import refuse_undescribed_cmyk
+
+                    refuse_undescribed_cmyk(name, image.info.get("icc_profile"))
                 glance = kind == "JPEG" and not closely and _tells_its_place(image, exposure)
                 if glance:
                     _load_beginning(content)

@@ -174,9 +174,10 @@ def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
     for first in earlier.operations:
         for second in later.operations:
             if first.kind == second.kind and first != second:
+                kind = FAMILIES[first.kind].called
                 raise RuleRefused(
                     f"The tags {shown(earlier.name)} and {shown(later.name)} in the folder name"
-                    f" {shown(folder)} contradict each other: a picture gets one {first.kind} operation.",
+                    f" {shown(folder)} contradict each other: a picture gets one {kind} operation.",
                     hint="Rename the folder so that only one of the two is left, then drag it back.",
                 )
 

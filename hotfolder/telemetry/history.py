@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from hotfolder.display import capital
 from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
 from hotfolder.jobs.looks import remembered
@@ -201,8 +202,8 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
 
 
 def sentence(text: str, *, end: str = ".") -> str:
-    """`text` with a capital first letter, and with `end` unless it ends as a sentence."""
+    """`text` as `capital` has it, and with `end` unless it ends as a sentence."""
     text = text.strip()
     if not text:
         return ""
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else end)
+    return capital(text) + ("" if text.endswith((".", "!", "?")) else end)

@@ -29,7 +29,7 @@ A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
 SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
 """Patterns of what a field matches: in a name, quotation marks come in pairs."""
 LOOSE_LETTERS = 10
-"""A template with fewer letters outside of its fields matches only where all texts in it are known, too."""
+"""A template with fewer letters outside of its fields matches only where all texts in it are known."""
 
 
 def lines_in(folder: str) -> list[str]:
@@ -60,6 +60,11 @@ class Template:
         return frozenset(WORD.findall(inner.lower()))
 
     @cached_property
+    def nests(self) -> bool:
+        """Whether it has texts within."""
+        return any(field.isupper() for field in FIELD.findall(self.english))
+
+    @cached_property
     def loose(self) -> bool:
         return "{" in self.english and sum(map(str.isalpha, FIELD.sub("", self.english))) < LOOSE_LETTERS
 
@@ -75,12 +80,13 @@ class Template:
             made = f"[{first.lower()}{first.upper()}]" + made[1:]
         return re.compile(made, re.DOTALL)
 
-    def german_of(self, text: str) -> str | None:
-        """The German of a text without a full stop, None where the template doesn't match."""
+    def german_of(self, text: str, *, known: bool) -> str | None:
+        """The German of a text without a full stop, None where the template doesn't match; with `known`, also
+        where a text within isn't known."""
         if not all(literal in text for literal in self.literals):
             return None
         found = self.pattern.fullmatch(text)
-        if found is None or (self.loose and not all(map(german_of_whole, within(found)))):
+        if found is None or (known and not all(map(german_of_whole, within(found)))):
             return None
         made = FIELD.sub(lambda field: shown(field[1], found[field[1]]), self.german)
         capital = text[0].isupper() and self.english[0].islower()
@@ -144,8 +150,13 @@ def german(text: str) -> str:
 def german_of_whole(text: str) -> str | None:
     plain, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
     words = {"", *WORD.findall(text.lower())}
-    for place in sorted(place for word in words for place in by_word().get(word, ())):
-        made = templates()[place].german_of(plain)
+    near = [
+        templates()[place] for place in sorted(place for word in words for place in by_word().get(word, ()))
+    ]
+    # A name matches any words, also those of the text around: that is tried first.
+    tried = [(one, True) for one in near if one.nests] + [(one, one.loose) for one in near]
+    for one, known in tried:
+        made = one.german_of(plain, known=known)
         if made is not None:
             return made if made.endswith(("!", "?")) else made + stop
     return None

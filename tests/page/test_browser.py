@@ -35,6 +35,15 @@ def test_a_dropped_folder_becomes_a_picture_without_reloading(
         assert opened.evaluate("window.loadedOnce")
 
 
+def test_a_files_name_is_shown_as_it_is(studio: Studio, page: PageProcess, browser: Browser) -> None:
+    studio.drop(ELM, "hall", {"a.webp": b"RIFF0000WEBPVP8 "})
+    studio.wait_for_states("failed")
+    with tab(browser, page) as opened:
+        reason = opened.locator(".card.bad .reason")
+        assert reason.inner_text().startswith("a.webp is")
+        assert reason.evaluate("one => getComputedStyle(one, '::first-letter').textTransform") == "none"
+
+
 def test_a_set_goes_on_by_the_button_beside_it(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:

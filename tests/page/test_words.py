@@ -9,6 +9,8 @@ import pytest
 from jinja2 import nodes
 
 from hotfolder.page.site import template_environment
+from hotfolder.page.templating import Words
+from hotfolder.telemetry.history import sentence
 from hotfolder.words import CATALOGUE, language_of
 from hotfolder.words.saying import lines_in
 
@@ -53,6 +55,12 @@ def test_every_word_of_a_template_is_in_the_catalogue(name: str) -> None:
 )
 def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: str) -> None:
     assert language_of(accepted) == language
+
+
+def test_a_sentence_begins_with_a_capital_but_not_in_a_files_name() -> None:
+    assert Words("en").sentence("the disk is full: /srv/photos") == "The disk is full: /srv/photos"
+    assert Words("en").sentence("a.webp is empty.") == sentence("a.webp is empty") == "a.webp is empty."
+    assert Words("de").sentence("my photo.jpg is empty") == "my photo.jpg ist leer"
 
 
 def test_a_set_is_called_the_same_on_every_page() -> None:

@@ -161,6 +161,18 @@ def test_no_template_stands_twice() -> None:
             "The HDR merge was accepted; it brought 3000 × 2000 JPEG, 1.2 MB.",
             "Der HDR-Merge wurde angenommen; das Ergebnis: 3000 × 2000 JPEG, 1,2 MB.",
         ),
+        (
+            'The tags "sky-blue" and "x" in the folder name "a__sky-blue__x" contradict each other: a picture'
+            " gets one sky operation.",
+            "Die Tags „sky-blue“ und „x“ im Ordnernamen „a__sky-blue__x“ widersprechen sich: Ein Bild bekommt"
+            " nur eines der Art „Himmel“.",
+        ),
+        (
+            "IMG_7.jpg is another export of IMG_7.jpg of Elm-03, which has been paid for. They are not paid"
+            " for by themselves.",
+            "IMG_7.jpg ist ein anderer Export von IMG_7.jpg von Elm-03; dieses Set ist schon bezahlt. Sie"
+            " werden nicht von selbst bezahlt.",
+        ),
         ("/srv/photos/done: the disk is full", "/srv/photos/done: Das Laufwerk ist voll"),
         ("The disk is full.", "Das Laufwerk ist voll."),
         (
