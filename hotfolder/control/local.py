@@ -9,7 +9,7 @@ import resource
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -30,6 +30,8 @@ LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog
 INOTIFY = Path("/proc/sys/fs/inotify")
 FEWEST_FILES = 1024
 LOW_BYTES = 5 * 1024 * 1024 * 1024
+TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+"""Folders that systems clear, and in whose place a service of systemd sees its own."""
 RIGHTS = "Give the user that hotfolder runs as the right to write there."
 
 
@@ -156,6 +158,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
     yield from in_sight(settings.state_folder, settings.root_folder)
+    yield from temporary([settings.root_folder, settings.state_folder])
     yield from disks(settings)
 
 
@@ -189,6 +192,16 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
     if state.exists():
         hint = f"Stop hotfolder, move the folder away, and {elsewhere} Left behind, all of it is forgotten."
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
+
+
+def temporary(paths: Sequence[Path]) -> Iterator[Finding]:
+    """A warning for each path that lies in a folder for temporary files, without those inside another one."""
+    for path in paths:
+        inside = any(path.is_relative_to(other) for other in paths if other != path)
+        for above in TEMPORARY:
+            if path.is_relative_to(above) and not inside:
+                text = f"{path} lies in {above}, which systems clear; a service sees its own {above} instead"
+                yield warning("root", text, "Name a folder elsewhere, such as /srv/photos.")
 
 
 def writable(path: Path) -> bool:

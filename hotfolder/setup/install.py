@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
+from hotfolder.control.local import temporary
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.setup.deployment import KEY, STATE, STATE_HOME, UNIT, text_of
@@ -241,6 +242,9 @@ def folders_to_mend(site: InstalledService) -> Iterator[str]:
         else:
             continue
         yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
+    for found in temporary([*shared(site), site.state]):
+        yield f"{found.text}."
+        yield f"  {found.hint}"
 
 
 def python_to_mend(site: InstalledService) -> Iterator[str]:

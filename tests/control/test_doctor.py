@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
-from hotfolder.control import access, upkeep
+from hotfolder.control import access, local, upkeep
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
@@ -54,6 +54,18 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Make
     assert "30 characters from STAGER_API_KEY" in found["key"][0]["text"]
     assert found["storage"][0]["verdict"] == "ok" and shop.bought() == 0
     assert files_below(studio.root) == before and not studio.inbox.exists()
+
+
+def test_a_root_among_temporary_files_is_warned_of(
+    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "TEMPORARY", ())
+    studio = make_studio(**settings_for(shop))
+    assert "root" not in ask(studio.config)[1]
+    monkeypatch.setattr(local, "TEMPORARY", (studio.root.parent,))
+    code, found = ask(studio.config)
+    assert (code, [one["verdict"] for one in found["root"]]) == (0, ["warning"])
+    assert f"{studio.root} lies in {studio.root.parent}, which systems clear" in found["root"][0]["text"]
 
 
 def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio, shop: Shop) -> None:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.setup.install import InstalledService, drop_in, quoted
+from hotfolder.setup.install import InstalledService, drop_in, next_steps, quoted
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_EXPOSED = 15  # tenths; systemd calls it 1.5
@@ -121,6 +121,14 @@ def test_a_python_that_the_services_user_can_not_start_is_named(config: Path) ->
 def test_names_with_spaces_and_signs_mean_themselves() -> None:
     assert quoted("/srv/100% photos") == '"/srv/100%% photos"'
     assert quoted('a"b\\c $x', shell=True) == '"a\\"b\\\\c $$x"'
+
+
+def test_a_folder_below_tmp_is_said_to_be_out_of_the_services_sight() -> None:
+    """The unit has PrivateTmp=yes."""
+    assert not [line for line in next_steps(InstalledService(**usual)) if "/tmp" in line]
+    root = Path("/var/tmp/photos")
+    told = list(next_steps(InstalledService(**{**usual, "root": root, "folders": (root / "inbox",)})))
+    assert f"{root} lies in /var/tmp, which systems clear; a service sees its own /var/tmp instead." in told
 
 
 @pytest.fixture
