@@ -18,7 +18,7 @@ COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, ap
 """Common wrong spellings of the tags without operations."""
 
 
-JOINED = re.compile(r"[\s_\u2010-\u2015-]+")
+JOINED = re.compile(r"[\s_\uff3f\u2010-\u2015\uff0d-]+")
 """Separators that people write in place of two underscores."""
 NEARLY = 0.85
 
@@ -106,7 +106,7 @@ class TagTable:
                 guess = self.nearest(tail)
                 near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= NEARLY
                 tag = self.find(guess) if guess and near else None
-            if tag is not None and (_alters(tag, self) or "_" in joint.group()):
+            if tag is not None and (_alters(tag, self) or set("_\uff3f") & set(joint.group())):
                 return room, tag.name
         return None
 

@@ -141,9 +141,12 @@ def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
         ("kitchen –sky-blue", "kitchen__sky-blue"),
         ("kitchen - sky blue copy", "kitchen__sky-blue"),
         ("front sky-twilght", "front__sky-twilight"),
+        ("front\uff3f\uff3fsky-twilight", "front__sky-twilight"),  # full-width, as Japanese keyboards type it
+        ("front\uff3fsky\uff0dblue\uff3f\uff3flawn-strong", "front__sky-blue__lawn-strong"),
         ("front_sky-blue_lawn-strong", "front__sky-blue__lawn-strong"),
         ("front_sky-blue__lawn-strong", "front__sky-blue__lawn-strong"),
         ("kitchen_again", "kitchen__again"),
+        ("kitchen\uff3f\uff3fagain", "kitchen__again"),
     ],
 )
 def test_a_tag_without_its_two_underscores_is_noticed(name: str, meant: str) -> None:
