@@ -94,6 +94,12 @@ class TagTable:
         head = self.meant(room) or room
         return TAG_MARK.join((head, tag, *split_name(name).tags))
 
+    def _joined(self, typed: str) -> str:
+        """Several tags typed as one, as in `sky-blue_lawn-light`, with two underscores between them;
+        "" where it is anything else."""
+        tags = [self.find(part) for part in self.meant(typed).split(TAG_MARK)]
+        return TAG_MARK.join(tag.name for tag in tags if tag) if all(tags) else ""
+
     def _cut(self, name: str) -> tuple[str, str] | None:
         """Split a name that ends in a tag into the rest and the tag's full name; the longest tag wins. None
         where it ends in none."""
@@ -131,7 +137,10 @@ class TagTable:
         """The refusal of the tags in the folder's name that don't exist."""
         said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
         said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
-        cures = [self.cure(typed) for typed in wrong]
+        joined = {typed: self._joined(typed) for typed in wrong}
+        cures = [
+            f"did you mean {shown(joined[typed])}?" if joined[typed] else self.cure(typed) for typed in wrong
+        ]
         sentences = ("; ".join(filter(None, told)) for told in zip(said, cures, strict=True))
         message = " ".join(one if one.endswith("?") else f"{one}." for one in sentences)
         if not all(cures):
@@ -142,7 +151,8 @@ class TagTable:
             return RuleRefused(message, hint=hint, also=self.families())
         meant = folder
         for typed in wrong:
-            meant = renamed(meant, typed, self.nearest(typed) or FAMILIES[family_of(typed)].example)
+            guess = joined[typed] or self.nearest(typed) or FAMILIES[family_of(typed)].example
+            meant = renamed(meant, typed, guess)
         hint = f"Rename it to {shown(meant)}, then drag it back."
         if project:
             renaming = f"Rename the project's folder in the inbox to {shown(meant)}"

@@ -100,6 +100,12 @@ def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> N
         ("stage", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
         ("staging", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
         ("grass", 'add how strong, such as "lawn-medium".', "front__lawn-medium__lawn-light"),
+        ("sky-blue_again", 'did you mean "sky-blue__again"?', "front__sky-blue__again__lawn-light"),
+        (
+            "stage modern - Sky Blue",
+            'did you mean "stage-modern__sky-blue"?',
+            "front__stage-modern__sky-blue__lawn-light",
+        ),
     ],
 )
 def test_the_words_that_people_use_are_known(typed: str, told: str, name: str) -> None:
