@@ -23,6 +23,7 @@ from hotfolder import log
 from hotfolder.config.settings import PageSettings
 from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
+from hotfolder.display import with_hint
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import page_app, server_of, told_signals
 from hotfolder.page.files import static
@@ -32,6 +33,7 @@ from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
 from hotfolder.words import word
+from hotfolder.words.saying import said
 
 logger = log.get("page")
 
@@ -128,7 +130,7 @@ async def answers(request: Request) -> Response:
                 return asking(request, root, word(language, f"setup.{wrong}"))
             await to_thread.run_sync(set_up, site.config, site.environ, first)
         except HotfolderError as error:
-            return asking(request, root, error.message)
+            return asking(request, root, said(language, with_hint(error.message, error.hint)))
         site.token.used = True
         site.done.set()
     return render(request, "setup_done.html", with_page=site.with_page)

@@ -162,6 +162,20 @@ def test_a_key_that_the_api_refuses_is_not_written(start: Callable[..., Containe
         assert browser.post(path, container.answers(key="the-right-key")).status == 200
 
 
+def test_what_stands_in_the_way_is_told_in_the_reader_s_language_with_what_to_do(
+    start: Callable[..., Container],
+) -> None:
+    container = start(HOTFOLDER_LIMITS__UPLOADS="many")
+    browser, (_, path) = container.browser(), container.link()
+    answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})
+    assert answer.status == 422 and "limits.uploads muss eine ganze Zahl sein, nicht „many“" in answer.text
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    (container.data / "state").write_bytes(b"")
+    answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})
+    assert answer.status == 422 and "liegt eine Datei. Diese Datei umbenennen" in answer.text
+
+
 def test_a_form_of_another_site_is_refused(start: Callable[..., Container]) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
