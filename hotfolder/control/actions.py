@@ -109,21 +109,23 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
     places = installation.places
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
-    originals = [_original(installation, job, file) for file in installation.store.files(job.id)]
+    by_hand = f"{folder}{TAG_MARK}{AGAIN}" if tag == AGAIN else folder
+    originals = [_original(installation, job, file, by_hand) for file in installation.store.files(job.id)]
     target, gathers = inbox / job.project / folder, f"{job.id}{COPIES_MARK}{tag}"
     returning = Returning(originals[0].parent, target, gathers, shared=places.sharing(job))
     returning.copy(originals)
     return returning
 
 
-def _original(installation: Installation, job: Job, file: JobFile) -> Path:
-    """The path of an original. Raises UsageError where it is gone."""
+def _original(installation: Installation, job: Job, file: JobFile, by_hand: str) -> Path:
+    """The path of an original. Raises UsageError where it is gone, with the folder in which a person's copies
+    would do the same."""
     for path in installation.places.of_original(job, file):
         if path.is_file() and not path.is_symlink():
             return path
     raise UsageError(
         f"{file.name} of {job.project} / {job.room} is not where its originals were put.",
-        hint="Drop its photos into the inbox, in a folder with the tag.",
+        hint=f"Drop its photos into the inbox, in a folder of its project named {shown(by_hand)}.",
     )
 
 

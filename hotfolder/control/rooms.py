@@ -72,12 +72,14 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True)
 class PhotoView:
-    """One photo of a set; `ev` is its distance from the middle one in EV, None where it isn't recorded."""
+    """One photo of a set; `ev` is its distance from the middle one in EV, None where it isn't recorded;
+    `gone`: it was deleted."""
 
     id: str
     name: str
     ev: float | None
     middle: bool
+    gone: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,8 @@ def set_view(settings: Settings, job_id: str) -> SetView:
             if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
         ]
         card, *others = filled(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])
-        middle = next((one.name for one in card.frames if one.kind == "exposure"), "")
+        shown = next((one.name for one in card.frames if one.kind == "exposure"), "")
+        middle = next((photo.name for photo in told.photos if photo.is_middle), shown)
         recipe = recipe_now(settings, job, len(told.photos))
         made_of = recipe or recipe_of(job)
         left = left_of(store, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
@@ -203,7 +206,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         told=told,
         exposures=tuple(exposures(job.id, middle, told.photos)),
         others=tuple(others),
-        may=frozenset(possible(job, question, recipe, left)),
+        may=frozenset(possible(job, told.photos, question, recipe, left)),
         left=left,
         anew=made_of.paid_kinds(),
         question=question,
@@ -225,7 +228,9 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
     middle_ev = next((photo.exposure_value for photo in photos if photo.name == middle), None)
     for photo in ordered:
         ev = from_middle(photo.exposure_value, middle_ev)
-        yield PhotoView(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
+        yield PhotoView(
+            photo_id(job, photo.name), photo.name, ev, photo.name == middle, bool(photo.let_go_at)
+        )
 
 
 def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
@@ -240,7 +245,11 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
 
 
 def possible(
-    job: Job, question: Purchase | None, recipe: Recipe | None, left: Sequence[str]
+    job: Job,
+    photos: Sequence[JobFile],
+    question: Purchase | None,
+    recipe: Recipe | None,
+    left: Sequence[str],
 ) -> Iterator[str]:
     """The commands that are possible for a job in its state (`SetView.may`). `recipe` is that of
     `recipe_now`, `left` its paid calls that are still to be made."""
@@ -248,13 +257,14 @@ def possible(
     back = state in NEEDS_PERSON and job.filed_as is not None
     if back and recipe is not None:
         yield "retry"
-    if (back or state is State.DONE) and recipe is not None and len(left) < len(recipe.paid_kinds()):
+    copies = state is State.DONE and not any(photo.let_go_at for photo in photos)
+    if (back or copies) and recipe is not None and len(left) < len(recipe.paid_kinds()):
         yield "pay_again"
     if question is not None:
         yield "resolve"
     if state in ASKS_API and not job.cancelled_by:
         yield from ("cancel", "priority")
-    if state is State.DONE or (state is State.FAILED and job.filed_as):
+    if copies or (state is State.FAILED and job.filed_as):
         yield "another"
 
 

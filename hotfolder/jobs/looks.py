@@ -55,13 +55,14 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
 
 
 def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """The name of each job's middle exposure and its number of photos, by job id. For a job that failed
-    before one was chosen, the middle one by exposure value."""
+    """The name of each job's middle exposure, "" where it was deleted, and its number of photos, by job id.
+    For a job that failed before one was chosen, the middle one by exposure value."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(JobFile.role == FileRole.PHOTO)
-    ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
-    for job, name, is_middle in store.rows_with(ordered, JobFile.job_id, jobs):
-        photos[job].append((name, is_middle))
+    every = select(JobFile.job_id, JobFile.name, JobFile.is_middle, JobFile.let_go_at)
+    photo = every.where(JobFile.role == FileRole.PHOTO)
+    ordered = photo.order_by(col(JobFile.exposure_value), col(JobFile.position))
+    for job, name, is_middle, let_go_at in store.rows_with(ordered, JobFile.job_id, jobs):
+        photos[job].append(("" if let_go_at else name, is_middle))
     return {
         job: (next((name for name, is_middle in some if is_middle), some[len(some) // 2][0]), len(some))
         for job, some in photos.items()

@@ -192,7 +192,7 @@ def test_what_a_review_holds_still_is_not_said_to_be_doubtful(studio: Studio, pa
     Form(page.read(f"/held/{SHOOT}")).post(page, "approve 0 merge")
     studio.wait_until(lambda status: held_sets(status) == {f"{ELM}-02", f"{ELM}-03"})
     after = page.read(f"/held/{SHOOT}").text
-    assert "its route asks for a review." in after and "beyond doubt" not in after
+    assert "Its route asks for a review." in after and "beyond doubt" not in after
 
 
 def test_what_was_put_together_is_in_the_address_until_its_photos_change(

@@ -21,10 +21,10 @@ from starlette.routing import Route
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
-from hotfolder.control.lookup import folder_id, project_id
+from hotfolder.control.lookup import folder_id, photo_id, project_id
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
-from tests.support.pageprocess import Answer, PageProcess
+from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
 
@@ -362,6 +362,24 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert {name: after.get(name) for name in before} == before and f"{ELM}/front__sky-blue.png" in after
     newest = next(one for one in cards(studio) if one.tags == ("sky-blue",))
     assert f'href="/set/{card.job}"' in set_page(page, newest)
+
+
+async def test_a_set_whose_originals_are_deleted_offers_nothing_that_needs_them(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(prices=PRICES, deliver={"originals": "delete"})
+    card = await finished(studio)
+    with page_process(studio) as page:
+        told = set_page(page, card)
+        assert "/another" not in told and "/pay-again" not in told
+        assert told.count("no longer there") == 3 and "Exposure<" not in told
+        assert "/thumb/" in told and f"/thumb/{photo_id(card.job, 'DSC0002.jpg')}" not in told
+        for way, fields, folder in (
+            ("another", {"tag": "sky-blue"}, "front__sky-blue"),
+            ("pay-again", {}, f"{FRONT}__again"),
+        ):
+            refused = page.post(f"/set/{card.job}/{way}", fields)
+            assert refused.status == 409 and f"of its project named {folder}." in html.unescape(refused.text)
 
 
 async def test_another_tag_is_one_that_is_offered(studio: Studio, page: PageProcess) -> None:
