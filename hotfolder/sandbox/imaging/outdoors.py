@@ -24,14 +24,19 @@ NARROW = 4
 BLUISH, SURELY_BLUE = -5.0, -10.0
 # The spread of L* over seven pixels within a calm sky.
 SLIGHT_STEP = 1.5
+# The spread of b* over as many pixels at an edge between two hues.
+LEAST_HUE_STEP = 5.0
 # A straight edge of at least this length, as a share of the picture's width, is not a cloud's where the
 # colours at these pixel distances on its two sides differ by LEAST_STEP in CIELAB, and vary by PLAIN_SIDE.
 LEAST_STEP_LENGTH, BESIDE_STEP = 0.06, (-14, -9, 9, 14)
 LEAST_STEP, PLAIN_SIDE = 8.0, 1.2
 # The cut along a step extends beyond both of its ends by this share of its length.
 BEYOND_STEP = 0.1
-# In CIELAB: a region whose colour differs from a blue sky's in the same rows by less is part of that sky.
-SAME_COLOUR = 9.0
+# A region belongs to a blue sky whose a*b* in the same rows is nearer than the first, and whose L* differs by
+# a smaller share than the second.
+SAME_COLOUR, SAME_LIGHT = 9.0, 0.12
+# The b* of the palest horizon.
+HORIZON = -2.0
 # In CIELAB: a pixel beyond the outline that differs by more has another colour.
 ANOTHER_COLOUR = 10.0
 # The spread of L* over seven pixels, averaged, among leaves with sky between them; a fading light has less.
@@ -75,11 +80,17 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     elif core.any():
         # A wall in the shade is as blue; only the straight edge between them separates the two.
         calm &= ~along(straight_steps(small, lab, calm), calm.shape)
+        # So is a beam in it; a cloud differs from a blue sky by its lightness, too.
+        hues = local_spread(np.ascontiguousarray(lab[:, :, 2]), 7)
+        calm &= hues < np.maximum(LEAST_HUE_STEP, 1.5 * spread)
         core = at_the_top(calm)
-        core |= grow(beyond(grow(calm, -NARROW), core, lab), NARROW)
+        core |= grow(with_parts(core, grow(calm, -NARROW), lab), NARROW)
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
         return np.zeros_like(core), doubt
+    if np.median(lab[:, :, 2][core]) < SURELY_BLUE:
+        # A beam or a wall in the shade is gray; so are clouds, which the sky encloses.
+        candidates &= core | (unlike_sky(lab, lab, core)[0] < SAME_COLOUR)
     found = cut_out(small, core, candidates)
     # Refining changes the rim; a region that doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
@@ -139,18 +150,33 @@ def skylike(small: Picture) -> Bits:
     return np.asarray(pale | blue | teal)
 
 
-def beyond(parts: Bits, core: Bits, lab: Plane) -> Bits:
-    """Further parts of a blue sky, cut off by a cable or a gable: of the colour that it has in their rows."""
-    found = np.zeros_like(core)
-    for region in regions(parts & ~core, 0.002 * parts.size):
-        shared = np.nonzero(region.bits.any(axis=1) & core.any(axis=1))[0][::8]
-        away = [
-            np.median(lab[row][region.bits[row]], axis=0) - np.median(lab[row][core[row]], axis=0)
-            for row in shared
-        ]
-        if away and np.linalg.norm(np.median(away, axis=0)) < SAME_COLOUR:
+def with_parts(core: Bits, calm: Bits, lab: Plane) -> Bits:
+    """A blue sky with its further parts, cut off by a cable or a gable: of its own colour in their rows."""
+    found = core.copy()
+    for region in regions(calm & ~core, 0.002 * calm.size):
+        hue, light = (np.median(away[region.bits]) for away in unlike_sky(lab, lab, found))
+        beside = (region.bits.any(axis=1) & found.any(axis=1)).any()
+        if beside and hue < SAME_COLOUR and abs(light - 1) < SAME_LIGHT:
             found |= region.bits
     return found
+
+
+def unlike_sky(lab: Plane, small: Plane, found: Bits) -> tuple[Plane, Plane]:
+    """How each pixel of `lab` differs from the sky's own colour in its row: distance in a*b*, quotient of L*.
+
+    `lab` is the picture at any size, `small` at that of the mask `found`. Below the sky that was found, it
+    may be as pale as at the horizon.
+    """
+    rows, columns = np.nonzero(found)
+    slope, start = np.polyfit(rows, small[rows, columns], 1)
+    places = np.arange(len(lab))[:, None] * (len(found) / len(lab))
+    own = np.asarray(places * slope + start, np.float32)
+    palest = np.where(places[:, 0] > rows.max(), np.maximum(own[:, 2], HORIZON), own[:, 2])[:, None]
+    blue_yellow = lab[:, :, 2] - np.clip(lab[:, :, 2], own[:, 2:], palest)
+    return (
+        np.asarray(np.hypot(lab[:, :, 1] - own[:, 1:2], blue_yellow), np.float32),
+        np.asarray(lab[:, :, 0] / own[:, :1], np.float32),
+    )
 
 
 @dataclass(frozen=True)

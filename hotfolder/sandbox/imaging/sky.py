@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike
+from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike, unlike_sky
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.
@@ -28,8 +28,6 @@ MOST_UNLIKE = 12.0
 LIGHTEST_LEAF = 62.0
 # A patch of a blue sky has about its a*b* and L* in these rows; below it, leaves are around.
 SAME_HUE, SAME_LIGHT, LEAST_FRAMED = 5.0, 0.1, 0.05
-# The b* of the palest horizon.
-HORIZON = -2.0
 # Half the widest gap between leaves, in pixels of the small picture.
 WIDEST_GAP = 8
 
@@ -71,7 +69,10 @@ def find_sky(pixels: Picture) -> SkyMask:
         outdoors = resize(view.outdoors, (pixels.shape[0], pixels.shape[1]))
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
     if found.any():
-        mask = np.maximum(mask, between_leaves(pixels, small, found, walls, outdoors))
+        clear = like_sky(to_lab(pixels), small, found)
+        # Where a wall is as light as the sky, the filter doesn't see their edge.
+        mask = np.minimum(mask, np.maximum(clear, resize(found.astype(np.float32), clear.shape)))
+        mask = np.maximum(mask, clear * between_leaves(small, found, walls, clear.shape))
     if outdoors is not None:
         mask = np.minimum(mask, outdoors)
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
@@ -103,52 +104,32 @@ def filled(found: Bits, small: Picture) -> Bits:
     return whole
 
 
-def between_leaves(
-    pixels: Picture, small: Picture, found: Bits, walls: Bits, outdoors: Plane | None
-) -> Plane:
-    """The transparency of leaves near the sky, 0 to 1 at the size of `pixels`."""
+def like_sky(lab: Plane, small: Picture, found: Bits) -> Plane:
+    """How much of each pixel may be sky by its colour, 0 to 1. `lab` is the picture at any size."""
+    hue, light = unlike_sky(lab, to_lab(small), found)
+    # Little else is as blue as a blue sky.
+    blue = np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE
+    nearest, farthest = (5, 11) if blue else (9, 20)
+    return ramp(light, 0.68, 0.92) * (1 - ramp(hue, nearest, farthest))
+
+
+def between_leaves(small: Picture, found: Bits, walls: Bits, shape: tuple[int, int]) -> Plane:
+    """Where leaves are near the sky, which may be seen between them: 0 to 1, of `shape`."""
     height, width = found.shape
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
     if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
         # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
         zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
-        nearest, farthest = 6, 14
     else:
         # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
         leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
         rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
         zone = leafy & rough & grow(found, max(height, width) // 8)
-        nearest, farthest = 9, 20
     zone &= ~walls
     zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
     reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
-    shape = (pixels.shape[0], pixels.shape[1])
-    open_part = resize(np.asarray(reach, np.float32), shape)
-    if outdoors is not None:
-        open_part = np.minimum(open_part, outdoors)
-    lab = to_lab(pixels)
-    hue, light = unlike_sky(lab, small, found)
-    light_enough = ramp(light, 0.68, 0.92)
-    hue_enough = 1 - ramp(hue, nearest, farthest)
-    return np.asarray(open_part * light_enough * hue_enough, np.float32)
-
-
-def unlike_sky(lab: Plane, small: Picture, found: Bits) -> tuple[Plane, Plane]:
-    """How each pixel of `lab` differs from the sky's own colour in its row: distance in a*b*, quotient of L*.
-
-    `lab` is the picture at any size. Below the sky that was found, it may be as pale as at the horizon.
-    """
-    rows, columns = np.nonzero(found)
-    slope, start = np.polyfit(rows, to_lab(small)[rows, columns], 1)
-    places = np.arange(len(lab))[:, None] * (len(found) / len(lab))
-    own = np.asarray(places * slope + start, np.float32)
-    palest = np.where(places[:, 0] > rows.max(), np.maximum(own[:, 2], HORIZON), own[:, 2])[:, None]
-    blue_yellow = lab[:, :, 2] - np.clip(lab[:, :, 2], own[:, 2:], palest)
-    return (
-        np.asarray(np.hypot(lab[:, :, 1] - own[:, 1:2], blue_yellow), np.float32),
-        np.asarray(lab[:, :, 0] / own[:, :1], np.float32),
-    )
+    return resize(np.asarray(reach, np.float32), shape)
 
 
 def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
@@ -156,7 +137,7 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     lab = to_lab(small)
     lightness = np.ascontiguousarray(lab[:, :, 0])
     leaves = foliage(lab)
-    hue, light = unlike_sky(lab, small, found)
+    hue, light = unlike_sky(lab, lab, found)
     same = (hue < SAME_HUE) & (np.abs(light - 1) < SAME_LIGHT)
     blue = np.median(lab[:, :, 2][found]) < SURELY_BLUE
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
@@ -176,7 +157,7 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
             patches |= region.bits
         elif around < 0.5:
             walls |= region.bits
-    return grow(patches, 2), grow(walls, 8)
+    return patches | grow(patches, 2) & (like_sky(lab, small, found) > 0.5), grow(walls, 8)
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

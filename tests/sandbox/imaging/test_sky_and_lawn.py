@@ -11,6 +11,7 @@ from PIL import Image
 from hotfolder import demo
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
+from hotfolder.sandbox.imaging.masks import grow
 from hotfolder.sandbox.imaging.sky import find_sky
 from tests.sandbox.imaging.scenes import (
     Bits,
@@ -192,6 +193,21 @@ def test_a_blue_sky_goes_on_between_beams_and_leaves() -> None:
     assert (found[within & sky & ~crown] > 0.5).mean() > 0.9
     assert (found[within & crown] > 0.5).mean() < 0.3
     assert found[~sky].mean() < 0.01
+
+
+def test_beams_as_light_as_a_blue_sky_are_no_part_of_it() -> None:
+    """Their hue alone differs from it where the sun doesn't reach them, as on a white pergola."""
+    picture, sky, _ = garden()
+    picture = graded(picture, sky, (84, 122, 190), (196, 214, 232))
+    beams = np.zeros_like(sky)
+    beams[40:190, 60:90] = beams[60:90, 60:320] = True
+    light = picture.astype(float) @ np.array((0.299, 0.587, 0.114))
+    picture[beams] = np.clip(light[beams, None] + (4, 0, -10), 0, 255)
+    sunny = np.add.outer(np.arange(480), np.arange(720)) // 40 % 2 == 0
+    picture[beams & sunny] = (240, 228, 210)
+    mask = find_sky(picture).mask
+    assert overlap(mask, sky & ~beams) > 0.97
+    assert (mask[grow(beams, -1)] > 0.25).mean() < 0.01
 
 
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:
