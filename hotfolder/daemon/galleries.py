@@ -14,6 +14,7 @@ from hotfolder import log
 from hotfolder.clock import sleep_unless
 from hotfolder.config.settings import GallerySettings
 from hotfolder.daemon.reload import LiveSettings
+from hotfolder.display import with_hint
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import JobContext, Places, recipe_of
@@ -46,8 +47,8 @@ async def remake(
 
 
 class Galleries:
-    """Keeps galleries up to date with the finished sets. An error delays no set: it is logged, and retried
-    with backoff; sets that finished before a crash are added at the next start."""
+    """Keeps galleries up to date with the finished sets. An error delays no set: it is told, and retried with
+    backoff; sets that finished before a crash are added at the next start."""
 
     def __init__(self, context: JobContext, live: LiveSettings, ours: Callable[[str], bool]) -> None:
         """`ours` tells whether this machine has an inbox's lease: then it makes the galleries of its
@@ -59,6 +60,8 @@ class Galleries:
         self.busy = True
         """Whether a finished set may be missing from its gallery; False while a failed pass waits to be
         retried."""
+        self.unmade: dict[str, tuple[str, str]] = {}
+        """By project, the inbox of its last set and why its gallery can't be made at present."""
         self._ended = asyncio.Event()
         self._ended.set()
         self._news: defaultdict[str, log.News] = defaultdict(partial(log.News, logger, "gallery_not_made"))
@@ -109,19 +112,22 @@ class Galleries:
         return well
 
     async def _remake(self, project: str) -> bool:
-        context = self.context
+        context, inbox = self.context, ""
         try:
             jobs = await context.store_thread(delivered, context.store, project)
             jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
-            if jobs and self.ours(jobs[-1].job.inbox):
+            inbox = jobs[-1].job.inbox if jobs else ""
+            if inbox and self.ours(inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:
             self._news[project].met(error.message, project=project, hint=error.hint)
+            self.unmade[project] = inbox, with_hint(error.message, error.hint)
             return False
         except Exception:
             # A defect of ours must not end the work.
             logger.exception("gallery_failed", project=project)
             return False
         self._news[project].over()
+        self.unmade.pop(project, None)
         return True

@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.daemon.folders import FAILED_BEFORE, left_behind
+from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.display import counted
@@ -115,6 +116,7 @@ class Reporter:
         intake: Intake,
         telemetry: Telemetry,
         live: LiveSettings,
+        galleries: Galleries,
     ) -> None:
         """Registers the heartbeat "store", which is beaten when the store answers a report."""
         self.telemetry = telemetry
@@ -124,6 +126,7 @@ class Reporter:
         self.outputs = outputs
         self.intake = intake
         self.live = live
+        self.galleries = galleries
         self.clock = context.clock
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
         self._told: dict[str, object] = {}
@@ -300,6 +303,11 @@ class Reporter:
                 *(notice.told(path) for notice in outlook.notices),
                 *self._kept_out(name),
                 *([self._left[name]] if name in self._left else []),
+                *(
+                    f"The gallery of {project} can't be made: {why}"
+                    for project, (inbox, why) in sorted(self.galleries.unmade.items())
+                    if inbox == name
+                ),
             ],
             "degraded": outlook.degraded,
             "why_looking": outlook.why_looking,

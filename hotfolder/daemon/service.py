@@ -176,7 +176,13 @@ class Daemon:
         self.ownership = self._ownership()
         clear_leftovers(places, reached, gone)
         self.reporter = Reporter(
-            self.context, self.inboxes, self.outputs, self.intake, self.telemetry, self.live
+            self.context,
+            self.inboxes,
+            self.outputs,
+            self.intake,
+            self.telemetry,
+            self.live,
+            self.galleries,
         )
         with store_trouble():
             self.telemetry.begin(self.context)

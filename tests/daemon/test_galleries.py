@@ -159,13 +159,19 @@ async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and
 
 
 async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(make_studio: MakeStudio) -> None:
-    """The gallery is made by itself once the name is free, also after a link to elsewhere."""
+    """It is told, and the gallery is made by itself once the name is free, also after a link to elsewhere."""
     studio = make_studio(**EVERYTHING)
     gallery(studio).mkdir(parents=True)
     (gallery(studio) / "mine.txt").write_text("mine")
     studio.drop(ELM, "front", bracket())
     async with studio.working():
         await studio.comes_to("done")
+        status = await studio.comes_to_say(lambda status: status["notices"])
+        [told] = status["notices"]
+        assert told == (
+            f"The gallery of {ELM} can't be made: {gallery(studio)} is there, and isn't a gallery that"
+            " hotfolder made. Rename it; the gallery is made by itself then."
+        )
         assert files_below(gallery(studio)) == {"mine.txt": b"mine"}
         elsewhere = studio.root / "elsewhere"
         gallery(studio).rename(elsewhere)
@@ -174,6 +180,7 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(make_stu
         assert refused.exit_code == 3 and "is a link" in refused.output
         gallery(studio).unlink()
         await studio.comes_to_say(lambda _: (gallery(studio) / "index.html").exists())
+        await studio.comes_to_say(lambda status: not status["notices"])
     assert files_below(elsewhere) == {"mine.txt": b"mine"}
 
 

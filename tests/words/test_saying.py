@@ -23,6 +23,7 @@ SAYING = (
     "patience.py",
     "newfiles.py",
     "outbox/faults.py",
+    "outbox/gallery.py",
     "outbox/outputs.py",
     "outbox/linking.py",
     "outbox/placing.py",
