@@ -48,7 +48,7 @@ class Counts:
     """Hooks for counters; no-ops here, telemetry overrides them. None of these methods may raise or block."""
 
     def paid(self, operation: str, project: str) -> None:
-        """A paid request is about to leave."""
+        """A paid call was charged, or may have been."""
 
     def phase(self, name: str, seconds: float) -> None:
         """A job has left the state `name` after `seconds`."""

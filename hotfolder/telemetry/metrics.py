@@ -52,11 +52,14 @@ class Metrics(Collector, Counts):
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         self._paid = Counter(
-            "hotfolder_paid_calls", "Paid calls that left, by operation.", ["operation"], registry=registry
+            "hotfolder_paid_calls",
+            "Paid calls that were, or may have been, charged, by operation.",
+            ["operation"],
+            registry=registry,
         )
         self._paid_by_project = Counter(
             "hotfolder_project_paid_calls",
-            f"Paid calls that left, by operation and project; the latest {MOST_PROJECTS} pairs of them.",
+            f"The same, by operation and project; the latest {MOST_PROJECTS} pairs of them.",
             ["operation", "project"],
             registry=registry,
         )
@@ -86,7 +89,7 @@ class Metrics(Collector, Counts):
         ProcessCollector(registry=registry)
 
     def paid(self, operation: str, project: str) -> None:
-        """Count a paid call that is sent."""
+        """Count a paid call that was, or may have been, charged."""
         pair = (operation, label(project))
         self._paid.labels(operation).inc()
         with self._lock:

@@ -58,6 +58,19 @@ async def test_what_a_clock_that_was_ahead_dated_counts_for_no_later_day(make_be
     bench.check("done", "done", paid=2)
 
 
+async def test_metrics_count_what_may_be_charged_and_nothing_that_was_refused(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "enhance", "fault": 402, "when": {"to": 3}}, LOST_SKY)
+    bench.drop()
+    async with bench.working() as daemon:
+        await bench.studio.comes_to("needs_attention")
+        told = daemon.telemetry.metrics.page().decode()
+    assert bench.shop.asked(MERGE) == 4
+    bench.check("needs_attention", paid=2)
+    for kind in ("merge", "sky"):
+        assert f'hotfolder_paid_calls_total{{operation="{kind}"}} 1.0' in told, told
+        assert f'hotfolder_project_paid_calls_total{{operation="{kind}",project="{ELM}"}} 1.0' in told
+
+
 async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_one_lets_it_go_on(
     make_bench: MakeBench,
 ) -> None:

@@ -88,7 +88,6 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         # Checked once connected: even if the process was frozen until then, nothing is sent after its lease.
         if context.store.leases is not None:
             context.store.leases.refuse_late(call.inbox)
-        context.counts.paid(call.operation, call.project)
         logger.info("paid_call_leaves", operation=call.operation, call=number)
 
     try:
@@ -104,6 +103,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         ) from None
     except OutcomeUnknown as error:
         context.counts.api_error(type(error).__name__)
+        context.counts.paid(call.operation, call.project)
         await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
         raise
     except Exception as error:  # not executed: the API said so, or nothing was sent
@@ -111,6 +111,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, why)
         raise
     CrashPoint.ANSWER_RECEIVED.passed()
+    context.counts.paid(call.operation, call.project)
     text, at = answer.as_json(), context.clock.now()
     # The journal first: it needs only this machine's disk, and no database.
     await recorded(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
