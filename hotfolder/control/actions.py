@@ -24,7 +24,7 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
-from hotfolder.jobs.states import NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
@@ -89,11 +89,15 @@ def _retriable(installation: Installation, job: Job) -> Returning:
         # An interrupted return must be completed, whatever state its job has by now.
         if needs_person or returning.begun:
             return returning
-    words = WORDS.get(job.state, job.state)
     raise UsageError(
-        f"Job {job.id} can't be tried again: it is {words}.",
+        f"Job {job.id} can't be tried again: it is {words_of(job)}.",
         hint=CommandHint("Only failed sets can; a finished one can be bought anew, with --pay-again."),
     )
+
+
+def words_of(job: Job) -> str:
+    """The job's state in the words of `status`."""
+    return WORDS.get(job.state, job.state)
 
 
 def comes_as(job: Job) -> str:
@@ -184,7 +188,7 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     job = remembered(installation.store, job_id)
     if job.state != State.NEEDS_ATTENTION:
-        raise UsageError(f"Job {job_id} has nothing to resolve: it is {job.state}.")
+        raise UsageError(f"Job {job_id} has nothing to resolve: it is {words_of(job)}.")
     return job
 
 
@@ -248,6 +252,7 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     with installation.store.session() as session, session.begin():
         jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        _refuse_ended(jobs)
         taken = commands.cancel(session, jobs, by, now())
     return Cancellation(taken, [job for job in jobs if job not in taken], project)
 
@@ -263,6 +268,7 @@ def prioritise(
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     with installation.store.session() as session, session.begin():
         jobs, of_inbox, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        _refuse_ended(jobs)
         if project:
             commands.prioritise_project(session, of_inbox, project, wanted)
         commands.prioritise(session, jobs, wanted, by, now())
@@ -280,6 +286,16 @@ def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]
             title for title, path in inboxes if "/" in target.strip("/") and (path / target).is_dir()
         ],
     }
+
+
+def _refuse_ended(jobs: Sequence[Job]) -> None:
+    """Raise UsageError for a job that nothing more becomes of by itself."""
+    for job in jobs:
+        if job.state not in ACTIVE:
+            raise UsageError(
+                f"{job.project} / {job.room} (job {job.id}) has ended: {words_of(job)}.",
+                hint="Only a set that is under way or waits can be cancelled or go first.",
+            )
 
 
 def pause(installation: Installation, reason: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hotfolder.display import visible
 from hotfolder.rules.foldernames import COPIES_MARK
+from hotfolder.rules.tags import AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,14 @@ def loose_files(project: Path, names: list[str]) -> Notice:
 def on_its_way_back(project: Path, name: str, job: str) -> Notice:
     """For a hidden folder in which a command gathers a set's files to put them back into the inbox. `job` is
     the folder's name without its prefix; where it has a tag too, the files are copies."""
+    job, mark, tag = job.partition(COPIES_MARK)
     finish = f"To finish it, run `hotfolder retry {job}` again."
-    if COPIES_MARK in job:
-        finish = "To finish it, ask for the other tag again; or delete that folder, whose files are copies."
+    if tag == AGAIN:
+        finish = f"To finish it, run `hotfolder retry {job} --pay-again` again"
+    elif mark:
+        finish = f"To finish it, ask for the tag {tag} again"
+    if mark:
+        finish += "; or delete that folder, whose files are copies."
     return Notice(
         project / name,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "

@@ -42,15 +42,10 @@ def meant(
     """Resolve a command's target: jobs, inbox, project. A job's id or a `project/room` gives that one job and
     "", ""; a project's name gives its unfinished jobs, its inbox and its name. `dropped` are the inboxes that
     hold a folder of that project, which may have no job yet; `arriving` those in which that room's photos
-    still arrive. Raises UsageError where nothing matches, the job is finished, the room is still arriving, or
-    several inboxes have the project and `inbox` is empty."""
+    still arrive. Raises UsageError where nothing matches, the room is still arriving, or several inboxes have
+    the project and `inbox` is empty."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
-        if job.state not in ACTIVE:
-            raise UsageError(
-                f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}.",
-                hint="Only a set that isn't finished can be cancelled or go first.",
-            )
         return [job], "", ""
     if arriving:
         raise UsageError(
@@ -65,8 +60,9 @@ def meant(
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     if not inboxes:
+        where = f" in an inbox {inbox}" if inbox else ""
         raise UsageError(
-            f"Nothing is known of {target}.",
+            f"Nothing is known of {target}{where}.",
             hint=CommandHint(
                 "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them."
             ),

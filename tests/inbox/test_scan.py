@@ -351,3 +351,19 @@ def test_a_room_that_is_exchanged_for_a_link_leads_no_look_elsewhere(root: Path,
         exchanging.kill()
         exchanging.wait()
     assert seen == {"own.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("gathering", "way"),
+    [
+        ("w9xk4m2p", "run `hotfolder retry w9xk4m2p` again."),
+        ("w9xk4m2p-again", "run `hotfolder retry w9xk4m2p --pay-again` again; or delete that folder"),
+        ("w9xk4m2p-sky-blue", "ask for the tag sky-blue again; or delete that folder"),
+    ],
+)
+def test_a_set_that_stopped_on_its_way_back_is_told_the_command_that_finishes_it(
+    root: Path, gathering: str, way: str
+) -> None:
+    (root / "12 Elm Road" / f".hotfolder-back-{gathering}").mkdir(parents=True)
+    [notice] = scan(root).notices
+    assert f"To finish it, {way}" in notice.text

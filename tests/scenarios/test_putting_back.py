@@ -146,3 +146,14 @@ def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(bench: B
     assert bench.live(action=command) == 0
     assert Audit(bench.studio, ()).disagreements == []
     assert len(bench.in_inbox()) == 4
+
+
+def test_a_set_in_doubt_is_not_called_finished_where_it_is_to_be_cancelled_or_preferred(bench: Bench) -> None:
+    for words in (("cancel", job_of(bench)), ("priority", f"{ELM}/living-room", "high")):
+        refused = bench.studio.say(*words, columns=200)
+        assert refused.exit_code == 2 and "has ended: needs a person." in refused.output
+
+
+def test_an_inbox_that_there_is_not_is_named_where_a_project_is_sought_in_it(bench: Bench) -> None:
+    refused = bench.studio.say("cancel", ELM, "--inbox", "Anna")
+    assert refused.exit_code == 2 and f"Nothing is known of {ELM} in an inbox Anna." in refused.output
