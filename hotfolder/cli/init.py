@@ -33,6 +33,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
     if docker is None and ask:
         systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=setup.BOOTED.is_dir())
     if not systemd:
+        refuse_of_systemd(answers)
         root = answers.root or (asked_root(ROOT) if ask else ROOT)
         for line in setup.docker(Path.cwd(), root.absolute(), asked_key(key_stdin=key_stdin, ask=ask)):
             print(line)
@@ -55,6 +56,20 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
     if not there and not answers.key:
         return 0
     return code or (FAILED if steps else 0)
+
+
+def refuse_of_systemd(answers: setup.Answers) -> None:
+    """Raise UsageError for options that say nothing of a compose file."""
+    usual = setup.Answers()
+    named = ("config", "group", "user", "state", "page", "page_port")
+    given = [
+        f"--{name.replace('_', '-')}" for name in named if getattr(answers, name) != getattr(usual, name)
+    ]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} can't be given for Docker.",
+            hint="Leave it out, and write it into compose.yaml, as docs/operations.md says.",
+        )
 
 
 def with_answers(answers: setup.Answers) -> setup.Answers:

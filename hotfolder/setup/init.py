@@ -194,7 +194,7 @@ def accounts(user: str, group: str) -> Iterator[str]:
     missing: dict[str, str] = {}
     if not install.known(user):
         missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
-    if not known_group(group) and (group != user or install.known(user)):
+    if not install.known_group(group) and (group != user or install.known(user)):
         missing[f"g {group}"] = f"Made the group {group}."
     if group != user and not is_member(user, group):
         missing[f"m {user} {group}"] = f"Made {user} a member of {group}."
@@ -354,18 +354,10 @@ def is_text(path: Path, text: str) -> bool:
         return False
 
 
-def known_group(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
-
-
 def numbers(user: str, group: str) -> tuple[int, int]:
     """The ids of a user and a group; -1 for one that doesn't exist yet."""
     owner = pwd.getpwnam(user).pw_uid if install.known(user) else -1
-    return owner, grp.getgrnam(group).gr_gid if known_group(group) else -1
+    return owner, grp.getgrnam(group).gr_gid if install.known_group(group) else -1
 
 
 def user_name(number: int) -> str:

@@ -168,11 +168,11 @@ def command(python: Path) -> tuple[str, ...]:
 
 def group_of(settings: Settings, user: str) -> str:
     """The group of the inbox, or the one that it will get when it is created; the user's own where that is
-    root's or unknown."""
+    root's or unknown. One of the user's name for a user that doesn't exist yet."""
     inbox = settings.inbox_folder()
     try:
         number = inbox.stat().st_gid if inbox.exists() else inherited_group(inbox)
-        return grp.getgrgid(number).gr_name if number else user
+        return grp.getgrgid(number or pwd.getpwnam(user).pw_gid).gr_name
     except (OSError, KeyError):
         return user
 
@@ -214,6 +214,9 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
     if not known(site.user):
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
+    if not known_group(site.group) and (site.group != site.user or known(site.user)):
+        yield f"There is no group {site.group} yet. Make it:"
+        yield f"  groupadd --system {site.group}"
     key = site.key_file or KEY
     if not key.exists():
         yield f"The API key goes alone into {key}, readable for root only. Paste it, Enter, Ctrl-D:"
@@ -287,6 +290,14 @@ def service_may(site: InstalledService, how: str, path: Path) -> bool:
 def known(user: str) -> bool:
     try:
         pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def known_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
     except KeyError:
         return False
     return True

@@ -67,6 +67,12 @@ def test_without_a_key_it_says_where_it_goes(folder: Path) -> None:
     assert (stat.S_IMODE(key.st_mode), key.st_uid) == (0o600, os.geteuid() or 1000)
 
 
+def test_what_is_for_systemd_alone_is_not_dropped_in_silence_for_docker(folder: Path) -> None:
+    said = init("--docker", "--yes", "--root", str(folder / "p"), "--group", "photos", "--page")
+    assert said.exit_code == 2 and "--group, --page can't be given for Docker." in said.output
+    assert list(folder.iterdir()) == []
+
+
 def test_a_key_that_can_not_be_one_is_refused_before_anything_is_written(folder: Path) -> None:
     said = init("--docker", "--yes", "--key-stdin", "--root", str(folder / "p"), typed="two words\n")
     assert said.exit_code == 2 and "characters that no key has" in said.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import shlex
 import shutil
 import subprocess
@@ -212,3 +213,19 @@ def test_the_printed_command_writes_the_printed_files(config: Path, tmp_path: Pa
     words = shlex.split(line)
     subprocess.run([sys.executable, "-m", "hotfolder", *words[words.index("install-service") :]], check=True)
     assert (system / "hotfolder.service.d/10-hotfolder.conf").read_text() in printed
+
+
+def test_a_group_that_there_is_not_is_named_with_the_line_that_makes_it(config: Path) -> None:
+    """Otherwise systemd would only report 216/GROUP."""
+    said = install(config, "--user", "daemon", "--group", "still-to-come")
+    assert (
+        "There is no group still-to-come yet. Make it:" in said and "groupadd --system still-to-come" in said
+    )
+    assert "There is no group" not in install(config, "--user", "still-to-come")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes folders of root's group")
+def test_a_user_is_given_its_own_group_where_the_inbox_is_roots(config: Path) -> None:
+    """Whose name may be another one: nobody's is nogroup."""
+    own = grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name
+    assert f"Group={own}" in install(config, "--user", "nobody")
