@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.folders import full_disks, holder_of, places_of
+from hotfolder.daemon.folders import has_less, holder_of, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
@@ -27,6 +27,9 @@ from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import TROUBLES
 from hotfolder.telemetry.overview import Overview, overview
+
+STORE_BYTES = 1024 * 1024
+"""With less free space than this the store may not be writable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,13 @@ def existing(settings: Settings) -> Iterator[Store]:
 
 
 def seen_in(state: Path, store: Store | None) -> Overview:
-    """The overview of all sets by the store; `missing` also has a notice where the disk of `state` is
-    full."""
+    """The overview of all sets by the store; `missing` also has a notice where the disk of `state` has no
+    room for it, when a daemon can't say so."""
     pid = holder_of(state)
     seen = Overview((), {}, pid=pid) if store is None else overview(store, pid=pid)
-    full = dict.fromkeys(full_disks({"state": state}), TROUBLES[errno.ENOSPC][0])
-    return replace(seen, missing={**seen.missing, **full})
+    if has_less(state, STORE_BYTES):
+        seen = replace(seen, missing={**seen.missing, "state": TROUBLES[errno.ENOSPC][0]})
+    return seen
 
 
 @contextmanager

@@ -260,9 +260,11 @@ async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Teleme
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
     """The names of the folders whose disk is full; one that can't be queried is left out."""
-    found = []
-    for name, folder in folders.items():
-        with suppress(OSError):
-            if shutil.disk_usage(folder).free < FULL_BYTES:
-                found.append(name)
-    return tuple(found)
+    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES))
+
+
+def has_less(folder: Path, least_bytes: int) -> bool:
+    """Whether the disk of `folder` has less free space; False where it can't be queried."""
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < least_bytes
+    return False

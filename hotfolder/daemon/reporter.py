@@ -197,6 +197,7 @@ class Reporter:
             "waits": self.intake.worker.reasons(),
             "settings": {"error": self.live.error, "restart": list(self.live.restart)},
             "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
+            "full_disks": list(self.telemetry.full_disks),
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
         self._news |= await self._tell(DAEMON_STATUS, status)

@@ -21,7 +21,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import Prices
-from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
+from hotfolder.telemetry.overview import SETTLING, About, Line, Overview, disk_full
 
 WELL_SECONDS = 60.0
 """How long an alarm's cause must be gone before the alarm is over."""
@@ -238,8 +238,7 @@ class Detector:
         seen = situation.overview
         for name in situation.full_disks:
             if situation.leads or name == OWN_DISK:
-                text = f"The disk of {name} is full. Make room there: what needs it waits."
-                yield Alarm(Kind.DISK_FULL, f"disk {name}", text)
+                yield Alarm(Kind.DISK_FULL, f"disk {name}", disk_full(name))
         for line in seen.lines:
             if line.held:
                 where = f"{line.project} / {line.room}" if line.room else line.project

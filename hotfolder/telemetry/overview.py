@@ -15,6 +15,7 @@ from hotfolder.jobs.looks import under_way
 from hotfolder.jobs.model import DaemonState, Job, stamp
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import FULL_BYTES
 
 DAEMON_STATUS = "daemon"
 """The name of the row with a daemon's own status."""
@@ -104,6 +105,7 @@ class About(StrEnum):
     RESTART = "restart"
     INBOX = "inbox"
     FOLDER = "folder"
+    DISK = "disk"
     API = "api"
     SCHEDULE = "schedule"
     PAUSE = "pause"
@@ -126,7 +128,7 @@ class Condition:
     @property
     def bad(self) -> bool:
         """Whether something is wrong; all else is intended."""
-        return self.about in (About.SETTINGS, About.INBOX, About.FOLDER, About.API)
+        return self.about in (About.SETTINGS, About.INBOX, About.FOLDER, About.DISK, About.API)
 
     @property
     def stops(self) -> bool:
@@ -139,6 +141,12 @@ class Condition:
         return f"{self.text} {self.command}".strip()
 
 
+def disk_full(name: str) -> str:
+    """What is said where the disk of that folder has less than FULL_BYTES left."""
+    left = f"less than {FULL_BYTES >> 20} MiB are free"
+    return f"The disk of {name} is full: {left}. Make room there: what finds no room waits."
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `paused` why paid
@@ -146,6 +154,7 @@ class Overview:
     `restart` names edited settings that take effect only after a restart.
     `degraded` has for every inbox why it is unavailable, "" where it isn't.
     `missing` has for `done`, `failed` and `state` why nothing can be written there; empty when all is well.
+    `full_disks` names the folders whose disk is all but full.
     `looking` has for every inbox why changes are found by scans alone, "" where there are events, too.
     `schedule` says until when no photos are uploaded, empty while they are. `sandbox`: the running daemon
     uses the stand-in of the API. `machines` are those that share the store; none where it is SQLite. `gone`
@@ -164,6 +173,7 @@ class Overview:
     restart: tuple[str, ...] = ()
     schedule: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
+    full_disks: tuple[str, ...] = ()
     sandbox: bool = False
     gone: frozenset[str] = frozenset()
     machines: tuple[MachineLine, ...] = ()
@@ -193,6 +203,11 @@ class Overview:
             for name, why in self.missing.items()
             if why
         )
+        yield from (
+            Condition(About.DISK, disk_full(name), name)
+            for name in self.full_disks
+            if not self.missing.get(name)
+        )
         if self.trouble:
             told = with_hint(self.trouble, self.trouble_hint)
             after = "" if "by itself" in told else "Everything continues by itself then."
@@ -214,6 +229,7 @@ class Overview:
                 for name, why in self.degraded.items()
             },
             "folders": {name: {"degraded": why} for name, why in self.missing.items()},
+            "full_disks": list(self.full_disks),
             "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
             "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
             "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
@@ -320,6 +336,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         settings_error=str(settings.get("error", "")),
         schedule=str(daemon.get("schedule") or ""),
         missing={name: str(why) for name, why in missing.items()},
+        full_disks=tuple(str(name) for name in daemon.get("full_disks", ())),
         restart=tuple(str(name) for name in settings.get("restart", ())),
         sandbox=bool(daemon.get("sandbox")),
         gone=gone,

@@ -16,10 +16,21 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 import pytest
 
 from hotfolder import log
+from hotfolder.daemon import folders
+from hotfolder.telemetry.health import not_ready
 from tests.scenarios.bench import ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Shop, environment, files_below, wait_for
+from tests.support.studio import (
+    ELM,
+    PATIENCE_SECONDS,
+    MakeStudio,
+    Shop,
+    environment,
+    files_below,
+    until,
+    wait_for,
+)
 from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -125,6 +136,25 @@ def test_status_says_that_the_disk_of_the_store_is_full(bench: Bench) -> None:
     told = " ".join(said().split())
     assert "No sets are recorded." in told and "Nothing can be put into state: the disk is full." in told
     assert json.loads(said("--json"))["folders"] == {"state": {"degraded": "the disk is full"}}
+
+
+async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
+    bench.drop()
+    said = "The disk of done is full: less than 200 MiB are free. Make room there: what finds no room waits."
+    async with bench.working() as daemon:
+        status = await bench.studio.comes_to_say(lambda status: status.get("full_disks"))
+        assert status["full_disks"] == ["done", "state"] and not any(
+            one["degraded"] for one in status["folders"].values()
+        )
+        told = " ".join(bench.studio.say("status", columns=200).output.split())
+        assert said in told and "The disk of state is full" in told and "can be put" not in told
+        await until(lambda: said in bench.studio.status_page())
+        assert daemon.telemetry.seen is not None and not list(not_ready(daemon.telemetry.seen))
+        await bench.studio.comes_to("done")
+    bench.check("done", paid=2)
 
 
 @needs_mounts
