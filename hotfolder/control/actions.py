@@ -144,15 +144,17 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
+    target = inbox / job.project / folder
+    returning = Returning(source, target, job.id, shared=places.sharing(job))
     for name in ("failed", FAILED_BEFORE):
         before = installation.store.folder_identity("output", name)
-        if before is not None and left_behind(places, Path(before.path), [job]):
+        # Of a return that was interrupted the files are on their way, whatever lies elsewhere.
+        if before is not None and not returning.begun and left_behind(places, Path(before.path), [job]):
             raise UsageError(
                 f"The set lies in {before.path}, the folder that `failed` named before.",
                 hint=f"Move what is in it into {shown(places.failed)}, and say the same again.",
             )
-    target = inbox / job.project / folder
-    return Returning(source, target, job.id, shared=places.sharing(job))
+    return returning
 
 
 def resolve(installation: Installation, job_id: str, *, paid_result: str | None) -> PutBack:
