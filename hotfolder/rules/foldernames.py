@@ -65,7 +65,9 @@ GATHERING = ".hotfolder-back-"
 job's id follows, and for copies with another tag COPIES_MARK and that tag."""
 COPIES_MARK = "-"
 
-ADDED_ALWAYS = re.compile(r"\s+(?:copy(?:\s\d{1,3})?|-\s?copy|\(\d{1,3}\))\s*\Z", re.IGNORECASE)
+COPY = "(?:copy|kopie|copie|copia)"
+"""What file managers call a copy in English, German and Dutch, French, Spanish."""
+ADDED_ALWAYS = re.compile(rf"\s+(?:{COPY}(?:\s\d{{1,3}})?|-\s?{COPY}|\(\d{{1,3}}\))\s*\Z", re.IGNORECASE)
 ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")
 
 

@@ -25,6 +25,7 @@ TAGS = sorted(tag.name for tag in built_in_tags().values() if tag.name not in (A
 PIECES = re.split(
     ",",
     'kitchen,Bedroom 2, copy, - Copy, (2),(٢), copy 3,__,_,-, ,.,..,/,\\,:,?,*,<,|,",~,@,#,con,NUL ,com¹'
+    ", Kopie, - Copie, copia 2"
     ",lpt9,aux.x,ready.txt,.ready,lost+found,#recycle,Küche,Ku\u0308che,\u00a0,\u2003,\u200b,\ufeff,\u202e"
     ",\u0085,\x07,\x7f,☀,👩\u200d🍳,日本",
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from hotfolder.capture import Capture
 from hotfolder.display import natural_order
+from hotfolder.rules.foldernames import COPY
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
 from hotfolder.rules.sets import Photo
 
@@ -318,7 +319,7 @@ def _nearest(frame: Photo, unlit: Sequence[Photo]) -> Photo | None:
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-_COPY_MARK = re.compile(r"(?:-\d{1,2}|\s*\(\d{1,3}\)|\s-?\s?copy(?:\s\d{1,3})?)\Z", re.IGNORECASE)
+_COPY_MARK = re.compile(rf"(?:-\d{{1,2}}|\s*\(\d{{1,3}}\)|\s-?\s?{COPY}(?:\s\d{{1,3}})?)\Z", re.IGNORECASE)
 
 
 def uncopied(name: str) -> str:

@@ -40,10 +40,18 @@ local function cut(text, most)
   return text:sub(1, most)
 end
 
+local COPY = {}
+for word in ("copy kopie copie copia"):gmatch("%S+") do
+  COPY[#COPY + 1] = word:gsub("%a", function(letter) return "[" .. letter .. letter:upper() .. "]" end)
+end
+
 -- What a computer adds to a copied folder's name is taken off when it is read. Here it is meant.
 local function kept(name)
-  name = name:gsub(" +(%([^()a-zA-Z ]*%))$", "-%1"):gsub(" +(-? ?[cC][oO][pP][yY])$", "-%1")
-  return (name:gsub(" +([cC][oO][pP][yY] [^ a-zA-Z]+)$", "-%1"))
+  name = name:gsub(" +(%([^()a-zA-Z ]*%))$", "-%1")
+  for _, copy in ipairs(COPY) do
+    name = name:gsub(" +(-? ?" .. copy .. ")$", "-%1"):gsub(" +(" .. copy .. " [^ a-zA-Z]+)$", "-%1")
+  end
+  return name
 end
 
 local function tidy(name)
