@@ -23,7 +23,7 @@ from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.looks import remembered
-from hotfolder.jobs.model import Job, JobFile, Purchase, scope_key
+from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
@@ -114,7 +114,9 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
     by_hand = f"{folder}{TAG_MARK}{AGAIN}" if tag == AGAIN else folder
-    originals = [_original(installation, job, file, by_hand) for file in installation.store.files(job.id)]
+    files = installation.store.files(job.id)
+    wanted = [file for file in files if file.role == FileRole.PHOTO or file.let_go_at is None]
+    originals = [_original(installation, job, file, by_hand) for file in wanted]
     target, gathers = inbox / job.project / folder, f"{job.id}{COPIES_MARK}{tag}"
     returning = Returning(originals[0].parent, target, gathers, shared=places.sharing(job))
     returning.copy(originals)

@@ -166,3 +166,6 @@ async def test_the_reason_of_a_failed_attempt_does_not_stay_among_the_originals(
     assert files_below(studio.inbox / ELM) == {}
     assert studio.receipt("kitchen")["originals"]["removed"] == []
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+    anew = studio.say("retry", f"{ELM}/kitchen", "--pay-again")
+    assert anew.exit_code == 0, anew.output
+    assert files_below(studio.inbox / ELM / "kitchen") == {**photos, **theirs}
