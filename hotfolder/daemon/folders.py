@@ -149,8 +149,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     outputs = OutputFolders(each.items())
     with suppress(NoAnswer):  # later writes confirm the folder themselves
         at_once(places.done, outputs.look, START_SECONDS)
-    if (former := known["failed"]) is not None:
-        remember_left_behind(places, store, former)
+    remember_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start
@@ -163,9 +162,18 @@ FAILED_BEFORE = "failed before"
 """The name under which the store knows the former `failed` folder, where failed sets were left in it."""
 
 
-def remember_left_behind(places: Places, store: Store, former: MountIdentity) -> None:
-    """Remember the folder that `failed` named at the last start if failed sets are left in it. That of a root
-    which this one was copied from is forgotten: its sets were copied, too."""
+def former_failed(places: Places, store: Store) -> MountIdentity | None:
+    """The folder that `failed` named at the last start, where the settings name another one now. None where
+    `done` is another one, too: the root was moved or copied, and the failed sets with it."""
+    done, failed = (store.folder_identity("output", name) for name in ("done", "failed"))
+    moved = done is None or done.path != str(places.done)
+    return None if moved or failed is None or failed.path == str(places.failed) else failed
+
+
+def remember_left_behind(places: Places, store: Store) -> None:
+    """Remember the former `failed` folder if failed sets are left in it."""
+    if (former := former_failed(places, store)) is None:
+        return
     before = Path(former.path)
     left = partial(left_behind, places, before, store.in_states(NEEDS_PERSON))
     with suppress(LocalTrouble):
