@@ -16,6 +16,7 @@ from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
 from hotfolder.rules.kinds import what_was_altered
+from hotfolder.rules.roomtypes import bare
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 
@@ -47,7 +48,7 @@ class GalleryPicture:
         when the picture's path or content does."""
         known_by = f"{self.path}\0{self.sha256}".encode("utf-8", "backslashreplace")
         told_apart = hashlib.sha256(known_by).hexdigest()[:HASH_DIGITS]
-        told = NOT_IN_ADDRESSES.sub("-", PurePath(self.path).stem.lower())[:60].strip("-")
+        told = NOT_IN_ADDRESSES.sub("-", bare(PurePath(self.path).stem.casefold()))[:60].strip("-")
         return f"{told}-{told_apart}" if told and not self.opaque else told_apart
 
     @property

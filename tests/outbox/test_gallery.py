@@ -136,3 +136,14 @@ async def test_what_can_not_be_decoded_is_left_out(tmp_path: Path, decoder: Deco
             tmp_path, Gallery("Elm", "Elm", scenes), decoder, PictureLimits(pixels=100), Sharing()
         )
     assert names_in(tmp_path / "Elm") == ["a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"), [("Gäste-WC ✨", "gaste-wc"), ("Straße 5", "strasse-5"), ("☀", "")]
+)
+def test_a_picture_s_address_keeps_the_letters_of_its_name(name: str, stem: str) -> None:
+    named, plain = (
+        GalleryPicture(f"Elm/{name}.jpg", "0" * 64),
+        GalleryPicture(f"Elm/{name}.jpg", "0" * 64, opaque=True),
+    )
+    assert named.stem == f"{stem}-{plain.stem}".lstrip("-")
