@@ -22,7 +22,7 @@ from hotfolder.jobs.database import StorePlace, open_store, read_store, store_tr
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
-from hotfolder.jobs.sqlite import FILE_NAME, refuse_strangers
+from hotfolder.jobs.sqlite import refuse_strangers
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import TROUBLES
@@ -104,11 +104,10 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
 
 def there(place: StorePlace) -> bool:
     """Whether a store exists there. Raises StoreError where this user may not write SQLite's file, and for a
-    server's store that isn't migrated yet: only a daemon migrates it, since other machines may be using
-    it."""
+    store that isn't migrated yet: only a starting daemon migrates it, since one of the older release, or
+    another machine, may be using it."""
     if isinstance(place, Path):
         refuse_strangers(place, writing=True)
-        return (place / FILE_NAME).is_file()
     database = read_store(place)
     if database is not None:
         database.dispose()

@@ -191,6 +191,18 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / FILE_NAME).read_bytes() == content
 
 
+@pytest.mark.parametrize("words", [("verify",), ("pause",), ("retry", "m4kd7wxa"), ("clean",)])
+def test_a_command_leaves_the_store_to_the_older_daemon_that_may_still_run(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """It couldn't record any more what it has just paid for."""
+    studio = Studio(tmp_path / "studio")
+    content = (old_store(studio.state) / FILE_NAME).read_bytes()
+    refused = studio.say(*words)
+    assert refused.exit_code == 2 and "was written by an older hotfolder" in refused.output
+    assert ((studio.state / FILE_NAME).read_bytes(), copies(studio.state)) == (content, [])
+
+
 def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
     state = old_store(tmp_path / "state")
     (state / f"{FILE_NAME}.format-7").touch()
