@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,6 +41,8 @@ from hotfolder.telemetry.notifier import apprise_for
 from hotfolder.telemetry.overview import About, Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
+RESTART = "Its log says why: `pages_not_served`. Free that port, or change `web.port`, and restart it."
+HEALTH_SECONDS = 5.0
 DRAWING = ("jinja2", "segno", "fontpkg_inter")
 """The packages that galleries and labels need."""
 
@@ -111,6 +114,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from messages(settings)
     yield from galleries(settings)
     yield from page(settings)
+    yield from health(settings)
     yield from machine(count_folders(settings))
 
 
@@ -139,7 +143,7 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
 def told_by_daemon(seen: Overview) -> Iterator[Finding]:
     """What the daemon itself has published of what concerns all sets."""
     for one in seen.conditions():
-        if one.about not in (About.SANDBOX, About.SCHEDULE):
+        if one.about not in (About.SANDBOX, About.SCHEDULE, About.DISK):  # disks are looked at anyway
             what = one.name if one.about is About.FOLDER else "service"
             yield Finding(what, Grade.PROBLEM if one.bad else Grade.WARNING, one.text, one.command)
     needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
@@ -183,6 +187,29 @@ def page(settings: Settings) -> Iterator[Finding]:
     else:
         who = "whoever knows the password" if protected else "this computer's users, without a password"
         yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
+
+
+def health(settings: Settings) -> Iterator[Finding]:
+    """Whether the running daemon serves health and metrics where the settings say. Where it can't, it works
+    all the same."""
+    web = settings.web
+    if web.port is None or holder_of(settings.state_folder) is None:
+        return
+    where = f"{web.host} port {web.port}"
+    connection = HTTPConnection(web.host, web.port, timeout=HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        served = b'"parts"' in connection.getresponse().read()
+    except (OSError, HTTPException):
+        served = False
+    finally:
+        connection.close()
+    if served:
+        yield ok("health", f"/healthz, /readyz and /metrics are served at {where}")
+    else:
+        yield problem(
+            "health", f"no hotfolder answers at {where}, where health and metrics are to be", RESTART
+        )
 
 
 def count_folders(settings: Settings) -> int:

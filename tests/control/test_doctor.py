@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from hotfolder.control import access, local, upkeep
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MakeStudio, Shop, Studio, files_below
+from tests.support.studio import MakeStudio, Shop, Studio, files_below, until
 
 KEY = "sk_live_0123456789-never-shown"
 
@@ -137,6 +138,26 @@ async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Make
         found = (await asyncio.to_thread(ask, studio.config))[1]
     assert "running (process" in found["service"][0]["text"]
     assert any("the boss is away" in one["text"] for one in found["service"])
+
+
+async def test_health_and_metrics_that_could_not_be_served_are_a_problem(
+    make_studio: MakeStudio, shop: Shop, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon works all the same, and says it only in its log."""
+    studio = make_studio(**settings_for(shop), web={"port": unused_tcp_port})
+    assert "health" not in (await asyncio.to_thread(ask, studio.config))[1]
+    monkeypatch.setattr(upkeep, "HEALTH_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+        async with studio.working():
+            await studio.comes_to()
+            code, found = await asyncio.to_thread(ask, studio.config)
+    assert (code, found["health"][0]["verdict"]) == (1, "problem")
+    assert f"127.0.0.1 port {unused_tcp_port}" in found["health"][0]["text"]
+    monkeypatch.setattr(upkeep, "HEALTH_SECONDS", 30.0)
+    async with studio.working() as daemon:
+        await until(lambda: daemon.telemetry.server is not None and daemon.telemetry.server.port > 0)
+        code, found = await asyncio.to_thread(ask, studio.config)
+    assert (code, found["health"][0]["verdict"]) == (0, "ok")
 
 
 def test_the_database_of_machines_that_share_a_store_is_looked_at(
