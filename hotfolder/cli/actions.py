@@ -187,8 +187,10 @@ def pause(
     from hotfolder.control import actions, opening
 
     with opening.opened(config) as installation:
-        actions.pause(installation, reason)
+        holds = actions.pause(installation, reason)
     print("No more paid calls are made; those under way are waited for. `hotfolder resume` continues.")
+    if holds not in (reason, None):
+        print(f"They were paused before, and the reason of then stays: {holds}.")
     return 0
 
 

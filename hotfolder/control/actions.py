@@ -302,9 +302,11 @@ def _refuse_ended(jobs: Sequence[Job]) -> None:
             )
 
 
-def pause(installation: Installation, reason: str) -> None:
-    """Pause paid calls until `resume`; those in flight are not interrupted."""
+def pause(installation: Installation, reason: str) -> str | None:
+    """Pause paid calls until `resume`; those in flight are not interrupted. Returns the reason that holds:
+    that of an earlier pause stays."""
     installation.store.pause(reason)
+    return installation.store.paused()
 
 
 def resume(installation: Installation) -> bool:

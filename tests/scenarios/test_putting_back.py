@@ -157,3 +157,9 @@ def test_a_set_in_doubt_is_not_called_finished_where_it_is_to_be_cancelled_or_pr
 def test_an_inbox_that_there_is_not_is_named_where_a_project_is_sought_in_it(bench: Bench) -> None:
     refused = bench.studio.say("cancel", ELM, "--inbox", "Anna")
     assert refused.exit_code == 2 and f"Nothing is known of {ELM} in an inbox Anna." in refused.output
+
+
+def test_the_reason_of_an_earlier_pause_is_not_replaced_in_silence(bench: Bench) -> None:
+    assert "before" not in bench.studio.say("pause", "--reason", "the boss is away").output
+    told = " ".join(bench.studio.say("pause", "--reason", "it is Sunday").output.split())
+    assert "the reason of then stays: the boss is away." in told
