@@ -17,6 +17,7 @@ from hotfolder.metadata import exif, jpegfile
 from hotfolder.metadata.blocks import DamagedMetadata
 from hotfolder.metadata.exif import TiffEntry
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.formats import COPY_HINT
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """EXIF's orientation by LibRaw's."""
@@ -92,7 +93,7 @@ def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
         raise NotWhole(
             f"{name} can't be read as a RAW file: it is not complete, is damaged, or comes from a camera that"
             " isn't known yet.",
-            hint=f"If it is still being copied, wait; otherwise copy it once more. {HINT}",
+            hint=f"{COPY_HINT} {HINT}",
         ) from error
 
 

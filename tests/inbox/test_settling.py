@@ -21,11 +21,12 @@ from hotfolder.inbox.settle import (
     Waiting,
     settle,
 )
+from hotfolder.pictures.formats import COPY_HINT
 from hotfolder.rules.sets import FileIdentity
 
 QUIET, GIVE_UP = 15.0, 900.0
 WHOLE = Judgement(PhotoStatus.WHOLE)
-UNFINISHED = Judgement(PhotoStatus.UNFINISHED, reason="b.jpg is not complete.", hint="Copy it again.")
+UNFINISHED = Judgement(PhotoStatus.UNFINISHED, reason="b.jpg is not complete.", hint=COPY_HINT)
 UNUSABLE = Judgement(PhotoStatus.UNUSABLE, reason="b.tif is a TIFF.", hint="Export JPEG.")
 
 
@@ -206,7 +207,7 @@ def test_a_photo_that_never_becomes_whole_refuses_the_set_in_the_end() -> None:
     assert waiting.look_at == GIVE_UP
     verdict = room.look(GIVE_UP - QUIET)
     assert isinstance(verdict, Refused)
-    assert (verdict.reason, verdict.hint) == ("b.jpg is not complete.", "Copy it again.")
+    assert (verdict.reason, verdict.hint) == ("b.jpg is not complete.", "Copy or export it once more.")
     assert {file.name for file in verdict.files} == {"a.jpg", "b.jpg", "a.xmp"}
 
 
