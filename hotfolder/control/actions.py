@@ -203,13 +203,21 @@ def open_question(store: Store, job: Job) -> Purchase | None:
 
 
 def refuse_answered(call: Purchase) -> None:
-    """Raise UsageError for a call with a recorded answer, which was certainly charged."""
-    if call.state == PurchaseState.ANSWERED:
+    """Raise UsageError for a call with a recorded answer, by the API or a person: it counts as charged."""
+    if call.state != PurchaseState.ANSWERED:
+        return
+    if call.outcome == PurchaseOutcome.RESOLVED:
         raise UsageError(
-            "The API has said that it made this call: only its picture is missing, and buying it again would"
-            " be paid for twice.",
-            hint=CommandHint("`hotfolder retry` downloads it; with --pay-again it is bought again."),
+            "Somebody has said that this call was charged, and where its picture is.",
+            hint=CommandHint(
+                "--paid-result names another address; `hotfolder retry --pay-again` buys it again."
+            ),
         )
+    raise UsageError(
+        "The API has said that it made this call: only its picture is missing, and buying it again would"
+        " be paid for twice.",
+        hint=CommandHint("`hotfolder retry` downloads it; with --pay-again it is bought again."),
+    )
 
 
 def refuse_strange(url: str, hosts: AllowedHosts) -> None:

@@ -27,7 +27,7 @@ SILENT = ("the share's server doesn't answer", SHARE)
 TROUBLES = {
     errno.ENOSPC: ("the disk is full", SPACE),
     errno.EDQUOT: ("the disk quota is used up", SPACE),
-    errno.EROFS: ("the disk is read-only", RIGHTS),
+    errno.EROFS: ("the disk is read-only", "Mount it for writing; the work continues by itself."),
     errno.EACCES: ("no permission", RIGHTS),
     errno.EPERM: ("not permitted", RIGHTS),
     errno.EIO: FAULTY,

@@ -41,7 +41,7 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
         "mkdir -p disk; mount -t tmpfs -o ro none disk",
         COMMON + "trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)",
     )
-    assert out.startswith("disk/done: the disk is read-only | Give the user")
+    assert out.startswith("disk/done: the disk is read-only | Mount it for writing")
 
 
 def test_two_mounts_of_one_disk_move_by_copy(tmp_path: Path, with_mounts: WithMounts) -> None:

@@ -232,6 +232,21 @@ async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Be
     bench.check("needs_attention", paid=2)
 
 
+async def test_a_wrong_address_that_a_person_named_is_not_said_to_be_the_apis_answer(
+    make_bench: MakeBench,
+) -> None:
+    bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
+    job = await sky_in_doubt(bench)
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    wrong = bench.shop.result_address(sky.ids["image"]).replace("?", "x?", 1)
+    bench.studio.by_hand(actions.resolve, job, paid_result=wrong)
+    await bench.until_idle()
+    [_, again] = bench.check("needs_attention", "superseded", paid=2).jobs
+    with pytest.raises(UsageError, match="Somebody has said") as refused:
+        bench.studio.by_hand(actions.resolve, again.id, paid_result=None)
+    assert "--paid-result names another address" in refused.value.hint
+
+
 @pytest.mark.parametrize("missing", [0, 1])
 async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivered_and_the_other_told(
     bench: Bench, missing: int
