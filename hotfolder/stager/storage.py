@@ -221,7 +221,8 @@ async def raise_for_download(host: str, response: httpx.Response, most_bytes: in
     length = headers.get("content-length", "")
     if re.fullmatch(r"[0-9]{1,15}", length) and int(length) > most_bytes:
         raise UrlRefused(
-            f"the result on {host} is {int(length):,} bytes long, and at most {most_bytes:,} are allowed"
+            f"the result on {host} is {int(length):,} bytes long, and at most {most_bytes:,} are allowed",
+            hint="If results may be that large, raise limits.result_bytes.",
         )
 
 

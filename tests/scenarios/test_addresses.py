@@ -71,6 +71,14 @@ async def test_an_address_that_leads_astray_is_never_followed(
     assert "api.storage_hosts" in audit.jobs[0].hint
 
 
+async def test_of_a_result_that_is_too_large_the_limit_is_named_and_no_host(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "result-get", "fault": "huge"})
+    await bench.drop_and_run("kitchen")
+    [job] = bench.check("needs_attention", paid=1).jobs
+    assert "bytes long" in job.reason and "api.storage_hosts" not in job.hint
+    assert "raise limits.result_bytes" in job.hint and "it isn't paid again" in job.hint
+
+
 async def test_a_host_that_is_allowed_gets_the_request_without_the_key(
     bench: Bench, stranger: Stranger
 ) -> None:

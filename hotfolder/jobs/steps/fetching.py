@@ -35,6 +35,10 @@ DOWNLOAD_ATTEMPTS = 5
 PATIENCE = 20
 """How many consecutive downloads of one picture may fail, while the API answers, before a person is told.
 With the backoff that takes an hour, enough for an outage of the storage to end."""
+IF_RIGHT = (
+    "If this address is right, add its host to api.storage_hosts and drag the folder back into the inbox:"
+    " it isn't paid again."
+)
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
@@ -62,8 +66,7 @@ async def fetch(
         raise OutcomeUnknown(
             f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture can't be fetched safely:"
             f" {error.message}",
-            hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
-            " the inbox: it isn't paid again.",
+            hint=f"{error.hint} {DRAG_BACK}" if error.hint else IF_RIGHT,
         ) from None
     except Unreachable as error:
         async with context.breakers.at(API):
