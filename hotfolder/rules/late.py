@@ -28,9 +28,9 @@ MOST_TOLD = 3
 """The number of waiting photos or sets that a message names."""
 
 TO_MAKE_ANEW = (
-    "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
-    " photos together; else move these out, or let them be made as they are: add __ok to the folder's name,"
-    " put a file named READY.txt beside them, or say `hotfolder approve`."
+    "Such photos are not paid for by themselves. To have such a set made anew, as a new revision, drop all"
+    " its photos together; else move these out, or let them be made as they are: add __ok to the folder's"
+    " name, put a file named READY.txt beside them, or say `hotfolder approve`."
 )
 
 LATE = timedelta(hours=1)

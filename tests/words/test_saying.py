@@ -169,10 +169,10 @@ def test_no_template_stands_twice() -> None:
             " nur eines der Art „Himmel“.",
         ),
         (
-            "IMG_7.jpg is another export of IMG_7.jpg of Elm-03, which has been paid for. They are not paid"
-            " for by themselves.",
-            "IMG_7.jpg ist ein anderer Export von IMG_7.jpg von Elm-03; dieses Set ist schon bezahlt. Sie"
-            " werden nicht von selbst bezahlt.",
+            "IMG_7.jpg is another export of IMG_7.jpg of Elm-03, which has been paid for. Such photos are not"
+            " paid for by themselves.",
+            "IMG_7.jpg ist ein anderer Export von IMG_7.jpg von Elm-03; dieses Set ist schon bezahlt. Solche"
+            " Fotos werden nicht von selbst bezahlt.",
         ),
         ("/srv/photos/done: the disk is full", "/srv/photos/done: Das Laufwerk ist voll"),
         ("The disk is full.", "Das Laufwerk ist voll."),
