@@ -131,7 +131,8 @@ def find_view(small: Picture) -> View:
     leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
     # A paving in the sun is as even as a frame is, and outdoors.
     lit &= (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
-    whole = not (
+    # Without a frame that is told, neither are its bars nor its foot.
+    whole = bool(frames) and not (
         regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
         or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
         or regions(grow(lit, -2), LEAST_BELOW * glass.size)

@@ -97,3 +97,9 @@ def test_what_stands_before_a_wall_of_glass_stays(changed: Callable[[Picture, Bi
         assert outdoors is not None
         beyond = cv2.dilate(glass.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
         assert not (outdoors[beyond] > 0).any()
+
+
+def test_a_wall_of_glass_whose_frame_isnt_told_is_left_alone() -> None:
+    """Its transom was painted, and the lawn and the paving at its foot stayed in daylight. Path traced."""
+    with pytest.raises(Unsuitable, match="looked for windows whose glass can be told whole"):
+        find_sky(load(ROOMS / "transom.jpg").pixels)
