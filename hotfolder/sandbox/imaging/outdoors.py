@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.lines import find_segments
-from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, regions, to_lab
+from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, foliage, grow, local_spread, regions, to_lab
 
 # Pixels: regions that touch over less than this are separated, so that no sky runs down a gap into a street.
 NARROW = 4
@@ -206,14 +206,16 @@ class Evidence:
             return cls(*[0.0] * 10)
         height = core.shape[0]
         lightness, blue_yellow = lab[:, :, 0], lab[:, :, 2]
-        rest, below = ~grow(core, 8), just_below(core)
+        blueness = float(np.median(blue_yellow[core]))
+        leafy = among_leaves(lab, spread, blue=blueness < SURELY_BLUE)
+        rest, below = ~(grow(core, 8) | leafy), just_below(core)
         typical = np.median(lightness[core])
-        ends, darkening = outline(lab, core)
+        ends, darkening = outline(lab, core, leafy)
         return cls(
             share=float(core.mean()),
             width=float(core[: max(1, height // 100)].any(axis=0).mean()),
             foot=float(core[-max(1, height // 50) :].any(axis=0).mean()),
-            blueness=float(np.median(blue_yellow[core])),
+            blueness=blueness,
             paling=downwards(blue_yellow / (lightness + 16), core),
             brightening=downwards(lightness, core),
             ends=ends,
@@ -266,7 +268,14 @@ def just_below(core: Bits) -> Bits:
     return below & ~grow(core, 6)
 
 
-def outline(lab: Plane, core: Bits) -> tuple[float, float]:
+def among_leaves(lab: Plane, spread: Plane, *, blue: bool) -> Bits:
+    """Where the same sky may be seen through leaves; a `blue` one through bare twigs, too."""
+    if blue:
+        return np.asarray(cv2.blur(spread, (15, 15)) > AMONG_LEAVES)
+    return grow(foliage(lab) & (spread > AMONG_LEAVES), 12)
+
+
+def outline(lab: Plane, core: Bits, leafy: Bits) -> tuple[float, float]:
     """`ends` and `darkening` of the region, as Evidence has them."""
     around = grow(core, 14) & ~grow(core, 5)
     if not around.any():
@@ -276,10 +285,9 @@ def outline(lab: Plane, core: Bits) -> tuple[float, float]:
     own = cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), 12) / near[:, :, None]
     away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0)) * np.array((0.5, 1, 1), np.float32)
     apart = np.linalg.norm(away, axis=2) > ANOTHER_COLOUR
-    if np.median(lab[:, :, 2][core]) < SURELY_BLUE:
-        # Through leaves the same sky is seen.
-        apart |= cv2.blur(local_spread(np.ascontiguousarray(lab[:, :, 0]), 7), (15, 15)) > AMONG_LEAVES
-    return float(apart[around].mean()), float(np.percentile((own - lab)[:, :, 0][around], 25))
+    ends = float((apart | leafy)[around].mean())
+    bare = around & ~leafy
+    return ends, float(np.percentile((own - lab)[:, :, 0][bare], 25)) if bare.any() else 0.0
 
 
 def downwards(values: Plane, core: Bits) -> float:

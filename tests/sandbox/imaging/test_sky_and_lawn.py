@@ -210,6 +210,21 @@ def test_beams_as_light_as_a_blue_sky_are_no_part_of_it() -> None:
     assert (mask[grow(beams, -1)] > 0.25).mean() < 0.01
 
 
+def test_a_gray_sky_goes_on_behind_crowns_and_a_gray_wall_behind_a_plant_is_none() -> None:
+    picture, sky, _ = garden()
+    crown = np.zeros_like(sky)
+    random = np.random.default_rng(3)
+    for middle in (130, 560):
+        for x, y in random.normal((middle, 120), (50, 36), (700, 2)).astype(int):
+            crown[max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 2] = True
+    picture[sky] = picture[sky] * 0.93
+    room = plain_room((188, 188, 186))
+    room[crown] = picture[crown] = (58, 84, 40)
+    assert overlap(find_sky(picture).mask, sky & ~crown) > 0.95
+    with pytest.raises(engine.Unsuitable, match="no sky was found"):
+        find_sky(room)
+
+
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:
     picture, _, lawn = garden()
     road = picture.copy()
