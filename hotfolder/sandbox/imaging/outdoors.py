@@ -285,9 +285,12 @@ def outline(lab: Plane, core: Bits, leafy: Bits) -> tuple[float, float]:
     own = cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), 12) / near[:, :, None]
     away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0)) * np.array((0.5, 1, 1), np.float32)
     apart = np.linalg.norm(away, axis=2) > ANOTHER_COLOUR
-    ends = float((apart | leafy)[around].mean())
     bare = around & ~leafy
-    return ends, float(np.percentile((own - lab)[:, :, 0][bare], 25)) if bare.any() else 0.0
+    if not bare.any():
+        return 0.0, 0.0
+    # Leaves with blue between them end a sky; those before a gray one tell nothing of where it ends.
+    ends = (apart | leafy)[around] if np.median(lab[:, :, 2][core]) < SURELY_BLUE else apart[bare]
+    return float(ends.mean()), float(np.percentile((own - lab)[:, :, 0][bare], 25))
 
 
 def downwards(values: Plane, core: Bits) -> float:

@@ -51,6 +51,9 @@ LEAST_LIFE_BELOW = 0.4
 LEAST_UNEVEN, LEAST_LIVE_LINE = 1.0, 0.4
 # The width of a bar: least pixels, most share of the pane; and the least share of what it divides.
 LEAST_BAR, MOST_BAR, LEAST_LIGHT = 3, 0.15, 0.1
+# A bar that was taken for glass: its most width in pixels, its least difference in L*, its least share of the
+# glass's height; railings outside have less.
+WIDEST_LINE, LEAST_LINE, ACROSS = 7, 5.0, 0.93
 # In CIELAB: what is as near as this to the clear sky's colour, behind glass, is sky.
 SAME_SKY = 7.0
 # In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane.
@@ -137,6 +140,7 @@ def find_view(small: Picture) -> View:
         or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
         or regions(grow(lit, -2), LEAST_BELOW * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
+        or has_bars(glass, lightness)
     )
     # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
     glass[:-8] &= glass[8:] | clear[:-8]
@@ -216,6 +220,20 @@ def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]
     glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 3)
     large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
     return np.asarray(glass & np.any([part.bits for part in large] or [~glass], axis=0))
+
+
+def has_bars(glass: Bits, lightness: Plane) -> bool:
+    """Whether a thin dark upright crosses some of the glass from edge to edge, as only a bar does."""
+    line = cv2.morphologyEx(lightness, cv2.MORPH_BLACKHAT, np.ones((1, WIDEST_LINE), np.uint8)) > LEAST_LINE
+    crossed = cv2.dilate(line.astype(np.uint8), np.ones((1, 3), np.uint8)) > 0
+    for part in regions(glass, LEAST_GLASS * glass.size):
+        heights = part.bits.sum(axis=0)
+        shares = (part.bits & crossed).sum(axis=0) / np.maximum(heights, heights.max() / 2)
+        # At its sides is its frame.
+        within = slice(part.left + WIDEST_LINE, part.left + part.width - WIDEST_LINE)
+        if (shares[within] > ACROSS).any():
+            return True
+    return False
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:

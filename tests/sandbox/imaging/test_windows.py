@@ -99,6 +99,12 @@ def test_what_stands_before_a_wall_of_glass_stays(changed: Callable[[Picture, Bi
         assert not (outdoors[beyond] > 0).any()
 
 
+def test_thin_bars_that_were_taken_for_glass_are_a_doubt() -> None:
+    """A steel window's are two pixels wide, and were painted with their view. Path traced."""
+    with pytest.raises(Unsuitable, match="looked for windows whose glass can be told whole"):
+        find_sky(load(ROOMS / "steel.jpg").pixels)
+
+
 def test_a_wall_of_glass_whose_frame_isnt_told_is_left_alone() -> None:
     """Its transom was painted, and the lawn and the paving at its foot stayed in daylight. Path traced."""
     with pytest.raises(Unsuitable, match="looked for windows whose glass can be told whole"):
