@@ -67,6 +67,8 @@ OURS = tuple(
     for language in LANGUAGES
 )
 """What a REASON.txt looks like, from its first line to its last."""
+MOST_BYTES = 64 * 1024
+"""More than any REASON.txt of ours has."""
 
 
 def reason_text(
@@ -155,6 +157,8 @@ def hash_of_reason(path: Path) -> str:
     with local_trouble(path):
         found = linking.status(path)
         if found is None or not stat.S_ISREG(found.st_mode) or not ALL_NAMES.fullmatch(path.name):
+            return ""
+        if found.st_size > MOST_BYTES:
             return ""
         data = path.read_bytes()
     text = "\n".join(data.decode("utf-8", "replace").splitlines())

@@ -156,6 +156,7 @@ async def test_the_reason_of_a_failed_attempt_does_not_stay_among_the_originals(
         "reason.txt.txt": pages["REASON.txt"],
         "REASON (mine).txt": pages["REASON.txt"] + b"Ask Ann.\r\n",
         "REASON (2).txt": b"The blinds are broken.",
+        "REASON (3).txt": pages["REASON.txt"].replace(b"=\r\n", b"=\r\n" + b"Ann says: " * 7000, 1),
     }
     for name, data in theirs.items():
         (failed / name).write_bytes(data)
