@@ -118,6 +118,16 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
         own = cparams if password is None else {**cparams, "password": password}
         return connection_class.connect(*cargs, **own)
 
+    # psycopg ends several statements sent at once by a flush, at which the server stops its timer for
+    # idle transactions: a machine that froze then would keep its locks, and with them all the others waiting.
+    @event.listens_for(engine, "do_executemany")
+    def one_by_one(cursor: Any, statement: str, parameters: Sequence[Any], _context: object) -> bool:
+        for each in parameters:
+            cursor.execute(statement, each)
+        return True
+
+    # The count of rows that the cursor has is the last statement's.
+    engine.dialect.supports_sane_multi_rowcount = False
     return engine
 
 

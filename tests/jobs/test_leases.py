@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import InternalError
 from sqlmodel import Session, delete
 from structlog.testing import capture_logs
 
@@ -20,8 +21,8 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Purchase, Result
-from hotfolder.jobs.postgres import server_engine
+from hotfolder.jobs.model import InboxLease, Purchase, Result
+from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
@@ -155,6 +156,26 @@ def test_nothing_is_done_that_cannot_be_undone_while_the_database_is_away(
         with pytest.raises(StoreAway):
             one.confirm_now("a")
         engine.dispose()
+
+
+def test_a_machine_that_stops_amid_a_look_keeps_its_locks_no_longer_than_the_server_is_told(
+    shared: Engine, tmp_path: Path
+) -> None:
+    """Several leases are renewed at once; the timer that ends an idle transaction runs then, too."""
+    url = shared.url.update_query_dict({"options": "-c idle_in_transaction_session_timeout=300"})
+    engine = server_engine(StoreServer(url.render_as_string()))
+    one = Leases(engine, "one", tmp_path, INBOXES, seconds=SECONDS)
+    one.join()
+    look(one)
+
+    def stop(session: Session, _flush: object) -> None:
+        if sum(isinstance(row, InboxLease) for row in session.dirty) > 1:
+            time.sleep(1.5)
+
+    event.listen(one.session, "after_flush", stop)
+    with pytest.raises(InternalError, match="idle-in-transaction timeout"):
+        look(one)
+    engine.dispose()
 
 
 def test_an_inbox_goes_to_who_reaches_it(machine: MakeMachine) -> None:
