@@ -12,7 +12,7 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u280
 """Invisible letters and marks: with them, two different names can look the same."""
 _JOINER = "\u200d"
 SIGN = "�"
-_FILE_FIRST = re.compile(r"[^.:;,]*\.\w")
+_NAME_FIRST = re.compile(r"\S*\.\w")
 
 
 def visible(text: str) -> str:
@@ -58,8 +58,9 @@ def with_hint(reason: str, hint: str) -> str:
 
 
 def capital(text: str) -> str:
-    """`text` with a capital first letter, to begin a sentence; a file's name there stays as it is."""
-    return text if _FILE_FIRST.match(text) else text[:1].upper() + text[1:]
+    """`text` with a capital first letter, to begin a sentence. A first word with a dot in it, such as the
+    name of a file, a setting or a host, stays as it is."""
+    return text if _NAME_FIRST.match(text) else text[:1].upper() + text[1:]
 
 
 def signed(ev: float) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.opening import Installation, existing, now
-from hotfolder.daemon.folders import FAILED_BEFORE, former_failed, left_behind
+from hotfolder.daemon.folders import former_failed, left_behind
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
@@ -148,14 +148,13 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     target = inbox / job.project / folder
     returning = Returning(source, target, job.id, shared=places.sharing(job))
-    store = installation.store
-    for before in (former_failed(places, store), store.folder_identity("output", FAILED_BEFORE)):
-        # Of a return that was interrupted the files are on their way, whatever lies elsewhere.
-        if before is not None and not returning.begun and left_behind(places, Path(before.path), [job]):
-            raise UsageError(
-                f"The set lies in {before.path}, the folder that `failed` named before.",
-                hint=f"Move what is in it into {shown(places.failed)}, and say the same again.",
-            )
+    before = former_failed(places, installation.store)
+    # Of a return that was interrupted the files are on their way, whatever lies elsewhere.
+    if before is not None and not returning.begun and left_behind(places, Path(before.path), [job]):
+        raise UsageError(
+            f"The set lies in {before.path}, the folder that `failed` named before.",
+            hint=f"Move what is in it into {shown(places.failed)}, and say the same again.",
+        )
     return returning
 
 

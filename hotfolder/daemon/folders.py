@@ -163,11 +163,14 @@ FAILED_BEFORE = "failed before"
 
 
 def former_failed(places: Places, store: Store) -> MountIdentity | None:
-    """The folder that `failed` named at the last start, where the settings name another one now. None where
-    `done` is another one, too: the root was moved or copied, and the failed sets with it."""
-    done, failed = (store.folder_identity("output", name) for name in ("done", "failed"))
-    moved = done is None or done.path != str(places.done)
-    return None if moved or failed is None or failed.path == str(places.failed) else failed
+    """The folder that `failed` named before the settings named this one: at the last start, else as it was
+    remembered. None where `done` is another one, too: the root was moved or copied, and the failed sets with
+    it."""
+    names = ("done", "failed", FAILED_BEFORE)
+    done, failed, remembered = (store.folder_identity("output", name) for name in names)
+    if done is None or done.path != str(places.done):
+        return None
+    return remembered if failed is None or failed.path == str(places.failed) else failed
 
 
 def remember_left_behind(places: Places, store: Store) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.daemon.folders import FAILED_BEFORE, left_behind
+from hotfolder.daemon.folders import former_failed, left_behind
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
@@ -172,7 +172,7 @@ class Reporter:
         context, places = self.context, self.context.places
         newest = partial(context.store.in_states, NEEDS_PERSON, newest=MOST_FINISHED)
         filed = await context.store_thread(newest)
-        former = await context.store_thread(context.store.folder_identity, "output", FAILED_BEFORE)
+        former = await context.store_thread(former_failed, places, context.store)
         left: list[Job] = []
         if former is not None:
             before = Path(former.path)

@@ -159,12 +159,9 @@ def on_its_way_back(project: Path, name: str, job: str) -> Notice:
     the folder's name without its prefix; where it has a tag too, the files are copies."""
     job, mark, tag = job.partition(COPIES_MARK)
     finish = f"To finish it, run `hotfolder retry {job}` again."
-    if tag == AGAIN:
-        finish = f"To finish it, run `hotfolder retry {job} --pay-again` again"
-    elif mark:
-        finish = f"To finish it, ask for the tag {tag} again"
     if mark:
-        finish += "; or delete that folder, whose files are copies."
+        way = f"run `hotfolder retry {job} --pay-again`" if tag == AGAIN else f"ask for the tag {tag}"
+        finish = f"To finish it, {way} again; or delete that folder, whose files are copies."
     return Notice(
         project / name,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "

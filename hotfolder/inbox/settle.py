@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from hotfolder.display import capital, counted
+from hotfolder.display import counted
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.sets import FileIdentity
@@ -114,9 +114,6 @@ TWO_LOOKS_SECONDS = 0.2
 
 ALONE_SECONDS = 2.0
 """How long a folder with companions only is taken for a set that has begun to arrive."""
-
-STILL_COPIED = "If it is still being copied, wait; otherwise "
-"""How the hint for an unfinished photo begins; left out once the set is given up."""
 
 _EARLY_SECONDS = 2.0
 
@@ -300,7 +297,7 @@ class _Look:
         if not unfinished:
             return self._ready()
         if self.now >= self.gives_up_at:
-            return self._refused(unfinished, hint=capital(unfinished[0].hint.removeprefix(STILL_COPIED)))
+            return self._refused(unfinished)
         return Waiting(count, unfinished[0].reason, look_at=self.gives_up_at)
 
     def before_quiet(self) -> Verdict:
@@ -367,10 +364,10 @@ class _Look:
         signal = (ready,) if ready is not None else ()
         return Ready(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
 
-    def _refused(self, bad: list[Judgement], hint: str = "") -> Refused:
+    def _refused(self, bad: list[Judgement]) -> Refused:
         of_all = counted(len(self.judgements), "photo")
         more = f" So it is with {len(bad) - 1} more of {of_all}." if len(bad) > 1 else ""
-        return Refused(_all_files(self.free), bad[0].reason + more, hint or bad[0].hint)
+        return Refused(_all_files(self.free), bad[0].reason + more, bad[0].hint)
 
 
 def is_whole(judgement: Judgement | None) -> bool:

@@ -154,11 +154,11 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
 def hash_of_reason(path: Path) -> str:
     """The SHA-256 of a REASON.txt as `write_reason` made it; "" for any other file, also one to whose
     beginning or end somebody has added. Raises `LocalTrouble`."""
+    if not ALL_NAMES.fullmatch(path.name):
+        return ""
     with local_trouble(path):
         found = linking.status(path)
-        if found is None or not stat.S_ISREG(found.st_mode) or not ALL_NAMES.fullmatch(path.name):
-            return ""
-        if found.st_size > MOST_BYTES:
+        if found is None or not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
             return ""
         data = path.read_bytes()
     text = "\n".join(data.decode("utf-8", "replace").splitlines())

@@ -19,7 +19,7 @@ EXPORT_HINT = (
     "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files in place of"
     " these."
 )
-COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
+COPY_HINT = "Copy or export it once more."
 
 DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".localized"})
 """Files that desktops create in folders, in lower case: never part of a set."""

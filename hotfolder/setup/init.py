@@ -194,7 +194,7 @@ def accounts(user: str, group: str) -> Iterator[str]:
     missing: dict[str, str] = {}
     if not install.known(user):
         missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
-    if not install.known_group(group) and (group != user or install.known(user)):
+    if install.lacks_group(user, group):
         missing[f"g {group}"] = f"Made the group {group}."
     if group != user and not is_member(user, group):
         missing[f"m {user} {group}"] = f"Made {user} a member of {group}."

@@ -214,7 +214,7 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
     if not known(site.user):
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
-    if not known_group(site.group) and (site.group != site.user or known(site.user)):
+    if lacks_group(site.user, site.group):
         yield f"There is no group {site.group} yet. Make it:"
         yield f"  groupadd --system {site.group}"
     key = site.key_file or KEY
@@ -293,6 +293,11 @@ def known(user: str) -> bool:
     except KeyError:
         return False
     return True
+
+
+def lacks_group(user: str, group: str) -> bool:
+    """Whether the group has to be made by itself: a new user gets one of its own name."""
+    return not known_group(group) and (group != user or known(user))
 
 
 def known_group(name: str) -> bool:

@@ -60,7 +60,9 @@ def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: st
 def test_a_sentence_begins_with_a_capital_but_not_in_a_files_name() -> None:
     assert Words("en").sentence("the disk is full: /srv/photos") == "The disk is full: /srv/photos"
     assert Words("en").sentence("a.webp is empty.") == sentence("a.webp is empty") == "a.webp is empty."
-    assert Words("de").sentence("my photo.jpg is empty") == "my photo.jpg ist leer"
+    assert Words("de").sentence("a.jpg is empty") == "a.jpg ist leer"
+    for rest in ("the picture /done/a.jpg can't be read", "the upload to storage.example was answered 500"):
+        assert Words("en").sentence(rest) == "T" + rest[1:]
 
 
 def test_a_set_is_called_the_same_on_every_page() -> None:

@@ -74,7 +74,7 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     spread = local_spread(np.ascontiguousarray(lab[:, :, 0]), 7)
     calm = candidates & (spread < np.where(lab[:, :, 2] < BLUISH, 7, 4))
     core = at_the_top(calm)
-    if core.any() and np.median(lab[:, :, 2][core]) > SURELY_BLUE:
+    if core.any() and not is_blue(lab, core):
         # The step between a pale facade and a pale sky is small: it shows at a stricter limit for calm.
         core = at_the_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
     elif core.any():
@@ -88,7 +88,7 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
         return np.zeros_like(core), doubt
-    if np.median(lab[:, :, 2][core]) < SURELY_BLUE:
+    if is_blue(lab, core):
         # A beam or a wall in the shade is gray; so are clouds, which the sky encloses.
         candidates &= core | (unlike_sky(lab, lab, core)[0] < SAME_COLOUR)
     found = cut_out(small, core, candidates)
@@ -96,6 +96,11 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     sky = found if found.sum() < 1.6 * core.sum() else core
     into_wall = bool(straight_steps(small, lab, sky))
     return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
+
+
+def is_blue(lab: Plane, sky: Bits) -> bool:
+    """Whether the region, which isn't empty, is blue by its median, and not gray or white."""
+    return bool(np.median(lab[:, :, 2][sky]) < SURELY_BLUE)
 
 
 def straight_steps(small: Picture, lab: Plane, within: Bits) -> list[Segment]:
@@ -206,8 +211,7 @@ class Evidence:
             return cls(*[0.0] * 10)
         height = core.shape[0]
         lightness, blue_yellow = lab[:, :, 0], lab[:, :, 2]
-        blueness = float(np.median(blue_yellow[core]))
-        leafy = among_leaves(lab, spread, blue=blueness < SURELY_BLUE)
+        leafy = among_leaves(lab, spread, blue=is_blue(lab, core))
         rest, below = ~(grow(core, 8) | leafy), just_below(core)
         typical = np.median(lightness[core])
         ends, darkening = outline(lab, core, leafy)
@@ -215,7 +219,7 @@ class Evidence:
             share=float(core.mean()),
             width=float(core[: max(1, height // 100)].any(axis=0).mean()),
             foot=float(core[-max(1, height // 50) :].any(axis=0).mean()),
-            blueness=blueness,
+            blueness=float(np.median(blue_yellow[core])),
             paling=downwards(blue_yellow / (lightness + 16), core),
             brightening=downwards(lightness, core),
             ends=ends,
@@ -289,7 +293,7 @@ def outline(lab: Plane, core: Bits, leafy: Bits) -> tuple[float, float]:
     if not bare.any():
         return 0.0, 0.0
     # Leaves with blue between them end a sky; those before a gray one tell nothing of where it ends.
-    ends = (apart | leafy)[around] if np.median(lab[:, :, 2][core]) < SURELY_BLUE else apart[bare]
+    ends = (apart | leafy)[around] if is_blue(lab, core) else apart[bare]
     return float(ends.mean()), float(np.percentile((own - lab)[:, :, 0][bare], 25))
 
 

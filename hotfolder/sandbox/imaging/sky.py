@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike, unlike_sky
+from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, skylike, unlike_sky
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.
@@ -27,7 +27,7 @@ LEAST_VIEW = 0.02
 MOST_UNLIKE = 12.0
 LIGHTEST_LEAF = 62.0
 # A patch of a blue sky has about its a*b* and L* in these rows; below it, leaves are around.
-SAME_HUE, SAME_LIGHT, LEAST_FRAMED = 5.0, 0.1, 0.05
+PATCH_HUE, PATCH_LIGHT, LEAST_FRAMED = 5.0, 0.1, 0.05
 # Half the widest gap between leaves, in pixels of the small picture.
 WIDEST_GAP = 8
 
@@ -108,8 +108,7 @@ def like_sky(lab: Plane, small: Picture, found: Bits) -> Plane:
     """How much of each pixel may be sky by its colour, 0 to 1. `lab` is the picture at any size."""
     hue, light = unlike_sky(lab, to_lab(small), found)
     # Little else is as blue as a blue sky.
-    blue = np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE
-    nearest, farthest = (5, 11) if blue else (9, 20)
+    nearest, farthest = (5, 11) if is_blue(to_lab(small), found) else (9, 20)
     return ramp(light, 0.68, 0.92) * (1 - ramp(hue, nearest, farthest))
 
 
@@ -118,7 +117,7 @@ def between_leaves(small: Picture, found: Bits, walls: Bits, shape: tuple[int, i
     height, width = found.shape
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
-    if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
+    if is_blue(to_lab(small), found):
         # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
         zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
     else:
@@ -138,8 +137,8 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     lightness = np.ascontiguousarray(lab[:, :, 0])
     leaves = foliage(lab)
     hue, light = unlike_sky(lab, lab, found)
-    same = (hue < SAME_HUE) & (np.abs(light - 1) < SAME_LIGHT)
-    blue = np.median(lab[:, :, 2][found]) < SURELY_BLUE
+    same = (hue < PATCH_HUE) & (np.abs(light - 1) < PATCH_LIGHT)
+    blue = is_blue(lab, found)
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
     horizon = int(np.nonzero(found.any(axis=1))[0].max())
     dimmest = float(np.percentile(lightness[found], 10)) - 5
