@@ -261,7 +261,7 @@ class Detector:
                 yield Alarm(kind, f"{one.about} {one.name}".strip(), one.told, after)
         if situation.spent_budget:
             calls = counted(situation.spent_budget, "paid call")
-            text = f"Today's budget of {calls} is used up; what is left waits until midnight."
+            text = f"Today's budget of {calls} is used up; what is left waits for another day."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
 
     def memory(self) -> Memory:

@@ -247,7 +247,7 @@ def test_a_spent_budget_is_told_once_a_day(detector: Detector) -> None:
     for second, spent in enumerate((None, 100, 100, None, None, 100)):
         heard += detector.look(facts(spent_budget=spent), second * 100)
     assert [one.text for one in heard] == [
-        "Today's budget of 100 paid calls is used up; what is left waits until midnight."
+        "Today's budget of 100 paid calls is used up; what is left waits for another day."
     ] * 2
     assert not detector.look(facts(spent_budget=0), 9999)  # nobody who allows none is surprised
 
