@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -93,6 +94,7 @@ class OutputFolder:
     def _confirm(self) -> None:
         known = self.known
         if self.path.is_dir():
+            refuse_unwritable(self.path)
             if known is not None and known.same_folder(self.path):
                 return
             right = known is None or not known.unmounted(self.path) or (self.path / RIGHT_AFTER_ALL).exists()
@@ -155,6 +157,15 @@ class OutputFolders:
                 output.confirm()
             except LocalTrouble:
                 continue  # noted by the output itself
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise OSError where nothing can be put into an existing folder: its disk is read-only, or its rights
+    forbid it."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+        code = errno.EROFS if read_only else errno.EACCES
+        raise OSError(code, os.strerror(code), str(folder))
 
 
 def refuse_links(folder: Path, path: Path) -> None:

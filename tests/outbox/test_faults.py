@@ -44,6 +44,26 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
     assert out.startswith("disk/done: the disk is read-only | Mount it for writing")
 
 
+def test_a_folder_on_a_disk_that_becomes_read_only_has_trouble_until_it_is_mounted_for_writing(
+    with_mounts: WithMounts,
+) -> None:
+    """This is what status, pages and readiness tell of the folder as a whole."""
+    out = with_mounts(
+        "mkdir -p disk; mount -t tmpfs none disk",
+        COMMON
+        + """
+from hotfolder.outbox.outputs import OutputFolder, OutputFolders
+done = OutputFolder(Path('disk/done'), None, Sharing)
+for way in ('rw', 'ro', 'rw'):
+    os.system(f'mount -o remount,{way} disk')
+    OutputFolders([('done', done)]).look()
+    print([done.trouble])
+""",
+    )
+    told = [line for line in out.splitlines() if line.startswith("['")]
+    assert told == ["['']", "['disk/done: the disk is read-only']", "['']"]
+
+
 def test_two_mounts_of_one_disk_move_by_copy(tmp_path: Path, with_mounts: WithMounts) -> None:
     """They have the same st_dev, and yet the kernel refuses renames and links between them."""
     out = with_mounts(
