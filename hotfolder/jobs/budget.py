@@ -14,9 +14,10 @@ from hotfolder.jobs.states import BY_RECEIPTS, PurchaseOutcome, PurchaseState
 from hotfolder.rules.hours import Hours, opens_at
 
 UNKNOWN_IN_A_ROW = 3
-SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
-    col(Purchase.outcome) != PurchaseOutcome.BY_ANOTHER
-)
+SPENT = (
+    (col(Purchase.state) != PurchaseState.NOT_EXECUTED)
+    | (col(Purchase.outcome) == PurchaseOutcome.PAID_TWICE)
+) & (col(Purchase.outcome) != PurchaseOutcome.BY_ANOTHER)
 """SQL condition: purchases that this store has, or may have, paid for; not those of another store."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
 THIS_SET, THE_PROJECT = "this set", "the project "

@@ -41,7 +41,7 @@ from hotfolder.jobs.states import (
     change_state,
 )
 from hotfolder.rules.recipes import Recipe
-from hotfolder.stager.operations import Operation
+from hotfolder.stager.operations import PAID_KINDS, Operation
 
 if TYPE_CHECKING:
     from hotfolder.jobs.store import Store
@@ -128,13 +128,17 @@ class Ledger:
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
         """Record in the database the answer that `write_answer_down` has put into the journal; returns the
         purchase. Idempotent. The purchase stays as it is where another machine has meanwhile recorded its
-        answer or picture; also where that took it for one never sent and bought it again, which is logged."""
+        answer or picture; where that took it for one never sent and bought it again, see `paid_twice`."""
         known: dict[str, Any] = {"answer": answer, "answered_at": at, "note": "", "outcome": ""}
         try:
             return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
         except IntegrityError:
-            logger.error("paid_call_answered_that_was_bought_again", call=number)
-            return self.store.rows(select(Purchase).where(Purchase.id == number))[0]
+            with self.session.begin() as session:
+                late = session.get_one(Purchase, number, with_for_update=True)
+                late.answer, late.answered_at = answer, at
+                paid_twice(session, late)
+            self._write_down(late)
+            return late
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that a request sent by this process has brought no answer; no change where another machine
@@ -252,6 +256,8 @@ class Ledger:
                 logger.error(
                     "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                 )
+                if fresh.state in CHARGED and (known is None or known.outcome != PurchaseOutcome.PAID_TWICE):
+                    paid_twice(session, session.merge(fresh))
                 return False
             if known is not None and RANK[PurchaseState(known.state)] >= RANK[PurchaseState(fresh.state)]:
                 return False  # another machine has learnt as much meanwhile
@@ -340,6 +346,24 @@ def pause_unless_known(session: Session, state: str) -> None:
         if unknown_in_a_row(session):
             logger.error("paid_calls_paused", reason=UNKNOWNS)
             pause(session, UNKNOWNS)
+
+
+def paid_twice(session: Session, purchase: Purchase) -> None:
+    """Record that a purchase was charged although another one holds its key, and pause all paid calls until a
+    person has looked."""
+    purchase.state, purchase.outcome, purchase.note = (
+        PurchaseState.NOT_EXECUTED,
+        PurchaseOutcome.PAID_TWICE,
+        "",
+    )
+    session.flush()
+    lock_money(session)
+    bought = f"{PAID_KINDS[purchase.operation]} of {purchase.project}"
+    reason = (
+        f"{bought} was bought again before its answer came, and is paid twice: ask Stager AI for a refund"
+    )
+    logger.error("paid_call_answered_that_was_bought_again", call=purchase.id, reason=reason)
+    pause(session, reason)
 
 
 def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: object) -> None:

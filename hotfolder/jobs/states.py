@@ -120,6 +120,7 @@ class PurchaseOutcome(StrEnum):
     RESOLVED = "resolved"  # a person has told it
     BY_RECEIPT = "by_receipt"  # taken over from the receipt that its note names; its answer is lost
     BY_ANOTHER = "by_another"  # the same, and another store has bought it
+    PAID_TWICE = "paid_twice"  # taken for not executed and bought again, before its answer came
 
 
 BY_RECEIPTS = (PurchaseOutcome.BY_RECEIPT, PurchaseOutcome.BY_ANOTHER)

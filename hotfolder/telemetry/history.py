@@ -148,8 +148,11 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
             PurchaseState.NOT_EXECUTED: f"; it did not happen: {note_of(call)}",
             PurchaseState.UNKNOWN: f"; nobody knows how it ended: {note_of(call)}",
         }.get(state, "")
+        paid = PAID[state]
+        if call.outcome == PurchaseOutcome.PAID_TWICE:
+            end, paid = "; it was bought again before its answer came, and is paid twice", Paid.YES
         asked = sentence(f"{name_of(call)} is asked for{end}")
-        yield HistoryEntry(stamp(call.started_at), "call", asked, PAID[state], call.id)
+        yield HistoryEntry(stamp(call.started_at), "call", asked, paid, call.id)
         if call.answered_at is not None and state != PurchaseState.UNKNOWN:
             text = answered(call, results, later=later is not None)
             yield HistoryEntry(stamp(call.answered_at), "answer", text, call=call.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
+from hotfolder.telemetry.history import Paid, told_calls
 from tests.jobs.conftest import AT, MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
@@ -305,6 +306,35 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
         ledger.restore()
     assert one.of_job("job1")[0].state == known.state
     assert ("paid_call_answered_that_was_bought_again" in {one["event"] for one in told}) is again
+    assert one.paid_today(datetime.now(UTC)) == 1 + again
+    assert ("paid twice" in (two.store.paused() or "")) is again
+    calls = [entry for entry in told_calls(one, "job1", ()) if entry.what == "call"]
+    assert [("paid twice" in entry.text, entry.paid) for entry in calls if entry.call == number] == [
+        (again, Paid.YES)
+    ]
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["taken for never sent", "lost with the database"])
+def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bought_again(
+    shared: Engine, tmp_path: Path, recorded: bool
+) -> None:
+    """Its machine has crashed, or was away, between the answer and its record."""
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
+    intent = bought()
+    one.begin(intent, AT)
+    [begun] = two.all_purchases()
+    if recorded:
+        assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
+    else:
+        with shared.begin() as connection:
+            connection.execute(delete(Purchase))
+    two.begin(bought(), AT)
+    one.write_answer_down(intent, "{}", AT)
+    for paused in (True, False):
+        one.restore()
+        assert ("paid twice" in (two.store.paused() or "")) is paused
+        assert two.paid_today(datetime.now(UTC)) == 2
+        two.store.resume()
 
 
 def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
