@@ -37,12 +37,13 @@ SharedGallery = Gallery
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A picture that can be shared, by its `picture_id`."""
+    """A picture that can be shared, by its `picture_id`; `told_apart` is as in its scene."""
 
     id: str
     path: str
     room: str
     altered: tuple[str, ...]
+    told_apart: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,10 @@ def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice
     for scene in gallery_of(jobs, places_of(settings)).scenes if jobs else ():
         for one in scene.pictures():
             if one.path in job_of and not scene.earlier:
-                yield Choice(picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered)
+                apart = scene.told_apart(one) if one.altered else ""
+                yield Choice(
+                    picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered, apart
+                )
 
 
 def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> str:

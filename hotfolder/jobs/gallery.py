@@ -158,8 +158,11 @@ def made_of(job: Job) -> tuple[object, ...]:
 
 
 def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
+    looks = {
+        look.name: ", ".join(map(operation_word, look.operations)) for look in recipe_of(one.job).altered()
+    }
     shown = [
-        GalleryPicture(picture.path, picture.sha256, picture.kinds)
+        GalleryPicture(picture.path, picture.sha256, picture.kinds, looks.get(picture.variant, ""))
         for picture in one.pictures
         if not picture.rendition
     ]

@@ -34,12 +34,13 @@ STYLE, SCRIPT, QR = "gallery.css", "gallery.js", "qr.svg"
 
 @dataclass(frozen=True, slots=True)
 class GalleryPicture:
-    """One delivered picture. `path` is relative to done/; `altered` are kinds of operations. With `opaque`
-    its URL has no part of its name."""
+    """One delivered picture. `path` is relative to done/; `altered` are kinds of operations, `look` the tags
+    that ask for them. With `opaque` its URL has no part of its name."""
 
     path: str
     sha256: str
     altered: tuple[str, ...] = ()
+    look: str = ""
     opaque: bool = False
 
     @property
@@ -82,6 +83,14 @@ class Scene:
         """The room's name for display: `living-room` becomes "Living room"."""
         told = " ".join(WORD_ENDS.sub(" ", visible(self.room)).split())
         return told[:1].upper() + told[1:] if told else visible(self.room)
+
+    def told_apart(self, picture: GalleryPicture) -> str:
+        """What tells an altered picture from others of the view with the same kinds of alterations: its tags,
+        or the name of its file; "" where there are no such others."""
+        others = [one for one in self.altered if one.altered == picture.altered and one != picture]
+        if not others:
+            return ""
+        return picture.file if picture.look in (one.look for one in others) else picture.look
 
     def pictures(self) -> Iterator[GalleryPicture]:
         if self.unaltered is not None:

@@ -203,6 +203,23 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     assert leftovers(studio) == []
 
 
+async def test_two_skies_of_one_room_are_told_apart(make_studio: MakeStudio) -> None:
+    """Whether they are two sets of the same photos or variants of one."""
+    variants = {"day": ["sky-blue"], "dusk": ["sky-twilight"]}
+    routes = [{"name": "skies", "match": {"room": "back"}, "variants": variants}, {"name": "others"}]
+    studio = make_studio(**EVERYTHING, routes=routes)
+    photos = bracket()
+    for folder in ("front__sky-blue", "front__sky-twilight"):
+        await studio.drop_and_run(ELM, folder, photos)
+    await studio.drop_and_run(ELM, "back", bracket())
+    badges = re.findall('<p class="badge">(.*?)</p>', (gallery(studio) / "index.html").read_text())
+    one_room = [
+        "Unaltered",
+        *(f"Altered digitally: sky replaced ({sky})" for sky in ("sky-blue", "sky-twilight")),
+    ]
+    assert badges == one_room * 2
+
+
 async def test_an_earlier_version_stands_apart(make_studio: MakeStudio) -> None:
     """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
     studio = make_studio(**EVERYTHING)

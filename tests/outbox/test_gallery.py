@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,22 @@ def test_each_language_says_what_was_altered_in_how_many_pictures() -> None:
     english = page_files(Gallery("Elm", "Elm", (unheard,)))["index.html"].decode()
     assert "1 picture, 1 of them digitally altered" in english
     assert "digitally altered: dusting." in english
+
+
+def test_pictures_of_one_room_with_the_same_alterations_are_told_apart() -> None:
+    """By their tags; where those are the same, too, by their files' names."""
+    looks = ("sky-blue", "sky-twilight", "sky-blue")
+    altered = [GalleryPicture(f"a{n}.png", "1" * 64, ("sky",), look) for n, look in enumerate(looks)]
+    lawn = GalleryPicture("a.png", "2" * 64, ("lawn",), "lawn-light")
+    scene = Scene("front", GalleryPicture("front.jpg", "0" * 64), (*altered, lawn))
+    page = page_files(Gallery("Elm", "Elm", (scene,)))["index.html"].decode()
+    badges = re.findall('<p class="badge">(.*?)</p>', page)
+    sky = "Altered digitally: sky replaced"
+    assert badges == [
+        "Unaltered",
+        *(f"{sky} ({apart})" for apart in ("a0.png", "sky-twilight", "a2.png")),
+        "Altered digitally: lawn replaced",
+    ]
 
 
 def delivered(done: Path, name: str) -> Scene:
