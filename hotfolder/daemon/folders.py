@@ -31,7 +31,7 @@ from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
-from hotfolder.patience import START_SECONDS, NoAnswer, at_once
+from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
 from hotfolder.telemetry.telemetry import Telemetry
 
 FILE_NAME = "daemon.lock"
@@ -147,8 +147,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         met_before = store.met("output", "results")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
-    with suppress(NoAnswer):  # later writes confirm the folder themselves
-        at_once(places.done, outputs.look, START_SECONDS)
+    outputs.look(START_SECONDS)
     remember_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
@@ -259,14 +258,16 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
 
 async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Telemetry, clock: Clock) -> None:
     """Check every six seconds whether done/, failed/ and results/ can be used, and note full disks, until
-    cancelled. A dead share can block a check for hours."""
+    cancelled."""
     while True:
         await clock.sleep(LOOK_SECONDS)
-        await to_thread.run_sync(outputs.look)
+        await to_thread.run_sync(outputs.look, PATIENCE_SECONDS)
         disks = {"done": places.done, "state": places.state}
         if places.shared_results is not None:
             disks["results"] = places.shared_results
-        telemetry.full_disks = await to_thread.run_sync(full_disks, disks)
+        away = {name for name, output in outputs.by_name.items() if output.trouble}
+        there = {name: folder for name, folder in disks.items() if name not in away}
+        telemetry.full_disks = await to_thread.run_sync(full_disks, there)
 
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
@@ -276,6 +277,6 @@ def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
 
 def has_less(folder: Path, least_bytes: int) -> bool:
     """Whether the disk of `folder` has less free space; False where it can't be queried."""
-    with suppress(OSError):
-        return shutil.disk_usage(folder).free < least_bytes
+    with suppress(OSError, NoAnswer):
+        return at_once(folder, lambda: shutil.disk_usage(folder).free < least_bytes)
     return False

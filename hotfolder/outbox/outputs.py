@@ -24,6 +24,7 @@ from hotfolder.outbox.files import (
     temporary_file,
 )
 from hotfolder.outbox.linking import sync_folder
+from hotfolder.patience import NoAnswer, at_once, no_answer
 from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
@@ -112,6 +113,18 @@ class OutputFolder:
         make_folder(self.path, self._sharing())
         self.known = MountIdentity.of(self.path)
 
+    def look(self, seconds: float) -> None:
+        """Update `trouble`, which after `seconds` is that the folder doesn't answer. Then no further look
+        begins until it does."""
+        if self._one_at_a_time.locked() and self.trouble == no_answer(self.path).message:
+            return
+        try:
+            at_once(self.path, self.confirm, seconds)
+        except NoAnswer as error:
+            self._take(error.message)
+        except LocalTrouble:
+            pass  # `confirm` has noted it
+
     def _take(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
             logger.warning("folder_out_of_reach", folder=str(self.path), reason=trouble)
@@ -150,13 +163,10 @@ class OutputFolders:
                 output.confirm()
                 refuse_links(output.path, path)
 
-    def look(self) -> None:
-        """Update each folder's `trouble`. Blocks for as long as a share doesn't answer."""
+    def look(self, seconds: float) -> None:
+        """Update each folder's `trouble`, waiting at most `seconds` for each."""
         for output in self.by_name.values():
-            try:
-                output.confirm()
-            except LocalTrouble:
-                continue  # noted by the output itself
+            output.look(seconds)
 
 
 def refuse_unwritable(folder: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
+from hotfolder.daemon.folders import LOOK_SECONDS
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
@@ -248,6 +249,37 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
         await done(studio, "kitchen", "hall")
     assert shop.bought() == 2
     assert studio.filed("kitchen") == photos
+
+
+async def test_while_the_share_of_done_hangs_that_is_said(
+    make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sets are being placed for as long, and the other folders are looked at."""
+    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
+    studio = make_studio(api=shop.api, done=str(share.here))
+
+    def troubles(status: dict[str, Any]) -> list[str]:
+        return [str(status["folders"].get(name, {}).get("degraded")) for name in ("done", "failed")]
+
+    async with studio.working():
+        studio.drop(ELM, "kitchen", bracket())
+        await done(studio, "kitchen")
+        share.hangs()
+        try:
+            studio.drop(ELM, "hall", bracket())
+            await studio.comes_to_say(lambda status: "doesn't answer" in troubles(status)[0])
+            studio.failed.rename(studio.root / "failed before")
+            studio.failed.write_text("in its place")
+            await studio.comes_to_say(lambda status: "failed" in troubles(status)[1])
+            before = threading.active_count()
+            await asyncio.sleep(4 * LOOK_SECONDS)
+            assert threading.active_count() <= before + 1, "no further look while one hangs"
+            studio.failed.unlink()
+        finally:
+            share.answers()
+        await done(studio, "kitchen", "hall")
+        await studio.comes_to_say(lambda status: troubles(status) == ["", ""])
+    assert shop.bought() == 2
 
 
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
