@@ -39,7 +39,7 @@ def status_page(
         for line in seen.lines
         if line.inbox == inbox
     )
-    here = replace(seen, lines=lines)
+    here = replace(seen, lines=lines, pid=None if stopped else seen.pid)
     lately = stamp(now - LATELY)
     removed = (
         f"{line.project} / {line.room}: {line.reason}"
@@ -52,7 +52,7 @@ def status_page(
         "status.waiting": here.waiting,
         "status.failed": here.failed[::-1],  # the latest first
     }
-    whole = (one.text for one in seen.conditions() if one.about not in (About.INBOX, About.RESTART))
+    whole = (one.text for one in here.conditions() if one.about not in (About.INBOX, About.RESTART))
     notices = [*whole, *seen.notices, *removed]
     told = list(finished(lines, ended, now, language))
     return status_text(sections, told, notices, at=now, stopped=stopped, language=language)

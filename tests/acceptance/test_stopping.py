@@ -162,7 +162,11 @@ def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
     studio.wait_until(lambda _: "Needs a person: 1 12 Elm Road / hall_sky-blue: held" in told())
     assert re.search(r"As of \d\d:\d\d, \d+ \w+ \d{4} ", told()) and "READY.txt" in told()
     assert re.search(r"12 Elm Road: 1 of 2 rooms, the last at \d\d:\d\d ", told())
+    with studio.config.open("a") as config:
+        config.write("rooots: 1\n")
+    studio.wait_until(lambda _: "those before it stay in force" in told())
     assert run.stop() == 0
     assert re.search(r"hotfolder was stopped at \d\d:\d\d, ", told())
+    assert "nothing starts with them: " in told() and "stay in force" not in told()
     assert "As of" not in told() and "Being worked on" not in told()
     assert "hall_sky-blue: held" in studio.say("status").stdout
