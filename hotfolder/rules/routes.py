@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Annotated, Self
 
 from pydantic import (
@@ -27,6 +28,8 @@ from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType
 
 WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")
+Spellings = Sequence[Callable[[str], str]]
+GAPS_AS_ONE: Spellings = (str, partial(GAPS.sub, " "))
 
 
 class SinglePhoto(StrEnum):
@@ -105,6 +108,18 @@ class Match(Frozen):
         names = all(patterns is None or "*" in patterns for patterns in (self.project, self.room))
         return names and self.tag is None and self.photos in (None, PhotoRange())
 
+    def covers(self, other: Match) -> bool:
+        """Whether every set that `other` matches certainly matches this too. False where only a closer look
+        at the wildcards could tell."""
+        mine, theirs = self.photos or PhotoRange(), other.photos or PhotoRange()
+        return (
+            _cover(self.project, other.project, GAPS_AS_ONE)
+            and _cover(self.room, other.room, GAPS_AS_ONE)
+            and _cover(self.tag, other.tag, (normal,))
+            and mine.min <= theirs.min
+            and theirs.max <= mine.max
+        )
+
 
 class RouteBase(Frozen):
     """A route without its operations. Of `hdr` and `deliver` only the fields that are set explicitly override
@@ -177,6 +192,26 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
     unless the pattern has `[`."""
     wanted = pattern.casefold() if "[" in pattern else normal(pattern)
     return any(_glob(tag, wanted) or _glob(normal(tag), wanted) for tag in tags)
+
+
+def _cover(mine: Patterns | None, theirs: Patterns | None, spellings: Spellings) -> bool:
+    """Whether names that match one of `theirs` certainly match one of `mine`. Names with wildcards may match
+    by any of the `spellings`, and must be covered in each; of others the last is enough."""
+    if mine is None or theirs is None:
+        return mine is None
+
+    def covers(wide: str, narrow: str) -> bool:
+        needed = spellings if has_wildcard(narrow) else spellings[-1:]
+        return all(_covers(by(wide), by(narrow)) for by in needed)
+
+    return all(any(covers(wide, narrow) for wide in mine) for narrow in theirs)
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Whether one glob pattern covers another. An asterisk takes any wildcard in; a question mark doesn't."""
+    if "[" in wide or "[" in narrow:
+        return wide == narrow
+    return _glob(narrow, wide) and not ("?" in wide and has_wildcard(narrow))
 
 
 def _glob(name: str, pattern: str) -> bool:
