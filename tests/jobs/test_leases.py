@@ -34,6 +34,9 @@ from tests.support.studio import wait_for
 
 INBOXES = ("a", "b", "c", "d")
 SECONDS = 1.0
+"""How long a lease holds in a test that waits for its end."""
+AGES = 60.0
+"""The same in all others, where none may end however busy this machine is."""
 MakeMachine = Callable[..., Leases]
 
 
@@ -45,10 +48,10 @@ def shared(postgres: Postgres) -> Iterator[Engine]:
 
 @pytest.fixture
 def machine(shared: Engine, tmp_path: Path) -> MakeMachine:
-    def make(name: str, inboxes: tuple[str, ...] = INBOXES) -> Leases:
+    def make(name: str, inboxes: tuple[str, ...] = INBOXES, seconds: float = AGES) -> Leases:
         state = tmp_path / name
         state.mkdir(exist_ok=True)
-        leases = Leases(shared, name, state, inboxes, seconds=SECONDS)
+        leases = Leases(shared, name, state, inboxes, seconds=seconds)
         assert leases.join() is None
         return leases
 
@@ -98,7 +101,7 @@ def test_an_inbox_is_handed_over_once_its_paid_calls_are_answered(machine: MakeM
 
 
 def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(machine: MakeMachine) -> None:
-    one, two = machine("one"), machine("two")
+    one, two = machine("one", seconds=SECONDS), machine("two", seconds=SECONDS)
     before = settle(one, two)
     assert look(two) == before[1]
     time.sleep(SECONDS)
@@ -117,7 +120,7 @@ def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(mac
 
 
 def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(machine: MakeMachine) -> None:
-    one = machine("one")
+    one = machine("one", seconds=SECONDS)
     look(one)
     epochs = dict(one.owned)
     time.sleep(SECONDS)
@@ -221,12 +224,12 @@ def test_what_one_machine_hears_of_a_host_the_others_know(machine: MakeMachine) 
 def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
     machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
-    one = machine("one", ("inbox",))
+    one = machine("one", ("inbox",), seconds=SECONDS)
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
     time.sleep(SECONDS)
-    look(machine("two", ("inbox",)), reached=("inbox",))
+    look(machine("two", ("inbox",), seconds=SECONDS), reached=("inbox",))
     for change in (
         lambda: store.create(new_job(room="other"), "origin", AT),
         lambda: store.advance(job.id, State.UPLOADING, AT),
@@ -250,7 +253,7 @@ MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
 def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
-    one, two = machine("one", ("inbox",)), machine("two", ("inbox",))
+    one, two = machine("one", ("inbox",), seconds=SECONDS), machine("two", ("inbox",), seconds=SECONDS)
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
@@ -267,12 +270,12 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
 def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     machine: MakeMachine, shared: Engine
 ) -> None:
-    one = machine("one", ("inbox",))
+    one = machine("one", ("inbox",), seconds=SECONDS)
     look(one, reached=("inbox",))
     ledger = Store(shared, machine="one", leases=one).ledger
     number = ledger.begin(bought(), AT)
     time.sleep(SECONDS)
-    look(machine("two", ("inbox",)), reached=("inbox",))
+    look(machine("two", ("inbox",), seconds=SECONDS), reached=("inbox",))
     with pytest.raises(LeaseLost):
         ledger.begin(bought("other"), AT)
     two = Store(shared, machine="two").ledger
