@@ -279,7 +279,9 @@ def migrate(
 def install_service(
     config: Config = CONFIG,
     write: Annotated[bool, typer.Option("--write", help="Write the files instead of printing them.")] = False,
-    user: Annotated[str, typer.Option("--user", help="The user that the service runs as.")] = "hotfolder",
+    user: Annotated[
+        str | None, typer.Option("--user", help="The user that the service runs as; hotfolder.")
+    ] = None,
     group: Annotated[
         str | None, typer.Option("--group", help="Its group; left out: the one that shares the inbox.")
     ] = None,
@@ -287,16 +289,22 @@ def install_service(
         "/etc/systemd/system"
     ),
     page: Annotated[
-        bool, typer.Option("--page", help="Let it serve the page for browsers as well, as `run --page` does.")
-    ] = False,
+        bool | None,
+        typer.Option("--page/--no-page", help="Let it serve the page for browsers, as `run --page` does."),
+    ] = None,
 ) -> int:
     """Print, or write, the systemd unit.
 
-    For the folders of these settings, with what to do next. Starts nothing.
+    For the folders of these settings, with what to do next. Starts nothing. A unit that is there keeps its
+    user and its page unless another is named.
     """
     from hotfolder.config.load import load
     from hotfolder.setup import install
+    from hotfolder.setup.deployment import USER
 
+    before = install.installed(directory)
+    user = user or before.get("User", USER)
+    page = install.has_page(before) if page is None else page
     site = install.site_of(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:

@@ -138,17 +138,8 @@ def root_of(answers: Answers) -> Path:
     return settings.root_folder if settings is not None else answers.root or ROOT
 
 
-def installed() -> dict[str, str]:
-    """The values in the drop-in of an earlier `init` or `install-service`, by name; the last of each."""
-    try:
-        lines = (UNITS / install.DROP_IN).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        return {}
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
-
-
 def user_of(answers: Answers) -> str:
-    return answers.user or installed().get("User", USER)
+    return answers.user or install.installed(UNITS).get("User", USER)
 
 
 def group_of(answers: Answers) -> str:
@@ -158,11 +149,11 @@ def group_of(answers: Answers) -> str:
         return answers.group
     root = root_of(answers)
     number = root.stat().st_gid if root.exists() else 0
-    return group_name(number) if number else installed().get("Group", user_of(answers))
+    return group_name(number) if number else install.installed(UNITS).get("Group", user_of(answers))
 
 
 def page_of(answers: Answers) -> bool:
-    return installed().get("ExecStart", "").endswith("--page") if answers.page is None else answers.page
+    return install.has_page(install.installed(UNITS)) if answers.page is None else answers.page
 
 
 def site_of(answers: Answers) -> InstalledService:

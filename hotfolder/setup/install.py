@@ -140,6 +140,21 @@ def unit_files(site: InstalledService) -> Mapping[str, str]:
     return {UNIT: text_of(UNIT), DROP_IN: drop_in(site)}
 
 
+def installed(directory: Path) -> dict[str, str]:
+    """The values in the drop-in that was written into this folder of units before, by name; the last of
+    each."""
+    try:
+        lines = (directory / DROP_IN).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def has_page(before: Mapping[str, str]) -> bool:
+    """Whether the service that is `installed` serves the page, too."""
+    return before.get("ExecStart", "").endswith("--page")
+
+
 def site_of(
     settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False
 ) -> InstalledService:
@@ -205,7 +220,7 @@ def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
     return (
         *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
         *("--group", site.group, "--directory", str(directory.absolute()), "--write"),
-        *(["--page"] if site.page else []),
+        "--page" if site.page else "--no-page",
     )
 
 
@@ -226,8 +241,8 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
     if again:
         yield "Write both files, as root:"
         yield f"  {shlex.join(again)}"
-    yield "Then start it:"
-    yield "  systemctl daemon-reload && systemctl enable --now hotfolder"
+    yield "Then start it, or, where it runs, start it anew:"
+    yield "  systemctl daemon-reload && systemctl enable hotfolder && systemctl restart hotfolder"
 
 
 def folders_to_mend(site: InstalledService) -> Iterator[str]:

@@ -189,6 +189,19 @@ def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_pat
     assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
 
 
+def test_written_again_it_keeps_the_user_and_the_page(config: Path, tmp_path: Path) -> None:
+    """A folder that moves is no reason to take the page from a service that has it."""
+    there = ("--write", "--directory", str(tmp_path / "system"))
+    written = tmp_path / "system/hotfolder.service.d/10-hotfolder.conf"
+    install(config, *there, "--user", "daemon", "--page")
+    before = written.read_text()
+    said = install(config, *there)
+    assert written.read_text() == before and "User=daemon" in before
+    assert "systemctl restart hotfolder" in said, "one that runs is to have its new unit, too"
+    install(config, *there, "--no-page")
+    assert written.read_text() == before.replace(" --page", "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can try what another user may")
 def test_a_folder_that_the_service_can_not_write_is_named_with_the_line_that_mends_it(config: Path) -> None:
     """Root usually makes /srv/photos by `mkdir`."""
