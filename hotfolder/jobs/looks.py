@@ -101,11 +101,11 @@ def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
 
 
 def projects(store: Store) -> list[tuple[str, str, datetime]]:
-    """Inbox, name and time of the last change of every project with a job; the latest first."""
+    """Inbox, name and time of the last change of every project with a job, withdrawn ones excluded; the
+    latest first."""
     changed = func.max(Job.updated_at)
-    return store.rows(
-        select(Job.inbox, Job.project, changed).group_by(Job.inbox, Job.project).order_by(changed.desc())
-    )
+    known = select(Job.inbox, Job.project, changed).where(Job.state != State.WITHDRAWN)
+    return store.rows(known.group_by(Job.inbox, Job.project).order_by(changed.desc()))
 
 
 def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.config.load import load
+from hotfolder.control.rooms import all_projects
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
@@ -54,6 +56,8 @@ async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
         await studio.comes_to("done")
     assert shop.bought() == 1
     assert (studio.done / "14 Elm Road" / "kitchen.jpg").is_file() and not (studio.done / ELM).exists()
+    assert [one.name for one in all_projects(load(studio.config, {}), "")] == ["14 Elm Road"]
+    assert ELM not in studio.status_page() and ELM not in studio.say("status").output
 
 
 async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_renamed_room(
