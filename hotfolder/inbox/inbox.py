@@ -216,7 +216,7 @@ class Inbox:
         """The sets to look at now, given those `touched` by events; None for the whole inbox."""
         now = self._clock.monotonic()
         again, self._again = self._again, set()
-        if touched is None or self._degraded or now >= self._scan_at:
+        if touched is None or self._degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
             return None
         return touched.union(again, self._tracker.due(now))
 

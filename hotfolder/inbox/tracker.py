@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -262,6 +262,11 @@ class SetTracker:
     def notices(self) -> tuple[Notice, ...]:
         """The notices of the inbox and its folders, as of the last looks."""
         return (*self._above, *(notice for key in sorted(self._sets) for notice in self._sets[key].notices))
+
+    def noticed_above(self, keys: Iterable[SetKey]) -> bool:
+        """Whether a notice is about one of these folders that only a look at the whole inbox can renew."""
+        folders = {self._root.joinpath(*key) for key in keys if key[1]}
+        return any(notice.path in folders for notice in self._above)
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are waiting, sorted, each with what it waits for."""

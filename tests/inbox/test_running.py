@@ -67,6 +67,17 @@ async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[...,
         assert heard.events[0][0] - began >= QUIET
 
 
+async def test_a_set_that_has_arrived_is_no_longer_said_to_be_on_its_way_back(
+    running: Callable[..., Any], drop: Drop
+) -> None:
+    async with running(scan_seconds=600.0) as heard:
+        gathering = drop("12 Elm Road/.hotfolder-back-w9xk4m2p", 3)
+        await until(lambda: heard.inbox.outlook().notices)
+        gathering.rename(gathering.with_name("kitchen"))
+        assert len(photos((await heard.until(1))[0])) == 3
+        assert heard.inbox.outlook().notices == ()
+
+
 async def test_without_any_event_the_scan_finds_the_same(
     running: Callable[..., Any], drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
