@@ -22,7 +22,7 @@ from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store
-from hotfolder.rules.foldernames import split_name
+from hotfolder.rules.foldernames import composed, split_name
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
@@ -301,7 +301,10 @@ def latest_of(lines: Sequence[Line]) -> list[Line]:
 def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
     """These sets by project, with at most `most` cards each (all that need a person): projects that need a
     person first, then by the latest change, finished ones last."""
-    by_project = attrgetter("inbox", "project")
+
+    def by_project(card: Card) -> tuple[str, str]:
+        return card.inbox, composed(card.project)
+
     bare = [card_of(line) for line in lines]
     groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
     shown: dict[tuple[str, str], list[Card]] = {}

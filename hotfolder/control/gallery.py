@@ -27,6 +27,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.foldernames import spellings
 from hotfolder.words import LANGUAGES
 
 DAYS = (7, 30, 90, 365)
@@ -103,7 +104,8 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
-    return [one for one in delivered(store, project) if (one.job.inbox, one.job.project) == (inbox, project)]
+    named = spellings(project)
+    return [one for one in delivered(store, project) if one.job.inbox == inbox and one.job.project in named]
 
 
 def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice]:

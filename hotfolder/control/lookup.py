@@ -26,7 +26,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
-from hotfolder.rules.foldernames import shown, spellings
+from hotfolder.rules.foldernames import composed, shown, spellings
 
 DIGITS = 20
 JOINT = "-"
@@ -39,7 +39,8 @@ def opaque(*parts: str) -> str:
 
 
 def project_id(inbox: str, project: str) -> str:
-    return opaque("project", inbox, project)
+    """The id of a project, in each spelling of its name."""
+    return opaque("project", inbox, composed(project))
 
 
 def folder_id(inbox: str, project: str, folder: str) -> str:

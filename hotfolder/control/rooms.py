@@ -35,6 +35,7 @@ from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
+from hotfolder.rules.foldernames import composed
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import from_middle
@@ -108,7 +109,7 @@ def known_project(store: Store, known: str, lines: Sequence[Line] = ()) -> tuple
     made = ((inbox, project) for inbox, project, _ in looks.projects(store))
     for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
-            return inbox, project
+            return inbox, composed(project)
     raise Unknown("There is no such project, or not any more.")
 
 
@@ -118,9 +119,11 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
     with reading(settings) as store:
         if store is None:
             return []
-        found = {(inbox, name): at for inbox, name, at in looks.projects(store)}
+        found: dict[tuple[str, str], datetime] = {}
+        for inbox, name, at in looks.projects(store):
+            found.setdefault((inbox, composed(name)), at)
         lines = seen_in(settings.state_folder, store).lines
-    begun = {(line.inbox, line.project): now() for line in lines if not line.job}
+    begun = {(line.inbox, composed(line.project)): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
 
@@ -135,7 +138,9 @@ def project_view(settings: Settings, known: str) -> ProjectView:
     with existing(settings) as store:
         seen = seen_in(settings.state_folder, store)
         inbox, name = known_project(store, known, seen.lines)
-        begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
+        begun = [
+            line for line in seen.lines if project_id(line.inbox, line.project) == known and not line.job
+        ]
         jobs = [
             job
             for job in looks.jobs_of_project(store, inbox, name)

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, func, select, update
 from hotfolder.errors import BadWorld
 from hotfolder.jobs.model import Pause, Purchase
 from hotfolder.jobs.states import BY_RECEIPTS, PurchaseOutcome, PurchaseState
+from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.hours import Hours, opens_at
 
 UNKNOWN_IN_A_ROW = 3
@@ -94,7 +95,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
         (
             OF_PROJECT,
             f"{THE_PROJECT}{wanted.project}",
-            (col(Purchase.inbox) == wanted.inbox) & (col(Purchase.project) == wanted.project),
+            (col(Purchase.inbox) == wanted.inbox) & col(Purchase.project).in_(spellings(wanted.project)),
         ),
         (OF_JOB, THIS_SET, col(Purchase.job_id) == wanted.job_id),
     )

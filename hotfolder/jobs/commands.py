@@ -13,7 +13,7 @@ from hotfolder.errors import Cancelled, CommandHint, UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import composed, spellings
 
 HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
 
@@ -56,7 +56,7 @@ def meant(
     project = target.rstrip("/").rpartition("/")[2]
     spelt = select(Job.project).where(col(Job.project).in_(spellings(project)))
     project = session.exec(spelt.limit(1)).first() or project
-    known = [Job.project == project, *([Job.inbox == inbox] if inbox else [])]
+    known = [col(Job.project).in_(spellings(project)), *([col(Job.inbox) == inbox] if inbox else [])]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     if not inboxes:
@@ -97,11 +97,11 @@ def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, 
 
 def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
     """Set the priority that new jobs of the project begin with."""
-    put(session, ProjectPriority(inbox=inbox, project=project, level=level))
+    put(session, ProjectPriority(inbox=inbox, project=composed(project), level=level))
 
 
 def project_priority(session: Session, inbox: str, project: str) -> int:
-    row = session.get(ProjectPriority, (inbox, project))
+    row = session.get(ProjectPriority, (inbox, composed(project)))
     return Priority.NORMAL if row is None else row.level
 
 

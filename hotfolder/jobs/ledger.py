@@ -40,6 +40,7 @@ from hotfolder.jobs.states import (
     PurchaseState,
     change_state,
 )
+from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import PAID_KINDS, Operation
 
@@ -310,7 +311,9 @@ class Ledger:
 
     def paid_operations_of(self, inbox: str, project: str) -> list[str]:
         """`paid_operations_today`, for all days of one project."""
-        return self._paid_operations(col(Purchase.inbox) == inbox, col(Purchase.project) == project)
+        return self._paid_operations(
+            col(Purchase.inbox) == inbox, col(Purchase.project).in_(spellings(project))
+        )
 
     def _paid_operations(self, *those: ColumnElement[bool]) -> list[str]:
         for_nothing = select(Job.id).where(Job.origin == SANDBOX)

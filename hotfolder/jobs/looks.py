@@ -26,6 +26,7 @@ from hotfolder.jobs.model import (
 )
 from hotfolder.jobs.states import ACTIVE, ASKS_API, PurchaseState, State
 from hotfolder.jobs.store import Store
+from hotfolder.rules.foldernames import composed, spellings
 
 MERGES_LOOKED_AT = 20
 UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
@@ -96,7 +97,8 @@ def merge_seconds(store: Store) -> float | None:
 
 def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     """All jobs of a project except withdrawn ones, newest first."""
-    jobs = select(Job).where(Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN)
+    named = col(Job.project).in_(spellings(project))
+    jobs = select(Job).where(Job.inbox == inbox, named, Job.state != State.WITHDRAWN)
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
@@ -120,7 +122,8 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
     )
     found: dict[str, dict[str, dict[str, datetime]]] = {}
     for inbox, project, room, at in store.rows(rooms):
-        found.setdefault(inbox, {}).setdefault(project, {})[room] = at
+        rooms_of = found.setdefault(inbox, {}).setdefault(composed(project), {})
+        rooms_of[room] = max(at, rooms_of.get(room, at))
     return found
 
 

@@ -44,6 +44,11 @@ def shown(text: str) -> str:
     return f'"{visible(cut)}"'
 
 
+def composed(name: str) -> str:
+    """The name with its accents composed (NFC): two computers may send one name differently."""
+    return unicodedata.normalize("NFC", name)
+
+
 def spellings(name: str) -> tuple[str, ...]:
     """The name as it is, and with its accents composed and decomposed: Macs may send the latter, and people
     type the former."""
@@ -97,7 +102,7 @@ def without_ok(raw: str) -> str:
 
 def without_additions(raw: str) -> str:
     """The name in NFC without the suffixes that file managers add to copies, such as ` (2)` or ` - copy`."""
-    text = unicodedata.normalize("NFC", raw).strip()
+    text = composed(raw).strip()
     while True:
         shorter = ADDED_ALWAYS.sub("", text)
         _, mark, last = shorter.rpartition(TAG_MARK)

@@ -20,6 +20,7 @@ from hotfolder.jobs.budget import THIS_SET, own_budget_in
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
+from hotfolder.rules.foldernames import composed
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview, disk_full
 
@@ -164,7 +165,7 @@ class Detector:
         is reported with its project, unless originals of it were removed."""
         if line.state not in ENDED:
             return []
-        project = self._projects.setdefault((line.inbox, line.project), Project())
+        project = self._projects.setdefault((line.inbox, composed(line.project)), Project())
         project.ended[line.folder] = line.state
         project.paid.extend(paid)
         where = f"{line.project} / {line.room}"
@@ -190,7 +191,7 @@ class Detector:
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
         """Forget the projects without a set in progress for `quiet_seconds`; a notification for each of them
         that has a set that is done."""
-        busy = {(line.inbox, line.project) for line in seen.lines if line.state in BUSY}
+        busy = {(line.inbox, composed(line.project)) for line in seen.lines if line.state in BUSY}
         for place, project in list(self._projects.items()):
             if place in busy:
                 project.quiet_since = None

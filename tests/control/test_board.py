@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,8 +15,9 @@ from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.actions import offer
 from hotfolder.control.board import HELD, Board, Card, Status, Watched, board
+from hotfolder.control.gallery import sharing
 from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
-from hotfolder.control.rooms import project_view, receipt_of, set_view
+from hotfolder.control.rooms import all_projects, project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
@@ -55,6 +58,28 @@ async def test_a_finished_room_is_shown_by_its_altered_picture(studio: Studio) -
     assert (told.calls, len(told.project.cards[0].frames)) == (("merge", "sky"), 3)
     pair = told.project.cards[0].pair
     assert pair is not None and [frame.kind for frame in pair] == ["merge", "altered"]
+
+
+async def test_a_project_whose_name_two_computers_spell_differently_is_one(studio: Studio) -> None:
+    """One of them sends accents composed, the other one decomposed: two folders in the inbox, which look the
+    same."""
+    forms: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
+    names = [unicodedata.normalize(form, "Küchenweg 1") for form in forms]
+    for name, room in zip(names, ("hall", "bath"), strict=True):
+        await studio.drop_and_run(name, room, bracket())
+    [project] = seen(studio).projects
+    assert (project.name, project.rooms, project.finished) == (names[0], 2, 2)
+    settings = load(studio.config, {})
+    view = project_view(settings, project.id)
+    assert (len(view.project.cards), view.calls) == (2, ("merge", "merge"))
+    assert [one.name for one in all_projects(settings, "")] == [names[0]]
+    assert len(sharing(settings, project.id).choices) == 2
+    assert [path.name for path in studio.done.iterdir() if path.is_dir()] == [names[0]]
+    assert studio.status_page().count(f"{names[0]}: 2 rooms") == 1
+    studio.edit(limits={"paid_calls_per_project": 2})
+    studio.drop(names[0], "study", bracket())
+    await studio.until_idle()
+    assert "used up (2 of 2)" in next(line.reason for line in seen(studio).seen.lines if line.room == "study")
 
 
 async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposure(studio: Studio) -> None:
