@@ -32,10 +32,12 @@ def all_done(number: int) -> Callable[[Store], bool]:
 
 
 def buyers(cluster: Cluster) -> Counter[str]:
-    """The number of purchases by machine, with the test's names for the machines."""
+    """The number of purchases by machine, with the test's names for the machines; without those whose request
+    was not sent, as by a machine so slow that its lease had run out by then."""
     names = {member.id_: name for name, member in cluster.members.items()}
     with cluster.store() as store:
-        return Counter(names[one.machine] for one in store.ledger.all_purchases())
+        made = [one for one in store.ledger.all_purchases() if one.state != PurchaseState.NOT_EXECUTED]
+        return Counter(names[one.machine] for one in made)
 
 
 def pictures(cluster: Cluster) -> list[str]:
