@@ -19,6 +19,8 @@ from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Run, files_below, wait_for
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., Cluster]
 ELM = "12 Elm"
 LEASE = {"lease_seconds": 1.0}

@@ -21,6 +21,8 @@ from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
+pytestmark = pytest.mark.long
+
 Make = Callable[..., Cluster]
 LEASE_SECONDS = 1.0
 JPEG = b"\xff\xd8"

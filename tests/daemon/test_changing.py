@@ -13,6 +13,8 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below, until
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studio, shop: Shop) -> None:
     photos = bracket()

@@ -23,6 +23,8 @@ from tests.support import crashing
 from tests.support.rolls import held_sets, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 REVIEW = [{"name": "all", "group": "review"}]
 
 

@@ -15,6 +15,8 @@ from tests.support.colours import chart, profile, worst_difference
 from tests.support.studio import ELM, MakeStudio, Shop
 from tests.support.tiffs import tiff
 
+pytestmark = pytest.mark.long
+
 SPACES = ("sRGB", "Adobe RGB", "ProPhoto", "Display P3")
 NEARLY = 2.5
 """ΔE after up to three JPEGs in a row, which store colour more coarsely than brightness."""

@@ -15,6 +15,8 @@ from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
+pytestmark = pytest.mark.long
+
 ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"
 

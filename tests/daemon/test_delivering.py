@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from PIL import Image
 
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MakeStudio, Studio, files_below
+
+pytestmark = pytest.mark.long
 
 
 def pictures(studio: Studio, project: str = ELM) -> set[str]:

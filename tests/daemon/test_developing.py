@@ -17,6 +17,8 @@ from tests.support.rawfile import dng
 from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 from tests.support.tiffs import tagged, tiff
 
+pytestmark = pytest.mark.long
+
 WIDE = {"profile": profile("ProPhoto"), "depth": 16}
 needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `raw` is not installed")
 

@@ -13,6 +13,8 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 ROOM = "living-room__sky-twilight"
 
 

@@ -11,6 +11,8 @@ from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, Fault, MakeStudio, Shop, Studio, until
 
+pytestmark = pytest.mark.long
+
 ROOM = "kitchen"
 GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"
 

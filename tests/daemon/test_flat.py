@@ -17,6 +17,8 @@ from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import held, held_sets, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 
 def doubtful() -> dict[str, bytes]:
     """A set, and a single frame of another scene without capture data."""

@@ -15,6 +15,8 @@ from hotfolder.rules.shoots import sort_shoot
 from tests.support.rolls import exported_anew, shoot
 from tests.support.studio import ELM, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 
 def rooms(status: Mapping[str, Any]) -> list[str]:
     return sorted(job["room"] for job in status["jobs"] if job["state"] == "done")

@@ -10,11 +10,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hotfolder.jobs.gallery import delivered, with_receipts
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, digest, files_below, until
+
+pytestmark = pytest.mark.long
 
 BASE_URL = "https://pictures.example.com/galleries"
 EVERYTHING = {"deliver": {"gallery": True, "label": "Digitally altered"}, "gallery": {"base_url": BASE_URL}}

@@ -8,9 +8,13 @@ import json
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from hotfolder import log
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
+
+pytestmark = pytest.mark.long
 
 ROOM = "front__sky-twilight"
 

@@ -24,6 +24,8 @@ from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, until
 
+pytestmark = pytest.mark.long
+
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]
 
 

@@ -30,6 +30,8 @@ from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:

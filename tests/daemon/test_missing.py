@@ -15,6 +15,8 @@ from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
+pytestmark = pytest.mark.long
+
 ROOM = "living-room__sky-twilight"
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at, live
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
+
+pytestmark = pytest.mark.long
 
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 

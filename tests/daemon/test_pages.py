@@ -32,6 +32,8 @@ from hotfolder.telemetry.statuspage import status_page
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Studio, until
 
+pytestmark = pytest.mark.long
+
 
 def folders(tmp_path: Path) -> dict[str, Path]:
     for name in ("a", "b"):

@@ -8,6 +8,8 @@ from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import shoot, stripped
 from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 
 async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(studio: Studio, shop: Shop) -> None:
     files, sets, _ = shoot(rooms=2)

@@ -28,6 +28,8 @@ from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
 from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment, until, wait_for
 
+pytestmark = pytest.mark.long
+
 SAID = "database with the job store can't be reached"
 
 

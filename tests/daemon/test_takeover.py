@@ -23,6 +23,8 @@ from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 ROOM = "living-room__sky-twilight"
 SIDECAR = "notes.txt"
 

@@ -18,6 +18,8 @@ from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, until
 
+pytestmark = pytest.mark.long
+
 
 def dead(tmp_path: Path) -> ApiAccess:
     """An API that doesn't answer: port 9 of an own loopback address."""

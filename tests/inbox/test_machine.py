@@ -38,6 +38,8 @@ from tests.support.clocks import HeldClock
 from tests.support.pictures import jpeg
 from tests.support.studio import Studio
 
+pytestmark = pytest.mark.long
+
 T = TypeVar("T")
 QUIET_SECONDS, GIVE_UP_SECONDS = 15.0, 60.0
 WHILES = (0.3, 5.0, QUIET_SECONDS - 5, QUIET_SECONDS, GIVE_UP_SECONDS)

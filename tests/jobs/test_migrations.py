@@ -37,6 +37,8 @@ from tests.support.crashing import migrate
 from tests.support.forking import Forked
 from tests.support.studio import Shop, Studio
 
+pytestmark = pytest.mark.long
+
 OLD = Path(__file__).with_name("format_9")
 PROJECT, FOLDER = "12 Elm Road", "living-room__sky-twilight"
 ORIGIN = "http://127.0.0.1:28801"

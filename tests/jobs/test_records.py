@@ -16,6 +16,8 @@ from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 MONTH = 30
 ALL = Keep(originals_days=MONTH, receipts_days=MONTH, results_days=MONTH, records_days=MONTH)
 RECORDS = Keep(results_days=None, records_days=MONTH)

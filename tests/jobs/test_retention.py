@@ -23,6 +23,8 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 LATER = datetime.now(UTC) + timedelta(days=40)
 FILES: tuple[KeptKind, ...] = ("original", "receipt", "result")
 ALL = Keep(originals_days=30, receipts_days=30, results_days=30)

@@ -16,6 +16,8 @@ from tests.support.lightroom import Lightroom, installed
 from tests.support.pictures import jpeg
 from tests.support.studio import ELM, MakeStudio, Studio
 
+pytestmark = pytest.mark.long
+
 
 def exposure(seconds: float) -> bytes:
     """A photo with an exposure time of its own."""

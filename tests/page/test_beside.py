@@ -15,6 +15,8 @@ import pytest
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Run, Shop, wait_for
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def settings(unused_tcp_port: int, shop: Shop) -> dict[str, Any]:

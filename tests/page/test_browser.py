@@ -12,6 +12,8 @@ from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Fault, MakeStudio, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 FRONT = "front__sky-twilight"
 REFUSED: Fault = {"endpoint": "sky", "fault": 422}
 LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}

@@ -12,6 +12,8 @@ from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT = f"/held/{folder_id('inbox', ELM, '')}"
 

@@ -11,6 +11,8 @@ from tests.support.browser import everywhere, tab
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
+pytestmark = pytest.mark.long
+
 PASSWORD, LOOKING = "correct horse battery", "only for looking"
 
 

@@ -11,6 +11,8 @@ from hotfolder.page.app import MOST_CONNECTIONS
 from tests.support.pageprocess import PageProcess
 from tests.support.studio import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 
 def ended(channel: socket.socket) -> bool:
     channel.settimeout(PATIENCE_SECONDS)

@@ -18,6 +18,8 @@ from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
 

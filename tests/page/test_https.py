@@ -23,7 +23,10 @@ from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Studio
 
 PASSWORD = "a long password"
 LISTED = "127.0.0.7"
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl on this machine"),
+]
 
 
 class Handler(StreamRequestHandler):

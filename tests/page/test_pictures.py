@@ -37,6 +37,8 @@ from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, Studio
 
+pytestmark = pytest.mark.long
+
 ROOM = "kitchen__sky-blue"
 
 

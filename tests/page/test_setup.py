@@ -22,6 +22,8 @@ from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Shop, environment, wait_for
 
+pytestmark = pytest.mark.long
+
 KEY, PASSWORD = "a-key-of-some-length", "a long password"
 ROUTES = [
     one for one in setup_app(SetupSite(Path("x"), {}, Path("/"), None, True)).routes if isinstance(one, Route)

@@ -21,6 +21,8 @@ from tests.support.pageprocess import Answer, PageProcess, page_process, set_pas
 from tests.support.pictures import bracket
 from tests.support.studio import MakeStudio, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 ELM, ROOMS = "12 Elm Road", ("front__sky-blue", "hall", "kitchen")
 
 

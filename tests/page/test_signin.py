@@ -24,6 +24,8 @@ from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
 
+pytestmark = pytest.mark.long
+
 PASSWORD, LOOKING = "correct horse battery", "only for looking"
 
 

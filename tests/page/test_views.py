@@ -28,6 +28,8 @@ from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 FRONT = "front__sky-twilight"
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
 COST = "<dd>1.75 EUR</dd>"

@@ -13,6 +13,8 @@ from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import Bench
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
 

@@ -14,6 +14,8 @@ from tests.support.audit import KEY
 from tests.support.pictures import jpeg
 from tests.support.studio import MakeStudio, Shop
 
+pytestmark = pytest.mark.long
+
 
 class Stranger(ThreadingHTTPServer):
     """Some other server, with a picture; `heads` are the requests that it got."""

@@ -16,6 +16,8 @@ from tests.scenarios.bench import Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.studio import ELM, MERGE, SKY
 
+pytestmark = pytest.mark.long
+
 AGAIN = "kitchen__again"
 
 

@@ -17,6 +17,8 @@ from tests.support.audit import Audit
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
+pytestmark = pytest.mark.long
+
 Fault = dict[str, Any]
 MERGED = {"living-room.jpg"}
 ALL = MERGED | {"living-room__sky-twilight.png"}

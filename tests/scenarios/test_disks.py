@@ -33,6 +33,8 @@ from tests.support.studio import (
 )
 from tests.support.tiffs import tiff
 
+pytestmark = pytest.mark.long
+
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
 

@@ -16,6 +16,8 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM
 
+pytestmark = pytest.mark.long
+
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
 """Free requests that are sent while a set still arrives."""

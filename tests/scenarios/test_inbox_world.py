@@ -13,6 +13,8 @@ from tests.scenarios.flood import flood
 from tests.support.crashing import at
 from tests.support.studio import ELM, MakeStudio, Shop, files_below
 
+pytestmark = pytest.mark.long
+
 
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
     assert await flood(tmp_path, 2000, patience_seconds=60) == 2000

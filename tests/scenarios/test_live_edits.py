@@ -12,6 +12,8 @@ from tests.scenarios.edits import Edits
 from tests.support.receiver import Manager
 from tests.support.studio import MakeStudio, Shop, Studio, environment, wait_for
 
+pytestmark = pytest.mark.long
+
 
 def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(make_studio: MakeStudio, shop: Shop) -> None:
     """`python -m tests.scenarios.edits --edits 30` is the long run of the same."""

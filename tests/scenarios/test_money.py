@@ -22,6 +22,8 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio
 
+pytestmark = pytest.mark.long
+
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
 

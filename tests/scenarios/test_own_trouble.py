@@ -9,6 +9,8 @@ from hotfolder.jobs.steps import fetching
 from tests.scenarios.bench import ROOM, Bench
 from tests.support.studio import ELM, files_below
 
+pytestmark = pytest.mark.long
+
 OAK = "5 Oak Lane"
 
 

@@ -19,6 +19,8 @@ from tests.support.crashing import hooked
 from tests.support.pictures import jpeg
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
+pytestmark = pytest.mark.long
+
 NOTES = {"notes.txt": b"the blinds are broken"}
 # How often a set of three photos and its REASON.txt passes each crash point, with a neighbour in the room's
 # folder.

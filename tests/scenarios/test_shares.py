@@ -24,6 +24,8 @@ from hotfolder.daemon.folders import LOOK_SECONDS
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 
 @dataclass
 class Share:

@@ -11,6 +11,8 @@ from tests.scenarios.bench import Bench, MakeBench
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, files_below
 
+pytestmark = pytest.mark.long
+
 MERGED, DAY, DUSK = "front.jpg", "front__sky-blue.png", "front__sky-twilight.png"
 ROUTE: dict[str, Any] = {
     "name": "outside",

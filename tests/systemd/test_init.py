@@ -12,6 +12,8 @@ from tests.support.machine import SITE, SOURCE, Machine, NoMachine, wait_for
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 PYTHON, PROGRAM = "/opt/python", "/opt/hotfolder/bin/hotfolder"
 PACKAGES = f"/opt/hotfolder/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 SCRIPT = """#!/opt/hotfolder/bin/python3

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
 
+pytestmark = pytest.mark.long
+
 NAME = "worker.service"
 UNIT = f"""
 [Service]

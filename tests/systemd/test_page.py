@@ -11,6 +11,8 @@ from hotfolder.setup.install import InstalledService, unit_files
 from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
 from tests.support.studio import PATIENCE_SECONDS
 
+pytestmark = pytest.mark.long
+
 UNIT = "hotfolder.service"
 PORT = 8480
 BESIDE = f"""

@@ -23,6 +23,8 @@ from tests.sandbox.imaging.scenes import (
     wall_beside_window,
 )
 
+pytestmark = pytest.mark.long
+
 
 def brackets() -> dict[str, list[Picture]]:
     wall, room = wall_beside_window()[0], room_radiance()[0]

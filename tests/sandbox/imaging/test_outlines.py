@@ -25,6 +25,8 @@ from hotfolder.sandbox.imaging.skyswap import swap_sky
 from tests.sandbox.imaging.outlines import DEMO, GLASS, LAWNS, SKIES, Outline
 from tests.sandbox.imaging.scenes import Bits, Picture, merged, overlap
 
+pytestmark = pytest.mark.long
+
 PHOTOS = os.environ.get("HOTFOLDER_PHOTOS", "")
 
 

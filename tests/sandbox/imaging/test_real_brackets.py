@@ -22,7 +22,10 @@ from tests.bench.measures import mef_ssim
 from tests.sandbox.imaging.scenes import Picture, merged
 
 BRACKETS = os.environ.get("HOTFOLDER_BRACKETS", "")
-pytestmark = pytest.mark.skipif(not BRACKETS, reason="HOTFOLDER_BRACKETS names no folder of real brackets")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not BRACKETS, reason="HOTFOLDER_BRACKETS names no folder of real brackets"),
+]
 
 
 def photos_of(name: str) -> list[Path]:

@@ -26,6 +26,8 @@ from tests.sandbox.imaging.scenes import (
     wall_beside_window,
 )
 
+pytestmark = pytest.mark.long
+
 DEMO = Path(demo.__file__).parent / "photos"
 
 

@@ -18,6 +18,8 @@ from hotfolder.sandbox.imaging.windows import fill, find_panes
 from tests.sandbox.imaging.outlines import DEMO
 from tests.sandbox.imaging.scenes import Bits, Picture, facade, garden, merged, photographed, room_radiance
 
+pytestmark = pytest.mark.long
+
 ROOMS = Path(__file__).parent / "rooms"
 
 
