@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -221,6 +221,20 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}").all()[-1][-1]
         assert "one_purchase_per_key (key=?)" in plan
     database.dispose()
+
+
+def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger: Ledger) -> None:
+    """A purchase is dated no earlier than the last one, so that it counts for the same day."""
+    before = AT - timedelta(days=1)
+    ledger.begin(call("k1"), AT, {DAILY: 2})
+    ledger.begin(call("k2"), before, {DAILY: 2})
+    assert [one.started_at for one in ledger.all_purchases()] == [AT, AT]
+    with pytest.raises(NotAllowed, match=r"the day 2026-05-04 is used up \(2 of 2\)"):
+        ledger.begin(call("k3"), before, {DAILY: 2})
+    ledger.store.pause("the clock was ahead")
+    assert ledger.store.resume()
+    ledger.begin(call("k3"), before, {DAILY: 2})
+    assert (ledger.paid_today(before), ledger.paid_today(AT)) == (1, 2)
 
 
 @pytest.mark.usefixtures("berlin")
