@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, select, update
 
 from hotfolder.errors import BadWorld
 from hotfolder.jobs.model import Pause, Purchase
-from hotfolder.jobs.states import BY_RECEIPTS, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
 from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.hours import Hours, opens_at
 
@@ -24,7 +24,7 @@ ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
 THIS_SET, THE_PROJECT = "this set", "the project "
 _USED_UP = "the budget of paid calls for "
 CLOCK = (
-    "A paid call has that date: this computer's clock was ahead then, or is behind now. Set it right; "
+    "A paid call has a later date: this computer's clock was ahead then, or is behind now. Set it right; "
     "where it is right, pause the paid calls and resume them, or "
 )
 BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_project", "paid_calls_per_job"
@@ -57,21 +57,17 @@ def midnight(now: datetime, *, days: int = 0) -> datetime:
     return datetime(day.year, day.month, day.day).astimezone()
 
 
-def not_before_the_last(session: Session, now: datetime) -> datetime:
-    """`now`, or the date of the last purchase where the clock was set back behind it: a day's budget goes on
-    however the clock is set. A person who finds that the clock was ahead ends that by a pause and `resume`.
-    """
-    own = col(Purchase.outcome).not_in(BY_RECEIPTS)
-    since = col(Purchase.id) > select(Pause.resumed_after).scalar_subquery()
-    dated = select(Purchase.started_at).where(own, since).order_by(col(Purchase.started_at).desc())
-    return max(now, session.exec(dated.limit(1)).first() or now)
+def begun_today(now: datetime) -> ColumnElement[bool]:
+    """SQL condition: purchases begun today, and those dated later: a clock that is set back opens no budget
+    anew. A person who finds that the clock was ahead ends that by a pause and `resume`; else what it dated
+    would count on every day until then."""
+    resumed = col(Purchase.id) <= select(Pause.resumed_after).scalar_subquery()
+    return (col(Purchase.started_at) >= midnight(now)) & ~(begun_later(now) & resumed)
 
 
-def begun_today(at: datetime) -> ColumnElement[bool]:
-    """SQL condition: purchases begun on the day of `at`. Later ones are excluded, since a person has said
-    that a clock was ahead: they would count on every day until then."""
-    began = col(Purchase.started_at)
-    return (began >= midnight(at)) & (began < midnight(at, days=1))
+def begun_later(now: datetime) -> ColumnElement[bool]:
+    """SQL condition: purchases dated after today, by a clock that was ahead, or as this one is behind."""
+    return col(Purchase.started_at) >= midnight(now, days=1)
 
 
 def lock_money(session: Session) -> str | None:
@@ -82,16 +78,12 @@ def lock_money(session: Session) -> str | None:
 
 
 def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, now: datetime) -> None:
-    """Raise NotAllowed when paid calls are paused or a budget is used up. Dates `wanted`: at `now`, but not
-    before the last purchase."""
+    """Raise NotAllowed when paid calls are paused or a budget is used up."""
     pause = lock_money(session)
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}")
-    wanted.started_at = not_before_the_last(session, now)
-    day = wanted.started_at.astimezone().date()
-    ahead = day > now.astimezone().date()
     checks = (
-        (DAILY, f"the day {day}" if ahead else "today", begun_today(wanted.started_at)),
+        (DAILY, "today", begun_today(now)),
         (
             OF_PROJECT,
             f"{THE_PROJECT}{wanted.project}",
@@ -106,6 +98,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
         if made >= most:
             later = "To continue, "
             if setting == DAILY:
+                ahead = session.exec(select(exists().where(condition, begun_later(now)))).one()
                 later = CLOCK if ahead else "It continues by itself tomorrow; to continue now, "
             raise NotAllowed(
                 f"{_USED_UP}{what} is used up ({made} of {most})",

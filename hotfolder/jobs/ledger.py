@@ -20,7 +20,6 @@ from hotfolder.jobs.budget import (
     Budgets,
     begun_today,
     lock_money,
-    not_before_the_last,
     pause,
     refuse_unless_allowed,
     unknown_in_a_row,
@@ -90,12 +89,13 @@ class Ledger:
         """
         intent.state = PurchaseState.STARTED
         intent.machine = self.store.machine
+        intent.started_at = at
         try:
             with self.session.begin() as session:
                 if self.store.leases is not None:
                     self.store.leases.refuse_purchase(session, intent.inbox)
                 if self.store.machine:  # a day is the same day for all of them, whatever their clocks say
-                    at = database_now(session)
+                    at = intent.started_at = database_now(session)
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
@@ -297,17 +297,13 @@ class Ledger:
 
     def paid_today(self, now: datetime) -> int:
         """The number of today's purchases that were, or may have been, charged."""
-        made = (SPENT, begun_today(self._not_before_the_last(now)))
+        made = (SPENT, begun_today(now))
         return self.store.rows(select(func.count()).select_from(Purchase).where(*made))[0]
-
-    def _not_before_the_last(self, now: datetime) -> datetime:
-        with self.session() as session:
-            return not_before_the_last(session, now)
 
     def paid_operations_today(self, now: datetime) -> list[str]:
         """The operations (merge, sky, lawn, stage) of today's purchases that were, or may have been, charged,
         one each; without those of the sandbox."""
-        return self._paid_operations(begun_today(self._not_before_the_last(now)))
+        return self._paid_operations(begun_today(now))
 
     def paid_operations_of(self, inbox: str, project: str) -> list[str]:
         """`paid_operations_today`, for all days of one project."""

@@ -224,17 +224,18 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger: Ledger) -> None:
-    """A purchase is dated no earlier than the last one, so that it counts for the same day."""
+    """What is dated later than today counts for today, and keeps its date."""
     before = AT - timedelta(days=1)
     ledger.begin(call("k1"), AT, {DAILY: 2})
     ledger.begin(call("k2"), before, {DAILY: 2})
-    assert [one.started_at for one in ledger.all_purchases()] == [AT, AT]
-    with pytest.raises(NotAllowed, match=r"the day 2026-05-04 is used up \(2 of 2\)"):
+    assert [one.started_at for one in ledger.all_purchases()] == [AT, before]
+    with pytest.raises(NotAllowed, match=r"today is used up \(2 of 2\)") as refused:
         ledger.begin(call("k3"), before, {DAILY: 2})
+    assert "A paid call has a later date" in refused.value.hint
     ledger.store.pause("the clock was ahead")
     assert ledger.store.resume()
     ledger.begin(call("k3"), before, {DAILY: 2})
-    assert (ledger.paid_today(before), ledger.paid_today(AT)) == (1, 2)
+    assert (ledger.paid_today(before), ledger.paid_today(AT)) == (2, 1)
 
 
 @pytest.mark.usefixtures("berlin")

@@ -182,10 +182,6 @@ def test_no_template_stands_twice() -> None:
             "In Elm liegen gelassen: a.jpg hat denselben Inhalt wie b.jpg, das verwendet wird. Es bleibt"
             " dort; wird es nicht gebraucht, bitte wegräumen.",
         ),
-        (
-            "the budget of paid calls for the day 2027-11-30 is used up (2 of 2)",
-            "Das Budget für bezahlte Aufrufe ist aufgebraucht: der Tag 2027-11-30 (2 von 2)",
-        ),
         ('room "Küche" does not match "k*" or "bad*"', "Raum „Küche“ passt nicht zu „k*“ oder „bad*“"),
         ('a tag matches "sky-*" and 3 photos', "ein Tag passt zu „sky-*“ und 3 Fotos"),
         ("3 photos, quiet for 4 of 7.5 s", "3 Fotos, seit 4 von 7,5 s unverändert"),
