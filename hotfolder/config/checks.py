@@ -272,15 +272,10 @@ def _item_problems(
         seen |= kinds
 
 
-OF_ALL_ROUTES = {"brackets", "group", "name_sets", "over_seven", "quiet_seconds"}
-"""Keys of a route that count for a whole shoot or a review also where an earlier route takes its sets."""
-
-
 def _route_problems(document: Document) -> Iterator[Problem]:
-    """Problems of routes with equal names, and of those after a route that takes all of their sets."""
+    """Problems of routes with equal names, and of those after a route that matches every set."""
     for path in _everywhere(document, "routes"):
         catch_all = ""
-        earlier: list[tuple[str, Match]] = []
         names: set[str] = set()
         for here, route in _listed(document, path):
             if not isinstance(route, dict):
@@ -294,13 +289,25 @@ def _route_problems(document: Document) -> Iterator[Problem]:
                 called = shown(name) if name else "without a name"
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
                 yield Problem(position, f"the route {called} is never reached, {message}")
-                continue
             with suppress(ValidationError):
-                match = Match.model_validate(route.get("match", {}))
-                if match.is_catch_all():
+                if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
                     catch_all = shown(name) if name else "the one without a name"
-                taken = next((shown(other) for other, wide in earlier if wide.covers(match)), "")
-                if taken and not OF_ALL_ROUTES & route.keys():
-                    message = f"since {taken} before it takes all of its sets; move it before {taken}"
-                    yield Problem(position, f"the route {shown(name)} is never reached, {message}")
-                earlier.append((name, match))
+
+
+OF_ALL_ROUTES = {"brackets", "group", "name_sets", "over_seven", "quiet_seconds"}
+"""Keys of a route that count for a whole shoot or a review also where an earlier route takes its sets."""
+
+
+def covered_routes(document: Document) -> Iterator[Problem]:
+    """Warnings, for settings without problems, about routes all of whose sets an earlier route takes."""
+    for path in _everywhere(document, "routes"):
+        earlier: list[tuple[str, Match]] = []
+        for here, route in _listed(document, path):
+            assert isinstance(route, dict)
+            name, match = _text(route.get("name")), Match.model_validate(route.get("match", {}))
+            taken = next((shown(other) for other, wide in earlier if wide.covers(match)), "")
+            if taken and not OF_ALL_ROUTES & route.keys():
+                message = f"since {taken} before it takes all of its sets; move it before {taken}"
+                position = document.position((*here, "name"))
+                yield Problem(position, f"the route {shown(name)} is never reached, {message}")
+            earlier.append((name, match))
