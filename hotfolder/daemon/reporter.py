@@ -151,7 +151,7 @@ class Reporter:
                 took = self.clock.monotonic() - began
                 if began >= report_at:
                     await self.report()
-                trouble.over()
+                    trouble.over()  # a `tell` without news doesn't ask the store
             except LocalTrouble as error:
                 trouble.met(error.message)
                 self._tell_trouble(error)

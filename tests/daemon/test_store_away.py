@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.records import open_records
+from hotfolder.daemon.reporter import WHOLE_SECONDS
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
@@ -69,6 +71,21 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     wait_for(lambda: studio.status_page() and SAID not in studio.status_page())
     assert daemon.stop() == 0
     assert shop.bought() == 1
+
+
+def test_a_database_that_stays_away_is_logged_once(studio: Studio, proxy: Proxy) -> None:
+    """A night without it would be ten thousand lines. Between two reports the status may have no news, and
+    so not ask the database."""
+    daemon = studio.start(key="any-key")
+    wait_for(studio.status_page)
+    proxy.cut()
+    wait_for(lambda: SAID in studio.status_page())
+    time.sleep(3 * WHOLE_SECONDS)
+    assert daemon.text().count('"event": "not_reported"') == 1
+    proxy.mend()
+    wait_for(lambda: SAID not in studio.status_page())
+    proxy.cut()
+    wait_for(lambda: daemon.text().count('"event": "not_reported"') == 2)
 
 
 async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_the_database(
