@@ -42,8 +42,9 @@ class Installation:
 
     @property
     def running(self) -> bool:
-        """Whether a daemon runs with this `state` folder."""
-        return holder_of(self.places.state) is not None
+        """Whether a daemon works with this store, be it another machine's."""
+        machines, _, now = self.store.machines()
+        return holder_of(self.places.state) is not None or any(one.alive_until > now for one in machines)
 
 
 @contextmanager

@@ -105,6 +105,17 @@ def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) 
     assert "stopped" in (shared.studio.root / "inbox" / "STATUS.txt").read_text()
 
 
+def test_a_command_on_a_machine_that_is_stopped_says_who_takes_it_up(cluster: Make) -> None:
+    shared = cluster()
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    shared.drop("inbox", "12 Elm", "study", bracket())
+    shared.wait_until(all_done(1))
+    assert "takes it up within a second" in two.call("priority", "12 Elm", "high").stdout
+    assert one.runs[-1].stop() == 0
+    assert "is done at the next start" in two.call("priority", "12 Elm", "low").stdout
+
+
 def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(cluster: Make) -> None:
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
     one, two = shared.member("one"), shared.member("two")
