@@ -240,10 +240,10 @@ class Reporter:
     def _tell_trouble(self, error: LocalTrouble) -> None:
         """Show, once, that the store can't be used (database away, disk full), beside the last known
         state."""
+        self._changes = -1  # report again once it is back
         if self._told_trouble:
             return
         self._told_trouble = True
-        self._changes = -1  # report again once it is back
         last = self.telemetry.seen or Overview((), {})
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)
         self.telemetry.show(seen)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from hotfolder.cli.run import exit_code
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.daemon import reporter
 from hotfolder.daemon.service import ApiAccess
+from hotfolder.errors import StoreAway
+from hotfolder.telemetry.overview import Overview, overview
 from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
@@ -46,6 +49,23 @@ async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path)
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     assert exit_code(await studio.until_idle(dead(tmp_path), clock=FastClock())) == 1
+
+
+async def test_a_store_that_fails_twice_while_the_page_is_made_is_not_told_for_ever(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a database comes back: the first connections may still be dead."""
+    fails = iter([StoreAway("the database is away")] * 2)
+
+    def failing(*arguments: Any, **named: Any) -> Overview:
+        if error := next(fails, None):
+            raise error
+        return overview(*arguments, **named)
+
+    monkeypatch.setattr(reporter, "overview", failing)
+    async with studio.working():
+        await until(lambda: "the database is away" in studio.status_page())
+        await until(lambda: "away" not in studio.status_page(), 30)
 
 
 async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: Studio, shop: Shop) -> None:
