@@ -19,11 +19,11 @@ from pathlib import Path
 
 from hotfolder import __version__
 from hotfolder.config.settings import Settings
-from hotfolder.errors import HotfolderError
+from hotfolder.errors import HotfolderError, LocalTrouble
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
-from hotfolder.outbox.faults import FULL_BYTES
+from hotfolder.outbox.faults import FULL_BYTES, trouble_of
 from hotfolder.outbox.outputs import confirm_results, nearest
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
@@ -32,7 +32,6 @@ FEWEST_FILES = 1024
 LOW_BYTES = 5 * 1024 * 1024 * 1024
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 """Folders that systems clear, and in whose place a service of systemd sees its own."""
-RIGHTS = "Give the user that hotfolder runs as the right to write there."
 
 
 class Grade(StrEnum):
@@ -145,7 +144,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         name = f"inbox {inbox.title}" if settings.inboxes else "inbox"
         yield from folder(name, path, new=marker_id is None)
         if path.is_dir():
-            if marker_id is not None and writable(path):
+            if marker_id is not None and not not_writable(path):
                 yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
             yield how_noticed(name, mount_of(path), scan_seconds)
     for name in ("done", "failed"):
@@ -169,16 +168,16 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
             )
-        elif writable(nearest(path)):
+        elif (why := not_writable(nearest(path))) is None:
             yield ok(what, f"{path} is made at the first start")
         else:
-            yield problem(what, f"{path} can't be made: {nearest(path)} is not writable", RIGHTS)
+            yield problem(what, f"{path} can't be made: {nearest(path)}: {why.message}", why.hint)
     elif not path.is_dir():
         yield problem(
             what, f"{path} is not a folder", "Rename that file, or name another folder in the settings."
         )
-    elif not writable(path):
-        yield problem(what, f"{path} can't be written", RIGHTS)
+    elif why := not_writable(path):
+        yield problem(what, f"{path} can't be written: {why.message}", why.hint)
     else:
         yield ok(what, f"{path} is writable")
 
@@ -204,13 +203,14 @@ def temporary(paths: Sequence[Path]) -> Iterator[Finding]:
                 yield warning("root", text, "Name a folder elsewhere, such as /srv/photos.")
 
 
-def writable(path: Path) -> bool:
-    """Whether a file can be created in the folder. Tried out, since on a share the mode bits say little."""
+def not_writable(path: Path) -> LocalTrouble | None:
+    """Why no file can be created in the folder, None where one can. Tried out, since on a share the mode bits
+    say little."""
     try:
         with tempfile.NamedTemporaryFile(prefix=own_prefix(), dir=path):
-            return True
-    except OSError:
-        return False
+            return None
+    except OSError as error:
+        return trouble_of(OSError(error.errno, error.strerror))
 
 
 def confirmed(what: str, confirm: Callable[[], None]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.newfiles import TEMPORARY_PREFIX
 
 FULL_BYTES = 200 * 1024 * 1024
 """A disk with less free space than this counts as full: a picture and its copies need about as much."""
@@ -100,6 +101,8 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
     where = getattr(error, "filename", None)
     if not isinstance(where, str | bytes):
         where = path
+    elif (name := os.path.split(os.fsdecode(where)))[1].startswith(TEMPORARY_PREFIX):
+        where = name[0] or path  # a file in the making has another name at each try
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
 
 

@@ -20,6 +20,7 @@ from hotfolder.control.local import (
     watches,
 )
 from hotfolder.control.remote import EXPIRING_SECONDS, clock, judged, key, proxies, storage
+from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.stager.client import Probe
 
@@ -114,7 +115,8 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
     config.write_text("root: .\n")
     settings = load(config, {})
     settings.inbox_folder(settings.all_inboxes()[0]).mkdir()
-    monkeypatch.setattr("hotfolder.control.local.writable", lambda path: False)
+    why = LocalTrouble("no permission")
+    monkeypatch.setattr("hotfolder.control.local.not_writable", lambda path: why)
     found = [one.text for one in folders(settings, "an-id") if one.what == "inbox"]
     assert len([text for text in found if "can't be written" in text]) == 1
     assert not any(".hotfolder-root" in text for text in found)

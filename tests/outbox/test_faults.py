@@ -44,6 +44,24 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
     assert out.startswith("disk/done: the disk is read-only | Mount it for writing")
 
 
+def test_a_disk_without_room_for_another_file_is_named_not_the_file_in_the_making(
+    with_mounts: WithMounts,
+) -> None:
+    """That file has another name at each try, and stands on whichever disk."""
+    out = with_mounts(
+        "mkdir -p disk; mount -t tmpfs -o nr_inodes=2 none disk; mkdir disk/done",
+        COMMON
+        + """
+from hotfolder.control.local import folder
+trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)
+for found in folder('done', Path('disk/done'), new=False):
+    print(found.text, '|', found.hint)
+""",
+    )
+    full = "the disk is full | Make room on that disk; the work continues by itself."
+    assert out.splitlines() == [f"disk/done: {full}", f"disk/done can't be written: {full}"]
+
+
 def test_a_folder_on_a_disk_that_becomes_read_only_has_trouble_until_it_is_mounted_for_writing(
     with_mounts: WithMounts,
 ) -> None:
@@ -56,7 +74,7 @@ from hotfolder.outbox.outputs import OutputFolder, OutputFolders
 done = OutputFolder(Path('disk/done'), None, Sharing)
 for way in ('rw', 'ro', 'rw'):
     os.system(f'mount -o remount,{way} disk')
-    OutputFolders([('done', done)]).look()
+    OutputFolders([('done', done)]).look(30)
     print([done.trouble])
 """,
     )
