@@ -40,6 +40,7 @@ from hotfolder.rules.late import Why
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
     MOST_FINISHED,
+    NOBODY,
     PROGRESS,
     Overview,
     overview,
@@ -224,6 +225,8 @@ class Reporter:
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(seen, stopped=stopped)
+        if NOBODY in seen.degraded.values():
+            self._changes = -1  # that page was passed over, and a lease that is renewed is no change
 
     def _show(self, seen: Overview, *, stopped: bool = False) -> None:
         """Update the page of each inbox that can be reached."""

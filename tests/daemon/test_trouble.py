@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import reporter
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import StoreAway
-from hotfolder.telemetry.overview import Overview, overview
+from hotfolder.telemetry.overview import NOBODY, Overview, overview
 from tests.support.clocks import FastClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
@@ -61,6 +62,24 @@ async def test_a_store_that_fails_twice_while_the_page_is_made_is_not_told_for_e
         if error := next(fails, None):
             raise error
         return overview(*arguments, **named)
+
+    monkeypatch.setattr(reporter, "overview", failing)
+    async with studio.working():
+        await until(lambda: "the database is away" in studio.status_page())
+        await until(lambda: "away" not in studio.status_page(), 30)
+
+
+async def test_a_page_that_was_passed_over_while_a_lease_ran_out_is_written_once_it_is_renewed(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a database's absence of a lease's length: the renewal is no change of a job."""
+    first = iter([StoreAway("the database is away"), {"inbox": NOBODY}])
+
+    def failing(*arguments: Any, **named: Any) -> Overview:
+        now = next(first, None)
+        if isinstance(now, StoreAway):
+            raise now
+        return replace(overview(*arguments, **named), **({"degraded": now} if now else {}))
 
     monkeypatch.setattr(reporter, "overview", failing)
     async with studio.working():
