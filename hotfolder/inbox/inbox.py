@@ -18,6 +18,7 @@ from hotfolder.inbox.events import (
     InboxOutlook,
     SetArriving,
     SetRefused,
+    SettlingSet,
 )
 from hotfolder.inbox.guard import Looker, Root, RootStatus, Scope
 from hotfolder.inbox.notices import Notice
@@ -33,6 +34,8 @@ from hotfolder.rules.sets import BracketSet
 _GATHER_SECONDS = 0.05
 """The minimum between two looks that events or decoded photos ask for: a copy causes many of them."""
 _DEGRADED_SECONDS = 1.0
+COMPLETE = "the set is complete and waits for its turn"
+"""Why a set has no job yet although it has settled: those before it are still being taken."""
 
 
 class Inbox:
@@ -67,6 +70,7 @@ class Inbox:
         self._lock_notice: Notice | None = None
         self._events: asyncio.Queue[InboxEvent | None] = asyncio.Queue()
         self._undelivered = False
+        self._handed: dict[SetKey, SettlingSet] = {}
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
         self._again: set[SetKey] = set()
         self._observed_at = float("-inf")
@@ -94,6 +98,7 @@ class Inbox:
         try:
             while (event := await self._events.get()) is not None:
                 yield event
+                self._handed.pop((event.project, event.folder), None)
                 self._events.task_done()
             looking.result()
         finally:
@@ -144,7 +149,7 @@ class Inbox:
 
     def outlook(self) -> InboxOutlook:
         """The inbox's status as of the last look."""
-        settling = self._tracker.settling(self._clock.monotonic())
+        settling = (*self._tracker.settling(self._clock.monotonic()), *self._handed.values())
         looks = self._wake.is_set() or self._again or not self._looked
         return InboxOutlook(
             settling=settling,
@@ -187,6 +192,10 @@ class Inbox:
         that a share that hangs is reported even when the consumer waits for that same share."""
         for event in found:
             self._events.put_nowait(event)
+            if not isinstance(event, SetArriving):
+                count = len(event.photos if isinstance(event, BracketSet) else event.files)
+                key = (event.project, event.folder)
+                self._handed[key] = SettlingSet(*key, count, COMPLETE, may_proceed=True)
         treated = asyncio.create_task(self._events.join())
         try:
             while not (await asyncio.wait({treated}, timeout=PATIENCE_SECONDS))[0]:
@@ -194,6 +203,7 @@ class Inbox:
                 self._take_status(status, self._clock.monotonic())
         finally:
             treated.cancel()
+            self._handed.clear()
         self._undelivered = False
 
     async def _keep_reading(self) -> None:

@@ -148,6 +148,21 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
         assert event.project == "12 Elm Road"
 
 
+async def test_sets_that_have_settled_are_told_of_until_each_is_taken(open_inbox: Open, drop: Drop) -> None:
+    """Where hundreds settle at once, the last of them wait for minutes, and nothing else would name them."""
+    left = {"bath", "hall", "kitchen"}
+    for room in left:
+        drop(f"12 Elm Road/{room}", 1)
+    rulebook = Rulebook(defaults=Defaults(quiet_seconds=0.2))
+    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))
+    async for event in inbox.events():
+        if isinstance(event, BracketSet):
+            assert {one.folder for one in inbox.outlook().settling} == left
+            left.remove(event.folder)
+        if not left:
+            break
+
+
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Otherwise a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
