@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -73,13 +74,14 @@ async def test_a_page_that_was_passed_over_while_a_lease_ran_out_is_written_once
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a database's absence of a lease's length: the renewal is no change of a job."""
-    first = iter([StoreAway("the database is away"), {"inbox": NOBODY}])
+    first: Iterator[StoreAway | dict[str, str]] = iter([StoreAway("the database is away"), {"inbox": NOBODY}])
 
     def failing(*arguments: Any, **named: Any) -> Overview:
         now = next(first, None)
         if isinstance(now, StoreAway):
             raise now
-        return replace(overview(*arguments, **named), **({"degraded": now} if now else {}))
+        seen = overview(*arguments, **named)
+        return replace(seen, degraded=now) if now is not None else seen
 
     monkeypatch.setattr(reporter, "overview", failing)
     async with studio.working():
