@@ -34,16 +34,24 @@ LEAST_STEP, PLAIN_SIDE = 8.0, 1.2
 BEYOND_STEP = 0.1
 # A region belongs to a blue sky whose a*b* in the same rows is nearer than the first, and whose L* differs by
 # a smaller share than the second.
-SAME_COLOUR, SAME_LIGHT = 9.0, 0.12
+SAME_COLOUR, SAME_LIGHT = 6.0, 0.12
+# The least share of a sky without clouds that has its colour; what else is in it is a wall or a roof.
+ONE_COLOUR = 0.95
+# The least share by which the L* of a gray sky varies.
+LEAST_VARIATION = 0.05
 # The b* of the palest horizon.
 HORIZON = -2.0
 # In CIELAB: a pixel beyond the outline that differs by more has another colour.
 ANOTHER_COLOUR = 10.0
+# A region is plain whose L* mostly differs by less from a surface of second degree, as a clear or an evenly
+# overcast sky's does; lamps, windows and corners make that of a wall or a ceiling differ by more. What is
+# beyond a plain one has another colour where it differs by SMALL_STEP from what the region leads to there.
+PLAIN, SMALL_STEP = 1.8, 6.0
 # The spread of L* over seven pixels, averaged, among leaves with sky between them; a fading light has less.
 AMONG_LEAVES = 6.0
 # The least growth of a blue sky's b* / (L* + 16) downwards, and of its L*, which water in haze has less of.
 LEAST_PALING, LEAST_BRIGHTENING = 0.03, -6.0
-# The same where more than this share of the rest is as bright.
+# The same where more than this share of the rest is as bright; a plain sky needn't pale as much.
 MUCH_BRIGHTER, PALING_WHERE_BRIGHT, BRIGHTENING_WHERE_BRIGHT = 0.15, 0.08, 4.0
 # The most that a gray one, which may have clouds, gets darker downwards, in L*.
 MOST_DIMMING_GRAY = 10.0
@@ -88,13 +96,22 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
         return np.zeros_like(core), doubt
+    hue, light = unlike_sky(lab, lab, core)
     if is_blue(lab, core):
         # A beam or a wall in the shade is gray; so are clouds, which the sky encloses.
-        candidates &= core | (unlike_sky(lab, lab, core)[0] < SAME_COLOUR)
+        alike = hue < SAME_COLOUR
+        if alike[core].mean() > ONE_COLOUR:
+            core &= ~grow(grow(core & ~alike, -2), NARROW)
+        candidates &= core | alike
+    else:
+        # A pale roof or facade differs by its lightness; so may clouds, by which the sky itself varies.
+        away = np.abs(light - 1)
+        alike = away < max(LEAST_VARIATION, float(np.percentile(away[core], 98)))
     found = cut_out(small, core, candidates)
     # Refining changes the rim; a region that doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
     into_wall = bool(straight_steps(small, lab, sky))
+    sky = sky & (core | alike)
     return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
 
 
@@ -158,7 +175,7 @@ def skylike(small: Picture) -> Bits:
 def with_parts(core: Bits, calm: Bits, lab: Plane) -> Bits:
     """A blue sky with its further parts, cut off by a cable or a gable: of its own colour in their rows."""
     found = core.copy()
-    for region in regions(calm & ~core, 0.002 * calm.size):
+    for region in regions(calm & ~core, 0.002 * calm.size) if core.any() else ():
         hue, light = (np.median(away[region.bits]) for away in unlike_sky(lab, lab, found))
         beside = (region.bits.any(axis=1) & found.any(axis=1)).any()
         if beside and hue < SAME_COLOUR and abs(light - 1) < SAME_LIGHT:
@@ -173,10 +190,10 @@ def unlike_sky(lab: Plane, small: Plane, found: Bits) -> tuple[Plane, Plane]:
     may be as pale as at the horizon.
     """
     rows, columns = np.nonzero(found)
-    slope, start = np.polyfit(rows, small[rows, columns], 1)
-    places = np.arange(len(lab))[:, None] * (len(found) / len(lab))
-    own = np.asarray(places * slope + start, np.float32)
-    palest = np.where(places[:, 0] > rows.max(), np.maximum(own[:, 2], HORIZON), own[:, 2])[:, None]
+    curve = np.polyfit(rows, small[rows, columns], 2)
+    places = np.arange(len(lab)) * (len(found) / len(lab))
+    own = np.asarray(np.vander(places.clip(rows.min(), rows.max()), 3) @ curve, np.float32)
+    palest = np.where(places > rows.max(), np.maximum(own[:, 2], HORIZON), own[:, 2])[:, None]
     blue_yellow = lab[:, :, 2] - np.clip(lab[:, :, 2], own[:, 2:], palest)
     return (
         np.asarray(np.hypot(lab[:, :, 1] - own[:, 1:2], blue_yellow), np.float32),
@@ -191,7 +208,8 @@ class Evidence:
     `width` is of the top edge, `foot` of the bottom edge. `paling` and `brightening` are of b* / (L* + 16),
     which more light on a wall doesn't change, and of L*, from its highest rows to its lowest; `ends` is of
     its outline, `darkening` how much darker three quarters of what is just beyond are; `structure` is how
-    much of what lies below has some, `brighter` how much of the rest is as bright.
+    much of what lies below has some, `brighter` how much of the rest is as bright; `unevenness` is of
+    its own L*.
     """
 
     share: float
@@ -204,17 +222,19 @@ class Evidence:
     darkening: float
     structure: float
     brighter: float
+    unevenness: float
 
     @classmethod
     def of(cls, lab: Plane, spread: Plane, core: Bits) -> Evidence:
         if not core.any():
-            return cls(*[0.0] * 10)
+            return cls(*[0.0] * 11)
         height = core.shape[0]
         lightness, blue_yellow = lab[:, :, 0], lab[:, :, 2]
         leafy = among_leaves(lab, spread, blue=is_blue(lab, core))
         rest, below = ~(grow(core, 8) | leafy), just_below(core)
         typical = np.median(lightness[core])
-        ends, darkening = outline(lab, core, leafy)
+        uneven = unevenness(lightness, core)
+        ends, darkening = outline(lab, core, leafy, plain=uneven < PLAIN)
         return cls(
             share=float(core.mean()),
             width=float(core[: max(1, height // 100)].any(axis=0).mean()),
@@ -226,6 +246,7 @@ class Evidence:
             darkening=darkening,
             structure=float((spread > 3)[below].mean()) if below.any() else 0.0,
             brighter=float((lightness[rest] > typical - 2).mean()) if rest.any() else 1.0,
+            unevenness=uneven,
         )
 
 
@@ -241,7 +262,8 @@ def doubts(seen: Evidence) -> str:
         return f"{found}fades on {1 - seen.ends:.0%} of its outline, like a lamp, a lit wall or water in haze"
     if blue:
         bright = seen.brighter > MUCH_BRIGHTER
-        paler = seen.paling > (PALING_WHERE_BRIGHT if bright else LEAST_PALING)
+        much = bright and seen.unevenness > PLAIN
+        paler = seen.paling > (PALING_WHERE_BRIGHT if much else LEAST_PALING)
         if not paler or seen.brightening < (BRIGHTENING_WHERE_BRIGHT if bright else LEAST_BRIGHTENING):
             return f"{found}gets no paler downwards, like a painted wall"
         return "" if seen.width > LEAST_WIDTH else f"{found}touches only {seen.width:.0%} of that edge"
@@ -279,22 +301,43 @@ def among_leaves(lab: Plane, spread: Plane, *, blue: bool) -> Bits:
     return grow(foliage(lab) & (spread > AMONG_LEAVES), 12)
 
 
-def outline(lab: Plane, core: Bits, leafy: Bits) -> tuple[float, float]:
+def unevenness(lightness: Plane, core: Bits) -> float:
+    """How much the region's L* differs from a surface of second degree in rows and columns: its 95th
+    percentile."""
+    rows, columns = (places[:: len(places) // 8000 + 1] for places in np.nonzero(core))
+    down, across = rows / core.shape[0], columns / core.shape[1]
+    terms = np.stack([np.ones_like(down), down, across, down**2, down * across, across**2], axis=1)
+    values = lightness[rows, columns]
+    surface = terms @ np.linalg.lstsq(terms, values, rcond=None)[0]
+    return float(np.percentile(np.abs(values - surface), 95))
+
+
+def outline(lab: Plane, core: Bits, leafy: Bits, *, plain: bool) -> tuple[float, float]:
     """`ends` and `darkening` of the region, as Evidence has them."""
     around = grow(core, 14) & ~grow(core, 5)
     if not around.any():
         return 0.0, 0.0
-    inside = core.astype(np.float32)
-    near = cv2.GaussianBlur(inside, (0, 0), 12) + np.float32(1e-3)
-    own = cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), 12) / near[:, :, None]
-    away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0)) * np.array((0.5, 1, 1), np.float32)
-    apart = np.linalg.norm(away, axis=2) > ANOTHER_COLOUR
+    own, rim = means_within(lab, core, 12), means_within(lab, core, 4)
+    beyond = cv2.GaussianBlur(lab, (0, 0), 2.0)
+    if plain:
+        # Light that fades goes on as it did within.
+        apart = np.linalg.norm(2 * rim - own - beyond, axis=2) > SMALL_STEP
+    else:
+        away = (own - beyond) * np.array((0.5, 1, 1), np.float32)
+        apart = np.linalg.norm(away, axis=2) > ANOTHER_COLOUR
     bare = around & ~leafy
     if not bare.any():
         return 0.0, 0.0
     # Leaves with blue between them end a sky; those before a gray one tell nothing of where it ends.
     ends = (apart | leafy)[around] if is_blue(lab, core) else apart[bare]
     return float(ends.mean()), float(np.percentile((own - lab)[:, :, 0][bare], 25))
+
+
+def means_within(lab: Plane, core: Bits, reach: float) -> Plane:
+    """For each pixel the mean of the region near it."""
+    inside = core.astype(np.float32)
+    near = cv2.GaussianBlur(inside, (0, 0), reach) + np.float32(1e-3)
+    return np.asarray(cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), reach) / near[:, :, None])
 
 
 def downwards(values: Plane, core: Bits) -> float:

@@ -227,6 +227,68 @@ def test_a_gray_sky_goes_on_behind_crowns_and_a_gray_wall_behind_a_plant_is_none
         find_sky(room)
 
 
+def curved(picture: Picture, sky: Bits) -> Picture:
+    """The picture with a clear sky that pales the faster the nearer the horizon."""
+    rows = np.linspace(0, 1, int(sky.any(axis=1).sum()))[:, None] ** 2
+    fall = np.zeros((*sky.shape, 3))
+    fall[: len(rows)] = ((84, 122, 190) + np.array((112, 92, 42)) * rows)[:, None]
+    return np.where(sky[:, :, None], fall.round(), picture).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shade", [(150, 164, 192), (140, 152, 180)])
+def test_a_white_wall_in_the_shade_is_no_further_part_of_a_blue_sky(shade: tuple[int, int, int]) -> None:
+    """It is as light as the sky beside it, and nearly as blue, since the sky alone lights it."""
+    picture, sky, _ = garden()
+    picture = curved(picture, sky)
+    wall = np.zeros_like(sky)
+    wall[100:190, 330:620] = True
+    picture[wall] = shade
+    frame = grow(wall, 8) & ~wall
+    picture[frame] = (240, 236, 228)
+    mask = find_sky(picture).mask
+    assert (mask[grow(wall, -3)] > 0.25).mean() < 0.001
+    assert overlap(mask, sky & ~wall & ~frame) > 0.97
+
+
+def test_an_even_gray_sky_over_a_white_house_is_found_and_ends_at_it() -> None:
+    """Their edge is sharp, though they differ little; a glow that fades has none."""
+    picture, sky, lawn = garden()
+    picture = graded(picture, sky, (186, 186, 189), (176, 176, 179))
+    house = ~sky & ~lawn
+    picture[house] = (151, 151, 150)
+    mask = find_sky(picture).mask
+    assert overlap(mask, sky) > 0.97
+    assert (mask[grow(house, -3)] > 0.25).mean() < 0.001
+
+
+def test_a_pale_board_below_a_gray_sky_is_no_part_of_it() -> None:
+    picture, sky, _ = garden()
+    picture = graded(picture, sky, (214, 214, 217), (200, 200, 203))
+    board = np.zeros_like(sky)
+    board[188:197, 20:300] = True
+    picture[board] = (182, 180, 176)
+    assert (find_sky(picture).mask[grow(board, -3)] > 0.25).sum() == 0
+
+
+def test_a_plain_sky_over_a_brighter_house_is_found() -> None:
+    """High over the horizon it pales little."""
+    picture, sky, lawn = garden()
+    picture[~sky & ~lawn] = (226, 216, 196)
+    edge = grow(sky, 6) & ~sky
+    picture[edge] = (150, 84, 64)
+    mask = find_sky(graded(picture, sky, (102, 128, 168), (124, 150, 188))).mask
+    assert overlap(mask, sky) > 0.97
+
+
+def test_an_awning_with_stripes_in_two_blues_over_a_blue_door_is_no_sky() -> None:
+    picture, sky, _ = garden()
+    picture[230:310, 320:400] = (110, 138, 190)
+    columns = np.arange(sky.shape[1]) // 4 % 2 == 0
+    picture[sky] = np.where(columns[None, :, None], (110, 138, 190), (126, 136, 160))[:1].repeat(480, 0)[sky]
+    with pytest.raises(engine.Unsuitable, match="no sky was found"):
+        find_sky(picture)
+
+
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:
     picture, _, lawn = garden()
     road = picture.copy()
