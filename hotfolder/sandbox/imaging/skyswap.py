@@ -17,9 +17,9 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 """The most L* and chroma of glass by day, in CIELAB."""
-# The least share of such glass in a window's outline; the least L* by which bars and frames are lighter; the
-# least distance in a*b* of bricks within an outline.
-LEAST_GLASS, BAR_CONTRAST, ANOTHER_HUE = 0.35, 18.0, 14.0
+# The least share of such glass in a window's outline; the most L* by which glass is lighter than nine tenths
+# of it, which curtains, bars and frames exceed; the least distance in a*b* of bricks within an outline.
+LEAST_GLASS, GLASS_SPREAD, ANOTHER_HUE = 0.35, 6.0, 14.0
 # Smaller parts, as shares of a window, are folds of a curtain.
 LEAST_LIGHT = 0.025
 # The glow at a window's edge, relative to its middle; the share of it on the wall, and its sigma.
@@ -138,7 +138,7 @@ def glass_in(lab: Plane, pane: Bits) -> Bits:
     gray = dark & (np.hypot(hues[:, :, 0], hues[:, :, 1]) < GRAY_CHROMA)
     if gray.sum() < max(0.4 * dark.sum(), LEAST_GLASS * pane.sum(), 1):
         return np.zeros_like(pane)
-    brightest = float(np.median(lab[:, :, 0][gray])) + BAR_CONTRAST
+    brightest = float(np.percentile(lab[:, :, 0][gray], 90)) + GLASS_SPREAD
     alike = np.linalg.norm(hues - np.median(hues[gray], axis=0), axis=2) < ANOTHER_HUE
     glass = (pane & alike & (lab[:, :, 0] < brightest)).astype(np.uint8)
     closed = cv2.morphologyEx(glass, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
