@@ -17,6 +17,8 @@ from hotfolder.jobs.model import Job
 from hotfolder.telemetry.history import HistoryEntry, JobHistory
 from tests.support.studio import environment
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("journal", [True, False])
 def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_as_text(

@@ -12,11 +12,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hotfolder.daemon.service import Daemon
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import PATIENCE_SECONDS, MakeStudio
+
+pytestmark = pytest.mark.long
 
 KEEPERS = (dict, set, frozenset, list, tuple, deque)
 WHOSE = ("hotfolder.", "watchdog.observers.")

@@ -23,6 +23,8 @@ from tests.jobs.conftest import AT, MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def server(postgres: Postgres) -> Iterator[StoreServer]:

@@ -20,6 +20,8 @@ from hotfolder.outbox.names import FORBIDDEN, RESERVED
 from hotfolder.rules.foldernames import OK, project_name, room_name
 from hotfolder.rules.tags import AGAIN, built_in_tags
 
+pytestmark = pytest.mark.long
+
 SHIPPED = Path(__file__).parents[2] / "hotfolder" / "setup" / "lightroom" / "plugin"
 TAGS = sorted(tag.name for tag in built_in_tags().values() if tag.name not in (AGAIN, OK))
 PIECES = re.split(

@@ -18,6 +18,8 @@ from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, PATIENCE_SECONDS, Shop, Studio
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "<img src=x onerror=alert(1)> 100% #1 \"'"
 MANAGING = f"/project/{project_id('inbox', ELM)}/share"
 

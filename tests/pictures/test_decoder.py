@@ -19,6 +19,8 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
 
+pytestmark = pytest.mark.long
+
 Encode = Callable[..., bytes]
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()

@@ -11,6 +11,8 @@ from tests.scenarios.storm import storm, table
 from tests.scenarios.weather import plan
 from tests.support.postgres import ADVICE, programs
 
+pytestmark = pytest.mark.long
+
 SEED, RUNS = 20, 6
 
 

@@ -19,6 +19,8 @@ from hotfolder.sandbox.imaging.tone import finish
 from tests.bench.measures import mef_ssim
 from tests.sandbox.imaging.scenes import Picture, exposed, facade, garden, merged
 
+pytestmark = pytest.mark.long
+
 
 def written(picture: Picture, path: Path, exif: Image.Exif | None = None) -> Path:
     Image.fromarray(picture).save(path, quality=97, subsampling=0, exif=exif or b"")
