@@ -20,8 +20,9 @@ DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 # The least share of such glass in a window's outline; the most L* by which glass is lighter than nine tenths
 # of it, which curtains, bars and frames exceed; the least distance in a*b* of bricks within an outline.
 LEAST_GLASS, GLASS_SPREAD, ANOTHER_HUE = 0.35, 6.0, 14.0
-# Smaller parts, as shares of a window, are folds of a curtain.
-LEAST_LIGHT = 0.025
+# Smaller parts, as shares of a window, are folds of a curtain; thinner ones, as shares of its shorter side, a
+# lintel that its outline takes in.
+LEAST_LIGHT, THINNEST = 0.025, 0.1
 # The glow at a window's edge, relative to its middle; the share of it on the wall, and its sigma.
 EDGE_OF_GLOW, SPILL, SPILL_REACH = 0.6, 0.44, 0.012
 # The house is darkened like its sky; the factor on top of the colours of dusk is at least this.
@@ -142,7 +143,8 @@ def glass_in(lab: Plane, pane: Bits) -> Bits:
     alike = np.linalg.norm(hues - np.median(hues[gray], axis=0), axis=2) < ANOTHER_HUE
     glass = (pane & alike & (lab[:, :, 0] < brightest)).astype(np.uint8)
     closed = cv2.morphologyEx(glass, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    opened = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))) > 0
+    least = max(4, round(THINNEST * min(pane.any(axis=0).sum(), pane.any(axis=1).sum())))
+    opened = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((least, least), np.uint8))) > 0
     lights = [part.bits for part in regions(opened, LEAST_LIGHT * pane.sum())]
     return np.asarray(np.any(lights, axis=0)) if lights else np.zeros_like(pane)
 
