@@ -25,7 +25,7 @@ from hotfolder.processes import die_with
 GREETING = b"ready\n"
 """The first line, written when requests can be taken: a death before it isn't the fault of a picture."""
 _LEAST_BYTES = 64 * 1024 * 1024
-_DOING = {"carry": "given its metadata", "develop": "developed"}
+_DOING = {"inspect": "read", "carry": "given its metadata", "develop": "developed"}
 _TASKS = {
     "inspect": "inspect",
     "render": "rendering",

@@ -116,6 +116,8 @@ class Decoder:
         async with self._turn:
             for _ in range(_TRIES):
                 answer = answer or await self._ask(path, {"task": task, "path": path, "wanted": wanted})
+            if answer is not None and "trouble" in answer:
+                await self._end_child()  # it keeps the limits, as of open files, that it was started with
         if answer is None:
             raise NeverUsable(
                 f"{visible(path.name)} can't be decoded: it needs too much memory, or is damaged.",

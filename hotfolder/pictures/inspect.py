@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -58,8 +59,8 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
     to its end in any case, since its brightness may be needed to order the set.
 
     Raises `NotWhole` when it can't be read to its end now, `NeverUsable` when waiting won't help; both are
-    `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: a process
-    that must stay small calls it through `Decoder`.
+    `UnusablePhoto`s with a sentence for a photographer; and OSError when this process may open no more files.
+    Needs memory for the file and its pixels: a process that must stay small calls it through `Decoder`.
     """
     name = visible(path.name)
     refuse_by_name(name)
@@ -83,6 +84,8 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
                 return replace(facts, inode=found.st_ino)
             content = _content(file, name, found.st_size, limits)
     except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise  # says nothing of the photo
         raise unreadable(name, error) from error
     try:
         whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -98,6 +99,19 @@ async def test_a_killed_worker_is_replaced(decoder: Decoder, encode: Encode, wri
     os.kill(first, signal.SIGKILL)
     assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
     assert decoder.process_id != first
+
+
+async def test_a_worker_that_was_born_under_a_low_limit_is_replaced(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
+    """The limit that it took over from the daemon stays its own after that of the daemon is raised."""
+    path = write("a.jpg", encode("JPEG"))
+    await decoder.inspect(path, LIMITS)
+    assert decoder.process_id is not None
+    resource.prlimit(decoder.process_id, resource.RLIMIT_NOFILE, (3, 3))
+    with pytest.raises(LocalTrouble, match="Too many open files"):
+        await decoder.inspect(path, LIMITS)
+    assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
 
 
 async def test_signals_to_the_group_leave_the_worker_at_work(
