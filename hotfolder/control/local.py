@@ -144,7 +144,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         name = f"inbox {inbox.title}" if settings.inboxes else "inbox"
         yield from folder(name, path, new=marker_id is None)
         if path.is_dir():
-            if marker_id is not None and not not_writable(path):
+            if marker_id is not None and trouble_writing(path) is None:
                 yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
             yield how_noticed(name, mount_of(path), scan_seconds)
     for name in ("done", "failed"):
@@ -168,7 +168,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
             )
-        elif (why := not_writable(nearest(path))) is None:
+        elif (why := trouble_writing(nearest(path))) is None:
             yield ok(what, f"{path} is made at the first start")
         else:
             yield problem(what, f"{path} can't be made: {nearest(path)}: {why.message}", why.hint)
@@ -176,7 +176,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
         yield problem(
             what, f"{path} is not a folder", "Rename that file, or name another folder in the settings."
         )
-    elif why := not_writable(path):
+    elif why := trouble_writing(path):
         yield problem(what, f"{path} can't be written: {why.message}", why.hint)
     else:
         yield ok(what, f"{path} is writable")
@@ -203,7 +203,7 @@ def temporary(paths: Sequence[Path]) -> Iterator[Finding]:
                 yield warning("root", text, "Name a folder elsewhere, such as /srv/photos.")
 
 
-def not_writable(path: Path) -> LocalTrouble | None:
+def trouble_writing(path: Path) -> LocalTrouble | None:
     """Why no file can be created in the folder, None where one can. Tried out, since on a share the mode bits
     say little."""
     try:

@@ -53,9 +53,7 @@ def meant(
             hint="Take its folder out of the inbox to keep it from being made; only its project can be given"
             " a priority now.",
         )
-    project = target.rstrip("/").rpartition("/")[2]
-    spelt = select(Job.project).where(col(Job.project).in_(spellings(project)))
-    project = session.exec(spelt.limit(1)).first() or project
+    project = composed(target.rstrip("/").rpartition("/")[2])
     known = [col(Job.project).in_(spellings(project)), *([col(Job.inbox) == inbox] if inbox else [])]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))

@@ -349,12 +349,10 @@ def pause_unless_known(session: Session, state: str) -> None:
 
 def paid_twice(session: Session, purchase: Purchase) -> None:
     """Record that a purchase was charged although another one holds its key, and pause all paid calls until a
-    person has looked."""
-    purchase.state, purchase.outcome, purchase.note = (
-        PurchaseState.NOT_EXECUTED,
-        PurchaseOutcome.PAID_TWICE,
-        "",
-    )
+    person has looked. Its state is NOT_EXECUTED, since a key has one purchase in the others; the outcome
+    tells it from one that cost nothing."""
+    purchase.state, purchase.outcome = PurchaseState.NOT_EXECUTED, PurchaseOutcome.PAID_TWICE
+    purchase.note = ""
     session.flush()
     lock_money(session)
     bought = f"{PAID_KINDS[purchase.operation]} of {purchase.project}"

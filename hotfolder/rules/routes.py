@@ -30,6 +30,7 @@ WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")
 Spellings = Sequence[Callable[[str], str]]
 GAPS_AS_ONE: Spellings = (str, partial(GAPS.sub, " "))
+ANY = ("*",)
 
 
 class SinglePhoto(StrEnum):
@@ -105,17 +106,16 @@ class Match(Frozen):
 
     def is_catch_all(self) -> bool:
         """Whether every set matches, so that later routes are unreachable."""
-        names = all(patterns is None or "*" in patterns for patterns in (self.project, self.room))
-        return names and self.tag is None and self.photos in (None, PhotoRange())
+        return self.covers(Match())
 
     def covers(self, other: Match) -> bool:
         """Whether every set that `other` matches certainly matches this too. False where only a closer look
         at the wildcards could tell."""
         mine, theirs = self.photos or PhotoRange(), other.photos or PhotoRange()
         return (
-            _cover(self.project, other.project, GAPS_AS_ONE)
-            and _cover(self.room, other.room, GAPS_AS_ONE)
-            and _cover(self.tag, other.tag, (normal,))
+            _cover(self.project or ANY, other.project or ANY, GAPS_AS_ONE)
+            and _cover(self.room or ANY, other.room or ANY, GAPS_AS_ONE)
+            and (self.tag is None or (other.tag is not None and _cover(self.tag, other.tag, (normal,))))
             and mine.min <= theirs.min
             and theirs.max <= mine.max
         )
@@ -194,11 +194,9 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
     return any(_glob(tag, wanted) or _glob(normal(tag), wanted) for tag in tags)
 
 
-def _cover(mine: Patterns | None, theirs: Patterns | None, spellings: Spellings) -> bool:
+def _cover(mine: Patterns, theirs: Patterns, spellings: Spellings) -> bool:
     """Whether names that match one of `theirs` certainly match one of `mine`. Names with wildcards may match
     by any of the `spellings`, and must be covered in each; of others the last is enough."""
-    if mine is None or theirs is None:
-        return mine is None
 
     def covers(wide: str, narrow: str) -> bool:
         needed = spellings if has_wildcard(narrow) else spellings[-1:]
@@ -210,7 +208,7 @@ def _cover(mine: Patterns | None, theirs: Patterns | None, spellings: Spellings)
 def _covers(wide: str, narrow: str) -> bool:
     """Whether one glob pattern covers another. An asterisk takes any wildcard in; a question mark doesn't."""
     if "[" in wide or "[" in narrow:
-        return wide == narrow
+        return wide in ("*", narrow)
     return _glob(narrow, wide) and not ("?" in wide and has_wildcard(narrow))
 
 

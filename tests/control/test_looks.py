@@ -116,7 +116,7 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
     settings = load(config, {})
     settings.inbox_folder(settings.all_inboxes()[0]).mkdir()
     why = LocalTrouble("no permission")
-    monkeypatch.setattr("hotfolder.control.local.not_writable", lambda path: why)
+    monkeypatch.setattr("hotfolder.control.local.trouble_writing", lambda path: why)
     found = [one.text for one in folders(settings, "an-id") if one.what == "inbox"]
     assert len([text for text in found if "can't be written" in text]) == 1
     assert not any(".hotfolder-root" in text for text in found)
