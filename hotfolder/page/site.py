@@ -25,59 +25,43 @@ from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader, Thumbnails
 
+TRIES, RENEWED_SECONDS = 5, 30.0
+ALL_TRIES, ALL_RENEWED_SECONDS = 60, 5.0
+"""The tries at once, and the seconds after which there is one more: for an address, and for all together."""
 MOST_ADDRESSES = 1024
 """Beyond these the least recently used is evicted; the limit for all together still holds."""
 
 
-@dataclass
-class Allowance:
-    """A token bucket: `most` tries at once, and one more every `seconds`."""
-
-    most: int
-    seconds: float
-    left: float
-    at: float
-
-    def renew(self, now: float) -> None:
-        self.left = min(self.most, self.left + (now - self.at) / self.seconds)
-        self.at = now
-
-    @property
-    def wait_seconds(self) -> float:
-        return max(0.0, (1 - self.left) * self.seconds)
-
-
 class SignInThrottle:
-    """A rate limit on wrong passwords, for each address and for all together."""
+    """A rate limit on wrong passwords: token buckets, one for each address and one for all together. Of each
+    only the moment is kept at which it is full again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._all = Allowance(60, 5.0, 60, clock())
-        self._by_address: OrderedDict[str, Allowance] = OrderedDict()
+        self.full_at: OrderedDict[str, float] = OrderedDict()
+        self._all_full_at = clock()
 
     def take(self, address: str) -> float:
         """Count a try and return 0 where it is allowed; else the seconds until the next one is."""
-        own, now = self._allowance(address), self._clock()
-        for one in (own, self._all):
-            one.renew(now)
-        wait = max(own.wait_seconds, self._all.wait_seconds)
-        if not wait:
-            own.left -= 1
-            self._all.left -= 1
+        whose, now = network_of(address), self._clock()
+        own, every = max(now, self.full_at.pop(whose, now)), max(now, self._all_full_at)
+        wait = max(
+            0.0,
+            own - now - (TRIES - 1) * RENEWED_SECONDS,
+            every - now - (ALL_TRIES - 1) * ALL_RENEWED_SECONDS,
+        )
+        self.full_at[whose] = own if wait else own + RENEWED_SECONDS
+        self._all_full_at = every if wait else every + ALL_RENEWED_SECONDS
+        if len(self.full_at) > MOST_ADDRESSES:
+            self.full_at.popitem(last=False)
         return wait
 
     def give_back(self, address: str) -> None:
         """Don't count the try: the password was right."""
-        for one in (self._allowance(address), self._all):
-            one.left = min(one.most, one.left + 1)
-
-    def _allowance(self, address: str) -> Allowance:
+        self._all_full_at -= ALL_RENEWED_SECONDS
         whose = network_of(address)
-        known = self._by_address.setdefault(whose, Allowance(5, 30.0, 5, self._clock()))
-        self._by_address.move_to_end(whose)
-        if len(self._by_address) > MOST_ADDRESSES:
-            self._by_address.popitem(last=False)
-        return known
+        if whose in self.full_at:
+            self.full_at[whose] -= RENEWED_SECONDS
 
 
 def network_of(address: str) -> str:

@@ -254,5 +254,5 @@ def test_whoever_has_many_addresses_fills_no_memory() -> None:
     throttle = SignInThrottle(Hand())
     for number in range(2 * MOST_ADDRESSES):
         throttle.take(f"10.{number // 250}.1.{number % 250}")
-    assert len(throttle._by_address) == MOST_ADDRESSES
+    assert len(throttle.full_at) == MOST_ADDRESSES
     assert [throttle.take(f"2001:db8::{number:x}") for number in range(3)].count(0) == 0
