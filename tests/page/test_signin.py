@@ -21,6 +21,7 @@ from hotfolder.jobs.model import PageSession
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.page.site import MOST_ADDRESSES, SignInThrottle
 from tests.support import forking
+from tests.support.clocks import HeldClock
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
 
@@ -35,15 +36,6 @@ def locked(studio: Studio) -> Iterator[PageProcess]:
     set_password(studio, PASSWORD)
     with page_process(studio) as page:
         yield page
-
-
-class Hand:
-    """A clock that a test moves."""
-
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def test_beyond_this_computer_it_is_not_served_without_a_password(studio: Studio) -> None:
@@ -230,11 +222,11 @@ def test_the_settings_may_be_named_before_the_command_or_behind_it(
 
 
 def test_one_address_is_throttled_and_all_together_are() -> None:
-    clock = Hand()
-    throttle = SignInThrottle(clock)
+    clock = HeldClock()
+    throttle = SignInThrottle(clock.monotonic)
     assert [throttle.take("10.0.0.1") for _ in range(6)] == [0] * 5 + [30]
     assert throttle.take("10.0.0.2") == 0
-    clock.seconds += 30
+    clock.pass_seconds(30)
     assert throttle.take("10.0.0.1") == 0
     throttle.give_back("10.0.0.1")
     assert throttle.take("10.0.0.1") == 0
@@ -243,7 +235,7 @@ def test_one_address_is_throttled_and_all_together_are() -> None:
 
 
 def test_right_passwords_from_everywhere_leave_all_tries_to_the_others() -> None:
-    throttle = SignInThrottle(Hand())
+    throttle = SignInThrottle(HeldClock().monotonic)
     for number in range(100):
         assert throttle.take(f"10.0.2.{number}") == 0
         throttle.give_back(f"10.0.2.{number}")
@@ -251,7 +243,7 @@ def test_right_passwords_from_everywhere_leave_all_tries_to_the_others() -> None
 
 
 def test_whoever_has_many_addresses_fills_no_memory() -> None:
-    throttle = SignInThrottle(Hand())
+    throttle = SignInThrottle(HeldClock().monotonic)
     for number in range(2 * MOST_ADDRESSES):
         throttle.take(f"10.{number // 250}.1.{number % 250}")
     assert len(throttle.full_at) == MOST_ADDRESSES
