@@ -11,9 +11,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
@@ -57,8 +55,8 @@ class EmbeddedSandbox:
         """The child's process id while it runs."""
         return self._child.pid if self._child and self._child.poll() is None else None
 
-    def start(self, timeout_seconds: float = 60) -> tuple[str, str]:
-        """Start it and block until it answers. Returns (API base URL, storage `host:port`).
+    def start(self, timeout_seconds: float = 60) -> None:
+        """Start it and block until it answers.
 
         Raises SandboxError where packages are missing, and, with the tail of the child's log, when it ends or
         doesn't answer in time.
@@ -72,14 +70,12 @@ class EmbeddedSandbox:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             )
         try:
-            self._tell(self._order())
-            line = self._first_line(timeout_seconds)
+            line = self._first_line(self._child, timeout_seconds)
         except BaseException:
             self.stop()
             raise
         addresses = json.loads(line)
         self.api_base_url, self.storage_base_url = addresses["api"], addresses["storage"]
-        return self.api_base_url, urlsplit(self.storage_base_url).netloc
 
     def stop(self) -> None:
         """Stop the child; kill it after STOP_SECONDS. A merge in progress is repeated at the next start."""
@@ -99,34 +95,26 @@ class EmbeddedSandbox:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _tell(self, line: bytes) -> None:
-        assert self._child is not None and self._child.stdin is not None
-        # `_first_line` detects a child that has died, and reports why.
-        with contextlib.suppress(BrokenPipeError):
-            self._child.stdin.write(line)
-            self._child.stdin.flush()
-
-    def _order(self) -> bytes:
-        """All settings, for standard input: everybody on the machine can read a command line."""
-        return json.dumps(asdict(self._settings), default=str).encode() + b"\n"
-
-    def _first_line(self, timeout_seconds: float) -> bytes:
-        assert self._child is not None and self._child.stdout is not None
+    def _first_line(self, child: subprocess.Popen[bytes], timeout_seconds: float) -> bytes:
+        """Send all settings to the child's standard input, since everybody on the machine can read a command
+        line; returns the first line of its answer."""
+        assert child.stdin is not None and child.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # a child that has died is met below
+            child.stdin.write(json.dumps(asdict(self._settings), default=str).encode() + b"\n")
+            child.stdin.flush()
         with selectors.DefaultSelector() as selector:
-            selector.register(self._child.stdout, selectors.EVENT_READ)
+            selector.register(child.stdout, selectors.EVENT_READ)
             ready = selector.select(timeout_seconds)
         if not ready:
             raise SandboxError(
                 f"the sandbox didn't answer within {timeout_seconds:g} seconds{self._log_tail()}"
             )
-        line = self._child.stdout.readline()
+        line = child.stdout.readline()
         if not line:
-            code = self._child.wait()
+            code = child.wait()
             raise SandboxError(f"the sandbox ended at once (exit code {code}){self._log_tail()}")
         return line
 

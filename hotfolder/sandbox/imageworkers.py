@@ -62,13 +62,13 @@ def load_engine(name: str) -> Engine:
 
 def perform(
     parent: int, memory_bytes: int, engine_name: str, task: str, arguments: dict[str, Any]
-) -> tuple[int, int] | tuple[str, str]:
-    """In the worker process: do one task. Returns width and height, or `refused` or `failed` and why."""
+) -> tuple[int, int]:
+    """In the worker process: do one task. Returns width and height. Raises TaskRefused or TaskFailed."""
     settle_in(parent, memory_bytes)
     try:
         engine = load_engine(engine_name)
     except (ImportError, AttributeError) as error:
-        return "failed", f"the engine {engine_name} can't be loaded: {error}"
+        raise TaskFailed(f"the engine {engine_name} can't be loaded: {error}") from None
     try:
         getattr(engine, task)(**arguments)
         with Image.open(arguments["target"]) as picture:
@@ -77,12 +77,12 @@ def perform(
             os.fsync(file.fileno())
         return size
     except engine.Unsuitable as error:
-        return "refused", str(error)
+        raise TaskRefused(str(error)) from None
     except Exception as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-            return "failed", "the sandbox's memory doesn't suffice for pictures of this size"
+            raise TaskFailed("the sandbox's memory doesn't suffice for pictures of this size") from None
         traceback.print_exc()
-        return "failed", f"{type(error).__name__}: {error}"[:500]
+        raise TaskFailed(f"{type(error).__name__}: {error}"[:500]) from None
 
 
 @lru_cache(maxsize=1)
@@ -137,14 +137,8 @@ class WorkQueue:
         order = (os.getpid(), settings.worker_memory_bytes, settings.engine, task, arguments)
         try:
             with anyio.fail_after(settings.task_timeout_seconds):
-                answer = await anyio.to_process.run_sync(perform, *order, cancellable=True)
+                return await anyio.to_process.run_sync(perform, *order, cancellable=True)
         except TimeoutError:
             raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None
         except (BrokenWorkerProcess, ProcessLookupError):
             raise TaskFailed("the worker process died") from None
-        match answer:
-            case ("refused", str(why)):
-                raise TaskRefused(why)
-            case (_, str(why)):
-                raise TaskFailed(why)
-        return answer
