@@ -12,6 +12,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
@@ -55,8 +56,8 @@ class EmbeddedSandbox:
         """The child's process id while it runs."""
         return self._child.pid if self._child and self._child.poll() is None else None
 
-    def start(self, timeout_seconds: float = 60) -> None:
-        """Start it and block until it answers.
+    def start(self, timeout_seconds: float = 60) -> tuple[str, str]:
+        """Start it and block until it answers. Returns (API base URL, storage `host:port`).
 
         Raises SandboxError where packages are missing, and, with the tail of the child's log, when it ends or
         doesn't answer in time.
@@ -76,6 +77,7 @@ class EmbeddedSandbox:
             raise
         addresses = json.loads(line)
         self.api_base_url, self.storage_base_url = addresses["api"], addresses["storage"]
+        return self.api_base_url, urlsplit(self.storage_base_url).netloc
 
     def stop(self) -> None:
         """Stop the child; kill it after STOP_SECONDS. A merge in progress is repeated at the next start."""

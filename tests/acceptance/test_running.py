@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.sandbox.ledger import charges
 from tests.support.colours import profile
+from tests.support.sandboxledger import charges
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, wait_for
 from tests.support.tiffs import tiff
 

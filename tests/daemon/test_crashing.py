@@ -14,10 +14,10 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.model import Purchase
-from hotfolder.sandbox.ledger import Entry
 from tests.support import crashing
 from tests.support.audit import Audit, Originals, whole
 from tests.support.pictures import bracket
+from tests.support.sandboxledger import Entry
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
 
 PICTURES = (".jpg", ".png")

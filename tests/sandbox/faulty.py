@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
-from hotfolder.sandbox.ledger import Entry, charges, read_ledger
+from tests.support.sandboxledger import Entry, charges, read_ledger
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller

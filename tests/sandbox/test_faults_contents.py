@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from hotfolder.sandbox.faults.rules import JSON
-from hotfolder.sandbox.ledger import read_ledger
 from tests.sandbox.faulty import Faulty, Seen, fire
+from tests.support.sandboxledger import read_ledger
 
 PAID = ("enhance", "stage", "lawn", "sky")
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hotfolder.sandbox.ledger import charges
 from tests.sandbox.faulty import OPERATIONS, Faulty
+from tests.support.sandboxledger import charges
 
 
 def story(faulty: Faulty, requests: int, **rule: Any) -> str:

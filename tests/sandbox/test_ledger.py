@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hotfolder.sandbox.ledger import FILE_NAME, charges, read_ledger
+from hotfolder.sandbox.ledger import FILE_NAME
 from tests.sandbox.conftest import SKY, Start
+from tests.support.sandboxledger import charges, read_ledger
 
 
 def test_each_request_leaves_one_line(start: Start) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hotfolder.sandbox.ledger import charges
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import open_sandbox
 from tests.sandbox.conftest import SKY, Start
+from tests.support.sandboxledger import charges
 
 
 def test_ids_and_photos_outlive_a_restart(start: Start) -> None:

@@ -19,9 +19,9 @@ import pytest
 
 from hotfolder.sandbox import embedded
 from hotfolder.sandbox.embedded import EmbeddedSandbox, python_command
-from hotfolder.sandbox.ledger import read_ledger
 from hotfolder.sandbox.server import serve
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+from tests.support.sandboxledger import read_ledger
 
 KEY = {"stager-api-key": "any-key"}
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hotfolder.jobs.states import PurchaseState
-from hotfolder.sandbox.ledger import Entry
 from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit
 from tests.support.pictures import bracket
+from tests.support.sandboxledger import Entry
 from tests.support.studio import MERGE, SKY, files_below
 
 pytestmark = pytest.mark.long

@@ -14,12 +14,12 @@ from hotfolder.control import actions
 from hotfolder.control.opening import opened
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import UsageError
-from hotfolder.sandbox.ledger import charges
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import HURRIED, ROOM, Bench, MakeBench
 from tests.support.audit import Audit
 from tests.support.crashing import at
 from tests.support.pictures import bracket
+from tests.support.sandboxledger import charges
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio
 
 pytestmark = pytest.mark.long

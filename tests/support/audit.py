@@ -30,8 +30,8 @@ from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, Purchas
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder
-from hotfolder.sandbox.ledger import Entry
 from hotfolder.telemetry.overview import overview
+from tests.support.sandboxledger import Entry
 from tests.support.studio import Studio, files_below
 
 PICTURES = (".jpg", ".png")

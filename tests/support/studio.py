@@ -37,7 +37,6 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
-from hotfolder.sandbox.ledger import Entry, charged, entries_in
 from hotfolder.sandbox.objects import Signer, secret_of
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
@@ -45,6 +44,7 @@ from tests.support import forking
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import hooked
 from tests.support.forking import Forked, fork
+from tests.support.sandboxledger import Entry, charged, entries_in
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
