@@ -35,9 +35,7 @@ def blind(photos: Sequence[Photo]) -> list[Photo]:
 
 
 def test_a_manual_bracket_whose_bias_is_always_zero_is_told_by_its_exposures(by: Photographer) -> None:
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(2, 3.5)
+    by.rooms(3, pause=(2, 3.5))
     grouping = right(by)
     assert grouping.sure
     assert grouping.sets[1].evidence == ("the exposure 1/30 s came back",)
@@ -118,9 +116,7 @@ def test_by_hand_with_nothing_to_see_is_sure_only_if_the_sets_are_alike(by: Phot
 def test_rooms_with_identical_settings_back_to_back_are_two(by: Photographer) -> None:
     for body in (by.body, SONY):
         by.body = body
-        for _ in range(2):
-            by.burst(by.room(), MIDDLE, CANON_ORDER)
-            by.walk(5, 6)
+        by.rooms(2, pause=(5, 6))
         by.walk(60, 61)
     for photos in (by.photos, blind(by.photos)):
         assert names(group(photos)) == by.truth
@@ -185,9 +181,7 @@ def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
 
 
 def test_a_frame_lit_within_a_burst_makes_the_set_no_odder(by: Photographer) -> None:
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(8, 9)
+    by.rooms(2)
     by.burst(by.room(), MIDDLE, CANON_ORDER[:4])
     by.walk(0.21, 0.29)
     by.lit(by.room(), MIDDLE + 6)
@@ -205,9 +199,7 @@ def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photogra
 
 def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -> None:
     by.aperture = None
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(8, 9)
+    by.rooms(2)
     assert right(by).sure
 
 

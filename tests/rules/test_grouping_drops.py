@@ -95,9 +95,7 @@ def test_a_room_is_one_set_whatever_the_pauses(by: Photographer) -> None:
 
 
 def test_a_room_with_two_whole_brackets_is_two(by: Photographer) -> None:
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(8, 9)
+    by.rooms(2)
     grouping = group_room(by.photos)
     assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
     assert "the exposure 1/30 s came back" in grouping.sets[1].evidence
@@ -132,9 +130,7 @@ def test_an_empty_drop_has_no_sets() -> None:
 
 
 def test_sets_are_numbered_or_called_by_the_photo_taken_first(by: Photographer) -> None:
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, (0, -2, 2))
-        by.walk(8, 9)
+    by.rooms(2, (0, -2, 2))
     grouping = group(by.photos)
     assert name_sets(grouping.sets, NameScheme.NUMBERED, "elm-road") == ("elm-road-01", "elm-road-02")
     assert name_sets(grouping.sets, NameScheme.FIRST_FILE) == ("IMG_0001", "IMG_0004")

@@ -10,14 +10,7 @@ import pytest
 
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping
-from tests.support.camera import CANON_ORDER, MIDDLE, PHONE, SHUTTER, SONY, Photographer
-
-
-def rooms(by: Photographer, number: int = 3) -> Photographer:
-    for _ in range(number):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(9, 20)
-    return by
+from tests.support.camera import MIDDLE, PHONE, SHUTTER, SONY, Photographer
 
 
 def held(grouping: Grouping) -> list[set[str]]:
@@ -28,7 +21,7 @@ def held(grouping: Grouping) -> list[set[str]]:
 def test_the_last_set_of_a_paused_export_is_held_however_much_of_it_is_there(
     by: Photographer, there: int
 ) -> None:
-    photos = rooms(by, 4).photos
+    photos = by.rooms(4).photos
     # Files exported at the same time come in any order.
     here = random.Random(there).sample(photos[-5:], there)
     grouping = group([*photos[:-5], *here])
@@ -37,24 +30,24 @@ def test_the_last_set_of_a_paused_export_is_held_however_much_of_it_is_there(
 
 
 def test_a_lone_frame_at_the_end_is_held_even_behind_a_single_set(by: Photographer) -> None:
-    photos = rooms(by, 2).photos
+    photos = by.rooms(2).photos
     assert held(group(photos[:6])) == [{photos[5].name}]
 
 
 def test_a_single_frame_between_sets_is_a_set_of_one(by: Photographer) -> None:
-    rooms(by, 2).single(by.room(), MIDDLE, mode=1)
+    by.rooms(2).single(by.room(), MIDDLE, mode=1)
     by.walk(40, 50)
-    assert group(rooms(by, 2).photos).sure
+    assert group(by.rooms(2).photos).sure
 
 
 def test_a_single_frame_at_the_end_is_a_set_of_one_where_the_camera_says_so(by: Photographer) -> None:
     """It was taken in another mode than the sets."""
-    rooms(by).single(by.room(), MIDDLE, mode=0)
+    by.rooms(3).single(by.room(), MIDDLE, mode=0)
     assert group(by.photos).sure
 
 
 def test_where_single_frames_are_usual_the_last_is_one_like_the_others(by: Photographer) -> None:
-    rooms(by, 1)
+    by.rooms(1)
     for _ in range(4):
         by.single(by.room(), MIDDLE, mode=1)
         by.walk(40, 50)
@@ -140,8 +133,7 @@ def test_a_whole_set_without_camera_data_is_sure_beside_a_photo_that_shows_too_l
     by: Photographer,
 ) -> None:
     """That photo may belong to any set that lacks one; these sets have all of theirs."""
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.rooms(3)
     stripped = [replace(photo, capture=None) for photo in by.photos]
     # Of its signature, 24 bits are known, equal to the first set's photos.
     darker, _, known = stripped[0].signature.partition("-")

@@ -20,8 +20,7 @@ def names(grouping: Grouping) -> list[set[str]]:
 
 
 def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:
-    for _ in range(4):
-        by.burst(by.room(), MIDDLE, (0, -2, 2))
+    by.rooms(4, (0, -2, 2))
     stripped = [replace(photo, capture=None) for photo in by.photos]
     grouping = group(stripped)
     assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, by.truth))
@@ -35,8 +34,7 @@ def test_stripped_photos_that_show_nothing_are_held() -> None:
 
 
 def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photographer) -> None:
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.rooms(3)
     stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
     grouping = group(stripped, GroupingOptions(brackets=5))
     assert names(grouping) == by.truth
@@ -44,8 +42,7 @@ def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photo
 
 
 def test_counting_off_is_held_where_a_photo_is_missing(by: Photographer) -> None:
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.rooms(3)
     stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
     grouping = group(stripped[:3] + stripped[4:], GroupingOptions(brackets=5))
     assert not grouping.sure
@@ -53,9 +50,7 @@ def test_counting_off_is_held_where_a_photo_is_missing(by: Photographer) -> None
 
 
 def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> None:
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, (0, -2, 2))
-        by.walk(8, 9)
+    by.rooms(2, (0, -2, 2))
     grouping = found(by, GroupingOptions(brackets=3))
     assert names(grouping) == by.truth and grouping.sure
     crossing = found(by, GroupingOptions(brackets=2))

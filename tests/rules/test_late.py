@@ -13,7 +13,7 @@ from hotfolder.rules.grouping.group import USUAL, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, sort_out, why_part
 from hotfolder.rules.sets import BracketSet, Photo
-from tests.support.camera import CANON, CANON_ORDER, FILE, MIDDLE, SONY, Body, Photographer
+from tests.support.camera import CANON, FILE, SONY, Body, Photographer
 
 
 def made(by: Photographer, standing: EarlierState = EarlierState.MADE) -> list[EarlierSet]:
@@ -23,14 +23,6 @@ def made(by: Photographer, standing: EarlierState = EarlierState.MADE) -> list[E
         EarlierSet(f"job {number}", f"room {number}", standing, tuple(photos[name] for name in names))
         for number, names in enumerate(by.sets, 1)
     ]
-
-
-def shots(by: Photographer, rooms: int = 2, body: Body = CANON) -> Photographer:
-    by.body = body
-    for _ in range(rooms):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-        by.walk(9, 20)
-    return by
 
 
 def exported(photos: Iterable[Photo], name: str = "{stem}-2.jpg") -> list[Photo]:
@@ -50,7 +42,8 @@ def test_a_set_that_is_exported_anew_keeps_its_room_whatever_its_files_are_calle
     by: Photographer, body: Body, name: str
 ) -> None:
     """This holds where the clock has whole seconds, and only the picture can tell."""
-    earlier = made(shots(by, body=body))
+    by.body = body
+    earlier = made(by.rooms(2))
     again = exported(earlier[0].photos, name)
     found = sort_out(again, earlier, USUAL)
     assert found.rooms == {photo.name: "room 1" for photo in again}
@@ -58,17 +51,17 @@ def test_a_set_that_is_exported_anew_keeps_its_room_whatever_its_files_are_calle
 
 
 def test_a_part_of_a_set_is_put_aside_and_another_set_is_not(by: Photographer) -> None:
-    earlier = made(shots(by))
+    earlier = made(by.rooms(2))
     part = exported(earlier[1].photos[1:3])
     before = len(by.photos)
-    new = shots(by, rooms=1).photos[before:]
+    new = by.rooms(1).photos[before:]
     found = sort_out([*part, *new], earlier, USUAL)
     assert found.aside == {photo.name for photo in part} and found.late
     assert "of room 2, which has been paid for (and 1 more like it)" in told(found)
 
 
 def test_a_late_bracket_reopens_its_set_as_long_as_nothing_is_paid(by: Photographer) -> None:
-    whole = made(shots(by), EarlierState.OPEN)
+    whole = made(by.rooms(2), EarlierState.OPEN)
     late = whole[1].photos[3]
     earlier = [whole[0], replace(whole[1], photos=tuple(p for p in whole[1].photos if p is not late))]
     assert sort_out([late], earlier, USUAL).joins == {"job 2": late.name}
@@ -78,13 +71,13 @@ def test_a_late_bracket_reopens_its_set_as_long_as_nothing_is_paid(by: Photograp
 
 
 def test_the_name_of_a_withdrawn_set_is_kept_and_its_photos_are_free(by: Photographer) -> None:
-    earlier = made(shots(by), EarlierState.WITHDRAWN)
+    earlier = made(by.rooms(2), EarlierState.WITHDRAWN)
     found = sort_out(earlier[0].photos, earlier, USUAL)
     assert set(found.rooms.values()) == {"room 1"} and not found.aside and not found.made
 
 
 def test_photos_without_camera_data_are_known_by_name_and_picture_together(by: Photographer) -> None:
-    shots(by)
+    by.rooms(2)
     by.photos = [replace(photo, capture=None) for photo in by.photos]
     earlier = made(by)
     again = exported(earlier[0].photos)
@@ -97,9 +90,9 @@ def test_photos_without_camera_data_are_known_by_name_and_picture_together(by: P
 def test_a_set_is_never_torn_by_a_clock_that_began_again(by: Photographer) -> None:
     """A camera without a clock battery takes another shoot at the same seconds. A part of a set must not be
     paid for."""
-    earlier = made(shots(by, rooms=3))
+    earlier = made(by.rooms(3))
     other = Photographer(random.Random(9), now=1_778_580_000.6)
-    fresh = [replace(photo, name=f"b{photo.name}") for photo in shots(other, rooms=3).photos]
+    fresh = [replace(photo, name=f"b{photo.name}") for photo in other.rooms(3).photos]
     found = sort_out(fresh, earlier, USUAL)
     for each in group(fresh).sets:
         assert len({photo.name in found.aside for photo in each.photos}) == 1
@@ -116,7 +109,7 @@ def test_a_late_bracket_is_compared_with_the_sets_around_it_alone(
         return group(photos, options)
 
     for _ in range(40):
-        shots(by, 1)
+        by.rooms(1)
         by.walk(300, 900)
     earlier = made(by)
     late = earlier[20].photos[4]

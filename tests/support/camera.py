@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +157,15 @@ class Photographer:
             if number < len(stops):
                 self.walk(*pause)
         self.sets.append(names)
+
+    def rooms(
+        self, number: int, stops: Sequence[float] = CANON_ORDER, pause: tuple[float, float] = (9, 20)
+    ) -> Self:
+        """Take so many rooms, a burst each, with a pause behind each."""
+        for _ in range(number):
+            self.burst(self.room(), MIDDLE, stops)
+            self.walk(*pause)
+        return self
 
     def single(self, scene: Scene, place: int, stop: float = 0.0, *, mode: int = 0) -> None:
         """Take a picture of one frame."""
