@@ -40,55 +40,44 @@ def test_root_can_come_from_the_environment_alone(settings_of: Loader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "expected"),
+    ("variable", "value", "told"),
     [
         (
-            {"HOTFOLDER_SETTLE__QUIET_SECNDS": "1"},
-            [
-                "HOTFOLDER_SETTLE__QUIET_SECNDS: there is no such setting;"
-                " did you mean HOTFOLDER_SETTLE__QUIET_SECONDS?"
-            ],
+            "SETTLE__QUIET_SECNDS",
+            "1",
+            "there is no such setting; did you mean HOTFOLDER_SETTLE__QUIET_SECONDS?",
+        ),
+        ("SETTLE__QUIET_SECONDS", "soon", 'settle.quiet_seconds must be a number, not "soon"'),
+        (
+            "API__KEY",
+            "sk-secret-4711",
+            "the API key goes into the variable STAGER_API_KEY, or into a file that api.key_file names",
+        ),
+        ("ROUTES", "[{name: a", "its value is not valid YAML"),
+        (
+            "ROUTES",
+            "[{name: a, operations: [sky: twilght]}]",
+            'unknown sky type "twilght"; did you mean "twilight"? Allowed: blue, twilight',
         ),
         (
-            {"HOTFOLDER_SETTLE__QUIET_SECONDS": "soon"},
-            ['HOTFOLDER_SETTLE__QUIET_SECONDS: settle.quiet_seconds must be a number, not "soon"'],
+            "ROOT",
+            "nowhere",
+            'the root folder "nowhere" doesn\'t exist; connect its disk or share if it lies on one, else'
+            " correct it or make the folder",
         ),
         (
-            {"HOTFOLDER_API__KEY": "sk-secret-4711"},
-            [
-                "HOTFOLDER_API__KEY: the API key goes into the variable STAGER_API_KEY,"
-                " or into a file that api.key_file names"
-            ],
-        ),
-        ({"HOTFOLDER_ROUTES": "[{name: a"}, ["HOTFOLDER_ROUTES: its value is not valid YAML"]),
-        (
-            {"HOTFOLDER_ROUTES": "[{name: a, operations: [sky: twilght]}]"},
-            [
-                'HOTFOLDER_ROUTES: unknown sky type "twilght"; did you mean "twilight"?'
-                " Allowed: blue, twilight"
-            ],
-        ),
-        (
-            {"HOTFOLDER_ROOT": "nowhere"},
-            [
-                'HOTFOLDER_ROOT: the root folder "nowhere" doesn\'t exist; connect its disk or share if it'
-                " lies on one, else correct it or make the folder"
-            ],
-        ),
-        (
-            {"HOTFOLDER_INBOX": "done"},
-            [
-                'HOTFOLDER_INBOX: inbox ("done") and done ("done") are the same folder;'
-                " each needs a place of its own"
-            ],
+            "INBOX",
+            "done",
+            'inbox ("done") and done ("done") are the same folder; each needs a place of its own',
         ),
     ],
 )
 def test_the_variable_is_named(
-    variables: dict[str, str], expected: list[str], problems_of: Callable[..., list[str]]
+    variable: str, value: str, told: str, problems_of: Callable[..., list[str]]
 ) -> None:
     """A problem in the environment names the variable instead of a line, and never shows the key."""
-    assert problems_of("root: .\n", **variables) == expected
+    name = f"HOTFOLDER_{variable}"
+    assert problems_of("root: .\n", **{name: value}) == [f"{name}: {told}"]
 
 
 def test_problems_of_the_file_come_before_those_of_the_environment(

@@ -140,24 +140,3 @@ def test_no_secret_is_logged_even_when_everything_is(receiver: Receiver) -> None
     assert "[('1 (json)', True), ('2 (json)', False), ('3 (json)', False)]" in ended.stdout, ended.stderr
     assert "the log is really open" in ended.stderr
     assert SECRET not in ended.stdout + ended.stderr
-
-
-MISSING = """
-import sys
-sys.modules["apprise"] = None
-from hotfolder.clock import SystemClock
-from hotfolder.errors import ConfigurationError
-from hotfolder.telemetry.notifier import Recipient
-try:
-    Recipient("json://localhost", 1)
-except ConfigurationError as error:
-    print(error.message, error.hint)
-"""
-
-
-def test_without_the_extra_the_line_to_install_it_is_said() -> None:
-    """The extra `notify` is optional; the message has the command to install it."""
-    ended = subprocess.run(
-        [sys.executable, "-c", MISSING], capture_output=True, text=True, cwd=REPOSITORY, timeout=55
-    )
-    assert f"{sys.prefix}/bin/pip install '.[notify]'" in ended.stdout, ended.stderr
