@@ -63,8 +63,8 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
         case "missing":
             where = _title_of(path[:-1])
             return f"{shown(str(path[-1]))} is missing" + (f" in {where}" if where else "")
-        case "enum":
-            return _enum(error, path)
+        case "literal_error" | "enum":
+            return _choice(error, path)
         case "string_too_short" | "too_short":
             return f"{title} must not be empty"
         case "model_type" | "model_attributes_type":
@@ -153,7 +153,7 @@ def _value_text(value: object) -> str:
     return shown(str(value)).strip('"')
 
 
-def _enum(error: Mapping[str, Any], path: KeyPath) -> str:
+def _choice(error: Mapping[str, Any], path: KeyPath) -> str:
     name = next((part for part in reversed(path) if isinstance(part, str)), "value")
     noun = name if name == "single_photo" else to_snake(name).replace("_", " ")
     if path[0] == "log":

@@ -144,7 +144,7 @@ class Explanation:
         read, lines = read_room(self.plan.room), []
         for kind in kinds:
             if kind is not None:
-                why = f", as {shown(read.by)} in its name says" if read and read.room_type is kind else ""
+                why = f", as {shown(read.by)} in its name says" if read and read.room_type == kind else ""
                 lines.append(f"Staged   as {hyphened(kind)}{why}")
         return lines
 

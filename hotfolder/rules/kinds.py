@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -21,7 +21,6 @@ from hotfolder.stager.operations import (
     RoomType,
     Sky,
     SkySubType,
-    SkyType,
     Stage,
 )
 
@@ -29,7 +28,7 @@ CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def hyphened(word: str) -> str:
-    """An enum's value as a tag spells it: `midCentury` is `mid-century`, `LIVING_ROOM` is `living-room`."""
+    """An API's value as a tag spells it: `midCentury` is `mid-century`, `LIVING_ROOM` is `living-room`."""
     return CAMEL.sub("-", word).replace("_", "-").lower()
 
 
@@ -58,14 +57,14 @@ class Family:
 FAMILIES: Mapping[str, Family] = {
     "sky": Family(
         tags={
-            "sky-blue": Sky(sky_type=SkyType.BLUE),
-            "sky-twilight": Sky(sky_type=SkyType.TWILIGHT),
+            "sky-blue": Sky(sky_type="blue"),
+            "sky-twilight": Sky(sky_type="twilight"),
             **{
-                f"sky-twilight-{sub_type}": Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=sub_type)
-                for sub_type in SkySubType
+                f"sky-twilight-{sub_type}": Sky(sky_type="twilight", sky_sub_type=sub_type)
+                for sub_type in get_args(SkySubType)
             },
         },
-        lines=("sky-blue", "sky-twilight (or with -" + ", -".join(SkySubType) + ")"),
+        lines=("sky-blue", "sky-twilight (or with -" + ", -".join(get_args(SkySubType)) + ")"),
         example="sky-blue",
         lacking="which sky",
         choice="sky-blue or sky-twilight",
@@ -80,8 +79,8 @@ FAMILIES: Mapping[str, Family] = {
         told=("sky_sub_type",),
     ),
     "lawn": Family(
-        tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in LawnType},
-        lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),),
+        tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in get_args(LawnType)},
+        lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in get_args(LawnType)),),
         example="lawn-medium",
         lacking="how strong",
         choice="lawn-light, lawn-medium or lawn-strong",
@@ -92,14 +91,14 @@ FAMILIES: Mapping[str, Family] = {
     "stage": Family(
         tags={
             hyphened(f"stage-{style}{room and '-'}{room}"): Stage(room_style=style, room_type=room or None)
-            for style in RoomStyle
-            for room in ("", *RoomType)
+            for style in get_args(RoomStyle)
+            for room in ("", *get_args(RoomType))
         },
         lines=(
             "stage-<style> or stage-<style>-<room type>, with the styles "
-            + ", ".join(map(hyphened, RoomStyle))
+            + ", ".join(map(hyphened, get_args(RoomStyle)))
             + " and the room types "
-            + ", ".join(map(hyphened, RoomType)),
+            + ", ".join(map(hyphened, get_args(RoomType))),
         ),
         example="stage-modern",
         lacking="a style",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import cast
 
 from hotfolder.stager.operations import RoomType
 
@@ -50,7 +51,7 @@ WEAK, HEADS = (
     for which in ("weak", "heads")
 )
 SYNONYMS = [
-    (RoomType(room_type.upper()), word)
+    (cast(RoomType, room_type.upper()), word)
     for language in TABLE.sections()
     if language != "everywhere"
     for room_type, words in TABLE[language].items()

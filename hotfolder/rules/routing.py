@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from pydantic import Field
 
@@ -269,7 +270,7 @@ def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType |
 
 
 def _how_to_name(operation: Stage, room: FolderName) -> str:
-    kinds = ", ".join(hyphened(one) for one in RoomType)
+    kinds = ", ".join(hyphened(one) for one in get_args(RoomType))
     plain = f"stage-{hyphened(operation.room_style)}"
     tags = [f"{plain}-living-room" if normal(tag) == normal(plain) else tag for tag in room.tags]
     if tags != list(room.tags):

@@ -7,7 +7,6 @@ another default, what was already bought would be bought again.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, ClassVar, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -17,80 +16,23 @@ Json = dict[str, object]
 Instructions = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 
 
-class ActionType(StrEnum):
-    SUBTLE_STAGING = "subtleStaging"
-    AUTO_STAGING = "autoStaging"
-
-
-class Resolution(StrEnum):
-    LOW = "low"
-    HIGH = "high"
-    SUPER_HIGH = "superHigh"
-
-
-class RoomType(StrEnum):
-    LIVING_ROOM = "LIVING_ROOM"
-    DINING_ROOM = "DINING_ROOM"
-    BEDROOM = "BEDROOM"
-    KITCHEN = "KITCHEN"
-    KITCHEN_LIVING_AREA = "KITCHEN_LIVING_AREA"
-    HOME_OFFICE = "HOME_OFFICE"
-    TERRACE = "TERRACE"
-    BALCONY = "BALCONY"
-    BATHROOM = "BATHROOM"
-    EXTERIOR = "EXTERIOR"
-    GAME_ROOM = "GAME_ROOM"
-    KIDS_ROOM = "KIDS_ROOM"
-    GARAGE = "GARAGE"
-
-
-class RoomStyle(StrEnum):
-    MODERN = "modern"
-    MINIMALIST = "minimalist"
-    SCANDINAVIAN = "scandinavian"
-    INDUSTRIAL = "industrial"
-    RUSTIC = "rustic"
-    FARMHOUSE = "farmhouse"
-    KIDS_ROOM = "kidsRoom"
-    COASTAL_MODERN = "coastalModern"
-    LUXURY = "luxury"
-    MID_CENTURY = "midCentury"
-    BOHO_CHIC = "bohoChic"
-    JAPANDI = "japandi"
-
-
-class ColorType(StrEnum):
-    CLASSIC_WHITE = "classicWhite"
-    CHARCOAL_GRAY = "charcoalGray"
-    MATTE_BLACK = "matteBlack"
-    BEIGE = "beige"
-    ESPRESSO_BROWN = "espressoBrown"
-    WALNUT = "walnut"
-    NATURAL_WOOD = "naturalWood"
-    NAVY_BLUE = "navyBlue"
-    FOREST_GREEN = "forestGreen"
-    RUSTIC_OAK = "rusticOak"
-    IVORY = "ivory"
-    STEEL_BLUE = "steelBlue"
-    ASH_GRAY = "ashGray"
-    MAHOGANY = "mahogany"
-
-
-class LawnType(StrEnum):
-    LIGHT = "light"
-    MEDIUM = "medium"
-    STRONG = "strong"
-
-
-class SkyType(StrEnum):
-    BLUE = "blue"
-    TWILIGHT = "twilight"
-
-
-class SkySubType(StrEnum):
-    SUBTLE = "subtle"
-    MIDDLE = "middle"
-    DRAMATIC = "dramatic"
+ActionType = Literal["subtleStaging", "autoStaging"]
+Resolution = Literal["low", "high", "superHigh"]
+RoomType = Literal[
+    "LIVING_ROOM", "DINING_ROOM", "BEDROOM", "KITCHEN", "KITCHEN_LIVING_AREA", "HOME_OFFICE", "TERRACE",
+    "BALCONY", "BATHROOM", "EXTERIOR", "GAME_ROOM", "KIDS_ROOM", "GARAGE",
+]  # fmt: skip
+RoomStyle = Literal[
+    "modern", "minimalist", "scandinavian", "industrial", "rustic", "farmhouse", "kidsRoom",
+    "coastalModern", "luxury", "midCentury", "bohoChic", "japandi",
+]  # fmt: skip
+ColorType = Literal[
+    "classicWhite", "charcoalGray", "matteBlack", "beige", "espressoBrown", "walnut", "naturalWood",
+    "navyBlue", "forestGreen", "rusticOak", "ivory", "steelBlue", "ashGray", "mahogany",
+]  # fmt: skip
+LawnType = Literal["light", "medium", "strong"]
+SkyType = Literal["blue", "twilight"]
+SkySubType = Literal["subtle", "middle", "dramatic"]
 
 
 class Frozen(BaseModel):
@@ -148,8 +90,8 @@ class Stage(OperationParameters):
     kind: Literal["stage"] = "stage"
     room_type: RoomType | None = None
     room_style: RoomStyle
-    action_type: ActionType = ActionType.SUBTLE_STAGING
-    resolution: Resolution = Resolution.HIGH
+    action_type: ActionType = "subtleStaging"
+    resolution: Resolution = "high"
     color_types: tuple[ColorType, ...] = ()
     remove_furniture: bool = False
     extra_instructions: Instructions | None = None
@@ -163,7 +105,7 @@ class Lawn(OperationParameters):
     main = "lawn_type"
     kind: Literal["lawn"] = "lawn"
     lawn_type: LawnType
-    resolution: Resolution = Resolution.HIGH
+    resolution: Resolution = "high"
     extra_instructions: Instructions | None = None
 
 
@@ -175,8 +117,8 @@ class Sky(OperationParameters):
     main = "sky_type"
     kind: Literal["sky"] = "sky"
     sky_type: SkyType
-    sky_sub_type: SkySubType = SkySubType.MIDDLE
-    resolution: Resolution = Resolution.HIGH
+    sky_sub_type: SkySubType = "middle"
+    resolution: Resolution = "high"
 
 
 Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]

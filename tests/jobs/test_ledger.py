@@ -20,7 +20,7 @@ from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result, merge_key, op
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
+from hotfolder.stager.operations import Lawn, Sky
 from tests.jobs.conftest import AT
 
 
@@ -255,8 +255,8 @@ def test_a_day_begins_at_the_midnight_of_this_place(now: str, began: str) -> Non
     assert midnight(at).astimezone(UTC) == datetime.fromisoformat(began).replace(tzinfo=UTC)
 
 
-LAWN = Lawn(lawn_type=LawnType.MEDIUM)
-BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)
+LAWN = Lawn(lawn_type="medium")
+BLUE, TWILIGHT = Sky(sky_type="blue"), Sky(sky_type="twilight")
 RECIPES = [
     Recipe(),
     Recipe(operations=(LAWN, BLUE)),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hotfolder.outbox.names import RESERVED, folded, numbered, picture_stem, safe_name
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.kinds import operation_word
-from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkySubType, SkyType, Stage
+from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 
 TRICKY = st.text(
     alphabet=st.sampled_from('CONnulaux123com0¹.  ./\\:*?"<>|\u202e\u200f\ufeffé\u0301\n\t\0ß字')
@@ -128,12 +128,12 @@ def test_names_are_legal_and_apart_whatever_the_folders_are_called(
 @pytest.mark.parametrize(
     ("operation", "word"),
     [
-        (Sky(sky_type=SkyType.TWILIGHT), "sky-twilight"),
-        (Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=SkySubType.DRAMATIC), "sky-twilight-dramatic"),
-        (Sky(sky_type=SkyType.BLUE, sky_sub_type=SkySubType.SUBTLE), "sky-blue-subtle"),
-        (Lawn(lawn_type=LawnType.STRONG), "lawn-strong"),
-        (Stage(room_style=RoomStyle.MODERN), "stage-modern"),
-        (Stage(room_style=RoomStyle.MID_CENTURY), "stage-mid-century"),
+        (Sky(sky_type="twilight"), "sky-twilight"),
+        (Sky(sky_type="twilight", sky_sub_type="dramatic"), "sky-twilight-dramatic"),
+        (Sky(sky_type="blue", sky_sub_type="subtle"), "sky-blue-subtle"),
+        (Lawn(lawn_type="strong"), "lawn-strong"),
+        (Stage(room_style="modern"), "stage-modern"),
+        (Stage(room_style="midCentury"), "stage-mid-century"),
     ],
 )
 def test_operation_words(operation: Operation, word: str) -> None:

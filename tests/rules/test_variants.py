@@ -8,10 +8,10 @@ from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Plan, Rulebook, plan
-from hotfolder.stager.operations import Lawn, LawnType, Operation, Sky, SkyType
+from hotfolder.stager.operations import Lawn, Operation, Sky
 
-BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)
-LIGHT, STRONG = Lawn(lawn_type=LawnType.LIGHT), Lawn(lawn_type=LawnType.STRONG)
+BLUE, TWILIGHT = Sky(sky_type="blue"), Sky(sky_type="twilight")
+LIGHT, STRONG = Lawn(lawn_type="light"), Lawn(lawn_type="strong")
 DAY, DUSK = Variant(name="day", operations=(BLUE,)), Variant(name="dusk", operations=(TWILIGHT,))
 
 

@@ -27,7 +27,7 @@ from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.model import FileRole
 from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import Recipe
-from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
+from hotfolder.stager.operations import HdrOptions, Sky, Stage
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Run, Shop, Studio
 
@@ -151,8 +151,8 @@ def recipe_of_version(version: int) -> Recipe:
     return Recipe(
         hdr=HdrOptions(lens_correction=odd),
         operations=(
-            Stage(room_type=RoomType.KITCHEN, room_style=RoomStyle.MODERN if odd else RoomStyle.RUSTIC),
-            Sky(sky_type=SkyType.BLUE if odd else SkyType.TWILIGHT),
+            Stage(room_type="KITCHEN", room_style="modern" if odd else "rustic"),
+            Sky(sky_type="blue" if odd else "twilight"),
         ),
     )
 

@@ -16,12 +16,12 @@ import pytest
 
 from hotfolder.errors import HotfolderError
 from hotfolder.stager.client import StagerClient
-from hotfolder.stager.operations import Sky, SkyType
+from hotfolder.stager.operations import Sky
 from hotfolder.stager.transport import Timeouts
 
 KEPT_BODY_BYTES = 1 << 20
 KEY = "sk_live_5e3r7VeryMuchSecret"
-SKY = Sky(sky_type=SkyType.TWILIGHT)
+SKY = Sky(sky_type="twilight")
 
 Call = Callable[[StagerClient], Coroutine[Any, Any, object]]
 FREE: list[Call] = [

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from PIL import Image, ImageDraw
@@ -144,9 +145,9 @@ async def test_merge_from_end_to_end(
 @pytest.mark.parametrize(
     "operation",
     [
-        Sky(sky_type=SkyType.TWILIGHT),
-        Lawn(lawn_type=LawnType.MEDIUM, extra_instructions="Keep the stone pathway intact"),
-        Stage(room_type=RoomType.EXTERIOR, room_style=RoomStyle.MODERN, color_types=(ColorType.IVORY,)),
+        Sky(sky_type="twilight"),
+        Lawn(lawn_type="medium", extra_instructions="Keep the stone pathway intact"),
+        Stage(room_type="EXTERIOR", room_style="modern", color_types=("ivory",)),
     ],
     ids=lambda operation: operation.kind,
 )
@@ -162,19 +163,19 @@ async def test_operation_from_end_to_end(
 
 def every_value() -> Iterator[Operation]:
     """As few operations as name every value of the vocabulary."""
-    for resolution in Resolution:
-        for lawn_type in LawnType:
+    for resolution in get_args(Resolution):
+        for lawn_type in get_args(LawnType):
             yield Lawn(lawn_type=lawn_type, resolution=resolution)
-    for sky_type in SkyType:
-        for resolution, sub_type in zip(Resolution, SkySubType, strict=True):
+    for sky_type in get_args(SkyType):
+        for resolution, sub_type in zip(get_args(Resolution), get_args(SkySubType), strict=True):
             yield Sky(sky_type=sky_type, sky_sub_type=sub_type, resolution=resolution)
-    for number, room_type in enumerate(RoomType):
+    for number, room_type in enumerate(get_args(RoomType)):
         yield Stage(
             room_type=room_type,
-            room_style=list(RoomStyle)[number % len(RoomStyle)],
-            action_type=list(ActionType)[number % 2],
-            resolution=list(Resolution)[number % 3],
-            color_types=(list(ColorType)[number], list(ColorType)[-1]),
+            room_style=get_args(RoomStyle)[number % len(get_args(RoomStyle))],
+            action_type=get_args(ActionType)[number % 2],
+            resolution=get_args(Resolution)[number % 3],
+            color_types=(get_args(ColorType)[number], get_args(ColorType)[-1]),
             remove_furniture=bool(number % 2),
             extra_instructions="Keep the piano",
         )
@@ -201,7 +202,7 @@ async def test_refusals(
     with pytest.raises(KeyRejected):
         await stranger.enhance("p", "g")
     await stranger.aclose()
-    for unknown in (client.group("nobody"), client.operate("nobody", Sky(sky_type=SkyType.BLUE))):
+    for unknown in (client.group("nobody"), client.operate("nobody", Sky(sky_type="blue"))):
         with pytest.raises(RequestRefused) as caught:
             await unknown
         assert caught.value.status == 404 and "nobody" in caught.value.message
