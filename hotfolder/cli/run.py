@@ -103,18 +103,20 @@ async def serve(
     beside = [asyncio.create_task(embedding.keep_alive())] if embedding else []
     if page is not None:
         beside.append(asyncio.create_task(run_beside(page)))
-    daemon = None
-    while daemon is None and await wait_for_store(settings, stop, until_idle=until_idle):
-        with suppress(StoreAway):  # the database went away again: wait for it once more
-            daemon = Daemon(settings, access, file=file)
-    if daemon is None:
-        await ended(beside)
-        return INTERRUPTED if signals[0] == signal.SIGINT else 0
-    loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
     try:
-        outcome = await daemon.run(stop=stop, until_idle=until_idle)
+        daemon = None
+        while daemon is None and await wait_for_store(settings, stop, until_idle=until_idle):
+            with suppress(StoreAway):  # the database went away again: wait for it once more
+                daemon = Daemon(settings, access, file=file)
+        if daemon is None:
+            return INTERRUPTED if signals[0] == signal.SIGINT else 0
+        loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
+        try:
+            outcome = await daemon.run(stop=stop, until_idle=until_idle)
+        finally:
+            await daemon.close()
     finally:
-        await daemon.close()
+        # Cancelled here, a page that hasn't begun never does; asyncio would start its process and hang.
         await ended(beside)
     if signals:
         return INTERRUPTED if signals[0] == signal.SIGINT else 0

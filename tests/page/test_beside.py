@@ -103,3 +103,11 @@ def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(
     studio = make_studio(page={**settings["page"], "host": "0.0.0.0"})
     refused = studio.call("run", "--sandbox", "--page", "--until-idle")
     assert refused.returncode == 2 and "there is no password yet" in refused.stderr
+
+
+def test_a_start_that_is_refused_ends_its_page_too(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
+    """The store says no as soon as the page is to begin: here since a hotfolder works with that state."""
+    studio = make_studio(**settings)
+    studio.start(key="any-key").watching()
+    refused = studio.start("--page", key="any-key")
+    assert refused.wait() == 2, refused.text()
