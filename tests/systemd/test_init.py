@@ -11,6 +11,7 @@ import pytest
 from tests.support.machine import SITE, SOURCE, Machine, NoMachine, wait_for
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS
+from tests.test_readme import ROOT, blocks
 
 pytestmark = pytest.mark.long
 
@@ -81,6 +82,7 @@ def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, 
     assert (sh(machine, THERE), machine.show(UNIT, "ActiveEnterTimestampMonotonic")) == (before, started)
 
     first_picture(machine, tmp_path)
+    uninstall(machine)
 
 
 def first_picture(machine: Machine, folder: Path) -> None:
@@ -104,6 +106,19 @@ def first_picture(machine: Machine, folder: Path) -> None:
     )
     done = "test -s '/srv/photos/done/12 Elm Road/hall.jpg' && echo done"
     assert wait_for(lambda: "done" in sh(machine, done, check=False), PATIENCE_SECONDS), machine.journal(UNIT)
+
+
+def uninstall(machine: Machine) -> None:
+    """Paste the documented commands: the unit and the installation go, and nothing of a studio's."""
+    [block] = [one for one in blocks(ROOT / "docs/operations.md", "bash") if "disable --now" in one]
+    folders = "/srv/photos /var/lib/hotfolder /etc/hotfolder"
+    files = f"find {folders} -type f -not -name STATUS.txt | sort | xargs -d '\\n' sha256sum"
+    sh(machine, "systemctl stop hotfolder")
+    before = sh(machine, files)
+    sh(machine, block.replace(" /usr/local/bin/hotfolder", ""))  # here /usr is the host's, read-only
+    assert sh(machine, files) == before and "hall.jpg" in before and "/etc/hotfolder/key" in before
+    assert "could not be found" in sh(machine, "systemctl status hotfolder", check=False)
+    assert not sh(machine, "find /etc/systemd /opt -name '*hotfolder*'")
 
 
 def test_without_a_key_it_says_what_is_next_and_with_one_it_goes_on(machine: Machine) -> None:
