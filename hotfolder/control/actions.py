@@ -111,7 +111,7 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
     """Copy a finished set's originals, to arrive in that folder of its project for another `tag`; the caller
     calls `arrive`. Raises UsageError, LocalTrouble."""
     places = installation.places
-    inbox = places.inbox(job)
+    inbox = places.inbox(job.inbox)
     places.confirm_inbox(inbox)
     by_hand = f"{folder}{TAG_MARK}{AGAIN}" if tag == AGAIN else folder
     files = installation.store.files(job.id)
@@ -140,7 +140,7 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     LocalTrouble where the inbox is missing or replaced, and UsageError where the job has no folder in
     failed/, or where it lies in the folder that was `failed` before."""
     places = installation.places
-    inbox = places.inbox(job)
+    inbox = places.inbox(job.inbox)
     places.confirm_inbox(inbox)
     filed_as = job.filed_as or ""
     source = places.failed / safe_name(job.project) / filed_as

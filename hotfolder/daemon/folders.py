@@ -93,7 +93,8 @@ def make_folders(places: Places) -> list[Path]:
     troubles = []
     for inbox in places.inboxes.values():
         try:
-            at_once(inbox, partial(make_inbox, inbox), START_SECONDS)
+            with made_anywhere(inbox):  # group-writable, as `done` and `failed` are
+                at_once(inbox, partial(make_folder, inbox, Sharing()), START_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -107,12 +108,6 @@ def make_folders(places: Places) -> list[Path]:
         make_our_folder(folder)
     keep_private(places.state)
     return reached
-
-
-def make_inbox(inbox: Path) -> None:
-    """Make the inbox where it is missing, group-writable as `done` and `failed` are. Raises LocalTrouble."""
-    with made_anywhere(inbox):
-        make_folder(inbox, Sharing())
 
 
 def keep_private(state: Path) -> None:

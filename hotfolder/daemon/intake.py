@@ -56,7 +56,7 @@ class Intake:
 
     async def _accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
         if isinstance(found, SetRefused):
-            where = self.worker.context.places.inbox_named(inbox)
+            where = self.worker.context.places.inbox(inbox)
             await self.worker.submit(await patiently(where, refused_by_inbox, inbox, found))
             return
         place = (inbox, found.project, found.folder)

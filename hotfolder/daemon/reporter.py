@@ -202,8 +202,11 @@ class Reporter:
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
         self._news |= await self._tell(DAEMON_STATUS, status)
-        # In a row of its own: it changes often, and the status may be long.
-        await self._tell(PROGRESS, self._progress())
+        # Of each group that is being sent: photos uploaded, photos in all. In a row of its own: it changes
+        # often, and the status may be long.
+        early = {place_key(*place): group for place, group in context.early.items()}
+        groups = {**early, **context.sending}
+        await self._tell(PROGRESS, {name: [one.up, len(one.photos)] for name, one in groups.items()})
 
     async def report(self, *, stopped: bool = False) -> None:
         """Call `tell`, then update notifications and pages if anything has changed, or if `stopped`, which
@@ -219,7 +222,8 @@ class Reporter:
         self._paused, self._changes = paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         # Other machines report the inboxes that they work with.
-        seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
+        others = context.places.inboxes.keys() - self.inboxes.keys()
+        seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
         await self.telemetry.see(seen)
         self._told_trouble = False
         since = self.clock.now() - LATELY
@@ -236,10 +240,6 @@ class Reporter:
                 ended = self._ended.get(name, {})
                 self.pages.show(name, status_page(seen, name, ended, now, stopped=stopped, language=language))
 
-    def _ours(self, inbox: str) -> bool:
-        """Whether the inbox is worked with here, or is not in this machine's settings at all."""
-        return inbox in self.inboxes or inbox not in self.context.places.inboxes
-
     def _tell_trouble(self, error: LocalTrouble) -> None:
         """Show, once, that the store can't be used (database away, disk full), beside the last known
         state."""
@@ -251,13 +251,6 @@ class Reporter:
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)
         self.telemetry.show(seen)
         self._show(seen)
-
-    def _progress(self) -> dict[str, list[int]]:
-        """For each group being uploaded: photos uploaded, photos in all."""
-        context = self.context
-        early = {place_key(*place): group for place, group in context.early.items()}
-        groups = {**early, **context.sending}
-        return {name: [group.up, len(group.photos)] for name, group in groups.items()}
 
     async def _note_places(self) -> None:
         """Store the folders' identities, so that the next daemon recognizes them, even without a marker."""

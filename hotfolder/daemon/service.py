@@ -199,7 +199,7 @@ class Daemon:
             context.places.inboxes,
             context.breakers,
             self.clock,
-            paying=context.paying_for,
+            paying=lambda: {call.inbox for call in context.paying.values()},
             begin=self._take_over,
             drop=self._drop,
         )
@@ -348,7 +348,9 @@ class Daemon:
                 task.result()
         finally:
             # Before the jobs are stopped, since a stopped job doesn't count as stuck.
-            self.outcome.world_bad = self._world_bad()
+            degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
+            api_trouble = self.context.breakers.trouble is not None
+            self.outcome.world_bad = api_trouble or degraded or self.worker.waits()
             self.telemetry.stopping(len(self.context.paying))
             ending = (*tasks, preparing, stopping, idle)
             for task in ending:
@@ -403,10 +405,6 @@ class Daemon:
         for place in list(self.intake.held):
             del self.intake.held[place]
             self._look_anew(*place)
-
-    def _world_bad(self) -> bool:
-        degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
-        return self.context.breakers.trouble is not None or degraded or self.worker.waits()
 
     async def _until_idle(self) -> None:
         quiet_looks = 0

@@ -122,7 +122,7 @@ class Shoots:
         ready = [path for path in found.companions if is_ready(path.name)]
         if not (ready and found.approved):
             return [], None
-        where = self.worker.context.places.inbox_named(inbox)
+        where = self.worker.context.places.inbox(inbox)
         return ready, await patiently(found.path, read_ready, where, ready[0])
 
     async def _sort(

@@ -13,7 +13,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +143,11 @@ class Approvals:
             there = {marked_folder(key) for key in seen.folders} | set(map(marked_folder, seen.unreadable))
             self._settled &= there
             self.notices = {folder: notice for folder, notice in self.notices.items() if folder in there}
-        hurried = set(self._in_work(seen))
+        hurried = {
+            folder
+            for key in seen.folders
+            if (folder := marked_folder(key)) is not None and self._claimed(*map(without_ok, key))
+        }
         renamed = False
         for folder in sorted(self._settled | hurried):
             waits = len(folder) == 1 and folder[0] in arriving and folder not in hurried
@@ -151,12 +155,6 @@ class Approvals:
                 continue
             renamed |= await self._approve(folder)
         return renamed
-
-    def _in_work(self, seen: Snapshot) -> Iterator[Marked]:
-        for key in seen.folders:
-            folder = marked_folder(key)
-            if folder is not None and self._claimed(*map(without_ok, key)):
-                yield folder
 
     async def _approve(self, folder: Marked) -> bool:
         path = self._inbox.joinpath(*folder)
@@ -184,8 +182,10 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
 
     Called once more for the same folder, it finds no folder of that name and changes nothing."""
     for names, claimed in sets.items():
-        with folder_beneath(inbox, *names) as inner:
-            _put_ready(inner, claimed)
+        with folder_beneath(inbox, *names) as inner, os.scandir(inner) as entries:
+            files = [one.name for one in entries if not one.is_dir(follow_symlinks=False)]
+            if any(is_photo_name(one) and not is_junk(one) and one not in claimed for one in files):
+                put_ready(inner)
     name = without_ok(folder[-1])
     with folder_beneath(inbox, *folder[:-1]) as above:
         for free in (name, *(f"{name} ({number})" for number in range(2, _MOST_NAMES))):
@@ -196,13 +196,6 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
                 if error.errno not in _TAKEN:
                     raise
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
-
-
-def _put_ready(folder: int, claimed: Collection[str]) -> None:
-    with os.scandir(folder) as entries:
-        names = [one.name for one in entries if not one.is_dir(follow_symlinks=False)]
-    if any(is_photo_name(name) and not is_junk(name) and name not in claimed for name in names):
-        put_ready(folder)
 
 
 def rooms_in(inbox: Path, folder: Marked) -> list[str]:

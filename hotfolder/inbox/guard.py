@@ -73,15 +73,14 @@ class Root:
         self._name = name
         self._alone = False
 
-    def another(self) -> Root:
-        """A copy with the same knowledge, for another thread."""
-        return copy(self)
-
     def check(self) -> RootStatus:
         """Check the folder, its marker and its lock; blocking. Writes a missing marker where the class allows
         it. Never raises OSError: errors become `degraded`."""
         try:
-            return self._check()
+            if not stat.S_ISDIR(self.path.stat().st_mode):
+                return RootStatus(degraded=f"The inbox {self.path} is not a folder.")
+            with folder_at(self.path) as folder:
+                return self._check_folder(folder)
         except Held as held:
             return RootStatus(degraded=self._in_use(held), holder=held.holder)
         except FileNotFoundError:
@@ -93,12 +92,6 @@ class Root:
             )
         except OSError as error:
             return RootStatus(degraded=f"The inbox {self.path} can't be used: {error.strerror or error}.")
-
-    def _check(self) -> RootStatus:
-        if not stat.S_ISDIR(self.path.stat().st_mode):
-            return RootStatus(degraded=f"The inbox {self.path} is not a folder.")
-        with folder_at(self.path) as folder:
-            return self._check_folder(folder)
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
@@ -246,7 +239,7 @@ class Looker:
         try:
             return at_once(self._path, self._root.check, START_SECONDS)
         except NoAnswer:
-            self._root = self._root.another()
+            self._root = copy(self._root)
             return RootStatus(degraded=silent(self._path))
 
     async def look(self, scope: Scope, stalled: Callable[[str], None]) -> Look:
@@ -265,7 +258,7 @@ class Looker:
                     continue  # a large or slow scan that makes progress
                 stalled(silent(self._path))
                 if time.monotonic() >= again_at:
-                    fresh = self._root.another()
+                    fresh = copy(self._root)
                     # Its progress doesn't count as an answer: a share can serve listings from its cache.
                     roots[self._begun(fresh, None, stay_silent)] = fresh
                     pause_seconds = min(2 * pause_seconds, MOST_PAUSE_SECONDS)

@@ -141,8 +141,11 @@ def settle(
     drop changes in any way, and when a new `.ready` appears in a room's folder without claimed files. A flat
     drop is never refused as a whole: `Waiting` with `may_proceed` False takes the place of `Refused`.
     """
-    given = _still_given(before, seen)
-    approved = not claimed and _newly_approved(seen, given)
+    there = {file.name: file.identity for file in _all_files(seen)}
+    known = before.given if before is not None else {}
+    given = {name: identity for name, identity in known.items() if there.get(name) == identity}
+    signal = seen.signal()
+    approved = not claimed and signal is not None and given.get(signal.name) != signal.identity
     if not _same_drop(before, seen, claimed) if seen.flat else approved:
         given = {}
     free = _without(seen, claimed | given.keys())
@@ -179,19 +182,6 @@ def restarted(state: SetState, now: float) -> SetState:
 def left_out(state: SetState | None, claimed: frozenset[str]) -> frozenset[str]:
     """Names of the files in the set's folder that belong, or are about to belong, to a job."""
     return claimed | (state.given.keys() if state is not None else frozenset())
-
-
-def _still_given(before: SetState | None, seen: SetFolder) -> dict[str, FileIdentity]:
-    if before is None or not before.given:
-        return {}
-    there = {file.name: file.identity for file in _all_files(seen)}
-    return {name: identity for name, identity in before.given.items() if there.get(name) == identity}
-
-
-def _newly_approved(seen: SetFolder, given: Mapping[str, FileIdentity]) -> bool:
-    """Whether `.ready` was written after the photos, and was not yet part of a verdict in this state."""
-    signal = seen.signal()
-    return signal is not None and given.get(signal.name) != signal.identity
 
 
 def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]) -> bool:
@@ -304,27 +294,25 @@ class _Look:
         """The verdict during the quiet time. Photos are decoded in this time already, so that none of them
         delays the set after it; a hurried set is `Ready` as soon as all its photos are complete."""
         count = len(self.judgements)
-        hurried = self._hurried()
+        expected = self.pace.expected_photos
+        hurried = self.free.signal() is not None or count == expected
         due_at = {
             file: self.state.files[file.name].since + self._patience(file, hurried)
             for file in self.free.photos
         }
-        if hurried and self._all_complete(due_at):
+        due = [(file, judgement) for file, judgement in self.judgements if due_at[file] <= self.now]
+        complete = tuple(file for file, judgement in due if is_whole(judgement))
+        if hurried and len(complete) == count:
             return self._ready()
-        to_judge = tuple(
-            file for file, judgement in self.judgements if judgement is None and due_at[file] <= self.now
-        )
-        looks = [self.quiet_at, *(at for at in due_at.values() if at > self.now)]
+        photos = counted(count, "photo")
+        if expected is not None and count < expected:
+            photos = f"{count} of {counted(expected, 'photo')}"
         return Waiting(
             count,
-            self._reason(),
-            look_at=min(looks),
-            to_judge=to_judge,
-            complete=tuple(
-                file
-                for file, judgement in self.judgements
-                if is_whole(judgement) and due_at[file] <= self.now
-            ),
+            photos,
+            look_at=min([self.quiet_at, *(at for at in due_at.values() if at > self.now)]),
+            to_judge=tuple(file for file, judgement in due if judgement is None),
+            complete=complete,
             quiet_from=self.state.changed_at,
             quiet_seconds=self.pace.quiet_seconds,
         )
@@ -335,21 +323,6 @@ class _Look:
         if hurried or not self.was_unfinished(file):
             return TWO_LOOKS_SECONDS
         return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self.pace.quiet_seconds / 2))
-
-    def _hurried(self) -> bool:
-        expected = self.pace.expected_photos
-        signalled = self.free.signal() is not None
-        return signalled or (expected is not None and len(self.free.photos) == expected)
-
-    def _all_complete(self, due_at: Mapping[SeenFile, float]) -> bool:
-        return all(is_whole(judgement) and due_at[file] <= self.now for file, judgement in self.judgements)
-
-    def _reason(self) -> str:
-        count = len(self.judgements)
-        expected = self.pace.expected_photos
-        if expected is not None and count < expected:
-            return f"{count} of {counted(expected, 'photo')}"
-        return counted(count, "photo")
 
     def _having(self, status: PhotoStatus) -> list[Judgement]:
         return [

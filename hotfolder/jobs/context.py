@@ -102,12 +102,9 @@ class Places:
     def work(self) -> Path:
         return self.state / "work"
 
-    def inbox(self, job: Job) -> Path:
-        """The path of the job's inbox. Raises LocalTrouble where the settings don't name it any more."""
-        return self.inbox_named(job.inbox)
-
-    def inbox_named(self, name: str) -> Path:
-        """The path of the inbox of that name. Raises LocalTrouble as `inbox`."""
+    def inbox(self, name: str) -> Path:
+        """The path of the inbox of that name. Raises LocalTrouble where the settings don't name it any
+        more."""
         try:
             return self.inboxes[name]
         except KeyError:
@@ -118,7 +115,7 @@ class Places:
 
     def folder(self, job: Job) -> Path:
         """The folder into which the job's photos were dropped. Raises LocalTrouble as `inbox`."""
-        return self.inbox(job) / job.project / job.folder
+        return self.inbox(job.inbox) / job.project / job.folder
 
     def of_original(self, job: Job, file: JobFile) -> list[Path]:
         """The paths at which a file of the job may lie: in the inbox while the job is active, on its way back
@@ -146,7 +143,7 @@ class Places:
             self.confirm_ours(job.inbox)
             self.guard(path)
 
-        return Sharing.of(self.inbox(job), guard)
+        return Sharing.of(self.inbox(job.inbox), guard)
 
 
 def place_of(job: Job) -> Place:
@@ -213,10 +210,6 @@ class JobContext:
         scan, so its cost must not depend on the number of jobs."""
         return frozenset().union(*self.claims.get((inbox, project, folder), {}).values())
 
-    def paying_for(self) -> set[str]:
-        """The inboxes in which paid calls are in flight."""
-        return {call.inbox for call in self.paying.values()}
-
     async def files(self, job: Job) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
         return await self.store_thread(self.store.files, job.id)
@@ -235,7 +228,7 @@ class JobContext:
         where the inbox can't be read."""
         self.refuse_out_of_reach(job)
         expected = {file.name: file.identity for file in await self.photos(job)}
-        inbox = self.places.inbox(job)
+        inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
         await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
 
@@ -246,13 +239,13 @@ class JobContext:
             return
         expected = {file.name: file.identity for file in await self.photos(job)}
         with suppress(OSError, LocalTrouble):
-            inbox = self.places.inbox(job)
+            inbox = self.places.inbox(job.inbox)
             await patiently(inbox, self.places.refuse_moved, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""
         self.refuse_out_of_reach(job)
-        inbox = self.places.inbox(job)
+        inbox = self.places.inbox(job.inbox)
         await patiently(inbox, self.places.confirm_inbox, inbox)
 
     def refuse_out_of_reach(self, job: Job) -> None:

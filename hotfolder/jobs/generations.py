@@ -76,11 +76,6 @@ NOT_THOSE_FILES = (
 )
 
 
-def as_told(identity: FileIdentity, machine: str) -> list[Any]:
-    """The identity of a file that `machine` has put back, as stored in `Generation.pay_again`."""
-    return [*astuple(identity), machine]
-
-
 def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
     """Whether `identity`, as `machine` sees the file, is that of the stored file `told`. Where another
     machine stored it, only size and mtime (to the microsecond) are compared: inode and ctime differ between
@@ -111,7 +106,7 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
 def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity]) -> None:
     """Request that the next job with exactly these files, of `scope`, buys everything anew. Idempotent."""
     with store.session.begin() as session:
-        told = {name: as_told(identity, store.machine) for name, identity in files.items()}
+        told = {name: [*astuple(identity), store.machine] for name, identity in files.items()}
         row = generation_row(session, scope)
         row.pay_again = [*(one for one in asked_for(row) if one != told), told]
 

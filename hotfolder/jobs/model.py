@@ -233,7 +233,8 @@ class ApiProject(SQLModel, table=True):
 class Generation(SQLModel, table=True):
     """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `pay_again` lists
     the pending requests: for each folder whose next job buys everything anew, the identities of its files by
-    name. An older store may hold a single such mapping without a list; None without requests."""
+    name, and the machine that put them there. An older store may hold a single such mapping without a list;
+    None without requests."""
 
     scope: str = Field(primary_key=True)
     number: int = 0

@@ -21,9 +21,6 @@ from hotfolder.outbox.linking import sync_folder
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 CHECK_DISK = "Check the disk that holds `state`."
-CACHE_KIB = 512
-"""The page cache of a connection. The hot pages fit, and the system caches the file anyway; SQLite's default
-of 2 MB would fill as the store grows."""
 
 
 def open_file(state: Path) -> Engine:
@@ -114,7 +111,6 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
             "journal_mode = TRUNCATE",
             "synchronous = EXTRA",
             f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-            f"cache_size = -{CACHE_KIB}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -57,7 +57,7 @@ def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | 
     OSError."""
     path = places.folder(job) / file.name
     try:
-        with os.fdopen(open_beneath(places.inbox(job), path), "rb") as opened:
+        with os.fdopen(open_beneath(places.inbox(job.inbox), path), "rb") as opened:
             facts = os.fstat(opened.fileno())
             if not stat.S_ISREG(facts.st_mode) or facts.st_size != file.size_bytes:
                 return None

@@ -71,18 +71,15 @@ async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) 
 def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Carrying:
     photo = original_of(context, job, middle)
     if not photo.exists():
-        context.places.confirm_inbox(context.places.inbox(job))
+        context.places.confirm_inbox(context.places.inbox(job.inbox))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
-    beside = sharing_stem((name for name in companions if is_sidecar(name)), [middle.name])
+    sidecars = (name for name in companions if PurePath(name).suffix.lower() == ".xmp")
+    beside = sharing_stem(sidecars, [middle.name])
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
     sidecar = str(original_of(context, job, companions[nearest])) if nearest is not None else None
-    roots = (str(context.places.inbox(job)), str(context.places.done))
+    roots = (str(context.places.inbox(job.inbox)), str(context.places.done))
     return Carrying(str(photo), sidecar, recipe_of(job).delivery.metadata, (), SOFTWARE, roots=roots)
-
-
-def is_sidecar(name: str) -> bool:
-    return PurePath(name).suffix.lower() == ".xmp"
 
 
 def original_of(context: JobContext, job: Job, file: JobFile) -> Path:

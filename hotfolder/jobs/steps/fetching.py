@@ -218,16 +218,11 @@ def hash_of(path: Path, _identity: FileIdentity) -> str:
     return sha256_of(path)
 
 
-async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
-    """`chain_of`, in the store thread."""
-    return await context.store_thread(chain_of, context.store, job)
-
-
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The steps of the job's chain whose pictures, and those of all steps before them, are in results/."""
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
-    for link in await job_chain(context, job):
+    for link in await context.store_thread(chain_of, context.store, job):
         if (not link.path or link.path[:-1] in reached) and await are_here(context, link.results):
             reached.add(link.path)
             here.append(link)

@@ -15,12 +15,12 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.context import JobContext, recipe_of
-from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase
+from hotfolder.jobs.context import JobContext, chain_of, recipe_of
+from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
-from hotfolder.jobs.steps.fetching import job_chain, purchases
+from hotfolder.jobs.steps.fetching import purchases
 from hotfolder.jobs.verify import doubt_of_originals
 from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
@@ -87,8 +87,8 @@ def not_moved(context: JobContext, job: Job, files: Sequence[JobFile], target: P
         context.places.guard(target)
         gone = [file for file in files if not status(target / file.name)]
     if gone:
-        context.places.confirm_inbox(context.places.inbox(job))
-        refuse_renamed(context.places.inbox(job), job)
+        context.places.confirm_inbox(context.places.inbox(job.inbox))
+        refuse_renamed(context.places.inbox(job.inbox), job)
     return gone
 
 
@@ -133,7 +133,7 @@ def refuse_links(context: JobContext, job: Job) -> None:
     folder = context.places.folder(job)
     with suppress(FileNotFoundError), local_trouble(folder):
         try:
-            with folder_beneath(context.places.inbox(job), *filter(None, (job.project, job.folder))):
+            with folder_beneath(context.places.inbox(job.inbox), *filter(None, (job.project, job.folder))):
                 pass
         except NotADirectoryError:
             raise SetChanged(f"{shown(folder)} is a link, or no folder, by now") from None
@@ -155,7 +155,7 @@ def move_each(
                 expected = identity_as_it_is(source, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
-                context.places.confirm_inbox(context.places.inbox(job))
+                context.places.confirm_inbox(context.places.inbox(job.inbox))
                 logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
             CrashPoint.ORIGINAL_MOVED.passed()
     finally:
@@ -301,11 +301,14 @@ async def tell_in_receipt(
 
 async def set_aside(context: JobContext, job: Job) -> Job:
     """The step of REFUSING and HALTING: deliver what was bought; originals and REASON.txt into failed/."""
-    pictures = await deliver_what_there_is(context, job)
+    pictures, receipt = await deliver(context, job, await purchases(context, job))
+    if receipt:
+        await context.store_thread(context.store.change, job.id, **receipt)
+        CrashPoint.RECEIPT_RECORDED.passed()
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
     target, gone = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
-    links = await job_chain(context, job)
+    links = await context.store_thread(chain_of, context.store, job)
     charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
     files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
@@ -314,7 +317,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     # A merge's outcome may still be learnt from the API; that of an operation only from a person.
     unsure = any(link.path and link.purchase.state not in CHARGED for link in links)
     if unmakeable and job.folder:
-        await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
+        await to_thread.run_sync(remove_if_empty, context.places.inbox(job.inbox), job.project, job.folder)
     language = context.settings.language
     text = reason_text(
         project=job.project,
@@ -368,14 +371,6 @@ def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
                 for name in names:
                     os.unlink(name, dir_fd=opened)
         (inbox / project / folder).rmdir()
-
-
-async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Picture]:
-    pictures, receipt = await deliver(context, job, await purchases(context, job))
-    if receipt:
-        await context.store_thread(context.store.change, job.id, **receipt)
-        CrashPoint.RECEIPT_RECORDED.passed()
-    return pictures
 
 
 def ending(job: Job) -> str:

@@ -70,7 +70,7 @@ class OpenGroup:
         self._context = context
         self.rank = rank
         self._place = place
-        self._folder = context.places.inbox_named(place[0]) / place[1] / place[2]
+        self._folder = context.places.inbox(place[0]) / place[1] / place[2]
         self._begun = False
         self._job = job
         self._opening = started(self._open(title))
@@ -164,17 +164,13 @@ class OpenGroup:
             size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
         still = partial(refuse_exchanged, original, photo.identity, developed=path != original)
         async with context.limits.uploads.hold(self.rank):
-            self._begin()
+            if not self._begun:  # a group that has begun is completed outside of the hours, too
+                refuse_outside(context.settings.hours, context.clock.now())
+                self._begun = True
             url = await upload_url(context, project_id, group_id, name)
             await put(context, url, path, size_bytes, still)
         self.up += 1
         CrashPoint.PHOTO_UPLOADED.passed()
-
-    def _begin(self) -> None:
-        """Raise NotAllowed outside of the hours before the first upload; a begun group is completed."""
-        if not self._begun:
-            refuse_outside(self._context.settings.hours, self._context.clock.now())
-            self._begun = True
 
 
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
