@@ -21,7 +21,7 @@ from hotfolder.stager.answers import Answer, GroupState, SignedUrl
 from hotfolder.stager.failures import KeyUnusable, lost_verdict, may_have_been_charged, verdict
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.streams import Throttle, opened_photo
-from hotfolder.stager.transport import Lost, Timeouts, date_of, exchange, open_client, trusted
+from hotfolder.stager.transport import Lost, Timeouts, exchange, http_date, open_client, trusted
 
 KEY = re.compile(r"[\x21-\x7e]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -133,7 +133,7 @@ class StagerClient:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
             raise lost_verdict("GET /api/hdr-image-group", lost, paid=False) from None
-        return Probe(reply.status, date_of(reply.headers), time.monotonic() - began)
+        return Probe(reply.status, http_date(reply.headers.get("date", "")), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
         """Upload a picture for `operate` and return its id. Raises SetChanged when the file changes

@@ -98,23 +98,16 @@ class OpenPhoto:
             if throttle is not None:
                 await throttle.take(piece_bytes)
             try:
-                piece = await patiently(Path(self.name), self.read, piece_bytes, left_bytes)
+                piece = await patiently(Path(self.name), self.file.read, piece_bytes)
+                left_bytes -= len(piece)
+                if not left_bytes:  # before the last piece is sent
+                    await patiently(Path(self.name), self.check)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:
                 raise changed(self.name)
-            left_bytes -= len(piece)
             yield piece
             del piece  # freed before the next one is read
-
-    def read(self, piece_bytes: int, left_bytes: int) -> bytes:
-        """The next piece. With the last of the `left_bytes` the file is also checked and closed: one more
-        thread call for each photo would cost more than either."""
-        piece = self.file.read(piece_bytes)
-        if len(piece) == left_bytes:
-            self.check()
-            self.file.close()
-        return piece
 
     def check(self) -> None:
         """Raises SetChanged when the file was written to since it was opened, and what `still` raises."""
@@ -134,8 +127,7 @@ async def opened_photo(
     try:
         yield found
     finally:
-        if not found.file.closed:
-            await patiently(photo, found.file.close)
+        await patiently(photo, found.file.close)
 
 
 def open_photo(photo: Path, size_bytes: int | None = None, still: Still = anything) -> OpenPhoto:

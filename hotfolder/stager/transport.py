@@ -278,7 +278,7 @@ def words(problem: Exception) -> tuple[str, bool]:
     return next((text for kind, text in FAILURES if isinstance(problem, kind)), LOST_CONNECTION), False
 
 
-def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> float | None:
+def retry_after_seconds(headers: httpx.Headers) -> float | None:
     """Retry-After in seconds, between 0 and an hour, whether written as seconds or as an HTTP date. None
     where there is no valid one."""
     text = headers.get("retry-after", "").strip()
@@ -287,16 +287,12 @@ def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> 
     aware = http_date(text)
     if aware is None:
         return None
-    seconds = (aware - (now or datetime.now(UTC))).total_seconds()
+    seconds = (aware - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 
-def date_of(headers: httpx.Headers) -> datetime | None:
-    """The Date header; None where there is no valid one."""
-    return http_date(headers.get("date", ""))
-
-
 def http_date(text: str) -> datetime | None:
+    """The moment in a header such as Date; None where it holds no valid one."""
     try:
         parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
