@@ -21,8 +21,7 @@ from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
 from hotfolder.sandbox.ledger import Recorder, note, route_of
-from hotfolder.sandbox.mergequeue import result_name
-from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, url_path
+from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, result_name, url_path
 from hotfolder.sandbox.projects import Group, Image, Photo
 from hotfolder.sandbox.schema import (
     OPERATIONS,

@@ -59,6 +59,11 @@ def url_path(bucket: str, name: str) -> str:
     return f"/{bucket}/{name}"
 
 
+def result_name(group: str) -> str:
+    """The name of a group's picture in the bucket of results."""
+    return f"{group}.jpg"
+
+
 EXPIRES = "X-Sandbox-Expires"
 SIGNATURE = "X-Sandbox-Signature"
 

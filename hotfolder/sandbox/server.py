@@ -1,10 +1,12 @@
-"""Both origins in one event loop."""
+"""Both origins and the merges in one event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -15,13 +17,18 @@ from hotfolder.sandbox.api import create_app
 from hotfolder.sandbox.faults.exchange import Faults, OpenProtocol
 from hotfolder.sandbox.faults.injector import Outage
 from hotfolder.sandbox.faults.rules import RuleBook
-from hotfolder.sandbox.mergequeue import merge_for_ever
+from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
+from hotfolder.sandbox.objects import RESULTS, UPLOADS, result_name
+from hotfolder.sandbox.projects import Group
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-from hotfolder.sandbox.state import open_sandbox
+from hotfolder.sandbox.state import Sandbox, open_sandbox
 from hotfolder.sandbox.storage import create_storage
+
+logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 2
 OPERATION_DRAIN_SECONDS = 1
+MERGE_AGAIN_SECONDS = 5
 
 
 class Server(uvicorn.Server):
@@ -105,6 +112,52 @@ async def serve(
                 # Operations have a moment to finish; then they are answered with a failure.
                 await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
                 sandbox.operations.stop()
+
+
+async def merge_for_ever(sandbox: Sandbox) -> None:
+    """Do the requested merges until cancelled, one at a time, in FIFO order. A group being merged then
+    stays `processing`, and is merged after the next start."""
+    records = sandbox.records
+    while True:
+        sandbox.merge_asked.clear()
+        try:
+            while (group := records.next_to_merge()) is not None:
+                records.finish_merge(group.id, await merge(sandbox, group))
+        except (OSError, sqlite3.Error):
+            # For example a full disk. The group stays `processing`, and its merge is retried.
+            logger.exception("the sandbox can't go on merging")
+            await asyncio.sleep(MERGE_AGAIN_SECONDS)
+            continue
+        await sandbox.merge_asked.wait()
+
+
+async def merge(sandbox: Sandbox, group: Group) -> str | None:
+    """Make the group's picture. Returns None, or why it failed."""
+    objects, settings = sandbox.objects, sandbox.settings
+    part = objects.part(".jpg")
+    photos = [photo for photo in sandbox.records.photos(group.id) if objects.exists(UPLOADS, photo.object)]
+    try:
+        await sandbox.merges.run(
+            "merge",
+            settings.merge_delay_seconds,
+            photos=[objects.path(UPLOADS, photo.object) for photo in photos],
+            target=part,
+            lens_correction=group.lens,
+            perspective_correction=group.perspective,
+            photographer_removal=group.photographer,
+            long_edge=settings.long_edge,
+        )
+        objects.place(part, RESULTS, result_name(group.id))
+        return None
+    except (TaskRefused, TaskFailed) as error:
+        message = str(error)
+        for photo in photos:
+            # The engine's message has the photo's name in the store; the caller knows the name that it gave.
+            message = message.replace(photo.object, photo.filename)
+        logger.warning("merge of group %s failed: %s", group.id, message)
+        return f"the merge failed: {message}"
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:

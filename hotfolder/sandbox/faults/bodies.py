@@ -15,8 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAnswer, made
 from hotfolder.sandbox.faults.rules import ENDPOINTS, JSON, Rule, fault
-from hotfolder.sandbox.mergequeue import result_name
-from hotfolder.sandbox.objects import RESULTS
+from hotfolder.sandbox.objects import RESULTS, result_name
 from hotfolder.sandbox.schema import OPERATIONS
 
 STATUS = ("group-get",)
