@@ -55,12 +55,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ResultImage:
-    """One picture of a paid operation. `id` is "", and `width` and `height` (pixels) are None, if unknown."""
+    """One picture of a paid operation. `id` is "" if unknown."""
 
     url: SignedUrl
     id: str = ""
-    width: int | None = None
-    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +125,7 @@ def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
     elif isinstance(found, dict):
         url = address_in(found)
         if url is not None:
-            width, height = pixels(found.get("width")), pixels(found.get("height"))
-            yield ResultImage(url, identifier(found.get("id")), width, height)
+            yield ResultImage(url, identifier(found.get("id")))
             return
         for name in PLACES:
             yield from pictures_in(found.get(name), depth + 1)
@@ -214,10 +211,6 @@ def identifier(value: object) -> str:
     """An id as text, given as text or as an integer; "" for anything else."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if is_identifier(text) else ""
-
-
-def pixels(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def address_in(found: dict[str, Any]) -> SignedUrl | None:
