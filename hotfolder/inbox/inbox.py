@@ -31,6 +31,8 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import settle_rule
 from hotfolder.rules.sets import BracketSet
 
+logger = log.get("inbox")
+
 _GATHER_SECONDS = 0.05
 """The minimum between two looks that events or decoded photos ask for: a copy causes many of them."""
 _DEGRADED_SECONDS = 1.0
@@ -69,17 +71,18 @@ class Inbox:
         self._marker_notice: Notice | None = None
         self._lock_notice: Notice | None = None
         self._events: asyncio.Queue[InboxEvent | None] = asyncio.Queue()
-        self._undelivered = False
         self._handed: dict[SetKey, SettlingSet] = {}
+        """The sets that are ready or refused, until the consumer has processed their events."""
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
         self._again: set[SetKey] = set()
         self._observed_at = float("-inf")
         self._scan_at = float("-inf")
         self._looked = False
-        self._degraded = ""
-        self._identity: tuple[int, int] | None = None
+        self.degraded = ""
+        """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
+        self.identity: tuple[int, int] | None = None
+        """Device and inode of the folder as of the last successful check, None before it."""
         self._told: frozenset[Notice] = frozenset()
-        self._log = log.get("inbox")
 
     def claim(self) -> None:
         """Check the root at start, blocking for some seconds at the most. Raises UsageError where another
@@ -111,7 +114,7 @@ class Inbox:
         found = await self._observe(None)
         while read := [key async for key in self._read_photos()]:
             found += await self._observe(frozenset(read))
-        self._undelivered = False
+        self._handed.clear()
         return tuple(event for event in found if not isinstance(event, SetArriving))
 
     def forget(self, project: str, folder: str) -> None:
@@ -137,16 +140,6 @@ class Inbox:
         """Names of the set's files that were part of a verdict and have not changed since."""
         return self._tracker.given((project, folder))
 
-    @property
-    def degraded(self) -> str:
-        """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
-        return self._degraded
-
-    @property
-    def identity(self) -> tuple[int, int] | None:
-        """Device and inode of the folder as of the last successful check, None before it."""
-        return self._identity
-
     def outlook(self) -> InboxOutlook:
         """The inbox's status as of the last look."""
         settling = (*self._tracker.settling(self._clock.monotonic()), *self._handed.values())
@@ -154,11 +147,11 @@ class Inbox:
         return InboxOutlook(
             settling=settling,
             notices=self._notices(),
-            degraded=self._degraded or self._book.trouble,
+            degraded=self.degraded or self._book.trouble,
             why_looking=self._watch.why_none if self._watch is not None else "not looked yet",
-            may_proceed=not self._degraded
+            may_proceed=not self.degraded
             and (
-                self._undelivered
+                bool(self._handed)
                 or (not self._book.trouble and bool(looks or any(one.may_proceed for one in settling)))
             ),
         )
@@ -178,8 +171,8 @@ class Inbox:
             while not reading.done():
                 self._wake.clear()
                 await self._hand_over(await self._observe(self._due(watch.take())))
-                if not self._degraded:
-                    watch.ensure(self._identity)
+                if not self.degraded:
+                    watch.ensure(self.identity)
                 await self._rest(reading)
             reading.result()
         finally:
@@ -192,10 +185,6 @@ class Inbox:
         that a share that hangs is reported even when the consumer waits for that same share."""
         for event in found:
             self._events.put_nowait(event)
-            if not isinstance(event, SetArriving):
-                count = len(event.photos if isinstance(event, BracketSet) else event.files)
-                key = (event.project, event.folder)
-                self._handed[key] = SettlingSet(*key, count, COMPLETE, may_proceed=True)
         treated = asyncio.create_task(self._events.join())
         try:
             while not (await asyncio.wait({treated}, timeout=PATIENCE_SECONDS))[0]:
@@ -204,7 +193,6 @@ class Inbox:
         finally:
             treated.cancel()
             self._handed.clear()
-        self._undelivered = False
 
     async def _keep_reading(self) -> None:
         while True:
@@ -226,7 +214,7 @@ class Inbox:
         """The sets to look at now, given those `touched` by events; None for the whole inbox."""
         now = self._clock.monotonic()
         again, self._again = self._again, set()
-        if touched is None or self._degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
+        if touched is None or self.degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
             return None
         return touched.union(again, self._tracker.due(now))
 
@@ -234,7 +222,7 @@ class Inbox:
         """Sleep until an event, a decoded photo, the next scan, or the next time at which a set is due."""
         now = self._clock.monotonic()
         until = min(self._scan_at, self._tracker.next_look())
-        if self._degraded:
+        if self.degraded:
             until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())
         sleeping = asyncio.create_task(self._clock.sleep(max(0.0, until - now)))
@@ -254,7 +242,7 @@ class Inbox:
         status, snapshot = await self._looker.look(scope, self._take_stall)
         if scope is None:  # the interval begins at the scan's end, so that long scans don't follow at once
             self._scan_at += self._clock.monotonic() - now
-        if self._degraded:
+        if self.degraded:
             now = self._clock.monotonic()  # the look may have waited for the share before it saw this
         self._take_status(status, now)
         if snapshot is None:
@@ -272,21 +260,21 @@ class Inbox:
         self._book.break_off()
 
     def _take_status(self, status: RootStatus, now: float) -> None:
-        if status.degraded != self._degraded:
+        if status.degraded != self.degraded:
             if status.degraded:
-                self._log.warning("inbox_degraded", inbox=str(self._path), reason=status.degraded)
+                logger.warning("inbox_degraded", inbox=str(self._path), reason=status.degraded)
             else:
-                self._log.info("inbox_recovered", inbox=str(self._path))
+                logger.info("inbox_recovered", inbox=str(self._path))
                 if self._watch is not None:
                     self._watch.forget_folder()
         if status.marker_made:
             self._marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not status.degraded:
             self._lock_notice = None if status.lockable else notices.no_locks(self._path)
-            if self._degraded or (self._identity is not None and self._identity != status.identity):
+            if self.degraded or (self.identity is not None and self.identity != status.identity):
                 self._tracker.restart(now)
-            self._identity = status.identity
-        self._degraded = status.degraded
+            self.identity = status.identity
+        self.degraded = status.degraded
 
     def _take(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:
         decided = self._tracker.take(
@@ -299,7 +287,10 @@ class Inbox:
         self._photos_wait.set()
         self._approvals.settled(key for key, _ in decided)
         events = [self._event(key, verdict) for key, verdict in decided if marked_folder(key) is None]
-        self._undelivered |= bool(events)
+        for event in events:
+            count = len(event.photos if isinstance(event, BracketSet) else event.files)
+            waits = SettlingSet(event.project, event.folder, count, COMPLETE, may_proceed=True)
+            self._handed[event.project, event.folder] = waits
         return events
 
     def _arriving(self, snapshot: Snapshot) -> Iterator[SetArriving]:
@@ -334,5 +325,5 @@ class Inbox:
     def _tell_new_notices(self) -> None:
         current = frozenset(self._notices())
         for notice in sorted(current - self._told, key=lambda notice: str(notice.path)):
-            self._log.warning("left_alone", path=str(notice.path), text=notice.text)
+            logger.warning("left_alone", path=str(notice.path), text=notice.text)
         self._told = current
