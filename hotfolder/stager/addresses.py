@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
@@ -116,36 +115,32 @@ def is_identifier(value: str) -> bool:
     return len(value) <= MOST_ID_LETTERS and value.isprintable() and not leads_elsewhere
 
 
-@dataclass(frozen=True, slots=True)
-class AllowedHost:
-    host: str
-    port: int | None
+def host_and_port(entry: str) -> tuple[str, int | None]:
+    """An entry of api.storage_hosts; None for no port. Raises ConfigurationError."""
+    try:
+        url = httpx.URL(f"https://{entry.strip()}")
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    alone = not url.userinfo and url.raw_path in (b"", b"/") and port_is_possible(url.port)
+    if not alone or not (is_address(url.host) or HOST_NAME.fullmatch(url.raw_host)):
+        raise ConfigurationError(
+            f"api.storage_hosts: {entry!r} is not a host",
+            hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",
+        )
+    # httpx drops the scheme's default port, but a port that is written here is a restriction.
+    written = re.search(r":(\d+)$", entry.strip())
+    return url.host, int(written[1]) if written else None
 
-    @classmethod
-    def parse(cls, entry: str) -> AllowedHost:
-        try:
-            url = httpx.URL(f"https://{entry.strip()}")
-        except httpx.InvalidURL:
-            url = httpx.URL("")
-        alone = not url.userinfo and url.raw_path in (b"", b"/") and port_is_possible(url.port)
-        if not alone or not (is_address(url.host) or HOST_NAME.fullmatch(url.raw_host)):
-            raise ConfigurationError(
-                f"api.storage_hosts: {entry!r} is not a host",
-                hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",
-            )
-        # httpx drops the scheme's default port, but a port that is written here is a restriction.
-        written = re.search(r":(\d+)$", entry.strip())
-        return cls(url.host, int(written[1]) if written else None)
 
-    def covers(self, url: httpx.URL) -> bool:
-        """Whether the entry allows `url`. Without a port it allows every port of a loopback host, and only
-        the scheme's default port of any other host."""
-        subdomain = not is_address(self.host) and url.host.endswith("." + self.host)
-        if url.host != self.host and not subdomain:
-            return False
-        if self.port is None:
-            return url.port is None or is_loopback(self.host)
-        return (url.port or DEFAULT_PORTS[url.scheme]) == self.port
+def covers(host: str, port: int | None, url: httpx.URL) -> bool:
+    """Whether the entry allows `url`. Without a port it allows every port of a loopback host, and only the
+    scheme's default port of any other host."""
+    subdomain = not is_address(host) and url.host.endswith("." + host)
+    if url.host != host and not subdomain:
+        return False
+    if port is None:
+        return url.port is None or is_loopback(host)
+    return (url.port or DEFAULT_PORTS[url.scheme]) == port
 
 
 class AllowedHosts:
@@ -156,12 +151,12 @@ class AllowedHosts:
     """
 
     def __init__(self, entries: Sequence[str]) -> None:
-        self._entries = tuple(AllowedHost.parse(entry) for entry in entries)
+        self._entries = tuple(map(host_and_port, entries))
 
     def check(self, signed: SignedUrl) -> httpx.URL:
         """`signed` as an httpx URL. Raises UrlRefused where its host or scheme isn't allowed."""
         url = signed.parsed
-        if url.userinfo or not any(entry.covers(url) for entry in self._entries):
+        if url.userinfo or not any(covers(*entry, url) for entry in self._entries):
             raise UrlRefused(
                 f"the API named an address on {url.host}, which is not among the storage hosts",
                 hint="If this host belongs to the API, add it to api.storage_hosts.",

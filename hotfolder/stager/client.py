@@ -18,7 +18,7 @@ from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl
-from hotfolder.stager.failures import KeyUnusable, lost_verdict, may_have_been_charged, verdict
+from hotfolder.stager.failures import KeyUnusable, may_have_been_charged, unreachable, verdict
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.streams import Throttle, opened_photo
 from hotfolder.stager.transport import Lost, Timeouts, exchange, http_date, open_client, trusted
@@ -132,7 +132,7 @@ class StagerClient:
         try:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
-            raise lost_verdict("GET /api/hdr-image-group", lost, paid=False) from None
+            raise unreachable("the API", "GET /api/hdr-image-group", lost) from None
         return Probe(reply.status, http_date(reply.headers.get("date", "")), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
@@ -212,7 +212,9 @@ class StagerClient:
         try:
             reply = await exchange(client, request, total_seconds, leaves)
         except Lost as lost:
-            raise lost_verdict(call, lost, paid=paid) from None
+            if paid and lost.sent:
+                raise may_have_been_charged(call, lost.why) from None
+            raise unreachable("the API", call, lost) from None
         problem = verdict(call, reply, paid=paid, secret=Secret(request.headers[KEY_HEADER]))
         if problem is not None:
             raise problem

@@ -45,13 +45,8 @@ class KeyUnusable(KeyRejected, ConfigurationError):
     """The key is missing, or can't be sent in a header. Nothing was sent; the next request reads it again."""
 
 
-def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
-    """The error for a call that got no answer. `call` is its method and path."""
-    return may_have_been_charged(call, lost.why) if paid and lost.sent else unreachable("the API", call, lost)
-
-
 def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
-    """The error for a request that may be retried: `what` names the request, `who` the server."""
+    """The error for a request that got no answer and may be retried: `what` names it, `who` the server."""
     message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
     if lost.offline:
         message = "the internet can't be reached"
