@@ -56,10 +56,13 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
         motions[index] = find_motion(looks[index], looks[reference], looks[neighbour], motions[neighbour])
     aligned: list[Picture] = []
     coverage: list[Plane | None] = []
+    anchor = looks[reference]
     for index, frame in enumerate(frames):
-        shifts = None if index == reference else find_shifts(looks[index], looks[reference], motions[index])
-        aligned.append(frame if shifts is None else warp(frame, shifts))
-        coverage.append(None if shifts is None else covered(shifts))
+        motion = motions[index]
+        drift = None if index == reference else find_drift(looks[index], anchor, motion)
+        still = drift is None and is_still(motion, anchor)
+        aligned.append(frame if still else warp(frame, motion, drift, anchor.scale))
+        coverage.append(None if still else covered(anchor.gray.shape, motion, drift))
     moved_count = sum(cover is not None for cover in coverage)
     return Aligned(aligned, coverage, moved_count)
 
@@ -101,18 +104,20 @@ def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Mo
     best_score = score_of(best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
         return best
-    for candidate in candidates(frame, anchor, neighbour, neighbour_motion):
+    for number, candidate in enumerate(candidates(frame, anchor, neighbour, neighbour_motion)):
         if candidate is None or not plausible(candidate, anchor):
             continue
         score = score_of(candidate)
         if score > best_score:
             best, best_score = candidate, score
-        if (
-            score > CERTAIN
-            and corner_shift(candidate, *anchor.gray.shape[::-1]) < STILL_PIXELS * anchor.scale
-        ):
-            break  # from a tripod: the other candidates cost most of the time, and give the same result
+        if score > CERTAIN and (number > 0 or is_still(candidate, anchor)):
+            break  # a shift only from a tripod; what follows costs most of the time, and gives the same
     return best
+
+
+def is_still(motion: Motion, anchor: Look) -> bool:
+    """Whether `motion` is too small to be worth a warp."""
+    return bool(corner_shift(motion, *anchor.gray.shape[::-1]) < STILL_PIXELS * anchor.scale)
 
 
 def candidates(
@@ -124,21 +129,6 @@ def candidates(
         on_neighbour = by_features(frame, neighbour)
         if on_neighbour is not None:
             yield neighbour_motion @ on_neighbour
-
-
-def find_shifts(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
-    """How far from each of the anchor's pixels `frame` shows the same: (height, width, 2), at search size.
-
-    None where the frame needs no warp.
-    """
-    height, width = anchor.gray.shape
-    drift = find_drift(frame, anchor, motion)
-    if drift is None and corner_shift(motion, width, height) < STILL_PIXELS * anchor.scale:
-        return None
-    places = pixels(slice(0, height), width)
-    moved = places if drift is None else places + drift
-    found = cv2.perspectiveTransform(moved.reshape(1, -1, 2), np.linalg.inv(motion))
-    return np.asarray(found.reshape(moved.shape) - places, np.float32)
 
 
 def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
@@ -266,22 +256,37 @@ def relief(gray: npt.ArrayLike) -> Plane:
     return np.asarray(values / spread, np.float32)
 
 
-def warp(frame: Picture, shifts: Plane) -> Picture:
-    """The frame with each pixel taken from where `shifts` says; reflected beyond its border."""
+def warp(frame: Picture, motion: Motion, drift: Plane | None, scale: float) -> Picture:
+    """The frame moved by `motion` and `drift`, found at `scale` times its size; reflected beyond its
+    border."""
     height, width = frame.shape[:2]
-    scale = np.float32(width / shifts.shape[1])
+    # Pixels are counted from their middle.
+    shrinking = np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2], [0, 0, 1]])
+    whole = np.linalg.inv(shrinking) @ motion @ shrinking
+    if drift is None:
+        size, way = (width, height), cv2.INTER_CUBIC
+        return np.asarray(
+            cv2.warpPerspective(frame, whole, size, flags=way, borderMode=cv2.BORDER_REFLECT), np.uint8
+        )
     moved = np.empty_like(frame)
     for rows in strips(height):
-        places = pixels(rows, width) + scale * enlarged(shifts, frame.shape, rows)
-        moved[rows] = sampled(frame, places, cv2.INTER_CUBIC)
+        drifted = pixels(rows, width) + enlarged(drift, frame.shape, rows) / np.float32(scale)
+        moved[rows] = sampled(frame, origins(drifted, whole), cv2.INTER_CUBIC)
     return moved
 
 
-def covered(shifts: Plane) -> Plane:
-    """A feathered mask of where a frame warped by `shifts` has pixels of its own, at search size."""
-    height, width = shifts.shape[:2]
-    places = pixels(slice(0, height), width) + shifts
-    inside = (places >= 0) & (places <= (width - 1, height - 1))
+def origins(places: Plane, motion: Motion) -> Plane:
+    """The places, x and y, that `motion` moves to these: (height, width, 2)."""
+    found = cv2.perspectiveTransform(places.reshape(1, -1, 2), np.linalg.inv(motion))
+    return np.asarray(found.reshape(places.shape), np.float32)
+
+
+def covered(shape: tuple[int, ...], motion: Motion, drift: Plane | None) -> Plane:
+    """A feathered mask of where a frame moved by these has pixels of its own, at search size."""
+    height, width = shape
+    places = pixels(slice(0, height), width)
+    came = origins(places if drift is None else places + drift, motion)
+    inside = (came >= 0) & (came <= (width - 1, height - 1))
     return feather(np.asarray(inside.all(axis=2)))
 
 

@@ -141,12 +141,13 @@ def with_details(
 ) -> Plane:
     """`fused` at the size of `frames`, with the details that shrinking removed, by each frame's share."""
     whole = np.empty(frames[0].shape, np.float32)
-    colours = [np.asarray(cv2.LUT(small, UNIT), np.float32) for small in smalls]
     for rows in strips(len(whole)):
-        strip = enlarged(fused, whole.shape, rows)
-        for frame, colour, part in zip(frames, colours, parts, strict=True):
-            share = enlarged(part, whole.shape, rows)
-            details = cv2.subtract(cv2.LUT(frame[rows], UNIT), enlarged(colour, whole.shape, rows))
-            cv2.accumulateProduct(details, cv2.merge((share, share, share)), strip)
-        whole[rows] = strip
+        whole[rows] = enlarged(fused, whole.shape, rows)
+    for frame, small, part in zip(frames, smalls, parts, strict=True):
+        smooth = cv2.resize(small, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_LINEAR)
+        scaled = part / np.float32(255)
+        for rows in strips(len(whole)):
+            share = enlarged(scaled, whole.shape, rows)
+            details = cv2.subtract(frame[rows], smooth[rows], dtype=cv2.CV_32F)
+            cv2.accumulateProduct(details, cv2.merge((share, share, share)), whole[rows])
     return whole
