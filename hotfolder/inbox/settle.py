@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 
 from hotfolder.display import counted
 from hotfolder.inbox.contents import SeenFile, SetFolder
@@ -15,23 +14,20 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.sets import FileIdentity
 
 
-class PhotoStatus(Enum):
-    """Whether a photo could be decoded to its end."""
-
-    WHOLE = "whole"
-    UNFINISHED = "unfinished"  # may become whole
-    UNUSABLE = "unusable"  # can never become whole
-
-
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The decoder's result for one state of one photo. `reason` and `hint` are shown to the photographer, and
-    are empty when the photo is whole. `facts` is None unless it is whole."""
+    """The decoder's result for one state of one photo: its `facts` where it is whole, decoded to its end;
+    else the `reason`, with a `hint`, for the photographer. `final`: it can never become whole."""
 
-    status: PhotoStatus
     facts: PictureFacts | None = None
     reason: str = ""
     hint: str = ""
+    final: bool = False
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it could not be decoded to its end, and may become whole."""
+        return bool(self.reason) and not self.final
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,13 +273,14 @@ class _Look:
     def when_quiet(self) -> Verdict:
         """The verdict once every file has been unchanged for the quiet time."""
         count = len(self.judgements)
-        unusable = self._having(PhotoStatus.UNUSABLE)
+        known = [judgement for _, judgement in self.judgements if judgement is not None]
+        unusable = [one for one in known if one.final]
         if unusable:
             return self._refused(unusable)
         unknown = tuple(file for file, judgement in self.judgements if judgement is None)
         if unknown:
             return Waiting(count, f"{counted(count, 'photo')}, being read", to_judge=unknown)
-        unfinished = self._having(PhotoStatus.UNFINISHED)
+        unfinished = [one for one in known if one.unfinished]
         if not unfinished:
             return self._ready()
         if self.now >= self.gives_up_at:
@@ -301,7 +298,7 @@ class _Look:
             for file in self.free.photos
         }
         due = [(file, judgement) for file, judgement in self.judgements if due_at[file] <= self.now]
-        complete = tuple(file for file, judgement in due if is_whole(judgement))
+        complete = tuple(file for file, judgement in due if judgement is not None and not judgement.reason)
         if hurried and len(complete) == count:
             return self._ready()
         photos = counted(count, "photo")
@@ -324,13 +321,6 @@ class _Look:
             return TWO_LOOKS_SECONDS
         return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self.pace.quiet_seconds / 2))
 
-    def _having(self, status: PhotoStatus) -> list[Judgement]:
-        return [
-            judgement
-            for _, judgement in self.judgements
-            if judgement is not None and judgement.status is status
-        ]
-
     def _ready(self) -> Ready:
         free = self.free
         ready = free.signal() if free.flat else free.ready
@@ -341,7 +331,3 @@ class _Look:
         of_all = counted(len(self.judgements), "photo")
         more = f" So it is with {len(bad) - 1} more of {of_all}." if len(bad) > 1 else ""
         return Refused(_all_files(self.free), bad[0].reason + more, bad[0].hint)
-
-
-def is_whole(judgement: Judgement | None) -> bool:
-    return judgement is not None and judgement.status is PhotoStatus.WHOLE

@@ -21,7 +21,6 @@ from hotfolder.inbox.settle import (
     Judgement,
     Nothing,
     Pace,
-    PhotoStatus,
     Ready,
     Refused,
     SetState,
@@ -50,7 +49,7 @@ class _Entry:
 
 class PhotoBook:
     """Cache of the decoder's results for the photos of one inbox, valid for the state that was read; an
-    UNFINISHED one expires after a minute. `trouble` is why no photo can be decoded now, "" when all is well.
+    unfinished one expires after a minute. `trouble` is why no photo can be decoded now, "" when all is well.
     """
 
     def __init__(self, inbox: Path, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
@@ -68,16 +67,15 @@ class PhotoBook:
         if entry is None or entry.identity != file.identity:
             return None
         stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
-        return None if stale and entry.judgement.status is PhotoStatus.UNFINISHED else entry.judgement
+        return None if stale and entry.judgement.unfinished else entry.judgement
 
     def was_unfinished(self, key: SetKey, file: SeenFile) -> bool:
-        """Whether an earlier state of this file was decoded and was UNFINISHED: the file is growing."""
+        """Whether an earlier state of this file was decoded and was unfinished: the file is growing."""
         entry = self._entries.get((key, file.name))
-        growing = entry is not None and entry.judgement.status is PhotoStatus.UNFINISHED
-        return growing and entry is not None and entry.identity != file.identity
+        return entry is not None and entry.judgement.unfinished and entry.identity != file.identity
 
     def photo(self, key: SetKey, file: SeenFile) -> Photo:
-        """The photo. Raises KeyError unless it was found WHOLE in this state."""
+        """The photo. Raises KeyError unless it was found whole in this state."""
         judgement = self.judgement(key, file)
         if judgement is None or judgement.facts is None:
             raise KeyError(key, file.name)
@@ -124,13 +122,13 @@ class PhotoBook:
             # The picture's content matters only where photos are still to be grouped into sets.
             facts = await self._decoder.inspect(path, self.limits, closely=not key[1])
         except NotWhole as error:
-            return Judgement(PhotoStatus.UNFINISHED, reason=error.message, hint=error.hint)
+            return Judgement(reason=error.message, hint=error.hint)
         except NeverUsable as error:
-            return Judgement(PhotoStatus.UNUSABLE, reason=error.message, hint=error.hint)
+            return Judgement(reason=error.message, hint=error.hint, final=True)
         if signed(facts.inode) != file.identity.inode:
             # Replaced by a link, or for a moment by another file. The next look sees what is there now.
-            return Judgement(PhotoStatus.UNFINISHED, reason=f"{visible(path.name)} was exchanged.")
-        return Judgement(PhotoStatus.WHOLE, facts=facts)
+            return Judgement(reason=f"{visible(path.name)} was exchanged.")
+        return Judgement(facts)
 
 
 def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:

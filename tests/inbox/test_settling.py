@@ -13,7 +13,6 @@ from hotfolder.inbox.settle import (
     Judgement,
     Nothing,
     Pace,
-    PhotoStatus,
     Ready,
     Refused,
     SetState,
@@ -25,9 +24,9 @@ from hotfolder.pictures.formats import COPY_HINT
 from hotfolder.rules.sets import FileIdentity
 
 QUIET, GIVE_UP = 15.0, 900.0
-WHOLE = Judgement(PhotoStatus.WHOLE)
-UNFINISHED = Judgement(PhotoStatus.UNFINISHED, reason="b.jpg is not complete.", hint=COPY_HINT)
-UNUSABLE = Judgement(PhotoStatus.UNUSABLE, reason="b.tif is a TIFF.", hint="Export JPEG.")
+WHOLE = Judgement()
+UNFINISHED = Judgement(reason="b.jpg is not complete.", hint=COPY_HINT)
+UNUSABLE = Judgement(reason="b.tif is a TIFF.", hint="Export JPEG.", final=True)
 
 
 @dataclass

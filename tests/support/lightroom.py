@@ -14,7 +14,7 @@ import yaml
 
 from hotfolder.config.load import load
 from hotfolder.inbox.scan import scan
-from hotfolder.inbox.settle import Judgement, Pace, PhotoStatus, Ready, settle
+from hotfolder.inbox.settle import Judgement, Pace, Ready, settle
 from hotfolder.setup.lightroom.write import PLUGIN, write
 
 SDK = Path(__file__).with_name("lightroom_sdk.lua")
@@ -194,7 +194,7 @@ def startable(inbox: Path) -> Mapping[tuple[str, str], int]:
 
 
 def _startable(inbox: Path) -> Iterator[tuple[tuple[str, str], int]]:
-    judge: Callable[[object], Judgement] = lambda _: Judgement(PhotoStatus.WHOLE)  # noqa: E731
+    judge: Callable[[object], Judgement] = lambda _: Judgement()  # noqa: E731
     for key, seen in scan(inbox).folders.items():
         state, verdict = None, None
         for now in (0.0, 1000.0):
