@@ -64,7 +64,6 @@ class SettlingSet:
 
     project: str
     folder: str
-    photo_count: int
     reason: str
     may_proceed: bool
     hint: str = ""

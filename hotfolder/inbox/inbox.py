@@ -288,9 +288,8 @@ class Inbox:
         self._approvals.settled(key for key, _ in decided)
         events = [self._event(key, verdict) for key, verdict in decided if marked_folder(key) is None]
         for event in events:
-            count = len(event.photos if isinstance(event, BracketSet) else event.files)
-            waits = SettlingSet(event.project, event.folder, count, COMPLETE, may_proceed=True)
-            self._handed[event.project, event.folder] = waits
+            key = (event.project, event.folder)
+            self._handed[key] = SettlingSet(*key, COMPLETE, may_proceed=True)
         return events
 
     def _arriving(self, snapshot: Snapshot) -> Iterator[SetArriving]:

@@ -269,7 +269,7 @@ class SetTracker:
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are waiting, sorted, each with what it waits for."""
         return tuple(
-            SettlingSet(*key, waits.photo_count, _describe(waits, now), waits.may_proceed, waits.hint)
+            SettlingSet(*key, _describe(waits, now), waits.may_proceed, waits.hint)
             for key, waits in sorted(self._waiting(), key=lambda one: one[0])
         )
 
