@@ -30,16 +30,11 @@ class InboxOptions:
 class SetRefused:
     """A set can't be made as it is. `files` are all of its originals, as absolute paths with raw names."""
 
-    inbox: Path
     project: str
     folder: str
     files: tuple[Path, ...]
     reason: str
     hint: str
-
-    @property
-    def path(self) -> Path:
-        return self.inbox / self.project / self.folder
 
 
 @dataclass(frozen=True, slots=True)

@@ -311,7 +311,7 @@ class Inbox:
         folder = self._path.joinpath(*key)
         if isinstance(verdict, Refused):
             files = tuple(folder / file.name for file in verdict.files)
-            return SetRefused(self._path, *key, files, verdict.reason, verdict.hint)
+            return SetRefused(*key, files, verdict.reason, verdict.hint)
         photos = tuple(self._book.photo(key, file) for file in verdict.photos)
         companions = tuple(folder / file.name for file in verdict.companions)
         return BracketSet(self._path, *key, photos, companions, verdict.approved)
