@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
+from hotfolder.control.lookup import no_job_yet
 from hotfolder.control.opening import Installation, existing, now
 from hotfolder.daemon.folders import former_failed, left_behind
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
@@ -64,7 +65,8 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool) -> PutBac
     """Move a failed set back into the inbox, as dragging it would; with `pay_again` it is bought anew, and a
     finished set, too, by copies of its originals. `job_id` may be `project/room`. Idempotent: after an
     interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
-    job = remembered(installation.store, job_id)
+    with no_job_yet(installation.store, job_id):
+        job = remembered(installation.store, job_id)
     copied = pay_again and job.state == State.DONE
     if copied:
         returning = copies_of(installation, job, comes_as(job), AGAIN)
@@ -189,7 +191,8 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
 
 def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
-    job = remembered(installation.store, job_id)
+    with no_job_yet(installation.store, job_id):
+        job = remembered(installation.store, job_id)
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"Job {job_id} has nothing to resolve: it is {words_of(job)}.")
     return job
@@ -261,7 +264,8 @@ def give_up(installation: Installation, job_id: str) -> None:
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
-    with installation.store.session() as session, session.begin():
+    store = installation.store
+    with no_job_yet(store, target), store.session() as session, session.begin():
         jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         _refuse_ended(jobs)
         taken = commands.cancel(session, jobs, by, now())
@@ -277,7 +281,8 @@ def prioritise(
         wanted = Priority[level.upper()]
     except KeyError:
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
-    with installation.store.session() as session, session.begin():
+    store = installation.store
+    with no_job_yet(store, target), store.session() as session, session.begin():
         jobs, of_inbox, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         _refuse_ended(jobs)
         if project:

@@ -12,7 +12,15 @@ from pathlib import Path, PurePath
 
 from hotfolder.config.load import state_location
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
+from hotfolder.control.lookup import (
+    arriving_id,
+    folder_id,
+    no_job_yet,
+    opaque,
+    photo_id,
+    picture_id,
+    project_id,
+)
 from hotfolder.control.opening import nothing_yet, now, reading, seen_in
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
@@ -85,7 +93,8 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
     with reading(place) as store:
         if store is None:
             raise place.error or nothing_yet(config)
-        return history_of(store, job)
+        with no_job_yet(store, job):
+            return history_of(store, job)
 
 
 HELD = "held"

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.control.opening import reading
 from hotfolder.daemon.folders import places_of
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import CommandHint, LocalTrouble, Unknown, UsageError
 from hotfolder.inbox.contents import SetFolder, is_junk_folder
 from hotfolder.inbox.scan import listed, scan, scan_folders
 from hotfolder.jobs.context import Places
@@ -27,6 +27,7 @@ from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
 from hotfolder.rules.foldernames import composed, shown, spellings
+from hotfolder.telemetry.overview import overview
 
 DIGITS = 20
 JOINT = "-"
@@ -66,6 +67,21 @@ def arriving_id(inbox: str, project: str, folder: str, name: str) -> str:
 def job_of(known: str) -> str:
     """The job's id in the id of a picture or photo; for an arriving photo the id of its folder."""
     return known.partition(JOINT)[0]
+
+
+@contextmanager
+def no_job_yet(store: Store, target: str) -> Iterator[None]:
+    """Replace Unknown for a `project/room` that has no job yet by a UsageError with what `status` says of it:
+    that it is held, why, and what decides it."""
+    try:
+        yield
+    except Unknown:
+        place = composed("/".join(target.rstrip("/").split("/")[-2:]))
+        for line in overview(store, pid=None).lines:
+            if not line.job and place == composed(f"{line.project}/{line.room}"):
+                what = (line.reason or line.words).removesuffix(".")
+                raise UsageError(f"{target} is no job yet: {what}.", hint=CommandHint(line.hint)) from None
+        raise
 
 
 @dataclass(frozen=True, slots=True)

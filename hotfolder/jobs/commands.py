@@ -9,7 +9,7 @@ from enum import IntEnum
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from hotfolder.errors import Cancelled, CommandHint, UsageError
+from hotfolder.errors import Cancelled, CommandHint, Unknown, UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API
@@ -42,8 +42,8 @@ def meant(
     """Resolve a command's target: jobs, inbox, project. A job's id or a `project/room` gives that one job and
     "", ""; a project's name gives its unfinished jobs, its inbox and its name. `dropped` are the inboxes that
     hold a folder of that project, which may have no job yet; `arriving` those in which that room's photos
-    still arrive. Raises UsageError where nothing matches, the room is still arriving, or several inboxes have
-    the project and `inbox` is empty."""
+    still arrive. Raises Unknown where nothing matches, UsageError where the room is still arriving, or several inboxes
+    have the project and `inbox` is empty."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         return [job], "", ""
@@ -59,7 +59,7 @@ def meant(
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     if not inboxes:
         where = f" in an inbox {inbox}" if inbox else ""
-        raise UsageError(
+        raise Unknown(
             f"Nothing is known of {target}{where}.",
             hint=CommandHint(
                 "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them."

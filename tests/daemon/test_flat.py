@@ -366,6 +366,18 @@ async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, s
     assert files_below(studio.inbox / ELM) == {} and not (studio.inbox / f"{ELM}__ok").exists()
 
 
+async def test_commands_say_of_a_held_set_why_and_what_decides_it(studio: Studio) -> None:
+    """It has no job yet. The folder's new name approves all that is held, which its hint says."""
+    files, _, _ = shoot(rooms=4, by_hand=(2,))
+    studio.drop(ELM, "", files)
+    async with studio.working():
+        [(name, why)] = held_sets(await studio.comes_to_say(held_sets)).items()
+        for command in (["cancel"], ["retry"], ["logs"], ["priority", "high"], ["resolve", "--not-charged"]):
+            said = studio.say(command[0], f"{ELM}/{name}", *command[1:])
+            assert said.exit_code == 2 and f"{ELM}/{name} is no job yet: {why}." in said.stderr
+            assert f'hotfolder approve "{ELM}/{name}"`, or, where all that is held of {ELM} is' in said.stderr
+
+
 async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(make_studio: MakeStudio) -> None:
     """This also works where a folder of that name exists, and while photos still arrive."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
