@@ -102,7 +102,8 @@ class FolderLock:
             self._descriptor = self._locked = None
 
     def _take(self, folder: int) -> bool:
-        descriptor = lasting_file(self.name, folder, 0o600 if self.private else 0o666)
+        mode = 0o600 if self.private else 0o666
+        descriptor = lasting_file(self.name, folder, mode, writable=self.private)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -79,15 +79,15 @@ def write_whole(folder: int, name: str, content: bytes, temporary: str = "") -> 
             os.unlink(temporary, dir_fd=folder)
 
 
-def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
+def lasting_file(name: str, folder: int, mode: int = 0o666, *, writable: bool = False) -> int:
     """Open the file with this name, created if missing; its descriptor is for reading only where writing
-    isn't permitted. Raises OSError, also unless it is a regular file with a single hard link: another link
-    may belong to a file that must not be written."""
+    isn't permitted, which with `writable` is an error. Raises OSError, also unless it is a regular file with
+    a single hard link: another link may belong to a file that must not be written."""
     try:
         descriptor = os.open(name, _SAFE | os.O_RDWR | os.O_CREAT, mode, dir_fd=folder)
     except OSError as error:
         # Another user's file, or a disk that is read-only at the moment.
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if writable or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise
         try:
             descriptor = os.open(name, _SAFE | os.O_RDONLY, dir_fd=folder)

@@ -294,8 +294,8 @@ def told_of_set(found: BracketSet, each: GroupedSet) -> Why:
     """Why a set is held by itself, and what to do."""
     return Why(
         each.told(),
-        f'If they are one picture, say `hotfolder approve "{found.project}/{each.name}"`, or, where all that is'
-        f" held of {found.project} is right, rename that folder to {found.project}__ok or put a file named"
+        f'If they are one picture, say `hotfolder approve "{found.project}/{each.name}"`, or, where all that'
+        f" is held of {found.project} is right, rename that folder to {found.project}__ok or put a file named"
         " READY.txt into it; else give each picture a folder of its own.",
     )
 

@@ -42,8 +42,8 @@ def meant(
     """Resolve a command's target: jobs, inbox, project. A job's id or a `project/room` gives that one job and
     "", ""; a project's name gives its unfinished jobs, its inbox and its name. `dropped` are the inboxes that
     hold a folder of that project, which may have no job yet; `arriving` those in which that room's photos
-    still arrive. Raises Unknown where nothing matches, UsageError where the room is still arriving, or several inboxes
-    have the project and `inbox` is empty."""
+    still arrive. Raises Unknown where nothing matches, UsageError where the room is still arriving, or
+    several inboxes have the project and `inbox` is empty."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         return [job], "", ""

@@ -99,8 +99,8 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
     else:
         return None
     where = getattr(error, "filename", None)
-    if not isinstance(where, str | bytes):
-        where = path
+    if not isinstance(where, str | bytes) or (path and not Path(os.fsdecode(where)).is_absolute()):
+        where = path  # a name alone is one in a folder that was opened before
     elif (name := os.path.split(os.fsdecode(where)))[1].startswith(TEMPORARY_PREFIX):
         where = name[0] or path  # a file in the making has another name at each try
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)

@@ -140,6 +140,19 @@ def test_status_says_that_the_disk_of_the_store_is_full(bench: Bench) -> None:
     assert json.loads(said("--json"))["folders"] == {"state": {"degraded": "the disk is full"}}
 
 
+@needs_mounts
+def test_a_start_says_that_the_disk_of_state_is_read_only_and_to_say_it_again(bench: Bench) -> None:
+    """All of it is there from before: only writing into the lock's file fails."""
+    assert bench.studio.start("--until-idle", key="any-key").wait() == 0
+    state = bench.studio.state
+    script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
+    command = [*NAMESPACE, "sh", "-c", script, "sh", str(state), *bench.studio.command("run", "--until-idle")]
+    ended = subprocess.run(command, env=environment("any-key"), capture_output=True, text=True)
+    assert ended.returncode == 3, ended.stderr
+    place = state / folders.FILE_NAME
+    assert ended.stderr == f"{place}: the disk is read-only\nMount it for writing; then say the same again.\n"
+
+
 async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
