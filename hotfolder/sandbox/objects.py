@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 from urllib.parse import urlencode
 
 from PIL import Image, UnidentifiedImageError
@@ -66,14 +66,8 @@ def result_name(group: str) -> str:
 
 EXPIRES = "X-Sandbox-Expires"
 SIGNATURE = "X-Sandbox-Signature"
-
-
-class BadSignature(Exception):
-    """The URL was not signed by this sandbox, or for something else."""
-
-
-class ExpiredSignature(Exception):
-    """The URL was signed by this sandbox, and has expired."""
+Signature = Literal["valid", "expired", "wrong"]
+"""wrong: not signed by this sandbox, or for something else."""
 
 
 class Signer:
@@ -89,14 +83,13 @@ class Signer:
         query = urlencode({EXPIRES: expires, SIGNATURE: self._signature(method, path, expires)})
         return f"{self._base_url}{path}?{query}"
 
-    def check(self, method: str, path: str, query: Mapping[str, str]) -> None:
-        """Raise BadSignature or ExpiredSignature unless `query` allows `method` on `path` now."""
+    def judged(self, method: str, path: str, query: Mapping[str, str]) -> Signature:
+        """Whether `query` allows `method` on `path` now."""
         expires, given = query.get(EXPIRES, ""), query.get(SIGNATURE, "")
         expected = self._signature("GET" if method == "HEAD" else method, path, expires)
         if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise BadSignature
-        if float(expires) < time.time():
-            raise ExpiredSignature
+            return "wrong"
+        return "expired" if float(expires) < time.time() else "valid"
 
     def _signature(self, method: str, path: str, expires: str) -> str:
         text = f"{method}\n{path}\n{expires}".encode()
