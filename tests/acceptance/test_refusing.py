@@ -5,13 +5,11 @@ from __future__ import annotations
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
-KEY = "any-key"
-
 
 def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
-    shop: Shop, studio_at: MakeStudio
+    shop: Shop, make_studio: MakeStudio
 ) -> None:
-    studio = studio_at(shop, settle={"give_up_seconds": 1.5})
+    studio = make_studio(settle={"give_up_seconds": 1.5})
     bad = {
         "kitchen__sky-twilihgt": (bracket(), 'unknown tag "sky-twilihgt"'),
         "hall": (bracket(8), "8 photos"),
@@ -20,7 +18,7 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
     }
     for folder, (files, _) in bad.items():
         (studio.drop(ELM, folder, files) / ".DS_Store").touch()
-    assert studio.start("--until-idle", key=KEY).wait() == 1
+    assert studio.start("--until-idle").wait() == 1
     for folder, (files, words) in bad.items():
         found = files_below(studio.failed / ELM / folder)
         reason = found.pop("REASON.txt").decode()
@@ -35,10 +33,10 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
 
 
 async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
-    shop: Shop, studio_at: MakeStudio
+    make_studio: MakeStudio,
 ) -> None:
     """Programs compare the English texts, and the language may be changed later."""
-    studio = studio_at(shop, language="de")
+    studio = make_studio(language="de")
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
     await studio.drop_and_run(ELM, "hall", bracket(8))
     reasons = {job["room"]: (job["reason"], job["hint"]) for job in studio.status()["jobs"]}
@@ -57,11 +55,11 @@ async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
     assert "hall: gescheitert Der Ordner enthält 8 Fotos, und höchstens 7 können ein Bild werden." in status
 
 
-async def test_a_status_page_changes_its_language_and_stays_ours(shop: Shop, studio_at: MakeStudio) -> None:
-    studio = studio_at(shop)
+async def test_a_status_page_changes_its_language_and_stays_ours(make_studio: MakeStudio) -> None:
+    studio = make_studio()
     await studio.until_idle()
     assert (studio.inbox / "STATUS.txt").read_text().startswith("What hotfolder is doing")
-    studio = studio_at(shop, language="de")
+    studio = make_studio(language="de")
     await studio.until_idle()
     assert (studio.inbox / "STATUS.txt").read_text().startswith("Was hotfolder")
     assert not list(studio.inbox.glob("STATUS (yours)*"))

@@ -58,7 +58,7 @@ def test_a_file_where_a_folder_has_to_be_is_said_and_nothing_is_traced(
     studio: Studio, name: str, options: tuple[str, ...]
 ) -> None:
     (studio.root / name).write_text("in the way")
-    run = studio.start(*options, key="any-key")
+    run = studio.start(*options)
     assert run.wait() == 3
     assert f"{studio.root / name}: a file stands where a folder is needed" in run.text()
     assert "Traceback" not in run.text()
@@ -66,17 +66,13 @@ def test_a_file_where_a_folder_has_to_be_is_said_and_nothing_is_traced(
 
 def test_a_place_where_no_folder_can_be_made_is_said(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "s", state="/proc/hotfolder")
-    run = studio.start(key="any-key")
+    run = studio.start()
     assert run.wait() == 3
     assert "/proc/hotfolder: the folder can't be made" in run.text() and "Traceback" not in run.text()
 
 
-KEY = "any-key"
-
-
-def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, studio_at: MakeStudio) -> None:
+def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, studio: Studio) -> None:
     """Files left in state/developed are made anew, paid for once, and cleared away."""
-    studio = studio_at(shop)
     size = (1200, 900)
     files = {
         f"{number}.tif": tiff(
@@ -84,13 +80,13 @@ def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, stud
         )
         for number in range(4)
     }
-    run = studio.start(key=KEY)
+    run = studio.start()
     studio.drop(ELM, "kitchen", files)
     darkroom: Path = studio.state / "developed"
     wait_for(lambda: any(darkroom.iterdir()), run.text)
     run.process.send_signal(signal.SIGKILL)
     run.process.wait()
-    assert studio.start("--until-idle", key=KEY).wait() == 0
+    assert studio.start("--until-idle").wait() == 0
     assert (studio.states(), shop.bought()) == (["done"], 1)
     assert studio.filed("kitchen") == files
     assert list(darkroom.iterdir()) == []

@@ -4,7 +4,7 @@ at all."""
 from __future__ import annotations
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Studio
 
 
 def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
@@ -13,13 +13,13 @@ def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
     return [line.rstrip() for line in shown.stdout.splitlines()]
 
 
-def test_what_people_see_of_a_run(make_studio: MakeStudio, shop: Shop) -> None:
+def test_what_people_see_of_a_run(make_studio: MakeStudio) -> None:
     """Sets that need a person come first, with their id on one line; finished sets are one line for each
     project; amounts are shown, since prices are set; a job is named by project and room."""
-    studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    studio = make_studio(prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     studio.drop(ELM, "kitchen__sky-blue", bracket(3))
     studio.drop(ELM, "bath__skyblu", bracket(2))
-    assert studio.start("--until-idle", key="any-key").wait(150) == 1
+    assert studio.start("--until-idle").wait(150) == 1
     receipt = studio.receipt("kitchen__sky-blue")
     assert receipt["cost"] == "1.15 EUR"
     [failed] = [job["job"] for job in studio.status()["jobs"] if job["state"] == "failed"]

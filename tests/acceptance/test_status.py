@@ -11,11 +11,10 @@ import time
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, environment
+from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Studio, environment
 
 
-def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: MakeStudio) -> None:
-    studio = make_studio()
+def test_status_watch_shows_what_changes_until_ctrl_c(studio: Studio) -> None:
     screen, terminal = pty.openpty()
     watching = subprocess.Popen(
         studio.command("status", "--watch"),

@@ -17,19 +17,17 @@ from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Run, Shop, Studio, begun, environment, wait_for
 
 ROOM = "living-room__sky-twilight"
-KEY = "any-key"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
-    shop: Shop, studio_at: MakeStudio, number: int, code: int
+    shop: Shop, studio: Studio, number: int, code: int
 ) -> None:
     shop.goes_wrong({"endpoint": "group-get", "fault": "never"})
-    studio = studio_at(shop)
     dropped = {"kitchen": bracket(), "bath": bracket(), "hall": bracket()}
     for room, photos in dropped.items():
         studio.drop(ELM, room, photos)
-    run = studio.start(key=KEY)
+    run = studio.start()
     studio.wait_until(lambda status: status["counts"].get("merging") == 3)
     began = time.monotonic()
     assert run.stop(number, within_seconds=60) == code
@@ -46,15 +44,14 @@ def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
     """A daemon that waits for the answer to its sky request, which takes that many seconds."""
     shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": seconds})
     studio.drop(ELM, ROOM, bracket())
-    run = studio.start(key=KEY)
+    run = studio.start()
     wait_for(lambda: shop.bought(SKY), run.text)
     return run
 
 
 async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
-    shop: Shop, studio_at: MakeStudio
+    shop: Shop, studio: Studio
 ) -> None:
-    studio = studio_at(shop)
     run = in_flight(shop, studio, seconds=3)
     assert run.stop(signal.SIGTERM) == 0
     assert '"draining"' in run.text()
@@ -65,9 +62,9 @@ async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
 
 
 def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
-    shop: Shop, studio_at: MakeStudio
+    shop: Shop, studio: Studio
 ) -> None:
-    run = in_flight(shop, studio_at(shop), seconds=60)
+    run = in_flight(shop, studio, seconds=60)
     run.process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     assert run.process.poll() is None
@@ -75,12 +72,12 @@ def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
 
 
 def test_an_address_of_messages_that_never_ends_its_answer_holds_no_stop_up_for_long(
-    shop: Shop, studio_at: MakeStudio
+    make_studio: MakeStudio,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
-        studio = studio_at(shop, notify={"urls": [f"json://127.0.0.1:{listener.getsockname()[1]}/x"]})
+        studio = make_studio(notify={"urls": [f"json://127.0.0.1:{listener.getsockname()[1]}/x"]})
         studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-        run = studio.start(key=KEY)
+        run = studio.start()
         studio.wait_for_states("failed")
         dripping = thread.submit(drip, listener)
         began = time.monotonic()
@@ -150,13 +147,10 @@ def children_of(process: int) -> list[int]:
     return found
 
 
-def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
-    shop: Shop, make_studio: MakeStudio
-) -> None:
-    studio = make_studio(api=shop.api)
+def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(studio: Studio) -> None:
     told = studio.status_page
     studio.drop("12 Elm Road", "kitchen", bracket())
-    run = studio.start(key="any-key")
+    run = studio.start()
     studio.wait_for_states("done")
     studio.drop("12 Elm Road", "hall_sky-blue", bracket())
     studio.wait_until(lambda _: "Needs a person: 1 12 Elm Road / hall_sky-blue: held" in told())

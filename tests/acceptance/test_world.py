@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
-KEY = "any-key"
 FIELDS = {"project", "room", "folder", "state", "reason"}
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
-    tmp_path: Path, make_studio: MakeStudio
+    tmp_path: Path, make_studio: MakeStudio, unused_tcp_port: int
 ) -> None:
-    port = free_port()
-    api = {"base_url": f"http://127.0.0.1:{port}", "storage_hosts": ["127.0.0.2"]}
+    api = {"base_url": f"http://127.0.0.1:{unused_tcp_port}", "storage_hosts": ["127.0.0.2"]}
     studio = make_studio(api=api)
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    studio.start(key=KEY)
+    studio.start()
     status = studio.wait_until(lambda status: status.get("api", {}).get("paused"))
     [job] = studio.wait_until(lambda status: status["jobs"] and status["jobs"][0]["reason"])["jobs"]
     assert job["state"] in ("uploading", "queued")
@@ -35,14 +26,13 @@ def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
     assert status["api"]["reason"]
     assert files_below(folder) == photos
     assert not studio.failed.exists() or not files_below(studio.failed)
-    with Shop(tmp_path / "shop", port=port) as shop:
+    with Shop(tmp_path / "shop", port=unused_tcp_port) as shop:
         studio.wait_for_states("done")
         assert shop.bought() == 1
 
 
-def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(shop: Shop, studio_at: MakeStudio) -> None:
-    studio = studio_at(shop)
-    first = studio.start(key=KEY)
+def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(studio: Studio) -> None:
+    first = studio.start()
     under_way = studio.results / "under-way.part"
     under_way.write_bytes(b"half a download")
     second = studio.call("run", "--sandbox")
@@ -54,12 +44,12 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(shop: Shop, st
 
 
 def test_a_second_daemon_on_the_same_inbox_with_a_state_of_its_own_is_refused_and_buys_nothing(
-    shop: Shop, studio_at: MakeStudio
+    shop: Shop, make_studio: MakeStudio
 ) -> None:
-    studio = studio_at(shop)
-    first = studio.start(key=KEY)
-    other = studio_at(shop, inbox=str(studio.inbox))
-    second = other.start(key=KEY)
+    studio = make_studio()
+    first = studio.start()
+    other = make_studio(inbox=str(studio.inbox))
+    second = other.start()
     assert second.wait() == 2
     assert f"process {first.process.pid} on " in second.text() and str(studio.inbox) in second.text()
     studio.drop(ELM, "kitchen", bracket())
@@ -68,11 +58,10 @@ def test_a_second_daemon_on_the_same_inbox_with_a_state_of_its_own_is_refused_an
     assert shop.bought() == 1
 
 
-def test_status_json_is_the_object_that_others_script_against(shop: Shop, studio_at: MakeStudio) -> None:
-    studio = studio_at(shop)
+def test_status_json_is_the_object_that_others_script_against(studio: Studio) -> None:
     before = json.loads(studio.say("status", "--json").stdout)
     assert before["jobs"] == []
-    run = studio.start(key=KEY)
+    run = studio.start()
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     studio.wait_for_states("done", "failed")

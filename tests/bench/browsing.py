@@ -169,9 +169,9 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=SETS)
     sets = parser.parse_args().sets
     with tempfile.TemporaryDirectory() as folder, Shop(Path(folder) / "shop") as shop:
-        studio = Studio(Path(folder) / "studio", api=shop.api)
+        studio = Studio(Path(folder) / "studio", shop=shop)
         fill(studio, sets)
-        run = studio.start(key="any-key", really=True)
+        run = studio.start(really=True)
         try:
             with page_process(studio, really=True) as site:
                 paints = first_paints(site)

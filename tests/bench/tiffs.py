@@ -42,7 +42,7 @@ def main() -> int:
         large_tiff(root / "large.tif", given.compression)
         size_bytes = (root / "large.tif").stat().st_size
         with Shop(root / "shop") as shop:
-            studio = Studio(root / "studio", api=shop.api, settle={"quiet_seconds": 2, "scan_seconds": 1})
+            studio = Studio(root / "studio", shop=shop, settle={"quiet_seconds": 2, "scan_seconds": 1})
             for number in range(given.sets):
                 room = studio.inbox / "Large" / f"room-{number}"
                 room.mkdir(parents=True)

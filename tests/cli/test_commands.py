@@ -30,7 +30,7 @@ from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import Line
 from tests.support import rolls
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop
+from tests.support.studio import ELM, MakeStudio, files_below
 
 
 @pytest.fixture
@@ -51,10 +51,6 @@ def drop(folder: Path, number: int) -> Path:
     for index in range(number):
         Image.new("RGB", (64, 48), (40 * index, 60, 90)).save(folder / f"{index + 1}.jpg")
     return folder
-
-
-def everything_in(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def test_version_is_the_packages() -> None:
@@ -117,13 +113,13 @@ def test_check_prints_a_schema_without_a_configuration(tmp_path: Path) -> None:
 def test_explain_tells_route_photos_and_paid_calls_and_touches_nothing(config: Path) -> None:
     """No folder is made and no file changed."""
     folder = drop(config.parent / "inbox" / "12 Elm Road" / "front__lawn-light", 3)
-    before = everything_in(config.parent)
+    before = files_below(config.parent)
     result = invoke("explain", folder, "--config", config)
     assert result.exit_code == 0
     assert 'route "outside"' in result.output
     assert result.output.index("1. 1.jpg") < result.output.index("3. 3.jpg")
     assert "of which 3 paid" in result.output
-    assert everything_in(config.parent) == before
+    assert files_below(config.parent) == before
 
 
 def test_explain_as_json_lists_the_exact_calls(config: Path) -> None:
@@ -197,11 +193,11 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
 
 
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
-    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Amounts are shown where the settings have prices; results bought before cost nothing."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
-    studio = make_studio(api=shop.api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    studio = make_studio(prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     front = bracket(3)
     await studio.drop_and_run("14 Elm Road", "front", front)
     studio.drop("12 Elm Road", "kitchen", bracket(2))
@@ -357,13 +353,13 @@ def shoot(config: Path) -> Path:
 def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot: Path) -> None:
     """Every paid call is listed beforehand, room by room; rooms in folders are listed as well."""
     drop(shoot / "front__lawn-light", 3)
-    before = everything_in(config.parent)
+    before = files_below(config.parent)
     result = invoke("explain", shoot, "--config", config)
     assert result.exit_code == 0
     assert "3 sets, 13 photos, 5 paid calls" in result.output and "It starts by itself" in result.output
     assert "12 Elm Road-01: 5 photos" in result.output and "evidence: " in result.output
     assert 'route "outside"' in result.output and len(result.output.splitlines()) < 10
-    assert everything_in(config.parent) == before
+    assert files_below(config.parent) == before
 
 
 def test_explain_says_that_all_photos_of_a_shoot_are_under_way(tmp_path: Path) -> None:

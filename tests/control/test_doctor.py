@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -29,10 +28,6 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STAGER_API_KEY", KEY)
 
 
-def settings_for(shop: Shop) -> dict[str, Any]:
-    return {"api": shop.api}
-
-
 def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
     """The exit code, and the findings by subject."""
     result = CliRunner().invoke(app, ["doctor", "--config", str(config), "--json"])
@@ -46,8 +41,7 @@ def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
     return result.exit_code, found
 
 
-def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: MakeStudio, shop: Shop) -> None:
-    studio = make_studio(**settings_for(shop))
+def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(studio: Studio, shop: Shop) -> None:
     before = files_below(studio.root)
     code, found = ask(studio.config)
     assert code == 0
@@ -57,11 +51,8 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Make
     assert files_below(studio.root) == before and not studio.inbox.exists()
 
 
-def test_a_root_among_temporary_files_is_warned_of(
-    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_root_among_temporary_files_is_warned_of(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "TEMPORARY", ())
-    studio = make_studio(**settings_for(shop))
     assert "root" not in ask(studio.config)[1]
     monkeypatch.setattr(local, "TEMPORARY", (studio.root.parent,))
     code, found = ask(studio.config)
@@ -69,29 +60,28 @@ def test_a_root_among_temporary_files_is_warned_of(
     assert f"{studio.root} lies in {studio.root.parent}, which systems clear" in found["root"][0]["text"]
 
 
-def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio, shop: Shop) -> None:
-    studio = make_studio(**settings_for(shop), page={"port": 9999})
+def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio) -> None:
+    studio = make_studio(page={"port": 9999})
     assert "127.0.0.1 port 9999, for this computer's users" in ask(studio.config)[1]["page"][0]["text"]
     access.set_password(load(studio.config, {}), access.FULL, "correct horse battery")
     assert "for whoever knows the password" in ask(studio.config)[1]["page"][0]["text"]
-    open_to_all = make_studio(**settings_for(shop), page={"host": "0.0.0.0"})
+    open_to_all = make_studio(page={"host": "0.0.0.0"})
     code, found = ask(open_to_all.config)
     assert (code, found["page"][0]["verdict"]) == (0, "warning")
     assert "hotfolder page set-password" in found["page"][0]["hint"]
 
 
 def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
-    make_studio: MakeStudio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(upkeep, "DRAWING", ("jinja2", "not_there"))
     for deliver, told in (({}, False), ({"gallery": True}, True), ({"label": "Virtually staged"}, True)):
-        code, found = ask(make_studio(**settings_for(shop), deliver=deliver).config)
+        code, found = ask(make_studio(deliver=deliver).config)
         assert (code, "gallery" in found) == (int(told), told)
     assert "not_there is not installed" in found["gallery"][0]["text"]
 
 
-def test_the_text_has_a_line_for_each_look_and_never_the_key(make_studio: MakeStudio, shop: Shop) -> None:
-    studio = make_studio(**settings_for(shop))
+def test_the_text_has_a_line_for_each_look_and_never_the_key(studio: Studio) -> None:
     result = CliRunner().invoke(app, ["doctor", "--config", str(studio.config)])
     assert KEY not in result.output and "ok      settings:" in result.output
     assert result.output.splitlines()[-1].startswith("0 problems, ")
@@ -116,10 +106,7 @@ def test_wrong_settings_are_one_problem_and_the_machine_is_looked_at_still(studi
     assert found["libraries"][0]["verdict"] == "ok" and "SQLite" in found["libraries"][0]["text"]
 
 
-async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
-    studio = make_studio(**settings_for(shop))
+async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(studio: Studio) -> None:
     await studio.drop_and_run("12 Elm Road", "kitchen", bracket())
     studio.inbox.rename(studio.root / "away")
     studio.inbox.mkdir()
@@ -130,8 +117,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
     assert files_below(studio.inbox) == {}
 
 
-async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: MakeStudio, shop: Shop) -> None:
-    studio = make_studio(**settings_for(shop))
+async def test_a_running_service_is_seen_with_its_own_troubles(studio: Studio) -> None:
     async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
         await studio.comes_to()
@@ -141,10 +127,10 @@ async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Make
 
 
 async def test_health_and_metrics_that_could_not_be_served_are_a_problem(
-    make_studio: MakeStudio, shop: Shop, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+    make_studio: MakeStudio, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The daemon works all the same, and says it only in its log."""
-    studio = make_studio(**settings_for(shop), web={"port": unused_tcp_port})
+    studio = make_studio(web={"port": unused_tcp_port})
     assert "health" not in (await asyncio.to_thread(ask, studio.config))[1]
     monkeypatch.setattr(upkeep, "HEALTH_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", unused_tcp_port)):
@@ -161,10 +147,10 @@ async def test_health_and_metrics_that_could_not_be_served_are_a_problem(
 
 
 def test_the_database_of_machines_that_share_a_store_is_looked_at(
-    make_studio: MakeStudio, shop: Shop, postgres: Postgres
+    make_studio: MakeStudio, postgres: Postgres
 ) -> None:
     server = postgres.fresh()
-    studio = make_studio(**settings_for(shop), store={"url": server.url})
+    studio = make_studio(store={"url": server.url})
     code, found = ask(studio.config)
     texts = [one["text"] for one in found["database"]]
     assert code == 0 and any(text.startswith("PostgreSQL ") for text in texts)
@@ -173,7 +159,7 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
     name = make_url(server.url).database
     postgres.run(f"ALTER DATABASE {name} SET synchronous_commit = off")
     postgres.run(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE guest_{name} LOGIN")
-    guest = make_studio(**settings_for(shop), store={"url": server.url.replace("//hot@", f"//guest_{name}@")})
+    guest = make_studio(store={"url": server.url.replace("//hot@", f"//guest_{name}@")})
     code, found = ask(guest.config)
     texts = [one["text"] for one in found["database"] if one["verdict"] == "problem"]
     assert code == 1 and len(texts) == 2
@@ -181,8 +167,8 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
     assert any("synchronous_commit is off" in text for text in texts)
 
 
-def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: MakeStudio, shop: Shop) -> None:
-    studio = make_studio(**settings_for(shop), results="results")
+def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: MakeStudio) -> None:
+    studio = make_studio(results="results")
     results = studio.root / "results"
     results.mkdir(exist_ok=True)
     studio.drop("12 Elm", "hall", bracket())
@@ -197,11 +183,9 @@ def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: MakeS
     assert code == 1 and [one["text"] for one in found["results"]] == [f"{results} is not there"]
 
 
-def test_a_database_that_cant_be_reached_is_one_problem_of_several(
-    make_studio: MakeStudio, shop: Shop
-) -> None:
+def test_a_database_that_cant_be_reached_is_one_problem_of_several(make_studio: MakeStudio) -> None:
     away = {"url": "postgresql+psycopg://hot@127.0.0.1:1/x"}
-    code, found = ask(make_studio(**settings_for(shop), store=away).config)
+    code, found = ask(make_studio(store=away).config)
     [one] = found["database"]
     assert code == 1 and "can't be reached" in one["text"] and "refused" in one["text"]
     assert "API" in found and "inbox" in found

@@ -88,11 +88,10 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(make_s
 
 
 async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_nothing(
-    make_studio: MakeStudio,
+    studio: Studio,
 ) -> None:
     """The link's target holds a backup of the photos: no sidecar of it is read, and no file of it is
     moved."""
-    studio = make_studio()
     room, backup = studio.drop(ELM, "kitchen", bracket()), studio.root / "backup"
     kept = {**bracket(), **{name.replace(".jpg", ".xmp"): SIDECAR % b"private" for name in bracket()}}
 

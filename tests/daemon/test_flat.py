@@ -274,11 +274,10 @@ async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
     assert shop.bought() == 2
 
 
-async def test_explain_subtracts_what_a_shoot_has_bought_already(studio: Studio, shop: Shop) -> None:
+async def test_explain_subtracts_what_a_shoot_has_bought_already(studio: Studio) -> None:
     files, sets, _ = shoot(rooms=2)
     await studio.drop_and_run(ELM, "hall", {name: files[name] for name in sets[0]})
     folder = studio.drop("another", "", files)
-    studio.edit(api=shop.api)
     told = json.loads(studio.say("explain", str(folder), "--json").stdout)
     assert (told["paid_calls"], told["remembered_calls"]) == (2, 1)
     assert sorted(one["remembered_calls"] for one in told["sets"]) == [0, 1]

@@ -140,10 +140,9 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
-    make_studio: MakeStudio, tmp_path: Path
+    studio: Studio, tmp_path: Path
 ) -> None:
     """Only delivered content is ever shown or copied."""
-    studio = make_studio()
     for room in ("front", "gone", "kitchen", "hall"):
         studio.drop(ELM, room, bracket())
     await studio.until_idle()

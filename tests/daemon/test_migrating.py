@@ -233,7 +233,7 @@ def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
 ) -> None:
     studio, server = idle, postgres.fresh()
     switched(studio, server)
-    ended = studio.start(key="any-key")
+    ended = studio.start()
     assert ended.wait() == 2
     assert "hotfolder store migrate" in ended.text()
     with pytest.raises(StoreError, match="names another one"):

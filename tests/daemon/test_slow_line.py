@@ -49,10 +49,9 @@ async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_ar
 
 
 async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
-    make_studio: MakeStudio, shop: Shop
+    studio: Studio, shop: Shop
 ) -> None:
     photos = bracket()
-    studio: Studio = make_studio()
     await studio.drop_and_run(ELM, "kitchen", photos)
     span = hours_from(datetime.now().astimezone(), 2, 4)
     studio.edit(schedule={"active": span})

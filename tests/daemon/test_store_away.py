@@ -45,7 +45,7 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
 def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iterator[Studio]:
     """A studio whose database is behind the proxy."""
     database = str(make_url(postgres.fresh().url).database)
-    made = Studio(tmp_path / "studio", shop=shop, store={"url": proxy.server(database).url}, api=shop.api)
+    made = Studio(tmp_path / "studio", shop=shop, store={"url": proxy.server(database).url})
     yield made
     proxy.mend()
     made.end()
@@ -55,7 +55,7 @@ def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iter
 def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     studio: Studio, proxy: Proxy, shop: Shop, trouble: str
 ) -> None:
-    daemon = studio.start(key="any-key")
+    daemon = studio.start()
     wait_for(studio.status_page)
     getattr(proxy, trouble)()
     studio.drop(ELM, "kitchen", bracket())
@@ -76,7 +76,7 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
 def test_a_database_that_stays_away_is_logged_once(studio: Studio, proxy: Proxy) -> None:
     """A night without it would be ten thousand lines. Between two reports the status may have no news, and
     so not ask the database."""
-    daemon = studio.start(key="any-key")
+    daemon = studio.start()
     wait_for(studio.status_page)
     proxy.cut()
     wait_for(lambda: SAID in studio.status_page())
@@ -105,7 +105,7 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
 
 def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(studio: Studio, proxy: Proxy) -> None:
     """Exiting would make systemd restart it in a loop, and give up in the end."""
-    first = studio.start(key="any-key")
+    first = studio.start()
     wait_for(studio.status_page)
     assert first.stop() == 0
     proxy.cut()

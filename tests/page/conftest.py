@@ -9,7 +9,7 @@ from playwright.sync_api import Browser
 
 from tests.support.browser import chromium
 from tests.support.pageprocess import PageProcess, page_process
-from tests.support.studio import MakeStudio, Shop, Studio
+from tests.support.studio import MakeStudio, Studio
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +27,12 @@ def page(studio: Studio) -> Iterator[PageProcess]:
 
 
 @pytest.fixture
-def at_work(make_studio: MakeStudio, shop: Shop) -> MakeStudio:
+def at_work(make_studio: MakeStudio) -> MakeStudio:
     """`at_work(**settings)`: makes a studio with a daemon in a process of its own."""
 
     def make(**settings: object) -> Studio:
-        studio = make_studio(api=shop.api, **settings)
-        studio.start(key="any-key")
+        studio = make_studio(**settings)
+        studio.start()
         return studio
 
     return make

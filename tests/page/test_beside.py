@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Run, Shop, wait_for
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Run, Shop, Studio, wait_for
 
 pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def settings(unused_tcp_port: int, shop: Shop) -> dict[str, Any]:
-    return {"page": {"port": unused_tcp_port}, "api": shop.api}
+def studio(make_studio: MakeStudio, unused_tcp_port: int) -> Studio:
+    return make_studio(page={"port": unused_tcp_port})
 
 
 def told(run: Run, event: str) -> list[dict[str, Any]]:
@@ -48,10 +48,9 @@ def pages_of(run: Run) -> list[int]:
     return found
 
 
-def test_the_page_comes_and_goes_with_the_daemon(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
-    studio = make_studio(**settings)
-    run = studio.start("--page", key="any-key")
-    wait_for(lambda: answers(settings["page"]["port"]), run.text)
+def test_the_page_comes_and_goes_with_the_daemon(studio: Studio, unused_tcp_port: int) -> None:
+    run = studio.start("--page")
+    wait_for(lambda: answers(unused_tcp_port), run.text)
     [page] = pages_of(run)
     assert run.stop() == 0
     assert not pages_of(run) and told(run, "page_stopped")
@@ -59,27 +58,25 @@ def test_the_page_comes_and_goes_with_the_daemon(make_studio: MakeStudio, settin
         os.kill(page, 0)
 
 
-def test_a_page_outlives_no_daemon_that_is_killed(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
-    studio = make_studio(**settings)
-    run = studio.start("--page", key="any-key")
-    wait_for(lambda: answers(settings["page"]["port"]), run.text)
+def test_a_page_outlives_no_daemon_that_is_killed(studio: Studio, unused_tcp_port: int) -> None:
+    run = studio.start("--page")
+    wait_for(lambda: answers(unused_tcp_port), run.text)
     assert run.stop(signal.SIGKILL) == -signal.SIGKILL
     wait_for(lambda: not pages_of(run), run.text)
 
 
 def test_a_page_that_is_killed_again_and_again_changes_no_job(
-    make_studio: MakeStudio, settings: dict[str, Any], shop: Shop
+    studio: Studio, unused_tcp_port: int, shop: Shop
 ) -> None:
     """The page is restarted each time; the daemon makes its picture meanwhile, and pays once."""
-    studio = make_studio(**settings)
-    run = studio.start("--page", key="any-key")
+    run = studio.start("--page")
     studio.drop("12 Elm Road", "kitchen", bracket())
     for _ in range(5):
         [page] = wait_for(lambda: pages_of(run), run.text)
         os.kill(page, signal.SIGKILL)
         wait_for(lambda: page not in pages_of(run), run.text)  # noqa: B023 - called at once
     studio.wait_for_states("done")
-    wait_for(lambda: answers(settings["page"]["port"]), run.text)
+    wait_for(lambda: answers(unused_tcp_port), run.text)
     assert run.stop() == 0
     assert shop.bought() == 1 and len(told(run, "page_ended")) == 5
     assert studio.call("verify").returncode == 0
@@ -87,27 +84,22 @@ def test_a_page_that_is_killed_again_and_again_changes_no_job(
     assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 4, 4]
 
 
-def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
-    make_studio: MakeStudio, settings: dict[str, Any]
-) -> None:
-    with socket.create_server(("127.0.0.1", settings["page"]["port"])):
-        run = make_studio(**settings).start("--page", key="any-key")
+def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(studio: Studio, unused_tcp_port: int) -> None:
+    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+        run = studio.start("--page")
         wait_for(lambda: len(told(run, "page_ended")) == 4, run.text)
         assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 8]
         assert run.stop() == 0
 
 
-def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(
-    make_studio: MakeStudio, settings: dict[str, Any]
-) -> None:
-    studio = make_studio(page={**settings["page"], "host": "0.0.0.0"})
+def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(make_studio: MakeStudio) -> None:
+    studio = make_studio(page={"host": "0.0.0.0"})
     refused = studio.call("run", "--sandbox", "--page", "--until-idle")
     assert refused.returncode == 2 and "there is no password yet" in refused.stderr
 
 
-def test_a_start_that_is_refused_ends_its_page_too(make_studio: MakeStudio, settings: dict[str, Any]) -> None:
+def test_a_start_that_is_refused_ends_its_page_too(studio: Studio) -> None:
     """The store says no as soon as the page is to begin: here since a hotfolder works with that state."""
-    studio = make_studio(**settings)
-    studio.start(key="any-key").watching()
-    refused = studio.start("--page", key="any-key")
+    studio.start()
+    refused = studio.start("--page")
     assert refused.wait() == 2, refused.text()

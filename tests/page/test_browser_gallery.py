@@ -30,13 +30,13 @@ def studio(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
     one_shop.mark()
     studio = Studio(
         tmp_path_factory.mktemp("studio"),
-        api=one_shop.api,
+        shop=one_shop,
         deliver={"gallery": True},
         gallery={"base_url": "https://pictures.example.com"},
     )
     for folder in ("front__sky-blue", "kitchen", HOSTILE):
         studio.drop(ELM, folder, bracket())
-    assert studio.start("--until-idle", key="any-key").wait() == 0
+    assert studio.start("--until-idle").wait() == 0
     return studio
 
 

@@ -19,7 +19,7 @@ from hotfolder.jobs.access import share as share_for
 from hotfolder.jobs.gallery import delivered
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
 from tests.support.pictures import bracket
-from tests.support.studio import MakeStudio, Shop, Studio
+from tests.support.studio import Shop, Studio
 
 pytestmark = pytest.mark.long
 
@@ -71,9 +71,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio
 
 
 @pytest.fixture
-def shared(make_studio: MakeStudio, finished: Studio) -> Iterator[Shared]:
+def shared(studio: Studio, finished: Studio) -> Iterator[Shared]:
     """A copy of it."""
-    studio = make_studio()
     shutil.copytree(finished.root, studio.root, dirs_exist_ok=True)
     with page_process(studio) as page:
         yield Shared(studio, page, project_id("inbox", ELM))

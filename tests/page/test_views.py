@@ -42,7 +42,6 @@ def studio(make_studio: MakeStudio) -> Studio:
         prices=PRICES,
         limits={"paid_calls_per_day": 50},
         deliver={"renditions": {"small": {"long_edge": 320}}},
-        api={"storage_hosts": ["127.0.0.2"]},
     )
 
 
@@ -274,7 +273,6 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
 async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_approved(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.edit(api=shop.api)
     await finished(studio)
     studio.edit(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
     [card] = cards(studio)

@@ -59,7 +59,7 @@ class Edits:
     def play(self, number: int, *, looked_for: int) -> None:
         """Make that many edits, every second one wrong; `looked_for` of them without a signal."""
         self._write(self._valid(0))
-        run = self.studio.start(key="any-key")
+        run = self.studio.start()
         quiet = set(self.random.sample(range(1, number + 1), looked_for))
         for version in range(1, number + 1):
             self._drop()
@@ -164,7 +164,7 @@ def main() -> int:
     asked = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Shop(Path(folder) / "shop") as shop:
-        studio = Studio(Path(folder) / "studio", api=shop.api)
+        studio = Studio(Path(folder) / "studio", shop=shop)
         edits = Edits(studio, asked.seed)
         try:
             edits.play(asked.edits, looked_for=asked.edits // 2)

@@ -10,9 +10,8 @@ from threading import Thread
 import pytest
 
 from tests.scenarios.bench import Bench
-from tests.support.audit import KEY
 from tests.support.pictures import jpeg
-from tests.support.studio import MakeStudio, Shop
+from tests.support.studio import KEY, MakeStudio, Shop
 
 pytestmark = pytest.mark.long
 
@@ -114,10 +113,10 @@ def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
     """Memory is the process's own peak."""
-    bench = Bench(make_studio(api=shop.api), shop)
+    bench = Bench(make_studio(), shop)
     shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
     bench.drop("kitchen")
-    run = bench.studio.start(key=KEY)
+    run = bench.studio.start()
     bench.studio.wait_for_states("needs_attention")
     peak = peak_megabytes(run.process.pid)
     assert run.stop() == 0

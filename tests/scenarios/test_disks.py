@@ -19,10 +19,10 @@ from hotfolder import log
 from hotfolder.daemon import folders
 from hotfolder.telemetry.health import not_ready
 from tests.scenarios.bench import ROOM, Bench
-from tests.support.audit import KEY
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import (
     ELM,
+    KEY,
     PATIENCE_SECONDS,
     MakeStudio,
     Shop,
@@ -75,7 +75,7 @@ exit $code
 
 @pytest.fixture
 def bench(make_studio: MakeStudio, shop: Shop) -> Bench:
-    return Bench(make_studio(api=shop.api), shop)
+    return Bench(make_studio(), shop)
 
 
 @contextmanager
@@ -143,7 +143,7 @@ def test_status_says_that_the_disk_of_the_store_is_full(bench: Bench) -> None:
 @needs_mounts
 def test_a_start_says_that_the_disk_of_state_is_read_only_and_to_say_it_again(bench: Bench) -> None:
     """All of it is there from before: only writing into the lock's file fails."""
-    assert bench.studio.start("--until-idle", key="any-key").wait() == 0
+    assert bench.studio.start("--until-idle").wait() == 0
     state = bench.studio.state
     script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
     command = [*NAMESPACE, "sh", "-c", script, "sh", str(state), *bench.studio.command("run", "--until-idle")]
@@ -195,7 +195,7 @@ def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(bench: Benc
 
 @needs_mounts
 def test_a_full_archive_on_another_disk_is_waited_out(make_studio: MakeStudio, shop: Shop) -> None:
-    bench = Bench(make_studio(api=shop.api, archive="archive", deliver={"originals": "archive"}), shop)
+    bench = Bench(make_studio(archive="archive", deliver={"originals": "archive"}), shop)
     photos = bench.drop()
     with on_disks(bench, on_tmpfs="archive", full="archive") as process:
         until_said(bench, "full", "No space left")
@@ -333,7 +333,7 @@ def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
     bench: Bench, calls: str, error: str
 ) -> None:
     """The first such call of each thread fails, once the daemon has begun."""
-    run = bench.studio.start(key=KEY)
+    run = bench.studio.start()
     strace = ["strace", "-f", "-o", "/dev/null", "-p", str(run.process.pid), "-e", f"trace={calls}"]
     failing = subprocess.Popen(
         [*strace, "-e", f"inject={calls}:error={error}:when=1"], stderr=subprocess.PIPE, text=True
@@ -351,7 +351,7 @@ def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
 
 
 def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(bench: Bench) -> None:
-    run = bench.studio.start(key=KEY)
+    run = bench.studio.start()
     before = resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (6, before[1]))
     bench.drop()

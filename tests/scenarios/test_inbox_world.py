@@ -11,7 +11,7 @@ from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.crashing import at
-from tests.support.studio import ELM, MakeStudio, Shop, files_below
+from tests.support.studio import ELM, Studio, files_below
 
 pytestmark = pytest.mark.long
 
@@ -89,10 +89,9 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
-    make_studio: MakeStudio, shop: Shop
+    studio: Studio,
 ) -> None:
-    studio = make_studio(api=shop.api)
-    run = studio.start(key="any-key")
+    run = studio.start()
     whole = studio.config.read_text()
     studio.config.write_text(whole[: len(whole) // 2] + '"')
     studio.drop(ELM, "kitchen", {"DSC0001.jpg": b"no picture"})

@@ -14,8 +14,7 @@ import pytest
 
 from tests.scenarios.bench import Bench
 from tests.scenarios.test_disks import needs_strace
-from tests.support.audit import KEY
-from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Shop, environment
+from tests.support.studio import ELM, KEY, PATIENCE_SECONDS, MakeStudio, Shop, environment
 
 TRACED = "fsync,fdatasync,openat,sendto,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat"
 LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")
@@ -92,7 +91,7 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_disk(
     make_studio: MakeStudio, shop: Shop, other_disk: Path, tmp_path: Path
 ) -> None:
-    bench = Bench(make_studio(api=shop.api, done=str(other_disk / "done")), shop)
+    bench = Bench(make_studio(done=str(other_disk / "done")), shop)
     photos = bench.drop()
     told = tmp_path / "account.txt"
     strace = ["strace", "-f", "--seccomp-bpf", "-y", "-s", "4096", "-o", str(told), "-e", f"trace={TRACED}"]

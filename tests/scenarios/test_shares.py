@@ -85,12 +85,11 @@ def share(tmp_path: Path) -> Iterator[Share]:
 
 
 @pytest.fixture
-def shared_studio(make_studio: MakeStudio, shop: Shop, share: Share) -> MakeStudio:
+def shared_studio(make_studio: MakeStudio, share: Share) -> MakeStudio:
     """`shared_studio()`: a studio with one inbox on the share, and one on its own disk."""
 
     def make(**settings: Any) -> Studio:
         return make_studio(
-            api=shop.api,
             inboxes=[{"path": str(share.here), "name": "share"}, {"path": "local", "name": "local"}],
             **settings,
         )
@@ -106,7 +105,7 @@ def test_what_comes_without_events_is_found_by_looking_and_that_is_said(
     shared_studio: MakeStudio, shop: Shop, share: Share
 ) -> None:
     studio = shared_studio()
-    run = studio.start(key="any-key")
+    run = studio.start()
     for room in ("kitchen", "hall"):
         share.drop(room)
         studio.wait_until(lambda status: room_is(status, room, "done"))  # noqa: B023 - asked at once
@@ -123,7 +122,7 @@ def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
     shared_studio: MakeStudio, shop: Shop, share: Share
 ) -> None:
     studio = shared_studio()
-    run = studio.start(key="any-key")
+    run = studio.start()
     share.hangs()
     share.drop("kitchen")
     folder = studio.root / "local" / ELM / "hall"
@@ -148,7 +147,7 @@ def sending(shared_studio: MakeStudio, share: Share, photos: dict[str, bytes]) -
     """A studio that is uploading the kitchen's photos from the share for several seconds."""
     size_bytes = sum(map(len, photos.values()))
     studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
-    studio.start(key="any-key")
+    studio.start()
     share.drop("kitchen", photos)
     studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
     return studio
@@ -158,7 +157,7 @@ def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
     sending: Studio, shop: Shop, photos: dict[str, bytes]
 ) -> None:
     sending.runs[0].stop(signal.SIGKILL)
-    sending.start(key="any-key")
+    sending.start()
     sending.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
     assert sending.filed("kitchen") == photos
@@ -258,7 +257,7 @@ async def test_while_the_share_of_done_hangs_that_is_said(
 ) -> None:
     """Its sets are being placed for as long, and the other folders are looked at."""
     monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
-    studio = make_studio(api=shop.api, done=str(share.here))
+    studio = make_studio(done=str(share.here))
 
     def troubles(status: dict[str, Any]) -> list[str]:
         return [str(status["folders"].get(name, {}).get("degraded")) for name in ("done", "failed")]

@@ -32,12 +32,11 @@ from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder
 from hotfolder.telemetry.overview import overview
 from tests.support.sandboxledger import Entry
-from tests.support.studio import Studio, files_below
+from tests.support.studio import KEY, Studio, files_below
 
 PICTURES = (".jpg", ".png")
 OURS = re.compile(r"(.*/)?(REASON( \([a-z0-9 ]+\))*\.txt|STATUS\.txt|\.hotfolder-(root|lock|archive))")
 SIGNATURE = re.compile(r"X-Sandbox-Signature|X-Goog-Signature|signature=", re.IGNORECASE)
-KEY = "any-key"
 
 
 def sha256(content: bytes) -> str:

@@ -79,13 +79,12 @@ class Cluster:
         usual: dict[str, Any] = {
             "inboxes": [{"path": name} for name in inboxes],
             "store": {"url": url, "lease_seconds": 2.0},
-            "api": shop.api,
         }
         for name, value in settings.items():
             usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
         self.shop = shop
         self.url = url
-        self.studio = Studio(root, **usual)
+        self.studio = Studio(root, shop=shop, **usual)
         self.studio.state_folders.clear()
         self.members: dict[str, Member] = {}
 

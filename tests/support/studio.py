@@ -51,6 +51,7 @@ REPOSITORY = Path(__file__).parents[2]
 ELM = "12 Elm Road"
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
 PATIENCE_SECONDS = 180.0
+KEY = "any-key"
 Fault = dict[str, Any]
 
 
@@ -123,12 +124,7 @@ class Shop:
         self.sandbox.stop()
 
     def access(self) -> ApiAccess:
-        return ApiAccess(self.url, self.url, (self.storage_host,), partial(str, "any-key"))
-
-    @property
-    def api(self) -> dict[str, Any]:
-        """The `api` settings for a daemon in a process of its own."""
-        return {"base_url": self.url, "storage_hosts": [self.storage_host]}
+        return ApiAccess(self.url, self.url, (self.storage_host,), partial(str, KEY))
 
     def mark(self) -> None:
         """Count from here on, without faults."""
@@ -230,8 +226,8 @@ def begun(command: Sequence[str], log: Path, environ: Mapping[str, str], *, real
 
 
 class Studio:
-    """Folders and settings below `root`. `settings` are merged into the YAML, one level deep. Daemons in this
-    process buy from `shop`, except where another access is given."""
+    """Folders and settings below `root`. `settings` are merged into the YAML, one level deep. Its daemons buy
+    from `shop`, except where another access is given."""
 
     new_server: ClassVar[Callable[[], StoreServer] | None] = None
     """Creates the database of a new studio where the tests use PostgreSQL."""
@@ -244,6 +240,8 @@ class Studio:
             root / name for name in ("inbox", "done", "failed", "state", "archive")
         )
         usual: dict[str, Any] = {"root": ".", "settle": {"quiet_seconds": 0.4, "scan_seconds": 0.5}}
+        if shop is not None:
+            usual["api"] = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
         for name, value in settings.items():
             usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
         if Studio.new_server is not None:
@@ -353,9 +351,10 @@ class Studio:
             lambda status: sorted(job["state"] for job in status["jobs"]) == sorted(states), within_seconds
         )
 
-    def start(self, *options: str, key: str | None = None, really: bool = False) -> Run:
-        """Start `hotfolder run`; returns once it watches, or has ended. `really`: not forked."""
-        log = self.root / f"run-{len(self.runs) + 1}.log"
+    def start(self, *options: str, really: bool = False) -> Run:
+        """Start `hotfolder run`, with a key where it needs one; returns once it watches, or has ended.
+        `really`: not forked."""
+        log, key = self.root / f"run-{len(self.runs) + 1}.log", None if "--sandbox" in options else KEY
         self.runs.append(begun(self.command("run", *options), log, environment(key), really=really))
         return self.runs[-1].watching()
 
