@@ -136,7 +136,7 @@ def marker_made_again(root: Path, marker: str) -> Notice:
 
 def without_a_photo(folder: Path, names: list[str]) -> Notice:
     """For companions in a room's folder without a photo."""
-    told = "What came, or was changed, after its set had begun has to be moved to its originals by hand."
+    told = "If they belong to a set that has begun, move them to its originals by hand; else take them away."
     if any("." not in name for name in names):
         told = "A photo is known by the end of its name, such as .jpg: if these are photos, give them theirs."
     return Notice(

@@ -67,7 +67,7 @@ class Kind(Enum):
     NEEDS_PERSON = Wording("A set needs you", "{} sets need you")
     HELD = Wording("Photos wait for you", "Photos wait for you in {} places", Severity.WARNING)
     API_UNREACHABLE = Wording(
-        "The API does not answer", "The API does not answer", over="The API answers again."
+        "The API can't be used", "The API can't be used", over="The API can be used again."
     )
     INBOX_UNREACHABLE = Wording(
         "An inbox is out of reach", "Inboxes are out of reach", over="Every inbox can be reached again."

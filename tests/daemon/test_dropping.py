@@ -205,7 +205,7 @@ async def test_files_without_a_photo_are_named_and_stay(studio: Studio) -> None:
         )
     told = studio.status_page()
     assert "since no photo there has the same name: walkthrough.mov. " in told
-    assert f"{ELM}: Left alone in the room 'plans', where no photo is: floor plan.pdf. " in told
+    assert f"{ELM}: Left alone in the room 'plans', where no photo is: floor plan.pdf. If they" in told
     assert files_below(studio.inbox / ELM).keys() == {"den/IMG_1", "plans/floor plan.pdf", "walkthrough.mov"}
 
 

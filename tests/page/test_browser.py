@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Route
 
 from tests.support.browser import becomes, everywhere, tab
-from tests.support.pageprocess import PageProcess
+from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Fault, MakeStudio, Shop, Studio
 
@@ -35,6 +35,19 @@ def test_a_dropped_folder_becomes_a_picture_without_reloading(
         picture = opened.locator(".card.good img")
         becomes(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"), "a picture")
         assert opened.evaluate("window.loadedOnce")
+
+
+def test_an_open_page_says_that_it_shows_what_was_when_the_server_is_gone(
+    studio: Studio, browser: Browser
+) -> None:
+    opened = browser.new_page(locale="en-US")
+    with page_process(studio) as served:
+        opened.goto(f"http://127.0.0.1:{served.port}/")
+        told = opened.get_by_text("hotfolder's page doesn't answer just now.")
+        becomes(lambda: told.count() == 1 and not told.is_visible(), "a page that is served")
+        served.stop()
+        told.wait_for()
+    opened.close()
 
 
 def test_a_files_name_is_shown_as_it_is(studio: Studio, page: PageProcess, browser: Browser) -> None:

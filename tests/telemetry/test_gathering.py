@@ -61,10 +61,10 @@ def test_the_end_of_a_run_hurries_but_keeps_the_pause(gatherer: Gatherer) -> Non
 def test_an_all_clear_says_what_is_over(gatherer: Gatherer) -> None:
     """The title alone tells whether it has begun or ended."""
     gatherer.add(Notification(Kind.API_UNREACHABLE, "Nothing has been asked."), 0)
-    gatherer.add(Notification(Kind.API_UNREACHABLE, "The API answers again.", over=True), 5)
+    gatherer.add(Notification(Kind.API_UNREACHABLE, "The API can be used again.", over=True), 5)
     (message,) = due(gatherer, 60)
-    assert (message.title, message.severity) == ("Over: the API does not answer", Severity.SUCCESS)
-    assert message.body == "Nothing has been asked.\nThe API answers again."
+    assert (message.title, message.severity) == ("Over: the API can't be used", Severity.SUCCESS)
+    assert message.body == "Nothing has been asked.\nThe API can be used again."
 
 
 NEWS = st.builds(

@@ -128,7 +128,7 @@ def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_d
     assert not detector.look(trouble(), 5050)
     assert not detector.look(facts(), 5100)
     assert detector.look(facts(), 5160) == [
-        Notification(Kind.API_UNREACHABLE, "The API answers again.", over=True)
+        Notification(Kind.API_UNREACHABLE, "The API can be used again.", over=True)
     ]
     assert not detector.look(facts(), 9999)
 
@@ -280,7 +280,7 @@ def test_a_restart_forgets_nothing_and_repeats_nothing(detector: Detector) -> No
     heard = [*again.look(facts(), 1100), *again.look(facts(), 2000)]
     assert [one.text.splitlines()[0] for one in heard] == [
         "12 Elm Road: 2 sets are done.",
-        "The API answers again.",
+        "The API can be used again.",
     ]
 
 

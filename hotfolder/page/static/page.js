@@ -52,7 +52,14 @@ function patch(old, fresh) {
 
 // Live: the server says that there is news, and <main> becomes what the page is by now.
 const main = document.querySelector("main[data-stamp]");
-let wanted = "", fetching = false, source = null;
+let wanted = "", fetching = false, source = null, leaving = 0;
+
+// Told after some seconds: the server ends each stream now and then, and a new one begins.
+const away = () => { leaving ||= setTimeout(() => document.documentElement.classList.add("away"), 5000); };
+function back() {
+  leaving = clearTimeout(leaving);
+  document.documentElement.classList.remove("away");
+}
 
 async function renew() {
   if (fetching) return;
@@ -69,12 +76,13 @@ async function renew() {
       const focused = document.activeElement;
       patch(main, fresh);
       dress(main);
+      back();
       document.title = page.title;
       if (focused && focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
       if (asked === wanted) wanted = main.dataset.stamp;
     }
   } catch {
-    document.documentElement.classList.add("away");
+    away();
   } finally {
     fetching = false;
   }
@@ -83,9 +91,9 @@ async function renew() {
 function listen() {
   if (!main || source || document.hidden) return;
   source = new EventSource("/live");
-  source.onopen = () => document.documentElement.classList.remove("away");
+  source.onopen = back;
   source.onerror = () => {
-    document.documentElement.classList.add("away");
+    away();
     // Refused, as where another tab has signed out: a page leads to signing in.
     if (source.readyState === EventSource.CLOSED) {
       wanted = "";
