@@ -92,7 +92,7 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
         hues = local_spread(np.ascontiguousarray(lab[:, :, 2]), 7)
         calm &= hues < np.maximum(LEAST_HUE_STEP, 1.5 * spread)
         core = at_the_top(calm)
-        core |= grow(with_parts(core, grow(calm, -NARROW), lab), NARROW)
+        core = grow(with_parts(core, grow(calm, -NARROW), lab), NARROW)
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
         return np.zeros_like(core), doubt
@@ -173,9 +173,12 @@ def skylike(small: Picture) -> Bits:
 
 
 def with_parts(core: Bits, calm: Bits, lab: Plane) -> Bits:
-    """A blue sky with its further parts, cut off by a cable or a gable: of its own colour in their rows."""
-    found = core.copy()
-    for region in regions(calm & ~core, 0.002 * calm.size) if core.any() else ():
+    """The largest region of `core`, a blue sky, with its further parts among the calm ones, cut off by a
+    cable or a gable: of its own colour in their rows. A wall at the top edge is none."""
+    if not core.any():
+        return core
+    found = regions(core, 1)[0].bits
+    for region in regions(calm & ~found, 0.002 * calm.size):
         hue, light = (np.median(away[region.bits]) for away in unlike_sky(lab, lab, found))
         beside = (region.bits.any(axis=1) & found.any(axis=1)).any()
         if beside and hue < SAME_COLOUR and abs(light - 1) < SAME_LIGHT:

@@ -250,6 +250,20 @@ def test_a_white_wall_in_the_shade_is_no_further_part_of_a_blue_sky(shade: tuple
     assert overlap(mask, sky & ~wall & ~frame) > 0.97
 
 
+def test_a_pale_wall_at_the_top_edge_beside_a_blue_sky_is_no_part_of_it() -> None:
+    """As in a street: a darker house, cut off by the picture's edge, parts the wall from the sky."""
+    picture, sky, _ = garden()
+    picture = curved(picture, sky)
+    picture[:192, :180] = (150, 92, 74)
+    wall = np.zeros_like(sky)
+    wall[:150, 20:120] = True
+    picture[wall] = (177, 167, 158)
+    mask = find_sky(picture).mask
+    assert (mask[wall] > 0.25).mean() < 0.001
+    sky[:192, :180] = False
+    assert overlap(mask, sky) > 0.97
+
+
 def test_an_even_gray_sky_over_a_white_house_is_found_and_ends_at_it() -> None:
     """Their edge is sharp, though they differ little; a glow that fades has none."""
     picture, sky, lawn = garden()
