@@ -17,7 +17,6 @@ from hotfolder.metadata import exif, jpegfile
 from hotfolder.metadata.blocks import DamagedMetadata
 from hotfolder.metadata.exif import TiffEntry
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import COPY_HINT
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """EXIF's orientation by LibRaw's."""
@@ -93,7 +92,8 @@ def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
         raise NotWhole(
             f"{name} can't be read as a RAW file: it is not complete, is damaged, or comes from a camera that"
             " isn't known yet.",
-            hint=f"{COPY_HINT} {HINT}",
+            hint="Copy it from the camera's card once more; if it comes back again, export it as JPEG or TIFF"
+            " from your raw developer, and drop that.",
         ) from error
 
 

@@ -67,8 +67,9 @@ def test_frames_of_a_bracket_keep_their_distance_in_brightness(write: Write, tmp
 @needs_rawpy
 @pytest.mark.parametrize("kept", [0, 8, 300, 6000])
 def test_a_raw_file_that_breaks_off_is_not_whole(write: Write, kept: int) -> None:
-    with pytest.raises(NotWhole):
+    with pytest.raises(NotWhole) as refused:
         inspect(write("a.dng", dng()[:kept]), limits=LIMITS)
+    assert refused.value.hint.startswith("Copy it from the camera's card once more; if it comes back")
 
 
 @needs_rawpy
