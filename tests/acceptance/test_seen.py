@@ -4,7 +4,7 @@ at all."""
 from __future__ import annotations
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Studio
+from tests.support.studio import ELM, MakeStudio, Studio, files_into
 
 
 def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
@@ -59,9 +59,7 @@ async def test_where_there_are_several_inboxes_each_set_is_shown_with_its_own(
     await studio.until_idle()
     assert "inbox" not in " ".join(on_screen(studio, 80, "status"))
     for folder in ("bath__skyblu", "hall"):
-        (ann / folder).mkdir(parents=True)
-        for name, content in bracket(2).items():
-            (ann / folder / name).write_bytes(content)
+        files_into(ann / folder, bracket(2))
     studio.drop(ELM, "kitchen", bracket(2))
     await studio.until_idle()
     text = " ".join(on_screen(studio, 80, "status"))

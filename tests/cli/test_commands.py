@@ -30,7 +30,7 @@ from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import Line
 from tests.support import rolls
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, files_below
+from tests.support.studio import ELM, MakeStudio, files_below, files_into
 
 
 @pytest.fixture
@@ -343,10 +343,7 @@ def test_help_comes_without_loading_the_daemon() -> None:
 @pytest.fixture
 def shoot(config: Path) -> Path:
     """Two rooms' brackets directly in a project's folder."""
-    folder = config.parent / "inbox" / ELM
-    folder.mkdir(parents=True)
-    for name, content in rolls.shoot(rooms=2)[0].items():
-        (folder / name).write_bytes(content)
+    folder = files_into(config.parent / "inbox" / ELM, rolls.shoot(rooms=2)[0])
     return folder
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Studio, files_below, files_into
 
 pytestmark = pytest.mark.long
 
@@ -97,14 +97,10 @@ async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_n
 
     def exchange() -> None:
         room.rename(studio.root / "elsewhere")
-        backup.mkdir()
-        for name, content in kept.items():
-            (backup / name).write_bytes(content)
-        room.symlink_to(backup)
+        room.symlink_to(files_into(backup, kept))
 
     files = {**bracket(), **{name: SIDECAR % b"own" for name in kept if name.endswith(".xmp")}}
-    for name, content in files.items():
-        (room / name).write_bytes(content)
+    files_into(room, files)
     async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
         await studio.comes_to("done")
     assert b"private" not in (studio.done / ELM / "kitchen.jpg").read_bytes()

@@ -18,7 +18,7 @@ from hotfolder.daemon.service import Daemon
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio
+from tests.support.studio import PATIENCE_SECONDS, MakeStudio, files_into
 
 pytestmark = pytest.mark.long
 
@@ -85,9 +85,7 @@ async def test_what_is_over_leaves_nothing_behind(make_studio: MakeStudio, tmp_p
         staged = tmp_path / "staged" / f"Shoot {number}"
         photos, _, _ = shoot(rooms=1, stops=[0.0, -2.0], seed=number)
         for folder, files in (("", photos), ("hall__sky-blue", bracket(2)), ("attic__nonsense", bracket(1))):
-            (staged / folder).mkdir(parents=True)
-            for name, content in files.items():
-                (staged / folder / name).write_bytes(content)
+            files_into(staged / folder, files)
         # Moved in at once: slow arrival, at sixty seconds a second, would give several sets.
         return staged.rename(studio.inbox / staged.name)
 

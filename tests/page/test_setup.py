@@ -20,7 +20,7 @@ from tests.support.browser import chromium, faults, faults_at_every_size, tab
 from tests.support.forking import fork
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, environment, wait_for
+from tests.support.studio import PATIENCE_SECONDS, Shop, environment, files_into, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -126,10 +126,7 @@ def test_what_is_given_is_written_and_the_daemon_begins(start: Callable[..., Con
     page = PageProcess(container.process, container.log, container.page_port)
     assert page.get("/", Accept="text/html").status == 303
     assert page.post("/signin", {"to": "/", "password": PASSWORD}).status == 303
-    room = container.data / "inbox" / "12 Elm Road" / "hall"
-    room.mkdir(parents=True)
-    for name, content in bracket(3).items():
-        (room / name).write_bytes(content)
+    files_into(container.data / "inbox" / "12 Elm Road" / "hall", bracket(3))
     wait_for((container.data / "done" / "12 Elm Road" / "hall.jpg").exists, container.log.read_text)
     assert KEY not in container.log.read_text() and PASSWORD not in container.log.read_text()
 

@@ -22,7 +22,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.folders import LOOK_SECONDS
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into
 
 pytestmark = pytest.mark.long
 
@@ -36,10 +36,7 @@ class Share:
     server: subprocess.Popen[bytes] = field(init=False)
 
     def drop(self, room: str, photos: Mapping[str, bytes] | None = None) -> None:
-        folder = self.back / ELM / room
-        folder.mkdir(parents=True)
-        for name, content in (photos or bracket()).items():
-            (folder / name).write_bytes(content)
+        files_into(self.back / ELM / room, photos or bracket())
 
     def begin(self) -> bool:
         """Mount it; False where that is impossible."""
@@ -125,10 +122,7 @@ def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
     run = studio.start()
     share.hangs()
     share.drop("kitchen")
-    folder = studio.root / "local" / ELM / "hall"
-    folder.mkdir(parents=True)
-    for name, content in bracket().items():
-        (folder / name).write_bytes(content)
+    files_into(studio.root / "local" / ELM / "hall", bracket())
     status = studio.wait_until(lambda status: room_is(status, "hall", "done"))
     assert not room_is(status, "kitchen", "done")
     share.answers()
@@ -296,10 +290,7 @@ async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns
         await studio.comes_to_say(lambda status: any(room_is(status, room, "uploading") for room in rooms))
         share.hangs()
         try:
-            folder = studio.root / "local" / ELM / "hall"
-            folder.mkdir(parents=True)
-            for name, content in bracket().items():
-                (folder / name).write_bytes(content)
+            files_into(studio.root / "local" / ELM / "hall", bracket())
             await degraded(studio)
             await done(studio, "hall")
             await asyncio.sleep(2 * hasty)

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from hotfolder.jobs.store import Store
 from tests.support import forking
-from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, environment
+from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, environment, files_into
 
 
 @dataclass
@@ -97,11 +97,7 @@ class Cluster:
 
     def drop(self, inbox: str, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
         """Copy files into an inbox, as a photographer does."""
-        target = self.studio.root / inbox / project / folder
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (target / name).write_bytes(content)
-        return target
+        return files_into(self.studio.root / inbox / project / folder, files)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

@@ -92,6 +92,14 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return found
 
 
+def files_into(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Copy files into `folder`, which is made where it is missing, as a photographer does; the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
 class Shop:
     """A sandbox for several daemons. Tests judge by its ledger.
 
@@ -266,11 +274,7 @@ class Studio:
 
     def drop(self, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
         """Copy files into the inbox, as a photographer does."""
-        target = self.inbox / project / folder
-        target.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            (target / name).write_bytes(content)
-        return target
+        return files_into(self.inbox / project / folder, files)
 
     def filed(self, folder: str = "", project: str = ELM) -> dict[str, bytes]:
         """The filed originals of a project, or of one of its folders."""
