@@ -12,11 +12,14 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from hotfolder import log
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
 from hotfolder.mounts import MOUNTS, mount_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
+
+logger = log.get("store")
 
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
@@ -140,6 +143,7 @@ def keep_copy(path: Path, version: int) -> None:
         sync_folder(path.parent)
         for older in set(path.parent.glob(f"{path.name}.format-*")) - {copy}:
             older.unlink()
+    logger.info("store_copied_before_migration", copy=str(copy), format=version, new_format=FORMAT)
 
 
 def private_file(path: Path) -> None:

@@ -20,6 +20,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 from sqlmodel import SQLModel
+from structlog.testing import capture_logs
 
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import StoreError
@@ -162,7 +163,10 @@ def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Pa
         connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()
         [(identity,)] = connection.execute("SELECT uid FROM storeidentity").fetchall()
-    database = open_store(tmp_path)
+    with capture_logs() as told:
+        database = open_store(tmp_path)
+    [line] = [one for one in told if one["event"] == "store_copied_before_migration"]
+    assert line["copy"] == str(tmp_path / f"{FILE_NAME}.format-{version}")
     assert differences(database) == []
     assert Store(database).identity() == identity
     met = Store(database).folder_identity("inbox", "inbox")
