@@ -37,9 +37,8 @@ NEAR = ((0.03, 1.0), (0.2, 0.02))
 def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
     """`picture`, a merge, without the colour cast of lamplight; unchanged where no white surface is found, or
     where `frames`, its photos from dark to bright, don't show a room. `reference` is the best exposed one."""
-    within = light_within(frames[reference]) and not under_sky(frames)
-    gains = against_lamplight(picture) if within else None
-    if gains is None:
+    gains = against_lamplight(picture) if light_within(frames[reference]) else None
+    if gains is None or under_sky(frames):
         return picture
     result = np.empty_like(picture)
     for rows in strips(len(picture)):
@@ -67,13 +66,13 @@ def against_lamplight(picture: Picture) -> Plane | None:
     lightness = np.ascontiguousarray(lab[:, :, 0])
     calm = (lightness > DARK) & (lightness < LIGHT) & (local_spread(lightness, 5) < CALM)
     calm &= np.hypot(lab[:, :, 1], lab[:, :, 2]) < MOST_CHROMA
-    if calm.mean() < LEAST_CALM or open_sky(small)[0].any():
+    if calm.mean() < LEAST_CALM:
         return None
     surfaces = lab[calm]
     white = np.median(surfaces[surfaces[:, 0] >= np.percentile(surfaces[:, 0], BRIGHTEST)], axis=0)
     cast = white[1:]
     yellow = cast[1] > 0 and -cast[0] < GREENEST * cast[1]
-    if not (yellow and LEAST_CAST < np.hypot(*cast) < MOST_CAST):
+    if not (yellow and LEAST_CAST < np.hypot(*cast) < MOST_CAST) or open_sky(small)[0].any():
         return None
     casts = around(lab[:, :, 1:], calm)
     # Daylight on a wall is kept, and the local correction never exceeds the white surfaces' cast.

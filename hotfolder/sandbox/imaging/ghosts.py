@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
-from hotfolder.sandbox.imaging.masks import Bits, grow, regions
+from hotfolder.sandbox.imaging.masks import Bits, Region, grow, regions
 
 # Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15
@@ -75,7 +75,7 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
                     if index not in changed:
                         frames[index] = frames[index].copy()
                         changed.add(index)
-                    put(frames[best], level, frames[index], region.bits)
+                    put(frames[best], level, frames[index], region)
                 trusts[index][grow(region.bits, 2)] = 1
     return [held_back(cover, trust) for cover, trust in zip(coverage, trusts, strict=True)]
 
@@ -129,17 +129,15 @@ def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> 
     return float(np.median(cv2.absdiff(expected, target[around]).max(axis=1)))
 
 
-def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> None:
-    """Copy `bits` of `source` into `target`, mapped by `levels`, with a soft border."""
+def put(source: Picture, levels: Channels, target: Picture, region: Region) -> None:
+    """Copy the `region` of `source` into `target`, mapped by `levels`, with a soft border."""
     height, width = target.shape[:2]
-    scale = width / bits.shape[1]
+    scale = width / region.bits.shape[1]
     margin = 4 * SOFT
-    rows, columns = np.nonzero(bits)
-    top, left = max(0, rows.min() - margin), max(0, columns.min() - margin)
-    bottom, right = rows.max() + margin + 1, columns.max() + margin + 1
-    soft = np.asarray(
-        cv2.GaussianBlur(bits[top:bottom, left:right].astype(np.float32), (0, 0), SOFT), np.float32
-    )
+    top, left = max(0, region.top - margin), max(0, region.left - margin)
+    bottom, right = region.top + region.height + margin, region.left + region.width + margin
+    inside = region.bits[top:bottom, left:right].astype(np.float32)
+    soft = np.asarray(cv2.GaussianBlur(inside, (0, 0), SOFT), np.float32)
     y, x = round(top * scale), round(left * scale)
     box = (slice(y, min(height, round(bottom * scale))), slice(x, min(width, round(right * scale))))
     share = resize(soft, target[box].shape[:2])
