@@ -47,9 +47,9 @@ def errors_told() -> Iterator[None]:
             log.get("cli").error("ended_with_error", reason=error.message, hint=error.hint, **detail)
         else:
             print(error.message, file=sys.stderr)
-            # What has ended doesn't continue; a service is started again.
-            hint = error.hint.replace("the work continues by itself", "then say the same again")
-            for more in (hint, error.detail if isinstance(error, StoreAway) else ""):
+            # A service is started again, and a daemon tries again; what was typed has ended.
+            again = "This command has ended: say it again then." if "by itself" in error.hint else ""
+            for more in (error.hint, again, error.detail if isinstance(error, StoreAway) else ""):
                 if more:
                     print(more, file=sys.stderr)
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)

@@ -99,10 +99,14 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
     else:
         return None
     where = getattr(error, "filename", None)
-    if not isinstance(where, str | bytes) or (path and not Path(os.fsdecode(where)).is_absolute()):
-        where = path  # a name alone is one in a folder that was opened before
-    elif (name := os.path.split(os.fsdecode(where)))[1].startswith(TEMPORARY_PREFIX):
-        where = name[0] or path  # a file in the making has another name at each try
+    if isinstance(where, str | bytes):
+        folder, name = os.path.split(os.fsdecode(where))
+        if name.startswith(TEMPORARY_PREFIX):
+            where = folder or path  # a file in the making has another name at each try
+        elif path and not folder:  # one in a folder that was opened before, somewhere along `path`
+            where = path if name in Path(path).parts else f"{path} ({name})"
+    else:
+        where = path
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
 
 

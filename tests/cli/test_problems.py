@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli.output import USAGE, fitted
+from hotfolder.cli.output import USAGE, WORLD_BAD, errors_told, fitted
 from hotfolder.cli.status import history_lines
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.model import Job
+from hotfolder.outbox.faults import SOON, SPACE
+from hotfolder.patience import no_answer
 from hotfolder.telemetry.history import HistoryEntry, JobHistory
 from tests.support.studio import environment
 
@@ -40,6 +43,17 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
     reason = json.loads(line)["reason"] if journal else line
     assert "config.yaml:2:25: settle.quiet_seconds must be at least" in reason
     assert not journal or len(stderr.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("hint", [SPACE, SOON, no_answer(Path("/share")).hint])
+def test_a_command_that_ended_says_so_where_its_hint_speaks_of_what_continues_by_itself(
+    hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, errors_told():
+        raise LocalTrouble("It can't be done now.", hint=hint)
+    assert ended.value.code == WORLD_BAD
+    again = "This command has ended: say it again then."
+    assert capsys.readouterr().err.splitlines() == ["It can't be done now.", hint, again]
 
 
 def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

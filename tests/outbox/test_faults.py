@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.newfiles import TEMPORARY_PREFIX
 from hotfolder.outbox.faults import TROUBLES, local_trouble
 
 WithMounts = Callable[[str, str], str]
@@ -185,6 +186,21 @@ def test_the_world_s_errors_are_named_with_path_and_advice(number: int) -> None:
     with pytest.raises(LocalTrouble, match="done/room") as caught, local_trouble(Path("done/room")):
         raise OSError(number, os.strerror(number))
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("IMG_1.jpg", "/in/elm/hall (IMG_1.jpg)"),
+        ("elm", "/in/elm/hall"),
+        (f"{TEMPORARY_PREFIX}1", "/in/elm/hall"),
+    ],
+)
+def test_a_file_in_a_folder_that_was_opened_before_is_named_beside_the_folder(name: str, place: str) -> None:
+    """The system tells its name alone: the folder alone would send people to the wrong permissions."""
+    with pytest.raises(LocalTrouble) as caught, local_trouble(Path("/in/elm/hall")):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+    assert caught.value.message == f"{place}: no permission"
 
 
 def test_a_mistake_of_ours_is_not_hidden_as_trouble() -> None:

@@ -150,7 +150,8 @@ def test_a_start_says_that_the_disk_of_state_is_read_only_and_to_say_it_again(be
     ended = subprocess.run(command, env=environment("any-key"), capture_output=True, text=True)
     assert ended.returncode == 3, ended.stderr
     place = state / folders.FILE_NAME
-    assert ended.stderr == f"{place}: the disk is read-only\nMount it for writing; then say the same again.\n"
+    told = "Mount it for writing; the work continues by itself.\nThis command has ended: say it again then."
+    assert ended.stderr == f"{place}: the disk is read-only\n{told}\n"
 
 
 async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
