@@ -71,14 +71,15 @@ def job_of(known: str) -> str:
 
 @contextmanager
 def no_job_yet(store: Store, target: str) -> Iterator[None]:
-    """Replace Unknown for a `project/room` that has no job yet by a UsageError with what `status` says of it:
-    that it is held, why, and what decides it."""
+    """Replace Unknown for a `project/room` that has no job yet, and each UsageError for one that is held, by
+    a UsageError with what `status` says of it: that it is held, why, and what decides it."""
     try:
         yield
-    except Unknown:
+    except UsageError as error:
         place = composed("/".join(target.rstrip("/").split("/")[-2:]))
         for line in overview(store, pid=None).lines:
-            if not line.job and place == composed(f"{line.project}/{line.room}"):
+            names = [composed(f"{line.project}/{name}") for name in (line.room, line.folder)]
+            if not line.job and place in names and (line.held or isinstance(error, Unknown)):
                 what = (line.reason or line.words).removesuffix(".")
                 raise UsageError(f"{target} is no job yet: {what}.", hint=CommandHint(line.hint)) from None
         raise

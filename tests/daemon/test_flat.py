@@ -377,6 +377,20 @@ async def test_commands_say_of_a_held_set_why_and_what_decides_it(studio: Studio
             assert f'hotfolder approve "{ELM}/{name}"`, or, where all that is held of {ELM} is' in said.stderr
 
 
+async def test_commands_say_so_of_a_held_room_by_its_folder_s_name_too(make_studio: MakeStudio) -> None:
+    """Its folder lies in the inbox, as that of a room that is still arriving."""
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    studio.drop(ELM, "front__sky-blue", bracket())
+    studio.drop(ELM, "kitchen", bracket(4))
+    async with studio.working():
+        await studio.comes_to_say(lambda status: len(held_sets(status)) == 2)
+        for name in ("front", "front__sky-blue", "kitchen"):
+            for command in (["cancel"], ["retry"], ["logs"], ["priority", "high"]):
+                said = studio.say(command[0], f"{ELM}/{name}", *command[1:])
+                told = f"{ELM}/{name} is no job yet: its route asks for a review."
+                assert said.exit_code == 2 and told in said.stderr
+
+
 async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(make_studio: MakeStudio) -> None:
     """This also works where a folder of that name exists, and while photos still arrive."""
     studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
