@@ -292,15 +292,14 @@ def prioritise(
 
 
 def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]]:
-    """The arguments `dropped` and `arriving` of `commands.meant`: the inboxes with a project folder of that
-    name, and those with such a room folder."""
-    name = target.rstrip("/").rpartition("/")[2]
+    """The arguments `above`, `dropped` and `arriving` of `commands.meant`: the names of the inboxes' folders,
+    the inboxes with a project folder of that name, and those with such a room folder."""
+    project, name = ("", *target.rstrip("/").split("/"))[-2:]
     inboxes = installation.places.inboxes.items()
     return {
+        "above": [path.name for _, path in inboxes],
         "dropped": [title for title, path in inboxes if name and (path / name).is_dir()],
-        "arriving": [
-            title for title, path in inboxes if "/" in target.strip("/") and (path / target).is_dir()
-        ],
+        "arriving": [title for title, path in inboxes if project and (path / project / name).is_dir()],
     }
 
 

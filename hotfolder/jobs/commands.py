@@ -37,13 +37,19 @@ def job_at(session: Session, place: str) -> Job | None:
 
 
 def meant(
-    session: Session, target: str, inbox: str = "", dropped: Sequence[str] = (), arriving: Sequence[str] = ()
+    session: Session,
+    target: str,
+    inbox: str,
+    above: Sequence[str],
+    dropped: Sequence[str],
+    arriving: Sequence[str],
 ) -> tuple[Sequence[Job], str, str]:
     """Resolve a command's target: jobs, inbox, project. A job's id or a `project/room` gives that one job and
-    "", ""; a project's name gives its unfinished jobs, its inbox and its name. `dropped` are the inboxes that
-    hold a folder of that project, which may have no job yet; `arriving` those in which that room's photos
-    still arrive. Raises Unknown where nothing matches, UsageError where the room is still arriving, or
-    several inboxes have the project and `inbox` is empty."""
+    "", ""; a project's name gives its unfinished jobs, its inbox and its name. It may come after a path that
+    ends at one of the folders `above`. `dropped` are the inboxes that hold a folder of that project, which
+    may have no job yet; `arriving` those in which that room's photos still arrive. Raises Unknown where
+    nothing matches, UsageError where the room is still arriving, or several inboxes have the project and
+    `inbox` is empty."""
     job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         return [job], "", ""
@@ -53,11 +59,13 @@ def meant(
             hint="Take its folder out of the inbox to keep it from being made; only its project can be given"
             " a priority now.",
         )
-    project = composed(target.rstrip("/").rpartition("/")[2])
+    path, _, name = target.rstrip("/").rpartition("/")
+    project = composed(name)
     known = [col(Job.project).in_(spellings(project)), *([col(Job.inbox) == inbox] if inbox else [])]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
-    if not inboxes:
+    # What a project of that name has is not meant by the room of another one.
+    if not inboxes or (path and path.rpartition("/")[2] not in above):
         where = f" in an inbox {inbox}" if inbox else ""
         raise Unknown(
             f"Nothing is known of {target}{where}.",

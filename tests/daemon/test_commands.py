@@ -172,6 +172,15 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     assert "Cancelled by" in studio.reason_page(ROOM)
 
 
+def test_an_unknown_room_is_not_taken_for_the_project_of_its_name(studio: Studio, live: Live) -> None:
+    studio.drop(ELM, ROOM, bracket())
+    assert live(CrashPoint.JOB_CREATED) < 0
+    for words in (("cancel", f"14 Oak Road/{ELM}"), ("priority", f"14 Oak Road/{ELM}", "high")):
+        said = studio.say(*words)
+        assert said.exit_code == 2 and "Nothing is known of 14 Oak Road/" in said.output
+    assert "at the next start" in studio.say("cancel", f"{studio.inbox / ELM}/").output
+
+
 def calls(studio: Studio) -> list[Purchase]:
     with studio.store() as store:
         return store.ledger.all_purchases()
