@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import cast
+from typing import get_args
 
 from hotfolder.stager.operations import RoomType
 
@@ -50,8 +50,9 @@ WEAK, HEADS = (
     tuple(spelling for word in words_of(TABLE["everywhere"][which]) for spelling in spellings(word))
     for which in ("weak", "heads")
 )
+ROOM_TYPES: dict[str, RoomType] = {one: one for one in get_args(RoomType)}
 SYNONYMS = [
-    (cast(RoomType, room_type.upper()), word)
+    (ROOM_TYPES[room_type.upper()], word)
     for language in TABLE.sections()
     if language != "everywhere"
     for room_type, words in TABLE[language].items()

@@ -88,12 +88,6 @@ def original_of(context: JobContext, job: Job, file: JobFile) -> Path:
     return next((path for path in paths if path.exists()), paths[0])
 
 
-OF_JOB = {"project", "room", "api_project_id", "group_id", "generation"}
-OF_PHOTO = {"name", "sha256", "size_bytes", "exposure_value"}
-OF_PICTURE = {"sha256", "width", "height", "rendition", "variant"}
-"""The columns that a receipt has under the same names."""
-
-
 def receipt_of(
     job: Job,
     photos: Sequence[JobFile],
@@ -112,11 +106,23 @@ def receipt_of(
     return Receipt(
         store=store_id,
         job_id=job.id,
+        project=job.project,
+        room=job.room,
         folder=job.shown_folder,
         finished_at=job.finished_at or job.updated_at,
         api_origin=job.origin,
+        api_project_id=job.api_project_id,
+        group_id=job.group_id,
+        generation=job.generation,
         photos=tuple(
-            ReceiptPhoto(developed=photo.develop, **photo.model_dump(include=OF_PHOTO)) for photo in photos
+            ReceiptPhoto(
+                name=photo.name,
+                sha256=photo.sha256,
+                size_bytes=photo.size_bytes,
+                exposure_value=photo.exposure_value,
+                developed=photo.develop,
+            )
+            for photo in photos
         ),
         recipe=recipe.model_dump(mode="json", by_alias=True),
         calls=tuple(
@@ -132,15 +138,22 @@ def receipt_of(
         ),
         cost=prices.told(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(
-            ReceiptPicture(file=one.path, altered=one.kinds, **one.model_dump(include=OF_PICTURE))
-            for one in pictures
+            ReceiptPicture(
+                file=picture.path,
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                altered=picture.kinds,
+                rendition=picture.rendition,
+                variant=picture.variant,
+            )
+            for picture in pictures
         ),
         altered=tuple(
             dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
         ),
         notes=(*notes_on(recipe, pictures), *notes),
         hotfolder_version=__version__,
-        **job.model_dump(include=OF_JOB),
     )
 
 

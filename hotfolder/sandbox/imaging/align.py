@@ -111,7 +111,7 @@ def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Mo
         if score > best_score:
             best, best_score = candidate, score
         if score > CERTAIN and (number > 0 or is_still(candidate, anchor)):
-            break  # a shift only from a tripod; what follows costs most of the time, and gives the same
+            break  # a translation is enough for a tripod only; what follows costs most of the time
     return best
 
 
@@ -123,6 +123,7 @@ def is_still(motion: Motion, anchor: Look) -> bool:
 def candidates(
     frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion
 ) -> Iterator[Motion | None]:
+    """Motions from frame to anchor to be tried, the cheapest first: a translation, then homographies."""
     yield by_shift(frame, anchor)
     yield by_features(frame, anchor)
     if neighbour is not anchor:
