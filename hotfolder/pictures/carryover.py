@@ -7,9 +7,11 @@ The bytes are untrusted: CPU time and memory for them are bounded, and what exce
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -89,7 +91,7 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 @contextmanager
 def bounded() -> Iterator[None]:
     """Bound CPU time and added memory: raises WornOut and MemoryError in the block. For the main thread
-    only."""
+    only. A process that raises neither is killed: with no memory left for a traceback, CPython 3.13 spins."""
 
     def stop(*_: object) -> None:
         raise WornOut
@@ -99,6 +101,9 @@ def bounded() -> Iterator[None]:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + MOST_MEMORY_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most if soft < 0 else min(most, soft), hard))
+    soft_cpu, hard_cpu = resource.getrlimit(resource.RLIMIT_CPU)
+    last = math.ceil(time.process_time() + MOST_CPU_SECONDS) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (last if soft_cpu < 0 else min(last, soft_cpu), hard_cpu))
     signal.setitimer(signal.ITIMER_PROF, MOST_CPU_SECONDS)
     try:
         yield
@@ -106,6 +111,7 @@ def bounded() -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (soft_cpu, hard_cpu))
 
 
 def carried_over(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[bytes]:
