@@ -240,8 +240,11 @@ def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Itera
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
-    """The message for a tag that doesn't exist: with the similar tag, or all tags where none is similar."""
-    cure = table.cure(typed)
+    """The message for a tag that doesn't exist: with the tags that it consists of, a similar one, or all tags
+    where there are none."""
+    cure, several = table.cure(typed), table.several(typed)
+    if several:
+        cure = f"write several as a list: [{', '.join(several)}]"
     rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.families())}"
     return f"unknown tag {shown(typed)}{rest}"
 
@@ -273,7 +276,8 @@ def _item_problems(
 
 
 def _route_problems(document: Document) -> Iterator[Problem]:
-    """Problems of routes with equal names, and of those after a route that matches every set."""
+    """Problems of routes with equal names, of conditions left empty, and of routes after one that matches
+    every set."""
     for path in _everywhere(document, "routes"):
         catch_all = ""
         names: set[str] = set()
@@ -289,6 +293,11 @@ def _route_problems(document: Document) -> Iterator[Problem]:
                 called = shown(name) if name else "without a name"
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
                 yield Problem(position, f"the route {called} is never reached, {message}")
+            match = route.get("match")
+            for key, condition in match.items() if isinstance(match, dict) else ():
+                if condition is None and key in Match.model_fields:
+                    message = f"routes.match.{key} must not be empty"
+                    yield Problem(document.position((*here, "match", key)), message)
             with suppress(ValidationError):
                 if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
                     catch_all = shown(name) if name else "the one without a name"

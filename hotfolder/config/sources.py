@@ -12,6 +12,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Position, Problem, parse
 from hotfolder.rules.foldernames import nearest, normal
+from hotfolder.rules.routes import Match
 
 PREFIX = "HOTFOLDER_"
 SETUP_PORT = "HOTFOLDER_SETUP_PORT"
@@ -28,7 +29,8 @@ RETIRED: dict[KeyPath, str] = {
 def lay_environment_over(document: Document, environ: Mapping[str, str]) -> None:
     """Override the document's values by the variables in `environ`, then remove retired settings (adding a
     warning) and empty ones (which mean the default). Empty values that aren't settings, such as a mistyped
-    name or an own tag, stay and are reported by validation. An unknown variable, or one whose value isn't
+    name or an own tag, stay and are reported by validation; so do `match` and its
+    conditions, without which a route takes every set. An unknown variable, or one whose value isn't
     YAML, is added to the document's `problems`."""
     # Outer settings first, so that inner ones override parts of them.
     for path, value in sorted(_variables(document, environ), key=lambda one: len(one[0])):
@@ -94,5 +96,7 @@ def _leave_out_empty(value: object, kind: object) -> None:
         for name, item in list(value.items()):
             inner = below(kind, name)
             _leave_out_empty(item, inner)
+            if item is None and inner is not None and Match in (model_of(kind), model_of(inner)):
+                continue
             if item is None and inner is not None and model_of(kind) is not None:
                 del value[name]

@@ -28,6 +28,8 @@ SURROGATE = re.compile(r"[\ud800-\udfff]")
 NO_SPACE = re.compile(r"\s*(?:- +)?(?P<setting>[A-Za-z_]+):(?=[^\s:/])")
 """A line such as `root:photos`, but not `https://…`."""
 
+UNEXPECTED = "unexpected text here; check quotes and indentation"
+SIGN = "a text can't begin with this sign; put the whole text in quotes"
 NEIGHBOURS = "this line is indented differently from its neighbours"
 SPECIAL = "means something else in YAML; put it in quotes"
 BACKSLASH = "a backslash means something else in double quotes; write / instead, or use single quotes"
@@ -40,13 +42,22 @@ SYNTAX = {
     "could not find expected ':'": "a colon is missing behind a setting's name, or the indentation is wrong",
     "expected <block end>, but found '<block": NEIGHBOURS,
     "expected <block end>, but found '-'": NEIGHBOURS,
-    "expected <block end>, but found '<scalar>'": "unexpected text here; check quotes and indentation",
+    "expected <block end>, but found '?'": NEIGHBOURS,
+    "expected '<document start>'": NEIGHBOURS,
+    "expected <block end>": UNEXPECTED,
+    "mapping keys are not allowed here": UNEXPECTED,
+    "sequence entries are not allowed here": UNEXPECTED,
     "found unexpected end of stream": "a quote that was opened is never closed",
     "expected the node content, but found '<stream end>'": BRACKET,
     "expected ',' or": BRACKET,
+    "expected the node content": SIGN,
+    "expected alphabetic or numeric character": SIGN,
+    "expected chomping or indentation indicators": SIGN,
+    "expected a comment or a line break": SIGN,
+    "expected ' '": SIGN,
     "found unknown escape character": BACKSLASH,
     "expected escape sequence": BACKSLASH,
-    "found character": "a text can't begin with this sign; put the whole text in quotes",
+    "found character": SIGN,
     "but found another document": "a second YAML document starts here; settings are one document",
 }
 """Our messages, by the beginnings of PyYAML's."""
@@ -322,6 +333,8 @@ def _syntax_problem(position: Position, text: str, error: Exception) -> Problem:
     message = next((words for start, words in SYNTAX.items() if said.startswith(start)), "")
     first = max(0, min((context or mark).line, mark.line) - 1)
     missing = _no_space(position, lines, range(first, mark.line + 1)) if "colon" in message else None
+    if message is SIGN and context is not None and str(error.context).startswith("while scanning"):
+        mark = context  # where the text begins
     return missing or Problem(position.of(mark), message or f"this is not valid YAML: {said}")
 
 

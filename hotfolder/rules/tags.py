@@ -18,7 +18,7 @@ COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, ap
 """Common wrong spellings of the tags without operations."""
 
 
-JOINED = re.compile(r"[\s_\uff3f\u2010-\u2015\uff0d-]+")
+JOINED = re.compile(r"[\s_,;+&\uff3f\u2010-\u2015\uff0d-]+")
 """Separators that people write in place of two underscores."""
 NEARLY = 0.85
 
@@ -94,11 +94,11 @@ class TagTable:
         head = self.meant(room) or room
         return TAG_MARK.join((head, tag, *split_name(name).tags))
 
-    def _joined(self, typed: str) -> str:
-        """Several tags typed as one, as in `sky-blue_lawn-light`, with two underscores between them;
-        "" where it is anything else."""
+    def several(self, typed: str) -> Sequence[str]:
+        """The names of several tags typed as one, as in `sky-blue_lawn-light` or `sky-blue, lawn-light`;
+        none where it is anything else."""
         tags = [self.find(part) for part in self.meant(typed).split(TAG_MARK)]
-        return TAG_MARK.join(tag.name for tag in tags if tag) if all(tags) else ""
+        return [tag.name for tag in tags if tag] if all(tags) else []
 
     def _cut(self, name: str) -> tuple[str, str] | None:
         """Split a name that ends in a tag into the rest and the tag's full name; the longest tag wins. None
@@ -137,7 +137,7 @@ class TagTable:
         """The refusal of the tags in the folder's name that don't exist."""
         said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
         said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
-        joined = {typed: self._joined(typed) for typed in wrong}
+        joined = {typed: TAG_MARK.join(self.several(typed)) for typed in wrong}
         cures = [
             f"did you mean {shown(joined[typed])}?" if joined[typed] else self.cure(typed) for typed in wrong
         ]

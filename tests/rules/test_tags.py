@@ -104,6 +104,11 @@ def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> N
         ("grass", 'add how strong, such as "lawn-medium".', "front__lawn-medium__lawn-light"),
         ("sky-blue_again", 'did you mean "sky-blue__again"?', "front__sky-blue__again__lawn-light"),
         (
+            "sky-blue, stage-modern",
+            'did you mean "sky-blue__stage-modern"?',
+            "front__sky-blue__stage-modern__lawn-light",
+        ),
+        (
             "stage modern - Sky Blue",
             'did you mean "stage-modern__sky-blue"?',
             "front__stage-modern__sky-blue__lawn-light",
@@ -146,6 +151,7 @@ def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
     ("name", "meant"),
     [
         ("kitchen_sky-twilight", "kitchen__sky-twilight"),
+        ("kitchen, sky-twilight", "kitchen__sky-twilight"),
         ("kitchen –sky-blue", "kitchen__sky-blue"),
         ("kitchen - sky blue copy", "kitchen__sky-blue"),
         ("front sky-twilght", "front__sky-twilight"),
