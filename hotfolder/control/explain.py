@@ -197,7 +197,7 @@ class Explainer:
         aside = len(drop.found.photos) - len(drop.photos)
         told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
-            back = sort_shoot(self.rulebook, self.place.project, drop.photos, drop.earlier)
+            back = sort_shoot(self.rulebook, self._known_as()[1], drop.photos, drop.earlier)
             shoot, waiting = group_drop(self.rulebook, replace(drop, back=back))
             told = replace(told, waiting=waiting)
             if shoot is None:
@@ -212,7 +212,7 @@ class Explainer:
         """A room's folder: one set, or several."""
         told = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
-            photos, project, folder = self.photos(), self.place.project, self.place.folder
+            photos, (_, project, folder) = self.photos(), self._known_as()
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
                 return replace(told, sets=(replace(self._set("", photos, sent), waits=True),))
@@ -225,7 +225,7 @@ class Explainer:
             made = replace(self.set_of(name, left), waits=bool(told.held))
             return replace(told, shoot=found, sets=(made,))
         except BadJob as error:
-            return Explained(self.place, problems=(*self.problems, error.told))
+            return replace(told, problems=(*self.problems, error.told))
 
     def _sets(self, shoot: Grouping, held: Collection[str]) -> tuple[ExplainedSet, ...]:
         return tuple(
@@ -254,7 +254,8 @@ class Explainer:
 
     def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:
         """One set by the rules. Its room is `name`, or "" for the name in the folder. Raises BadJob."""
-        decided = plan(self.rulebook, self.place.project, self.place.folder or name, len(sent))
+        _, project, folder = self._known_as()
+        decided = plan(self.rulebook, project, folder or name, len(sent))
         decided = replace(decided, room=name or decided.room)
         return ExplainedSet(decided.room, self.shown(photos), explain_plan(decided, sent))
 
@@ -302,21 +303,22 @@ class Explainer:
         """The room's name, made unique among those in the store (`room_named`); "" without a store."""
         if self.store is None:
             return ""
-        wanted = split_name(self.place.folder).name or self.place.folder
-        return room_named(self.store, self._known_as(), wanted, photos)
+        place = self._known_as()
+        return room_named(self.store, place, split_name(place[2]).name or place[2], photos)
 
     @cached_property
     def drop(self) -> Drop:
         """A flat drop: its photos without those of unfinished jobs and those kept out of a set before, with
         the approvals of a person and the earlier sets in the store."""
         photos, said = self.photos(), self._said()
-        found = BracketSet(self.place.root, self.place.project, "", tuple(photos))
+        inbox, project, _ = self._known_as()
+        found = BracketSet(self.place.root, project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
         if self.store is None:
             return drop
-        store, (inbox, project, _) = self.store, self._known_as()
+        store = self.store
         # Before `_under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}

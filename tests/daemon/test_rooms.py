@@ -83,6 +83,24 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(st
     assert pictures(studio) == expected | {"front-2 (2).jpg", "front-2__sky-twilight (2).png"}
 
 
+async def test_explain_reads_a_name_with_ok_as_it_will_be_without(studio: Studio) -> None:
+    folder = studio.drop(ELM, "den copy__ok", bracket())
+    assert "den." in studio.say("explain", str(folder)).stdout
+    await studio.until_idle()
+    assert pictures(studio) == {"den.jpg"}
+
+
+async def test_explain_says_that_a_room_is_held_whose_tag_is_unknown_too(studio: Studio) -> None:
+    """It is held first, and refused once somebody lets it go ahead."""
+    folder = studio.drop(ELM, "hall_sky-blue__sky-bleu", bracket())
+    explained = studio.say("explain", str(folder)).stdout
+    assert "HELD: Did you mean" in explained and "REFUSED before anything is sent" in explained
+    async with studio.working():
+        await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
+        studio.drop(ELM, "hall_sky-blue__sky-bleu", {"READY.txt": b""})
+        await studio.comes_to("failed")
+
+
 async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     studio: Studio, shop: Shop
 ) -> None:
