@@ -17,7 +17,9 @@ CONFIG = Path("config.yaml")
 DAILY, RUNNING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]
 By = Annotated[str, typer.Option("--by", help="Who wants it; left out: the user of this terminal.")]
-OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, where several have it.")]
+OfInbox = Annotated[
+    str, typer.Option("--inbox", help="The inbox of the project or room, where several have it.")
+]
 
 
 def folder_named(text: str) -> Path:

@@ -265,7 +265,7 @@ def give_up(installation: Installation, job_id: str) -> None:
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     store = installation.store
-    with no_job_yet(store, target), store.session() as session, session.begin():
+    with no_job_yet(store, target, inbox), store.session() as session, session.begin():
         jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         _refuse_ended(jobs)
         taken = commands.cancel(session, jobs, by, now())
@@ -282,7 +282,7 @@ def prioritise(
     except KeyError:
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     store = installation.store
-    with no_job_yet(store, target), store.session() as session, session.begin():
+    with no_job_yet(store, target, inbox), store.session() as session, session.begin():
         jobs, of_inbox, project = commands.meant(session, target, inbox, **_arrived(installation, target))
         _refuse_ended(jobs)
         if project:

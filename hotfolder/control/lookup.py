@@ -70,14 +70,17 @@ def job_of(known: str) -> str:
 
 
 @contextmanager
-def no_job_yet(store: Store, target: str) -> Iterator[None]:
+def no_job_yet(store: Store, target: str, inbox: str = "") -> Iterator[None]:
     """Replace Unknown for a `project/room` that has no job yet, and each UsageError for one that is held, by
-    a UsageError with what `status` says of it: that it is held, why, and what decides it."""
+    a UsageError with what `status` says of it: that it is held, why, and what decides it. `inbox` is the
+    one that is meant, "" for any."""
     try:
         yield
     except UsageError as error:
         place = composed("/".join(target.rstrip("/").split("/")[-2:]))
         for line in overview(store, pid=None).lines:
+            if inbox not in ("", line.inbox):
+                continue
             names = [composed(f"{line.project}/{name}") for name in (line.room, line.folder)]
             if not line.job and place in names and (line.held or isinstance(error, Unknown)):
                 what = (line.reason or line.words).removesuffix(".")

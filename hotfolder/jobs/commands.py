@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import IntEnum
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_, true
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, CommandHint, Unknown, UsageError
@@ -26,14 +26,17 @@ class Priority(IntEnum):
     LOW = 2
 
 
-def job_at(session: Session, place: str) -> Job | None:
-    """The newest job of `project/room` (room or folder name, maybe after a path); None where there is
-    none."""
+def jobs_at(session: Session, place: str, inbox: str = "") -> Sequence[Job]:
+    """The jobs of `project/room` (room or folder name, maybe after a path), the newest first: those of all
+    inboxes, or of `inbox`."""
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
     named = or_(col(Job.room).in_(spellings(room)), col(Job.folder).in_(spellings(room)))
-    found = select(Job).where(col(Job.project).in_(spellings(project)), named)
-    found = found.order_by(col(Job.created_at).desc())
-    return session.exec(found.limit(1)).first() if project else None
+    found = select(Job).where(col(Job.project).in_(spellings(project)), named, _is_of(inbox))
+    return session.exec(found.order_by(col(Job.created_at).desc())).all() if project else []
+
+
+def _is_of(inbox: str) -> ColumnElement[bool]:
+    return col(Job.inbox) == inbox if inbox else true()
 
 
 def meant(
@@ -48,12 +51,15 @@ def meant(
     "", ""; a project's name gives its unfinished jobs, its inbox and its name. It may come after a path that
     ends at one of the folders `above`. `dropped` are the inboxes that hold a folder of that project, which
     may have no job yet; `arriving` those in which that room's photos still arrive. Raises Unknown where
-    nothing matches, UsageError where the room is still arriving, or several inboxes have the project and
-    `inbox` is empty."""
-    job = session.get(Job, target) or job_at(session, target)
-    if job is not None:
-        return [job], "", ""
-    if arriving:
+    nothing matches, UsageError where the room is still arriving, or several inboxes have the project, or
+    unfinished jobs of the room, and `inbox` is empty."""
+    job = session.get(Job, target)
+    found = [job] if job is not None else jobs_at(session, target, inbox)
+    if found:
+        going = [job for job in found if job.state in ACTIVE]
+        _refuse_several(f"room {target}", {job.inbox for job in going})
+        return (going or found)[:1], "", ""
+    if any(inbox in ("", name) for name in arriving):
         raise UsageError(
             f"{target} is still arriving, and nothing of it has begun.",
             hint="Take its folder out of the inbox to keep it from being made; only its project can be given"
@@ -61,7 +67,7 @@ def meant(
         )
     path, _, name = target.rstrip("/").rpartition("/")
     project = composed(name)
-    known = [col(Job.project).in_(spellings(project)), *([col(Job.inbox) == inbox] if inbox else [])]
+    known = [col(Job.project).in_(spellings(project)), _is_of(inbox)]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     # What a project of that name has is not meant by the room of another one.
@@ -73,13 +79,17 @@ def meant(
                 "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them."
             ),
         )
-    if len(inboxes) > 1:
-        raise UsageError(
-            f"Several inboxes have a project {project}.",
-            hint=CommandHint(f"Add --inbox with one of: {', '.join(inboxes)}."),
-        )
+    _refuse_several(f"project {project}", inboxes)
     unfinished = select(Job).where(*known, col(Job.state).in_(list(ACTIVE))).order_by(col(Job.created_at))
     return session.exec(unfinished).all(), inboxes[0], project
+
+
+def _refuse_several(what: str, inboxes: Collection[str]) -> None:
+    if len(inboxes) > 1:
+        raise UsageError(
+            f"Several inboxes have a {what}.",
+            hint=CommandHint(f"Add --inbox with one of: {', '.join(sorted(inboxes))}."),
+        )
 
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:

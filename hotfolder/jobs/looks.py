@@ -11,7 +11,7 @@ from statistics import median
 from sqlmodel import col, func, select
 
 from hotfolder.errors import CommandHint, Unknown
-from hotfolder.jobs.commands import Priority, job_at
+from hotfolder.jobs.commands import Priority, jobs_at
 from hotfolder.jobs.model import (
     DaemonState,
     FileRole,
@@ -134,9 +134,9 @@ def remembered(store: Store, job_id: str) -> Job:
     if job is not None:
         return job
     with store.session() as session:
-        job = job_at(session, job_id)
-        if job is not None:
-            return job
+        found = jobs_at(session, job_id)
+        if found:
+            return found[0]
         let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
         purchase = session.exec(let_go.limit(1)).first()
     if purchase is None or purchase.job_let_go_at is None:

@@ -13,7 +13,17 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
+from tests.support.studio import (
+    ELM,
+    MERGE,
+    SKY,
+    MakeStudio,
+    Shop,
+    Studio,
+    files_below,
+    files_into,
+    until,
+)
 
 pytestmark = pytest.mark.long
 
@@ -234,3 +244,31 @@ async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studi
     await studio.drop_and_run("14 Elm Road", "bath", bracket())
     told = {(job["project"], job["room"]): job["priority"] for job in studio.status()["jobs"]}
     assert told == {(ELM, "kitchen"): "normal", (ELM, "bath"): "high", ("14 Elm Road", "bath"): "normal"}
+
+
+async def test_a_room_in_two_inboxes_is_the_one_of_the_inbox_that_is_named(make_studio: MakeStudio) -> None:
+    """A running one, one that is held and one that is still arriving, in one inbox or the other."""
+    inboxes = [{"path": "one", "name": "one"}, {"path": "two", "name": "two"}]
+    studio = make_studio(
+        inboxes=inboxes, routes=[{"name": "look", "match": {"room": "hall"}, "group": "review"}]
+    )
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        for name in ("one", "two"):
+            files_into(studio.root / name / ELM / ROOM, bracket())
+            await studio.comes_to(*["merging"] * (1 if name == "one" else 2))
+        files_into(studio.root / "one" / ELM / "hall", bracket())
+        await studio.comes_to_say(lambda status: any(job["held"] for job in status["jobs"]))
+        for command in (["cancel"], ["priority", "high"]):
+            said = studio.say(command[0], f"{ELM}/{ROOM}", *command[1:])
+            assert said.exit_code == 2 and "Several inboxes have a room" in said.stderr, said.output
+            assert "Add --inbox with one of: one, two." in said.stderr
+            said = studio.say(command[0], f"{ELM}/hall", *command[1:], "--inbox", "two")
+            assert said.exit_code == 2 and f"Nothing is known of {ELM}/hall in an inbox two" in said.stderr
+            said = studio.say(command[0], f"{ELM}/hall", *command[1:], "--inbox", "one")
+            assert said.exit_code == 2 and "its route asks for a review" in said.stderr
+        await ask(studio, "cancel", f"{ELM}/{ROOM}", "--inbox", "one")
+        await studio.comes_to_say(lambda status: status["counts"].get("failed"))
+        [cancelled] = [job for job in studio.status()["jobs"] if job["state"] == "failed"]
+        assert cancelled["inbox"] == "one"
+        assert "(job " in await ask(studio, "cancel", f"{ELM}/{ROOM}")  # the only one that is left

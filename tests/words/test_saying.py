@@ -67,7 +67,7 @@ OTHERS = {
     "jobs/access.py": ["There is no shared link {}."],
     "jobs/commands.py": [
         "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them.",
-        "Several inboxes have a project {}.",
+        "Several inboxes have a {}.",
         "Add --inbox with one of: {}.",
     ],
     "jobs/upgrade.py": ["hotfolder 0.1.0 with format 9 of the store"],
