@@ -23,7 +23,7 @@ from hotfolder.errors import HotfolderError, LocalTrouble
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
-from hotfolder.outbox.faults import FULL_BYTES, trouble_of
+from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES, files_left, trouble_of
 from hotfolder.outbox.outputs import confirm_results, nearest
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
@@ -263,12 +263,14 @@ def disks(settings: Settings) -> Iterator[Finding]:
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield disk(there, shutil.disk_usage(there).free)
+            yield disk(there, shutil.disk_usage(there).free, files_left(there))
 
 
-def disk(path: Path, free_bytes: int) -> Finding:
+def disk(path: Path, free_bytes: int, files: float) -> Finding:
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
-    if free_bytes < FULL_BYTES:
+    if files < FULL_FILES:
+        text += f", which can hold only {files:.0f} more files, however small"
+    if free_bytes < FULL_BYTES or files < FULL_FILES:
         return problem("disk", text, "Make room there: without it nothing can be delivered.")
     if free_bytes < LOW_BYTES:
         return warning("disk", text, "Make room there soon.")

@@ -26,7 +26,14 @@ from hotfolder.jobs.states import NEEDS_PERSON
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
-from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
+from hotfolder.outbox.faults import (
+    FULL_BYTES,
+    FULL_FILES,
+    files_left,
+    local_trouble,
+    made_anywhere,
+    make_our_folder,
+)
 from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
@@ -251,9 +258,16 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
         await context.clock.sleep(CLEAN_SECONDS)
 
 
-async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Telemetry, clock: Clock) -> None:
+async def keep_looking(
+    outputs: OutputFolders,
+    places: Places,
+    telemetry: Telemetry,
+    clock: Clock,
+    mended: Callable[[], None],
+) -> None:
     """Check every six seconds whether done/, failed/ and results/ can be used, and note full disks, until
-    cancelled."""
+    cancelled. `mended` is called when one of them can be used again, or isn't full any more."""
+    bad: set[str] = set()
     while True:
         await clock.sleep(LOOK_SECONDS)
         await to_thread.run_sync(outputs.look, PATIENCE_SECONDS)
@@ -263,15 +277,23 @@ async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Teleme
         away = {name for name, output in outputs.by_name.items() if output.trouble}
         there = {name: folder for name, folder in disks.items() if name not in away}
         telemetry.full_disks = await to_thread.run_sync(full_disks, there)
+        before, bad = bad, away.union(telemetry.full_disks)
+        if before - bad:
+            mended()
 
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
     """The names of the folders whose disk is full; one that can't be queried is left out."""
-    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES))
+    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES, FULL_FILES))
 
 
-def has_less(folder: Path, least_bytes: int) -> bool:
-    """Whether the disk of `folder` has less free space; False where it can't be queried."""
+def has_less(folder: Path, least_bytes: int, least_files: int = 0) -> bool:
+    """Whether the disk of `folder` has less free space, or room for fewer files; False where it can't be
+    queried."""
+
+    def look() -> bool:
+        return shutil.disk_usage(folder).free < least_bytes or files_left(folder) < least_files
+
     with suppress(OSError, NoAnswer):
-        return at_once(folder, lambda: shutil.disk_usage(folder).free < least_bytes)
+        return at_once(folder, look)
     return False

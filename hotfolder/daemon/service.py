@@ -378,7 +378,14 @@ class Daemon:
             self.worker.run,  # drives the jobs
             self.worker.follow_commands,  # carries out people's commands on them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
-            partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
+            partial(
+                keep_looking,
+                self.outputs,
+                self.context.places,
+                self.telemetry,
+                self.clock,
+                self.worker.try_again,
+            ),
             partial(apply_retention, self.context, self.live, self._leads),
             self.galleries.run,  # shows finished sets
             self.reporter.run,  # reports the state

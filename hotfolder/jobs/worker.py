@@ -279,6 +279,12 @@ class Worker:
         one.began = self.context.clock.monotonic()
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
+    def try_again(self) -> None:
+        """Have every job that was put off tried at once, since a disk or share is usable again."""
+        for one in self._jobs.values():
+            one.not_before = 0.0
+        self._work.set()
+
     async def follow_commands(self) -> None:
         """Poll the commands every COMMAND_SECONDS and carry them out, until cancelled."""
         context, trouble = self.context, log.News(log.get("commands"), "commands_not_seen")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
@@ -13,6 +14,8 @@ from hotfolder.newfiles import TEMPORARY_PREFIX
 
 FULL_BYTES = 200 * 1024 * 1024
 """A disk with less free space than this counts as full: a picture and its copies need about as much."""
+FULL_FILES = 100
+"""One that can hold fewer more files, however small, counts as full, too."""
 SPACE = "Make room on that disk; the work continues by itself."
 RIGHTS = "Give the user that hotfolder runs as the right to write there; the work continues by itself."
 SHARE = "Check that the disk or share is connected; the work continues by itself."
@@ -20,6 +23,7 @@ SOON = "It is tried again by itself."
 MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
 FILES = ("too many files are open", "Check the limit on open files; it is tried again by itself.")
 BUSY = ("it is in use just now", SOON)
+NO_MORE_FILES = "the disk has space, but can't hold any more files"
 FAULTY = ("the disk or share reports an error", SHARE)
 UNCONNECTED = ("the share is not connected", SHARE)
 DISK_GONE = ("the disk has gone away", SHARE)
@@ -107,7 +111,20 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
             where = path if name in Path(path).parts else f"{path} ({name})"
     else:
         where = path
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and where and not files_left(where):
+        what = NO_MORE_FILES
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
+
+
+def files_left(path: Path | str | bytes) -> float:
+    """How many more files the disk of `path`, or of the nearest folder above it, can hold, however small;
+    infinite where the disk names no limit. Blocks."""
+    place = Path(os.fsdecode(path))
+    for one in (place, *place.parents):
+        with suppress(OSError):
+            found = os.statvfs(one)
+            return found.f_favail if found.f_files else math.inf
+    return math.inf
 
 
 @contextmanager

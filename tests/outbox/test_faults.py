@@ -57,10 +57,17 @@ from hotfolder.control.local import folder
 trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)
 for found in folder('done', Path('disk/done'), new=False):
     print(found.text, '|', found.hint)
+from hotfolder.control.local import Grade, disk
+from hotfolder.outbox.faults import files_left
+print(disk(Path('disk'), 10**12, files_left('disk/done/not/there')).verdict is Grade.PROBLEM)
 """,
     )
-    full = "the disk is full | Make room on that disk; the work continues by itself."
-    assert out.splitlines() == [f"disk/done: {full}", f"disk/done can't be written: {full}"]
+    hint = "Make room on that disk; the work continues by itself."
+    assert out.splitlines() == [
+        f"disk/done: the disk has space, but can't hold any more files | {hint}",
+        f"disk/done can't be written: the disk is full | {hint}",
+        "True",
+    ]
 
 
 def test_a_folder_on_a_disk_that_becomes_read_only_has_trouble_until_it_is_mounted_for_writing(

@@ -17,6 +17,7 @@ import pytest
 
 from hotfolder import log
 from hotfolder.daemon import folders
+from hotfolder.jobs import breaker
 from hotfolder.telemetry.health import not_ready
 from tests.scenarios.bench import ROOM, Bench
 from tests.support.pictures import bracket, jpeg
@@ -159,7 +160,8 @@ async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
 ) -> None:
     monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
     bench.drop()
-    said = "The disk of done is full: less than 200 MiB are free. Make room there: what finds no room waits."
+    left = "less than 200 MiB are free, or it can hold fewer than 100 more files"
+    said = f"The disk of done is full: {left}. Make room there: what finds no room waits."
     async with bench.working() as daemon:
         status = await bench.studio.comes_to_say(lambda status: status.get("full_disks"))
         assert status["full_disks"] == ["done", "state"] and not any(
@@ -169,6 +171,42 @@ async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
         assert said in told and "The disk of state is full" in told and "can be put" not in told
         await until(lambda: said in bench.studio.status_page())
         assert daemon.telemetry.seen is not None and not list(not_ready(daemon.telemetry.seen))
+        await bench.studio.comes_to("done")
+    bench.check("done", paid=2)
+
+
+@needs_mounts
+def test_a_disk_with_space_that_holds_no_more_files_says_so_and_is_waited_out(bench: Bench) -> None:
+    """`df` shows free space then, only `df -i` that there is no room."""
+    bench.drop()
+    with on_disks(bench, on_tmpfs="done", size="1g,nr_inodes=4") as process:
+        why = "the disk has space, but can't hold any more files"
+        bench.studio.wait_until(lambda status: any(why in job["reason"] for job in status["jobs"]))
+        assert "done" in bench.studio.wait_until(lambda status: status["full_disks"])["full_disks"]
+        room = ("mount", "-o", "remount,nr_inodes=1000", str(bench.studio.done))
+        namespace = ("nsenter", "-t", str(process.pid), "-U", "-m", "--preserve-credentials")
+        subprocess.run([*namespace, *room], check=True)
+        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+    bench.check("done", paid=2)
+
+
+async def test_what_waits_for_a_folder_is_tried_as_soon_as_that_is_usable_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its own trouble would have it wait."""
+    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
+    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
+    async with bench.working():
+        bench.studio.done.rename(bench.studio.root / "done before")
+        bench.studio.done.write_text("in its place")
+        bench.drop()
+        await bench.studio.comes_to_say(
+            lambda status: (
+                status["folders"].get("done", {}).get("degraded") and "is needed" in str(status["jobs"])
+            )
+        )
+        bench.studio.done.unlink()
+        (bench.studio.root / "done before").rename(bench.studio.done)
         await bench.studio.comes_to("done")
     bench.check("done", paid=2)
 
