@@ -6,8 +6,8 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,19 +48,31 @@ def lock_state(state: Path) -> FolderLock:
     """Lock `state` against other processes until the returned lock is closed. Raises UsageError, naming the
     holder, where another process has it or the disk has no file locks, and LocalTrouble."""
     lock = FolderLock(FILE_NAME, private=True)
-    with local_trouble(state / FILE_NAME):
+    try:
         try:
-            with folder_at(state) as folder:
+            with put_into_state(), local_trouble(state / FILE_NAME), folder_at(state) as folder:
                 if lock.hold(folder):
                     return lock
-        except Held as held:
-            raise UsageError(
-                f"Another hotfolder ({held.holder}) already works with {state}.",
-                hint="Stop that one first, or give this one a configuration with a `state` of its own.",
-            ) from None
+        except LocalTrouble:
+            refuse_held(state, FILE_NAME)  # as on a disk that became read-only: whoever has it comes first
+            raise
+    except Held as held:
+        raise UsageError(
+            f"Another hotfolder ({held.holder}) already works with {state}.",
+            hint="Stop that one first, or give this one a configuration with a `state` of its own.",
+        ) from None
     raise UsageError(
         f"{state} lies on a disk that knows no file locks", hint="Name a folder on a local disk as `state`."
     )
+
+
+@contextmanager
+def put_into_state() -> Iterator[None]:
+    """Name `state` in a LocalTrouble about a file or folder in it, which only hotfolder knows."""
+    try:
+        yield
+    except LocalTrouble as error:
+        raise LocalTrouble(f"Nothing can be put into state: {error.message}", hint=error.hint) from None
 
 
 def holder_of(state: Path) -> int | None:
@@ -111,8 +123,9 @@ def make_folders(places: Places) -> list[Path]:
     if len(troubles) == len(places.inboxes):
         raise troubles[0]
     own = (places.state, places.work, places.developed)
-    for folder in own if places.shared_results is not None else (*own, places.results):
-        make_our_folder(folder)
+    with put_into_state():
+        for folder in own if places.shared_results is not None else (*own, places.results):
+            make_our_folder(folder)
     keep_private(places.state)
     return reached
 

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 
 import pytest
 
 from hotfolder import log
 from hotfolder.daemon import folders
+from hotfolder.daemon.folders import lock_state
 from hotfolder.jobs import breaker
 from hotfolder.telemetry.health import not_ready
 from tests.scenarios.bench import ROOM, Bench
@@ -148,11 +149,20 @@ def test_a_start_says_that_the_disk_of_state_is_read_only_and_to_say_it_again(be
     state = bench.studio.state
     script = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
     command = [*NAMESPACE, "sh", "-c", script, "sh", str(state), *bench.studio.command("run", "--until-idle")]
-    ended = subprocess.run(command, env=environment("any-key"), capture_output=True, text=True)
-    assert ended.returncode == 3, ended.stderr
-    place = state / folders.FILE_NAME
-    told = "Mount it for writing; the work continues by itself.\nThis command has ended: say it again then."
-    assert ended.stderr == f"{place}: the disk is read-only\n{told}\n"
+
+    def said() -> tuple[int, str]:
+        ended = subprocess.run(command, env=environment("any-key"), capture_output=True, text=True)
+        return ended.returncode, ended.stderr
+
+    hint = "Mount it for writing; the work continues by itself.\nThis command has ended: say it again then."
+    told = "Nothing can be put into state: {}: the disk is read-only\n" + hint + "\n"
+    assert said() == (3, told.format(state / folders.FILE_NAME))
+    (state / "work").rmdir()
+    assert said() == (3, told.format(state / "work"))
+    (state / "work").mkdir()
+    with closing(lock_state(state)):
+        code, text = said()
+    assert code == 2 and f"Another hotfolder (process {os.getpid()} on " in text
 
 
 async def test_a_disk_with_little_room_is_told_by_all_alike_and_stops_nothing(
