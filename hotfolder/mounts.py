@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mounts")
+NUMBERED = Path("/proc/self/mountinfo")
 
 NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "9p", "afs", "ceph"}
@@ -61,6 +63,19 @@ def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
     return found
 
 
+def mount_number(path: Path) -> str:
+    """The kernel's number of the mount at or above `path`, another one for each time that it is mounted; ""
+    where the system doesn't tell. Follows no link, and so never waits for a share."""
+    found, parts = "", 0
+    with suppress(OSError):
+        for line in NUMBERED.read_text(errors="surrogateescape").splitlines():
+            number, _, _, _, point, *_ = line.split(" ")
+            mounted = Path(unescaped(point))
+            if path.is_relative_to(mounted) and len(mounted.parts) >= parts:
+                found, parts = number, len(mounted.parts)
+    return found
+
+
 def unescaped(text: str) -> str:
-    """Decode a field of /proc/self/mounts, in which blanks and backslashes are octal escapes."""
+    """Decode a field of these tables, in which blanks and backslashes are octal escapes."""
     return re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), text)

@@ -277,13 +277,17 @@ async def keep_looking(
     telemetry: Telemetry,
     clock: Clock,
     mended: Callable[[], None],
+    beat: Callable[[], None],
 ) -> None:
     """Check every six seconds whether done/, failed/ and results/ can be used, and note full disks, until
-    cancelled. `mended` is called when one of them can be used again, or isn't full any more."""
+    cancelled. `mended` is called when one of them can be used again, or isn't full any more. While one is
+    blocked the heartbeat `beat` stops, since only a restart helps."""
     bad: set[str] = set()
     while True:
         await clock.sleep(LOOK_SECONDS)
         await to_thread.run_sync(outputs.look, PATIENCE_SECONDS)
+        if not any(output.blocked for output in outputs.by_name.values()):
+            beat()
         disks = {"done": places.done, "state": places.state}
         if places.shared_results is not None:
             disks["results"] = places.shared_results

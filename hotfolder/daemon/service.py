@@ -67,6 +67,7 @@ QUEUE, QUEUE_SECONDS = "queue", 60.0
 LOOKS = "looking at the inboxes"
 """The heartbeat of all inboxes together: beaten whenever the file system of any of them answers. If none
 does, only a restart may help; one share of several that hangs is waited for."""
+OUTPUTS, OUTPUTS_SECONDS = "looking at the folders for pictures", 300.0
 SCAN_SECONDS = 300.0
 """The least timeout of a scan's heartbeat; scanning a large inbox on a slow share takes minutes."""
 IDLE_LOOKS = 3
@@ -385,6 +386,7 @@ class Daemon:
                 self.telemetry,
                 self.clock,
                 self.worker.try_again,
+                self.telemetry.heartbeats.expect(OUTPUTS, OUTPUTS_SECONDS, last=self._while_paying),
             ),
             partial(apply_retention, self.context, self.live, self._leads),
             self.galleries.run,  # shows finished sets

@@ -23,7 +23,7 @@ logger = log.get("store")
 
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
-CHECK_DISK = "Check the disk that holds `state`."
+CHECK_DISK = "Check the disk that holds `state`. If it was mounted anew, restart hotfolder."
 
 
 def open_file(state: Path) -> Engine:

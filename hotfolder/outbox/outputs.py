@@ -12,7 +12,7 @@ from threading import Lock
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
-from hotfolder.mounts import mount_of
+from hotfolder.mounts import mount_number, mount_of
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.files import (
@@ -24,7 +24,7 @@ from hotfolder.outbox.files import (
     temporary_file,
 )
 from hotfolder.outbox.linking import sync_folder
-from hotfolder.patience import NoAnswer, at_once, no_answer
+from hotfolder.patience import NoAnswer, at_once
 from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
@@ -77,8 +77,11 @@ class OutputFolder:
         self.trouble = ""
         self.known = known if known is not None and known.path == str(path) else None
         """Its identity, for the next daemon; None while it was never met at this path."""
+        self.blocked = False
+        """Whether a call hangs on a mount that was taken away since: only a restart ends it."""
         self._sharing = sharing
         self._one_at_a_time = Lock()
+        self._hangs_on: str | None = None
 
     def confirm(self) -> None:
         """Raise LocalTrouble unless files may be put into it. A missing one is made, if its disk is
@@ -116,11 +119,20 @@ class OutputFolder:
     def look(self, seconds: float) -> None:
         """Update `trouble`, which after `seconds` is that the folder doesn't answer. Then no further look
         begins until it does."""
-        if self._one_at_a_time.locked() and self.trouble == no_answer(self.path).message:
+        if self._one_at_a_time.locked() and self._hangs_on is not None:
+            self.blocked = mount_number(self.path) != self._hangs_on
+            if self.blocked:
+                self._take(
+                    f"{shown(self.path)} was unmounted while it didn't answer, and what had begun there"
+                    " hangs. Mount it, and restart hotfolder"
+                )
             return
+        self._hangs_on, self.blocked = None, False
+        mount = mount_number(self.path)
         try:
             at_once(self.path, self.confirm, seconds)
         except NoAnswer as error:
+            self._hangs_on = mount
             self._take(error.message)
         except LocalTrouble:
             pass  # `confirm` has noted it

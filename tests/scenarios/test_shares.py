@@ -22,7 +22,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.folders import LOOK_SECONDS
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into, until
 
 pytestmark = pytest.mark.long
 
@@ -274,6 +274,37 @@ async def test_while_the_share_of_done_hangs_that_is_said(
             share.answers()
         await done(studio, "kitchen", "hall")
         await studio.comes_to_say(lambda status: troubles(status) == ["", ""])
+    assert shop.bought() == 2
+
+
+async def test_a_share_of_done_that_is_unmounted_while_it_hangs_needs_a_restart_and_says_so(
+    make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for the former mount waits for as long as that exists: the watchdog isn't fed any more."""
+    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
+    monkeypatch.setattr(service, "OUTPUTS_SECONDS", 1.0)
+    studio = make_studio(done=str(share.here))
+    former = share.server
+    try:
+        async with studio.working() as daemon:
+            studio.drop(ELM, "kitchen", bracket())
+            await done(studio, "kitchen")
+            share.hangs()
+            studio.drop(ELM, "hall", bracket())
+            await studio.comes_to_say(
+                lambda status: "doesn't answer" in status["folders"]["done"]["degraded"]
+            )
+            await asyncio.to_thread(subprocess.check_call, ["umount", "-l", share.here])
+            assert await asyncio.to_thread(share.begin)
+            await studio.comes_to_say(
+                lambda status: "restart hotfolder" in status["folders"]["done"]["degraded"]
+            )
+            await until(lambda: any("folders" in one for one in daemon.telemetry.heartbeats.hung()))
+        async with studio.working():
+            await done(studio, "kitchen", "hall")
+    finally:
+        former.kill()
+        await asyncio.to_thread(former.communicate)
     assert shop.bought() == 2
 
 
