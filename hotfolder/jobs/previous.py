@@ -17,6 +17,7 @@ from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Pictu
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.texts import ALL_NAMES
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,
@@ -207,9 +208,9 @@ def number_of_room(store: Store, job: Job) -> int:
 
 
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
-    """The ids of failed or halted jobs that `new` supersedes: none of their files is in failed/ any more, and
-    `new` is the return of their photos, under the same room or another. Raises LocalTrouble where failed/ is
-    out of reach.
+    """The ids of failed or halted jobs that `new` supersedes: none of their files but a REASON.txt is in
+    failed/ any more, and `new` is the return of their photos, under the same room or another. Raises
+    LocalTrouble where failed/ is out of reach.
 
     Several sets with the same file names may return together: only the jobs with the highest `likeness`
     count."""
@@ -222,7 +223,9 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         folder = context.places.failed / safe_name(job.project) / job.filed_as
         # Files on a disk that is gone must not count as dragged away.
         await to_thread.run_sync(context.places.guard, folder)
-        still_there = partial(any, ((folder / file.name).exists() for file in files))
+        # The page that says why it failed may stay behind, and so may those of earlier attempts.
+        own = [file.name for file in files if not ALL_NAMES.fullmatch(file.name)]
+        still_there = partial(any, ((folder / name).exists() for name in own))
         if not await to_thread.run_sync(still_there):
             back[job.id] = alike
     most = max(back.values(), default=0)

@@ -123,13 +123,21 @@ async def test_a_misspelt_tag_delivers_nothing_even_if_the_photos_were_merged_be
     assert "Nothing was charged." in page
 
 
-async def test_photos_dragged_back_without_their_folder_forget_the_failure(studio: Studio) -> None:
+@pytest.mark.parametrize("attempts", [0, 2])
+async def test_photos_dragged_back_without_their_folder_forget_the_failure(
+    studio: Studio, attempts: int
+) -> None:
+    """Even if the whole folder, with its page, has come back before and failed once more."""
     photos = bracket()
     await studio.drop_and_run(ELM, "kitchen__sky-twilihgt", photos)
+    failed = studio.failed / ELM / "kitchen__sky-twilihgt"
+    for _ in range(attempts):
+        failed.rename(studio.inbox / ELM / failed.name)
+        await studio.until_idle()
     back: Path = studio.inbox / ELM / "big kitchen"
     back.mkdir()
     for name in photos:
-        (studio.failed / ELM / "kitchen__sky-twilihgt" / name).rename(back / name)
+        (failed / name).rename(back / name)
     await studio.until_idle()
     assert studio.states() == ["done"]
     assert not [*(studio.failed / ELM).iterdir()]  # nothing says that it failed

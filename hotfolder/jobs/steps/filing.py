@@ -31,7 +31,6 @@ from hotfolder.outbox.outputs import MountIdentity, confirm_archive
 from hotfolder.outbox.placing import drop_empty_folder, move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write_reason
-from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import without_ok
@@ -344,12 +343,15 @@ async def set_aside(context: JobContext, job: Job) -> Job:
 
 
 async def remove_page(context: JobContext, job_id: str) -> None:
-    """Remove the REASON.txt of a failed set whose files a person took out of its folder in failed/, and that
-    folder if nothing else is in it. Errors are logged only."""
+    """Remove the REASON.txt of a failed set whose files a person took out of its folder in failed/, those of
+    earlier attempts, and that folder if nothing else is in it. Errors are logged only."""
 
     def remove_what_is_left(folder: Path) -> None:
-        if sha256 := hash_of_reason(folder / REASON):
-            remove(folder / REASON, sha256=sha256)
+        with local_trouble(folder):
+            left = list(folder.iterdir()) if folder.is_dir() else []
+        for path in left:
+            if sha256 := hash_of_reason(path):
+                remove(path, sha256=sha256)
         drop_empty_folder(folder)
 
     try:
