@@ -17,11 +17,11 @@ from rich.padding import Padding
 from hotfolder.cli.output import Text, print_json
 from hotfolder.control.board import Status, history
 from hotfolder.control.board import status as read_status
-from hotfolder.display import counted, visible, with_hint
+from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.history import JobHistory
-from hotfolder.telemetry.overview import WORDS, Line, MachineLine
+from hotfolder.telemetry.overview import Line, MachineLine
 from hotfolder.words import day_and_time
 
 MOST_ROWS = 20
@@ -161,18 +161,19 @@ def time_or_day(iso: str) -> str:
 
 def logs(job_id: str, config: Path, *, as_json: bool) -> int:
     """Print the whole history of one job."""
-    told = history(config, os.environ, job_id)
+    told, line = history(config, os.environ, job_id)
     if as_json:
         print_json(told.as_dict())
     else:
-        print("\n".join(history_lines(told)))
+        print("\n".join(history_lines(told, line)))
     return 0
 
 
-def history_lines(told: JobHistory) -> Iterator[str]:
-    """The history for people, in local time, with a heading wherever the day or the UTC offset changes."""
+def history_lines(told: JobHistory, line: Line) -> Iterator[str]:
+    """The history for people, in local time, with a heading wherever the day or the UTC offset changes. Where
+    the job stands, and why, is told as in `status`."""
     job = told.job
-    yield visible(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
+    yield visible(f"{job.project} / {job.room} (job {job.id}): {line.words}")
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"
     photos = counted(len(told.photos), "photo")
     yield visible(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
@@ -184,8 +185,8 @@ def history_lines(told: JobHistory) -> Iterator[str]:
             yield f"\n{day}"
         yield visible(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
     yield ""
-    if job.reason:
-        yield visible(f"Why: {with_hint(job.reason, job.hint)}")
+    if line.told:
+        yield visible(f"Why: {line.told}")
     if job.charged:
         yield visible(job.charged)
     for picture in told.pictures:

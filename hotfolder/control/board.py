@@ -41,6 +41,7 @@ from hotfolder.telemetry.overview import (
     Line,
     Overview,
     as_mapping,
+    line_of,
     merged,
     place_key,
 )
@@ -87,14 +88,17 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     return Status(seen, place.state_folder, paid, place.settings.prices)
 
 
-def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
-    """The history of one job, by its id or `project/room`. Raises as `status`, and UsageError, Unknown."""
+def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHistory, Line]:
+    """The history of one job, by its id or `project/room`, and its line in `status`. Raises as `status`, and
+    UsageError, Unknown."""
     place = state_location(config, environ)
     with reading(place) as store:
         if store is None:
             raise place.error or nothing_yet(config)
         with no_job_yet(store, job):
-            return history_of(store, job)
+            told = history_of(store, job)
+        lines = {line.job: line for line in seen_in(place.state_folder, store).lines}
+    return told, lines.get(told.job.id) or line_of(told.job, "")
 
 
 HELD = "held"

@@ -18,6 +18,7 @@ from hotfolder.jobs.model import Job
 from hotfolder.outbox.faults import SOON, SPACE
 from hotfolder.patience import no_answer
 from hotfolder.telemetry.history import HistoryEntry, JobHistory
+from hotfolder.telemetry.overview import line_of
 from tests.support.studio import environment
 
 pytestmark = pytest.mark.long
@@ -72,5 +73,6 @@ def test_times_before_and_after_the_clocks_went_back_are_told_apart() -> None:
     at = datetime(2026, 10, 25, tzinfo=UTC)
     job = Job(id="a", inbox="", project="", folder="", room="", title="", created_at=at, updated_at=at)
     entries = (HistoryEntry(f"2026-10-25T0{hour}:30:00Z", "note", "It waits.") for hour in (0, 1))
-    told = " ".join(" ".join(history_lines(JobHistory(job, (), tuple(entries), ()))).split())
+    lines = history_lines(JobHistory(job, (), tuple(entries), ()), line_of(job, ""))
+    told = " ".join(" ".join(lines).split())
     assert "2026-10-25, CEST 02:30:00 It waits. Sunday 2026-10-25, CET 02:30:00 It waits." in told

@@ -146,3 +146,15 @@ async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: MakeSt
             assert [job["folder"] for job in jobs] in ([], ["kitchen"])
             states = [job["state"] for job in jobs]
             await asyncio.sleep(0.02)
+
+
+async def test_a_set_that_waits_for_a_budget_stands_in_its_history_as_in_the_status(
+    make_studio: MakeStudio,
+) -> None:
+    """It was called being edited, where nothing happens to it."""
+    studio = make_studio(limits={"paid_calls_per_day": 1})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    job = job_id(studio)
+    lines = studio.say("logs", job).output.splitlines()
+    assert lines[0] == f"{ELM} / front (job {job}): waiting for its turn"
+    assert lines[-1].startswith("Why: the budget of paid calls for today is used up (1 of 1)."), lines
