@@ -31,6 +31,7 @@ from hotfolder.rules.sets import signed
 class RootStatus:
     """Result of a check. `degraded` is the reason why the inbox can't be used now, "" when it can. `identity`
     is its device and inode, None when degraded. `marker_made`: a known inbox got its marker again.
+    `taken_over`: it had the marker of another store, which is replaced.
 
     `holder` is the other process that uses it now, "" when there is none. `lockable`: its file system has
     file locks.
@@ -39,6 +40,7 @@ class RootStatus:
     identity: tuple[int, int] | None = None
     degraded: str = ""
     marker_made: bool = False
+    taken_over: bool = False
     holder: str = ""
     lockable: bool = True
 
@@ -110,10 +112,15 @@ class Root:
             return RootStatus(degraded=self._doubt(found))
         if not ours or (self._name and found and not found.name):
             write_whole(folder, MARKER_NAME, f"{self._marker_id} {self._name}".strip().encode() + b"\n")
-        made = not ours and self._identity is not None
+        made = missing and self._identity is not None
         self._unmet = False
         self._identity = identity
-        return RootStatus(identity=identity, marker_made=made, lockable=locked or self._lock is None)
+        return RootStatus(
+            identity=identity,
+            marker_made=made,
+            taken_over=not (ours or missing),
+            lockable=locked or self._lock is None,
+        )
 
     def _in_use(self, held: Held) -> str:
         lies = f", which {held.lies} {self.path}" if held.lies else " already"
@@ -217,7 +224,8 @@ def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
     moved()
     if after.degraded or after.identity != before.identity:
         return after, None
-    return replace(after, marker_made=before.marker_made or after.marker_made), snapshot
+    made = before.marker_made or after.marker_made
+    return replace(after, marker_made=made, taken_over=before.taken_over), snapshot
 
 
 class Looker:

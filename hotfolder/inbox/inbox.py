@@ -269,6 +269,8 @@ class Inbox:
                     self._watch.forget_folder()
         if status.marker_made:
             self._marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
+        if status.taken_over:
+            self._marker_notice = notices.taken_over(self._path)
         if not status.degraded:
             self._lock_notice = None if status.lockable else notices.no_locks(self._path)
             if self.degraded or (self.identity is not None and self.identity != status.identity):

@@ -134,6 +134,16 @@ def marker_made_again(root: Path, marker: str) -> Notice:
     )
 
 
+def taken_over(root: Path) -> Notice:
+    """For an inbox with the marker of another store, as where the disk of `state` is not mounted."""
+    return Notice(
+        root,
+        "Another hotfolder worked with this inbox before, and this one has none of its records. If `state`"
+        " was not begun anew on purpose, stop hotfolder and mount the disk of `state`: what is paid for and"
+        " not delivered yet is written only there.",
+    )
+
+
 def without_a_photo(folder: Path, names: list[str]) -> Notice:
     """For companions in a room's folder without a photo."""
     told = "If they belong to a set that has begun, move them to its originals by hand; else take them away."

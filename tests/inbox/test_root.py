@@ -93,7 +93,8 @@ def test_a_new_store_takes_over_what_nobody_works_with_and_the_old_one_stops(roo
     old = met(root)
     assert old.check().degraded == ""
     new = Root(root, "store-2", first_start=True, lock=FolderLock(LOCK_NAME))
-    assert new.check().degraded == ""
+    assert (status := new.check()).degraded == "" and status.taken_over
+    assert not new.check().taken_over
     assert "belongs to another hotfolder" in old.check().degraded
 
 

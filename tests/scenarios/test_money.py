@@ -389,6 +389,7 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
     assert "is in the receipt" in " ".join(Audit(bench.studio, ()).disagreements)
     await bench.drop_and_run("kitchen", photos)
     assert (bench.studio.states(), bench.shop.bought()) == (["done"], 1)
+    assert "this one has none of its records" in bench.studio.status_page()
     assert Audit(bench.studio, ()).disagreements == []
 
 

@@ -53,6 +53,7 @@ WORDS = {
     "hard link": "(a hard link)",
     "unreadable": "be read",
     "marker": "had been deleted and was made again",
+    "taken over": "this one has none of its records",
     "loose": "since no photo there has the same name",
 }
 """Words by which each kind of notice is recognised."""
