@@ -14,7 +14,7 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_number, mount_of
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
-from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.faults import local_trouble, made_anywhere, shown
 from hotfolder.outbox.files import (
     Sharing,
     make_folder,
@@ -88,7 +88,7 @@ class OutputFolder:
         mounted."""
         with self._one_at_a_time:
             try:
-                with local_trouble(self.path):
+                with made_anywhere(self.path):
                     self._confirm()
             except LocalTrouble as error:
                 self._take(error.message)

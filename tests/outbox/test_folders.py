@@ -41,6 +41,14 @@ def test_a_folder_that_was_never_met_is_made(tmp_path: Path) -> None:
     assert output.known == MountIdentity.of(output.path)
 
 
+def test_one_where_no_folder_can_be_made_is_waited_for() -> None:
+    """As below an automounter, while the server is away: the start ended with a traceback."""
+    output = output_at(Path("/proc/nas/done"))
+    with pytest.raises(LocalTrouble, match="the folder can't be made"):
+        output.confirm()
+    assert "the folder can't be made" in output.trouble
+
+
 def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path: Path) -> None:
     output = output_at(tmp_path / "done")
     output.confirm()
