@@ -33,6 +33,7 @@ from hotfolder.display import counted, natural_order
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State
 from hotfolder.outbox.names import originals_folder, safe_name
+from hotfolder.paths import is_file
 from hotfolder.sandbox.embedded import missing_extra
 from hotfolder.sandbox.settings import SandboxError
 from hotfolder.telemetry.overview import Line, overview
@@ -119,7 +120,7 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         kept = originals_folder(workspace.done, project, job.filed_as)
         kept = kept if done else workspace.failed / project / job.filed_as
         names = [file.name for file in daemon.store.photos(job.id)]
-        photos = dark_to_bright([kept / name for name in names if (kept / name).is_file()])
+        photos = dark_to_bright([kept / name for name in names if is_file(kept / name)])
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
         paths = [workspace.done / picture.path for picture in pictures]
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]

@@ -17,6 +17,7 @@ from hotfolder.config.load import KEY_VARIABLE
 from hotfolder.control.access import missing_packages
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
+from hotfolder.paths import exists, is_dir
 from hotfolder.setup import init as setup
 from hotfolder.setup.deployment import KEY, ROOT
 
@@ -31,7 +32,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         )
     systemd = not docker
     if docker is None and ask:
-        systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=setup.BOOTED.is_dir())
+        systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=is_dir(setup.BOOTED))
     if not systemd:
         refuse_of_systemd(answers)
         root = answers.root or (asked_root(ROOT) if ask else ROOT)
@@ -45,7 +46,7 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         answers = with_answers(answers)
     settings = setup.settings_at(answers.config)
     key_file = Path(settings.api.key_file) if settings and settings.api.key_file else KEY
-    there = key_file.exists() and key_file.stat().st_size > 0
+    there = exists(key_file) and key_file.stat().st_size > 0
     answers = replace(answers, key=asked_key(key_stdin=key_stdin, ask=ask and not there))
     setup.refuse(answers)
     for line in setup.make(answers):

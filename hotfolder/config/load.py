@@ -19,6 +19,7 @@ from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import lay_environment_over
 from hotfolder.config.yamlfile import Document, Position, read_document, refusal
 from hotfolder.errors import ConfigurationError
+from hotfolder.paths import exists, is_dir
 from hotfolder.rules.sets import FileIdentity
 
 T = TypeVar("T", bound=BaseModel)
@@ -106,7 +107,7 @@ class SettingsFile:
     def load(self, *, anew: bool = False) -> Settings:
         """Load the settings. Raises ConfigurationError; with `anew` also where the file is missing, since a
         reload from the environment alone would drop all rules."""
-        if anew and not self.path.exists():
+        if anew and not exists(self.path):
             raise ConfigurationError(f"{self.path}: the file is gone.")
         return load(self.path, self.environ)
 
@@ -153,7 +154,7 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         root, state = document.at(("root",)), document.at(("state",))
         above, usual = path.absolute().parent, Settings.model_fields["state"].default
         if state is None and isinstance(root, str) and not document.broken:
-            state = usual if Path(absolute(above, root.strip()), usual).is_dir() else None
+            state = usual if is_dir(Path(absolute(above, root.strip()), usual)) else None
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
         try:

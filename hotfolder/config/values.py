@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, StringConstraints
 
+from hotfolder.paths import is_file
 from hotfolder.rules.delivery import check_names
 from hotfolder.rules.foldernames import shown
 from hotfolder.rules.hours import Span, parse_span
@@ -222,7 +223,7 @@ StoreUrl = Annotated[Text, AfterValidator(_store_url)]
 
 def _time_zone(text: str) -> str:
     try:
-        known = any(Path(folder, text).is_file() for folder in zoneinfo.TZPATH) and zoneinfo.ZoneInfo(text)
+        known = any(is_file(Path(folder, text)) for folder in zoneinfo.TZPATH) and zoneinfo.ZoneInfo(text)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         known = None
     if not known:

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from hotfolder.errors import ConfigurationError
+from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.rules.foldernames import shown
 
 LARGEST_FILE_BYTES = 256 * 1024
@@ -202,7 +203,7 @@ def _read_text(path: Path) -> str:
         return refusal([Problem(Position(str(path)), message)])
 
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe could block for ever
+        if exists(path) and not (is_file(path) or is_dir(path)):  # opening a pipe could block for ever
             raise refuse("this is no file; config.example.yaml shows what goes into one")
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)

@@ -19,6 +19,7 @@ from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.model import PageRole
 from hotfolder.jobs.sqlite import FILE_NAME, owner_of, refuse_strangers, user_named
 from hotfolder.jobs.store import Store
+from hotfolder.paths import is_file
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -119,7 +120,7 @@ def changing(settings: Settings) -> Iterator[Store]:
     place = store_of(settings)
     if isinstance(place, Path):
         refuse_strangers(place, writing=True)
-        if not (place / FILE_NAME).is_file() and owner_of(place) != os.geteuid():
+        if not is_file(place / FILE_NAME) and owner_of(place) != os.geteuid():
             raise UsageError(
                 f"There is no job store yet, and its folder belongs to {user_named(owner_of(place))}.",
                 hint="Start hotfolder once, or run this as the user that it runs as.",

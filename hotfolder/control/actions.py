@@ -30,6 +30,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
+from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
@@ -129,7 +130,7 @@ def _original(installation: Installation, job: Job, file: JobFile, by_hand: str)
     """The path of an original. Raises UsageError where it is gone, with the folder in which a person's copies
     would do the same."""
     for path in installation.places.of_original(job, file):
-        if path.is_file() and not path.is_symlink():
+        if is_file(path) and not path.is_symlink():
             return path
     raise UsageError(
         f"{file.name} of {job.project} / {job.room} is not where its originals were put.",
@@ -298,8 +299,8 @@ def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]
     inboxes = installation.places.inboxes.items()
     return {
         "above": [path.name for _, path in inboxes],
-        "dropped": [title for title, path in inboxes if name and (path / name).is_dir()],
-        "arriving": [title for title, path in inboxes if project and (path / project / name).is_dir()],
+        "dropped": [title for title, path in inboxes if name and is_dir(path / name)],
+        "arriving": [title for title, path in inboxes if project and is_dir(path / project / name)],
     }
 
 

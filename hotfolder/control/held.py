@@ -27,6 +27,7 @@ from hotfolder.inbox.approvals import read_ready, with_more, write_ready
 from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
+from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
 from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
 from hotfolder.rules.grouping.model import Grouping
@@ -145,11 +146,11 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
 def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet]] | None:
     """The place and photos of a held set, where `what` is `project/set`, maybe after a path; else None."""
     around, _, name = what.rpartition("/")
-    if not (around and name) or Path(what).is_dir():
+    if not (around and name) or is_dir(Path(what)):
         return None
     for inbox in settings.all_inboxes():
         place = PhotoPlace(inbox, settings.inbox_folder(inbox), Path(around).name, "")
-        if (place.path / name).is_dir() or place.seen() is None:
+        if is_dir(place.path / name) or place.seen() is None:
             continue
         shoot = explain_place(settings, place).shoot
         if shoot is None or name not in shoot.held:

@@ -25,6 +25,7 @@ from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES, files_left, trouble_of
 from hotfolder.outbox.outputs import confirm_results, nearest
+from hotfolder.paths import exists, is_dir
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -143,7 +144,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         path = settings.inbox_folder(inbox)
         name = f"inbox {inbox.title}" if settings.inboxes else "inbox"
         yield from folder(name, path, new=marker_id is None)
-        if path.is_dir():
+        if is_dir(path):
             if marker_id is not None and trouble_writing(path) is None:
                 yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
             yield how_noticed(name, mount_of(path), scan_seconds)
@@ -152,7 +153,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     if settings.results_folder is not None:
         results = settings.results_folder
         yield from folder("results", results, new=False)
-        if marker_id is not None and results.is_dir():
+        if marker_id is not None and is_dir(results):
             yield from confirmed("results", partial(confirm_results, results, marker_id, met_before=True))
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
@@ -163,7 +164,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
 
 def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
     """Whether the folder exists and is writable, by a temporary file. With `new` it may be missing."""
-    if not path.exists():
+    if not exists(path):
         if not new:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
@@ -172,7 +173,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
             yield ok(what, f"{path} is made at the first start")
         else:
             yield problem(what, f"{path} can't be made: {nearest(path)}: {why.message}", why.hint)
-    elif not path.is_dir():
+    elif not is_dir(path):
         yield problem(
             what, f"{path} is not a folder", "Rename that file, or name another folder in the settings."
         )
@@ -188,7 +189,7 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
         return
     elsewhere = "set `state` to a folder outside of root, such as /var/lib/hotfolder."
     hint = f"Before the first start, {elsewhere}"
-    if state.exists():
+    if exists(state):
         hint = f"Stop hotfolder, move the folder away, and {elsewhere} Left behind, all of it is forgotten."
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
 
@@ -259,7 +260,7 @@ def disks(settings: Settings) -> Iterator[Finding]:
     paths += filter(None, [settings.results_folder])
     seen: set[int] = set()
     for path in paths:
-        there = path if path.exists() else nearest(path)
+        there = path if exists(path) else nearest(path)
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)

@@ -25,6 +25,7 @@ from hotfolder.jobs.model import FileRole
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.paths import is_dir
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
 from hotfolder.rules.foldernames import composed, shown, spellings
 from hotfolder.telemetry.overview import overview
@@ -137,7 +138,7 @@ def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
     all projects of an inbox. Folders deeper in an inbox are ignored. Raises UsageError where there are
     none."""
     folder = path.absolute()
-    if not folder.is_dir():
+    if not is_dir(folder):
         raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     outer = folders_in(folder) if folder in inboxes else [folder]
@@ -167,7 +168,7 @@ def left_alone(settings: Settings, path: Path) -> list[str]:
 
 
 def folders_in(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.iterdir() if one.is_dir())
+    return sorted(one for one in folder.iterdir() if is_dir(one))
 
 
 def place_named(settings: Settings, what: str) -> PhotoPlace:
@@ -189,7 +190,7 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
 
 def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
     """The places of those paths that are folders of projects or rooms in an inbox."""
-    places = [place_of(settings, path) for path in paths if path.is_dir()]
+    places = [place_of(settings, path) for path in paths if is_dir(path)]
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
 
 
@@ -277,7 +278,7 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
 
 def inboxes_away(settings: Settings) -> list[str]:
     """The names of the inboxes whose folder is missing now."""
-    return [one.title for one in settings.all_inboxes() if not settings.inbox_folder(one).is_dir()]
+    return [one.title for one in settings.all_inboxes() if not is_dir(settings.inbox_folder(one))]
 
 
 def folder_choices(settings: Settings) -> list[PhotoPlace]:

@@ -35,6 +35,7 @@ from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.outputs import bring_results, confirm_results
+from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
 from hotfolder.telemetry.notifier import apprise_for
@@ -263,7 +264,7 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
         raise UsageError(told.replace("store.url", "--to")) from None
     file = settings.store.password_file
     server = StoreServer(url, Path(file) if file else None)
-    if not settings.state_folder.is_dir():
+    if not is_dir(settings.state_folder):
         raise nothing_yet(config)
     state, results = settings.state_folder, settings.results_folder
     with closing(lock_state(state)):
@@ -275,7 +276,7 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
         machine, identity = machine_of(state), identity_of(state)
         own_temporaries(identity, identity)  # a killed daemon's temporary files are named by the store's id
         places = places_of(settings)
-        clear_leftovers(places, [inbox for inbox in places.inboxes.values() if inbox.is_dir()], ())
+        clear_leftovers(places, [inbox for inbox in places.inboxes.values() if is_dir(inbox)], ())
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
         bring_results(state / "results", results)  # before a daemon looks there for the store's results

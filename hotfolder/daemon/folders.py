@@ -38,6 +38,7 @@ from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.paths import entries, exists, is_dir
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -203,9 +204,7 @@ def left_behind(places: Places, before: Path, jobs: Iterable[Job]) -> list[Job]:
     """Those of these failed jobs whose files lie in the former `failed` folder. Raises LocalTrouble."""
     filed = [(job, Path(safe_name(job.project), job.filed_as)) for job in jobs if job.filed_as]
     with local_trouble(before):
-        return [
-            job for job, path in filed if (before / path).is_dir() and not (places.failed / path).exists()
-        ]
+        return [job for job, path in filed if is_dir(before / path) and not exists(places.failed / path)]
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:
@@ -218,7 +217,7 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
     for folder in (places.developed, places.work):
         with local_trouble(folder), suppress(FileNotFoundError):  # as in a `state` that is new
             for left in folder.iterdir():
-                if not left.is_dir():
+                if not is_dir(left):
                     left.unlink()
     with suppress(LocalTrouble):
         at_once(places.results, partial(clear_parts, places, gone), START_SECONDS)
@@ -232,8 +231,9 @@ def clear_parts(places: Places, gone: Collection[str]) -> None:
     """Delete half-written downloads; in a shared folder only those of this machine and of `gone`."""
     owners = [own_token(), *map(token, gone)]
     with local_trouble(places.results):
-        for left in places.results.glob("*.part"):
-            if places.shared_results is None or any(f".{owner}." in left.name for owner in owners):
+        for left in entries(places.results):
+            ours = places.shared_results is None or any(f".{owner}." in left.name for owner in owners)
+            if ours and left.suffix == ".part":
                 left.unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import trouble_of
+from hotfolder.paths import is_dir
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once, patiently
 
 REACH_SECONDS = 5.0
@@ -177,7 +178,7 @@ class Ownership:
     def _can_reach(self, name: str, path: Path) -> bool:
         """Whether the inbox's folder is there, and has this name on all machines. One without a marker is
         taken for a bare mount point, unless no machine has ever met it."""
-        if not path.is_dir():
+        if not is_dir(path):
             return False
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)

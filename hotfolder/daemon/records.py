@@ -27,6 +27,7 @@ from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.texts import STATUS_NAME, write_status
+from hotfolder.paths import is_file
 from hotfolder.patience import START_SECONDS, at_once
 from hotfolder.telemetry.health import Systemd
 from hotfolder.telemetry.statuspage import status_text
@@ -75,7 +76,7 @@ def tell_waiting(settings: Settings, why: str) -> None:
     text = status_text(None, notices=[told], at=now, language=settings.language)
 
     def tell(inbox: Path) -> None:
-        if (inbox / STATUS_NAME).is_file():
+        if is_file(inbox / STATUS_NAME):
             write_status(inbox, text)
 
     for inbox in places_of(settings).inboxes.values():
@@ -94,7 +95,7 @@ def refuse_left_behind(settings: Settings) -> None:
     """Raise StoreError where `state` holds an SQLite store and the settings name a server: its jobs and
     purchases would be ignored."""
     state = settings.state_folder
-    if settings.store.url is not None and (state / STORE_FILE).is_file() and not is_moved(state):
+    if settings.store.url is not None and is_file(state / STORE_FILE) and not is_moved(state):
         raise StoreError(
             f"{state} holds a job store in SQLite, and store.url names another one",
             hint=CommandHint(

@@ -13,6 +13,7 @@ from hotfolder.config.load import SettingsFile, only_at_next_start
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
+from hotfolder.paths import exists
 from hotfolder.rules.routing import Rulebook
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -44,7 +45,7 @@ class LiveSettings:
         self._at_start = settings
         self.rulebooks = rulebooks(settings)
         """Of the inboxes that are in the settings now, and of those that were since the start."""
-        self._had_file = file is not None and file.path.exists()
+        self._had_file = file is not None and exists(file.path)
         self._asked = asyncio.Event()
 
     def ask(self) -> None:

@@ -34,6 +34,7 @@ from hotfolder.outbox.outputs import MountIdentity, OutputFolders
 from hotfolder.outbox.placing import names_in
 from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.outbox.texts import write_status
+from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import Why
@@ -352,9 +353,9 @@ def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
     """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
     None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
     with local_trouble(folder):
-        there = dict(names_in(folder)) if folder.is_dir() else {}
+        there = dict(names_in(folder)) if is_dir(folder) else {}
         others = there.keys() - {name for name, _ in known}
-        renamed = any((folder / there[name] / REASON).is_file() for name in others)
+        renamed = any(is_file(folder / there[name] / REASON) for name in others)
     return [] if renamed else [job for name, job in known if name not in there]
 
 

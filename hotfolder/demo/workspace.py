@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.errors import UsageError
+from hotfolder.paths import entries, exists, is_dir, is_file
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 PROJECT = "my photos"
@@ -57,7 +58,7 @@ class Workspace:
 def make_workspace(target: Path) -> Workspace:
     """Create a folder at `target`, or `target-2` … beside it where that exists: nothing is overwritten."""
     candidate, number = target, 1
-    while candidate.exists():
+    while exists(candidate):
         number += 1
         candidate = target.with_name(f"{target.name}-{number}")
     candidate.mkdir(parents=True)
@@ -73,11 +74,11 @@ OwnSet = tuple[Path, Sequence[Path]]
 
 def sets_in(source: Path) -> list[OwnSet]:
     """The folder, if it holds brackets, and each folder in it that does. Raises UsageError when none does."""
-    if not source.is_dir():
+    if not is_dir(source):
         raise UsageError(
             f"{source} is not a folder.", hint="Give the folder that holds the brackets of a room."
         )
-    folders = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
+    folders = [source, *sorted(path for path in source.iterdir() if is_dir(path))]
     sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
     if not sets:
         raise UsageError(
@@ -100,10 +101,10 @@ def drop_own_photos(sets: Sequence[OwnSet], tag: str, inbox: Path) -> None:
 def drop_pictures(inbox: Path) -> int:
     """Copy the package's own brackets into the inbox. Returns the number of their folders."""
     shutil.copytree(PICTURES, inbox, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    return sum(1 for _ in PICTURES.glob("*/*/"))
+    return sum(is_dir(room) for project in entries(PICTURES) for room in entries(project))
 
 
 def photos_in(folder: Path) -> Sequence[Path]:
     return sorted(
-        path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES
+        path for path in folder.iterdir() if is_file(path) and path.suffix.lower() in PHOTO_SUFFIXES
     )

@@ -15,6 +15,7 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.paths import is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -56,7 +57,7 @@ class Darkroom:
         self._owners.setdefault(sha256, set()).add(owner)
         target = self.folder / f"{sha256}.jpg"
         async with self._turn:
-            if not await to_thread.run_sync(target.is_file):
+            if not await to_thread.run_sync(is_file, target):
                 if expected is not None:
                     await patiently(source, refuse_changed, source, expected)
                 made = await self._decoder.develop(source, target, LIMITS, roots)

@@ -36,6 +36,7 @@ from hotfolder.jobs.postgres import (
 )
 from hotfolder.jobs.sqlite import CHECK_DISK, FILE_NAME, cant_write, open_file, read_file
 from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
+from hotfolder.paths import exists
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def read_store(place: StorePlace) -> Engine | None:
 def inode_of(place: StorePlace) -> int:
     """The inode of SQLite's file, which changes when the file is replaced; 0 without one and for a server."""
     path = place / FILE_NAME if isinstance(place, Path) else None
-    return path.stat().st_ino if path is not None and path.exists() else 0
+    return path.stat().st_ino if path is not None and exists(path) else 0
 
 
 def open_server(server: StoreServer) -> Engine:

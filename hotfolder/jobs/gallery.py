@@ -24,6 +24,7 @@ from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
 from hotfolder.outbox.names import folded, receipts_folder, safe_name
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, read_receipt
+from hotfolder.paths import entries, exists, is_file
 from hotfolder.rules.delivery import GALLERY, LABELLED
 from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe
@@ -58,8 +59,8 @@ def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[D
     with local_trouble(done):
         jobs = [one for one in jobs if same_folder(done, safe_name(one.job.project), folder)]
         place = receipts_folder(done, folder)
-        files = [] if place.is_symlink() else sorted(place.glob("*.json"))
-        found = [read_receipt(path) for path in files if path.is_file() and not path.is_symlink()]
+        files = [] if place.is_symlink() else [path for path in entries(place) if path.suffix == ".json"]
+        found = [read_receipt(path) for path in files if is_file(path) and not path.is_symlink()]
         receipts = [
             one
             for one in found
@@ -74,7 +75,7 @@ def same_folder(done: Path, one: str, other: str) -> bool:
     Raises OSError."""
     if one == other or folded(one) != folded(other):
         return one == other
-    return (done / one).exists() and (done / other).exists() and (done / one).samefile(done / other)
+    return exists(done / one) and exists(done / other) and (done / one).samefile(done / other)
 
 
 def of_receipt(receipt: Receipt) -> Delivered:

@@ -24,6 +24,7 @@ from hotfolder.jobs.database import put, sessions, store_trouble
 from hotfolder.jobs.model import InboxLease, Machine, NotBefore, UtcDateTime
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import write_once
+from hotfolder.paths import exists
 
 FILE_NAME = "machine"
 """The file in `state` that holds the machine's id. A `state` folder is one machine."""
@@ -61,7 +62,7 @@ def where(state: Path) -> str:
     "" where it can't be read."""
     with suppress(OSError):
         found = state.stat()
-        boot = BOOT_ID.read_text().strip() if BOOT_ID.exists() else ""
+        boot = BOOT_ID.read_text().strip() if exists(BOOT_ID) else ""
         return f"{socket.gethostname()} {boot} {state.resolve()} {found.st_dev}-{found.st_ino}"
     return ""
 

@@ -36,6 +36,7 @@ from hotfolder.jobs.postgres import (
 )
 from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.upgrade import FORMAT, MOVED, bring_up_to_date
+from hotfolder.paths import is_file
 
 TABLES = Job.metadata.sorted_tables
 OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)
@@ -71,7 +72,7 @@ def move_store(state: Path, server: StoreServer, machine: str) -> bool:
 
 def is_moved(state: Path) -> bool:
     """Whether the store in `state` was moved. Raises StoreError where there is none, and LocalTrouble."""
-    if not (state / FILE_NAME).is_file():
+    if not is_file(state / FILE_NAME):
         raise StoreError(f"there is no store in {state}", hint="There is nothing to move.")
     with opened_file(state) as engine, engine.connect() as connection:
         return marked(connection)

@@ -18,6 +18,7 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.texts import ALL_NAMES
+from hotfolder.paths import exists
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,
@@ -225,7 +226,7 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         await to_thread.run_sync(context.places.guard, folder)
         # The page that says why it failed may stay behind, and so may those of earlier attempts.
         own = [file.name for file in files if not ALL_NAMES.fullmatch(file.name)]
-        still_there = partial(any, ((folder / name).exists() for name in own))
+        still_there = partial(any, (exists(folder / name) for name in own))
         if not await to_thread.run_sync(still_there):
             back[job.id] = alike
     most = max(back.values(), default=0)

@@ -29,6 +29,7 @@ from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
+from hotfolder.paths import is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -121,7 +122,7 @@ class Retention:
         files = await self.store_thread(self.store.photos, job.id)
         # One that is marked as deleted and still exists: its process was killed before it deleted it.
         photos = [(file, folder / file.name) for file in files]
-        return await to_thread.run_sync(lambda: [one for one in photos if not there or one[1].is_file()])
+        return await to_thread.run_sync(lambda: [one for one in photos if not there or is_file(one[1])])
 
     async def _delete(self, path: Path, sha256: str) -> str:
         """Delete the file if its hash matches; returns "" or why it stays. With `dry_run` only compares."""
@@ -169,7 +170,7 @@ class Retention:
 
     async def _receipt(self, job: Job) -> AsyncIterator[Expired]:
         path = self.places.done / job.receipt
-        if not job.receipt or not await to_thread.run_sync(path.is_file):
+        if not job.receipt or not await to_thread.run_sync(is_file, path):
             return
         size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
         why = await to_thread.run_sync(unlike, path, job.receipt_sha256)
@@ -239,7 +240,7 @@ class Retention:
             return f"the receipt of {what} has to go first"
         bought = await self.store_thread(results_of, self.store, job)
         results = {self.places.results / name for name in bought} - gone
-        left = await to_thread.run_sync(lambda: any(map(Path.is_file, results)))
+        left = await to_thread.run_sync(lambda: any(map(is_file, results)))
         if keep.results_days is not None and left:
             return f"what was bought for {what} has to go first"
         return ""
@@ -275,7 +276,7 @@ def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
     without the folder's marker file. Raises LocalTrouble."""
     with local_trouble(folder):
         paths = [path for path in sorted(folder.iterdir()) if path.name != RESULTS_MARKER]
-        facts = [(path, path.lstat()) for path in paths if path.is_file()]
+        facts = [(path, path.lstat()) for path in paths if is_file(path)]
     return [(path, seen.st_size) for path, seen in facts if seen.st_mtime < oldest]
 
 

@@ -18,6 +18,7 @@ from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refu
 from hotfolder.mounts import MOUNTS, mount_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
+from hotfolder.paths import entries, exists
 
 logger = log.get("store")
 
@@ -74,7 +75,7 @@ def read_file(state: Path) -> Engine | None:
     """`read_store` for the file in the folder `state`."""
     path = state / FILE_NAME
     refuse_strangers(state)
-    if not path.exists():
+    if not exists(path):
         return None
     uri = f"{path.absolute().as_uri()}?mode=ro"
 
@@ -141,8 +142,9 @@ def keep_copy(path: Path, version: int) -> None:
     with local_trouble(path.parent):
         part.replace(copy)
         sync_folder(path.parent)
-        for older in set(path.parent.glob(f"{path.name}.format-*")) - {copy}:
-            older.unlink()
+        for older in entries(path.parent):
+            if older.name.startswith(f"{path.name}.format-") and older != copy:
+                older.unlink()
     logger.info("store_copied_before_migration", copy=str(copy), format=version, new_format=FORMAT)
 
 
@@ -158,7 +160,7 @@ def refuse_strangers(state: Path, *, writing: bool = False) -> None:
     that doesn't exist yet passes."""
     path = state / FILE_NAME
     try:
-        there = path.exists()
+        there = exists(path)
         wanted = os.R_OK | os.W_OK if writing else os.R_OK
         if not there or os.access(path, wanted, effective_ids=True):
             return

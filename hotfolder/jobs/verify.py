@@ -4,6 +4,7 @@ checks before originals are deleted."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import sha256_of
+from hotfolder.outbox.names import receipts_folder
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
+from hotfolder.paths import entries, is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -52,11 +55,20 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
     Those of the store `own` and of older releases, which named no store; with "" those of all stores. Raises
     LocalTrouble."""
     with local_trouble(done):
-        for path in sorted(done.glob("*/receipts/*.json")):
+        for path in receipt_files(done):
             if since is None or path.stat().st_mtime >= since.timestamp():
                 receipt = read_receipt(path)
                 if receipt is None or not own or receipt.store in (own, ""):
                     yield str(path.relative_to(done)), receipt
+
+
+def receipt_files(done: Path) -> list[Path]:
+    """The files of all receipts, sorted. Raises OSError."""
+    found: list[Path] = []
+    for project in entries(done):
+        with suppress(PermissionError):  # a folder of the system's, as `lost+found` on a disk of its own
+            found += entries(receipts_folder(done, project.name))
+    return [path for path in found if path.suffix == ".json"]
 
 
 def take_over(store: Store, path: str, receipt: Receipt, own: str) -> None:
@@ -116,7 +128,7 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
         if file.let_go_at is not None:
             continue
         candidates = places.of_original(job, file)
-        found = [path for path in candidates if path.is_file()]
+        found = [path for path in candidates if is_file(path)]
         if not found:
             yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
         elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
@@ -129,7 +141,7 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
         yield "it is done, and no picture of it is recorded"
     for picture in pictures:
         path = places.done / picture.path
-        if not path.is_file():
+        if not is_file(path):
             yield f"the picture {path} {LOST_WORDS}"
         elif sha256_of(path) != picture.sha256:
             yield f"the picture {path} has changed since it was delivered"
@@ -164,7 +176,7 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
         if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):
                 path = places.results / result.file
-                if path.is_file() and sha256_of(path) != result.sha256:
+                if is_file(path) and sha256_of(path) != result.sha256:
                     yield call.job_id, f"the bought result {path} is damaged"
     for uid, lost in written.items():
         if uid not in rows:

@@ -16,6 +16,7 @@ from hotfolder.newfiles import folder_at, new_temporary, own_store, own_token, p
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
+from hotfolder.paths import is_dir
 
 GROUP_FILE = stat.S_IRGRP | stat.S_IWGRP
 GROUP_FOLDER = stat.S_IRWXG | stat.S_ISGID
@@ -75,13 +76,13 @@ def make_folder(path: Path, shared: Sharing) -> None:
 
 
 def make_missing(path: Path, shared: Sharing) -> None:
-    if path.is_dir():
+    if is_dir(path):
         return
     make_missing(path.parent, shared)
     try:
         path.mkdir()
     except FileExistsError:
-        if not path.is_dir():
+        if not is_dir(path):
             raise NotADirectoryError(20, "Not a directory", str(path)) from None
         return
     shared.apply_to_folder(path)

@@ -29,6 +29,7 @@ from hotfolder.outbox.faults import SOON, local_trouble, shown
 from hotfolder.outbox.files import PIECE_BYTES, Sharing, fingerprint, pieces_of
 from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, page_files
 from hotfolder.outbox.outputs import refuse_links
+from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits, Rendering
 from hotfolder.rules.delivery import GALLERY
@@ -148,7 +149,7 @@ def manifest_of(place: Path) -> Manifest | None:
     try:
         return Manifest.model_validate_json((place / MANIFEST).read_bytes())
     except (OSError, ValueError):
-        if linking.status(place) is None or (place.is_dir() and not any(place.iterdir())):
+        if linking.status(place) is None or (is_dir(place) and not any(place.iterdir())):
             return None
     raise LocalTrouble(
         f"{shown(place)} is there, and isn't a gallery that hotfolder made",
@@ -284,7 +285,7 @@ def keep_others(draft: GalleryDraft) -> None:
     for folder, _, names in os.walk(draft.place):
         for path in (Path(folder, name) for name in names):
             name = str(path.relative_to(draft.place))
-            if name in ours or path.is_symlink() or not path.is_file():
+            if name in ours or path.is_symlink() or not is_file(path):
                 continue
             target = draft.new / name
             if linking.status(target) is not None:

@@ -24,6 +24,7 @@ from hotfolder.outbox.files import (
     temporary_file,
 )
 from hotfolder.outbox.linking import sync_folder
+from hotfolder.paths import entries, exists, is_dir, is_file
 from hotfolder.patience import NoAnswer, at_once
 from hotfolder.rules.sets import signed
 
@@ -97,11 +98,11 @@ class OutputFolder:
 
     def _confirm(self) -> None:
         known = self.known
-        if self.path.is_dir():
+        if is_dir(self.path):
             refuse_unwritable(self.path)
             if known is not None and known.same_folder(self.path):
                 return
-            right = known is None or not known.unmounted(self.path) or (self.path / RIGHT_AFTER_ALL).exists()
+            right = known is None or not known.unmounted(self.path) or exists(self.path / RIGHT_AFTER_ALL)
         else:
             right = known is None or not known.unmounted(nearest(self.path))
         if not right:
@@ -111,7 +112,7 @@ class OutputFolder:
                 hint="Connect its disk or share; the work continues by itself. If this is the right folder"
                 f" all the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
             )
-        if known is not None and not self.path.is_dir():
+        if known is not None and not is_dir(self.path):
             logger.warning("folder_made_anew", folder=str(self.path), reason="it was renamed or deleted")
         make_folder(self.path, self._sharing())
         self.known = MountIdentity.of(self.path)
@@ -156,7 +157,7 @@ class ResultsFolder(OutputFolder):
         self._met_before = met_before
 
     def _confirm(self) -> None:
-        if self.known is None or not (self.path.is_dir() and self.known.same_folder(self.path)):
+        if self.known is None or not (is_dir(self.path) and self.known.same_folder(self.path)):
             confirm_results(self.path, self._store, met_before=self._met_before)
             self.known, self._met_before = MountIdentity.of(self.path), True
 
@@ -214,7 +215,7 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
     """Raise `LocalTrouble` unless the folder's marker has this store's id. An empty folder that is met for
     the first time gets the marker; no folder is made, since that could be on a bare mount point."""
     with local_trouble(folder):
-        if not folder.is_dir():
+        if not is_dir(folder):
             raise LocalTrouble(
                 f"the folder of results {shown(folder)} is not there",
                 hint="Connect its disk or share, or make the folder; the work continues by itself.",
@@ -253,11 +254,11 @@ def bring_results(source: Path, folder: Path) -> None:
     """Copy bought pictures from `source` into the folder of results, skipping those already there.
     Idempotent. Raises LocalTrouble."""
     with local_trouble(folder):
-        for path in sorted(source.iterdir()) if source.is_dir() else []:
+        for path in entries(source):
             target = folder / path.name
-            if not path.is_file() or path.suffix == ".part":
+            if not is_file(path) or path.suffix == ".part":
                 continue
-            if not (target.is_file() and sha256_of(target) == sha256_of(path)):
+            if not (is_file(target) and sha256_of(target) == sha256_of(path)):
                 with temporary_file(folder, pieces_of(path), Sharing().apply_to_file) as (copied, _):
                     copied.replace(target)
         sync_folder(folder)
@@ -270,13 +271,13 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
     """Raise `LocalTrouble` unless the archive is there. An archive that is met for the first time gets a
     marker, so that the bare mount point of its disk is never taken for it later."""
     with local_trouble(folder):
-        if not folder.is_dir():
+        if not is_dir(folder):
             raise LocalTrouble(
                 f"the archive {shown(folder)} is not there",
                 hint="Connect its disk, or make the folder; the work continues by itself.",
             )
         marker = folder / ARCHIVE_MARKER
-        if marker.exists():
+        if exists(marker):
             return
         if met_before:
             raise LocalTrouble(

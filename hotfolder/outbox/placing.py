@@ -30,6 +30,7 @@ from hotfolder.outbox.files import (
     temporary_file,
 )
 from hotfolder.outbox.names import dotted, folded, numbered
+from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.sets import FileIdentity
 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
@@ -54,7 +55,7 @@ def placed_before(
     """The file with this `content` among the files named `stem`, `stem (2)` …, if there is one; and the
     folded names of all of these files. Raises `LocalTrouble`."""
     with local_trouble(folder):
-        found = namesakes(folder, names_in(folder) if folder.is_dir() else [], stem, extension)
+        found = namesakes(folder, names_in(folder) if is_dir(folder) else [], stem, extension)
         wanted = fingerprint(content()) if found else Fingerprint()
         known = next((path for path in found if holds(path, wanted)), None)
     placed = None if known is None else Placed(known, wanted.sha256)
@@ -135,7 +136,7 @@ def holds(path: Path, wanted: Fingerprint) -> bool:
 def present(folder: Path) -> frozenset[str]:
     """The folded names in a folder; empty where it is missing. Raises `LocalTrouble`."""
     with local_trouble(folder):
-        return frozenset(name for name, _ in names_in(folder)) if folder.is_dir() else frozenset()
+        return frozenset(name for name, _ in names_in(folder)) if is_dir(folder) else frozenset()
 
 
 def move(
@@ -291,7 +292,7 @@ def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda:
 def unlike(path: Path, sha256: str) -> str:
     """Why `path` isn't a file with that hash; "" where it is. Raises `LocalTrouble`."""
     with local_trouble(path):
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not is_file(path):
             return "it isn't there any more"
         return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
 

@@ -22,6 +22,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import Sharing, replace_file, sha256_of
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.placing import names_in, namesakes
+from hotfolder.paths import is_dir, is_file
 
 SCHEMA_VERSION = 1
 
@@ -129,7 +130,7 @@ def written_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
     version: a job that is finished again after a crash or an upgrade has one receipt. Raises
     `LocalTrouble`."""
     with local_trouble(folder):
-        names = names_in(folder) if folder.is_dir() else []
+        names = names_in(folder) if is_dir(folder) else []
         for path in namesakes(folder, names, safe_name(stem), ".json"):
             written = read_receipt(path)
             if written is not None and same_outcome(written, receipt):
@@ -148,7 +149,7 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
     completed one. Idempotent. Raises `LocalTrouble`.
     """
     with local_trouble(path):
-        written = read_receipt(path) if path.is_file() else None
+        written = read_receipt(path) if is_file(path) else None
         if written is None:
             return None
         data = as_bytes(written.model_copy(update={"originals": originals}))
@@ -177,7 +178,7 @@ def receipt_in(content: bytes) -> Receipt | None:
 def originals_told(path: Path) -> ReceiptOriginals | None:
     """The originals' entry in the receipt at `path`; None where either is missing. Raises `LocalTrouble`."""
     with local_trouble(path):
-        written = read_receipt(path) if path.is_file() else None
+        written = read_receipt(path) if is_file(path) else None
     return None if written is None else written.originals
 
 

@@ -21,6 +21,7 @@ from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.files import Sharing, make_folder, pieces_of
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import move, place_as, taken_by_another
+from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.foldernames import GATHERING
 from hotfolder.rules.sets import FileIdentity
@@ -52,7 +53,7 @@ class Returning:
     @property
     def begun(self) -> bool:
         """Whether an earlier attempt was interrupted."""
-        return self._gathering.is_dir()
+        return is_dir(self._gathering)
 
     def gathered(self) -> dict[str, FileIdentity]:
         """The files that are about to arrive, by name."""
@@ -74,7 +75,7 @@ class Returning:
                 move(path, self._gathering / path.name, expected=None, shared=self._shared)
                 HandStep.FILE_GATHERED.passed()
             self.count = len(_plain_files(self._gathering))
-            if self._source.is_dir() and not any(self._source.iterdir()):
+            if is_dir(self._source) and not any(self._source.iterdir()):
                 self._source.rmdir()
                 linking.sync_folder(self._source.parent)
             HandStep.SOURCE_REMOVED.passed()
@@ -152,6 +153,4 @@ class Returning:
 
 
 def _plain_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())
+    return [path for path in entries(folder) if is_file(path) and not path.is_symlink()]

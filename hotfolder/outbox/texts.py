@@ -23,6 +23,7 @@ from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.files import Sharing, make_folder, replace_file
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
+from hotfolder.paths import is_dir, is_file
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 
@@ -142,7 +143,7 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
         for _ in range(2):  # another may appear meanwhile
             for path in list(folder.iterdir()):
                 if folded(path.name) == folded(NAME):
-                    if path.is_file() and path.read_bytes() == data:
+                    if is_file(path) and path.read_bytes() == data:
                         return path
                     set_aside(path, EARLIER)
             placed = place_as(lambda: [data], folder, NAME, shared=shared)
@@ -193,11 +194,11 @@ def write_status(inbox: Path, text: str) -> None:
     inbox isn't there: it is never created.
     """
     path, data = inbox / STATUS_NAME, as_file(text)
-    if not inbox.is_dir():
+    if not is_dir(inbox):
         raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE)
     with local_trouble(inbox), still_there(inbox):
         if linking.status(path) is not None:
-            present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+            present = b"" if path.is_symlink() or not is_file(path) else path.read_bytes()
             if timeless(present) == timeless(data):
                 return
             if not present.startswith(tuple(map(str.encode, HEADLINES))):

@@ -25,6 +25,7 @@ from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.outbox.faults import made_anywhere
 from hotfolder.outbox.files import write_once
+from hotfolder.paths import exists, is_dir
 from hotfolder.setup import install
 from hotfolder.setup.deployment import (
     COMPOSE,
@@ -74,7 +75,7 @@ def refuse(answers: Answers) -> None:
             "`hotfolder init` makes a user, folders and a service, which only root may.",
             hint="Say it with sudo. `hotfolder init --docker` needs no root.",
         )
-    if not BOOTED.is_dir():
+    if not is_dir(BOOTED):
         raise UsageError(
             "This machine isn't run by systemd.",
             hint="`hotfolder init --docker` writes what Docker needs; whatever else starts services here can"
@@ -100,7 +101,7 @@ def refuse_root(root: Path) -> None:
     """Raise UsageError for what can't be the folder that photographers see."""
     if not root.is_absolute():
         raise UsageError(f"{root}: name the folder from the root on, such as {ROOT}.")
-    if root == Path("/") or (root.exists() and not root.is_dir()):
+    if root == Path("/") or (exists(root) and not is_dir(root)):
         raise UsageError(
             f"{root} can't be the folder that photographers will see.",
             hint=f"Name one that is for them alone, such as {ROOT}.",
@@ -112,7 +113,7 @@ def refuse_foreign(root: Path, user: str, group: str) -> None:
     over existing files."""
     mount = mount_of(root)
     share = mount.kind if mount is not None and mount.network else ""
-    if not root.is_dir() or not (share or any(root.iterdir())):
+    if not is_dir(root) or not (share or any(root.iterdir())):
         return
     found, (uid, gid) = root.stat(), numbers(user, group)
     if uid == found.st_uid or gid == found.st_gid:
@@ -130,7 +131,7 @@ def refuse_foreign(root: Path, user: str, group: str) -> None:
 def settings_at(config: Path) -> Settings | None:
     """The settings in `config` as the service will read them, None without that file. Raises
     ConfigurationError."""
-    return load(config, {}) if config.exists() else None
+    return load(config, {}) if exists(config) else None
 
 
 def root_of(answers: Answers) -> Path:
@@ -148,7 +149,7 @@ def group_of(answers: Answers) -> str:
     if answers.group:
         return answers.group
     root = root_of(answers)
-    number = root.stat().st_gid if root.exists() else 0
+    number = root.stat().st_gid if exists(root) else 0
     return group_name(number) if number else install.installed(UNITS).get("Group", user_of(answers))
 
 
@@ -177,7 +178,7 @@ def make(answers: Answers) -> Iterator[str]:
     key_file = site.key_file or KEY
     yield from key(key_file, answers.key)
     amiss = [*install.folders_to_mend(site), *install.python_to_mend(site)]
-    yield from service(site, start=key_file.exists() and not amiss)
+    yield from service(site, start=exists(key_file) and not amiss)
 
 
 def accounts(user: str, group: str) -> Iterator[str]:
@@ -206,7 +207,7 @@ def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
     """Create a folder with this owner and mode, or correct an empty one. One that isn't empty only gets the
     setgid bit, by which new folders get its group."""
     owner = numbers(user, group)
-    if not path.exists():
+    if not exists(path):
         with made_anywhere(path):
             path.mkdir(parents=True)
             os.chown(path, *owner)
@@ -239,13 +240,13 @@ def configuration(answers: Answers) -> Iterator[str]:
 
 def key(path: Path, given: str) -> Iterator[str]:
     """Write the key's file. systemd passes the key to the service, so only root needs to read the file."""
-    if path.exists() and path.stat().st_size == 0 and given:
+    if exists(path) and path.stat().st_size == 0 and given:
         path.unlink()
     if given and write_once(path, f"{given}\n", OWNERS_ALONE):
         yield f"Wrote the API key into {path}, for root alone."
     elif given and path.read_text(encoding="latin-1").strip() != given:
         yield f"The key in {path} is another one, and stays. To change it, remove that file first."
-    elif path.exists():
+    elif exists(path):
         yield f"The API key is in {path} already."
 
 
@@ -289,7 +290,7 @@ def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
         )
     uid, gid = container_ids()
     text = text_of(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
-    if not root.exists():
+    if not exists(root):
         with made_anywhere(root):
             root.mkdir(parents=True)
             os.chown(root, uid, gid)
@@ -302,7 +303,7 @@ def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
         yield f"{compose} is there already, and stays as it is. It would be:\n\n{text}"
     if given and write_once(key_file, f"{given}\n", OWNERS_ALONE, (uid, gid)):
         yield f"Wrote the API key into {key_file}, for the user {uid} alone."
-    elif not key_file.exists():
+    elif not exists(key_file):
         yield f"The API key goes alone into {key_file}, readable for the user {uid}. Paste it, Enter, Ctrl-D:"
         owner = f" -o {uid} -g {gid}" if os.geteuid() == 0 else ""
         yield f"  install -m 600{owner} /dev/stdin {shlex.quote(str(key_file))}"

@@ -17,6 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.local import temporary
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.paths import exists, is_file
 from hotfolder.setup.deployment import KEY, STATE, STATE_HOME, UNIT, text_of
 
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
@@ -178,7 +179,7 @@ def site_of(
 def command(python: Path) -> tuple[str, ...]:
     """The command that starts this installation of hotfolder."""
     script = python.with_name("hotfolder")
-    return (str(script),) if script.is_file() else (str(python), "-m", "hotfolder")
+    return (str(script),) if is_file(script) else (str(python), "-m", "hotfolder")
 
 
 def group_of(settings: Settings, user: str) -> str:
@@ -186,7 +187,7 @@ def group_of(settings: Settings, user: str) -> str:
     root's or unknown. One of the user's name for a user that doesn't exist yet."""
     inbox = settings.inbox_folder()
     try:
-        number = inbox.stat().st_gid if inbox.exists() else inherited_group(inbox)
+        number = inbox.stat().st_gid if exists(inbox) else inherited_group(inbox)
         return grp.getgrgid(number or pwd.getpwnam(user).pw_gid).gr_name
     except (OSError, KeyError):
         return user
@@ -195,7 +196,7 @@ def group_of(settings: Settings, user: str) -> str:
 def inherited_group(path: Path) -> int:
     """The id of the group that a folder made at `path` inherits from a setgid folder above it, 0 if none.
     Raises OSError."""
-    above = next(folder for folder in path.parents if folder.exists()).stat()
+    above = next(folder for folder in path.parents if exists(folder)).stat()
     return above.st_gid if above.st_mode & stat.S_ISGID else 0
 
 
@@ -233,7 +234,7 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
         yield f"There is no group {site.group} yet. Make it:"
         yield f"  groupadd --system {site.group}"
     key = site.key_file or KEY
-    if not key.exists():
+    if not exists(key):
         yield f"The API key goes alone into {key}, readable for root only. Paste it, Enter, Ctrl-D:"
         yield f"  install -D -m 600 /dev/stdin {shlex.quote(str(key))}"
     yield from folders_to_mend(site)
@@ -253,9 +254,9 @@ def folders_to_mend(site: InstalledService) -> Iterator[str]:
         wanted[site.state] = "700"
     for path, mode in wanted.items():
         outermost = path in shared(site) or path == site.state
-        if not path.exists() and outermost:
+        if not exists(path) and outermost:
             yield f"There is no {path} yet. Make it:"
-        elif path.exists() and not service_may(site, "-w", path):
+        elif exists(path) and not service_may(site, "-w", path):
             yield f"The user {site.user} can't write to {path}. Let it:"
         else:
             continue

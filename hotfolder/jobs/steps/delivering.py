@@ -37,6 +37,7 @@ from hotfolder.outbox.receipts import (
     as_bytes,
     written_receipt,
 )
+from hotfolder.paths import exists
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
 from hotfolder.rules.kinds import Prices, operation_word
@@ -58,7 +59,7 @@ async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) 
     files = await context.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
     found = await to_thread.run_sync(found_metadata, context, job, middle, files)
-    if not middle.develop or not await to_thread.run_sync(Path(found.photo).exists):
+    if not middle.develop or not await to_thread.run_sync(exists, Path(found.photo)):
         return found
     # The developed JPEG has the photo's metadata, in a form that can be copied into a picture.
     with suppress(UnusablePhoto):
@@ -70,7 +71,7 @@ async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) 
 
 def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Carrying:
     photo = original_of(context, job, middle)
-    if not photo.exists():
+    if not exists(photo):
         context.places.confirm_inbox(context.places.inbox(job.inbox))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
     sidecars = (name for name in companions if PurePath(name).suffix.lower() == ".xmp")
@@ -85,7 +86,7 @@ def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequen
 def original_of(context: JobContext, job: Job, file: JobFile) -> Path:
     """The path at which an original exists; the first candidate where it is gone."""
     paths = context.places.of_original(job, file)
-    return next((path for path in paths if path.exists()), paths[0])
+    return next((path for path in paths if exists(path)), paths[0])
 
 
 def receipt_of(

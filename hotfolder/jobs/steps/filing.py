@@ -31,6 +31,7 @@ from hotfolder.outbox.outputs import MountIdentity, confirm_archive
 from hotfolder.outbox.placing import drop_empty_folder, move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write_reason
+from hotfolder.paths import entries, exists, is_dir
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import without_ok
@@ -96,7 +97,7 @@ def refuse_renamed(inbox: Path, job: Job) -> None:
     is about to rename it."""
     for above, name in ((inbox, job.project), (inbox / job.project, job.folder)):
         with local_trouble(above):
-            names = [one.name for one in above.iterdir()] if name and above.is_dir() else []
+            names = [one.name for one in entries(above)] if name else []
         if any(one != name and without_ok(one) == name for one in names):
             raise LocalTrouble(f"the folder {name} in {shown(above)} is being renamed")
 
@@ -177,7 +178,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
             context, job, files, of_project(root, safe_name(job.project), "")
         )
         gone += removed
-        folder = str(moved_to.relative_to(root)) if await to_thread.run_sync(moved_to.is_dir) else ""
+        folder = str(moved_to.relative_to(root)) if await to_thread.run_sync(is_dir, moved_to) else ""
     photos = [file for file in files if file.role == FileRole.PHOTO]
     note = removed_words(sum(file in gone for file in photos), len(photos))
     receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
@@ -245,7 +246,7 @@ async def delete_reasons(context: JobContext, job: Job) -> list[JobFile]:
 
 async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
     """Whether an earlier attempt has deleted the photo."""
-    if photo.let_go_at is None or await to_thread.run_sync((context.places.folder(job) / photo.name).exists):
+    if photo.let_go_at is None or await to_thread.run_sync(exists, context.places.folder(job) / photo.name):
         return False
     await context.confirm_gone(job)
     return True
@@ -310,7 +311,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     links = await context.store_thread(chain_of, context.store, job)
     charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
-    files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
+    files = await to_thread.run_sync(lambda: [name for name in names if exists(target / name)])
     halted = job.state == State.HALTING
     unmakeable = not recipe_of(job).paid_kinds()
     # A merge's outcome may still be learnt from the API; that of an operation only from a person.
@@ -348,7 +349,7 @@ async def remove_page(context: JobContext, job_id: str) -> None:
 
     def remove_what_is_left(folder: Path) -> None:
         with local_trouble(folder):
-            left = list(folder.iterdir()) if folder.is_dir() else []
+            left = list(folder.iterdir()) if is_dir(folder) else []
         for path in left:
             if sha256 := hash_of_reason(path):
                 remove(path, sha256=sha256)
