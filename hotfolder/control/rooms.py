@@ -31,7 +31,7 @@ from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.looks import remembered
-from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
+from hotfolder.jobs.model import SANDBOX, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
@@ -62,10 +62,12 @@ class KnownProject(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class ProjectView:
     """A project's cards. `calls` are the kinds of the paid calls that were, or may have been, charged, one
-    each; `renditions` the names of the delivered renditions; `unfinished` the number of unfinished jobs."""
+    each; `for_nothing`: all of it is made by the sandbox; `renditions` the names of the delivered renditions;
+    `unfinished` the number of unfinished jobs."""
 
     project: ProjectCards
     calls: tuple[str, ...]
+    for_nothing: bool
     renditions: tuple[str, ...]
     priority: str
     unfinished: int
@@ -155,6 +157,7 @@ def project_view(settings: Settings, known: str) -> ProjectView:
     return ProjectView(
         project=project,
         calls=tuple(calls),
+        for_nothing=bool(jobs) and all(job.origin == SANDBOX for job in jobs),
         renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),
         priority=priority,
         unfinished=sum(State(job.state) in ACTIVE for job in jobs),

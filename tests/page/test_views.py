@@ -11,6 +11,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -22,6 +23,7 @@ from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
 from hotfolder.control.lookup import folder_id, photo_id, project_id
+from hotfolder.jobs.model import SANDBOX
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess, page_process
@@ -69,6 +71,15 @@ def went_to(answer: Answer) -> str:
 
 def of_project(studio: Studio, name: str = ELM) -> str:
     return f"/project/{project_id(studio.inbox.name, name)}"
+
+
+async def test_a_project_that_the_stand_in_made_tells_of_no_calls(studio: Studio, shop: Shop) -> None:
+    """Its receipts have paid calls, so that it can't be said that there were none."""
+    studio.drop(ELM, "hall", bracket())
+    await studio.until_idle(replace(shop.access(), origin=SANDBOX))
+    with page_process(studio) as page:
+        told = page.read(f"/project/{project_id('inbox', ELM)}").text
+    assert "1 of 1 done" in told and "none yet" not in told and "EUR" not in told
 
 
 async def test_now_shows_what_is_finished_and_what_is_paid(studio: Studio, page: PageProcess) -> None:
