@@ -24,6 +24,8 @@ LEAST_STRANGENESS = 24
 COLOUR_LENIENCE = 2
 # The most difference in levels around an object for copying it into other frames; else they are masked.
 MOST_MISFIT = 12.0
+# From this level on a channel is clipped, and the colour unknown.
+BURNT = 250
 # The share of the pixels that a level needs to be matched.
 LEAST_SEEN = 0.0005
 # The sigma of an object's soft border, in pixels at search size.
@@ -44,20 +46,22 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
         np.ones_like(look.usable) if index == reference else trusted(look, looks[reference])
         for index, look in enumerate(looks)
     ]
+    clear = [
+        (look.usable > 0) & (small.max(axis=2) < BURNT) for look, small in zip(looks, smalls, strict=True)
+    ]
     doubted = np.minimum.reduce(trusts) < TORN
-    for index, look in enumerate(looks):
-        if index != reference:
-            usable = (look.usable * looks[reference].usable) > 0
-            doubted |= strangely_lit(smalls[index], smalls[reference], usable)
+    for small, usable in zip(smalls, clear, strict=True):
+        if small is not smalls[reference]:
+            doubted |= strangely_lit(small, smalls[reference], usable & clear[reference])
     objects = whole_objects(doubted)
     matching: dict[int, list[Channels]] = {}
     changed: set[int] = set()
     for region in regions(objects, LEAST_OBJECT * doubted.size):
         if region.area < MOST_OBJECT * doubted.size:
-            shown = [float(look.usable[region.bits].mean()) for look in looks]
+            shown = [float(bits[region.bits].mean()) for bits in clear]
             best = reference if shown[reference] > 0.8 * max(shown) else int(np.argmax(shown))
             if best not in matching:
-                sure = (looks[best].usable > 0) & ~objects
+                sure = clear[best] & ~objects
                 matching[best] = [matching_levels(smalls[best], small, sure) for small in smalls]
             levels = matching[best]
             around = grow(region.bits, 12) & ~grow(region.bits, 4)
@@ -92,14 +96,17 @@ def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
 
     By histogram matching: what is brighter in one frame is brighter in the other.
     """
-    matched = np.zeros((1, 256, 3), np.uint8)
+    matched = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
     for channel in range(3):
         ours, theirs = (np.bincount(frame[:, :, channel][where], minlength=256) for frame in (source, target))
         known = np.nonzero(ours > LEAST_SEEN * ours.sum())[0]
+        if not known.size:
+            continue
         middle = (ours.cumsum() - ours / 2)[known]
         pairs = np.searchsorted(theirs.cumsum(), middle)
-        # Linear between matched levels, and from these to black and white.
-        matched[0, :, channel] = np.interp(np.arange(256), [0, *known, 255], [0, *pairs, 255]).clip(0, 255)
+        # Linear between matched levels; beyond the last one in proportion, as exposures differ.
+        last = min(255.0, 255 * pairs[-1] / max(known[-1], 1))
+        matched[0, :, channel] = np.interp(np.arange(256), [0, *known, 255], [0, *pairs, last]).clip(0, 255)
     return matched
 
 

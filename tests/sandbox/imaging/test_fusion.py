@@ -10,6 +10,7 @@ import pytest
 from hotfolder.sandbox.imaging.contrast import best_contrast, raised
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.rises import agreed_rises, turned_back
 from hotfolder.sandbox.imaging.tone import finish
 from tests.bench import measures
@@ -99,6 +100,21 @@ def test_a_deep_shadow_on_a_wooden_floor_does_not_glow_red() -> None:
     red, green, _ = picture[304:314, 260:500].reshape(-1, 3).T.astype(int)
     assert np.median(red) > 10
     assert np.mean(red > 3 * green + 10) < 0.01
+
+
+def test_what_stands_still_is_no_ghost_though_a_single_colour_of_it_burns() -> None:
+    """In one of the middle frame's channels; the levels of such pixels correspond to none."""
+    light, window = room_radiance()
+    leaves = np.random.default_rng(4).random((40, 40)).astype(np.float32)
+    glow = np.clip(cv2.resize(leaves, (220, 220), interpolation=cv2.INTER_CUBIC), 0, 1) + 0.15
+    glow *= np.linspace(0.3, 1.5, 220, dtype=np.float32)[:, None]
+    for colour in ((3.0, 2.2, 0.25), (3.5, 1.0, 0.3), (4.0, 2.5, 0.2)):
+        light[window] = (np.array(colour) * glow[:, :, None]).reshape(-1, 3)
+        still = [photographed(light, stops) for stops in (-2.5, 0, 2)]
+        frames = [*still]
+        masks = lay_ghosts(frames, [None] * 3, 1)
+        assert [mask is None for mask in masks] == [True] * 3, colour
+        assert all(np.array_equal(frame, as_it_was) for frame, as_it_was in zip(frames, still, strict=True))
 
 
 def test_a_lamp_before_a_wall_throws_no_dark_ring_and_is_not_hollow() -> None:
