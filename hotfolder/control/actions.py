@@ -62,12 +62,18 @@ class Cancellation:
     project: str
 
 
-def retry(installation: Installation, job_id: str, *, pay_again: bool) -> PutBack:
+def retry(installation: Installation, job_id: str, *, pay_again: bool, after: str | None = None) -> PutBack:
     """Move a failed set back into the inbox, as dragging it would; with `pay_again` it is bought anew, and a
-    finished set, too, by copies of its originals. `job_id` may be `project/room`. Idempotent: after an
-    interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
+    finished set, too, by copies of its originals; by a form only if the generation bought last is still the
+    one that it shows (`after`). `job_id` may be `project/room`. Idempotent: after an interruption, repeat the
+    call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
         job = remembered(installation.store, job_id)
+    if after is not None and after != str(present_generation(installation.store, job.scope)):
+        raise UsageError(
+            "Since you looked at the price, this set was bought anew already.",
+            hint="See its other versions; to buy it once more, look at the price again.",
+        )
     copied = pay_again and job.state == State.DONE
     if copied:
         returning = copies_of(installation, job, comes_as(job), AGAIN)

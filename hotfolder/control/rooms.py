@@ -30,6 +30,7 @@ from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
+from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
@@ -89,8 +90,8 @@ class PhotoView:
 class SetView:
     """One set. `may` names the commands that are possible: retry, pay_again, resolve, cancel, priority,
     another. `left` are the kinds of the paid calls still to be made for it, `anew` those of buying it all
-    anew. `question` is the paid call in doubt, whose outcome a person must tell; of an answered one only the
-    picture is missing."""
+    anew, after the `generation` bought last. `question` is the paid call in doubt, whose outcome a person
+    must tell; of an answered one only the picture is missing."""
 
     card: Card
     told: JobHistory
@@ -99,6 +100,7 @@ class SetView:
     may: frozenset[str]
     left: tuple[str, ...]
     anew: tuple[str, ...]
+    generation: int
     question: Purchase | None = None
     receipt: Receipt | None = None
     receipt_changed: bool = False
@@ -207,6 +209,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         left = left_of(store, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         pictures = store.pictures(job.id)
+        generation = present_generation(store, job.scope)
     done = Path(settings.root, settings.done)
     receipt, changed = receipt_of(done, job)
     return SetView(
@@ -217,6 +220,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         may=frozenset(possible(job, told.photos, question, recipe, left)),
         left=left,
         anew=made_of.paid_kinds(),
+        generation=generation,
         question=question,
         receipt=receipt,
         receipt_changed=changed,

@@ -136,7 +136,8 @@ async def retry(request: Request) -> Response:
 
 
 async def pay_again(request: Request) -> Response:
-    put_back = await moved(request, actions.retry, pay_again=True)
+    shown = await field(request, "generation") or None
+    put_back = await moved(request, actions.retry, pay_again=True, after=shown)
     return back(request, "another" if put_back.copied else "retry")
 
 

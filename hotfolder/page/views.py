@@ -107,7 +107,7 @@ def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> 
 async def pay_again(request: Request) -> Response:
     """The price of buying again, before anything is bought."""
     view = await looked_up(request, set_view, request.path_params["job"])
-    return render(request, "pay_again.html", card=view.card, kinds=view.anew)
+    return render(request, "pay_again.html", view=view, card=view.card)
 
 
 async def another(request: Request) -> Response:

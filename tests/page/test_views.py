@@ -281,6 +281,24 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     assert studio.call("verify").returncode == 0
 
 
+async def test_a_form_to_buy_anew_buys_once_whoever_sends_it_later(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    """Sent again after a lost answer, or from the page that somebody else had open meanwhile."""
+    card = await finished(studio)
+    shop.mark()
+    pay_again = f"/set/{card.job}/pay-again"
+    shown = dict(re.findall(r'name="(\w+)" value="(\d+)"', set_page(page, card, "/pay-again")))
+    went_to(page.post(pay_again, shown))
+    await studio.until_idle()
+    refused = page.post(pay_again, shown, Cookie="hotfolder_session=another", Referer=f"http://x{pay_again}")
+    assert refused.status == 409 and "was bought anew already" in refused.text
+    assert f'href="{pay_again}"' in refused.text and not files_below(studio.inbox / ELM)
+    assert shop.bought() == 2
+    fresh = dict(re.findall(r'name="(\w+)" value="(\d+)"', set_page(page, card, "/pay-again")))
+    went_to(page.post(pay_again, fresh))
+
+
 async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_approved(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
