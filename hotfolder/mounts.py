@@ -63,16 +63,22 @@ def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
     return found
 
 
-def mount_number(path: Path) -> str:
-    """The kernel's number of the mount at or above `path`, another one for each time that it is mounted; ""
-    where the system doesn't tell. Follows no link, and so never waits for a share."""
-    found, parts = "", 0
+def mounts_by_number() -> dict[str, Path]:
+    """The mount points by the kernel's number of each mount, which is another one for each time that it is
+    mounted; empty where the system doesn't tell. Asks no share."""
     with suppress(OSError):
-        for line in NUMBERED.read_text(errors="surrogateescape").splitlines():
-            number, _, _, _, point, *_ = line.split(" ")
-            mounted = Path(unescaped(point))
-            if path.is_relative_to(mounted) and len(mounted.parts) >= parts:
-                found, parts = number, len(mounted.parts)
+        lines = NUMBERED.read_text(errors="surrogateescape").splitlines()
+        return {line.split(" ")[0]: Path(unescaped(line.split(" ")[4])) for line in lines}
+    return {}
+
+
+def mount_number(path: Path) -> str:
+    """The number of the mount at or above `path`; "" where the system doesn't tell. Follows no link, and so
+    never waits for a share."""
+    found, parts = "", 0
+    for number, point in mounts_by_number().items():
+        if path.is_relative_to(point) and len(point.parts) >= parts:
+            found, parts = number, len(point.parts)
     return found
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.mounts import mount_of
 from hotfolder.newfiles import TEMPORARY_PREFIX
 
 FULL_BYTES = 200 * 1024 * 1024
@@ -118,12 +119,15 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
 
 def files_left(path: Path | str | bytes) -> float:
     """How many more files the disk of `path`, or of the nearest folder above it, can hold, however small;
-    infinite where the disk names no limit. Blocks."""
+    infinite where the disk names no limit, and for shares: many say 0, and can hold more. Blocks."""
     place = Path(os.fsdecode(path))
+    mount = mount_of(place)
+    if mount is not None and not mount.announces:
+        return math.inf
     for one in (place, *place.parents):
         with suppress(OSError):
             found = os.statvfs(one)
-            return found.f_favail if found.f_files else math.inf
+            return found.f_favail if found.f_files and found.f_favail >= 0 else math.inf
     return math.inf
 
 

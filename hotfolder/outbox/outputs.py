@@ -12,7 +12,7 @@ from threading import Lock
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
-from hotfolder.mounts import mount_number, mount_of
+from hotfolder.mounts import mount_number, mount_of, mounts_by_number
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
 from hotfolder.outbox.faults import local_trouble, made_anywhere, shown
 from hotfolder.outbox.files import (
@@ -121,7 +121,9 @@ class OutputFolder:
         """Update `trouble`, which after `seconds` is that the folder doesn't answer. Then no further look
         begins until it does."""
         if self._one_at_a_time.locked() and self._hangs_on is not None:
-            self.blocked = mount_number(self.path) != self._hangs_on
+            there = mounts_by_number()
+            # An automounter puts a mount over its own, which is no reason: that one is still there.
+            self.blocked = bool(there and self._hangs_on) and self._hangs_on not in there
             if self.blocked:
                 self._take(
                     f"{shown(self.path)} was unmounted while it didn't answer, and what had begun there"

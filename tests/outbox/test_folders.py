@@ -6,10 +6,12 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 from structlog.testing import capture_logs
 
+from hotfolder import mounts
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import (
@@ -47,6 +49,31 @@ def test_one_where_no_folder_can_be_made_is_waited_for() -> None:
     with pytest.raises(LocalTrouble, match="the folder can't be made"):
         output.confirm()
     assert "the folder can't be made" in output.trouble
+
+
+def test_one_that_hangs_needs_a_restart_only_where_its_mount_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not where an automounter has put the share over its own mount, nor where the table can't be read."""
+    table, answers = tmp_path / "mountinfo", Event()
+    monkeypatch.setattr(mounts, "NUMBERED", table)
+    automounter = f"21 1 0:31 / {tmp_path} rw - autofs auto rw\n"
+    share = f"22 21 0:32 / {tmp_path} rw - nfs4 nas:/photos rw\n"
+    table.write_text(automounter)
+
+    def slow() -> Sharing:
+        answers.wait(60)
+        return Sharing()
+
+    output = OutputFolder(tmp_path / "done", None, slow)
+    output.look(0.05)
+    for there, blocked in ((automounter + share, False), ("", False), (share, True)):
+        assert "doesn't answer" in output.trouble
+        table.write_text(there)
+        output.look(0.05)
+        assert output.blocked is blocked
+    assert "restart hotfolder" in output.trouble
+    answers.set()
 
 
 def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path: Path) -> None:
