@@ -144,7 +144,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         path = settings.inbox_folder(inbox)
         name = f"inbox {inbox.title}" if settings.inboxes else "inbox"
         yield from folder(name, path, new=marker_id is None)
-        if is_dir(path):
+        if trouble_reaching(path) is None and is_dir(path):
             if marker_id is not None and trouble_writing(path) is None:
                 yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
             yield how_noticed(name, mount_of(path), scan_seconds)
@@ -153,7 +153,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     if settings.results_folder is not None:
         results = settings.results_folder
         yield from folder("results", results, new=False)
-        if marker_id is not None and is_dir(results):
+        if marker_id is not None and trouble_reaching(results) is None and is_dir(results):
             yield from confirmed("results", partial(confirm_results, results, marker_id, met_before=True))
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
@@ -164,7 +164,9 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
 
 def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
     """Whether the folder exists and is writable, by a temporary file. With `new` it may be missing."""
-    if not exists(path):
+    if (why := trouble_reaching(path)) is not None:
+        yield problem(what, f"{path} can't be reached: {why.message}", why.hint)
+    elif not exists(path):
         if not new:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
@@ -202,6 +204,15 @@ def temporary(paths: Sequence[Path]) -> Iterator[Finding]:
             if path.is_relative_to(above) and not inside:
                 text = f"{path} lies in {above}, which systems clear; a service sees its own {above} instead"
                 yield warning("root", text, "Name a folder elsewhere, such as /srv/photos.")
+
+
+def trouble_reaching(path: Path) -> LocalTrouble | None:
+    """Why it can't be told whether something is there, None where it can."""
+    try:
+        exists(path)
+    except OSError as error:
+        return trouble_of(OSError(error.errno, error.strerror))
+    return None
 
 
 def trouble_writing(path: Path) -> LocalTrouble | None:
@@ -260,6 +271,8 @@ def disks(settings: Settings) -> Iterator[Finding]:
     paths += filter(None, [settings.results_folder])
     seen: set[int] = set()
     for path in paths:
+        if trouble_reaching(path) is not None:
+            continue  # said of the folder
         there = path if exists(path) else nearest(path)
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:

@@ -124,6 +124,20 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
     assert not any(".hotfolder-root" in text for text in found)
 
 
+@pytest.mark.parametrize("name", ["inbox", "done", "results"])
+def test_a_folder_that_cant_be_reached_is_a_problem_and_the_others_are_told_all_the_same(
+    tmp_path: Path, name: str
+) -> None:
+    """As on a share whose server was killed, or below a folder that the user may not enter."""
+    (tmp_path / "away").symlink_to("x" * 300)
+    config = tmp_path / "config.yaml"
+    config.write_text(f"root: .\n{name}: away\n")
+    found = list(folders(load(config, {}), "an-id"))
+    [told] = [one for one in found if one.what == name]
+    assert told.verdict is Grade.PROBLEM and "away can't be reached: file name too long" in told.text
+    assert {one.what for one in found} >= {"inbox", "done", "failed", "state", "disk"}
+
+
 def ask_for_key(config: Path, *, running: bool) -> Finding:
     """Ask as a user who may not read a file readable for its owner alone; root always may."""
     key_file = config.parent / "key"
