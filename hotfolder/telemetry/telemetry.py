@@ -30,6 +30,8 @@ logger = log.get("service")
 
 PINGS_PER_INTERVAL = 3
 """Pings in each interval of the watchdog, so that one may be late or lost without a kill."""
+HUNG_SECONDS = 1.0
+"""The interval of looking while something hangs: a paid call that begins then must not be cut off."""
 TOLD = "told"
 """The name of the row with the notifier's state, kept over a restart."""
 
@@ -151,8 +153,10 @@ class Telemetry:
     async def _feed_watchdog(self) -> None:
         """Runs in the daemon's event loop, so that a hung loop stops the pings, too."""
         while self.systemd.watchdog_seconds is not None:
-            self.systemd.feed_watchdog(self.heartbeats.hung())
-            await self.clock.sleep(self.systemd.watchdog_seconds / PINGS_PER_INTERVAL)
+            hung = self.heartbeats.hung()
+            self.systemd.feed_watchdog(hung)
+            interval = self.systemd.watchdog_seconds / PINGS_PER_INTERVAL
+            await self.clock.sleep(min(interval, HUNG_SECONDS) if hung else interval)
 
     def ready(self) -> None:
         """Tell systemd that the start is complete, or that a reload has ended, successfully or not."""

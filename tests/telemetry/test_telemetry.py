@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import time
 import urllib.error
@@ -113,6 +114,24 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.
         "READY=1\nSTATUS=1 being merged",
         "STOPPING=1\nSTATUS=stopping, waiting for 2 paid calls to be answered",
     ]
+
+
+async def test_a_paid_call_that_begins_while_something_hangs_feeds_the_watchdog_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the watchdog, not fed before, could end the process in the middle of the call."""
+    manager = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+    monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+    telemetry, paying = telemetry_of(tmp_path), False
+    last = lambda: telemetry.clock.monotonic() if paying else -math.inf  # noqa: E731
+    telemetry.heartbeats.expect("outputs", 0.1, last=last)
+    await asyncio.sleep(0.2)
+    async with at_work(telemetry):
+        await until(lambda: any("hung" in one for one in manager.heard()))
+        paying = True
+        await until(lambda: "WATCHDOG=1" in manager.heard(), 20)
+    manager.socket.close()
 
 
 async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
