@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, Route
@@ -48,6 +50,49 @@ def test_an_open_page_says_that_it_shows_what_was_when_the_server_is_gone(
         served.stop()
         told.wait_for()
     opened.close()
+
+
+class BadGateway(BaseHTTPRequestHandler):
+    """What a proxy answers while the server behind it is gone."""
+
+    def do_GET(self) -> None:
+        self.send_error(502)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_an_open_page_comes_back_after_a_proxy_answered_in_place_of_the_server(
+    studio: Studio, browser: Browser
+) -> None:
+    with page_process(studio) as served:
+        context = browser.new_context(base_url=f"http://127.0.0.1:{served.port}", locale="en-US")
+        opened = context.new_page()
+        opened.goto("/")
+        told = opened.get_by_text("hotfolder's page doesn't answer just now.")
+        served.stop()
+    with HTTPServer(("127.0.0.1", served.port), BadGateway) as proxy:
+        Thread(target=proxy.serve_forever).start()
+        told.wait_for()
+        proxy.shutdown()
+    studio.drop(ELM, FRONT, bracket())
+    with page_process(studio, "--port", str(served.port)):
+        opened.get_by_role("heading", name="front").wait_for()
+        becomes(lambda: not told.is_visible(), "a page that is served")
+        context.close()
+
+
+def test_the_link_to_the_content_leaves_the_page_as_it_is(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    with tab(browser, page) as opened:
+        opened.evaluate("window.loadedOnce = true")
+        opened.keyboard.press("Tab")
+        opened.keyboard.press("Enter")
+        opened.wait_for_url("**/#content")
+        becomes(lambda: opened.evaluate("document.activeElement.id") == "content", "the content")
+        opened.wait_for_timeout(500)
+        assert opened.evaluate("window.loadedOnce")
 
 
 def test_a_files_name_is_shown_as_it_is(studio: Studio, page: PageProcess, browser: Browser) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from playwright.sync_api import Browser, Page
 
@@ -78,6 +80,28 @@ def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
         assert opened.evaluate("window.loadedOnce && scrollY > 0")
         opened.get_by_role("button", name="Move").click()
         opened.get_by_text("Pick the photos to move first.").wait_for()
+
+
+def test_a_step_that_the_server_did_not_take_is_said_to_be_tried_again(
+    page: PageProcess, browser: Browser, sets: list[list[str]]
+) -> None:
+    opened = browser.new_page(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
+    opened.goto(SHOOT)
+    opened.get_by_label(sets[1][0]).check()
+    page.stop()
+    opened.get_by_role("button", name="Move").click()
+    opened.get_by_text("Try the same again in a moment.").wait_for()
+    opened.close()
+
+
+def test_an_open_page_of_a_project_that_is_gone_says_so(
+    studio: Studio, page: PageProcess, browser: Browser, sets: list[list[str]]
+) -> None:
+    with tab(browser, page) as opened:
+        opened.get_by_role("link", name=ELM, exact=True).click()
+        opened.get_by_role("heading", level=1, name=ELM).wait_for()
+        shutil.rmtree(studio.inbox / ELM)
+        opened.get_by_text("There is no such project, or not any more.").wait_for()
 
 
 def test_it_is_for_everybody_at_every_size(

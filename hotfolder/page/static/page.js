@@ -52,7 +52,7 @@ function patch(old, fresh) {
 
 // Live: the server says that there is news, and <main> becomes what the page is by now.
 const main = document.querySelector("main[data-stamp]");
-let wanted = "", fetching = false, source = null, leaving = 0;
+let wanted = "", fetching = false, source = null, leaving = 0, waiting = 0;
 
 // Told after some seconds: the server ends each stream now and then, and a new one begins.
 const away = () => { leaving ||= setTimeout(() => document.documentElement.classList.add("away"), 5000); };
@@ -69,20 +69,22 @@ async function renew() {
       const asked = wanted;
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (answer.redirected) return location.reload();
-      if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.querySelector("main[data-stamp]");
-      if (!fresh) return location.reload();
+      // Another page says why, as of a project that is gone; what is no page of ours is a proxy's, for a while.
+      if (!fresh && answer.status < 500 && page.getElementById("content")) return location.reload();
+      if (!fresh) throw new Error(answer.statusText);
       const focused = document.activeElement;
       patch(main, fresh);
       dress(main);
-      back();
       document.title = page.title;
       if (focused && focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
       if (asked === wanted) wanted = main.dataset.stamp;
     }
+    back();
   } catch {
     away();
+    listenAnew();
   } finally {
     fetching = false;
   }
@@ -91,13 +93,13 @@ async function renew() {
 function listen() {
   if (!main || source || document.hidden) return;
   source = new EventSource("/live");
-  source.onopen = back;
   source.onerror = () => {
     away();
-    // Refused, as where another tab has signed out: a page leads to signing in.
+    // Refused, as where another tab has signed out: a page leads to signing in. Or by a proxy, for a while.
     if (source.readyState === EventSource.CLOSED) {
       wanted = "";
       renew();
+      listenAnew();
     }
   };
   source.onmessage = (event) => {
@@ -105,12 +107,15 @@ function listen() {
     renew();
   };
 }
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden && source) {
-    source.close();
-    source = null;
-  } else listen();
-});
+function stop() {
+  if (source) source.close();
+  source = null;
+}
+function listenAnew() {
+  stop();
+  waiting ||= setTimeout(() => { waiting = 0; listen(); }, 5000);
+}
+document.addEventListener("visibilitychange", () => { document.hidden ? stop() : listen(); });
 
 // A picture whose photo is just being moved is there a moment later.
 const tried = new WeakMap();
@@ -130,11 +135,16 @@ setInterval(() => {
   for (const bar of document.querySelectorAll("progress[data-ticking]")) bar.value += 1;
 }, 1000);
 
+// The address of what is shown; a link to a place on the page leads to no other.
+const address = () => location.href.replace(/#.*/, "");
+let shown = address();
+
 // What was done last is told for a while, until there is other news.
 setTimeout(() => {
   const here = new URL(location);
   here.searchParams.delete("told");
   history.replaceState(null, "", here);
+  shown = address();
 }, 8000);
 
 // A link to be copied is chosen as a whole.
@@ -154,12 +164,14 @@ document.addEventListener("submit", async (event) => {
     if (answer.headers.has("refresh")) return location.assign(answer.url); // its photos are read first
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     patch(document.querySelector("main"), page.querySelector("main"));
+    back();
     if (answer.redirected) history.pushState(null, "", answer.url);
+    shown = address();
   } catch {
     document.documentElement.classList.add("away");
   }
 });
-window.addEventListener("popstate", () => location.reload());
+window.addEventListener("popstate", () => { if (address() !== shown) location.reload(); });
 document.addEventListener("change", (event) => {
   const form = event.target.form;
   if (event.target.name === "name" && form && "inplace" in form.dataset) form.requestSubmit(form.querySelector("button"));
