@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import pwd
 import resource
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from hotfolder.errors import HotfolderError, LocalTrouble
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
-from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES, files_left, trouble_of
+from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES, bytes_left, files_left, trouble_of
 from hotfolder.outbox.outputs import confirm_results, nearest
 from hotfolder.paths import exists, is_dir
 
@@ -277,10 +277,12 @@ def disks(settings: Settings) -> Iterator[Finding]:
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield disk(there, shutil.disk_usage(there).free, files_left(there))
+            yield disk(there, bytes_left(there), files_left(there))
 
 
-def disk(path: Path, free_bytes: int, files: float) -> Finding:
+def disk(path: Path, free_bytes: float, files: float) -> Finding:
+    if free_bytes == math.inf:
+        return ok("disk", f"the disk of {path} doesn't say how much is free")
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
     if files < FULL_FILES:
         text += f", which can hold only {files:.0f} more files, however small"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import (
     FULL_BYTES,
     FULL_FILES,
+    bytes_left,
     files_left,
     local_trouble,
     made_anywhere,
@@ -309,7 +309,7 @@ def has_less(folder: Path, least_bytes: int, least_files: int = 0) -> bool:
     queried."""
 
     def look() -> bool:
-        return shutil.disk_usage(folder).free < least_bytes or files_left(folder) < least_files
+        return bytes_left(folder) < least_bytes or files_left(folder) < least_files
 
     with suppress(OSError, NoAnswer):
         return at_once(folder, look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,6 +116,13 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and where and not files_left(where):
         what = NO_MORE_FILES
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
+
+
+def bytes_left(path: Path) -> float:
+    """The free space of the disk of an existing `path`; infinite where the disk names no size, as some
+    shares. Blocks. Raises OSError."""
+    found = shutil.disk_usage(path)
+    return found.free if found.total else math.inf
 
 
 def files_left(path: Path | str | bytes) -> float:

@@ -22,6 +22,7 @@ from hotfolder.control.local import (
 from hotfolder.control.remote import EXPIRING_SECONDS, clock, judged, key, proxies, storage
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import Mount, mount_of
+from hotfolder.outbox.faults import bytes_left
 from hotfolder.stager.client import Probe
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -82,6 +83,8 @@ def test_little_room_is_a_warning_and_hardly_any_is_a_problem() -> None:
     assert verdicts == [Grade.OK, Grade.WARNING, Grade.PROBLEM]
     found = disk(Path("/d"), 6 * 10**9, 7)
     assert found.verdict is Grade.PROBLEM and "only 7 more files" in found.text
+    found = disk(Path("/proc"), bytes_left(Path("/proc")), 1e6)
+    assert found.verdict is Grade.OK and "doesn't say" in found.text
 
 
 def test_limits_that_are_too_low_are_told(tmp_path: Path) -> None:
