@@ -17,7 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PicturePlace, open_picture
 from hotfolder.control.rooms import chosen
 from hotfolder.display import visible
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.page.files import asked_of, pieces, saved_as
 
 MOST_BYTES = 2**32 - 1
@@ -60,14 +60,22 @@ class Zip:
 
 
 def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: str) -> Zip:
-    """The ZIP of the chosen pictures that can be read. Raises TooMuchForZip, UsageError, StoreError."""
+    """The ZIP of the chosen pictures. Raises TooMuchForZip, StoreError, and UsageError, also where one of
+    them can't be read: whoever gets the ZIP would miss it without knowing."""
     title, places = chosen(settings, project, picks, rendition)
-    entries = []
+    entries, missing = [], []
     for name, place in places:
         there = open_picture(place)
-        if there is not None:
+        if there is None:
+            missing.append(name)
+        else:
             os.close(there.descriptor)
             entries.append(ZipEntry(visible(name), place, there.size_bytes, there.version))
+    if missing:
+        raise UsageError(
+            f"{', '.join(missing)} can't be found in done.",
+            hint="Choose the other pictures alone, or see whether done is in reach.",
+        )
     found = Zip(visible(title), tuple(entries))
     if found.size_bytes > MOST_BYTES or len(entries) > MOST_ENTRIES:
         raise TooMuchForZip

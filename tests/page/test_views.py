@@ -529,6 +529,20 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     assert page.get(f"{foreign}/zip?pick={picks[0]}").status == 404
 
 
+async def test_a_zip_that_would_lack_a_chosen_picture_is_refused_and_names_it(
+    studio: Studio, page: PageProcess
+) -> None:
+    await finished(studio)
+    picks = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
+    address = f"{of_project(studio)}/zip?" + "&".join(f"pick={one}" for one in picks)
+    (studio.done / ELM / "front.jpg").unlink()
+    refused = page.get(address)
+    assert refused.status == 404 and "front.jpg can't be found in done." in html.unescape(refused.text)
+    assert "In done nicht zu finden: front.jpg." in page.get(f"{address}&lang=de").text
+    alone = [page.get(f"{of_project(studio)}/zip?pick={pick}").status for pick in picks]
+    assert sorted(alone) == [200, 404]
+
+
 async def test_a_picture_that_was_exchanged_begins_the_zip_anew(studio: Studio, page: PageProcess) -> None:
     await finished(studio, "kitchen")
     [pick] = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
