@@ -19,7 +19,7 @@ from hotfolder.page import SESSION_COOKIE
 
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 15.0
-"""The interval of empty comment lines, by which a closed connection is noticed."""
+"""The interval of repeated stamps, by which the server notices a closed connection, and a page a lost one."""
 LONGEST_SECONDS = 600.0
 """The longest duration of a connection; the browser then reconnects."""
 MOST_LISTENERS = 200
@@ -65,7 +65,8 @@ class Live:
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     async def news(self, token: str | None) -> AsyncIterator[str]:
-        """The stamp, and then each new one, as events, while the session with that token may see the page."""
+        """The stamp, then each new one, and the same after BEAT_SECONDS, as events, while the session with
+        that token may see the page."""
         self.listeners += 1
         try:
             end = time.monotonic() + LONGEST_SECONDS
@@ -74,12 +75,9 @@ class Live:
                 stamp = await self.stamp()
                 if known and not self._watched.admits(token):  # the first look may be older than the session
                     return
-                if stamp != known:
+                if stamp != known or now - told_at > BEAT_SECONDS:
                     known, told_at = stamp, now
                     yield f"data: {stamp}\n\n"
-                elif now - told_at > BEAT_SECONDS:
-                    told_at = now
-                    yield ":\n\n"
                 await asyncio.sleep(POLL_SECONDS)
         finally:
             self.listeners -= 1

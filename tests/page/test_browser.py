@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -80,6 +81,26 @@ def test_an_open_page_comes_back_after_a_proxy_answered_in_place_of_the_server(
         opened.get_by_role("heading", name="front").wait_for()
         becomes(lambda: not told.is_visible(), "a page that is served")
         context.close()
+
+
+def test_an_open_page_says_that_the_server_is_silent(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    """As where its machine has no power: nothing ends the connection."""
+    context = browser.new_context(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
+    opened = context.new_page()
+    opened.clock.install()
+    opened.goto("/")
+    told = opened.get_by_text("hotfolder's page doesn't answer just now.")
+    opened.clock.run_for(30_000)
+    assert not told.is_visible()
+    page.process.send_signal(signal.SIGSTOP)
+    opened.clock.run_for(50_000)
+    told.wait_for(timeout=5000)
+    page.process.send_signal(signal.SIGCONT)
+    opened.clock.run_for(10_000)
+    becomes(lambda: not told.is_visible(), "a page that is served")
+    context.close()
 
 
 def test_the_link_to_the_content_leaves_the_page_as_it_is(

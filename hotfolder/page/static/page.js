@@ -52,7 +52,7 @@ function patch(old, fresh) {
 
 // Live: the server says that there is news, and <main> becomes what the page is by now.
 const main = document.querySelector("main[data-stamp]");
-let wanted = "", fetching = false, source = null, leaving = 0, waiting = 0;
+let wanted = "", fetching = false, source = null, leaving = 0, waiting = 0, silence = 0;
 
 // Told after some seconds: the server ends each stream now and then, and a new one begins.
 const away = () => { leaving ||= setTimeout(() => document.documentElement.classList.add("away"), 5000); };
@@ -102,12 +102,20 @@ function listen() {
       listenAnew();
     }
   };
+  // A machine without power and a cut line end no stream; the server repeats its stamp every 15 seconds.
+  const hear = () => {
+    clearTimeout(silence);
+    silence = setTimeout(() => { away(); listenAnew(); }, 40000);
+  };
+  hear();
   source.onmessage = (event) => {
+    hear();
     wanted = event.data;
     renew();
   };
 }
 function stop() {
+  clearTimeout(silence);
   if (source) source.close();
   source = null;
 }
