@@ -9,13 +9,17 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.contrast import best_contrast, raised
-from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
+from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import nearly_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 
 # Colours are compared at this size, if at least this share of the pixels is nearly gray.
 COLOUR_EDGE = 256
 LEAST_GRAY = 0.01
+# The lightness L* at which a cast's factors are computed.
+GRAY = 65.0
+# The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
+NEAR, FAR = 0.03, 0.1
 MATCHING_ROUNDS = 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
@@ -46,28 +50,34 @@ class Exposures:
         return light
 
     def without_cast(self, colour: Plane) -> Plane:
-        """Factors for the channels of a merge (0 to 1) that remove its colour cast.
+        """Factors for the channels of a merge (0 to 1) that remove its colour cast, at a small size.
 
         Without a cast, nearly gray pixels have the colour of the frame that shows them at the same lightness.
         """
         size = self.colours[0].shape[1::-1]
         small = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
-        gains = np.ones(3, np.float32)
+        gains = np.ones_like(small)
         for _ in range(CAST_ROUNDS):
             gains = np.clip(gains * self.against_cast(to_lab(to_bytes(small * gains))), *GAINS)
         return np.asarray(gains, np.float32)
 
     def against_cast(self, merged: Plane) -> Plane:
-        """Factors against the remaining cast of `merged`, a CIELAB picture."""
+        """Factors, without an effect on luma, against the remaining cast of `merged`, a CIELAB picture: the
+        local cast near nearly gray pixels, elsewhere their median."""
         levels = np.array([lab[:, :, 0] for lab in self.colours])
         nearest = np.abs(levels - merged[:, :, 0]).argmin(axis=0)
         shown = np.take_along_axis(np.array(self.colours), nearest[None, :, :, None], axis=0)[0]
         grayish = nearly_gray(shown)
         if grayish.mean() < LEAST_GRAY:
-            return np.ones(3, np.float32)
-        away = np.median((merged - shown)[grayish], axis=0)
-        here = np.median(merged[grayish], axis=0)
-        there = here - np.array((0, away[1], away[2]))
-        pair = np.array([[here, there]], np.float32)
-        before, after = cv2.cvtColor(pair, cv2.COLOR_LAB2RGB)[0]
-        return np.asarray(after / np.maximum(before, 1e-3), np.float32)
+            return np.ones_like(merged)
+        away = (merged - shown)[:, :, 1:]
+        known = grayish.astype(np.float32)[:, :, None]
+        sigma = NEAR * max(grayish.shape)
+        cast = blur(away * known, sigma) + np.float32(FAR) * np.median(away[grayish], axis=0)
+        cast = np.asarray(cast / (blur(known, sigma)[:, :, None] + np.float32(FAR)), np.float32)
+        gray = np.full((*grayish.shape, 1), GRAY, np.float32)
+        here, there = (
+            cv2.cvtColor(np.concatenate((gray, share * cast), axis=2), cv2.COLOR_LAB2RGB) for share in (1, 0)
+        )
+        gains = np.asarray(there / here, np.float32)
+        return gains / cv2.transform(gains, LUMA)[:, :, None]

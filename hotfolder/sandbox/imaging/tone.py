@@ -54,7 +54,7 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     small = shrunk(fused)
     light = np.asarray(cv2.transform(small, LUMA), np.float32)
     wanted = local_laplacian(light, curve_for(light))
-    gains = np.ones(3, np.float32)
+    gains = np.ones((2, 2, 3), np.float32)
     if exposures is not None:
         wanted = exposures.matched(wanted)
         gains = exposures.without_cast(toned(small, light, np.maximum(wanted, 0)))
@@ -65,7 +65,7 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     for rows in strips(len(fused)):
         own = np.asarray(cv2.transform(fused[rows], LUMA), np.float32)
         aim = own * enlarged(slope, fused.shape, rows) + enlarged(offset, fused.shape, rows)
-        part = with_light(fused[rows], own, np.maximum(aim, 0)) * gains
+        part = with_light(fused[rows], own, np.maximum(aim, 0)) * enlarged(gains, fused.shape, rows)
         finished[rows] = to_bytes(bend(within_gamut(part), WHITE_KNEE, WHITE))
     return finished
 

@@ -89,6 +89,19 @@ def test_what_is_gray_keeps_the_colour_that_the_exposures_give_it(
         assert measures.added_cast(frames, picture) <= 0.5, name
 
 
+def test_a_gray_wall_stays_gray_beside_a_green_garden() -> None:
+    """The blended colours of the window would tint it with their complement."""
+    light, window = wall_beside_window()
+    light[window] *= (1.4, 1.6, 0.15)
+    light[~window] = light[~window].mean(axis=1, keepdims=True)
+    frames = [photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]
+    picture = finish(fuse(frames), Exposures.of(frames, [None] * 4))
+    wall = np.s_[40:300, 300:360], np.s_[20:54, 364:536], np.s_[270:310, 364:536]
+    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    casts = [float(np.hypot(*np.median(lab[part][:, :, 1:], axis=(0, 1)))) for part in wall]
+    assert max(casts) < 1.5, casts
+
+
 def test_a_deep_shadow_on_a_wooden_floor_does_not_glow_red() -> None:
     wood = np.array((0.42, 0.26, 0.13))
     light = np.full((480, 720, 3), 0.9)
