@@ -56,7 +56,7 @@ def test_every_number_of_photos_and_results_fits(tmp_path: Path, photos: int, re
     assert red > 0.01
     assert all(share(tmp_path / "sheet.png", c) > red / photos for c in colours)
     left, right = (np.nonzero(np.abs(pixels - c).max(axis=2) < 14) for c in (RED, GREEN))
-    assert (left[1].min(), right[1].max()) == (25, 874)
+    assert (int(left[1].min()), int(right[1].max())) == (25, 874)
     assert abs(int(left[0].min()) - int(right[0].min())) <= 1
     if photos in (3, 4, 5):
         assert abs(int(left[0].max()) - int(right[0].max())) <= 3

@@ -245,7 +245,8 @@ def likeness(ours: Plane, theirs: Plane, usable: Plane) -> tuple[Plane, Plane]:
         for plane in (ours * theirs * usable, ours**2 * usable, theirs**2 * usable, usable)
     )
     correlation = product / np.sqrt(our_energy * their_energy + 1e-6)
-    return correlation, np.maximum(our_energy, their_energy) / (seen + 1e-3)
+    strength = np.maximum(our_energy, their_energy) / (seen + 1e-3)
+    return np.asarray(correlation, np.float32), np.asarray(strength, np.float32)
 
 
 def relief(gray: npt.ArrayLike) -> Plane:

@@ -80,4 +80,4 @@ class Exposures:
             cv2.cvtColor(np.concatenate((gray, share * cast), axis=2), cv2.COLOR_LAB2RGB) for share in (1, 0)
         )
         gains = np.asarray(there / here, np.float32)
-        return gains / cv2.transform(gains, LUMA)[:, :, None]
+        return np.asarray(gains / cv2.transform(gains, LUMA)[:, :, None], np.float32)
