@@ -29,9 +29,9 @@ RETIRED: dict[KeyPath, str] = {
 def lay_environment_over(document: Document, environ: Mapping[str, str]) -> None:
     """Override the document's values by the variables in `environ`, then remove retired settings (adding a
     warning) and empty ones (which mean the default). Empty values that aren't settings, such as a mistyped
-    name or an own tag, stay and are reported by validation; so do `match` and its
-    conditions, without which a route takes every set. An unknown variable, or one whose value isn't
-    YAML, is added to the document's `problems`."""
+    name or an own tag, stay and are reported by validation; so do `match` and its conditions, without which
+    a route takes every set. An unknown variable, or one whose value isn't YAML, is added to the document's
+    `problems`."""
     # Outer settings first, so that inner ones override parts of them.
     for path, value in sorted(_variables(document, environ), key=lambda one: len(one[0])):
         document.lay_over(path, value)

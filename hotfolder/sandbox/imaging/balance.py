@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarged, shrink, strips, to_bytes
-from hotfolder.sandbox.imaging.masks import Bits, grow, local_spread, to_lab
+from hotfolder.sandbox.imaging.masks import BURNT, Bits, grow, local_spread, to_gray, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 EDGE = 640
@@ -26,8 +25,8 @@ MOST_CHROMA, LEAST_CALM = 26.0, 0.05
 BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
 # The most green, as a share of yellow; a greener cast is paint and not lamplight.
 GREENEST = 0.7
-# Clipped pixels (value at least BURNT) in a room: their least share, and their most in the upper edge.
-BURNT, LEAST_BURNT, SPANNING = 250, 0.0005, 0.35
+# Clipped pixels in a room: their least share, and their most in the upper edge.
+LEAST_BURNT, SPANNING = 0.0005, 0.35
 # Above this a channel is bent towards white, so that clipped pixels get no colour.
 WHITE_KNEE = 0.94
 # Sigmas of the neighbourhoods for the local cast, as shares of the long edge, and their weights.
@@ -78,10 +77,7 @@ def against_lamplight(picture: Picture) -> Plane | None:
     # Daylight on a wall is kept, and the local correction never exceeds the white surfaces' cast.
     casts *= (casts @ cast > 0)[:, :, None]
     casts *= np.minimum(1, np.hypot(*cast) / np.maximum(np.linalg.norm(casts, axis=2), 1e-3))[:, :, None]
-    light = np.full((*calm.shape, 1), white[0], np.float32)
-    here = cv2.cvtColor(np.concatenate((light, casts), axis=2), cv2.COLOR_LAB2RGB)
-    there = cv2.cvtColor(np.concatenate((light, 0 * casts), axis=2), cv2.COLOR_LAB2RGB)
-    return np.asarray(there / here, np.float32)
+    return to_gray(casts, white[0])
 
 
 def around(colours: Plane, where: Bits) -> Plane:

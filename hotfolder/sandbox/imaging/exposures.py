@@ -10,7 +10,7 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.contrast import best_contrast, raised
 from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, blur, shrink, to_bytes
-from hotfolder.sandbox.imaging.masks import nearly_gray, to_lab
+from hotfolder.sandbox.imaging.masks import nearly_gray, to_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 
 # Colours are compared at this size, if at least this share of the pixels is nearly gray.
@@ -75,9 +75,5 @@ class Exposures:
         sigma = NEAR * max(grayish.shape)
         cast = blur(away * known, sigma) + np.float32(FAR) * np.median(away[grayish], axis=0)
         cast = np.asarray(cast / (blur(known, sigma)[:, :, None] + np.float32(FAR)), np.float32)
-        gray = np.full((*grayish.shape, 1), GRAY, np.float32)
-        here, there = (
-            cv2.cvtColor(np.concatenate((gray, share * cast), axis=2), cv2.COLOR_LAB2RGB) for share in (1, 0)
-        )
-        gains = np.asarray(there / here, np.float32)
+        gains = to_gray(cast, GRAY)
         return np.asarray(gains / cv2.transform(gains, LUMA)[:, :, None], np.float32)

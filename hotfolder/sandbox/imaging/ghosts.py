@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
-from hotfolder.sandbox.imaging.masks import Bits, Region, grow, regions
+from hotfolder.sandbox.imaging.masks import BURNT, Bits, Region, grow, regions
 
 # Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15
@@ -24,8 +24,6 @@ LEAST_STRANGENESS = 24
 COLOUR_LENIENCE = 2
 # The most difference in levels around an object for copying it into other frames; else they are masked.
 MOST_MISFIT = 12.0
-# From this level on a channel is clipped, and the colour unknown.
-BURNT = 250
 # The share of the pixels that a level needs to be matched.
 LEAST_SEEN = 0.0005
 # The sigma of an object's soft border, in pixels at search size.

@@ -13,6 +13,8 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
 Bits = npt.NDArray[np.bool_]
 
 LEAST_SHARE = 0.03
+# A channel from this level on counts as clipped.
+BURNT = 250
 # Limits for nearly gray pixels: most chroma, least and most L*.
 GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
 
@@ -49,6 +51,14 @@ def to_lab(pixels: Picture) -> Plane:
     return np.asarray(
         cv2.cvtColor(pixels.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32
     )
+
+
+def to_gray(casts: Plane, lightness: float) -> Plane:
+    """Factors for red, green and blue that turn colours of this L*, with `casts` as a* and b*, into gray."""
+    light = np.full((*casts.shape[:2], 1), lightness, np.float32)
+    here = cv2.cvtColor(np.concatenate((light, casts), axis=2), cv2.COLOR_LAB2RGB)
+    there = cv2.cvtColor(np.concatenate((light, 0 * casts), axis=2), cv2.COLOR_LAB2RGB)
+    return np.asarray(there / here, np.float32)
 
 
 def nearly_gray(lab: Plane) -> Bits:
