@@ -16,7 +16,7 @@ Where the reference is silent, the sandbox does the following. None of it is kno
   project), 409 for a call in the wrong state, 413 and 415 for size and content type of a body, 422 for a
   picture that can't be edited honestly, 500 when the work itself failed.
 - *Required fields.* All that the reference shows, except `colorTypes` and `extraInstructions`. No null, no
-  extras, no field twice.
+  extras.
 - *File names* end in .jpg, .jpeg or .png. Raw formats and TIFF are not accepted.
 - *Seven photos* means seven registrations. One that was never uploaded stops counting when its URL has
   expired. A name may be registered again to get a fresh URL; a merge needs one upload for every name, and

@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
-from fastapi.openapi.utils import get_openapi
 from fastapi.security import APIKeyHeader
 from pydantic.alias_generators import to_snake
 from starlette.concurrency import run_in_threadpool
@@ -44,7 +43,7 @@ from hotfolder.sandbox.schema import (
     UploadUrlBody,
 )
 from hotfolder.sandbox.state import Sandbox
-from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, StrictRoute, install, shown
+from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, install, shown
 
 DESCRIPTION = """An offline stand-in of the Stager AI API, v1. It costs nothing; any printable key opens it.
 
@@ -71,44 +70,25 @@ def create_app(sandbox: Sandbox, faults: Faults | None = None) -> FastAPI:
         app.add_middleware(Injector, origin="api", faults=faults)
     app.add_middleware(Recorder, ledger=sandbox.ledger, origin="api")
     install(app)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's OpenAPI schema without the 422 that it adds and this application never sends."""
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
-        for path in schema["paths"].values():
-            for call in path.values():
-                content = call["responses"].get("422", {}).get("content", {}).get("application/json", {})
-                if content.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
-                    del call["responses"]["422"]
-        for name in ("HTTPValidationError", "ValidationError"):
-            schema["components"]["schemas"].pop(name, None)
-        app.openapi_schema = schema
-    return app.openapi_schema
-
-
-def refusing(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI responses of a call that may answer `{"error": ...}` with these statuses."""
-    return {status: {"model": ErrorAnswer} for status in statuses}
+REFUSALS: dict[int | str, dict[str, Any]] = {key: {"model": ErrorAnswer} for key in (401, "4XX", 500)}
+"""The OpenAPI responses with `{"error": ...}`. A 4XX also keeps FastAPI's own 422 out of the schema."""
 
 
 def hdr_router(sandbox: Sandbox) -> APIRouter:
-    router = APIRouter(tags=["HDR merge"], route_class=StrictRoute)
+    router = APIRouter(tags=["HDR merge"])
     records = sandbox.records
 
-    @router.post("/api/projects", responses=refusing(400, 401, 413, 415))
+    @router.post("/api/projects", responses=REFUSALS)
     async def create_project(body: ProjectBody, request: Request) -> ProjectAnswer:
         """Create a project."""
         identifier = records.add_project(body.title)
         note(request.scope, project=identifier)
         return ProjectAnswer(id=identifier, title=body.title)
 
-    @router.post("/api/hdr-image-group", responses=refusing(400, 401, 404, 413, 415))
+    @router.post("/api/hdr-image-group", responses=REFUSALS)
     async def create_group(body: GroupBody, request: Request) -> GroupAnswer:
         """Create a group for the photos that are to become one picture."""
         known_project(sandbox, body.projectId, request)
@@ -117,7 +97,7 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
         note(request.scope, group=identifier)
         return GroupAnswer(groupId=identifier)
 
-    @router.post("/api/hdr-upload-url", responses=refusing(400, 401, 404, 409, 413, 415))
+    @router.post("/api/hdr-upload-url", responses=REFUSALS)
     async def create_upload_url(body: UploadUrlBody, request: Request) -> UploadUrlAnswer:
         """Register a photo (at most seven a group) and get the signed URL that takes its bytes."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
@@ -134,7 +114,7 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
         url = sandbox.signer.url("PUT", url_path(UPLOADS, added.object), expiry_seconds)
         return UploadUrlAnswer(id=added.id, uploadUrl=url)
 
-    @router.post("/api/hdr-enhance", responses=refusing(400, 401, 404, 409, 413, 415))
+    @router.post("/api/hdr-enhance", responses=REFUSALS)
     async def enhance(body: EnhanceBody, request: Request) -> EmptyAnswer:
         """Start the merge of a group. **Paid.** Once a group; answers at once."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
@@ -145,9 +125,7 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
         sandbox.merge_asked.set()
         return EmptyAnswer()
 
-    @router.get(
-        "/api/hdr-image-group/{groupId}", responses=refusing(401, 404), response_model_exclude_none=True
-    )
+    @router.get("/api/hdr-image-group/{groupId}", responses=REFUSALS, response_model_exclude_none=True)
     async def group_status(groupId: str, request: Request) -> StatusAnswer:
         """How the merge stands. Each answer of a completed group carries a freshly signed `imageUrl`."""
         group = known_group(sandbox, groupId, request)
@@ -220,14 +198,13 @@ FORM_SCHEMA = {
     "properties": {"file": FILE_FIELD},
 }
 FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}}
-OPERATION_REFUSALS = refusing(400, 401, 404, 413, 415, 422, 500)
 
 
 def images_router(sandbox: Sandbox) -> APIRouter:
-    router = APIRouter(tags=["Staging and environment"], route_class=StrictRoute)
+    router = APIRouter(tags=["Staging and environment"])
     decoding = asyncio.Semaphore(2)
 
-    @router.post("/api/image", responses=refusing(400, 401, 413, 415), openapi_extra=FORM)
+    @router.post("/api/image", responses=REFUSALS, openapi_extra=FORM)
     async def upload_image(request: Request) -> ImageAnswer:
         """Upload the image that is to be altered."""
         async with request.form(max_files=2, max_fields=8) as form:
@@ -245,7 +222,7 @@ def images_router(sandbox: Sandbox) -> APIRouter:
             methods=["POST"],
             name=operation.task,
             description=operation.description,
-            responses=OPERATION_REFUSALS,
+            responses=REFUSALS,
         )
     return router
 

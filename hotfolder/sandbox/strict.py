@@ -5,14 +5,13 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
@@ -166,45 +165,3 @@ class RequestChecks:
         required = self._settings.required_key
         if required is not None and not hmac.compare_digest(given.encode(), required.encode()):
             raise Refusal(401, f"the key in the header {KEY_HEADER} is not valid")
-
-
-def strict_json(body: bytes) -> Any:
-    """The value of `body`. Raises json.JSONDecodeError unless it is valid JSON in UTF-8 without duplicate
-    fields."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) < len(pairs):
-            raise json.JSONDecodeError("a field is there twice", "", 0)
-        return fields
-
-    def no_constant(name: str) -> NoReturn:
-        raise json.JSONDecodeError(f"{name} is no JSON", "", 0)
-
-    try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=no_constant)
-    except UnicodeDecodeError:
-        raise json.JSONDecodeError("it is not in UTF-8", "", 0) from None
-    except RecursionError:
-        raise json.JSONDecodeError("it is nested too deeply", "", 0) from None
-    except json.JSONDecodeError:
-        raise
-    except ValueError:
-        raise json.JSONDecodeError("a number is too long", "", 0) from None
-
-
-class StrictRequest(Request):
-    async def json(self) -> Any:
-        return strict_json(await self.body())
-
-
-class StrictRoute(APIRoute):
-    """A route whose JSON body is read by `strict_json`."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def strictly(request: Request) -> Response:
-            return await handle(StrictRequest(request.scope, request.receive))
-
-        return strictly
