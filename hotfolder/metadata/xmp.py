@@ -91,12 +91,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """The XMP of a photo: its packet and extension, and other packets, whose properties are used only where
-    the earlier ones lack them."""
+    """The XMP of a photo: its packet and extension, and its sidecar's, used where those lack a property."""
 
     packet: bytes | None = None
     extension: bytes | None = None
-    others: tuple[bytes, ...] = ()
+    sidecar: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +177,9 @@ def gathered(foreign: Foreign, level: Level) -> minidom.Document:
         document = parsed(None)
     if foreign.extension is not None:
         absorb(document, foreign.extension)
-    for other in foreign.others:
+    if foreign.sidecar is not None:
         # A raw developer's settings for the photo were not applied to this picture.
-        absorb(document, other, without=CAMERA_RAW)
+        absorb(document, foreign.sidecar, without=CAMERA_RAW)
     if level is Level.ALL:
         return document
     limited = parsed(None)

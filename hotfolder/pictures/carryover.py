@@ -251,18 +251,15 @@ def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int |
 
 
 def foreign(carried: Carried, own: Blocks) -> Foreign:
-    """All XMP for a picture by priority: the photo's (else the picture's own), IPTC records, the sidecar."""
+    """All XMP for a picture by priority: the photo's (else the picture's own), then the sidecar."""
     photo, notes = carried.photo, carried.notes
     if photo is None:
         return Foreign()
     source, whose = (photo, "the photo") if photo.xmp is not None else (own, "the picture")
-    records = photo.resources.get(IPTC_RESOURCE)
-    said_by_iptc = iptc.as_packet(records) if records is not None else None
-    others = (screened(said_by_iptc, "the photo (IPTC)", notes), carried.sidecar)
     return Foreign(
         screened(source.xmp, f"{whose} (XMP)", notes),
         screened(source.xmp_extension, f"{whose} (extended XMP)", notes),
-        tuple(one for one in others if one is not None),
+        carried.sidecar,
     )
 
 

@@ -18,9 +18,12 @@ CRS = b'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:Exposure201
 
 
 def made(
-    packet: bytes | None, *others: bytes, extension: bytes | None = None, level: Level = Level.ALL
+    packet: bytes | None,
+    sidecar: bytes | None = None,
+    extension: bytes | None = None,
+    level: Level = Level.ALL,
 ) -> Packet:
-    foreign = Foreign(packet, extension, others)
+    foreign = Foreign(packet, extension, sidecar)
     return packet_for(foreign, SKY, level, most_bytes=jpegfile.MOST_XMP_BYTES)
 
 
@@ -58,13 +61,12 @@ def test_a_long_attribute_goes_there_too_and_long_names_do_no_harm() -> None:
     assert SOURCE_TYPE in packet.main
 
 
-def test_others_only_tell_what_the_photo_does_not() -> None:
-    """The first source of a property wins; a raw developer's settings are left out."""
-    one = PACKET.replace(b'lr:private="kept"', b'lr:private="other" lr:one="1" ' + CRS)
-    two = PACKET.replace(b'lr:private="kept"', b'lr:one="2" lr:two="2"')
-    packet = made(PACKET, one, two).main
+def test_a_sidecar_only_tells_what_the_photo_does_not() -> None:
+    """The photo's own property wins; a raw developer's settings are left out."""
+    sidecar = PACKET.replace(b'lr:private="kept"', b'lr:private="other" lr:one="1" ' + CRS)
+    packet = made(PACKET, sidecar).main
     found = {name[1]: value for name, value in told(packet).items()}
-    assert (found["private"], found["one"], found["two"]) == ("kept", "1", "2")
+    assert (found["private"], found["one"]) == ("kept", "1")
     assert b"Exposure2012" not in packet
     assert packet.count(b"Jane") == 1
 
