@@ -23,7 +23,6 @@ MOST_TAGS = 4096
 MOST_VALUE_BYTES = 16 << 20
 MOST_FOLDER_BYTES = 64 << 20
 """A limit of its own, since many tags may refer to the same bytes."""
-MOST_EXIF_BYTES = 65_000
 
 IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 256, 257, 274
 BITS, PHOTOMETRIC, CHANNELS, EXTRA_CHANNELS, SAMPLE_FORMAT = 258, 262, 277, 338, 339
@@ -155,7 +154,7 @@ def value_of(head: TiffHead, tag: int) -> bytes | None:
 
 def exif_block(head: TiffHead) -> bytes | None:
     """The tags about the photo, as a block for another file, whose pixels are upright and sRGB; None where
-    there are none. While the block is too large, its largest tags are left out."""
+    there are none."""
     main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED}
     shot = {
         tag: entry for tag, entry in head.exif.items() if tag not in (MAKER_NOTE, INTEROPERABILITY_FOLDER)
@@ -166,19 +165,7 @@ def exif_block(head: TiffHead) -> bytes | None:
     if shot:
         shot[COLOR_SPACE] = short(head.order, SRGB)
     folders = {EXIF_FOLDER: shot, GPS_FOLDER: dict(head.gps)}
-    written = write_folders(head.order, main, folders)
-    while len(written) > MOST_EXIF_BYTES:
-        crowded = max((main, *folders.values()), key=lambda folder: largest(folder)[1])
-        del crowded[largest(crowded)[0]]
-        written = write_folders(head.order, main, folders)
-    return written
-
-
-def largest(folder: Folder) -> tuple[int, int]:
-    """The tag with the most bytes, and their number; (0, 0) for an empty folder."""
-    return max(
-        ((tag, len(entry.value)) for tag, entry in folder.items()), key=lambda one: one[1], default=(0, 0)
-    )
+    return write_folders(head.order, main, folders)
 
 
 def short(order: str, value: int) -> TiffEntry:

@@ -21,8 +21,6 @@ PROFILE_DATE = slice(24, 36)
 def why_developed(image: Image.Image, exposure: Exposure) -> str:
     """Why an opened JPEG or PNG can't be sent as it is, as "it is …"; "" where it can."""
     profile = image.info.get("icc_profile")
-    if image.mode == "CMYK":
-        return "it is in CMYK"
     if profile and unlike_srgb(profile, "L" if profile[16:20] == b"GRAY" else "RGB"):
         return "its colours are not sRGB's"
     if not profile and exposure.adobe_rgb:

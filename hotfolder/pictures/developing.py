@@ -40,9 +40,8 @@ JPEG_QUALITY = 95
 THUMBNAIL_QUALITY = 82
 SMALL_PIXELS = 256
 TIFF_HINT = "Export the photo as TIFF with 8 or 16 bits in sRGB or another RGB profile, or as JPEG."
-COLOURS_OF_MODE = {"L": 1, "1": 1, "I;16": 1, "LA": 1, "CMYK": 4}
-COLOURS_OF_PHOTOMETRIC = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3}
-CMYK_COLOURS = 4
+COLOURS_OF_MODE = {"L": 1, "1": 1, "I;16": 1, "LA": 1}
+COLOURS_OF_PHOTOMETRIC = {0: 1, 1: 1, 2: 3, 3: 3, 6: 3}
 WHOLE_NUMBERS = 1
 RAW_PHOTOMETRICS = frozenset({32803, 34892})
 TRANSPARENCY = {1: True, 2: False}
@@ -51,8 +50,8 @@ TRANSPARENCY = {1: True, 2: False}
 
 @dataclass(frozen=True, slots=True)
 class Channels:
-    """The meaning of a file's channels. `colours` is 1 (gray), 3 (RGB) or 4 (CMYK); with `alpha` the next one
-    is transparency; `premultiplied`: colours are multiplied by it. Further channels are ignored. `profile`
+    """The meaning of a file's channels. `colours` is 1 (gray) or 3 (RGB); with `alpha` the next one is
+    transparency; `premultiplied`: colours are multiplied by it. Further channels are ignored. `profile`
     describes the colours; None stands for sRGB or its gray."""
 
     colours: int
@@ -128,8 +127,6 @@ def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) 
         with suppress(DamagedMetadata):
             said = blocks_in(file)
         channels = channels_of(file, said, limits)
-        if channels.colours == CMYK_COLOURS:
-            refuse_undescribed_cmyk(name, channels.profile)
         said = replace(said, exif=exif.in_srgb(said.exif))
     try:
         return srgb_jpeg(file.fileno(), channels), said
@@ -150,15 +147,6 @@ def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels
     if profile is None and exif.says_adobe_rgb(said.exif) and not said.described:
         profile = adobe_rgb_profile()
     return Channels(colours, alpha, profile=profile)
-
-
-def refuse_undescribed_cmyk(name: str, profile: bytes | None) -> None:
-    """Raise `NeverUsable` for a CMYK picture without a usable profile."""
-    if usable_profile(profile, CMYK_COLOURS) is None:
-        raise NeverUsable(
-            f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
-            hint="Export the photo as sRGB.",
-        )
 
 
 def usable_profile(profile: bytes | None, colours: int) -> bytes | None:
@@ -206,15 +194,12 @@ def tiff_refusal(head: TiffHead) -> str:
     if photometric in RAW_PHOTOMETRICS:
         return "with a camera's raw data"
     if photometric not in COLOURS_OF_PHOTOMETRIC:
-        return "that stores its colours in an unusual way (neither gray, RGB nor CMYK)"
+        return "that stores its colours in an unusual way (neither gray nor RGB)"
     if set(head.numbers(exif.SAMPLE_FORMAT)) - {WHOLE_NUMBERS}:
         return "with floating-point numbers"
     bits = set(head.numbers(exif.BITS)) or {1}
     if bits not in ({8}, {16}):
         return f"with {'/'.join(map(str, sorted(bits)))} bits a channel"
-    channels = tiff_channels(head)
-    if channels.colours == CMYK_COLOURS and channels.profile is None:
-        return "in CMYK without a colour profile, so that nobody can tell its colours"
     return ""
 
 
@@ -281,5 +266,4 @@ def on_white(picture: Any, channels: Channels) -> Any:
     most = 65535 if picture.format == "ushort" else 255
     if channels.premultiplied:
         picture = picture.unpremultiply(max_alpha=most).cast(picture.format)
-    paper = [0] * 4 if channels.colours == CMYK_COLOURS else [most] * channels.colours
-    return picture.flatten(background=paper, max_alpha=most)
+    return picture.flatten(background=[most] * channels.colours, max_alpha=most)

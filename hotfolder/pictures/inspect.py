@@ -31,6 +31,7 @@ from hotfolder.pictures.formats import (
     too_large,
     too_many_pixels,
     unreadable,
+    wrong_format,
 )
 from hotfolder.pictures.signature import read_brightness, read_signature
 
@@ -123,9 +124,7 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                 size, exposure = image.size, read_exposure(image)
                 develop = why_developed(image, exposure)
                 if image.mode == "CMYK":
-                    from hotfolder.pictures.developing import refuse_undescribed_cmyk
-
-                    refuse_undescribed_cmyk(name, image.info.get("icc_profile"))
+                    raise wrong_format(name, "a picture in CMYK")
                 glance = kind == "JPEG" and not closely and _tells_its_place(image, exposure)
                 if glance:
                     _load_beginning(content)

@@ -40,15 +40,6 @@ def test_what_is_said_of_the_photo_is_carried_and_what_is_said_of_its_file_is_no
     assert carried.gps[1].value == b"N\0"
 
 
-def test_what_has_no_room_in_a_jpeg_is_left_out_and_the_rest_is_not() -> None:
-    shot = {0x9286: TiffEntry(7, 70_000, bytes(70_000)), 0x829A: TiffEntry(5, 1, bytes(8))}
-    written = exif.write_folders("<", {315: LONG_TEXT}, {exif.EXIF_FOLDER: shot})
-    carried = exif.exif_block(exif.read_head(io.BytesIO(written)))
-    assert carried is not None and len(carried) < 1000
-    head = exif.read_head(io.BytesIO(carried))
-    assert 0x829A in head.exif and 0x9286 not in head.exif and head.main[315] == LONG_TEXT
-
-
 def test_tags_that_claim_the_same_bytes_again_and_again_do_not_fill_the_memory() -> None:
     size = 1 << 20
     entries = b"".join(struct.pack("<HHII", tag, 7, size, 0) for tag in range(1000, 1400))
@@ -68,5 +59,5 @@ def test_a_damaged_file_is_damaged_or_says_something(order: str, changes: list[t
     except DamagedMetadata:
         return
     assert head.orientation in range(1, 9)
-    assert len(exif.exif_block(head) or b"") <= exif.MOST_EXIF_BYTES
+    exif.exif_block(head)
     exif.read_blocks(head)

@@ -116,7 +116,7 @@ def test_what_is_stored_turned_is_turned_upright(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (tiff(pixels=bytes(4 * 40 * 40), size=(40, 40), bands=4), "in CMYK without a colour profile"),
+        (tiff(pixels=bytes(4 * 40 * 40), size=(40, 40), bands=4), "neither gray nor RGB"),
         (tiff(compression="none", bigtiff=True), "is a BigTIFF"),
         (tiff(pixels=bytes(40 * 40), size=(40, 40), bands=1, bitdepth=1), "with 1 bits a channel"),
     ],
@@ -218,13 +218,11 @@ def test_a_damaged_profile_is_as_good_as_none(developed: Developed, write: Write
     assert worst_difference(developed(tiff(profile=broken)), "sRGB") < NEARLY
 
 
-def test_a_cmyk_jpeg_that_nobody_has_described_is_refused(developed: Developed, write: Write) -> None:
+def test_a_cmyk_jpeg_is_refused(write: Write) -> None:
     file = io.BytesIO()
     Image.new("CMYK", (40, 40), (10, 20, 30, 40)).save(file, "JPEG")
-    with pytest.raises(NeverUsable, match="CMYK without a colour profile"):
+    with pytest.raises(NeverUsable, match="CMYK"):
         inspect(write("a.jpg", file.getvalue()), limits=LIMITS)
-    with pytest.raises(NeverUsable, match="CMYK without a colour profile"):
-        developed(file.getvalue(), "a.jpg")
 
 
 def test_a_full_disk_leaves_nothing_that_looks_finished(
