@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import pwd
-import resource
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,6 @@ from hotfolder.paths import exists, is_dir
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")
-FEWEST_FILES = 1024
 LOW_BYTES = 5 * 1024 * 1024 * 1024
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
 """Folders that systems clear, and in whose place a service of systemd sees its own."""
@@ -72,7 +70,6 @@ def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:
     libraries = [f"{name} {installed(name)}" for name in LIBRARIES]
     yield ok("libraries", ", ".join([f"SQLite {sqlite3.sqlite_version}", *libraries]))
     yield user(os.geteuid())
-    yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     yield watches(folders, inotify)
     yield time_zone(datetime.now().astimezone())
 
@@ -96,16 +93,6 @@ def user(number: int) -> Finding:
             "Ask as the service's user: `sudo -u hotfolder hotfolder doctor --config …`.",
         )
     return ok("user", f"asked as {name}")
-
-
-def open_files(limit: int) -> Finding:
-    if limit != resource.RLIM_INFINITY and limit < FEWEST_FILES:
-        return warning(
-            "open files",
-            f"a process may open {limit} files here; {FEWEST_FILES} are wise",
-            "Raise it with `ulimit -n`, or LimitNOFILE= in the unit.",
-        )
-    return ok("open files", f"a process may open {limit if limit >= 0 else 'any number'} of them")
 
 
 def watches(folders: int, inotify: Path = INOTIFY) -> Finding:

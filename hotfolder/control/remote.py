@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, server_engine
 from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Probe, StagerClient
-from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
 
 PATIENCE_SECONDS = 10.0
@@ -31,8 +29,6 @@ OFF_SECONDS, EXPIRING_SECONDS = 30.0, 300.0
 """How far a clock may be off, and from where on signed URLs may count as expired."""
 OLDEST_VERSION = 14
 """The oldest supported version of PostgreSQL; older ones get no fixes any more."""
-SLOW_SECONDS = 0.02
-ASKED = 5
 ALTER = "ALTER DATABASE ... SET synchronous_commit = on."
 
 
@@ -164,19 +160,14 @@ def clock(ahead: float | None, whose: str, grave_seconds: float = math.inf) -> F
 
 async def storage(host: str, *, proxy: str | None = None) -> Finding:
     """The finding on a storage host by opening and closing a TCP connection, since requests need a signed
-    URL. Through a proxy, by a request without one."""
+    URL."""
     url = urlsplit(f"//{host}")
     if url.port is None and is_loopback(url.hostname or ""):
         return ok("storage", f"{host} is this machine, on whatever port the API names: nothing to try yet")
     port = url.port or 443
     hint = "Photos are sent there. Check this machine's firewall and its way to the internet."
     if proxy is not None and not is_loopback(url.hostname or ""):
-        try:
-            async with aclosing(StorageClient([host], timeouts=TIMEOUTS, proxy=proxy)) as client:
-                await client.reach(host)
-        except BadWorld as error:
-            return problem("storage", f"{host} can't be reached: {error.detail or error.message}", hint)
-        return ok("storage", f"{host} answers through the proxy")
+        return ok("storage", f"{host} is reached through the proxy: nothing to try yet")
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             _, writer = await asyncio.open_connection(url.hostname, port)
@@ -190,38 +181,26 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
 def server(place: StoreServer) -> Iterator[Finding]:
     """The findings on the database server of a shared store, by a read-only connection."""
     try:
-        found, answered_seconds, off_seconds = asked(place)
+        found, off_seconds = asked(place)
     except HotfolderError as error:
         detail = error.detail if isinstance(error, BadWorld) else ""
         yield problem("database", f"{error.message}{f': {detail}' if detail else ''}", error.hint)
         return
     yield from database(found)
-    text = f"the fastest of {ASKED} answers took {answered_seconds * 1000:.1f} ms"
-    if answered_seconds > SLOW_SECONDS:
-        yield warning("database", text, "A set asks some hundred times: keep the database near the machines.")
-    else:
-        yield ok("database", text)
     # Leases use only the database's clock, but days, schedules and histories use this machine's as well.
     yield clock(off_seconds, "the database's")
 
 
-def asked(place: StoreServer) -> tuple[ServerFacts, float, float]:
-    """The server's facts, the fastest response time, and how far this machine's clock is ahead, both in
-    seconds. Raises StoreError, LocalTrouble and ConfigurationError."""
+def asked(place: StoreServer) -> tuple[ServerFacts, float]:
+    """The server's facts, and how many seconds this machine's clock is ahead. Raises StoreError, LocalTrouble
+    and ConfigurationError."""
     engine = server_engine(place, read_only=True)
     try:
         with store_trouble(), closing(engine.connect()) as connection:
-            facts(connection)
-            looks = []
-            for _ in range(ASKED):
-                began, at = time.monotonic(), datetime.now(UTC)
-                found = facts(connection)
-                took = time.monotonic() - began
-                looks.append((took, (at - found.now).total_seconds() + took / 2, found))
+            found = facts(connection)
+            return found, (datetime.now(UTC) - found.now).total_seconds()
     finally:
         engine.dispose()
-    seconds, ahead, found = min(looks, key=lambda look: look[0])
-    return found, seconds, ahead
 
 
 def database(found: ServerFacts) -> Iterator[Finding]:

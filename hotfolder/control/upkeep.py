@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,10 +41,6 @@ from hotfolder.telemetry.notifier import apprise_for
 from hotfolder.telemetry.overview import About, Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
-RESTART = "Its log says why: `pages_not_served`. Free that port, or change `web.port`, and restart it."
-HEALTH_SECONDS = 5.0
-DRAWING = ("jinja2", "segno", "fontpkg_inter")
-"""The packages that galleries and labels need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +108,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from folders(settings, identity)
     yield from found
     yield from messages(settings)
-    yield from galleries(settings)
     yield from page(settings)
-    yield from health(settings)
     yield from machine(count_folders(settings))
 
 
@@ -162,17 +155,6 @@ def messages(settings: Settings) -> Iterator[Finding]:
         yield ok("messages", "people are told; `hotfolder notify --test` tries it")
 
 
-def galleries(settings: Settings) -> Iterator[Finding]:
-    """A problem where galleries or labels are configured and their packages are missing."""
-    routes = (*settings.routes, *(route for inbox in settings.inboxes for route in inbox.routes))
-    general = settings.deliver.gallery or settings.deliver.label
-    wanted = general or any(route.deliver.gallery or route.deliver.label for route in routes)
-    missing = [name for name in DRAWING if find_spec(name) is None]
-    if missing and wanted:
-        what = f"galleries and labels can't be made: {', '.join(missing)} is not installed"
-        yield problem("gallery", what, f"Install it, {to_install('page')}")
-
-
 def page(settings: Settings) -> Iterator[Finding]:
     """Whether the page can be served with these settings."""
     where = f"{settings.page.host} port {settings.page.port}"
@@ -188,29 +170,6 @@ def page(settings: Settings) -> Iterator[Finding]:
     else:
         who = "whoever knows the password" if protected else "this computer's users, without a password"
         yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
-
-
-def health(settings: Settings) -> Iterator[Finding]:
-    """Whether the running daemon serves health and metrics where the settings say. Where it can't, it works
-    all the same."""
-    web = settings.web
-    if web.port is None or holder_of(settings.state_folder) is None:
-        return
-    where = f"{web.host} port {web.port}"
-    connection = HTTPConnection(web.host, web.port, timeout=HEALTH_SECONDS)
-    try:
-        connection.request("GET", "/healthz")
-        served = b'"parts"' in connection.getresponse().read()
-    except (OSError, HTTPException):
-        served = False
-    finally:
-        connection.close()
-    if served:
-        yield ok("health", f"/healthz, /readyz and /metrics are served at {where}")
-    else:
-        yield problem(
-            "health", f"no hotfolder answers at {where}, where health and metrics are to be", RESTART
-        )
 
 
 def count_folders(settings: Settings) -> int:

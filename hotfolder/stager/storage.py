@@ -152,14 +152,6 @@ class StorageClient:
                 f"the result on {source.host} is longer than {most_bytes:,} bytes, the most that is allowed"
             ) from None
 
-    async def reach(self, host: str) -> int:
-        """The status of a HEAD request for the host's root, by https. Raises Unreachable."""
-        request = self._client.build_request("HEAD", f"https://{host}/")
-        try:
-            return (await exchange(self._client, request, self._timeouts.free_total_seconds)).status
-        except Lost as lost:
-            raise unreachable(f"the storage {host}", "a request", lost) from None
-
 
 def signed_headers(url: httpx.URL) -> dict[str, str]:
     """The headers that the URL's signature covers, with the values to send; "" for the content type. Raises

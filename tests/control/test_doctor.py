@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,11 @@ from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
-from hotfolder.control import access, local, upkeep
+from hotfolder.control import access, local
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MakeStudio, Shop, Studio, files_below, until
+from tests.support.studio import MakeStudio, Shop, Studio, files_below
 
 KEY = "sk_live_0123456789-never-shown"
 
@@ -71,16 +70,6 @@ def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio) -> None:
     assert "hotfolder page set-password" in found["page"][0]["hint"]
 
 
-def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "DRAWING", ("jinja2", "not_there"))
-    for deliver, told in (({}, False), ({"gallery": True}, True), ({"label": "Virtually staged"}, True)):
-        code, found = ask(make_studio(deliver=deliver).config)
-        assert (code, "gallery" in found) == (int(told), told)
-    assert "not_there is not installed" in found["gallery"][0]["text"]
-
-
 def test_the_text_has_a_line_for_each_look_and_never_the_key(studio: Studio) -> None:
     result = CliRunner().invoke(app, ["doctor", "--config", str(studio.config)])
     assert KEY not in result.output and "ok      settings:" in result.output
@@ -124,26 +113,6 @@ async def test_a_running_service_is_seen_with_its_own_troubles(studio: Studio) -
         found = (await asyncio.to_thread(ask, studio.config))[1]
     assert "running (process" in found["service"][0]["text"]
     assert any("the boss is away" in one["text"] for one in found["service"])
-
-
-async def test_health_and_metrics_that_could_not_be_served_are_a_problem(
-    make_studio: MakeStudio, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The daemon works all the same, and says it only in its log."""
-    studio = make_studio(web={"port": unused_tcp_port})
-    assert "health" not in (await asyncio.to_thread(ask, studio.config))[1]
-    monkeypatch.setattr(upkeep, "HEALTH_SECONDS", 0.5)
-    with socket.create_server(("127.0.0.1", unused_tcp_port)):
-        async with studio.working():
-            await studio.comes_to()
-            code, found = await asyncio.to_thread(ask, studio.config)
-    assert (code, found["health"][0]["verdict"]) == (1, "problem")
-    assert f"127.0.0.1 port {unused_tcp_port}" in found["health"][0]["text"]
-    monkeypatch.setattr(upkeep, "HEALTH_SECONDS", 30.0)
-    async with studio.working() as daemon:
-        await until(lambda: daemon.telemetry.server is not None and daemon.telemetry.server.port > 0)
-        code, found = await asyncio.to_thread(ask, studio.config)
-    assert (code, found["health"][0]["verdict"]) == (0, "ok")
 
 
 def test_the_database_of_machines_that_share_a_store_is_looked_at(
