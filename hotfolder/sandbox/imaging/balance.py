@@ -20,7 +20,7 @@ EDGE = 640
 # A surface is smooth where the deviation of L* in 5 × 5 pixels is at most CALM; L* between DARK and LIGHT.
 CALM, DARK, LIGHT = 1.5, 45.0, 97.0
 # The most CIELAB chroma of white in lamplight; the least share of smooth pixels in the picture.
-MOST_CHROMA, LEAST_CALM = 26.0, 0.05
+MOST_CHROMA, LEAST_CALM = 26.0, 0.1
 # White is estimated from smooth pixels above this percentile of L*, if its chroma is between these.
 BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
 # The most green, as a share of yellow; a greener cast is paint and not lamplight.
