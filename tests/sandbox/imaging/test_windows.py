@@ -53,6 +53,21 @@ def test_at_dusk_a_window_is_lit_as_a_whole_and_its_bars_are_not() -> None:
     assert lit_windows(facade())[310:345].max() < 0.05
 
 
+def test_at_dusk_neither_a_gray_door_nor_shade_on_the_wall_is_lit() -> None:
+    house = facade()
+    door, shade = np.s_[345:590, 295:375], np.s_[345:535, 655:730]
+    house[door] = house[shade] = (176, 160, 140)
+    cv2.rectangle(house, (300, 380), (369, 584), (236, 234, 230), 6)
+    house[387:584, 307:363] = (66, 72, 84)
+    cv2.rectangle(house, (662, 350), (721, 529), (236, 234, 230), 3)
+    shadow = np.array([(666, 354), (717, 354), (717, 420), (700, 470), (690, 400), (680, 526), (666, 526)])
+    cv2.fillPoly(house, [shadow.astype(np.int32)], (60, 62, 68))
+    glow = lit_windows(house)
+    assert glow[212:292, 192:206].min() > 0.5
+    assert glow[door].max() < 0.05
+    assert glow[shade].max() < 0.05
+
+
 def test_a_house_darkens_as_its_sky_does() -> None:
     by_day, heaven, _ = garden()
     for how in ("subtle", "middle", "dramatic"):
