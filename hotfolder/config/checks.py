@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from hotfolder.config.rulebooks import operations_of
-from hotfolder.config.settings import PAGE_PORT, InboxSettings
+from hotfolder.config.settings import InboxSettings
 from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
@@ -51,7 +51,6 @@ def meaning_problems(document: Document, folder: Path) -> list[Problem]:
         *_nested_folders(document, folder),
         *_archive_problems(document),
         *_results_problems(document),
-        *_port_problems(document),
         *_tag_problems(document),
         *_route_problems(document),
     ]
@@ -159,20 +158,6 @@ def _results_problems(document: Document) -> Iterator[Problem]:
         yield Problem(document.position(("store", "url")), message)
 
 
-def _port_problems(document: Document) -> Iterator[Problem]:
-    """One port for two servers. A page's port that is left out counts only where there is a section `page`,
-    since the settings alone don't say whether the page is served."""
-    web, page = ("web", "port"), ("page", "port")
-    port, default = document.at(web), PAGE_PORT if document.at(("page",)) else None
-    hosts = {_text(document.at((section, "host")), "127.0.0.1") for section in ("web", "page")}
-    if port is None or port != (document.at(page) or default):
-        return
-    if len(hosts) == 1 or hosts & {"0.0.0.0", "::"}:
-        first, later = sorted(map(document.position, (web, page)), key=lambda position: position.order)
-        message = f"web.port and page.port are both {port} (see {first}); give one of them another"
-        yield Problem(later, message)
-
-
 def _tag_problems(document: Document) -> Iterator[Problem]:
     """Problems of own tags, and of unknown tags in routes' matches, operations and variants."""
     general, *inboxes = (_own_tags(document, path) for path in _everywhere(document, "tags"))
@@ -206,7 +191,6 @@ def _own_tags(document: Document, path: KeyPath) -> OwnTags:
 
 def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
     tags = document.at(path)
-    siblings = TagTable(_own_tags(document, path))
     taken: dict[str, str] = {}
     for name in tags if isinstance(tags, dict) else ():
         spelling = normal(name)
@@ -222,7 +206,7 @@ def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
         if message:
             yield Problem(document.position((*path, name), of_name=True), message)
         taken.setdefault(spelling, name)
-        yield from _item_problems(document, (*path, name), TagTable(), siblings)
+        yield from _item_problems(document, (*path, name), TagTable())
 
 
 def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
@@ -249,19 +233,14 @@ def unknown_tag(typed: str, table: TagTable) -> str:
     return f"unknown tag {shown(typed)}{rest}"
 
 
-def _item_problems(
-    document: Document, path: KeyPath, table: TagTable, siblings: TagTable | None = None
-) -> Iterator[Problem]:
-    """Problems of the tags and operations in one list. `siblings` are the own tags beside the one that the
-    list defines: it can't use them."""
+def _item_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
+    """Problems of the tags and operations in one list."""
     seen: set[str] = set()
     for here, item in _listed(document, path, alone=True):
         tag = table.find(item) if isinstance(item, str) else None
         message = ""
         if isinstance(item, str) and tag is None:
             message = unknown_tag(item, table)
-            if siblings and siblings.find(item):
-                message = f"{shown(item)} is an own tag, and own tags can't be made of own tags; write it out"
         elif tag is not None:
             message = FOR_FOLDERS.get(tag.name, "")
         if message:
@@ -289,34 +268,14 @@ def _route_problems(document: Document) -> Iterator[Problem]:
             if name and name.casefold() in names:
                 yield Problem(position, f"two routes are called {shown(name)}; rename one of them")
             names.add(name.casefold())
-            if catch_all:
-                called = shown(name) if name else "without a name"
+            if catch_all and name:
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
-                yield Problem(position, f"the route {called} is never reached, {message}")
+                yield Problem(position, f"the route {shown(name)} is never reached, {message}")
             match = route.get("match")
             for key, condition in match.items() if isinstance(match, dict) else ():
                 if condition is None and key in Match.model_fields:
                     message = f"routes.match.{key} must not be empty"
                     yield Problem(document.position((*here, "match", key)), message)
             with suppress(ValidationError):
-                if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
-                    catch_all = shown(name) if name else "the one without a name"
-
-
-OF_ALL_ROUTES = {"brackets", "group", "name_sets", "over_seven", "quiet_seconds"}
-"""Keys of a route that count for a whole shoot or a review also where an earlier route takes its sets."""
-
-
-def covered_routes(document: Document) -> Iterator[Problem]:
-    """Warnings, for settings without problems, about routes all of whose sets an earlier route takes."""
-    for path in _everywhere(document, "routes"):
-        earlier: list[tuple[str, Match]] = []
-        for here, route in _listed(document, path):
-            assert isinstance(route, dict)
-            name, match = _text(route.get("name")), Match.model_validate(route.get("match", {}))
-            taken = next((shown(other) for other, wide in earlier if wide.covers(match)), "")
-            if taken and not OF_ALL_ROUTES & route.keys():
-                message = f"since {taken} before it takes all of its sets; move it before {taken}"
-                position = document.position((*here, "name"))
-                yield Problem(position, f"the route {shown(name)} is never reached, {message}")
-            earlier.append((name, match))
+                if name and not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
+                    catch_all = shown(name)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hotfolder.config.checks import absolute, covered_routes, meaning_problems
+from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import lay_environment_over
@@ -59,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     problems += meaning_problems(document, folder)
     if problems or settings is None:
         raise refusal(problems)
-    settings.set_warnings([*document.warnings, *covered_routes(document)])
+    settings.set_warnings(document.warnings)
     use_time_zone(settings.time_zone or environ.get("TZ"))
     return _with_absolute_paths(settings, folder)
 

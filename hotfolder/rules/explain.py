@@ -11,7 +11,6 @@ from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
 from hotfolder.rules.foldernames import shown
 from hotfolder.rules.kinds import hyphened, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.roomtypes import read_room
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
 from hotfolder.stager.operations import Json, Operation, Stage
@@ -138,15 +137,10 @@ class Explanation:
         }
 
     def _staged(self) -> list[str]:
-        """Lines with the room type of each staging, and the word of the room's name that it comes from."""
+        """Lines with the room type of each staging."""
         steps = (path[-1] for path in self.plan.recipe.steps())
         kinds = dict.fromkeys(step.room_type for step in steps if isinstance(step, Stage))
-        read, lines = read_room(self.plan.room), []
-        for kind in kinds:
-            if kind is not None:
-                why = f", as {shown(read.by)} in its name says" if read and read.room_type == kind else ""
-                lines.append(f"Staged   as {hyphened(kind)}{why}")
-        return lines
+        return [f"Staged   as {hyphened(kind)}" for kind in kinds if kind is not None]
 
     def _delivered(self) -> list[str]:
         where = "a folder for the room in the project's folder"

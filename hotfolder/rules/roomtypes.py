@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import get_args
 
@@ -17,14 +16,6 @@ WORD = re.compile(r"[^\W\d_]+")
 CAMEL = re.compile(r"(?<=[a-zß-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 APOSTROPHES = str.maketrans("", "", "'’")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-
-
-@dataclass(frozen=True, slots=True)
-class RoomName:
-    """A recognised room name: the room type, and the words of the name that it comes from, as written."""
-
-    room_type: RoomType
-    by: str
 
 
 def bare(text: str) -> str:
@@ -63,26 +54,20 @@ ROOM_WORDS = {spelling: room_type for room_type, word in SYNONYMS for spelling i
 
 
 def room_type_of(room: str) -> RoomType | None:
-    """The room type for a room's name, None when no word of it is known."""
-    read = read_room(room)
-    return read.room_type if read else None
-
-
-def read_room(room: str) -> RoomName | None:
-    """Recognise a room's name, None when no word of it is known.
+    """The room type for a room's name, None when no word of it is known.
 
     Numbers, case, accents, hyphens and underscores are ignored. Weak words lose to all others; then the
     longest word of the table wins, and of two equally long the last: `Master Bedroom 2`, `living-room`,
     `Gäste-WC`, `chambre_parents` and `upstairs_study` are all recognised.
     """
     words = WORD.findall(CAMEL.sub(" ", unicodedata.normalize("NFC", room).translate(APOSTROPHES)))
-    best, by = "", ""
+    best = ""
     for start in range(len(words)):
         for end in range(start + 1, min(start + LONGEST_IN_WORDS, len(words)) + 1):
             candidate = known_spelling(words[start:end])
             if candidate and _rank(candidate) >= _rank(best):
-                best, by = candidate, " ".join(words[start:end])
-    return RoomName(ROOM_WORDS[best], by) if best else None
+                best = candidate
+    return ROOM_WORDS[best] if best else None
 
 
 def known_spelling(words: Sequence[str]) -> str:

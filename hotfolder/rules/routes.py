@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Annotated, Self
 
 from pydantic import (
@@ -28,8 +27,6 @@ from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType
 
 WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")
-Spellings = Sequence[Callable[[str], str]]
-GAPS_AS_ONE: Spellings = (str, partial(GAPS.sub, " "))
 ANY = ("*",)
 
 
@@ -106,18 +103,11 @@ class Match(Frozen):
 
     def is_catch_all(self) -> bool:
         """Whether every set matches, so that later routes are unreachable."""
-        return self.covers(Match())
-
-    def covers(self, other: Match) -> bool:
-        """Whether every set that `other` matches certainly matches this too. False where only a closer look
-        at the wildcards could tell."""
-        mine, theirs = self.photos or PhotoRange(), other.photos or PhotoRange()
         return (
-            _cover(self.project or ANY, other.project or ANY, GAPS_AS_ONE)
-            and _cover(self.room or ANY, other.room or ANY, GAPS_AS_ONE)
-            and (self.tag is None or (other.tag is not None and _cover(self.tag, other.tag, (normal,))))
-            and mine.min <= theirs.min
-            and theirs.max <= mine.max
+            "*" in (self.project or ANY)
+            and "*" in (self.room or ANY)
+            and self.tag is None
+            and self.photos in (None, PhotoRange())
         )
 
 
@@ -192,24 +182,6 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
     unless the pattern has `[`."""
     wanted = pattern.casefold() if "[" in pattern else normal(pattern)
     return any(_glob(tag, wanted) or _glob(normal(tag), wanted) for tag in tags)
-
-
-def _cover(mine: Patterns, theirs: Patterns, spellings: Spellings) -> bool:
-    """Whether names that match one of `theirs` certainly match one of `mine`. Names with wildcards may match
-    by any of the `spellings`, and must be covered in each; of others the last is enough."""
-
-    def covers(wide: str, narrow: str) -> bool:
-        needed = spellings if has_wildcard(narrow) else spellings[-1:]
-        return all(_covers(by(wide), by(narrow)) for by in needed)
-
-    return all(any(covers(wide, narrow) for wide in mine) for narrow in theirs)
-
-
-def _covers(wide: str, narrow: str) -> bool:
-    """Whether one glob pattern covers another. An asterisk takes any wildcard in; a question mark doesn't."""
-    if "[" in wide or "[" in narrow:
-        return wide in ("*", narrow)
-    return _glob(narrow, wide) and not ("?" in wide and has_wildcard(narrow))
 
 
 def _glob(name: str, pattern: str) -> bool:

@@ -14,8 +14,6 @@ from hotfolder.rules.kinds import FAMILIES
 from hotfolder.stager.operations import Operation
 
 AGAIN = "again"
-COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, approve, approved, ready"}
-"""Common wrong spellings of the tags without operations."""
 
 
 JOINED = re.compile(r"[\s_,;+&\uff3f\u2010-\u2015\uff0d-]+")
@@ -63,8 +61,8 @@ class TagTable:
         a family alone, such as `stage`."""
         if family_of(typed):
             return None
-        for said in (*(family.words for family in FAMILIES.values()), COMMON_WORDS):
-            for meant, words in said.items():
+        for family in FAMILIES.values():
+            for meant, words in family.words.items():
                 if normal(typed) in map(normal, words.split(", ")):
                     return meant
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])

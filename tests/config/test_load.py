@@ -242,35 +242,6 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
     assert warning.startswith("HOTFOLDER_KEEP__PURCHASES_DAYS: keep.purchases_days has no effect any more")
 
 
-WIDER_ROUTES_FIRST = """root: .
-routes:
-  - {name: outside, match: {room: ["front*", Back Yard], photos: {max: 5}}}
-  - {name: front, match: {room: front-door, photos: 5}}
-  - {name: the same, match: {room: [back-yard, "front*"], project: Elm, photos: {min: 2, max: 5}}}
-  - {name: more photos, match: {room: front-door, photos: 6}}
-  - {name: more rooms, match: {room: ["front*", hall], photos: 3}}
-  - {name: skies, match: {tag: "sky-*"}}
-  - {name: dusk, match: {tag: [Sky-Twilight, sky-blue]}}
-  - {name: a question, match: {room: "hal?"}}
-  - {name: wider than that, match: {room: "hal*"}}
-  - {name: sets, match: {project: "Elm*"}}
-  - {name: shoots, match: {project: Elm Road}, group: review}
-"""
-
-
-def test_routes_whose_sets_an_earlier_one_takes_are_warned_of(settings_of: Loader) -> None:
-    """Nothing is refused: a studio may have lived with them."""
-    assert settings_of(WIDER_ROUTES_FIRST).warnings == tuple(
-        f'config.yaml:{place}: the route "{name}" is never reached, since "{other}" before it takes all of '
-        f'its sets; move it before "{other}"'
-        for place, name, other in (
-            ("4:12", "front", "outside"),
-            ("5:12", "the same", "outside"),
-            ("9:12", "dusk", "skies"),
-        )
-    )
-
-
 def test_every_day_begins_in_the_time_zone_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.explain import Sent, explain
-from hotfolder.rules.routes import Match, PhotoRange, Route, SinglePhoto, Subject, has_wildcard, name_verdict
+from hotfolder.rules.routes import Match, PhotoRange, Route, SinglePhoto
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import (
@@ -216,22 +214,3 @@ def test_no_name_raises_anything_but_a_refusal(project: str, folder: str, photo_
         assert made is not None
         lines = explain(made, {f"{number}.jpg": Sent() for number in range(photo_count)}).lines()
         "\n".join(lines).encode()
-
-
-def test_a_route_that_covers_another_takes_all_of_its_sets() -> None:
-    """Tried for all short patterns and names, as rooms and as tags."""
-    texts = ["".join(letters) for most in (1, 2, 3) for letters in product("a- *?", repeat=most)]
-    patterns = [text for text in texts if text.strip() == text]
-    names = ["", *(text for text in texts if not has_wildcard(text))]
-
-    def matched(what: str, pattern: str) -> set[str]:
-        route = Route(name="r", match=Match.model_validate({what: pattern}))
-        # The name stands for both; the route looks at one of them.
-        return {name for name in names if name_verdict(route, Subject("p", name, (name,)))[0]}
-
-    for what in ("room", "tag"):
-        found = {pattern: matched(what, pattern) for pattern in patterns}
-        matches = {pattern: Match.model_validate({what: pattern}) for pattern in patterns}
-        covering = [(a, b) for a in patterns for b in patterns if matches[a].covers(matches[b])]
-        assert len(covering) > 1000
-        assert [(a, b) for a, b in covering if not found[b] <= found[a]] == []

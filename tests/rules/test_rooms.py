@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import pytest
 
 from hotfolder.rules.kinds import hyphened
-from hotfolder.rules.roomtypes import SYNONYMS, RoomName, read_room, room_type_of, spellings
+from hotfolder.rules.roomtypes import SYNONYMS, room_type_of, spellings
 from hotfolder.stager.operations import RoomType
 
 
@@ -100,9 +100,3 @@ def test_names_in_other_languages_are_understood_however_composed(
 def test_names_are_understood_without_their_accents(name: str, room_type: str) -> None:
     bare = "".join(one for one in unicodedata.normalize("NFD", name) if not unicodedata.combining(one))
     assert room_type_of(bare.replace("ß", "ss")) == room_type
-
-
-def test_it_tells_the_words_of_the_name_by_which_it_was_read() -> None:
-    assert read_room("01 Küche, hinten") == RoomName("KITCHEN", "Küche")
-    assert read_room("Eltern-Schlafzimmer 2") == RoomName("BEDROOM", "Schlafzimmer")
-    assert read_room("2. Gäste WC") == RoomName("BATHROOM", "Gäste WC")
