@@ -69,13 +69,13 @@ def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iter
 
 
 def json_schema() -> Schema:
-    """A JSON Schema (draft 2020-12) that accepts every file that `load` accepts without a warning."""
+    """A JSON Schema (draft 2020-12) of the settings, with the documented spelling of their names."""
     schema = _loosened(Settings.model_json_schema(by_alias=True))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _loosened(node: Any) -> Any:
-    """The schema with both spellings of the API's names, and null wherever there is a default."""
+    """The schema with null allowed wherever there is a default."""
     if isinstance(node, list):
         return [_loosened(part) for part in node]
     if not isinstance(node, dict):
@@ -86,14 +86,10 @@ def _loosened(node: Any) -> Any:
     properties = loose.get("properties")
     if isinstance(properties, dict) and loose.get("type") == "object":
         properties.pop("kind", None)
-        required = loose.pop("required", [])
-        spelt = {name: part if name in required else _or_nothing(part) for name, part in properties.items()}
-        loose["properties"] = spelt | {to_snake(name): part for name, part in spelt.items()}
-        if required:
-            loose["allOf"] = [
-                {"anyOf": [{"required": [one]} for one in sorted({name, to_snake(name)})]}
-                for name in required
-            ]
+        required = loose.get("required", [])
+        loose["properties"] = {
+            name: part if name in required else _or_nothing(part) for name, part in properties.items()
+        }
     return loose
 
 

@@ -343,17 +343,9 @@ def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
     names = [photo.name for photo in photos if photo.sha256 in own]
     if not names:
         return Why()
-    if len(names) == 1:
-        return Why(
-            f"{names[0]} is a finished picture that hotfolder made, and is not paid for as if it were a"
-            " photo",
-            "Move it out; to have another picture of its room, drop its original photos. If it is to be made"
-            " as it is, add __ok to the folder's name, put a file named READY.txt beside it, or say"
-            " `hotfolder approve`.",
-        )
     return Why(
-        f"{names[0]} and {len(names) - 1} more are finished pictures that hotfolder made, and are not paid"
-        " for as if they were photos",
+        f"{', '.join(names[:MOST_TOLD])}: finished pictures that hotfolder made are not paid for as if they"
+        " were photos",
         "Move them out; to have other pictures of their rooms, drop their original photos. If they are to be"
         " made as they are, add __ok to the folder's name, put a file named READY.txt beside them, or say"
         " `hotfolder approve`.",
@@ -364,21 +356,17 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     """Why `found` must not be paid for as a separate set: it is the rest of its folder's latest set. Falsy
     where it may be, and for an approved set unless the latest is still in work."""
     names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
-    one = len(found.photos) == 1
     if latest.ended_at is None:
-        waits = "it waits" if one else "they wait"
-        return Why(f"{names} came while the rest of the set is being worked on; {waits} for that to end")
+        return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
     if found.approved or not latest.paid_for or latest.too_old_for(found.photos):
         return Why()
     if whole_again(found, latest):
         return Why()
-    it, own = ("it", "its") if one else ("them", "their")
     return Why(
-        f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
-        f" {'by itself' if one else 'by themselves'}",
-        f"If {'it is' if one else 'they are'} a picture of {own} own, add __ok to the folder's name, put a"
-        f" file named READY.txt beside {it}, say `hotfolder approve`, or move {it} into a new folder; to make"
-        f" the set again with {it}, drop all its photos together.",
+        f"{names} came after the set had been paid for, and nothing more is paid for unasked",
+        "To have them made as a picture of their own, add __ok to the folder's name, put a file named"
+        " READY.txt into it, say `hotfolder approve`, or use a new folder; to make the set again with it,"
+        " drop all its photos together.",
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from hotfolder.display import counted
 from hotfolder.rules.foldernames import shown, split_name
 from hotfolder.rules.grouping.evidence import by_name, tells, without_copies
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
@@ -239,22 +238,13 @@ def why_shapes_held(photos: Sequence[Photo]) -> Why:
     own, _ = without_copies(photos)
     if len({photo.shape for photo in own}) < 2 or len(photos) > MOST_PHOTOS:
         return Why()
-    across = sum(width > height for width, height in (photo.shape for photo in own))
-    upright = sum(width < height for width, height in (photo.shape for photo in own))
-    if across and upright:
-        return Why(
-            f"{counted(across, 'photo')} in landscape format and {upright} in portrait format can't be merged"
-            " into one picture",
-            "Move those of another view into a room's folder of their own, and turn those that are turned"
-            f" wrongly; or, if all of them belong into this folder, {LET_IT_GO}.",
-        )
     one, *others = sorted(own, key=by_name)
     other = next(photo for photo in others if photo.shape != one.shape)
     return Why(
         f"{one.name} has {sized(one)} pixels and {other.name} {sized(other)}: photos of different sizes can't"
         " be merged into one picture",
-        "Export them once more, all at one size, and move those of another view into a room's folder of their"
-        f" own; or, if all of them belong together as they are, {LET_IT_GO}.",
+        "Export them once more, all at one size, turned alike, and move those of another view into a room's"
+        f" folder of their own; or, if all of them belong together as they are, {LET_IT_GO}.",
     )
 
 

@@ -123,8 +123,8 @@ def test_the_schema_accepts_the_example(valid: Callable[[Any], bool], example_in
     "text",
     [
         "root: .",
-        "root: .\nroutes:\nsettle: {quiet_seconds: }\nhdr: {lens_correction: no}",
-        "root: .\ntags: {a: sky-blue, b: {sky: twilight}, c: [{stage: modern}, lawn: {lawn_type: light}]}",
+        "root: .\nroutes:\nsettle: {quiet_seconds: }\nhdr: {lensCorrection: no}",
+        "root: .\ntags: {a: sky-blue, b: {sky: twilight}, c: [{stage: modern}, lawn: {lawnType: light}]}",
         "root: .\nroutes: [{name: a, match: {room: 101, photos: 5, project: [a, 12]}}]",
         "root: .\nroutes: [{name: b, match: {photos: {min: 2}}}]",
         "root: .\nroutes: [{name: s, group: review, over_seven: spread, name_sets: first_file}]",
@@ -135,7 +135,7 @@ def test_the_schema_accepts_the_example(valid: Callable[[Any], bool], example_in
 def test_the_schema_accepts_what_loads(
     valid: Callable[[Any], bool], text: str, settings_of: Callable[..., Settings]
 ) -> None:
-    """Alternative spellings are valid for an editor too."""
+    """Short forms are valid for an editor too."""
     settings_of(text)
     assert valid(yaml.safe_load(text))
 

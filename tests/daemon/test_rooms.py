@@ -132,7 +132,8 @@ async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything
     """They are two views, or one was turned by mistake: they can't be merged together."""
     photos = {f"{number}.jpg": jpeg() for number in range(3)} | {"3.jpg": jpeg(size=(120, 160))}
     folder = studio.drop(ELM, "kitchen", photos)
-    reason = "3 photos in landscape format and 1 in portrait format can't be merged into one picture"
+    reason = "0.jpg has 160x120 pixels and 3.jpg 120x160: photos of different sizes can't be merged into one"
+    reason += " picture"
     assert f"HELD: {reason}" in studio.say("explain", str(folder)).stdout
     async with studio.working():
         status = await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
