@@ -31,29 +31,15 @@ def parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--storage-port", type=int, default=usual.storage_port, help="(%(default)s)")
     options.add_argument(
-        "--storage-public-url", help="how clients reach the storage, if not by its own address"
-    )
-    options.add_argument(
-        "--require-key-file", type=Path, help="file with the one API key that is valid; else any is"
-    )
-    options.add_argument(
         "--long-edge", type=int, default=usual.long_edge, help="of a merge, in pixels (%(default)s)"
     )
-    options.add_argument("--operation-format", choices=("png", "jpeg"), default=usual.operation_format)
-    options.add_argument("--put-expiry-seconds", type=float, default=usual.put_expiry_seconds)
-    options.add_argument("--get-expiry-seconds", type=float, default=usual.get_expiry_seconds)
     options.add_argument(
-        "--merge-delay-seconds",
-        "--merge-seconds-floor",
-        type=float,
-        default=0,
-        help="a merge takes at least so long",
+        "--merge-delay-seconds", type=float, default=0, help="a merge takes at least so long"
     )
-    options.add_argument("--operation-delay-seconds", "--operation-seconds-floor", type=float, default=0)
+    options.add_argument("--operation-delay-seconds", type=float, default=0)
     options.add_argument(
         "--faults", type=Path, metavar="FILE", help="rules for what goes wrong on purpose; see docs/faults.md"
     )
-    options.add_argument("--worker-memory-bytes", type=int, default=usual.worker_memory_bytes)
     options.add_argument(
         "--engine", default=usual.engine, help="module that makes the pictures (%(default)s)"
     )
@@ -68,14 +54,7 @@ def settings_of(options: argparse.Namespace) -> SandboxSettings:
         return SandboxSettings(**order | {"data": Path(order["data"]), "faults": faults})
     values = vars(options).copy()
     del values["embedded"]
-    key_file: Path | None = values.pop("require_key_file")
-    try:
-        key = key_file.read_text(encoding="utf-8").strip() if key_file else None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SandboxError(f"the key file {key_file} can't be read: {error}") from error
-    if key == "":
-        raise SandboxError(f"the key file {key_file} is empty; put the one valid API key into it")
-    return SandboxSettings(**values, required_key=key)
+    return SandboxSettings(**values)
 
 
 def main(arguments: list[str] | None = None) -> int:

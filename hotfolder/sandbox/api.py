@@ -251,13 +251,12 @@ async def operate(
         raise Refusal(404, f"imageId: {shown(identifier)} is a result; upload it by POST /api/image first")
     note(request.scope, image=source.id)
     route = route_of(request.scope["path"])
-    suffix = ".png" if settings.operation_format == "png" else ".jpg"
-    part, name = objects.part(suffix), f"res_{uuid.uuid4().hex}"
+    part, name = objects.part(".png"), f"res_{uuid.uuid4().hex}"
     arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
     sandbox.ledger.charge(route, image=source.id)
     try:
         size = await sandbox.operations.run(task, settings.operation_delay_seconds, **arguments)
-        objects.place(part, RESULTS, f"{name}{suffix}")
+        objects.place(part, RESULTS, f"{name}.png")
     except TaskRefused as error:
         sandbox.ledger.refund(route, image=source.id)
         raise Refusal(422, str(error)) from None
@@ -265,7 +264,7 @@ async def operate(
         raise Refusal(500, f"the sandbox couldn't finish this: {error}") from None
     finally:
         part.unlink(missing_ok=True)
-    result = Image(name, RESULTS, f"{name}{suffix}", *size)
+    result = Image(name, RESULTS, f"{name}.png", *size)
     sandbox.records.add_image(result)
     note(request.scope, result=result.id)
     return OperationAnswer(data=[described(sandbox, result)])

@@ -88,8 +88,8 @@ async def serve(
     with ExitStack() as stack:
         api_socket = stack.enter_context(listening(settings.host, settings.port))
         storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
-        storage_base_url = settings.storage_public_url or base_url(storage_socket)
-        sandbox = stack.enter_context(open_sandbox(settings, storage_base_url.rstrip("/")))
+        storage_base_url = base_url(storage_socket)
+        sandbox = stack.enter_context(open_sandbox(settings, storage_base_url))
         async with Outage() as outage, asyncio.TaskGroup() as tasks:
             faults = Faults(book, sandbox, outage) if book is not None else None
             api = Server(configuration(create_app(sandbox, faults), faults))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
-
-OperationFormat = Literal["png", "jpeg"]
 
 IMAGING_ENGINE = "hotfolder.sandbox.imaging.engine"
 
@@ -29,12 +26,10 @@ class SandboxSettings:
     port: int = 8801
     storage_host: str = "127.0.0.2"
     storage_port: int = 8801
-    storage_public_url: str | None = None
     required_key: str | None = field(default=None, repr=False)
     faults: Path | None = None
     engine: str = IMAGING_ENGINE
     long_edge: int = 8192
-    operation_format: OperationFormat = "png"
     put_expiry_seconds: float = 900
     get_expiry_seconds: float = 3600
     merge_delay_seconds: float = 0

@@ -123,15 +123,6 @@ def test_what_can_not_be_altered_honestly_is_refused(caller: Caller) -> None:
     assert (answer.status_code, answer.json()) == (422, {"error": "there is no sky in this picture"})
 
 
-def test_operations_may_answer_jpeg(start: Start) -> None:
-    """The format is a setting, and the content type goes with it."""
-    with start(operation_format="jpeg") as caller:
-        data = caller.post(f"/api/images/{caller.image()}/sky-replace", SKY).json()["data"][0]
-        picture = caller.storage.get(data["imageUrl"])
-        assert picture.headers["content-type"] == "image/jpeg"
-        assert picture.content[:2] == b"\xff\xd8"
-
-
 def test_a_body_without_exactly_one_picture_is_refused(caller: Caller) -> None:
     """A body that is no picture, truncated, empty, in another field, a text field, two files, or no form."""
     good = caller.jpeg(size=(400, 300))

@@ -220,17 +220,6 @@ def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> No
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "sandbox: the key file"), ("\n", "is empty")])
-def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: str | None, words: str) -> None:
-    """The exit code is 2, with a sentence and no traceback. An empty key would lock everybody out."""
-    if content is not None:
-        (tmp_path / "key").write_text(content)
-    command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/key")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert words in done.stderr and done.stderr.count("\n") == 1
-
-
 def test_the_parent_imports_nothing_heavy() -> None:
     """The daemon may import the embedding without importing FastAPI and OpenCV."""
     code = (
