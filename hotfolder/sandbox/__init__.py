@@ -18,9 +18,8 @@ Where the reference is silent, the sandbox does the following. None of it is kno
 - *Required fields.* All that the reference shows, except `colorTypes` and `extraInstructions`. No null, no
   extras.
 - *File names* end in .jpg, .jpeg or .png. Raw formats and TIFF are not accepted.
-- *Seven photos* means seven registrations. One that was never uploaded stops counting when its URL has
-  expired. A name may be registered again to get a fresh URL; a merge needs one upload for every name, and
-  uses every photo that was uploaded.
+- *Seven photos* means seven registrations. A name may be registered again to get a fresh URL; a merge needs
+  one upload for every name, and uses every photo that was uploaded.
 - *A merge* is started once for each group, even if it fails. Before that the group's status is
   `{"status": "created"}`; after a failed merge it is `{"status": "failed", "error": "..."}`.
 - *Paid* are hdr-enhance, stage, lawn-replace and sky-replace, once they are accepted. A 422 is not paid.

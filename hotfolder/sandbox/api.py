@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
@@ -21,7 +20,7 @@ from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
 from hotfolder.sandbox.ledger import Recorder, note, route_of
 from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, result_name, url_path
-from hotfolder.sandbox.projects import Group, Image, Photo
+from hotfolder.sandbox.projects import Group, Image
 from hotfolder.sandbox.schema import (
     OPERATIONS,
     PHOTOS_PER_GROUP,
@@ -101,12 +100,9 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
     async def create_upload_url(body: UploadUrlBody, request: Request) -> UploadUrlAnswer:
         """Register a photo (at most seven a group) and get the signed URL that takes its bytes."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
-        for photo in lapsed(sandbox, group.id):
-            records.forget_photo(photo.id)
         expiry_seconds = sandbox.settings.put_expiry_seconds
         suffix = ".png" if PurePosixPath(body.filename).suffix.lower() == ".png" else ".jpg"
-        expires_at = time.time() + expiry_seconds
-        added = records.add_photo(group.id, body.filename, suffix, expires_at, PHOTOS_PER_GROUP)
+        added = records.add_photo(group.id, body.filename, suffix, PHOTOS_PER_GROUP)
         if added is None:
             full = f"{shown(group.id)} already has {PHOTOS_PER_GROUP} photos; more are not allowed"
             raise Refusal(400, f"groupId: {full}")
@@ -164,8 +160,7 @@ def open_group(sandbox: Sandbox, project: str, identifier: str, request: Request
 
 def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
     """Raise Refusal unless each registered file name has an upload. To get a fresh URL, register it again."""
-    gone = lapsed(sandbox, group)
-    photos = [photo for photo in sandbox.records.photos(group) if photo not in gone]
+    photos = sandbox.records.photos(group)
     here = {photo.filename for photo in photos if sandbox.objects.exists(UPLOADS, photo.object)}
     if not here:
         raise Refusal(409, f"groupId: no photo of group {shown(group)} has been uploaded yet")
@@ -173,12 +168,6 @@ def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
     if waiting:
         names = ", ".join(shown(name) for name in waiting)
         raise Refusal(409, f"groupId: group {shown(group)} still waits for the upload of {names}")
-
-
-def lapsed(sandbox: Sandbox, group: str) -> list[Photo]:
-    """Photos that were not uploaded before their URL expired."""
-    late = [photo for photo in sandbox.records.photos(group) if photo.url_expires_at < time.time()]
-    return [photo for photo in late if not sandbox.objects.exists(UPLOADS, photo.object)]
 
 
 def asked_before(group: str) -> Refusal:

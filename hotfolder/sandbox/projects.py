@@ -43,7 +43,6 @@ class Photo:
     id: str
     filename: str
     object: str
-    url_expires_at: float
 
 
 @dataclass(frozen=True)
@@ -127,32 +126,22 @@ class ProjectRecords:
         status = GroupStatus.completed if error is None else GroupStatus.failed
         self._run("UPDATE groups SET status = ?, error = ? WHERE id = ?", status.value, error, group)
 
-    def add_photo(
-        self, group: str, filename: str, suffix: str, url_expires_at: float, limit: int
-    ) -> Photo | None:
-        """Register a photo; None when the group has `limit` photos already, or its merge was started.
-
-        A registered photo counts until `forget_photo` removes it, as one that was never uploaded.
-        """
+    def add_photo(self, group: str, filename: str, suffix: str, limit: int) -> Photo | None:
+        """Register a photo; None when the group has `limit` photos already, or its merge was started."""
         identifier = str(uuid.uuid4())
-        photo = Photo(identifier, filename, f"{identifier}{suffix}", url_expires_at)
+        photo = Photo(identifier, filename, f"{identifier}{suffix}")
         added = self._run(
-            "INSERT INTO photos (id, owner, filename, object, url_expires_at) SELECT ?, ?, ?, ?, ?"
+            "INSERT INTO photos (id, owner, filename, object, url_expires_at) SELECT ?, ?, ?, ?, 0"
             " WHERE (SELECT count(*) FROM photos WHERE owner = ?) < ?"
             " AND (SELECT status FROM groups WHERE id = ?) = ?",
-            *(photo.id, group, filename, photo.object, url_expires_at),
+            *(photo.id, group, filename, photo.object),
             *(group, limit, group, GroupStatus.created.value),
         )
         return photo if added.rowcount == 1 else None
 
-    def forget_photo(self, identifier: str) -> None:
-        self._run("DELETE FROM photos WHERE id = ?", identifier)
-
     def photos(self, group: str) -> list[Photo]:
         """A group's photos in the order of their registration."""
-        rows = self._run(
-            "SELECT id, filename, object, url_expires_at FROM photos WHERE owner = ? ORDER BY number", group
-        )
+        rows = self._run("SELECT id, filename, object FROM photos WHERE owner = ? ORDER BY number", group)
         return [Photo(*row) for row in rows]
 
     def add_image(self, image: Image) -> None:

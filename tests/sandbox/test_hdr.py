@@ -58,18 +58,6 @@ def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
     assert caller.wait(group)["status"] == "completed"
 
 
-def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
-    """Seven URLs that expired unused don't fill the group."""
-    with start(put_expiry_seconds=3) as caller:
-        project, group = caller.begun()
-        for number in range(7):
-            caller.upload_url(project, group, f"{number}.jpg").raise_for_status()
-        sleep(3.1)
-        caller.upload(project, group, caller.jpeg())
-        caller.enhance(project, group).raise_for_status()
-        assert caller.wait(group)["status"] == "completed"
-
-
 def test_a_merge_is_asked_for_once(caller: Caller) -> None:
     """The second hdr-enhance of a group is refused, before and after the merge's end; so is another photo."""
     project, other = caller.begun()
