@@ -30,8 +30,8 @@ from hotfolder.rules.sets import signed
 @dataclass(frozen=True, slots=True)
 class RootStatus:
     """Result of a check. `degraded` is the reason why the inbox can't be used now, "" when it can. `identity`
-    is its device and inode, None when degraded. `marker_made`: a known inbox got its marker again.
-    `taken_over`: it had the marker of another store, which is replaced.
+    is its device and inode, None when degraded. `taken_over`: it had the marker of another store, which is
+    replaced.
 
     `holder` is the other process that uses it now, "" when there is none. `lockable`: its file system has
     file locks.
@@ -39,7 +39,6 @@ class RootStatus:
 
     identity: tuple[int, int] | None = None
     degraded: str = ""
-    marker_made: bool = False
     taken_over: bool = False
     holder: str = ""
     lockable: bool = True
@@ -112,12 +111,10 @@ class Root:
             return RootStatus(degraded=self._doubt(found))
         if not ours or (self._name and found and not found.name):
             write_whole(folder, MARKER_NAME, f"{self._marker_id} {self._name}".strip().encode() + b"\n")
-        made = missing and self._identity is not None
         self._unmet = False
         self._identity = identity
         return RootStatus(
             identity=identity,
-            marker_made=made,
             taken_over=not (ours or missing),
             lockable=locked or self._lock is None,
         )
@@ -224,8 +221,7 @@ def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
     moved()
     if after.degraded or after.identity != before.identity:
         return after, None
-    made = before.marker_made or after.marker_made
-    return replace(after, marker_made=made, taken_over=before.taken_over), snapshot
+    return replace(after, taken_over=before.taken_over), snapshot
 
 
 class Looker:

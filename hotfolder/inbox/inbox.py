@@ -10,7 +10,7 @@ from hotfolder.clock import Clock
 from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
 from hotfolder.inbox.approvals import Approvals, marked_folder
-from hotfolder.inbox.contents import MARKER_NAME, SetKey
+from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.events import (
     Claimed,
     InboxEvent,
@@ -267,8 +267,6 @@ class Inbox:
                 logger.info("inbox_recovered", inbox=str(self._path))
                 if self._watch is not None:
                     self._watch.forget_folder()
-        if status.marker_made:
-            self._marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if status.taken_over:
             self._marker_notice = notices.taken_over(self._path)
         if not status.degraded:

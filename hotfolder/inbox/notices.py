@@ -125,15 +125,6 @@ def unreadable(path: Path, error: OSError) -> Notice:
     return Notice(path, f"The folder {path.name!r} {text}")
 
 
-def marker_made_again(root: Path, marker: str) -> Notice:
-    """For a marker that had been deleted, while device and inode of the inbox were the same as before."""
-    return Notice(
-        root,
-        f"{marker} had been deleted and was made again. Leave it there: it tells this inbox from an empty "
-        "folder where a disk is not mounted.",
-    )
-
-
 def taken_over(root: Path) -> Notice:
     """For an inbox with the marker of another store, as where the disk of `state` is not mounted."""
     return Notice(

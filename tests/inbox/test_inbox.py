@@ -189,15 +189,6 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
         await settled(inbox, clock)
 
 
-async def test_a_marker_that_was_deleted_is_made_again_with_a_notice(open_inbox: Open, root: Path) -> None:
-    inbox = open_inbox()
-    await inbox.look()
-    (root / ".hotfolder-root").unlink()
-    await inbox.look()
-    assert [kind(notice) for notice in inbox.outlook().notices] == ["marker"]
-    assert (root / ".hotfolder-root").exists()
-
-
 async def test_a_decoder_that_cannot_start_is_the_worlds_fault_and_refuses_nothing(
     open_inbox: Open, drop: Drop, clock: Any
 ) -> None:

@@ -52,7 +52,6 @@ WORDS = {
     "link": "is a link and is not followed",
     "hard link": "(a hard link)",
     "unreadable": "be read",
-    "marker": "had been deleted and was made again",
     "taken over": "this one has none of its records",
     "loose": "since no photo there has the same name",
 }
