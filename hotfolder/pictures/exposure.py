@@ -91,22 +91,15 @@ def read_capture(tags: Mapping[int, object]) -> Capture | None:
 def _start(tags: Mapping[int, object]) -> tuple[float | None, float]:
     """Seconds since 1970 by the camera's clock, and the resolution of that value."""
     # Never DateTime, which editors set to the time of the export.
-    for whole, part in (
-        (_TAG.DateTimeOriginal, _TAG.SubsecTimeOriginal),
-        (_TAG.DateTimeDigitized, _TAG.SubsecTimeDigitized),
-    ):
-        text = _text(tags.get(whole))
-        if text is None:
-            continue
-        try:
-            moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        digits = _text(tags.get(part)) or ""
-        if digits.isascii() and digits.isdigit() and len(digits) <= 9:
-            return moment.timestamp() + int(digits) / 10 ** len(digits), 10.0 ** -len(digits)
-        return moment.timestamp(), 1.0
-    return None, 1.0
+    text = _text(tags.get(_TAG.DateTimeOriginal)) or ""
+    try:
+        moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None, 1.0
+    digits = _text(tags.get(_TAG.SubsecTimeOriginal)) or ""
+    if digits.isascii() and digits.isdigit() and len(digits) <= 9:
+        return moment.timestamp() + int(digits) / 10 ** len(digits), 10.0 ** -len(digits)
+    return moment.timestamp(), 1.0
 
 
 def _offset(value: object) -> int | None:

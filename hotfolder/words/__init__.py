@@ -7,6 +7,7 @@ in `rules.kinds.FAMILIES`.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from hotfolder.rules.kinds import FAMILIES
@@ -38,16 +39,7 @@ def day_and_time(language: str, at: datetime) -> str:
 
 
 def language_of(accepted: str) -> str:
-    """The supported language that an Accept-Language header prefers; English where it names none of them."""
-    best, most = LANGUAGES[0], 0.0
-    for part in accepted[:500].split(","):
-        name, _, parameters = part.strip().partition(";")
-        language = name.strip().lower().partition("-")[0]
-        weight = parameters.strip().removeprefix("q=") if parameters else "1"
-        try:
-            quality = float(weight)
-        except ValueError:
-            continue
-        if language in LANGUAGES and quality > most:
-            best, most = language, quality
-    return best
+    """The first supported language of an Accept-Language header: browsers name the preferred one first.
+    English where it names none of them."""
+    names = re.findall(r"(?:^|,)\s*(\w+)", accepted[:500].lower())
+    return next((name for name in names if name in LANGUAGES), LANGUAGES[0])
