@@ -13,7 +13,6 @@ from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import (
     TAG_MARK,
     FolderName,
-    normal,
     project_name,
     room_name,
     shown,
@@ -262,21 +261,11 @@ def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType |
         return operation
     room_type = room_type_of(room.name) or fallback
     if room_type is None:
+        wanted = TAG_MARK.join((f"living-room {room.name}", *room.tags))
+        kinds = ", ".join(hyphened(one) for one in get_args(RoomType))
         raise RuleRefused(
             f"Staging needs to know what kind of room {shown(room.name)} is, and its name doesn't say.",
-            hint=_how_to_name(operation, room),
+            hint=f"Put the kind of room in front, like {shown(wanted)}, or give its route a room_type."
+            f" Kinds: {kinds}.",
         )
     return operation.model_copy(update={"room_type": room_type})
-
-
-def _how_to_name(operation: Stage, room: FolderName) -> str:
-    kinds = ", ".join(hyphened(one) for one in get_args(RoomType))
-    plain = f"stage-{hyphened(operation.room_style)}"
-    tags = [f"{plain}-living-room" if normal(tag) == normal(plain) else tag for tag in room.tags]
-    if tags != list(room.tags):
-        wanted = TAG_MARK.join((room.name, *tags))
-        return f"Rename the folder to {shown(wanted)}, with one of these kinds: {kinds}."
-    wanted = TAG_MARK.join((f"living-room {room.name}", *room.tags))
-    return (
-        f"Put the kind of room in front, like {shown(wanted)}, or give its route a room_type. Kinds: {kinds}."
-    )

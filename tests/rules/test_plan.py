@@ -145,7 +145,7 @@ def test_staging_without_any_room_type_is_refused_with_what_to_type() -> None:
     assert caught.value.message == (
         'Staging needs to know what kind of room "IMG_4711" is, and its name doesn\'t say.'
     )
-    assert "IMG_4711__sky-blue__stage-modern-living-room" in caught.value.hint
+    assert '"living-room IMG_4711__sky-blue__stage-modern"' in caught.value.hint
     assert "kids-room" in caught.value.hint
 
 

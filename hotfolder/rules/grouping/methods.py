@@ -12,7 +12,6 @@ from hotfolder.rules.grouping.boundaries import Neighbours, boundary
 from hotfolder.rules.grouping.doubts import examine, odd_pictures
 from hotfolder.rules.grouping.evidence import (
     APART_FROM,
-    CLEAR_LEAD,
     SAME_UP_TO,
     Step,
     by_name,
@@ -120,7 +119,7 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
     usual = max(sizes, key=lambda size: (sizes[size], size), default=1)
     for one, other in combinations(drafts, 2):
         apart = on_the_whole(one.photos, other.photos)
-        if apart is not None and apart < APART_FROM and not _clearly_two(one, other, usual):
+        if apart is not None and apart < APART_FROM:
             for draft, its_like in ((one, other), (other, one)):
                 if len(its_like.photos) == 1 and _whole(draft, usual):
                     continue  # a whole set has no place for a further frame
@@ -129,20 +128,6 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
     _homeless(drafts, usual)
     _equally_bright(drafts)
     return drafts
-
-
-def _clearly_two(one: Draft, other: Draft, usual: int) -> bool:
-    """Whether two similar sets both have the usual size, and each of their photos is more similar to its own
-    set, by at least CLEAR_LEAD."""
-    if not len(one.photos) == len(other.photos) == usual > 1:
-        return False
-    for draft, stranger in ((one, other), (other, one)):
-        for photo in draft.photos:
-            rest = [each for each in draft.photos if each is not photo]
-            near, far = on_the_whole([photo], rest), on_the_whole([photo], stranger.photos)
-            if near is None or far is None or far - near < CLEAR_LEAD:
-                return False
-    return True
 
 
 def _whole(draft: Draft, usual: int) -> bool:
