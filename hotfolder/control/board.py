@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from itertools import groupby
@@ -322,7 +322,7 @@ def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) ->
     groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
     shown: dict[tuple[str, str], list[Card]] = {}
     for key, cards in groups.items():
-        first = sorted(sorted(cards, key=attrgetter("at"), reverse=True), key=attrgetter("rank"))
+        first = in_order(cards)
         urgent = sum(card.rank < IN_HAND for card in first)
         shown[key] = first[: max(most, urgent)] if most is not None else first
     full = iter(filled(store, [card for cards in shown.values() for card in cards]))
@@ -337,6 +337,11 @@ def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) ->
     ]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
+
+
+def in_order(cards: Iterable[Card]) -> list[Card]:
+    """The cards as a project shows them: those that need a person first, then by the latest change."""
+    return sorted(sorted(cards, key=attrgetter("at"), reverse=True), key=attrgetter("rank"))
 
 
 def card_of(line: Line) -> Card:

@@ -7,13 +7,14 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.actions import comes_as, left_of, open_question
-from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
+from hotfolder.control.board import Card, ProjectCards, card_of, filled, in_order, latest_of
 from hotfolder.control.lookup import (
     PicturePlace,
     content_of,
@@ -44,6 +45,9 @@ from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of
 
+ROOMS_A_PAGE = 100
+"""How many sets of a project are shown at once: a page with 1,000 takes browser and server seconds, and the
+names of all its pictures are more than a server accepts in one URL."""
 MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 """The most bytes read of a receipt. Ours are smaller; a file on a share may have been replaced by another."""
 
@@ -62,11 +66,14 @@ class KnownProject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """A project's cards. `calls` are the kinds of the paid calls that were, or may have been, charged, one
-    each; `for_nothing`: all of it is made by the sandbox; `renditions` the names of the delivered renditions;
-    `unfinished` the number of unfinished jobs."""
+    """The cards on `page`, 1 or more, of so many `pages` of a project. `calls` are the kinds of paid calls
+    that were, or may have been, charged, one each; `for_nothing`: all of it is made by the sandbox;
+    `renditions` the names of these cards' delivered renditions; `unfinished` the number of unfinished
+    jobs."""
 
     project: ProjectCards
+    page: int
+    pages: int
     calls: tuple[str, ...]
     for_nothing: bool
     renditions: tuple[str, ...]
@@ -137,8 +144,9 @@ def known_set(store: Store, job_id: str) -> str:
     return remembered(store, job_id).id
 
 
-def project_view(settings: Settings, known: str) -> ProjectView:
-    """The view of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
+def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
+    """The view of the project with that id: ROOMS_A_PAGE of its sets, on the last page where there is no such
+    page. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as store:
         seen = seen_in(settings.state_folder, store)
         inbox, name = known_project(store, known, seen.lines)
@@ -150,14 +158,24 @@ def project_view(settings: Settings, known: str) -> ProjectView:
             for job in looks.jobs_of_project(store, inbox, name)
             if job.state != State.SUPERSEDED and job.id not in seen.gone
         ]
-        lines = [*begun, *lines_of(jobs, seen.lines)]
-        [project] = projects_of(store, latest_of(lines)) or [ProjectCards(inbox, name)]
-        pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])
+        every = in_order(map(card_of, latest_of([*begun, *lines_of(jobs, seen.lines)])))
+        pages = max(1, ceil(len(every) / ROOMS_A_PAGE))
+        page = max(1, min(page, pages))
+        shown = filled(store, every[(page - 1) * ROOMS_A_PAGE : page * ROOMS_A_PAGE])
+        pictures = looks.pictures_of(store, [card.job for card in shown if card.job])
         calls = store.ledger.paid_operations_of(inbox, name)
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
-        project=project,
+        project=ProjectCards(
+            inbox,
+            name,
+            tuple(shown),
+            rooms=len(every),
+            finished=sum(card.state == State.DONE for card in every),
+        ),
+        page=page,
+        pages=pages,
         calls=tuple(calls),
         for_nothing=bool(jobs) and all(job.origin == SANDBOX for job in jobs),
         renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),

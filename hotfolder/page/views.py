@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -58,7 +59,9 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
 
 async def project(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
-    view = await looked_up(request, project_view, request.path_params["known"])
+    asked = request.query_params.get("page", "")
+    number = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 1
+    view = await looked_up(request, project_view, request.path_params["known"], number)
     return render(request, "project.html", stamp=stamp, view=view)
 
 

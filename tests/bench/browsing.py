@@ -38,14 +38,14 @@ LOOK_SECONDS = 20.0
 WAY = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE)
 
 
-def fill(studio: Studio, sets: int) -> None:
-    """Fill a store with that many sets: mostly finished, a few failed, a few waiting."""
+def fill(studio: Studio, sets: int, rooms: int = ROOMS, size: tuple[int, int] = (1200, 800)) -> None:
+    """Fill a store with that many sets, `rooms` a project: mostly finished, a few failed."""
     file = io.BytesIO()
-    Image.effect_noise((1200, 800), 60).convert("RGB").save(file, "JPEG", quality=85)
+    Image.effect_noise(size, 60).convert("RGB").save(file, "JPEG", quality=85)
     begun = datetime.now(UTC) - timedelta(hours=sets // 60 + 1)
     with studio.store() as store:
         for number in range(sets):
-            project, room, at = f"Project {number // ROOMS:03}", f"room {number % ROOMS:02}", begun
+            project, room, at = f"Project {number // rooms:03}", f"room {number % rooms:02}", begun
             begun += timedelta(minutes=1)
             path = studio.done / project / f"{room}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from hotfolder.control.lookup import folder_id, photo_id, project_id
 from hotfolder.jobs.model import SANDBOX
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
+from tests.bench.browsing import fill
 from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
@@ -104,6 +105,26 @@ async def test_a_project_is_found_by_a_part_of_its_name(studio: Studio, page: Pa
     assert "3 Oak Lane" in found and ELM not in found
     assert of_project(studio, "3 Oak Lane") in found
     assert "No project has that" in page.get("/projects?q=nowhere").text
+
+
+def test_a_project_of_many_rooms_has_pages_and_each_brings_its_pictures_as_a_zip(
+    studio: Studio, page: PageProcess
+) -> None:
+    fill(studio, 230, rooms=230, size=(8, 8))
+    project = of_project(studio, "Project 000")
+    texts = [page.get(f"{project}?page={number}").text for number in (1, 2, 3)]
+    shown = [sorted(set(re.findall(r"room \d+(?=[.<])", text))) for text in texts]
+    assert [len(rooms) for rooms in shown] == [100, 100, 30] and len(set().union(*shown)) == 230
+    # Those that need a person are first.
+    assert [text.count('class="card bad"') for text in texts] == [3, 0, 0]
+    assert re.findall(r'href="[?]page=(\d)" aria-current="page"', texts[1]) == ["2", "2"]
+    assert ["227 of 230 done" in text for text in texts] == [True] * 3
+    picks = [("pick", one) for one in re.findall('name="pick" value="([^"]*)"', texts[1])]
+    chosen = page.get(f"{project}/zip?{urlencode(picks)}")
+    assert chosen.status == 200 and len(zipfile.ZipFile(io.BytesIO(chosen.body)).namelist()) == 100
+    for asked, same in (("", 0), ("?page=0", 0), ("?page=x", 0), ("?page=900", 2)):
+        again = page.get(f"{project}{asked}").text
+        assert sorted(set(re.findall(r"room \d+(?=[.<])", again))) == shown[same]
 
 
 def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
