@@ -76,9 +76,13 @@ async def shared(request: Request) -> control.SharedGallery:
     return found
 
 
-async def slash(request: Request) -> Response:
-    """A redirect for a link that has lost its final slash."""
-    return RedirectResponse(f"/share/{request.path_params['token']}/", 303)
+async def astray(request: Request) -> Response:
+    """A redirect for a link that has lost its final slash, or was copied with what stood behind it in a
+    message, such as a bracket."""
+    found = re.fullmatch(r"([A-Za-z0-9_-]+)\W*", request.path_params["rest"])
+    if found is None:
+        raise HTTPException(404, word(request_language(request), "share.nowhere"))
+    return RedirectResponse(f"/share/{found[1]}/", 303)
 
 
 async def visit(request: Request) -> Response:
@@ -108,7 +112,7 @@ ROUTES = (
     Action("/project/{known}/share", make),
     Action("/project/{known}/share/{link}/revoke", revoke),
     Action("/project/{known}/gallery", make_gallery),
-    PublicRoute("/share/{token}", slash, methods=["GET"]),
     PublicRoute("/share/{token}/", visit, methods=["GET"]),
     PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),
+    PublicRoute("/share/{rest:path}", astray, methods=["GET"]),
 )

@@ -16,7 +16,7 @@ from hotfolder.page.app import ROUTES
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
-SHARED = {"/share/{token}", "/share/{token}/", "/share/{token}/{size}/{name}"}
+SHARED = {"/share/{token}/", "/share/{token}/{size}/{name}", "/share/{rest:path}"}
 PUBLIC = {"/static/{name}", "/favicon.ico", "/signin", "/signout", "/first/{token}", *SHARED}
 """Routes open to everybody who reaches the page."""
 SECRET = "12 Elm Road"

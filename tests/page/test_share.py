@@ -195,6 +195,21 @@ def test_a_link_that_has_lost_its_end_still_leads_there_and_nowhere_else(shared:
     assert (answer.status, answer.headers["location"]) == (303, path)
 
 
+def test_a_link_that_was_copied_with_what_stood_behind_it_still_leads_there(shared: Shared) -> None:
+    """To whoever has no password, too; one that leads nowhere says whom to ask."""
+    path = shared.link("hall.jpg")
+    set_password(shared.studio, "a long password")
+    shared.page.cookies.clear()
+    for behind in (")", ").", ",", "%E2%80%9D", ")/", "%3E"):
+        answer = shared.page.get(f"{path}{behind}", Accept="text/html")
+        assert (answer.status, answer.headers.get("location")) == (303, path), behind
+    for nothing in ("/share/", "/share/%20", "/share//evil.example", "/share/nothing/)", f"{path}a/b/c/d"):
+        answer = shared.page.get(nothing, Accept="text/html", Accept_Language="en")
+        if answer.status == 303:
+            answer = shared.page.get(answer.headers["location"], Accept="text/html", Accept_Language="en")
+        assert answer.status == 404 and "Ask whoever gave it to you" in answer.text, nothing
+
+
 def test_a_link_to_nothing_or_for_no_time_is_refused_with_a_sentence(shared: Shared) -> None:
     picture = shared.id_of("hall.jpg")
     chosen = [{"days": "30"}, {"days": "30", "picture": "x"}, {"picture": picture}]
