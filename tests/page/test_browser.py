@@ -233,6 +233,23 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
         assert 75 <= stands() <= 85
 
 
+def test_a_project_is_printed_with_before_beside_after_and_nothing_to_press(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("done")
+    with tab(browser, page) as opened:
+        opened.get_by_role("link", name=ELM).click()
+        opened.locator(".compare.sliding").wait_for()
+        opened.emulate_media(media="print")
+        pressed = opened.locator("a.button, button, input, header, nav")
+        assert pressed.evaluate_all("all => all.filter(one => one.checkVisibility()).length") == 0
+        before, after = (opened.locator(f"figure.{one} img").bounding_box() for one in ("before", "after"))
+        assert before is not None and after is not None
+        assert before["x"] + before["width"] <= after["x"] and before["y"] == after["y"]
+        assert opened.locator("figure.before").evaluate("one => getComputedStyle(one).clipPath") == "none"
+
+
 def test_every_page_is_for_everybody_at_every_size(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:
