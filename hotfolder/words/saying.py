@@ -26,8 +26,10 @@ DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBERS = frozenset({"number", "count", "most", "status", "seconds", "of_seconds", "ev", "mm", "to_mm", "mb"})
 """Fields that match only a number. Its decimal point becomes a comma."""
 A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
+ODD_NAME = "(?:(?![;:] ).)+?"
 SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
-"""Patterns of what a field matches: in a name, quotation marks come in pairs."""
+"""Patterns of what a field matches: in a name, quotation marks come in pairs, but not in an ODD_NAME, such as
+`12" screen`."""
 LOOSE_LETTERS = 10
 """A template with fewer letters outside of its fields matches only where all texts in it are known."""
 
@@ -70,9 +72,16 @@ class Template:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
+        return self._pattern(A_NAME)
+
+    @cached_property
+    def odd_pattern(self) -> re.Pattern[str]:
+        return self._pattern(ODD_NAME)
+
+    def _pattern(self, name: str) -> re.Pattern[str]:
         parts = FIELD.split(self.english)
         made = "".join(
-            f"(?P<{part}>{kind_of(part)})" if place % 2 else re.escape(part)
+            f"(?P<{part}>{kind_of(part, name)})" if place % 2 else re.escape(part)
             for place, part in enumerate(parts)
         )
         first = parts[0][:1]
@@ -80,13 +89,13 @@ class Template:
             made = f"[{first.lower()}{first.upper()}]" + made[1:]
         return re.compile(made, re.DOTALL)
 
-    def german_of(self, text: str, *, known: bool) -> str | None:
+    def german_of(self, text: str, *, known: bool, odd: bool) -> str | None:
         """The German of a text without a full stop, None where the template doesn't match; with `known`, also
-        where a text within isn't known."""
+        where a text within isn't known. With `odd` its names are ODD_NAME."""
         if not all(literal in text for literal in self.literals):
             return None
-        found = self.pattern.fullmatch(text)
-        if found is None or (known and not all(map(german_of_whole, within(found)))):
+        found = (self.odd_pattern if odd else self.pattern).fullmatch(text)
+        if found is None or (known and not all(german_of_whole(one, odd=odd) for one in within(found))):
             return None
         made = FIELD.sub(lambda field: shown(field[1], found[field[1]]), self.german)
         capital = text[0].isupper() and self.english[0].islower()
@@ -129,25 +138,35 @@ def room_said(language: str, room: str) -> str:
 
 @lru_cache(maxsize=4096)
 def german(text: str) -> str:
-    """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest. A
-    part may begin with a name and a colon."""
+    """A text of the program in German, as far as it is known."""
     if len(text) > MOST_LETTERS:
         return text
-    ends = [found.span() for found in END.finditer(text)] + [(len(text), len(text))]
-    made, start = "", 0
-    while start < len(text):
-        here = [span for span in ends if span[0] > start]
-        known = (
-            (span, german_of_whole(text[start : span[0]]) or german_about(text[start : span[0]]))
-            for span in here
-        )
-        (stop, after), part = next((one for one in known if one[1]), (here[0], None))
-        made += (part or text[start:stop]) + text[stop:after]
-        start = after
+    made, whole = german_in_parts(text, odd=False)
+    if not whole and '"' in text:
+        again, whole = german_in_parts(text, odd=True)
+        return again if whole else made
     return made
 
 
-def german_of_whole(text: str) -> str | None:
+def german_in_parts(text: str, *, odd: bool) -> tuple[str, bool]:
+    """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest; and
+    whether all parts are known. A part may begin with a name and a colon. With `odd` names are ODD_NAME."""
+    ends = [found.span() for found in END.finditer(text)] + [(len(text), len(text))]
+    made, start, whole = "", 0, True
+    while start < len(text):
+        here = [span for span in ends if span[0] > start]
+        known = (
+            (span, german_of_whole(told, odd=odd) or german_about(told, odd=odd))
+            for span in here
+            for told in [text[start : span[0]]]
+        )
+        (stop, after), part = next((one for one in known if one[1]), (here[0], None))
+        made += (part or text[start:stop]) + text[stop:after]
+        start, whole = after, whole and part is not None
+    return made, whole
+
+
+def german_of_whole(text: str, *, odd: bool = False) -> str | None:
     plain, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
     words = {"", *WORD.findall(text.lower())}
     near = [
@@ -156,23 +175,24 @@ def german_of_whole(text: str) -> str | None:
     # A name matches any words, also those of the text around: that is tried first.
     tried = [(one, True) for one in near if one.nests] + [(one, one.loose) for one in near]
     for one, known in tried:
-        made = one.german_of(plain, known=known)
+        made = one.german_of(plain, known=known, odd=odd)
         if made is not None:
             return made if made.endswith(("!", "?")) else made + stop
     return None
 
 
-def german_about(text: str) -> str | None:
+def german_about(text: str, *, odd: bool) -> str | None:
     about, colon, rest = text.partition(": ")
-    told = german_of_whole(rest) if colon and rest else None
+    name = colon and (odd or about.count('"') % 2 == 0)
+    told = german_of_whole(rest, odd=odd) if name and rest else None
     return f"{about}: {told}" if told is not None else None
 
 
-def kind_of(field: str) -> str:
-    """The pattern that a field matches."""
+def kind_of(field: str, name: str) -> str:
+    """The pattern that a field matches; that of a name is `name`."""
     if field in NUMBERS:
         return A_NUMBER
-    return SOME_PATTERNS if field == "patterns" else A_TEXT if field.isupper() else A_NAME
+    return SOME_PATTERNS if field == "patterns" else A_TEXT if field.isupper() else name
 
 
 def shown(field: str, value: str) -> str:
@@ -183,6 +203,8 @@ def shown(field: str, value: str) -> str:
         return number_said(GERMAN, value)
     if not (value.startswith('"') and value.endswith('"')):
         return value
+    if value.count('"') % 2:
+        return f"„{value[1:-1]}“"
     return QUOTED.sub("„\\1“", value).replace("“ or „", "“ oder „")
 
 
