@@ -127,7 +127,7 @@ class Limits(Frozen):
     merges: AtOnce | None = None
     """Merges running at once; left out: found out while it runs."""
     operations: AtOnce | None = None
-    """Sky, lawn and staging requests running at once; left out: found out while it runs."""
+    """Operations' requests running at once; left out: found out while it runs."""
     downloads: AtOnce | None = None
     """Results fetched at once; left out: found out while it runs."""
     paid_calls_per_day: PaidCalls | None = None

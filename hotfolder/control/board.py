@@ -119,7 +119,7 @@ MOST_CARDS = 12
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The progress of a set, by `kind`: for "photos" the number uploaded, for "merge" the elapsed seconds,
-    else the operation being made (sky, lawn, stage), without numbers. `total` is 0 where it isn't known."""
+    else the kind of the operation being made, without numbers. `total` is 0 where it isn't known."""
 
     kind: str
     done: int = 0
@@ -173,7 +173,7 @@ class Card(Line):
 
     @property
     def altered(self) -> tuple[str, ...]:
-        """The kinds of alteration (sky, lawn, stage) in any of its pictures."""
+        """The kinds of operations in any of its pictures."""
         return tuple(dict.fromkeys(kind for one in self.frames for kind in one.altered))
 
     @property

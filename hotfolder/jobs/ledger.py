@@ -301,7 +301,7 @@ class Ledger:
         return self.store.rows(select(func.count()).select_from(Purchase).where(*made))[0]
 
     def paid_operations_today(self, now: datetime) -> list[str]:
-        """The operations (merge, sky, lawn, stage) of today's purchases that were, or may have been, charged,
+        """The kinds (merge or an operation's) of today's purchases that were, or may have been, charged,
         one each; without those of the sandbox."""
         return self._paid_operations(begun_today(now))
 

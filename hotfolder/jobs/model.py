@@ -394,7 +394,7 @@ def merge_key(origin: str, photos: Iterable[str], options: HdrOptions, generatio
 
 
 def operation_key(origin: str, source: str, operation: Operation, generation: int) -> str:
-    """The key of stage, lawn or sky on the picture with sha256 `source`."""
+    """The key of an operation on the picture with sha256 `source`."""
     return digest(origin, [source], operation.kind, operation.body(), generation)
 
 

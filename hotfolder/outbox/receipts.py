@@ -91,11 +91,11 @@ class ReceiptOriginals(ReceiptPart):
 class Receipt(ReceiptPart):
     """Everything about one finished job. Contains no key and no signed URL, so anybody may have it.
 
-    `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
-    on what was requested and could not be delivered, and on photos that lack something. `originals` is None
-    until the originals are filed, and for a set whose originals went to failed/. `cost` is the sum of all
-    that was paid for this job, such as "3.20 EUR"; None where the settings have no prices. `store` is the id
-    of the job store, `generation` how often its photos had been bought anew by then.
+    `altered` lists the kinds of operations over all pictures; `notes` are sentences on what was requested
+    and could not be delivered, and on photos that lack something. `originals` is None until the originals are
+    filed, and for a set whose originals went to failed/. `cost` is the sum of all that was paid for this job,
+    such as "3.20 EUR"; None where the settings have no prices. `store` is the id of the job store,
+    `generation` how often its photos had been bought anew by then.
     """
 
     schema_version: int = SCHEMA_VERSION

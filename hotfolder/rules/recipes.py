@@ -46,7 +46,7 @@ class Recipe(Frozen):
         return tuple(dict.fromkeys(paths))
 
     def paid_kinds(self) -> tuple[str, ...]:
-        """The kind (merge, sky, lawn or stage) of each paid call, if no earlier purchase can be reused."""
+        """The kind (merge or an operation's) of each paid call, if no earlier purchase can be reused."""
         return (*(("merge",) if self.merge else ()), *(path[-1].kind for path in self.steps()))
 
 

@@ -154,7 +154,7 @@ class StagerClient:
     async def operate(
         self, image_id: str, operation: Operation, leaves: Callable[[], None] = lambda: None
     ) -> Answer:
-        """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`.
+        """PAID. An operation on an uploaded image; the answer is raw, see `parse_results`.
 
         `leaves` is a callback after connecting, before the first byte is sent. When it raises, nothing is
         sent, and its error is passed on unchanged."""

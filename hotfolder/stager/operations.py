@@ -7,7 +7,7 @@ another default, what was already bought would be bought again.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, cast
+from typing import Annotated, ClassVar, Literal, Self, cast, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -122,6 +122,7 @@ class Sky(OperationParameters):
 
 
 Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
+OPERATIONS: tuple[type[Stage | Lawn | Sky], ...] = get_args(get_args(Operation)[0])
 
 
 def _short(model: type[OperationParameters]) -> BeforeValidator:
@@ -151,6 +152,6 @@ class OneOperation(Parameters):
 
 PAID_KINDS: dict[str, str] = {
     "merge": "the HDR merge",
-    **{one.model_fields["kind"].default: one.spoken for one in (Stage, Lawn, Sky)},
+    **{one.model_fields["kind"].default: one.spoken for one in OPERATIONS},
 }
 """Every kind of paid call, with its name in a sentence: the kinds in metrics, prices and messages."""

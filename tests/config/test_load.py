@@ -21,11 +21,13 @@ from hotfolder.jobs.budget import midnight
 from hotfolder.rules.routing import plan
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import (
+    OPERATIONS,
     ActionType,
     ColorType,
     HdrOptions,
     Lawn,
     LawnType,
+    Operation,
     Resolution,
     RoomStyle,
     RoomType,
@@ -139,9 +141,9 @@ def test_each_inbox_has_its_own_routes_and_tags_before_the_general_ones(settings
 def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
     """Each enum value of the reference is valid in YAML, with every parameter."""
     lines = ["root: .", "tags:"]
-    wanted: dict[str, Sky | Lawn | Stage] = {}
+    wanted: dict[str, Operation] = {}
 
-    def add(operation: Sky | Lawn | Stage, text: str) -> None:
+    def add(operation: Operation, text: str) -> None:
         name = f"own{len(wanted)}x"
         lines.append(f"  {name}: [{{{operation.kind}: {{{text}}}}}]")
         wanted[name] = operation
@@ -173,6 +175,7 @@ def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
         f"roomStyle: modern, colorTypes: [{colours}]",
     )
 
+    assert {type(operation) for operation in wanted.values()} == set(OPERATIONS)
     own = rulebook_for(settings_of("\n".join(lines))).tags.own
     assert own == {name: (operation,) for name, operation in wanted.items()}
 

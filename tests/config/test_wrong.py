@@ -39,6 +39,7 @@ def test_it_is_said_what_is_wrong_and_where(name: str, problems_of: Callable[[st
     found = {title: (content, "\n".join(problems_of(content))) for title, (content, _) in expected.items()}
     if os.environ.get("GOLDEN") == "write":
         path.write_text("\n".join(f"== {title}\n{one[0]}--\n{one[1]}\n" for title, one in found.items()))
+        pytest.skip(f"{path} was written anew: see what `git diff` says of it")
     assert found == expected
 
 

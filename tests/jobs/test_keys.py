@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from hotfolder.jobs.model import merge_key, operation_key, scope_key
-from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
+from hotfolder.stager.operations import OPERATIONS, HdrOptions, Lawn, Operation, Sky, Stage
 
 HOME, SANDBOX = "https://api.stagerai.com", "sandbox"
 
-# A value other than the default for every field of every operation. A new field must be added here.
+# A value other than the default for every field of every operation.
 OTHER: dict[type[Any], dict[str, Any]] = {
     HdrOptions: {"lens_correction": False, "perspective_correction": False, "photographer_removal": False},
     Sky: {"sky_type": "blue", "sky_sub_type": "dramatic", "resolution": "low"},
@@ -50,6 +50,10 @@ def test_the_order_of_the_photos_does_not_matter() -> None:
 @pytest.mark.parametrize("photos", [["a"], ["a", "b", "b"], ["a", "c"], ["ab"]])
 def test_other_photos_are_another_purchase(photos: list[str]) -> None:
     assert merge_key(HOME, photos, HdrOptions(), 0) != merge_key(HOME, ["a", "b"], HdrOptions(), 0)
+
+
+def test_every_kind_of_paid_call_is_tried() -> None:
+    assert OTHER.keys() == USUAL.keys() == {HdrOptions, *OPERATIONS}
 
 
 @pytest.mark.parametrize("kind", OTHER)

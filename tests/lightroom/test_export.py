@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hotfolder.rules.kinds import FAMILIES
 from tests.support.lightroom import Killed, Lightroom, installed, startable
 from tests.support.pictures import jpeg
 
@@ -260,7 +261,7 @@ def test_the_dialog_offers_each_inbox_with_its_tags_and_says_what_is_missing(lig
     section = service.sectionsForTopOfDialog(lightroom.sdk.factory, settings)[1]
     rows = section[2].given[1].given
     titles = [row.given[1].given.title for key, row in rows.items() if isinstance(key, int)]
-    assert titles == ["Its folder:", "Tag, sky:", "Tag, lawn:", "Tag, stage:", "Tag, own:"]
+    assert titles == ["Its folder:", *(f"Tag, {family}:" for family in (*FAMILIES, "own"))]
 
 
 def test_every_export_is_of_whole_pictures_whatever_the_last_one_was(lightroom: Lightroom) -> None:

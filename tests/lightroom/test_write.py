@@ -98,7 +98,7 @@ def test_every_tag_of_the_menu_passes_check(tmp_path: Path) -> None:
 
 def test_the_menu_of_an_inbox_has_its_own_tags_as_folders_spell_them(tmp_path: Path) -> None:
     menu = as_lua_reads((written(Studio(tmp_path, **TWO_INBOXES)) / PLUGIN / "Menu.lua").read_text())
-    own = [list(inbox["families"][4]["tags"].values()) for inbox in menu["inboxes"].values()]
+    own = [list(inbox["families"][len(FAMILIES) + 1]["tags"].values()) for inbox in menu["inboxes"].values()]
     assert own == [["curb-appeal"], ["curb-appeal", "dusk-2"]]
     assert list(menu["inboxes"][1]["kinds"]["curb-appeal"].values()) == ["sky", "lawn"]
 

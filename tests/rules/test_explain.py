@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from hotfolder.rules.explain import Sent, explain
-from hotfolder.rules.kinds import Prices
+from hotfolder.rules.kinds import FAMILIES, Prices
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.stager.operations import PAID_KINDS, HdrOptions
+from hotfolder.stager.operations import PAID_KINDS, HdrOptions, OneOperation
+
+RULES_PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text()
 
 RULES = Rulebook(
     routes=(
@@ -105,3 +109,10 @@ def test_names_from_outside_cannot_steer_the_terminal() -> None:
 def test_every_kind_of_paid_call_can_have_a_price() -> None:
     """A call without a price would count as free in every sum."""
     assert set(PAID_KINDS) == set(Prices.model_fields) - {"currency"}
+
+
+def test_every_operation_has_its_tags_its_key_in_yaml_and_its_place_in_the_handbook() -> None:
+    kinds = set(PAID_KINDS) - {"merge"}
+    assert set(FAMILIES) == set(OneOperation.model_fields) == kinds
+    [listed] = re.findall(r"The kinds of operations are (.*?);", RULES_PAGE)
+    assert set(re.findall(r"`(\w+)`", listed)) == kinds

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import normal
-from hotfolder.rules.kinds import hyphened
+from hotfolder.rules.foldernames import OK, normal
+from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import Tag, TagTable, built_in_tags, merged_operations
+from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
 from hotfolder.stager.operations import (
     Lawn,
     LawnType,
@@ -56,8 +56,9 @@ def test_no_two_tags_are_read_as_one() -> None:
     """The table holds all tags of the vocabulary, and no two of them are one under forgiving spelling."""
     numbers = {kind: len(get_args(kind)) for kind in (SkySubType, LawnType, RoomStyle, RoomType)}
     stagings = numbers[RoomStyle] * (1 + numbers[RoomType])
-    count = 1 + 1 + 1 + 1 + numbers[SkySubType] + numbers[LawnType] + stagings
-    assert len(built_in_tags()) == count
+    counts = {"sky": 2 + numbers[SkySubType], "lawn": numbers[LawnType], "stage": stagings}
+    assert counts.items() <= {kind: len(family.tags) for kind, family in FAMILIES.items()}.items()
+    assert len(built_in_tags()) == sum(len(family.tags) for family in FAMILIES.values()) + len((AGAIN, OK))
     assert max(Counter(normal(tag.name) for tag in built_in_tags().values()).values()) == 1
 
 

@@ -13,10 +13,11 @@ import pytest
 from PIL import Image
 
 from hotfolder.sandbox.faults.rules import JSON
+from hotfolder.sandbox.schema import OPERATIONS
 from tests.sandbox.faulty import Faulty, Seen, fire
 from tests.support.sandboxledger import read_ledger
 
-PAID = ("enhance", "stage", "lawn", "sky")
+PAID = ("enhance", *OPERATIONS)
 
 
 def said(faulty: Faulty, endpoint: str, fault: str, **values: Any) -> Any:
@@ -99,7 +100,7 @@ def url_in(value: Any) -> str:
     return str(picture.get("imageUrl") or picture.get("uploadUrl"))
 
 
-WITH_URL = ("upload-url", "group-get", "image", "stage", "lawn", "sky")
+WITH_URL = ("upload-url", "group-get", "image", *OPERATIONS)
 
 
 @pytest.mark.parametrize("endpoint", WITH_URL)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from hotfolder.sandbox.schema import OPERATIONS
 from tests.sandbox.conftest import Caller, Start
 
 STAGE = {
@@ -45,6 +46,14 @@ WORDS = {
     ("sky-replace", "skySubType"): "subtle, middle, dramatic",
     ("sky-replace", "resolution"): "low, high, superHigh",
 }
+
+
+def test_every_operation_and_every_list_of_words_is_tried() -> None:
+    bodies = {operation.route.rpartition("/")[2]: operation.body for operation in OPERATIONS.values()}
+    assert EXAMPLES.keys() == bodies.keys()
+    for call, body in bodies.items():
+        enums = {name for name, one in body.model_fields.items() if "Literal[" in str(one.annotation)}
+        assert {field for of, field in WORDS if of == call} == enums
 
 
 def post_file(caller: Caller, field: str, content: bytes, name: str = "scene.jpg") -> httpx.Response:

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.sandbox.schema import OPERATIONS
 from tests.support.pictures import jpeg
 
 Fault = dict[str, Any]
@@ -22,7 +23,7 @@ TAGS: dict[str, tuple[str, ...]] = {
 }
 REFUSED_TAGS = ("__sky-twilihgt", "__lawn-huge")
 FREE = ("projects", "group-create", "upload-url", "put", "group-get", "image", "result-get")
-PAID = ("enhance", "stage", "lawn", "sky")
+PAID = ("enhance", *OPERATIONS)
 PICTURES = ("truncated", "cut", "html", "empty", "gzip-bomb", "redirect")
 STATUSES = (400, 401, 402, 403, 404, 409, 413, 429, 500, 502, 503, 504)
 CONNECTION = ("reset-before", "reset-after", "reset-mid")

@@ -25,6 +25,7 @@ from hotfolder.stager.answers import parse_results
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.failures import ResultGone, UrlExpired
 from hotfolder.stager.operations import (
+    OPERATIONS,
     ActionType,
     ColorType,
     HdrOptions,
@@ -143,15 +144,19 @@ async def test_merge_from_end_to_end(
     assert 1.2 < width / height < 1.5
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        Sky(sky_type="twilight"),
-        Lawn(lawn_type="medium", extra_instructions="Keep the stone pathway intact"),
-        Stage(room_type="EXTERIOR", room_style="modern", color_types=("ivory",)),
-    ],
-    ids=lambda operation: operation.kind,
+OF_EACH_KIND = (
+    Sky(sky_type="twilight"),
+    Lawn(lawn_type="medium", extra_instructions="Keep the stone pathway intact"),
+    Stage(room_type="EXTERIOR", room_style="modern", color_types=("ivory",)),
 )
+
+
+def test_every_kind_of_operation_is_tried() -> None:
+    for tried in (OF_EACH_KIND, every_value()):
+        assert {type(operation) for operation in tried} == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", OF_EACH_KIND, ids=lambda operation: operation.kind)
 async def test_operation_from_end_to_end(
     operation: Operation, client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
 ) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
-from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+from hotfolder.stager.operations import OPERATIONS, HdrOptions, Lawn, Sky, Stage
 from tests.stager.conftest import KEY, Serve, Wire, does
 
 RESULT = {
@@ -54,15 +55,16 @@ LAWN: dict[str, object] = {
 SKY: dict[str, object] = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
 
 
-OPERATIONS = [
+BODIES: dict[type[Any], tuple[dict[str, object], str]] = {
+    Stage: (STAGE, "stage"),
+    Lawn: (LAWN, "lawn-replace"),
+    Sky: (SKY, "sky-replace"),
+}
+EVERY_VALUE = [
     pytest.param(
         model, base | {name: [value] if name == "colorTypes" else value}, path, id=f"{path}-{name}-{value}"
     )
-    for model, base, path in (
-        (Stage, STAGE, "stage"),
-        (Lawn, LAWN, "lawn-replace"),
-        (Sky, SKY, "sky-replace"),
-    )
+    for model, (base, path) in BODIES.items()
     for name in base
     if name in ALLOWED
     for value in ALLOWED[name].split(", ")
@@ -168,10 +170,12 @@ async def test_a_status_that_is_no_word_is_never_shown(status: str, serve: Serve
     assert (state.status, state.said) == ("not a word", "no merge for [key]")
 
 
-@pytest.mark.parametrize(("model", "body", "path"), OPERATIONS)
-async def test_operations(
-    model: type[Stage | Lawn | Sky], body: dict[str, object], path: str, serve: Serve
-) -> None:
+def test_every_kind_of_operation_is_tried() -> None:
+    assert BODIES.keys() == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("model", "body", "path"), EVERY_VALUE)
+async def test_operations(model: type[Any], body: dict[str, object], path: str, serve: Serve) -> None:
     """Section 3.2 to 3.4: every value of the reference is sent as it spells it, and nothing else."""
     wire = await serve(does.answer(200, RESULT))
     answer = await wire.client.operate("img_71283912739", model.model_validate(body))
