@@ -22,7 +22,7 @@ from hotfolder.errors import HotfolderError, LocalTrouble
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
-from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES, bytes_left, files_left, trouble_of
+from hotfolder.outbox.faults import FULL_BYTES, bytes_left, trouble_of
 from hotfolder.outbox.outputs import confirm_results, nearest
 from hotfolder.paths import exists, is_dir
 
@@ -264,16 +264,14 @@ def disks(settings: Settings) -> Iterator[Finding]:
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield disk(there, bytes_left(there), files_left(there))
+            yield disk(there, bytes_left(there))
 
 
-def disk(path: Path, free_bytes: float, files: float) -> Finding:
+def disk(path: Path, free_bytes: float) -> Finding:
     if free_bytes == math.inf:
         return ok("disk", f"the disk of {path} doesn't say how much is free")
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
-    if files < FULL_FILES:
-        text += f", which can hold only {files:.0f} more files, however small"
-    if free_bytes < FULL_BYTES or files < FULL_FILES:
+    if free_bytes < FULL_BYTES:
         return problem("disk", text, "Make room there: without it nothing can be delivered.")
     if free_bytes < LOW_BYTES:
         return warning("disk", text, "Make room there soon.")

@@ -27,9 +27,7 @@ from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import (
     FULL_BYTES,
-    FULL_FILES,
     bytes_left,
-    files_left,
     local_trouble,
     made_anywhere,
     make_our_folder,
@@ -301,16 +299,11 @@ async def keep_looking(
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
     """The names of the folders whose disk is full; one that can't be queried is left out."""
-    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES, FULL_FILES))
+    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES))
 
 
-def has_less(folder: Path, least_bytes: int, least_files: int = 0) -> bool:
-    """Whether the disk of `folder` has less free space, or room for fewer files; False where it can't be
-    queried."""
-
-    def look() -> bool:
-        return bytes_left(folder) < least_bytes or files_left(folder) < least_files
-
+def has_less(folder: Path, least_bytes: int) -> bool:
+    """Whether the disk of `folder` has less free space; False where it can't be queried."""
     with suppress(OSError, NoAnswer):
-        return at_once(folder, look)
+        return at_once(folder, partial(bytes_left, folder)) < least_bytes
     return False

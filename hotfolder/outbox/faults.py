@@ -7,17 +7,14 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.mounts import mount_of
 from hotfolder.newfiles import TEMPORARY_PREFIX
 
 FULL_BYTES = 200 * 1024 * 1024
 """A disk with less free space than this counts as full: a picture and its copies need about as much."""
-FULL_FILES = 100
-"""One that can hold fewer more files, however small, counts as full, too."""
 SPACE = "Make room on that disk; the work continues by itself."
 RIGHTS = "Give the user that hotfolder runs as the right to write there; the work continues by itself."
 SHARE = "Check that the disk or share is connected; the work continues by itself."
@@ -25,7 +22,6 @@ SOON = "It is tried again by itself."
 MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
 FILES = ("too many files are open", "Check the limit on open files; it is tried again by itself.")
 BUSY = ("it is in use just now", SOON)
-NO_MORE_FILES = "the disk has space, but can't hold any more files"
 FAULTY = ("the disk or share reports an error", SHARE)
 UNCONNECTED = ("the share is not connected", SHARE)
 DISK_GONE = ("the disk has gone away", SHARE)
@@ -113,8 +109,6 @@ def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
             where = path if name in Path(path).parts else f"{path} ({name})"
     else:
         where = path
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC and where and not files_left(where):
-        what = NO_MORE_FILES
     return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
 
 
@@ -123,20 +117,6 @@ def bytes_left(path: Path) -> float:
     shares. Blocks. Raises OSError."""
     found = shutil.disk_usage(path)
     return found.free if found.total else math.inf
-
-
-def files_left(path: Path | str | bytes) -> float:
-    """How many more files the disk of `path`, or of the nearest folder above it, can hold, however small;
-    infinite where the disk names no limit, and for shares: many say 0, and can hold more. Blocks."""
-    place = Path(os.fsdecode(path))
-    mount = mount_of(place)
-    if mount is not None and not mount.announces:
-        return math.inf
-    for one in (place, *place.parents):
-        with suppress(OSError):
-            found = os.statvfs(one)
-            return found.f_favail if found.f_files and found.f_favail >= 0 else math.inf
-    return math.inf
 
 
 @contextmanager

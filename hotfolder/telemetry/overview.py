@@ -15,7 +15,7 @@ from hotfolder.jobs.looks import under_way
 from hotfolder.jobs.model import DaemonState, Job, stamp
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.faults import FULL_BYTES, FULL_FILES
+from hotfolder.outbox.faults import FULL_BYTES
 
 DAEMON_STATUS = "daemon"
 """The name of the row with a daemon's own status."""
@@ -142,8 +142,8 @@ class Condition:
 
 
 def disk_full(name: str) -> str:
-    """What is said where the disk of that folder has less than FULL_BYTES or FULL_FILES left."""
-    left = f"less than {FULL_BYTES >> 20} MiB are free, or it can hold fewer than {FULL_FILES} more files"
+    """What is said where the disk of that folder has less than FULL_BYTES left."""
+    left = f"less than {FULL_BYTES >> 20} MiB are free"
     return f"The disk of {name} is full: {left}. Make room there: what finds no room waits."
 
 

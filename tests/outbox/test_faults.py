@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -11,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.daemon.folders import has_less
 from hotfolder.errors import LocalTrouble
 from hotfolder.newfiles import TEMPORARY_PREFIX
-from hotfolder.outbox.faults import TROUBLES, files_left, local_trouble
+from hotfolder.outbox.faults import TROUBLES, local_trouble
 
 WithMounts = Callable[[str, str], str]
 
@@ -59,29 +57,13 @@ from hotfolder.control.local import folder
 trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)
 for found in folder('done', Path('disk/done'), new=False):
     print(found.text, '|', found.hint)
-from hotfolder.control.local import Grade, disk
-from hotfolder.outbox.faults import files_left
-print(disk(Path('disk'), 10**12, files_left('disk/done/not/there')).verdict is Grade.PROBLEM)
 """,
     )
     hint = "Make room on that disk; the work continues by itself."
     assert out.splitlines() == [
-        f"disk/done: the disk has space, but can't hold any more files | {hint}",
+        f"disk/done: the disk is full | {hint}",
         f"disk/done can't be written: the disk is full | {hint}",
-        "True",
     ]
-
-
-def test_a_disk_that_names_no_limit_of_files_is_not_full(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """CephFS says -1 for how many more it can hold, others nothing at all."""
-    said = os.statvfs(tmp_path)
-    for files, left in ((0, 0), (5, -1)):
-        numbers = (*said[:5], files, left, left, *said[8:])
-        monkeypatch.setattr(os, "statvfs", lambda _, numbers=numbers: os.statvfs_result(numbers))
-        assert files_left(tmp_path) == math.inf
-        assert not has_less(tmp_path, 1)
 
 
 def test_a_folder_on_a_disk_that_becomes_read_only_has_trouble_until_it_is_mounted_for_writing(

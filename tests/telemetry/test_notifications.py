@@ -234,8 +234,7 @@ def test_a_full_disk_is_told_once_however_often_it_fills_anew(detector: Detector
     for second, full in enumerate(([], ["done"], [], ["done"], [], ["done"])):
         heard += detector.look(facts(full_disks=full), second * 50)
     assert [one.text for one in heard] == [
-        "The disk of done is full: less than 200 MiB are free, or it can hold fewer than 100 more files. Make"
-        " room there: what finds no room waits."
+        "The disk of done is full: less than 200 MiB are free. Make room there: what finds no room waits."
     ]
     detector.look(facts(), 700)
     (over,) = detector.look(facts(), 760)
