@@ -16,7 +16,6 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import no_job_yet
 from hotfolder.control.opening import Installation, existing, now
-from hotfolder.daemon.folders import former_failed, left_behind
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
@@ -147,7 +146,7 @@ def _original(installation: Installation, job: Job, file: JobFile, by_hand: str)
 def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     """The return of a job's files from failed/ into that folder of its project in the inbox. Raises
     LocalTrouble where the inbox is missing or replaced, and UsageError where the job has no folder in
-    failed/, or where it lies in the folder that was `failed` before."""
+    failed/."""
     places = installation.places
     inbox = places.inbox(job.inbox)
     places.confirm_inbox(inbox)
@@ -156,15 +155,7 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     target = inbox / job.project / folder
-    returning = Returning(source, target, job.id, shared=places.sharing(job))
-    before = former_failed(places, installation.store)
-    # Of a return that was interrupted the files are on their way, whatever lies elsewhere.
-    if before is not None and not returning.begun and left_behind(places, Path(before.path), [job]):
-        raise UsageError(
-            f"The set lies in {before.path}, the folder that `failed` named before.",
-            hint=f"Move what is in it into {shown(places.failed)}, and say the same again.",
-        )
-    return returning
+    return Returning(source, target, job.id, shared=places.sharing(job))
 
 
 def resolve(installation: Installation, job_id: str, *, paid_result: str | None) -> PutBack:

@@ -17,7 +17,6 @@ from hotfolder.control.actions import comes_as, left_of, open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, in_order, latest_of
 from hotfolder.control.lookup import (
     PicturePlace,
-    content_of,
     open_picture,
     photo_id,
     picture_id,
@@ -26,14 +25,13 @@ from hotfolder.control.lookup import (
 )
 from hotfolder.control.opening import existing, now, reading, seen_in
 from hotfolder.daemon.folders import places_of
-from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.looks import remembered
-from hotfolder.jobs.model import SANDBOX, Job, JobFile, Picture, Purchase
+from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
@@ -111,8 +109,6 @@ class SetView:
     question: Purchase | None = None
     receipt: Receipt | None = None
     receipt_changed: bool = False
-    retouched: tuple[str, ...] = ()
-    """The names of pictures in done/ whose content has changed since they were placed."""
 
 
 def known_project(store: Store, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
@@ -226,7 +222,6 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         made_of = recipe or recipe_of(job)
         left = left_of(store, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
-        pictures = store.pictures(job.id)
         generation = present_generation(store, job.scope)
     done = Path(settings.root, settings.done)
     receipt, changed = receipt_of(done, job)
@@ -242,7 +237,6 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         question=question,
         receipt=receipt,
         receipt_changed=changed,
-        retouched=tuple(retouched(done, pictures)),
     )
 
 
@@ -310,13 +304,3 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
     # While originals are filed, the receipt is rewritten with their places.
     filing = State(job.state) in ACTIVE
     return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256
-
-
-def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
-    """The names of the pictures whose file has other content than was placed; missing files are ignored."""
-    for one in pictures:
-        if (there := open_picture(placed_in(done, one.path))) is not None:
-            content = content_of(there)
-            os.close(there.descriptor)
-            if content not in ("", one.sha256):
-                yield visible(Path(one.path).name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -17,9 +17,9 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
+from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.states import NEEDS_PERSON
 from hotfolder.jobs.store import Store
@@ -31,12 +31,13 @@ from hotfolder.outbox.faults import (
     local_trouble,
     made_anywhere,
     make_our_folder,
+    shown,
 )
 from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.outputs import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
-from hotfolder.paths import entries, exists, is_dir
+from hotfolder.outbox.outputs import OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.paths import entries, is_dir
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -162,7 +163,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)
-    remember_left_behind(places, store)
+    refuse_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start
@@ -171,38 +172,24 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     return outputs
 
 
-FAILED_BEFORE = "failed before"
-"""The name under which the store knows the former `failed` folder, where failed sets were left in it."""
-
-
-def former_failed(places: Places, store: Store) -> MountIdentity | None:
-    """The folder that `failed` named before the settings named this one: at the last start, else as it was
-    remembered. None where `done` is another one, too: the root was moved or copied, and the failed sets with
-    it."""
-    names = ("done", "failed", FAILED_BEFORE)
-    done, failed, remembered = (store.folder_identity("output", name) for name in names)
-    if done is None or done.path != str(places.done):
-        return None
-    return remembered if failed is None or failed.path == str(places.failed) else failed
-
-
-def remember_left_behind(places: Places, store: Store) -> None:
-    """Remember the former `failed` folder if failed sets are left in it."""
-    if (former := former_failed(places, store)) is None:
+def refuse_left_behind(places: Places, store: Store) -> None:
+    """Raise UsageError where failed sets lie in the folder that `failed` named at the last start: retries
+    look only in the present one. Where `done` is another one, too, the root was moved or copied, and the
+    failed sets with it."""
+    done, failed = (store.folder_identity("output", name) for name in ("done", "failed"))
+    if done is None or done.path != str(places.done) or failed is None or failed.path == str(places.failed):
         return
-    before = Path(former.path)
-    left = partial(left_behind, places, before, store.in_states(NEEDS_PERSON))
-    with suppress(LocalTrouble):
-        if number := len(at_once(before, left, START_SECONDS)):
-            store.remember_folder("output", FAILED_BEFORE, former)
-            logger.warning("failed_sets_left", number=number, folder=str(before), now=str(places.failed))
-
-
-def left_behind(places: Places, before: Path, jobs: Iterable[Job]) -> list[Job]:
-    """Those of these failed jobs whose files lie in the former `failed` folder. Raises LocalTrouble."""
-    filed = [(job, Path(safe_name(job.project), job.filed_as)) for job in jobs if job.filed_as]
-    with local_trouble(before):
-        return [job for job, path in filed if is_dir(before / path) and not exists(places.failed / path)]
+    before, jobs = Path(failed.path), store.in_states(NEEDS_PERSON)
+    filed = [Path(safe_name(job.project), job.filed_as) for job in jobs if job.filed_as]
+    left: list[Path] = []
+    with suppress(LocalTrouble, OSError):  # its disk is gone
+        left = at_once(before, lambda: [path for path in filed if is_dir(before / path)], START_SECONDS)
+    if left:
+        raise UsageError(
+            f"{shown(before)}, the folder that `failed` named before, still has"
+            f" {counted(len(left), 'failed set')}.",
+            hint=f"Move what is in it into {shown(places.failed)}, and start again.",
+        )
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,11 +16,9 @@ from typing import Any
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.daemon.folders import former_failed, left_behind
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
-from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
@@ -28,7 +26,7 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.looks import rooms_finished
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
 from hotfolder.outbox.placing import names_in
@@ -139,7 +137,6 @@ class Reporter:
         self._news = False
         self._told_trouble = False
         self._gone: Mapping[str, list[str]] = {}
-        self._left: Mapping[str, str] = {}
         self._ended: Mapping[str, Mapping[str, Mapping[str, datetime]]] = {}
 
     async def run(self) -> None:
@@ -174,17 +171,7 @@ class Reporter:
         context, places = self.context, self.context.places
         newest = partial(context.store.in_states, NEEDS_PERSON, newest=MOST_FINISHED)
         filed = await context.store_thread(newest)
-        former = await context.store_thread(former_failed, places, context.store)
-        left: list[Job] = []
-        if former is not None:
-            before = Path(former.path)
-            left = await to_thread.run_sync(left_behind, places, before, filed)
-            numbers = Counter(job.inbox for job in left)
-            self._left = {
-                inbox: left_words(number, inbox, before, places.failed) for inbox, number in numbers.items()
-            }
-        ids = {job.id for job in left}
-        self._gone = await to_thread.run_sync(taken_away, places, [job for job in filed if job.id not in ids])
+        self._gone = await to_thread.run_sync(taken_away, places, filed)
 
     async def tell(self) -> None:
         """Write what has changed since the last call into the store, for other processes. What the store
@@ -300,7 +287,6 @@ class Reporter:
             "notices": [
                 *(notice.told(path) for notice in outlook.notices),
                 *self._kept_out(name),
-                *([self._left[name]] if name in self._left else []),
                 *(
                     f"The gallery of {project} can't be made: {why}"
                     for project, (inbox, why) in sorted(self.galleries.unmade.items())
@@ -322,15 +308,6 @@ class Reporter:
             if inbox == name:
                 there = self.inboxes[name].delivered(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
-
-
-def left_words(number: int, inbox: str, before: Path, failed: Path) -> str:
-    """The notice that failed sets lie in the folder that was `failed` in earlier settings."""
-    sets = f"{counted(number, 'failed set')} of the inbox {inbox} {'lies' if number == 1 else 'lie'}"
-    return (
-        f"{sets} in {shown(before)}, the folder that `failed` named before. Move what is in it into"
-        f" {shown(failed)}: retries look only there."
-    )
 
 
 def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:

@@ -128,8 +128,7 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
 
 
 def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id or `project/room`. Raises Unknown; its message says where retention has deleted the
-    record."""
+    """The job of that id or `project/room`. Raises Unknown."""
     job = store.job(job_id)
     if job is not None:
         return job
@@ -137,16 +136,7 @@ def remembered(store: Store, job_id: str) -> Job:
         found = jobs_at(session, job_id)
         if found:
             return found[0]
-        let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
-        purchase = session.exec(let_go.limit(1)).first()
-    if purchase is None or purchase.job_let_go_at is None:
-        raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
-    let_go_at = purchase.job_let_go_at
-    raise Unknown(
-        f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
-        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
-        " the same photos dropped again are not paid again.",
-    )
+    raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
 
 
 def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:

@@ -18,9 +18,8 @@ from hotfolder.config.load import load
 from hotfolder.control.board import board
 from hotfolder.control.rooms import project_view
 from hotfolder.daemon import reporter as module
-from hotfolder.daemon.records import tell_waiting
 from hotfolder.daemon.reporter import Pages
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import ONCE_BACK
@@ -101,19 +100,6 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
             )
         await until(lambda: not says("The job store") and says("12 Elm Road / kitchen"))
         shutil.rmtree(folder)
-
-
-def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text(f"root: {tmp_path}\nlanguage: de\n")
-    settings = load(config, {})
-    page = settings.inbox_folder() / STATUS_NAME
-    page.parent.mkdir()
-    page.touch()
-    tell_waiting(settings, f"the database with the job store can't be reached. {ONCE_BACK}")
-    told = " ".join(page.read_text().split())
-    assert "Die Datenbank mit dem Speicher der Jobs ist nicht erreichbar." in told
-    assert "Es wartet nichts" not in told, "nobody knows"
 
 
 def test_what_holds_up_everything_is_said_once() -> None:
@@ -214,32 +200,21 @@ def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -
     assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
 
 
-async def test_failed_sets_that_are_left_in_the_former_folder_are_told_of(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The settings name another folder `failed`. Until a person moves the sets they stay listed, over later
-    starts, too. Nothing is taken from the former folder."""
-    monkeypatch.setattr(module, "FAILED_SECONDS", 0.5)
+async def test_a_start_is_refused_while_failed_sets_lie_in_the_former_folder(studio: Studio) -> None:
+    """The settings name another folder `failed`: the sets there would be taken for deleted ones."""
     await studio.drop_and_run("12 Elm Road", "hall__sky-twilihgt", bracket())
     await studio.drop_and_run("12 Elm Road", "bath__sky-twilihgt", bracket())
     studio.edit(failed="rejected")
     now = studio.root / "rejected"
-    lies = f"2 failed sets of the inbox inbox lie in {studio.failed}, the folder that `failed` named before."
-    [job, _] = [one["job"] for one in studio.status()["jobs"]]
     for _ in range(2):
-        said = studio.say("retry", job, columns=400)
-        assert said.exit_code == 2 and f"The set lies in {studio.failed}, the folder" in said.stderr
-        async with studio.working():
-            told = await studio.comes_to_say(lambda status: status["notices"])
-            assert told["notices"] == [f"{lies} Move what is in it into {now}: retries look only there."]
-            await asyncio.sleep(1.5)
-            assert studio.states() == ["failed", "failed"]
-        assert "2 failed sets" in studio.status_page()
+        with pytest.raises(UsageError, match="still has 2 failed sets") as refused:
+            async with studio.working():
+                pass
+        assert str(studio.failed) in refused.value.message and str(now) in refused.value.hint
+    (studio.failed / "12 Elm Road").rename(now / "12 Elm Road")
     async with studio.working():
-        (studio.failed / "12 Elm Road").rename(now / "12 Elm Road")
-        await studio.comes_to_say(lambda status: not status["notices"])
-        assert studio.states() == ["failed", "failed"]
-    assert studio.say("retry", job).exit_code == 0
+        await studio.comes_to("failed", "failed")
+    assert studio.say("retry", studio.status()["jobs"][0]["job"]).exit_code == 0
 
 
 async def test_a_copied_root_knows_nothing_of_the_folder_of_the_one_it_was_copied_from(

@@ -63,15 +63,6 @@ async def test_records_go_at_once_where_files_are_kept_for_ever(studio: Studio, 
     assert remembered(studio)[0] == []
 
 
-async def test_who_asks_for_a_record_that_went_is_told_so(studio: Studio, shop: Shop) -> None:
-    await done_set(studio, shop)
-    [job] = [one.id for one in remembered(studio)[0]]
-    await clean(studio, RECORDS)
-    for command in (("logs",), ("retry",), ("resolve", "--give-up")):
-        answer = studio.say(*command, job)
-        assert answer.exit_code == 2 and f"The record of job {job}, of {ELM}, was deleted" in answer.stderr
-
-
 async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
     assert records(await clean(studio, Keep(results_days=None, records_days=50))) == {}

@@ -186,18 +186,6 @@ async def test_a_receipt_that_others_have_exchanged_is_not_followed(
     assert COST not in told and "is not the one that was written" in told
 
 
-async def test_a_picture_that_was_changed_since_is_told_beside_its_receipt(
-    studio: Studio, page: PageProcess
-) -> None:
-    await finished(studio, "front")
-    assert "Changed since" not in set_page(page, cards(studio)[0])
-    [picture] = studio.done.glob("*/front.jpg")
-    picture.write_bytes(picture.read_bytes() + b"!")
-    assert "Changed since it was placed in done: front.jpg." in set_page(page, cards(studio)[0])
-    picture.unlink()
-    assert "Changed since" not in set_page(page, cards(studio)[0])
-
-
 async def test_an_address_that_stands_for_nothing_is_not_found(studio: Studio, page: PageProcess) -> None:
     await finished(studio, "front")
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
