@@ -20,7 +20,7 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
-from hotfolder.daemon.folders import LOOK_SECONDS, full_disks
+from hotfolder.daemon.folders import LOOK_SECONDS
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into, until
 
@@ -275,13 +275,6 @@ async def test_while_the_share_of_done_hangs_that_is_said(
         await done(studio, "kitchen", "hall")
         await studio.comes_to_say(lambda status: troubles(status) == ["", ""])
     assert shop.bought() == 2
-
-
-def test_a_share_that_says_0_more_files_is_not_full(share: Share, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many count the files that are there, and say nothing of those that could be."""
-    said = os.statvfs(share.here)
-    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((*said[:5], 5, 0, 0, *said[8:])))
-    assert full_disks({"done": share.here, "state": share.back}) == ("state",)
 
 
 async def test_a_share_of_done_that_is_unmounted_while_it_hangs_needs_a_restart_and_says_so(
