@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hotfolder.cli.output import FAILED, fitted, print_json
+from hotfolder.cli.output import FAILED, print_json
 from hotfolder.config.load import load
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
@@ -27,9 +27,9 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
         told = [as_dict(one) for one in answers]
         print_json(told[0] if len(told) == 1 else told)
     else:
-        print("\n".join(fitted(said(answers, settings.prices, calls=calls))))
+        print("\n".join(said(answers, settings.prices, calls=calls)))
         for text in left_alone(settings, path):
-            print("\n".join(fitted(["", f"Note: {text}"])))
+            print(f"\nNote: {text}")
     return FAILED if any(one.problems for one in answers) else 0
 
 

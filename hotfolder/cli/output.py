@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
-import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,18 +52,6 @@ def errors_told() -> Iterator[None]:
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def fitted(lines: Iterable[str]) -> Iterator[str]:
-    """The lines wrapped to the terminal's width, with continuation lines indented by 4 more. Unchanged where
-    standard output is no terminal."""
-    if not sys.stdout.isatty():
-        yield from lines
-        return
-    width = shutil.get_terminal_size().columns
-    for line in lines:
-        further = " " * (len(line) - len(line.lstrip()) + 4)
-        yield from textwrap.wrap(line, width, subsequent_indent=further, break_on_hyphens=False) or [line]
 
 
 def journalled() -> bool:

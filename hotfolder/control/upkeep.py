@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings, StoreSettings
-from hotfolder.control.access import missing_packages, refuse_unprotected
 from hotfolder.control.local import Finding, Grade, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import Installation, nothing_yet, now, reading
 from hotfolder.control.remote import key, out_of_sight, remote, server
@@ -22,7 +20,7 @@ from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, pla
 from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
-from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
+from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError
 from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
@@ -107,8 +105,6 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     identity, found = records(settings)
     yield from folders(settings, identity)
     yield from found
-    yield from messages(settings)
-    yield from page(settings)
     yield from machine(count_folders(settings))
 
 
@@ -144,32 +140,6 @@ def told_by_daemon(seen: Overview) -> Iterator[Finding]:
     if needing:
         need = "1 needs" if needing == 1 else f"{needing} need"
         yield warning("sets", f"{need} a person", "`hotfolder status` lists them.")
-
-
-def messages(settings: Settings) -> Iterator[Finding]:
-    if not settings.notify.urls and settings.notify.url_file is None:
-        yield ok("messages", "none are sent: the settings name no address")
-    elif find_spec("apprise") is None:
-        yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
-    else:
-        yield ok("messages", "people are told; `hotfolder notify --test` tries it")
-
-
-def page(settings: Settings) -> Iterator[Finding]:
-    """Whether the page can be served with these settings."""
-    where = f"{settings.page.host} port {settings.page.port}"
-    if missing_packages():
-        yield ok("page", f"can't be served without the extra `page`: {to_install('page')}")
-        return
-    try:
-        protected = refuse_unprotected(settings, settings.page)
-    except UsageError as error:
-        yield warning("page", error.message, error.hint)
-    except (StoreError, StoreAway):
-        return  # reported already
-    else:
-        who = "whoever knows the password" if protected else "this computer's users, without a password"
-        yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
 
 
 def count_folders(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli.output import USAGE, WORLD_BAD, errors_told, fitted
+from hotfolder.cli.output import USAGE, WORLD_BAD, errors_told
 from hotfolder.cli.status import history_lines
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.model import Job
@@ -55,17 +55,6 @@ def test_a_command_that_ended_says_so_where_its_hint_speaks_of_what_continues_by
     assert ended.value.code == WORLD_BAD
     again = "This command has ended: say it again then."
     assert capsys.readouterr().err.splitlines() == ["It can't be done now.", hint, again]
-
-
-def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Continuation lines are indented; output into a pipe isn't wrapped."""
-    lines = ["12 Elm Road / kitchen", "    HELD: Did you mean " + "kitchen__sky-twilight? " * 8, ""]
-    assert list(fitted(lines)) == lines
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
-    shown = list(fitted(lines))
-    assert shown[:2] == ["12 Elm Road / kitchen", "    HELD: Did you mean"] and shown[-1] == ""
-    assert max(map(len, shown)) <= 40 and all(line.startswith(" " * 8) for line in shown[2:-1])
 
 
 @pytest.mark.usefixtures("berlin")

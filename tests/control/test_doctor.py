@@ -11,8 +11,7 @@ from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.config.load import load
-from hotfolder.control import access, local
+from hotfolder.control import local
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
@@ -57,17 +56,6 @@ def test_a_root_among_temporary_files_is_warned_of(studio: Studio, monkeypatch: 
     code, found = ask(studio.config)
     assert (code, [one["verdict"] for one in found["root"]]) == (0, ["warning"])
     assert f"{studio.root} lies in {studio.root.parent}, which systems clear" in found["root"][0]["text"]
-
-
-def test_whom_the_page_is_served_for_is_told(make_studio: MakeStudio) -> None:
-    studio = make_studio(page={"port": 9999})
-    assert "127.0.0.1 port 9999, for this computer's users" in ask(studio.config)[1]["page"][0]["text"]
-    access.set_password(load(studio.config, {}), access.FULL, "correct horse battery")
-    assert "for whoever knows the password" in ask(studio.config)[1]["page"][0]["text"]
-    open_to_all = make_studio(page={"host": "0.0.0.0"})
-    code, found = ask(open_to_all.config)
-    assert (code, found["page"][0]["verdict"]) == (0, "warning")
-    assert "hotfolder page set-password" in found["page"][0]["hint"]
 
 
 def test_the_text_has_a_line_for_each_look_and_never_the_key(studio: Studio) -> None:
