@@ -30,7 +30,7 @@ from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
 from hotfolder.rules.grouping.model import Grouping
-from hotfolder.rules.late import Why
+from hotfolder.rules.holds import Why
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_folder, sort_shoot

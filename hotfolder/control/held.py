@@ -31,9 +31,9 @@ from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
 from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
 from hotfolder.rules.grouping.model import Grouping
-from hotfolder.rules.late import Why, together
+from hotfolder.rules.holds import REVIEW, Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
-from hotfolder.rules.shoots import REVIEW, group_shoot
+from hotfolder.rules.shoots import group_shoot
 
 NOTHING = Bill()
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."

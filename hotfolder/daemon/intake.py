@@ -25,11 +25,11 @@ from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
+from hotfolder.rules.holds import Why, why_name_held
 from hotfolder.rules.hours import opens_at
-from hotfolder.rules.late import MergedSet, Why
+from hotfolder.rules.late import MergedSet
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
-from hotfolder.rules.shoots import why_name_held
 from hotfolder.stager.operations import HdrOptions
 
 logger = log.get("intake")

@@ -34,8 +34,8 @@ from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.outbox.texts import write_status
 from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
+from hotfolder.rules.holds import Why
 from hotfolder.rules.hours import opens_at
-from hotfolder.rules.late import Why
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
     MOST_FINISHED,

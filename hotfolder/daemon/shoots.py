@@ -22,7 +22,8 @@ from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
-from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, Why, together
+from hotfolder.rules.holds import Why, together
+from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import HeldSet, sort_shoot

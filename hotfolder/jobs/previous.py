@@ -19,12 +19,12 @@ from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.texts import ALL_NAMES
 from hotfolder.paths import exists
+from hotfolder.rules.holds import Why, why_name_held, why_shapes_held
 from hotfolder.rules.late import (
     EarlierSet,
     EarlierState,
     LatestSet,
     MergedSet,
-    Why,
     matched,
     why_late_in_room,
     why_own,
@@ -32,7 +32,6 @@ from hotfolder.rules.late import (
 )
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo, photo_from
-from hotfolder.rules.shoots import why_name_held, why_shapes_held
 
 
 def earlier_sets(

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
+from hotfolder.rules.holds import Why
 from hotfolder.rules.late import (
     EarlierSet,
     LatestSet,
     MergedSet,
     Sorted,
-    Why,
     why_late_in_shoot,
     why_own,
     why_part,

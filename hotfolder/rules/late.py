@@ -12,16 +12,15 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import NamedTuple
 
-from hotfolder.display import with_hint
 from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, tells, uncopied
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
+from hotfolder.rules.holds import Why
 from hotfolder.rules.sets import BracketSet, Photo
 
 MOST_TOLD = 3
@@ -38,27 +37,6 @@ LATE = timedelta(hours=1)
 
 _NEAR_PAUSES = 20
 """Frames further apart than this many times BY_HAND_SECONDS are taken for different sets."""
-
-
-class Why(NamedTuple):
-    """The reason why something waits (a sentence without its full stop), and what a person can do (whole
-    sentences). Falsy where nothing waits."""
-
-    reason: str = ""
-    hint: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.reason)
-
-    def __str__(self) -> str:
-        return with_hint(*self)
-
-
-def together(whys: Iterable[Why]) -> Why:
-    """Join several into one: all reasons, and each distinct hint once."""
-    some = list(filter(None, whys))
-    hints = dict.fromkeys(why.hint for why in some if why.hint)
-    return Why(". ".join(why.reason for why in some), " ".join(hints))
 
 
 class EarlierState(Enum):

@@ -1,4 +1,4 @@
-"""Grouping of a whole shoot in one folder: its settings, the sets' names, and which are held for a person."""
+"""Grouping of a whole shoot in one folder: its settings, the sets' names, and which sets are held."""
 
 from __future__ import annotations
 
@@ -6,26 +6,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from hotfolder.rules.foldernames import shown, split_name
-from hotfolder.rules.grouping.evidence import by_name, tells, without_copies
+from hotfolder.rules.foldernames import split_name
+from hotfolder.rules.grouping.evidence import tells
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
-from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
+from hotfolder.rules.holds import REVIEW, asks_review
+from hotfolder.rules.late import EarlierSet, Sorted, sort_out
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
-from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
-
-LET_IT_GO = (
-    "add __ok to its name, put a file named READY.txt into it, or say `hotfolder approve`, and its photos are"
-    " made as they are"
-)
-"""How a person approves what is held; the easiest way first."""
-REVIEW = "its route asks for a review"
-TO_REVIEW = Why(
-    REVIEW,
-    "`hotfolder explain` shows what would be made. To have it made, add __ok to its folder's name, put a file"
-    " named READY.txt into it, or say `hotfolder approve` with the folder.",
-)
+from hotfolder.rules.sets import FileIdentity, Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,58 +187,6 @@ def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:
 
 def _by_name(photos: Sequence[Photo]) -> tuple[Photo, ...]:
     return tuple(sorted(photos, key=attrgetter("name")))
-
-
-def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
-    """Whether a person must review the room's set: decided by the first matching route that has both `group`
-    and a pattern for rooms."""
-    for route in matching_by_name(rulebook, project, room):
-        if route.group is not None and route.match.room:
-            return route.group is GroupMode.REVIEW
-    return False
-
-
-def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
-    """Why a room's folder is held, by its name and its route alone; falsy where it isn't. `known`: it was
-    made under that name before, so the name is not questioned."""
-    if asks_review(rulebook, project, folder):
-        return TO_REVIEW
-    return Why() if known else misnamed(rulebook, project, folder)
-
-
-def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
-    """Why a room's folder is held because its own or its project's name ends in what looks like a tag but
-    isn't one; falsy where neither does."""
-    for raw in filter(None, (folder, project)):
-        meant = rulebook.tags.meant(raw)
-        if meant:
-            return Why(
-                f"Did you mean {shown(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
-                " made without it",
-                f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
-            )
-    return Why()
-
-
-def why_shapes_held(photos: Sequence[Photo]) -> Why:
-    """Why a room of one picture is held: its photos differ in orientation or size, so they can't be merged.
-    Falsy where they don't, and for more than MOST_PHOTOS photos, which grouping refuses or splits. Older
-    exports of the same photos are ignored."""
-    own, _ = without_copies(photos)
-    if len({photo.shape for photo in own}) < 2 or len(photos) > MOST_PHOTOS:
-        return Why()
-    one, *others = sorted(own, key=by_name)
-    other = next(photo for photo in others if photo.shape != one.shape)
-    return Why(
-        f"{one.name} has {sized(one)} pixels and {other.name} {sized(other)}: photos of different sizes can't"
-        " be merged into one picture",
-        "Export them once more, all at one size, turned alike, and move those of another view into a room's"
-        f" folder of their own; or, if all of them belong together as they are, {LET_IT_GO}.",
-    )
-
-
-def sized(photo: Photo) -> str:
-    return "{}x{}".format(*photo.shape)
 
 
 def _why(review: bool, grouping: Grouping, sets: Sequence[GroupedSet]) -> str:

@@ -24,8 +24,8 @@ END = re.compile(r"(?<=[.!?]) |; |\n")
 QUOTED = re.compile(r'"([^"]*)"')
 DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBERS = frozenset({"number", "count", "most", "status", "seconds", "of_seconds", "ev", "mm", "to_mm", "mb"})
-"""Fields that match only a number. Its decimal point becomes a comma."""
-A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
+"""Fields that match only a number, whose decimal point becomes a comma. A new one must be added here."""
+A_NUMBER, A_NAME, A_TEXT = r"[\d.,/]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
 ODD_NAME = "(?:(?![;:] ).)+?"
 SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
 """Patterns of what a field matches: in a name, quotation marks come in pairs, but not in an ODD_NAME, such as

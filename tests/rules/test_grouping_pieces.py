@@ -147,3 +147,12 @@ def test_a_whole_set_without_camera_data_is_sure_beside_a_photo_that_shows_too_l
     whole = {frozenset(by.sets[0]), frozenset(by.sets[2])}
     sure = {frozenset(photo.name for photo in each.photos) for each in grouping.sets if each.sure}
     assert sure == whole
+
+
+@pytest.mark.parametrize(("stop", "enough"), [(1 / 3, False), (2 / 3, True)])
+def test_a_burst_of_nearly_equal_exposures_is_held(by: Photographer, stop: float, enough: bool) -> None:
+    """It may be a person's series of one view, of which one frame is wanted."""
+    by.burst(by.room(), MIDDLE, (0, -stop, stop), mode=2, bias=True)
+    [only] = group(by.photos).sets
+    assert only.sure is enough
+    assert enough or only.doubts == ("its exposures differ by less than half a stop",)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hotfolder.words.saying import FIELD, room_said, said, templates
+from hotfolder.words.saying import FIELD, NUMBERS, room_said, said, templates
 from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
 
 # Modules whose texts become a reason, a hint, a doubt or a line of history, or are shown on the page.
@@ -122,6 +122,13 @@ def test_a_template_has_the_same_fields_in_both_languages() -> None:
     ]
 
 
+def test_a_field_before_a_unit_is_a_number() -> None:
+    """Else its decimal point would stay one in German."""
+    before_units = re.compile(r"\{(\w+)\} (?:s|mm|EV|KiB|MB|GB|seconds|minutes|Megapixel)\b")
+    fields = {field for one in templates() for field in before_units.findall(one.german)}
+    assert "seconds" in fields and fields <= NUMBERS
+
+
 def test_german_has_german_quotation_marks() -> None:
     """Text to be typed keeps plain ones."""
     texts = [re.sub("`[^`]*`", "", one.german) for one in templates()]
@@ -204,6 +211,8 @@ def test_no_template_stands_twice() -> None:
         ),
         ('room "Küche" does not match "k*" or "bad*"', "Raum „Küche“ passt nicht zu „k*“ oder „bad*“"),
         ('a tag matches "sky-*" and 3 photos', "ein Tag passt zu „sky-*“ und 3 Fotos"),
+        ("the exposure 1/30 s came back", "die Belichtung 1/30 s kam wieder"),
+        ("the exposure 0.5 s came back", "die Belichtung 0,5 s kam wieder"),
         ("3 photos, quiet for 4 of 7.5 s", "3 Fotos, seit 4 von 7,5 s unverändert"),
         (
             "The API refused the HDR merge: no such group. Nothing was charged for it.",

@@ -1,0 +1,103 @@
+"""Reasons why a set waits for a person, and those that a room's name, its route and its photos' shapes give.
+
+`why_room_held` in `jobs/previous.py` asks for all reasons to hold a room. Those about earlier sets are in
+`late.py`; doubts about a set of a shoot, in `grouping/doubts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from hotfolder.display import with_hint
+from hotfolder.rules.foldernames import shown
+from hotfolder.rules.grouping.evidence import by_name, without_copies
+from hotfolder.rules.routes import GroupMode
+from hotfolder.rules.routing import Rulebook, matching_by_name
+from hotfolder.rules.sets import MOST_PHOTOS, Photo
+
+
+class Why(NamedTuple):
+    """The reason why something waits (a sentence without its full stop), and what a person can do (whole
+    sentences). Falsy where nothing waits."""
+
+    reason: str = ""
+    hint: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def __str__(self) -> str:
+        return with_hint(*self)
+
+
+def together(whys: Iterable[Why]) -> Why:
+    """Join several into one: all reasons, and each distinct hint once."""
+    some = list(filter(None, whys))
+    hints = dict.fromkeys(why.hint for why in some if why.hint)
+    return Why(". ".join(why.reason for why in some), " ".join(hints))
+
+
+LET_IT_GO = (
+    "add __ok to its name, put a file named READY.txt into it, or say `hotfolder approve`, and its photos are"
+    " made as they are"
+)
+"""How a person approves what is held; the easiest way first."""
+REVIEW = "its route asks for a review"
+TO_REVIEW = Why(
+    REVIEW,
+    "`hotfolder explain` shows what would be made. To have it made, add __ok to its folder's name, put a file"
+    " named READY.txt into it, or say `hotfolder approve` with the folder.",
+)
+
+
+def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
+    """Whether a person must review the room's set: decided by the first matching route that has both `group`
+    and a pattern for rooms."""
+    for route in matching_by_name(rulebook, project, room):
+        if route.group is not None and route.match.room:
+            return route.group is GroupMode.REVIEW
+    return False
+
+
+def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
+    """Why a room's folder is held, by its name and its route alone; falsy where it isn't. `known`: it was
+    made under that name before, so the name is not questioned."""
+    if asks_review(rulebook, project, folder):
+        return TO_REVIEW
+    return Why() if known else misnamed(rulebook, project, folder)
+
+
+def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
+    """Why a room's folder is held because its own or its project's name ends in what looks like a tag but
+    isn't one; falsy where neither does."""
+    for raw in filter(None, (folder, project)):
+        meant = rulebook.tags.meant(raw)
+        if meant:
+            return Why(
+                f"Did you mean {shown(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
+                " made without it",
+                f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
+            )
+    return Why()
+
+
+def why_shapes_held(photos: Sequence[Photo]) -> Why:
+    """Why a room of one picture is held: its photos differ in orientation or size, so they can't be merged.
+    Falsy where they don't, and for more than MOST_PHOTOS photos, which grouping refuses or splits. Older
+    exports of the same photos are ignored."""
+    own, _ = without_copies(photos)
+    if len({photo.shape for photo in own}) < 2 or len(photos) > MOST_PHOTOS:
+        return Why()
+    one, *others = sorted(own, key=by_name)
+    other = next(photo for photo in others if photo.shape != one.shape)
+    return Why(
+        f"{one.name} has {sized(one)} pixels and {other.name} {sized(other)}: photos of different sizes can't"
+        " be merged into one picture",
+        "Export them once more, all at one size, turned alike, and move those of another view into a room's"
+        f" folder of their own; or, if all of them belong together as they are, {LET_IT_GO}.",
+    )
+
+
+def sized(photo: Photo) -> str:
+    return "{}x{}".format(*photo.shape)
