@@ -40,7 +40,7 @@ def signature_of(greys: Sequence[int]) -> str:
             here = greys[row * side + column]
             for there in (greys[row * side + column + 1], greys[(row + 1) * side + column]):
                 darker = darker << 1 | (here < there)
-                known = known << 1 | _tells(here, there)
+                known = known << 1 | _comparable(here, there)
     return f"{darker:x}-{known:x}"
 
 
@@ -49,7 +49,7 @@ def read_brightness(image: Image.Image) -> float:
     return float(ImageStat.Stat(_greys(image)).mean[0]) / 255
 
 
-def _tells(one: int, other: int) -> bool:
+def _comparable(one: int, other: int) -> bool:
     clipped = max(one, other) < _BLACK or min(one, other) > _WHITE
     return abs(one - other) >= _LEAST_STEP and not clipped
 

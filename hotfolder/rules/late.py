@@ -17,7 +17,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, tells, uncopied
+from hotfolder.rules.grouping.evidence import (
+    Likeness,
+    capture_key,
+    has_times,
+    likeness,
+    shot,
+    started,
+    uncopied,
+)
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
 from hotfolder.rules.holds import Why
@@ -155,12 +163,12 @@ def _matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str
 def same_shot(photo: Photo, earlier: Photo) -> bool:
     """Whether two photos with the same `_key` are exports of one capture."""
     alike = likeness(photo, earlier)
-    certain = tells(photo) and shot(photo).clock_step_seconds < 1.0
+    certain = has_times(photo) and shot(photo).clock_step_seconds < 1.0
     same_name = uncopied(photo.name).casefold() == uncopied(earlier.name).casefold()
-    if certain or (tells(photo) and same_name):
+    if certain or (has_times(photo) and same_name):
         return alike is not Likeness.DIFFERENT
     # Whole seconds can be equal for two frames, and cameras reuse file names: the pictures must agree too.
-    return alike is Likeness.SAME and (same_name or tells(photo))
+    return alike is Likeness.SAME and (same_name or has_times(photo))
 
 
 def belonging(
@@ -168,7 +176,7 @@ def belonging(
 ) -> list[tuple[str, str]]:
     """The photos that grouping puts together with frames of an earlier set: sorted pairs of their name and
     that set's job. Empty where sets are counted off, or no photo has capture data."""
-    timed = [photo for photo in photos if tells(photo)]
+    timed = [photo for photo in photos if has_times(photo)]
     if options.brackets is not None or not timed:
         return []
     of_job: dict[str, str] = {}
@@ -176,7 +184,7 @@ def belonging(
     for one in _near(beside, timed, _NEAR_PAUSES * BY_HAND_SECONDS):
         for photo in one.photos:
             name = f"{one.room}/{photo.name}"  # unique: no file name has a slash
-            if tells(photo) and name not in of_job:
+            if has_times(photo) and name not in of_job:
                 of_job[name] = one.job
                 frames.append(replace(photo, name=name))
     found: dict[str, str] = {}
@@ -197,7 +205,7 @@ def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -
     may have thousands of sets, too many to group again for each drop."""
     times = sorted(started(photo) for photo in photos)
     for one in sets:
-        for at in (started(photo) for photo in one.photos if tells(photo)):
+        for at in (started(photo) for photo in one.photos if has_times(photo)):
             number = bisect_left(times, at - seconds)
             if number < len(times) and times[number] <= at + seconds:
                 yield one
@@ -205,7 +213,7 @@ def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -
 
 
 def _key(photo: Photo) -> Hashable:
-    return capture_key(photo) if tells(photo) else uncopied(photo.name).casefold()
+    return capture_key(photo) if has_times(photo) else uncopied(photo.name).casefold()
 
 
 def _whole(one: EarlierSet, mine: Matches) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from hotfolder.rules.foldernames import split_name
-from hotfolder.rules.grouping.evidence import tells
+from hotfolder.rules.grouping.evidence import has_times
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
 from hotfolder.rules.holds import REVIEW, asks_review
@@ -118,7 +118,9 @@ def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
     """Whether each set's boundaries have independent evidence (capture data). Where photos are counted off or
     sorted by content, one wrong set makes others wrong too."""
-    return options.brackets is None and all(tells(photo) for each in grouping.sets for photo in each.photos)
+    return options.brackets is None and all(
+        has_times(photo) for each in grouping.sets for photo in each.photos
+    )
 
 
 def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
@@ -175,7 +177,7 @@ def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:
             each,
             name=next(names),
             photos=_by_name(each.photos),
-            notes=() if all(tells(photo) for photo in each.photos) else grouping.notices,
+            notes=() if all(has_times(photo) for photo in each.photos) else grouping.notices,
         )
         for each in grouping.sets
     )

@@ -88,7 +88,7 @@ def _same_exposure(at: Neighbours) -> Photo | None:
 
 def _returned(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundary:
     evidence = (came_back(earlier, at.following), *pause)
-    if at.step.untold:
+    if at.step.order_unknown:
         doubt = (
             f"{at.last.name} and {at.following.name} were taken within a second or two, and this camera "
             "writes whole seconds only: which frames belong to the set before can't be told"

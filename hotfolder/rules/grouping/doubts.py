@@ -13,7 +13,7 @@ from hotfolder.rules.grouping.evidence import (
     likeness,
     shot,
     step_between,
-    strangers,
+    two_scenes_in,
     value,
 )
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
@@ -122,7 +122,7 @@ def _odd_values(draft: Draft) -> None:
 
 def odd_pictures(draft: Draft) -> None:
     """Add a doubt to a set whose photos certainly show two scenes."""
-    pair = strangers(draft.photos)
+    pair = two_scenes_in(draft.photos)
     if pair is not None:
         draft.doubts.append(f"{pair[0].name} and {pair[1].name} show different pictures")
 

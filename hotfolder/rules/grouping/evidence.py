@@ -32,15 +32,15 @@ class Step:
 
     `idle_seconds` runs from the end of an exposure to the start of the next. `burst`: the pause is so short
     that the camera itself must have continued, or, `dark_frame`, as long as its noise reduction takes.
-    `changes`: differences in the camera's setup, for people. `untold`: the clock's resolution of 1 s leaves
-    the order of the frames open.
+    `changes`: differences in the camera's setup, for people. `order_unknown`: the clock's
+    resolution of 1 s leaves the order of the frames open.
     """
 
     idle_seconds: float
     burst: bool
     dark_frame: bool
     changes: tuple[str, ...]
-    untold: bool
+    order_unknown: bool
 
 
 def shot(photo: Photo) -> Capture:
@@ -48,7 +48,7 @@ def shot(photo: Photo) -> Capture:
     return photo.capture or Capture()
 
 
-def tells(photo: Photo) -> bool:
+def has_times(photo: Photo) -> bool:
     """Whether the capture data have the start and the exposure time."""
     return shot(photo).started_seconds is not None and timed(photo)
 
@@ -116,7 +116,7 @@ def step_between(one: Photo, other: Photo) -> Step:
         burst=quick or dark_frame,
         dark_frame=dark_frame,
         changes=tuple(_changes(one, other)),
-        untold=quick and blur >= 1.0,
+        order_unknown=quick and blur >= 1.0,
     )
 
 
@@ -143,9 +143,10 @@ def started(photo: Photo) -> float:
     return round((taken.started_seconds or 0.0) - (taken.offset_seconds or 0), 6)
 
 
-SAME_UP_TO = 0.17
-_DIFFERENT_FROM = 0.30
-_LEAST_ANSWERS = 24
+SAME_UP_TO_SHARE = 0.17
+_DIFFERENT_FROM_SHARE = 0.30
+"""Thresholds of `difference` between two photos: of the same picture, of different ones."""
+_LEAST_COMPARABLE = 24
 
 
 class Likeness(Enum):
@@ -159,22 +160,22 @@ def likeness(one: Photo, *others: Photo) -> Likeness:
     frame of one set may have no visible detail in common. UNCLEAR between the two thresholds, and where too
     few answers of the signatures are comparable."""
     shares = [share for other in others if (share := difference(one, other)) is not None]
-    if not shares or SAME_UP_TO < min(shares) < _DIFFERENT_FROM:
+    if not shares or SAME_UP_TO_SHARE < min(shares) < _DIFFERENT_FROM_SHARE:
         return Likeness.UNCLEAR
-    return Likeness.SAME if min(shares) <= SAME_UP_TO else Likeness.DIFFERENT
+    return Likeness.SAME if min(shares) <= SAME_UP_TO_SHARE else Likeness.DIFFERENT
 
 
 def difference(one: Photo, other: Photo) -> float | None:
-    """The share, 0 to 1, of the signatures' comparable answers that differ; None below _LEAST_ANSWERS."""
+    """The share, 0 to 1, of the signatures' comparable answers that differ; None below _LEAST_COMPARABLE."""
     differing, shared = _compared(one.signature, other.signature)
-    return differing / shared if shared >= _LEAST_ANSWERS else None
+    return differing / shared if shared >= _LEAST_COMPARABLE else None
 
 
-def on_the_whole(one: Sequence[Photo], other: Sequence[Photo]) -> float | None:
+def group_difference(one: Sequence[Photo], other: Sequence[Photo]) -> float | None:
     """As `difference`, for two groups of photos, over the comparable answers of all pairs."""
     pairs = [_compared(a.signature, b.signature) for a in one for b in other]
     shared = sum(number for _, number in pairs)
-    return sum(number for number, _ in pairs) / shared if shared >= _LEAST_ANSWERS else None
+    return sum(number for number, _ in pairs) / shared if shared >= _LEAST_COMPARABLE else None
 
 
 def _compared(one: str, other: str) -> tuple[int, int]:
@@ -191,11 +192,11 @@ def _parts(signature: str) -> tuple[int, int]:
     return int(darker or "0", 16), int(known or "0", 16)
 
 
-_AGREE_UP_TO = 0.24
-APART_FROM = 0.33
-"""Two groups with at least this difference `on_the_whole` certainly show two scenes."""
-
-CLEAR_LEAD = 0.13
+_ONE_SCENE_UP_TO_SHARE = 0.24
+TWO_SCENES_FROM_SHARE = 0.33
+"""Thresholds of `group_difference`: groups that show one scene, and that certainly show two."""
+CLEAR_LEAD_SHARE = 0.13
+"""How much smaller the difference of a photo to one group must be than that to any other."""
 
 Photos = list[Photo]
 
@@ -206,7 +207,7 @@ def scenes(photos: Sequence[Photo]) -> list[Photos]:
     near = sorted(
         (share, one, other)
         for one, other in combinations(range(len(photos)), 2)
-        if (share := difference(photos[one], photos[other])) is not None and share <= SAME_UP_TO
+        if (share := difference(photos[one], photos[other])) is not None and share <= SAME_UP_TO_SHARE
     )
     groups = [[photo] for photo in photos]
     home = list(range(len(photos)))
@@ -214,19 +215,19 @@ def scenes(photos: Sequence[Photo]) -> list[Photos]:
         kept, given_up = sorted((home[one], home[other]))
         if kept == given_up:
             continue
-        apart = on_the_whole(groups[kept], groups[given_up])
-        if apart is not None and apart <= _AGREE_UP_TO:
+        apart = group_difference(groups[kept], groups[given_up])
+        if apart is not None and apart <= _ONE_SCENE_UP_TO_SHARE:
             groups[kept] += groups[given_up]
             groups[given_up] = []
             home = [kept if each == given_up else each for each in home]
     return _with_stragglers([group for group in groups if group])
 
 
-def strangers(photos: Sequence[Photo]) -> tuple[Photo, Photo] | None:
+def two_scenes_in(photos: Sequence[Photo]) -> tuple[Photo, Photo] | None:
     """Two photos that certainly show different scenes; None where there are none."""
     for one, other in combinations(scenes(photos), 2):
-        apart = on_the_whole(one, other)
-        if apart is not None and apart >= APART_FROM:
+        apart = group_difference(one, other)
+        if apart is not None and apart >= TWO_SCENES_FROM_SHARE:
             return one[0], other[0]
     return None
 
@@ -244,10 +245,10 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
             shares = sorted(
                 (share, number)
                 for number, other in enumerate(settled)
-                if (share := on_the_whole(group, other)) is not None
+                if (share := group_difference(group, other)) is not None
             )
-            clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD)
-            if clear and shares[0][0] <= SAME_UP_TO:
+            clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD_SHARE)
+            if clear and shares[0][0] <= SAME_UP_TO_SHARE:
                 found.append((settled[shares[0][1]], group[0]))
             else:
                 alone.append(group)
@@ -261,18 +262,18 @@ def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
     the longest pause on the way, since the flash exposures are not idle time."""
     steps: list[Step] = []
     last: Photo | None = None
-    way: list[Step] = []
+    steps_since_last: list[Step] = []
     for before, frame in zip([None, *frames], frames, strict=False):
         if before is not None and last is not None:
-            way.append(step_between(before, frame))
+            steps_since_last.append(step_between(before, frame))
         if fired(frame):
             continue
         if last is not None:
-            longest = max(way, key=lambda step: step.idle_seconds)
-            burst = all(step.burst for step in way)
+            longest = max(steps_since_last, key=lambda step: step.idle_seconds)
+            burst = all(step.burst for step in steps_since_last)
             idle, dark = longest.idle_seconds, longest.dark_frame
             steps.append(replace(step_between(last, frame), idle_seconds=idle, burst=burst, dark_frame=dark))
-        last, way = frame, []
+        last, steps_since_last = frame, []
     return steps
 
 
@@ -363,7 +364,7 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[
 def capture_key(photo: Photo) -> Hashable:
     """A key that is equal for two exports of one capture, and for frames with equal settings within the
     resolution of the camera's clock; None without sufficient capture data."""
-    if not tells(photo):
+    if not has_times(photo):
         return None
     taken = shot(photo)
     how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm)

@@ -17,11 +17,11 @@ from hotfolder.rules.grouping.evidence import (
     as_taken,
     by_name,
     fired,
+    has_times,
     lit_frames,
     shot,
     started,
     step_between,
-    tells,
     timed,
     value,
     without_copies,
@@ -81,21 +81,22 @@ EXPORT_WITH_CAMERA_DATA = (
 def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
     """Group a flat drop. The order of `photos` doesn't matter. Raises ValueError if two have one name."""
     own, kept_out = _own_photos(photos)
-    telling = [photo for photo in own if tells(photo)]
-    silent = [photo for photo in own if not tells(photo)]
+    with_times = [photo for photo in own if has_times(photo)]
+    without_times = [photo for photo in own if not has_times(photo)]
     doubts: list[str] = []
     if options.brackets is None:
-        drafts = drafts_by_capture(telling)
-        lit, alone = lit_frames(telling)
-        drafts += alone + drafts_by_picture(silent)
-        if telling and silent:
+        drafts = drafts_by_capture(with_times)
+        lit, alone = lit_frames(with_times)
+        drafts += alone + drafts_by_picture(without_times)
+        if with_times and without_times:
             doubts.append(
-                f"{len(silent)} of {len(own)} photos lack camera data and may belong to sets of the others"
+                f"{len(without_times)} of {len(own)} photos lack camera data and may belong to sets of the"
+                " others"
             )
     else:
         unlit, lit = _unlit(own)
         drafts = drafts_by_count(unlit, options.brackets) if unlit else []
-    notices = (EXPORT_WITH_CAMERA_DATA,) if silent else ()
+    notices = (EXPORT_WITH_CAMERA_DATA,) if without_times else ()
     return _finished(drafts, kept_out | lit, notices, tuple(doubts), options)
 
 
@@ -111,7 +112,9 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
     several = len(found.sets) > 1 and all(len(each.photos) > 1 for each in found.sets)
     if several and found.sure and not found.refused:
         too_many = len(photos) > MOST_PHOTOS and options.over_seven is OverSeven.REFUSE
-        proved = all(tells(photo) for photo in own) and all(_apart(*pair) for pair in pairwise(found.sets))
+        proved = all(has_times(photo) for photo in own) and all(
+            _apart(*pair) for pair in pairwise(found.sets)
+        )
         if too_many or proved:
             return found
     unlit, lit = _unlit(own)

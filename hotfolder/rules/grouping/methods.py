@@ -11,14 +11,14 @@ from hotfolder.display import counted
 from hotfolder.rules.grouping.boundaries import Neighbours, boundary
 from hotfolder.rules.grouping.doubts import examine, odd_pictures
 from hotfolder.rules.grouping.evidence import (
-    APART_FROM,
-    SAME_UP_TO,
+    SAME_UP_TO_SHARE,
+    TWO_SCENES_FROM_SHARE,
     Step,
     by_name,
     came_back,
     fired,
+    group_difference,
     lit_in_burst,
-    on_the_whole,
     scenes,
     shot,
     steps_past_flash,
@@ -118,8 +118,8 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
     sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
     usual = max(sizes, key=lambda size: (sizes[size], size), default=1)
     for one, other in combinations(drafts, 2):
-        apart = on_the_whole(one.photos, other.photos)
-        if apart is not None and apart < APART_FROM:
+        apart = group_difference(one.photos, other.photos)
+        if apart is not None and apart < TWO_SCENES_FROM_SHARE:
             for draft, its_like in ((one, other), (other, one)):
                 if len(its_like.photos) == 1 and _whole(draft, usual):
                     continue  # a whole set has no place for a further frame
@@ -135,8 +135,8 @@ def _whole(draft: Draft, usual: int) -> bool:
     if not len(draft.photos) == usual > 1:
         return False
     for photo in draft.photos:
-        near = on_the_whole([photo], [each for each in draft.photos if each is not photo])
-        if near is None or near > SAME_UP_TO:
+        near = group_difference([photo], [each for each in draft.photos if each is not photo])
+        if near is None or near > SAME_UP_TO_SHARE:
             return False
     return True
 
@@ -155,7 +155,7 @@ def _homeless(drafts: Sequence[Draft], usual: int) -> None:
     homeless = [
         draft
         for draft in singles
-        if any(on_the_whole(draft.photos, other.photos) is None for other in several)
+        if any(group_difference(draft.photos, other.photos) is None for other in several)
         or (not several and len(singles) > 1 and all(_blank(draft, other) for other in singles))
     ]
     for draft in homeless:
@@ -167,7 +167,7 @@ def _homeless(drafts: Sequence[Draft], usual: int) -> None:
 
 
 def _blank(draft: Draft, other: Draft) -> bool:
-    return draft is other or on_the_whole(draft.photos, other.photos) is None
+    return draft is other or group_difference(draft.photos, other.photos) is None
 
 
 def _equally_bright(drafts: Sequence[Draft]) -> None:
@@ -179,8 +179,8 @@ def _equally_bright(drafts: Sequence[Draft]) -> None:
 
 
 def drafts_by_capture(photos: Sequence[Photo]) -> list[Draft]:
-    """The sets of all camera bodies, frames in the order taken. All photos must satisfy `tells`. Flash frames
-    are left out, but their exposures don't count as idle time."""
+    """The sets of all camera bodies, frames in the order taken. All photos must satisfy `has_times`. Flash
+    frames are left out, but their exposures don't count as idle time."""
     drafts: list[Draft] = []
     found = streams(photos)
     for frames in found:
