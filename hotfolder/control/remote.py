@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 from hotfolder.config.load import KEY_VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.control.local import Finding, ok, problem, warning
-from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError
+from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError, StoreError
 from hotfolder.jobs.database import store_trouble
-from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, server_engine
+from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, refuse_unfit, server_engine
 from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.transport import Timeouts
@@ -27,9 +27,6 @@ AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file
 NO_KEY = "hotfolder-doctor-has-no-key"
 OFF_SECONDS, EXPIRING_SECONDS = 30.0, 300.0
 """How far a clock may be off, and from where on signed URLs may count as expired."""
-OLDEST_VERSION = 14
-"""The oldest supported version of PostgreSQL; older ones get no fixes any more."""
-ALTER = "ALTER DATABASE ... SET synchronous_commit = on."
 
 
 def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Finding:
@@ -186,7 +183,17 @@ def server(place: StoreServer) -> Iterator[Finding]:
         detail = error.detail if isinstance(error, BadWorld) else ""
         yield problem("database", f"{error.message}{f': {detail}' if detail else ''}", error.hint)
         return
-    yield from database(found)
+    yield ok("database", f"PostgreSQL {found.version}")
+    try:
+        refuse_unfit(found, place)
+    except StoreError as error:
+        yield problem("database", error.message, error.hint)
+    if not found.may_create:
+        hint = "Let the user own it: ALTER DATABASE ... OWNER TO ...."
+        yield problem("database", "its user may not make tables, as the first start and upgrades do", hint)
+    if not found.fsync:
+        hint = "Set fsync = on in postgresql.conf, and restart it."
+        yield warning("database", "fsync is off: after a power cut nothing of it may be left", hint)
     # Leases use only the database's clock, but days, schedules and histories use this machine's as well.
     yield clock(off_seconds, "the database's")
 
@@ -201,22 +208,3 @@ def asked(place: StoreServer) -> tuple[ServerFacts, float]:
             return found, (datetime.now(UTC) - found.now).total_seconds()
     finally:
         engine.dispose()
-
-
-def database(found: ServerFacts) -> Iterator[Finding]:
-    version = f"PostgreSQL {found.version}"
-    if int(found.version.partition(".")[0]) < OLDEST_VERSION:
-        yield warning("database", f"{version} gets no repairs any more", "Upgrade it.")
-    else:
-        yield ok("database", version)
-    if not found.may_create:
-        hint = "Let the user own it: ALTER DATABASE ... OWNER TO ...."
-        yield problem("database", "its user may not make tables, as the first start and upgrades do", hint)
-    if found.synchronous_commit == "off":
-        yield problem("database", "synchronous_commit is off: what was bought may be forgotten", ALTER)
-    if not found.fsync:
-        hint = "Set fsync = on in postgresql.conf, and restart it."
-        yield warning("database", "fsync is off: after a power cut nothing of it may be left", hint)
-    if found.encoding != "UTF8":
-        hint = "Make one with `createdb --encoding UTF8 --template template0 NAME`."
-        yield problem("database", f"its encoding is {found.encoding}, which can't hold every name", hint)

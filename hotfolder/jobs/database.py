@@ -29,6 +29,7 @@ from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
     away,
+    facts,
     refuse_unfit,
     rights_needed,
     server_engine,
@@ -80,7 +81,7 @@ def open_server(server: StoreServer) -> Engine:
     engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
-            refuse_unfit(connection, server)
+            refuse_unfit(facts(connection), server)
             present = format_of(connection, server) == FORMAT
         if not present:
             migrate_server(server)

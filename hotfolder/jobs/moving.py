@@ -30,6 +30,7 @@ from hotfolder.jobs.model import DaemonState, FolderIdentity, Job, Purchase
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
+    facts,
     refuse_unfit,
     set_sequences,
     take_turn,
@@ -55,7 +56,7 @@ def move_store(state: Path, server: StoreServer, machine: str) -> bool:
         with source.begin() as known:
             with target.begin() as copy:
                 take_turn(copy)
-                refuse_unfit(copy, server)
+                refuse_unfit(facts(copy), server)
                 if not to_be_done(known, copy, server):
                     return False
                 if not marked(known):

@@ -193,9 +193,8 @@ def rights_needed(server: StoreServer) -> Iterator[None]:
         ) from None
 
 
-def refuse_unfit(connection: Connection, server: StoreServer) -> None:
+def refuse_unfit(found: ServerFacts, server: StoreServer) -> None:
     """Raise StoreError for a server that may lose committed purchases or can't store every name."""
-    found = facts(connection)
     if found.synchronous_commit == "off":
         raise StoreError(
             f"{server.title} may lose what it has confirmed: synchronous_commit is off",
