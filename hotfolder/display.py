@@ -11,7 +11,7 @@ _REFUSED = frozenset({"Cc", "Cf", "Cs"})
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 """Invisible letters and marks: with them, two different names can look the same."""
 _JOINER = "\u200d"
-SIGN = "�"
+REPLACEMENT = "�"
 _NAME_FIRST = re.compile(r"\S*\.\w")
 
 
@@ -36,7 +36,7 @@ def _shown(letter: str, before: str) -> str:
         return f"\\x{ord(letter) - 0xDC00:02x}"
     if letter == _JOINER and before and unicodedata.category(before) in ("So", "Sk", "Mn"):
         return letter  # part of an emoji
-    return SIGN if kind in _REFUSED or letter in _UNSEEN else letter
+    return REPLACEMENT if kind in _REFUSED or letter in _UNSEEN else letter
 
 
 def visible_lines(text: str) -> str:

@@ -28,7 +28,7 @@ START_SECONDS = 5.0
 MOST_THREADS = 500
 """More than all jobs and inboxes need at once, so that blocked threads leave some for the others. Threads are
 created on demand."""
-LAST_SECONDS = 2.0
+JOIN_SECONDS = 2.0
 """How long the end of the daemon waits for running threads. Those that serve a page or send a message were
 waited for before."""
 
@@ -37,7 +37,7 @@ class NoAnswer(LocalTrouble):
     """A file system hangs. The operation may still be carried out later."""
 
 
-def threads_left(seconds: float) -> bool:
+def join_threads(seconds: float) -> bool:
     """Wait at most `seconds` for all threads that the interpreter would wait for at exit. Returns whether any
     still runs."""
     end = time.monotonic() + seconds
@@ -59,8 +59,8 @@ async def patiently(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P
     raise no_answer(path)
 
 
-def at_once(path: Path, look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """As `patiently`, for use without an event loop: blocks for at most `seconds`."""
+def within_seconds(path: Path, look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
+    """As `patiently`, for use without an event loop: blocks for at most `seconds`, then raises NoAnswer."""
     answer: Future[T] = Future()
 
     def work() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from hotfolder import patience
 from hotfolder.daemon import reporter
-from hotfolder.patience import NoAnswer, at_once, patiently, threads_left
+from hotfolder.patience import NoAnswer, join_threads, patiently, within_seconds
 from hotfolder.pictures import decoder
 from hotfolder.sandbox import embedded
 
@@ -24,7 +24,7 @@ def hung() -> Iterator[threading.Event]:
     answer = threading.Event()
     yield answer
     answer.set()
-    assert not threads_left(10)
+    assert not join_threads(10)
 
 
 async def test_however_many_are_stuck_the_next_is_answered(
@@ -45,7 +45,7 @@ async def test_whoever_asks_a_share_that_hangs_is_told_so(
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
         await patiently(SHARE, hung.wait)
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
-        at_once(SHARE, hung.wait, 0.1)
+        within_seconds(SHARE, hung.wait, 0.1)
 
 
 def test_an_event_loop_ends_while_a_thread_hangs_and_that_can_be_told(
@@ -54,18 +54,18 @@ def test_an_event_loop_ends_while_a_thread_hangs_and_that_can_be_told(
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(NoAnswer):
         asyncio.run(patiently(SHARE, hung.wait))
-    assert threads_left(0.1)
+    assert join_threads(0.1)
     hung.set()
-    assert not threads_left(10)
+    assert not join_threads(10)
 
 
 async def test_answers_and_errors_are_passed_on() -> None:
     assert await patiently(SHARE, len, "four") == 4
-    assert at_once(SHARE, lambda: 4) == 4
+    assert within_seconds(SHARE, lambda: 4) == 4
     with pytest.raises(TimeoutError, match="timed out"):
         await patiently(SHARE, fail, TimeoutError(110, "Connection timed out"))
     with pytest.raises(FileNotFoundError):
-        at_once(SHARE, lambda: fail(FileNotFoundError(2, "gone")))
+        within_seconds(SHARE, lambda: fail(FileNotFoundError(2, "gone")))
 
 
 def fail(error: Exception) -> None:
@@ -74,5 +74,5 @@ def fail(error: Exception) -> None:
 
 def test_what_a_stop_may_wait_for_where_a_share_hangs_is_less_than_ten_seconds() -> None:
     """The decoder's child, pages being written, the sandbox and threads are stopped one after the other."""
-    each = (decoder.END_SECONDS, reporter.LAST_SECONDS, embedded.STOP_SECONDS, patience.LAST_SECONDS)
+    each = (decoder.END_SECONDS, reporter.STOP_SECONDS, embedded.STOP_SECONDS, patience.JOIN_SECONDS)
     assert sum(each) < 10

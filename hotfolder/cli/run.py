@@ -20,7 +20,7 @@ from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.records import wait_for_store
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected, StoreAway
-from hotfolder.patience import LAST_SECONDS, threads_left
+from hotfolder.patience import JOIN_SECONDS, join_threads
 from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 
@@ -47,7 +47,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
             settings, access, file, until_idle=until_idle, embedding=embedding, page=config if page else None
         )
         code = asyncio.run(serving)
-    if threads_left(LAST_SECONDS):
+    if join_threads(JOIN_SECONDS):
         # They are blocked on a share that doesn't answer: the interpreter would wait for them, and systemd.
         logging.shutdown()
         sys.stdout.flush()

@@ -20,7 +20,7 @@ from hotfolder.config.settings import InboxSettings
 from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
-from hotfolder.patience import at_once
+from hotfolder.patience import within_seconds
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.foldernames import OK, normal, shown
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
@@ -70,7 +70,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
     root = _text(document.at(("root",)))
     path = absolute(folder, root)
     try:
-        there = not root or at_once(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
+        there = not root or within_seconds(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
     except LocalTrouble:
         return  # a share that doesn't answer isn't an error in the settings
     if not there:
@@ -124,7 +124,7 @@ def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
             folders.append((path, title, absolute(Path(root), text)))
     with suppress(LocalTrouble):  # where a share hangs, links are not followed
         names = [name for _, _, name in folders]
-        real = at_once(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
+        real = within_seconds(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
         folders = [(path, title, name) for (path, title, _), name in zip(folders, real, strict=True)]
     for (path, title, here), (other_path, other_title, there) in combinations(folders, 2):
         message = ""

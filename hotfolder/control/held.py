@@ -52,10 +52,12 @@ def approve(settings: Settings, what: str) -> Approval:
     """Approve a project's or a room's folder, by its path or its name, or one held set of a shoot, by
     `project/set`. Raises UsageError, LocalTrouble, StoreError."""
     found = _held_set(settings, what)
-    return _let_go_sets(settings, *found) if found is not None else let_go(place_named(settings, what))
+    return (
+        _approve_sets(settings, *found) if found is not None else approve_folder(place_named(settings, what))
+    )
 
 
-def let_go(place: PhotoPlace) -> Approval:
+def approve_folder(place: PhotoPlace) -> Approval:
     """Approve all photos in the folder as they are. Raises UsageError where there are none; LocalTrouble."""
     folder, seen = place.path, place.seen()
     if seen is None:
@@ -78,10 +80,10 @@ def approve_sets(
     stays held. Raises UsageError where one of them can't be made, and then approves none; LocalTrouble,
     StoreError."""
     refuse_names(place, [one.name for one in sets])
-    return _let_go_sets(settings, place, sets, look)
+    return _approve_sets(settings, place, sets, look)
 
 
-def _let_go_sets(
+def _approve_sets(
     settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
 ) -> Approval:
     refuse_unmade(explain_place(settings, place, sets, look), sets)
@@ -249,7 +251,7 @@ def approve_held(
     if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if place.folder:
-        return let_go(place)
+        return approve_folder(place)
     chosen = [ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}) for one in sets]
     return approve_sets(settings, place, chosen, look)
 

@@ -38,7 +38,7 @@ from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.outputs import OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.paths import entries, is_dir
-from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
+from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.telemetry.telemetry import Telemetry
 
 FILE_NAME = "daemon.lock"
@@ -113,7 +113,7 @@ def make_folders(places: Places) -> list[Path]:
     for inbox in places.inboxes.values():
         try:
             with made_anywhere(inbox):  # group-writable, as `done` and `failed` are
-                at_once(inbox, partial(make_folder, inbox, Sharing()), START_SECONDS)
+                within_seconds(inbox, partial(make_folder, inbox, Sharing()), START_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -183,7 +183,9 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     filed = [Path(safe_name(job.project), job.filed_as) for job in jobs if job.filed_as]
     left: list[Path] = []
     with suppress(LocalTrouble, OSError):  # its disk is gone
-        left = at_once(before, lambda: [path for path in filed if is_dir(before / path)], START_SECONDS)
+        left = within_seconds(
+            before, lambda: [path for path in filed if is_dir(before / path)], START_SECONDS
+        )
     if left:
         raise UsageError(
             f"{shown(before)}, the folder that `failed` named before, still has"
@@ -205,11 +207,11 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
                 if not is_dir(left):
                     left.unlink()
     with suppress(LocalTrouble):
-        at_once(places.results, partial(clear_parts, places, gone), START_SECONDS)
+        within_seconds(places.results, partial(clear_parts, places, gone), START_SECONDS)
     archive = (places.archive,) if places.archive is not None else ()
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
-            at_once(folder, partial(clear_temporaries, folder, gone), START_SECONDS)
+            within_seconds(folder, partial(clear_temporaries, folder, gone), START_SECONDS)
 
 
 def clear_parts(places: Places, gone: Collection[str]) -> None:
@@ -292,5 +294,5 @@ def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
 def has_less(folder: Path, least_bytes: int) -> bool:
     """Whether the disk of `folder` has less free space; False where it can't be queried."""
     with suppress(OSError, NoAnswer):
-        return at_once(folder, partial(bytes_left, folder)) < least_bytes
+        return within_seconds(folder, partial(bytes_left, folder)) < least_bytes
     return False

@@ -79,11 +79,11 @@ class Intake:
             return Hold(await self._take_room(place, found, self._orphans))
         return await self.shoots.take(place[0], found, context.settings.rulebooks[place[0]], self._orphans)
 
-    async def _take_room(self, place: Place, found: BracketSet, lost: Sequence[MergedSet]) -> Why:
+    async def _take_room(self, place: Place, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
-        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, lost):
+        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned):
             return why
         given = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
@@ -120,9 +120,9 @@ class Intake:
         with suppress(LocalTrouble):
             await (self.early.see if arriving.folder else self.shoots.glimpse)(inbox, arriving)
 
-    def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
-        """Stop holding what was moved out of the inbox. `there` returns, for project and folder, the names of
-        the delivered files that are still there unchanged."""
+    def forget_moved(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
+        """Forget the holds of photos that were moved out of the inbox. `there` returns, for project and
+        folder, the names of the delivered files that are still there unchanged."""
         for place in [place for place in self.held if place[0] == inbox]:
             left = self.held[place].of(there(*place[1:]))
             if left:

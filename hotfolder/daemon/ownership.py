@@ -19,7 +19,7 @@ from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.paths import is_dir
-from hotfolder.patience import START_SECONDS, NoAnswer, at_once, patiently
+from hotfolder.patience import START_SECONDS, NoAnswer, patiently, within_seconds
 
 REACH_SECONDS = 5.0
 """The interval of the checks whether an inbox can be reached."""
@@ -32,7 +32,7 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     name. An inbox that doesn't answer in time is skipped."""
     for name, path in inboxes.items():
         with suppress(NoAnswer):
-            marker = at_once(path, partial(marker_of, path), START_SECONDS)
+            marker = within_seconds(path, partial(marker_of, path), START_SECONDS)
             if marker and (why := named_otherwise(path, name, marker)):
                 raise UsageError(why)
 

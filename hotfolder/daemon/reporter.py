@@ -50,7 +50,7 @@ from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("reporter")
 
-LAST_SECONDS = 2.0
+STOP_SECONDS = 2.0
 
 
 class Pages:
@@ -72,9 +72,9 @@ class Pages:
             self._writing[inbox] = asyncio.create_task(self._write(inbox))
 
     async def finish(self) -> None:
-        """Wait for the scheduled writes, at most LAST_SECONDS."""
+        """Wait for the scheduled writes, at most STOP_SECONDS."""
         if self._writing:
-            await asyncio.wait(set(self._writing.values()), timeout=LAST_SECONDS)
+            await asyncio.wait(set(self._writing.values()), timeout=STOP_SECONDS)
 
     def _put(self, inbox: Path, text: str) -> None:
         self._confirm(inbox)
@@ -264,7 +264,7 @@ class Reporter:
 
     def _inbox(self, name: str) -> dict[str, Any]:
         outlook, path = self.inboxes[name].outlook(), self.context.places.inboxes[name]
-        self.intake.let_go(name, self.inboxes[name].delivered)
+        self.intake.forget_moved(name, self.inboxes[name].delivered)
         arriving = [
             arriving_set(
                 one.project,

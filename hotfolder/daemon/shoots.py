@@ -83,7 +83,7 @@ class Shoots:
         if fresh:
             context = self.worker.context
             earlier = await context.store_thread(earlier_sets, context.store, *place, ASKS_API)
-            unpaid = [one for one in earlier if one.state is EarlierState.OPEN]
+            unpaid = [one for one in earlier if one.state is EarlierState.CHANGEABLE]
             await self._sort(arriving.project, fresh, context.settings.rulebooks[inbox], unpaid)
 
     async def take(

@@ -23,7 +23,7 @@ from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silent
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, read_marker, write_whole
-from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
+from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.rules.sets import signed
 
 
@@ -241,7 +241,7 @@ class Looker:
     def check_at_once(self) -> RootStatus:
         """The root's status, degraded where it doesn't answer. Blocks for START_SECONDS at the most."""
         try:
-            return at_once(self._path, self._root.check, START_SECONDS)
+            return within_seconds(self._path, self._root.check, START_SECONDS)
         except NoAnswer:
             self._root = copy(self._root)
             return RootStatus(degraded=silent(self._path))

@@ -57,7 +57,7 @@ def earlier_sets(
         if how is None or not photos[job.id]:
             continue
         by_person = recipe_of(job).by_person
-        if by_person and how is EarlierState.OPEN:
+        if by_person and how is EarlierState.CHANGEABLE:
             how = EarlierState.BUSY  # a person has chosen exactly these photos, so none can join
         one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]), by_person)
         if how is EarlierState.WITHDRAWN:
@@ -75,7 +75,7 @@ def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
     if state is State.WITHDRAWN:
         return EarlierState.WITHDRAWN
     if state in ACTIVE:
-        return EarlierState.OPEN if state in ASKS_API and job.id not in paid_for else EarlierState.BUSY
+        return EarlierState.CHANGEABLE if state in ASKS_API and job.id not in paid_for else EarlierState.BUSY
     if state is State.DONE or (job.id in paid_for and state is not State.SUPERSEDED):
         return EarlierState.MADE
     return None
@@ -98,16 +98,16 @@ def why_room_held(
     rulebook: Rulebook,
     place: Place,
     found: BracketSet,
-    lost: Sequence[MergedSet] = (),
+    orphaned: Sequence[MergedSet] = (),
 ) -> Why:
     """Why the photos in a room's folder are held for a person; an empty Why where they aren't. The only list
     of these reasons, used by the daemon and by `explain`.
 
     `place` is inbox, project and folder. `found` holds all photos that the folder has now, not grouped yet.
-    `store` is None where nothing has run; `lost` are merges whose jobs are not in the store (`orphans`).
+    `store` is None where nothing has run; `orphaned` are merges whose jobs are not in the store (`orphans`).
     """
     inbox, project, folder = place
-    if why := why_part(found, lost):
+    if why := why_part(found, orphaned):
         return why
     latest = latest_set(store, *place) if store is not None else None
     if latest is not None and (why := why_late_in_room(found, latest)):

@@ -25,7 +25,7 @@ from hotfolder.outbox.files import (
 )
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.paths import entries, exists, is_dir, is_file
-from hotfolder.patience import NoAnswer, at_once
+from hotfolder.patience import NoAnswer, within_seconds
 from hotfolder.rules.sets import signed
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
@@ -133,7 +133,7 @@ class OutputFolder:
         self._hangs_on, self.blocked = None, False
         mount = mount_number(self.path)
         try:
-            at_once(self.path, self.confirm, seconds)
+            within_seconds(self.path, self.confirm, seconds)
         except NoAnswer as error:
             self._hangs_on = mount
             self._take(error.message)

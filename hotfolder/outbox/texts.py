@@ -57,7 +57,7 @@ EARLIER = "REASON (earlier)"
 TITLES = ("reason.needs_person", "reason.cancelled", "reason.unfinished")
 ALL_NAMES = re.compile(r"REASON( \(.+\))?\.txt", re.IGNORECASE)
 """The names that REASON.txt has, also as the page of an earlier attempt."""
-OURS = tuple(
+OWN_REASON_TEXTS = tuple(
     re.compile(
         "(?:"
         + "|".join(word(language, title, room=".+").replace(" ", r"\s") for title in TITLES)
@@ -67,7 +67,7 @@ OURS = tuple(
     )
     for language in LANGUAGES
 )
-"""What a REASON.txt looks like, from its first line to its last."""
+"""Matches a whole REASON.txt of ours, in each language."""
 MOST_BYTES = 64 * 1024
 """More than any REASON.txt of ours has."""
 
@@ -85,7 +85,7 @@ def reason_text(
     removed: str = "",
     when: datetime,
     job: str,
-    as_it_is: bool = True,
+    drag_back_is_enough: bool = True,
     also: Sequence[str] = (),
 ) -> str:
     """The text of REASON.txt: what happened, what to do, what it cost, and that nothing was lost.
@@ -93,9 +93,8 @@ def reason_text(
     `title` is the headline in `language`; `reason`, `hint`, `charged`, `removed` and `also` are English, and
     are translated. `files` are in the same folder; `removed` is a sentence about files of the set that
     somebody removed before they could be moved, empty for none. `charged` is a sentence about what was or may
-    have been paid, empty for nothing. `when` is shown in its own time zone. `as_it_is`: dragging the folder
-    back is enough; else the `hint` must be followed first. `also` are lines shown at the end. The same
-    arguments give the same text.
+    have been paid, empty for nothing. `when` is shown in its own time zone. `drag_back_is_enough`: else the
+    `hint` must be followed first. `also` are lines shown at the end. The same arguments give the same text.
     """
     t, told = partial(word, language), partial(said, language)
     photos = "\n".join(f"    {plain(name)}" for name in files) or f"    {t('reason.none')}"
@@ -119,7 +118,7 @@ def reason_text(
         paragraph(lost, "  "),
         photos,
         "",
-        *section(t("reason.again"), t("reason.drag_back" if as_it_is else "reason.mended_first")),
+        *section(t("reason.again"), t("reason.drag_back" if drag_back_is_enough else "reason.mended_first")),
         *(section(t("reason.tags"), *map(told, also)) if also else ()),
         t("reason.job", job=plain(job)),
     ]
@@ -163,7 +162,7 @@ def hash_of_reason(path: Path) -> str:
             return ""
         data = path.read_bytes()
     text = "\n".join(data.decode("utf-8", "replace").splitlines())
-    ours = as_file(text) == data and any(pattern.fullmatch(text) for pattern in OURS)
+    ours = as_file(text) == data and any(pattern.fullmatch(text) for pattern in OWN_REASON_TEXTS)
     return hashlib.sha256(data).hexdigest() if ours else ""
 
 
@@ -181,7 +180,7 @@ def still_there(inbox: Path) -> Iterator[None]:
         raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
 
 
-def timeless(page: bytes) -> list[bytes]:
+def without_timestamp(page: bytes) -> list[bytes]:
     """The lines of a page without its timestamp."""
     return [line for line in page.splitlines() if not line.startswith(tuple(map(str.encode, AS_OF)))]
 
@@ -199,18 +198,18 @@ def write_status(inbox: Path, text: str) -> None:
     with local_trouble(inbox), still_there(inbox):
         if linking.status(path) is not None:
             present = b"" if path.is_symlink() or not is_file(path) else path.read_bytes()
-            if timeless(present) == timeless(data):
+            if without_timestamp(present) == without_timestamp(data):
                 return
             if not present.startswith(tuple(map(str.encode, HEADLINES))):
                 set_aside(path, "STATUS (yours)")
         try:
             replace_file(path, data, Sharing.of(inbox))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not written_over(inbox, data):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not overwrite_in_place(inbox, data):
                 raise
 
 
-def written_over(inbox: Path, data: bytes) -> bool:
+def overwrite_in_place(inbox: Path, data: bytes) -> bool:
     """Overwrite our STATUS.txt in place; False where it isn't there as a regular file with one link and
     enough blocks for `data`. Raises OSError."""
     with folder_at(inbox) as folder, suppress(FileNotFoundError):

@@ -113,7 +113,9 @@ async def show(request: Request) -> Response:
     except UsageError as error:  # the draft is of other photos than those there now
         view = await reader.run(partial(look_at, settings, place, ()))
         return page(request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}")
-    return page(request, view) if view is not None else await still_reading(request, place)
+    if view is None:  # its photos are still being read
+        return await still_reading(request, place)
+    return page(request, view)
 
 
 async def change(request: Request) -> Response:
@@ -169,7 +171,7 @@ def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
     return render(request, template, status=400 if refused else 200, view=view, refused=refused)
 
 
-async def outlook(request: Request) -> Response:
+async def preview(request: Request) -> Response:
     """The folders to choose from, and a preview of the chosen one."""
     site, known = site_of(request), request.query_params.get("folder", "")
     current = site.settings()
@@ -177,11 +179,11 @@ async def outlook(request: Request) -> Response:
     if known:
         settings, place = await known_place(request, known)
         view = await site.photos.soon(known, partial(look_at, settings, place, ()))
-        if view is None:
+        if view is None:  # its photos are still being read
             return await still_reading(request, place)
     return render(
         request,
-        "outlook.html",
+        "preview.html",
         folders=await to_thread.run_sync(folder_choices, current.settings),
         away=await to_thread.run_sync(inboxes_away, current.settings),
         known=known,
@@ -195,5 +197,5 @@ async def outlook(request: Request) -> Response:
 ROUTES = (
     Route("/held/{known}", show, methods=["GET"]),
     Action("/held/{known}", change),
-    Route("/outlook", outlook, methods=["GET"]),
+    Route("/preview", preview, methods=["GET"]),
 )

@@ -49,8 +49,8 @@ class PhotoReader:
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
-        """As `run`; None after SOON_SECONDS. The work continues then: a later call with the same key waits
-        for it, or repeats it with the cached photos."""
+        """As `run`; None where photos are still being read after SOON_SECONDS. The work continues then: a
+        later call with the same key waits for it, or repeats it with the cached photos."""
         task = once(self._running, key, partial(self.run, work))
         done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
         return task.result() if done else None

@@ -91,7 +91,7 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 @contextmanager
 def bounded() -> Iterator[None]:
     """Bound CPU time and added memory: raises WornOut and MemoryError in the block. For the main thread
-    only. A process that raises neither is killed: with no memory left for a traceback, CPython 3.13 spins."""
+    only. If Python can't even raise (3.13 loops when memory is gone), RLIMIT_CPU kills the process."""
 
     def stop(*_: object) -> None:
         raise WornOut

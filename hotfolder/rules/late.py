@@ -48,10 +48,10 @@ _NEAR_PAUSES = 20
 
 
 class EarlierState(Enum):
-    """OPEN: nothing is paid for yet, and it can still change. BUSY: in work, and can't change any more. MADE:
-    paid for, and ended. WITHDRAWN: abandoned because it changed; its name is kept."""
+    """CHANGEABLE: nothing is paid for yet, and it can still change. BUSY: in work, and can't change any more.
+    MADE: paid for, and ended. WITHDRAWN: abandoned because it changed; its name is kept."""
 
-    OPEN = auto()
+    CHANGEABLE = auto()
     BUSY = auto()
     MADE = auto()
     WITHDRAWN = auto()
@@ -242,7 +242,7 @@ def _put_aside(found: Sorted, one: EarlierSet, mine: Matches, joining: Sequence[
     said = [_said(name, one, mine.get(name)) for name in sorted({*mine, *joining})]
     more = f" (and {len(said) - 1} more like it)" if len(said) > 1 else ""
     new = sorted(name for name in (*joining, *mine) if name in joining or not mine[name].same_content)
-    if one.state is EarlierState.OPEN and new:
+    if one.state is EarlierState.CHANGEABLE and new:
         found.joins[one.job] = new[0]
         found.reasons.append(f"{said[0]}, which is not paid for yet and will be looked at anew with it{more}")
     elif one.state is EarlierState.MADE:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = log.get("notify")
 
 LOOK_SECONDS = 1.0
-LAST_SECONDS = 5.0
+STOP_SECONDS = 5.0
 """How long the last messages may take when the daemon stops."""
 SEND_SECONDS = 30.0
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 30.0, 900.0
@@ -45,7 +45,8 @@ MOST_LINE_CHARACTERS = 600
 MOST_CHARACTERS = 3500
 """Of one message: the limit of Telegram and ntfy is about 4000."""
 MORE = "`hotfolder status` lists all."
-TALKATIVE = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+LOGS_ADDRESSES = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+"""Loggers of libraries that write the addresses, which are secret, into the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Message:
 
 
 @dataclass
-class Gathered:
-    """A batch of one kind: each text with its count, oldest first, and how many more didn't fit."""
+class Batch:
+    """The notifications of one kind that become one message: each text with its count, oldest first, and how
+    many more didn't fit. `since` is when the first one came, `over` whether it is an all-clear."""
 
     since: float
     lines: dict[str, int] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class Gathered:
         return Message(title, body, words.severity)
 
 
-class Gatherer:
+class Batches:
     """The batches that wait for one recipient, one for each kind of notification.
 
     A batch is due `gather_seconds` after its first notification, but not within `pause_seconds` of the last
@@ -100,13 +102,13 @@ class Gatherer:
 
     def __init__(self, notify: Notify) -> None:
         self.notify = notify
-        self.groups: dict[Kind, Gathered] = {}
+        self.by_kind: dict[Kind, Batch] = {}
         self._sent: dict[Kind, float] = {}
 
     def add(self, notification: Notification, now: float) -> None:
-        group = self.groups.setdefault(notification.kind, Gathered(now))
-        group.add(notification.text.strip()[:MOST_LINE_CHARACTERS])
-        group.over = notification.over
+        batch = self.by_kind.setdefault(notification.kind, Batch(now))
+        batch.add(notification.text.strip()[:MOST_LINE_CHARACTERS])
+        batch.over = notification.over
 
     def due(self, now: float, *, hurry: bool = False) -> list[Kind]:
         """The kinds to send now. With `hurry`, at the end of a run, `gather_seconds` doesn't count."""
@@ -115,38 +117,38 @@ class Gatherer:
         self._sent = {kind: at for kind, at in self._sent.items() if abs(now - at) < pause}
         return [
             kind
-            for kind, group in self.groups.items()
-            if kind not in self._sent and (hurry or abs(now - group.since) >= gather)
+            for kind, batch in self.by_kind.items()
+            if kind not in self._sent and (hurry or abs(now - batch.since) >= gather)
         ]
 
-    def take(self, kind: Kind, now: float) -> Gathered:
+    def take(self, kind: Kind, now: float) -> Batch:
         """Remove the batch of a kind to send it."""
         self._sent[kind] = now
-        return self.groups.pop(kind)
+        return self.by_kind.pop(kind)
 
-    def put_back(self, kind: Kind, group: Gathered) -> None:
+    def put_back(self, kind: Kind, batch: Batch) -> None:
         """Return a batch that could not be sent, and add what came meanwhile to it."""
         self._sent.pop(kind, None)
-        later = self.groups.get(kind)
+        later = self.by_kind.get(kind)
         for text, times in later.lines.items() if later is not None else ():
-            group.add(text, times)
+            batch.add(text, times)
         if later is not None:
-            group.unlisted += later.unlisted
-            group.over = later.over
-        self.groups[kind] = group
+            batch.unlisted += later.unlisted
+            batch.over = later.over
+        self.by_kind[kind] = batch
 
     def memory(self) -> Memory:
         """The state to keep over a restart."""
         return {
-            "groups": {kind.name: asdict(group) for kind, group in self.groups.items()},
+            "groups": {kind.name: asdict(batch) for kind, batch in self.by_kind.items()},
             "sent": {kind.name: at for kind, at in self._sent.items()},
         }
 
     def recall(self, memory: Memory) -> None:
         """Restore an earlier process's `memory`. Raises KeyError, TypeError, ValueError on anything else."""
-        groups = {Kind[name]: Gathered(**kept) for name, kept in memory["groups"].items()}
+        groups = {Kind[name]: Batch(**kept) for name, kept in memory["groups"].items()}
         self._sent = {Kind[name]: float(at) for name, at in memory["sent"].items()}
-        self.groups = groups
+        self.by_kind = groups
 
 
 class Recipient:
@@ -165,7 +167,7 @@ class Recipient:
         """
         self.name = f"{number} ({address.partition(':')[0]})"
         self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
-        self.gatherer = Gatherer(Notify())
+        self.batches = Batches(Notify())
         self.sending: asyncio.Task[None] | None = None
         self._apprise = apprise_for(address, number)
         self._outcome = outcome
@@ -183,38 +185,38 @@ class Recipient:
             return
         if self._failures and not hurry and abs(now - self._failed_at) < wait:
             return
-        if due := self.gatherer.due(now, hurry=hurry):
+        if due := self.batches.due(now, hurry=hurry):
             self.sending = asyncio.create_task(self._deliver(due, now))
 
     async def _deliver(self, due: Sequence[Kind], now: float) -> None:
         for kind in due:
-            group, taken = self.gatherer.take(kind, now), False
+            batch, accepted = self.batches.take(kind, now), False
             try:
-                taken = await self.send(group.message(kind))
+                accepted = await self.send(batch.message(kind))
             finally:
-                if not taken:
-                    self.gatherer.put_back(kind, group)
-            if not taken:
+                if not accepted:
+                    self.batches.put_back(kind, batch)
+            if not accepted:
                 self._failed_at = now
                 return
-            logger.info("notified", address=self.name, kind=kind.name.lower(), count=group.count)
+            logger.info("notified", address=self.name, kind=kind.name.lower(), count=batch.count)
 
     async def send(self, message: Message) -> bool:
         """Send a message; whether it was accepted. After a timeout it may still arrive, and arrive twice."""
-        taken, why = False, "it took too long"
+        accepted, why = False, "it took too long"
         with move_on_after(SEND_SECONDS):
-            taken = await to_thread.run_sync(self._send, message, abandon_on_cancel=True)
+            accepted = await to_thread.run_sync(self._send, message, abandon_on_cancel=True)
             why = "it was refused or could not be reached"
-        if taken and self._failures:
+        if accepted and self._failures:
             logger.info("notifying_again", address=self.name)
-        elif not taken and not self._failures:
+        elif not accepted and not self._failures:
             hint = (
                 "`hotfolder notify --test` tries it. Messages wait until it works; the work itself does not."
             )
             logger.warning("not_notified", address=self.name, reason=why, hint=hint)
-        self._failures = 0 if taken else self._failures + 1
-        self._outcome("sent" if taken else "failed")
-        return taken
+        self._failures = 0 if accepted else self._failures + 1
+        self._outcome("sent" if accepted else "failed")
+        return accepted
 
     def _send(self, message: Message) -> bool:
         from apprise import NotifyFormat, NotifyType
@@ -265,11 +267,11 @@ class Notifier:
             for place in wanted
         }
         for gone in (known[place] for place in known.keys() - self.recipients.keys()):
-            if gone.gatherer.groups:
-                logger.warning("not_delivered", address=gone.name, messages=len(gone.gatherer.groups))
+            if gone.batches.by_kind:
+                logger.warning("not_delivered", address=gone.name, messages=len(gone.batches.by_kind))
         self.detector.notify = notify
         for recipient in self.recipients.values():
-            recipient.gatherer.notify = notify
+            recipient.batches.notify = notify
 
     def recall(self, memory: object) -> None:
         """Restore the state that an earlier process kept. Invalid state is logged, and never raises."""
@@ -279,7 +281,7 @@ class Notifier:
             self.detector.recall(memory["detected"])
             for recipient in self.recipients.values():
                 if recipient.remembered_as in memory["gathered"]:
-                    recipient.gatherer.recall(memory["gathered"][recipient.remembered_as])
+                    recipient.batches.recall(memory["gathered"][recipient.remembered_as])
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.warning("notifications_not_recalled")
 
@@ -287,7 +289,7 @@ class Notifier:
         now = self._clock.now().timestamp()
         for recipient in self.recipients.values():
             for notification in notifications:
-                recipient.gatherer.add(notification, now)
+                recipient.batches.add(notification, now)
 
     async def run(self) -> None:
         """Look and send until cancelled."""
@@ -307,7 +309,7 @@ class Notifier:
             self._news.met(f"{type(error).__name__}: {error}")
 
     async def _save(self) -> None:
-        gathered = {one.remembered_as: one.gatherer.memory() for one in self.recipients.values()}
+        gathered = {one.remembered_as: one.batches.memory() for one in self.recipients.values()}
         memory = {"gathered": gathered, "detected": self.detector.memory()}
         if memory != self._remembered:
             await self._remember(memory)
@@ -319,7 +321,7 @@ class Notifier:
             recipient.begin(self._clock.now().timestamp(), hurry=True)
         sending = [one.sending for one in self.recipients.values() if one.sending is not None]
         if sending:
-            _, late = await asyncio.wait(sending, timeout=LAST_SECONDS)
+            _, late = await asyncio.wait(sending, timeout=STOP_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -356,7 +358,7 @@ def apprise_for(address: str, number: int) -> Apprise:
 
 def silence() -> None:
     """Keep libraries that would print addresses from logging anything, whatever the log's level is."""
-    for name in TALKATIVE:
+    for name in LOGS_ADDRESSES:
         library = logging.getLogger(name)
         library.handlers = [logging.NullHandler()]
         library.propagate = False
@@ -367,5 +369,5 @@ async def try_out(addresses: Sequence[str], message: Message) -> list[tuple[str,
     """Send `message` to all addresses concurrently. Returns by name whether it was accepted. Raises
     ConfigurationError."""
     recipients = [Recipient(address, number) for number, address in enumerate(addresses, start=1)]
-    taken = await asyncio.gather(*(recipient.send(message) for recipient in recipients))
-    return [(recipient.name, well) for recipient, well in zip(recipients, taken, strict=True)]
+    accepted = await asyncio.gather(*(recipient.send(message) for recipient in recipients))
+    return [(recipient.name, well) for recipient, well in zip(recipients, accepted, strict=True)]

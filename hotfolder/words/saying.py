@@ -57,7 +57,8 @@ class Template:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        """The words that every matching text has: none beside a field, whose value may continue them."""
+        """The words that every matching text has, without those that touch a field, whose value may continue
+        them."""
         inner = re.sub(r"(?<=\0)[^\W\d_]+|[^\W\d_]+(?=\0)", "", FIELD.sub("\0", self.english))
         return frozenset(WORD.findall(inner.lower()))
 
@@ -68,6 +69,7 @@ class Template:
 
     @cached_property
     def loose(self) -> bool:
+        """Whether it has so few letters besides its fields that it would match texts of others."""
         return "{" in self.english and sum(map(str.isalpha, FIELD.sub("", self.english))) < LOOSE_LETTERS
 
     @cached_property
@@ -182,6 +184,8 @@ def german_of_whole(text: str, *, odd: bool = False) -> str | None:
 
 
 def german_about(text: str, *, odd: bool) -> str | None:
+    """The German of a text after a name and a colon, such as `hall-01: it has 1 frame`; None where the rest
+    isn't known."""
     about, colon, rest = text.partition(": ")
     name = colon and (odd or about.count('"') % 2 == 0)
     told = german_of_whole(rest, odd=odd) if name and rest else None

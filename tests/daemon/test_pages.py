@@ -65,7 +65,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
         if inbox == inboxes["a"]:
             answers.wait(60)
 
-    monkeypatch.setattr(module, "LAST_SECONDS", 0.2)
+    monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     shown = Pages(inboxes, confirm)
     for news in ("first", "second", "third"):
         for name in inboxes:

@@ -109,5 +109,5 @@ def test_it_is_for_everybody_at_every_size(
 ) -> None:
     studio.drop(ELM, "kitchen", bracket())
     studio.wait_until(lambda status: sum(job["held"] for job in status["jobs"]) == 2)
-    outlook = f"/outlook?folder={SHOOT.removeprefix('/held/')}"
-    assert everywhere(browser, page, SHOOT, f"/held/{folder_id('inbox', ELM, 'kitchen')}", outlook) == []
+    preview = f"/preview?folder={SHOOT.removeprefix('/held/')}"
+    assert everywhere(browser, page, SHOOT, f"/held/{folder_id('inbox', ELM, 'kitchen')}", preview) == []

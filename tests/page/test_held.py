@@ -279,21 +279,21 @@ def test_every_folder_is_explained_with_its_rules_and_every_call(
 ) -> None:
     waits(studio, bracket(), "kitchen")
     waits(studio, shoot(rooms=2)[0])
-    chosen = page.get("/outlook").text
+    chosen = page.get("/preview").text
     assert chosen.count("<option") == 2 and "Rule <q>kitchens</q>" in chosen
-    told = page.read(f"/outlook?folder={KITCHEN}").text
+    told = page.read(f"/preview?folder={KITCHEN}").text
     assert "1.30 EUR" in told and "/api/hdr-enhance" in told and "room &#34;kitchen&#34; matches" in told
-    assert page.read(f"/outlook?folder={SHOOT}").text.count("1 paid call") == 2
-    assert shop.bought() == 0 and page.get("/outlook?folder=nothing").status == 404
+    assert page.read(f"/preview?folder={SHOOT}").text.count("1 paid call") == 2
+    assert shop.bought() == 0 and page.get("/preview?folder=nothing").status == 404
 
 
 def test_an_error_in_the_settings_is_shown_with_its_line_and_the_rules_before_stay(
     studio: Studio, page: PageProcess
 ) -> None:
     text = studio.config.read_text()
-    assert "banner bad" not in page.get("/outlook").text
+    assert "banner bad" not in page.get("/preview").text
     studio.config.write_text(text + "\nwobble: 1\n")
-    told = page.get("/outlook").text
+    told = page.get("/preview").text
     line = len(text.splitlines()) + 2
     assert f"{studio.config.name}:{line}:1" in told and "wobble" in told and "Rule <q>kitchens</q>" in told
     assert str(studio.root) not in told
@@ -302,7 +302,7 @@ def test_an_error_in_the_settings_is_shown_with_its_line_and_the_rules_before_st
 def test_nothing_of_a_page_names_a_folder_of_the_machine(studio: Studio, page: PageProcess) -> None:
     waits(studio, shoot(rooms=2)[0])
     gone = folder_id("inbox", ELM, "no such room")
-    for path in (f"/held/{SHOOT}", f"/held/{gone}", f"/outlook?folder={SHOOT}"):
+    for path in (f"/held/{SHOOT}", f"/held/{gone}", f"/preview?folder={SHOOT}"):
         for language in ("en", "de"):
             joint = "&" if "?" in path else "?"
             assert str(studio.root) not in page.read(f"{path}{joint}lang={language}").text

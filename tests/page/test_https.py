@@ -126,8 +126,8 @@ def test_cookies_origin_and_where_to_go_on_are_those_of_https(proxy: Proxy, page
     cookie = inside.headers["set-cookie"]
     assert all(word in cookie for word in ("; Secure", "; HttpOnly", "; SameSite=strict"))
     session = cookie.partition(";")[0]
-    first = proxy.ask("GET", "/outlook", Accept="text/html")
-    assert first.status == 303 and first.headers["location"] == "/signin?to=/outlook"
+    first = proxy.ask("GET", "/preview", Accept="text/html")
+    assert first.status == 303 and first.headers["location"] == "/signin?to=/preview"
     assert "; Secure" in proxy.ask("GET", "/?lang=de", Cookie=session).headers["set-cookie"]
     assert proxy.ask("POST", "/pause", Cookie=session).status != 403
     for origin in (f"http://localhost:{proxy.port}", "https://localhost", f"https://localhost:{page.port}"):
@@ -162,11 +162,11 @@ def test_a_browser_signs_in_and_acts_and_hears_of_news_by_https(
         )
         context.set_default_timeout(PATIENCE_SECONDS * 1000)
         opened = context.new_page()
-        opened.goto("/outlook")
+        opened.goto("/preview")
         opened.get_by_label("The studio's password").fill(PASSWORD)
         opened.get_by_role("button", name="Sign in").click()
         opened.get_by_role("heading", name="What would happen?").wait_for()
-        assert opened.url == f"https://localhost:{proxy.port}/outlook"
+        assert opened.url == f"https://localhost:{proxy.port}/preview"
         assert all(cookie["secure"] for cookie in context.cookies())
         opened.goto("/")
         opened.get_by_role("button", name="Pause paid calls").click()

@@ -61,7 +61,7 @@ def test_a_part_of_a_set_is_put_aside_and_another_set_is_not(by: Photographer) -
 
 
 def test_a_late_bracket_reopens_its_set_as_long_as_nothing_is_paid(by: Photographer) -> None:
-    whole = made(by.rooms(2), EarlierState.OPEN)
+    whole = made(by.rooms(2), EarlierState.CHANGEABLE)
     late = whole[1].photos[3]
     earlier = [whole[0], replace(whole[1], photos=tuple(p for p in whole[1].photos if p is not late))]
     assert sort_out([late], earlier, USUAL).joins == {"job 2": late.name}

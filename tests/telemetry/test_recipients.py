@@ -11,7 +11,7 @@ import pytest
 from hotfolder.errors import ConfigurationError
 from hotfolder.telemetry import notifier as module
 from hotfolder.telemetry.notifications import Kind, Notification, Severity
-from hotfolder.telemetry.notifier import MOST_CHARACTERS, Gathered, Message, Recipient, try_out
+from hotfolder.telemetry.notifier import MOST_CHARACTERS, Batch, Message, Recipient, try_out
 from tests.support.receiver import SECRET, Receiver
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
@@ -46,14 +46,14 @@ async def test_a_recipient_waits_longer_after_each_failure(
     receiver.status = 500
     outcomes: list[str] = []
     recipient = Recipient(receiver.address, 1, outcome=outcomes.append)
-    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "one"), 0)
+    recipient.batches.add(Notification(Kind.JOB_FAILED, "one"), 0)
     for second in range(60, 1060, 10):
         recipient.begin(second)
         assert recipient.sending is not None
         await recipient.sending
     assert len(outcomes) == 6  # after 30, 60, 120, 240 and 480 seconds
     receiver.status = 200
-    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "two"), 1060)
+    recipient.batches.add(Notification(Kind.JOB_FAILED, "two"), 1060)
     recipient.begin(3000)
     assert recipient.sending is not None
     await recipient.sending
@@ -67,19 +67,19 @@ async def test_a_hung_service_is_left_behind(receiver: Receiver, monkeypatch: py
     monkeypatch.setattr(module, "SEND_SECONDS", 0.2)
     receiver.delay_seconds = 1.0
     recipient = Recipient(receiver.address, 1)
-    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "slow"), 0)
+    recipient.batches.add(Notification(Kind.JOB_FAILED, "slow"), 0)
     recipient.begin(60)
     assert recipient.sending is not None
     await recipient.sending
-    assert recipient.gatherer.due(61) == [Kind.JOB_FAILED]
+    assert recipient.batches.due(61) == [Kind.JOB_FAILED]
 
 
 def test_a_message_is_short() -> None:
     """Services refuse what is too long."""
-    group = Gathered(0.0)
+    batch = Batch(0.0)
     for number in range(10):
-        group.add(f"{number}" * 600)
-    assert len(group.message(Kind.JOB_FAILED).body) < MOST_CHARACTERS + 100
+        batch.add(f"{number}" * 600)
+    assert len(batch.message(Kind.JOB_FAILED).body) < MOST_CHARACTERS + 100
 
 
 @pytest.mark.parametrize(

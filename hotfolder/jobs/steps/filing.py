@@ -331,7 +331,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
         removed=removed_words(before + len(gone), len(all_files)),
         when=job.updated_at.astimezone(),
         job=job.id,
-        as_it_is=not (unmakeable or unsure),
+        drag_back_is_enough=not (unmakeable or unsure),
         also=recipe_of(job).notes if unmakeable else (),
     )
     sharing = await to_thread.run_sync(context.places.sharing, job)
