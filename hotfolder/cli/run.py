@@ -38,14 +38,12 @@ def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) ->
     if page:
         refuse_start(settings)
     with ExitStack() as stack:
-        embedding = None
         if sandbox:
-            embedding = stack.enter_context(closing(Embedding(settings.state_folder / "sandbox")))
+            access = stack.enter_context(closing(Embedding(settings.state_folder / "sandbox"))).access()
             log.get("cli").warning("with_the_stand_in", meaning=NOTHING_BOUGHT)
-        access = embedding.access() if embedding is not None else real_access(settings)
-        serving = serve(
-            settings, access, file, until_idle=until_idle, embedding=embedding, page=config if page else None
-        )
+        else:
+            access = real_access(settings)
+        serving = serve(settings, access, file, until_idle=until_idle, page=config if page else None)
         code = asyncio.run(serving)
     if join_threads(JOIN_SECONDS):
         # They are blocked on a share that doesn't answer: the interpreter would wait for them, and systemd.
@@ -82,7 +80,6 @@ async def serve(
     file: SettingsFile,
     *,
     until_idle: bool,
-    embedding: Embedding | None = None,
     page: Path | None = None,
 ) -> int:
     """Run the daemon until SIGINT or SIGTERM, or with `until_idle` until it is idle; returns the exit code. A
@@ -100,9 +97,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
-    beside = [asyncio.create_task(embedding.keep_alive())] if embedding else []
-    if page is not None:
-        beside.append(asyncio.create_task(run_beside(page)))
+    beside = [asyncio.create_task(run_beside(page))] if page is not None else []
     try:
         daemon = None
         while daemon is None and await wait_for_store(settings, stop, until_idle=until_idle):

@@ -1,16 +1,12 @@
-"""The embedded sandbox as the daemon's API: on the same ports at each start, and restarted when it ends."""
+"""The embedded sandbox as the daemon's API, on the same ports at each start."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from anyio import to_thread
-
-from hotfolder import log
 from hotfolder.daemon.folders import lock_state
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import UsageError
@@ -18,10 +14,6 @@ from hotfolder.jobs.model import SANDBOX
 from hotfolder.outbox.faults import make_our_folder
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-
-logger = log.get("sandbox")
-
-LOOK_SECONDS = 1.0
 
 
 class Embedding:
@@ -52,17 +44,6 @@ class Embedding:
             storage_hosts=(urlsplit(self._sandbox.storage_base_url).netloc,),
             key=lambda: "the-sandbox-needs-no-key",
         )
-
-    async def keep_alive(self) -> None:
-        """Check each second, and restart the sandbox where it has ended, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if self._sandbox.pid is None:
-                logger.warning("sandbox_ended")
-                try:
-                    self._sandbox = await to_thread.run_sync(self._started)
-                except SandboxError as error:
-                    logger.error("sandbox_not_started", reason=str(error))
 
     def _started(self) -> EmbeddedSandbox:
         """A new process: on the ports of the last run, since result URLs may still be in use; at first, and
