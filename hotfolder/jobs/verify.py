@@ -15,15 +15,15 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.generations import remember_generation
 from hotfolder.jobs.ledger import NOT_WRITTEN, RANK
-from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
-from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase, scope_key
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.names import receipts_folder
 from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
-from hotfolder.paths import entries, is_file
+from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -129,10 +129,22 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
             continue
         candidates = places.of_original(job, file)
         found = [path for path in candidates if is_file(path)]
+        if not found and is_back(places, job, file):
+            continue
         if not found:
             yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
         elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
             yield f"the original {found[0]} has changed since it was dropped"
+
+
+def is_back(places: Places, job: Job, file: JobFile) -> bool:
+    """Whether a failed set's file lies in a folder of its project in the inbox, whatever its name: a person
+    put it back, and it is held or has not settled yet, so that its job still counts as failed."""
+    if State(job.state) not in NEEDS_PERSON or job.inbox not in places.inboxes:
+        return False
+    project = places.inbox(job.inbox) / job.project
+    paths = [folder / file.name for folder in (project, *filter(is_dir, entries(project)))]
+    return any(file.sha256 in ("", sha256_of(path)) for path in paths if is_file(path))
 
 
 def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:

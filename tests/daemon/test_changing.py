@@ -143,6 +143,20 @@ async def test_photos_dragged_back_without_their_folder_forget_the_failure(
     assert not [*(studio.failed / ELM).iterdir()]  # nothing says that it failed
 
 
+async def test_the_photos_of_a_failed_set_that_are_back_and_held_are_not_missed(studio: Studio) -> None:
+    """Another file of that name there is none of them."""
+    photos = bracket()
+    await studio.drop_and_run(ELM, "kitchen__sky-twilihgt", photos)
+    back = studio.inbox / ELM / "kitchen_sky-twilight"  # an underscore is lacking, so it is asked about
+    (studio.failed / ELM / "kitchen__sky-twilihgt").rename(back)
+    await studio.until_idle()
+    assert studio.states() == ["settling"]
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+    name = next(iter(photos))
+    (back / name).write_bytes(b"another")
+    assert f"the original {name} is not where it was put" in studio.say("verify", columns=999).stdout
+
+
 async def test_of_a_set_that_is_dragged_back_a_persons_own_files_stay(studio: Studio) -> None:
     """Notes that were put beside the photos, and a REASON.txt that was added to."""
     photos = bracket()
