@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
     """The mount that holds `path`, which need not exist yet; None where the system doesn't tell."""
     try:
         lines = mounts.read_text(errors="surrogateescape").splitlines()
-        target = path.resolve()
+        target = Path(os.path.realpath(path))  # `resolve` raises for a link to itself, until Python 3.13
     except OSError:
         return None
     found: Mount | None = None

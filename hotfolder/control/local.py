@@ -153,7 +153,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
     """Whether the folder exists and is writable, by a temporary file. With `new` it may be missing."""
     if (why := trouble_reaching(path)) is not None:
         yield problem(what, f"{path} can't be reached: {why.message}", why.hint)
-    elif not exists(path):
+    elif not exists(path) and not path.is_symlink():
         if not new:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
@@ -178,7 +178,7 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
         return
     elsewhere = "set `state` to a folder outside of root, such as /var/lib/hotfolder."
     hint = f"Before the first start, {elsewhere}"
-    if exists(state):
+    if trouble_reaching(state) is not None or exists(state):
         hint = f"Stop hotfolder, move the folder away, and {elsewhere} Left behind, all of it is forgotten."
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
 

@@ -20,7 +20,7 @@ from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, pla
 from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
-from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError
+from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, UsageError
 from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
@@ -124,7 +124,7 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
                 told = list(told_by_daemon(overview(opened, pid=pid)))
     except StoreAway:
         pass  # reported by `server`
-    except StoreError as error:
+    except (StoreError, LocalTrouble) as error:
         return None, [problem("store", error.message, error.hint)]
     found = ok("service", service) if pid is not None else warning("service", service, START)
     return identity, [found, *told]

@@ -16,7 +16,7 @@ from hotfolder import log
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
 from hotfolder.mounts import MOUNTS, mount_of
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.paths import entries, exists
 
@@ -156,8 +156,8 @@ def private_file(path: Path) -> None:
 
 
 def refuse_strangers(state: Path, *, writing: bool = False) -> None:
-    """Raise StoreError where this user may not read, or with `writing` write, the store in `state`. A store
-    that doesn't exist yet passes."""
+    """Raise StoreError where this user may not read, or with `writing` write, the store in `state`, and
+    LocalTrouble where `state` can't be reached. A store that doesn't exist yet passes."""
     path = state / FILE_NAME
     try:
         there = exists(path)
@@ -166,6 +166,11 @@ def refuse_strangers(state: Path, *, writing: bool = False) -> None:
             return
     except PermissionError:
         pass
+    except OSError as error:
+        trouble = trouble_of(error, path)
+        assert trouble is not None
+        hint = "Check the disk of `state`, or name another folder in the settings."
+        raise LocalTrouble(f"the job store can't be reached: {trouble.message}", hint=hint) from None
     user, owner = user_named(os.geteuid()), user_named(owner_of(state))
     raise StoreError(
         f"{user} may not {'write' if writing else 'read'} the job store in {state}",

@@ -93,6 +93,23 @@ def test_check_warns_of_a_state_that_photographers_can_delete(
     assert "Warning" not in invoke("check", "--config", config).stdout
 
 
+@pytest.mark.parametrize("state", ["a file", "a link to itself", "s" * 300])
+def test_a_state_that_can_not_be_reached_is_told_by_every_command(
+    config: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setenv("STAGER_API_KEY", "any-key")
+    if state == "a file":
+        (config.parent / state).touch()
+    elif state == "a link to itself":
+        (config.parent / state).symlink_to(state)
+    config.write_text(f"root: .\nstate: {state}\napi:\n  base_url: http://127.0.0.1:9\n")
+    for command, code in (("check", 0), ("doctor", 1), ("status", 3 if "ss" in state else 0)):
+        told = invoke(command, "--config", config)
+        assert told.exit_code == code and state in told.output.replace("\n", ""), command
+        assert command != "doctor" or f"problem state: {config.parent / state}" in told.output
+    assert ("file name too long" in invoke("pause", "--config", config).stderr) == ("ss" in state)
+
+
 def test_check_prints_every_problem_and_exits_with_2(config: Path) -> None:
     """All problems are printed at once on standard error, each with its line."""
     config.write_text("root: .\ninbx: a\nsettle: {quiet_second: 3}\n")
