@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.daemon import folders
+from hotfolder.jobs import breaker
 from tests.support.crashing import at, live
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
@@ -51,6 +54,34 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_stud
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
     assert studio.filed() == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+
+
+async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_again(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its own trouble would have it wait: at first, and after its disk was away."""
+    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
+    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
+    monkeypatch.setattr(folders, "LOOK_SECONDS", 0.2)
+    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+
+    def waits(status: dict[str, Any]) -> bool:
+        return any("archive" in job["reason"] for job in status["jobs"])
+
+    async with studio.working():
+        studio.drop(ELM, "kitchen", bracket())
+        await studio.comes_to_say(waits)
+        await asyncio.sleep(1)
+        studio.archive.mkdir()
+        await studio.comes_to("done")
+        away = studio.archive.rename(studio.root / "unmounted")
+        studio.archive.mkdir()
+        studio.drop(ELM, "hall", bracket())
+        await studio.comes_to_say(waits)
+        await asyncio.sleep(1)
+        studio.archive.rmdir()
+        away.rename(studio.archive)
+        await studio.comes_to("done", "done")
 
 
 async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio) -> None:
