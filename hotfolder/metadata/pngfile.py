@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import iptc
-from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, DamagedMetadata, Shape, TooMuch
+from hotfolder.metadata.blocks import Blocks, DamagedMetadata, Shape, TooMuch
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
@@ -74,9 +74,8 @@ def read_blocks(chunks: list[Chunk]) -> Blocks:
     exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
     xmp = next((packet(chunk) for chunk in chunks if holds_xmp(chunk)), None)
     icc = next((profile(chunk.data) for chunk in chunks if chunk.kind == b"iCCP"), None)
-    resources = next((raw_profile(chunk) for chunk in chunks if holds_resources(chunk)), {})
     described = any(chunk.kind in COLOURS for chunk in chunks)
-    return Blocks(exif=exif, xmp=xmp, resources=resources, icc=icc, described=described)
+    return Blocks(exif=exif, xmp=xmp, icc=icc, described=described)
 
 
 def holds_xmp(chunk: Chunk) -> bool:
@@ -85,17 +84,6 @@ def holds_xmp(chunk: Chunk) -> bool:
 
 def holds_resources(chunk: Chunk) -> bool:
     return chunk.kind == b"zTXt" and chunk.data.startswith(RESOURCES + b"\0")
-
-
-def raw_profile(chunk: Chunk) -> dict[int, bytes]:
-    """Photoshop resources in hexadecimal, as ImageMagick and exiftool write them; {} if damaged."""
-    packed = inflated(chunk.data[len(RESOURCES) + 2 :]) or b""
-    words = packed.split()
-    try:
-        data = bytes.fromhex(b"".join(words[2:]).decode("ascii"))
-    except ValueError:
-        return {}
-    return {IPTC_RESOURCE: data} if data[:1] == b"\x1c" else iptc.kept_resources(data)
 
 
 def resource_chunk(resources: Mapping[int, bytes]) -> bytes:

@@ -141,8 +141,7 @@ def _stray_frame(before: Draft, after: Draft) -> None:
         # A deleted frame between the two doubles the pause by hand.
         if step.idle_seconds > BY_HAND_SECONDS * (2 if by_hand else 1):
             continue
-        alike = likeness(photo, *other.photos)
-        if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and (by_hand or _has_value(other, photo))):
+        if likeness(photo, *other.photos) is not Likeness.DIFFERENT:
             single.doubts.append(
                 f"{photo.name} may belong to the set of {other.photos[0].name}, or be a trial shot"
             )
@@ -157,10 +156,6 @@ def _share_doubts(before: Draft, after: Draft) -> None:
     if cut and bool(before.doubts) != bool(after.doubts):
         sound = after if before.doubts else before
         sound.doubts.append(cut[0])
-
-
-def _has_value(draft: Draft, photo: Photo) -> bool:
-    return any(abs(value(other) - value(photo)) <= _NEAR_EV for other in draft.photos)
 
 
 def piece_of_bracket(draft: Draft) -> list[str]:
