@@ -338,7 +338,6 @@ class Daemon:
         begun = [insist(self.clock, one, partial(logger.warning, "begun_again")) for one in self._work()]
         tasks = [asyncio.create_task(one) for one in begun]
         telling = asyncio.create_task(self.telemetry.run())
-        preparing = asyncio.create_task(self.decoder.prepare())  # else the first set waits for it
         self.telemetry.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
@@ -353,7 +352,7 @@ class Daemon:
             api_trouble = self.context.breakers.trouble is not None
             self.outcome.world_bad = api_trouble or degraded or self.worker.waits()
             self.telemetry.stopping(len(self.context.paying))
-            ending = (*tasks, preparing, stopping, idle)
+            ending = (*tasks, stopping, idle)
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)

@@ -133,14 +133,6 @@ class Decoder:
             raise NeverUsable(answer["never"], hint=answer["hint"])
         return answer["made"]
 
-    async def prepare(self) -> None:
-        """Start the child now, so that the first picture needn't wait for it. A failure is ignored here, and
-        raised again with that picture."""
-        with suppress(LocalTrouble):
-            async with self._turn:
-                if not self._closed:
-                    await self._living_child()
-
     async def close(self) -> None:
         """End the child and wait for its end. The decoder can't be used afterwards. Idempotent."""
         self._closed = True
