@@ -111,12 +111,7 @@ TWO_LOOKS_SECONDS = 0.2
 ALONE_SECONDS = 2.0
 """How long a folder with companions only is taken for a set that has begun to arrive."""
 
-_EARLY_SECONDS = 2.0
-
-
 JudgementOf = Callable[[SeenFile], Judgement | None]
-WasUnfinished = Callable[[SeenFile], bool]
-"""Whether an earlier state of this file was decoded and was not whole."""
 
 
 def settle(
@@ -127,7 +122,6 @@ def settle(
     pace_of: Callable[[int], Pace],
     claimed: frozenset[str],
     judgement_of: JudgementOf,
-    was_unfinished: WasUnfinished = lambda _: False,
 ) -> tuple[SetState, Verdict]:
     """The set's new state and its verdict. `now` is monotonic; files named in `claimed` belong to running
     jobs and are ignored; `pace_of` takes the number of the photos that remain.
@@ -151,7 +145,7 @@ def settle(
         # No photos to time: `pace_of` isn't needed for an emptied folder.
         return state, _alone(state, free, now)
     judgements = tuple((file, judgement_of(file)) for file in free.photos)
-    verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements, was_unfinished))
+    verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements))
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
@@ -260,7 +254,6 @@ class _Look:
     now: float
     pace: Pace
     judgements: tuple[tuple[SeenFile, Judgement | None], ...]
-    was_unfinished: WasUnfinished
 
     @property
     def quiet_at(self) -> float:
@@ -293,10 +286,7 @@ class _Look:
         count = len(self.judgements)
         expected = self.pace.expected_photos
         hurried = self.free.signal() is not None or count == expected
-        due_at = {
-            file: self.state.files[file.name].since + self._patience(file, hurried)
-            for file in self.free.photos
-        }
+        due_at = {file: self.state.files[file.name].since + TWO_LOOKS_SECONDS for file in self.free.photos}
         due = [(file, judgement) for file, judgement in self.judgements if due_at[file] <= self.now]
         complete = tuple(file for file, judgement in due if judgement is not None and not judgement.reason)
         if hurried and len(complete) == count:
@@ -313,13 +303,6 @@ class _Look:
             quiet_from=self.state.changed_at,
             quiet_seconds=self.pace.quiet_seconds,
         )
-
-    def _patience(self, file: SeenFile, hurried: bool) -> float:
-        """Seconds for which a photo must be unchanged before it is decoded."""
-        # Decoding a growing file after every write wastes CPU; a hurried set is worth it.
-        if hurried or not self.was_unfinished(file):
-            return TWO_LOOKS_SECONDS
-        return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self.pace.quiet_seconds / 2))
 
     def _ready(self) -> Ready:
         free = self.free

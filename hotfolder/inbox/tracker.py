@@ -69,11 +69,6 @@ class PhotoBook:
         stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
         return None if stale and entry.judgement.unfinished else entry.judgement
 
-    def was_unfinished(self, key: SetKey, file: SeenFile) -> bool:
-        """Whether an earlier state of this file was decoded and was unfinished: the file is growing."""
-        entry = self._entries.get((key, file.name))
-        return entry is not None and entry.judgement.unfinished and entry.identity != file.identity
-
     def photo(self, key: SetKey, file: SeenFile) -> Photo:
         """The photo. Raises KeyError unless it was found whole in this state."""
         judgement = self.judgement(key, file)
@@ -205,7 +200,6 @@ class SetTracker:
                 pace_of=partial(pace_of, key),
                 claimed=names,
                 judgement_of=partial(book.judgement, key),
-                was_unfinished=partial(book.was_unfinished, key),
             )
             waits = verdict if isinstance(verdict, Waiting) else None
             told = self._left_alone(key, seen, verdict, left_out(state, names))

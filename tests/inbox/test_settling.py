@@ -38,7 +38,6 @@ class Room:
     now: float = 0.0
     files: dict[str, int] = field(default_factory=dict)
     judgements: dict[str, Judgement | None] = field(default_factory=dict)
-    growing: set[str] = field(default_factory=set)
     claimed: set[str] = field(default_factory=set)
     ready_at: int | None = None
     folder: str = "r"
@@ -88,7 +87,6 @@ class Room:
             pace_of=lambda count: Pace(self.quiet, GIVE_UP, self.expected),
             claimed=frozenset(self.claimed),
             judgement_of=lambda file: self.judgements.get(file.name, WHOLE),
-            was_unfinished=lambda file: file.name in self.growing,
         )
         if isinstance(verdict, Ready | Refused):
             self.said.append(verdict)
@@ -156,16 +154,6 @@ def test_the_next_look_is_named_exactly() -> None:
     room.put("a.jpg")
     assert room.waits().look_at == 0.2  # to read the photo early
     assert room.waits(0.2).look_at == QUIET
-
-
-def test_a_photo_that_was_seen_growing_is_read_less_often() -> None:
-    """Reading half a photo is wasted, so the photo must rest longer before each next reading."""
-    room = Room(judgements={"a.jpg": None, "b.jpg": None}, growing={"a.jpg"})
-    room.arrive("a.jpg", "b.jpg")
-    early, late = room.look(0.2), room.look(1.8)
-    assert isinstance(early, Waiting) and isinstance(late, Waiting)
-    assert [file.name for file in early.to_judge] == ["b.jpg"]
-    assert [file.name for file in late.to_judge] == ["a.jpg", "b.jpg"]
 
 
 def test_photos_are_complete_one_by_one_after_two_looks_that_agree() -> None:
