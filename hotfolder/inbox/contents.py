@@ -273,9 +273,6 @@ class Contents:
         return Obstacle(name, notice, blocks=is_photo_name(name))
 
     def _take_folder(self, entry: os.DirEntry[str]) -> None:
-        if is_ready(entry.name):
-            notice = notices.ready_folder(self._path, entry.name)
-            self._obstacles.append(Obstacle(entry.name, notice, blocks=False))
         if is_temporary_folder(entry.name):
             for name, facts in files_below(self._path / entry.name, 1):
                 self._temporaries.append(SeenFile(f"{entry.name}/{name}", FileIdentity.of(facts)))

@@ -45,15 +45,6 @@ def passed_over(parent: Path, name: str) -> Notice:
     )
 
 
-def ready_folder(parent: Path, name: str) -> Notice:
-    """For a folder with the name of a `.ready` file."""
-    return Notice(
-        parent,
-        f"{visible(name)!r} in {parent.name!r} is a folder, and only a file with that name approves anything."
-        " Remove it, and put a file named READY.txt in its place.",
-    )
-
-
 def archives(folder: Path, names: list[str]) -> Notice:
     """For archives (zip files and the like), which are never opened."""
     it = "it" if len(names) == 1 else "each"

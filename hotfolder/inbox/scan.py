@@ -20,7 +20,6 @@ from hotfolder.inbox.contents import (
     is_archive,
     is_junk,
     is_junk_folder,
-    is_ready,
     is_temporary,
     is_temporary_folder,
     is_thumbnails,
@@ -165,8 +164,6 @@ class _Pass:
             facts = lstat(entry)
             if facts is None:
                 continue
-            if is_ready(entry.name) and stat.S_ISDIR(facts.st_mode) and parent != self._root:
-                self._notices.append(notices.ready_folder(parent, entry.name))
             if is_junk_folder(entry.name):
                 self._passed_over(parent, entry.name, facts)
             elif stat.S_ISLNK(facts.st_mode):

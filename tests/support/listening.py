@@ -46,7 +46,6 @@ async def listening(inbox: Inbox) -> AsyncIterator[Heard]:
 WORDS = {
     "outside a set": "Left alone in the inbox itself",
     "passed over": "holds photos and is left alone",
-    "ready folder": "only a file with that name approves anything",
     "archive": "hotfolder opens no archives",
     "too deep": "deeper than a room's photos",
     "link": "is a link and is not followed",
