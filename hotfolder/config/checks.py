@@ -255,19 +255,14 @@ def _item_problems(document: Document, path: KeyPath, table: TagTable) -> Iterat
 
 
 def _route_problems(document: Document) -> Iterator[Problem]:
-    """Problems of routes with equal names, of conditions left empty, and of routes after one that matches
-    every set."""
+    """Problems of conditions left empty, and of routes after one that matches every set."""
     for path in _everywhere(document, "routes"):
         catch_all = ""
-        names: set[str] = set()
         for here, route in _listed(document, path):
             if not isinstance(route, dict):
                 continue
             name = _text(route.get("name"))
             position = document.position((*here, "name"))
-            if name and name.casefold() in names:
-                yield Problem(position, f"two routes are called {shown(name)}; rename one of them")
-            names.add(name.casefold())
             if catch_all and name:
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
                 yield Problem(position, f"the route {shown(name)} is never reached, {message}")
