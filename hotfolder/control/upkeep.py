@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings, StoreSettings
-from hotfolder.control.local import Finding, Grade, folders, in_sight, machine, ok, problem, warning
+from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import Installation, nothing_yet, now, reading
 from hotfolder.control.remote import key, out_of_sight, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
@@ -27,7 +27,6 @@ from hotfolder.jobs.leases import machine_of
 from hotfolder.jobs.moving import identity_of, move_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
-from hotfolder.jobs.states import State
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
@@ -36,7 +35,6 @@ from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
 from hotfolder.telemetry.notifier import apprise_for
-from hotfolder.telemetry.overview import About, Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
 
@@ -104,42 +102,27 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield from server(place)
     identity, found = records(settings)
     yield from folders(settings, identity)
-    yield from found
+    yield found
     yield from machine(count_folders(settings))
 
 
-def records(settings: Settings) -> tuple[str | None, list[Finding]]:
-    """The store's id, None where nothing has run or it can't be read; and the findings on the store and its
-    daemon."""
+def records(settings: Settings) -> tuple[str | None, Finding]:
+    """The store's id, None where nothing has run or it can't be read; and the finding on the daemon, or on a
+    store that can't be read."""
     pid = holder_of(settings.state_folder)
     service = f"running (process {pid})" if pid is not None else "not running"
     identity: str | None = None
-    told: list[Finding] = []
     try:
         with reading(settings) as opened:
             if opened is None:
                 service = f"{service}; nothing has run with these settings yet"
             else:
                 identity = opened.identity()
-                told = list(told_by_daemon(overview(opened, pid=pid)))
     except StoreAway:
         pass  # reported by `server`
     except (StoreError, LocalTrouble) as error:
-        return None, [problem("store", error.message, error.hint)]
-    found = ok("service", service) if pid is not None else warning("service", service, START)
-    return identity, [found, *told]
-
-
-def told_by_daemon(seen: Overview) -> Iterator[Finding]:
-    """What the daemon itself has published of what concerns all sets."""
-    for one in seen.conditions():
-        if one.about not in (About.SANDBOX, About.SCHEDULE, About.DISK):  # disks are looked at anyway
-            what = one.name if one.about is About.FOLDER else "service"
-            yield Finding(what, Grade.PROBLEM if one.bad else Grade.WARNING, one.text, one.command)
-    needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
-    if needing:
-        need = "1 needs" if needing == 1 else f"{needing} need"
-        yield warning("sets", f"{need} a person", "`hotfolder status` lists them.")
+        return None, problem("store", error.message, error.hint)
+    return identity, ok("service", service) if pid is not None else warning("service", service, START)
 
 
 def count_folders(settings: Settings) -> int:

@@ -200,8 +200,6 @@ class Worker:
         # Nothing may fail from here on: the caller would submit the set again.
         self._take(job, frozenset(file.name for file in new.files))
         logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
-        for before in back:
-            await filing.remove_page(context, before)
         return job
 
     def _take(self, job: Job, names: frozenset[str], *, taken_over: bool = False) -> None:

@@ -28,7 +28,7 @@ from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import MountIdentity, confirm_archive
-from hotfolder.outbox.placing import drop_empty_folder, move, present, remove
+from hotfolder.outbox.placing import move, present, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write_reason
 from hotfolder.paths import entries, exists, is_dir
@@ -341,27 +341,6 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     job = await context.advance(job, end, charged=charged)
     CrashPoint.JOB_ENDED.passed()
     return job
-
-
-async def remove_page(context: JobContext, job_id: str) -> None:
-    """Remove the REASON.txt of a failed set whose files a person took out of its folder in failed/, those of
-    earlier attempts, and that folder if nothing else is in it. Errors are logged only."""
-
-    def remove_what_is_left(folder: Path) -> None:
-        with local_trouble(folder):
-            left = list(folder.iterdir()) if is_dir(folder) else []
-        for path in left:
-            if sha256 := hash_of_reason(path):
-                remove(path, sha256=sha256)
-        drop_empty_folder(folder)
-
-    try:
-        job = await context.store_thread(context.store.job, job_id)
-        assert job is not None and job.filed_as is not None
-        folder = context.places.failed / safe_name(job.project) / job.filed_as
-        await to_thread.run_sync(remove_what_is_left, folder)
-    except (LocalTrouble, SetChanged) as error:
-        logger.warning("reason_left", reason=error.message)
 
 
 def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
