@@ -52,7 +52,7 @@ class HotfolderError(Exception):
         self.hint = hint
 
     @property
-    def told(self) -> str:
+    def full_text(self) -> str:
         """Message and hint on one line."""
         return with_hint(self.message, self.hint)
 

@@ -107,7 +107,7 @@ class FolderLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = _told_by(descriptor)
+            holder = _holder_in(descriptor)
             os.close(descriptor)
             if error.errno in _HELD:
                 if self._letting_go is not None and self._letting_go.is_alive():
@@ -144,7 +144,7 @@ def _close(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def _told_by(descriptor: int) -> str:
+def _holder_in(descriptor: int) -> str:
     """The holder that the file names. Some shares don't allow reading a locked file."""
     with suppress(OSError):
         text = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip()
@@ -162,6 +162,6 @@ def refuse_held(folder: Path, name: str) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        raise Held(_told_by(lock)) from None
+        raise Held(_holder_in(lock)) from None
     finally:
         os.close(lock)

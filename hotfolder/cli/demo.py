@@ -152,7 +152,7 @@ def tell(
         if line.state == State.DONE:
             console.print(Text(f"✓ {line.project} / {line.folder}", style="green"))
         else:
-            console.print(Text(f"✗ {line.project} / {line.folder}: {line.told}", style="red"))
+            console.print(Text(f"✗ {line.project} / {line.folder}: {line.explanation}", style="red"))
     pictures = [path for row in rows for _, path in row.results]
     console.print(f"\nFinished in {seconds:.0f} s{':' if pictures else ', without a picture.'}")
     for path in pictures:

@@ -57,7 +57,7 @@ def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterat
 
 def priced(bill: Bill, prices: Prices) -> str:
     """The number and cost of the calls to be paid, and the number of those paid already."""
-    cost = prices.told(bill.left)
+    cost = prices.sum_text(bill.left)
     text = f"{counted(len(bill.left), 'paid call')}{f', {cost}' if cost else ''}"
     return f"{text} ({len(bill.remembered)} more paid already)" if bill.remembered else text
 

@@ -91,9 +91,9 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     if not (seen.running_at_all or seen.machines):
         yield f"Nothing works with the state folder {found.state_folder}. {OTHER_SETTINGS}", ""
     if found.paid_today:
-        cost = found.prices.told(found.paid_today)
+        cost = found.prices.sum_text(found.paid_today)
         yield f"Today: {counted(len(found.paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
-    yield from ((one.told, "yellow" if one.bad or one.stops else "") for one in seen.conditions())
+    yield from ((one.full_text, "yellow" if one.bad or one.stops else "") for one in seen.conditions())
     for name, why in seen.looking.items():
         if why and not seen.degraded.get(name):
             yield f"In {name} changes are found by looking, {why}.", ""
@@ -122,8 +122,8 @@ def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[Renderabl
         job = f" ({line.job})" if line.job else ""
         words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
         yield row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
-        if line.told and not (found.seen.trouble and line.reason == found.seen.trouble):
-            yield row(line.told, "dim", indent=6)
+        if line.explanation and not (found.seen.trouble and line.reason == found.seen.trouble):
+            yield row(line.explanation, "dim", indent=6)
     if len(lines) > MOST_ROWS:
         yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
 
@@ -185,8 +185,8 @@ def history_lines(told: JobHistory, line: Line) -> Iterator[str]:
             yield f"\n{day}"
         yield visible(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
     yield ""
-    if line.told:
-        yield visible(f"Why: {line.told}")
+    if line.explanation:
+        yield visible(f"Why: {line.explanation}")
     if job.charged:
         yield visible(job.charged)
     for picture in told.pictures:

@@ -96,9 +96,9 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHist
         if store is None:
             raise place.error or nothing_yet(config)
         with no_job_yet(store, job):
-            told = history_of(store, job)
+            history = history_of(store, job)
         lines = {line.job: line for line in seen_in(place.state_folder, store).lines}
-    return told, lines.get(told.job.id) or line_of(told.job, "")
+    return history, lines.get(history.job.id) or line_of(history.job, "")
 
 
 HELD = "held"
@@ -346,14 +346,14 @@ def in_order(cards: Iterable[Card]) -> list[Card]:
 
 def card_of(line: Line) -> Card:
     """The card of a line of the overview, without frames and progress."""
-    told = {one.name: getattr(line, one.name) for one in fields(line)}
-    told["state"] = HELD if line.held else line.state
+    values = {one.name: getattr(line, one.name) for one in fields(line)}
+    values["state"] = HELD if line.held else line.state
     if line.cancelled_by and line.state in ASKS_API:
-        told["state"] = CANCELLING
+        values["state"] = CANCELLING
     elif line.cancelled_by and line.state in (State.REFUSING, State.FAILED):
-        told["state"] = CANCELLED
-    told["reason"] = "" if line.reason == line.words else line.reason
-    return Card(**told)
+        values["state"] = CANCELLED
+    values["reason"] = "" if line.reason == line.words else line.reason
+    return Card(**values)
 
 
 def filled(store: Store, cards: Sequence[Card]) -> list[Card]:
@@ -363,7 +363,7 @@ def filled(store: Store, cards: Sequence[Card]) -> list[Card]:
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
     calls = looks.under_way(store, active)
     usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
-    up = merged([as_mapping(one.content) for one in store.told_by_all(PROGRESS)])
+    up = merged([as_mapping(one.content) for one in store.published_by_all(PROGRESS)])
     full = []
     for card in cards:
         middle, count = photos.get(card.job, ("", 0))

@@ -181,7 +181,7 @@ class Explainer:
             try:
                 self.facts[file.name] = self.look(self.place.path / file.name, file.identity, limits)
             except BadJob as error:
-                problems.append(error.told)
+                problems.append(error.full_text)
         self.problems = tuple(problems)
 
     def photos(self) -> list[Photo]:
@@ -195,37 +195,37 @@ class Explainer:
         """A whole shoot in a project's folder: its readable photos."""
         drop = self.drop
         aside = len(drop.found.photos) - len(drop.photos)
-        told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
+        explained = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
             back = sort_shoot(self.rulebook, self._known_as()[1], drop.photos, drop.earlier)
             shoot, waiting = group_drop(self.rulebook, replace(drop, back=back))
-            told = replace(told, waiting=waiting)
+            explained = replace(explained, waiting=waiting)
             if shoot is None:
-                return told
+                return explained
             sets = self._sets(shoot, () if drop.found.approved else shoot.held)
         except BadJob as error:
-            return Explained(self.place, several=True, problems=(*self.problems, error.told))
+            return Explained(self.place, several=True, problems=(*self.problems, error.full_text))
         held = Why() if drop.found.approved else Why(shoot.asks)
-        return replace(told, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
+        return replace(explained, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
         """A room's folder: one set, or several."""
-        told = Explained(self.place, held=self._why_held(), problems=self.problems)
+        explained = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
             photos, (_, project, folder) = self.photos(), self._known_as()
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
-                return replace(told, sets=(replace(self._set("", photos, sent), waits=True),))
+                return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
             found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
             if len(found.sets) > 1:
-                held = [each.name for each in found.sets] if told.held else []
-                return replace(told, several=True, shoot=found, sets=self._sets(found, held))
+                held = [each.name for each in found.sets] if explained.held else []
+                return replace(explained, several=True, shoot=found, sets=self._sets(found, held))
             left = [photo for photo in photos if photo.name not in found.kept_out]
             name = found.sets[0].name if found.sets else ""
-            made = replace(self.set_of(name, left), waits=bool(told.held))
-            return replace(told, shoot=found, sets=(made,))
+            made = replace(self.set_of(name, left), waits=bool(explained.held))
+            return replace(explained, shoot=found, sets=(made,))
         except BadJob as error:
-            return replace(told, problems=(*self.problems, error.told))
+            return replace(explained, problems=(*self.problems, error.full_text))
 
     def _sets(self, shoot: Grouping, held: Collection[str]) -> tuple[ExplainedSet, ...]:
         return tuple(

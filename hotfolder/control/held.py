@@ -137,8 +137,8 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
         raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
     shoot = found.shoot
     if shoot is None or shoot.unmade:
-        told = shoot.unmade[0] if shoot is not None else f"No photos of {shown(found.place.name)} wait"
-        raise UsageError(f"{told}.", hint=hint)
+        reason = shoot.unmade[0] if shoot is not None else f"No photos of {shown(found.place.name)} wait"
+        raise UsageError(f"{reason}.", hint=hint)
     making = {each.name for each in shoot.sets if each.by_person}
     for one in sets:
         if one.name not in making:
@@ -178,21 +178,21 @@ class DraftSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
-    """A held folder and its explanation `told`. `why` it is held, an empty Why where it isn't. `aside` are
+    """A held folder, as it is `explained`. `why` it is held, an empty Why where it isn't. `aside` are
     the photos that belong to no set, each with the reason."""
 
-    told: Explained
+    explained: Explained
     why: Why
     sets: tuple[ExplainedSet, ...]
     aside: tuple[tuple[SeenPhoto, str], ...] = ()
 
     @property
     def place(self) -> PhotoPlace:
-        return self.told.place
+        return self.explained.place
 
     @property
     def remarks(self) -> Sequence[str]:
-        return self.told.shoot.notices if self.told.shoot is not None else ()
+        return self.explained.shoot.notices if self.explained.shoot is not None else ()
 
     @property
     def bill(self) -> Bill:
@@ -211,7 +211,11 @@ class HeldView:
     @property
     def can_approve(self) -> bool:
         """Whether there are waiting sets and all of them can be approved as they are."""
-        return not self.told.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
+        return (
+            not self.explained.problems
+            and bool(self.waiting)
+            and not any(one.problem for one in self.waiting)
+        )
 
 
 def place_known(settings: Settings, known: str) -> PhotoPlace:
@@ -245,9 +249,9 @@ def approve_held(
     view = look_at(settings, place, draft, look)
     sets = [one for number, one in enumerate(view.waiting) if place.folder or number in wanted]
     problem = next((one.problem for one in sets if one.problem), "")
-    if not sets or problem or view.told.problems:
-        told = (*view.told.problems, "Nothing of this waits any more.")
-        raise UsageError(problem or told[0], hint=LOOK_AGAIN)
+    if not sets or problem or view.explained.problems:
+        reasons = (problem, *view.explained.problems, "Nothing of this waits any more.")
+        raise UsageError(next(filter(None, reasons)), hint=LOOK_AGAIN)
     if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if place.folder:
@@ -265,40 +269,40 @@ class Viewer:
         self._photos: dict[str, Photo] = {}
 
     def view(self, draft: Sequence[DraftSet]) -> HeldView:
-        told = self.explainer.explained()
+        explained = self.explainer.explained()
         self._photos = {photo.name: photo for photo in self.explainer.photos()}
-        sets = [*told.sets, *self._others(told)]
+        sets = [*explained.sets, *self._others(explained)]
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)
-        kept_out = told.shoot.kept_out if told.shoot is not None else {}
+        kept_out = explained.shoot.kept_out if explained.shoot is not None else {}
         photos = self.explainer.shown([self._photos[name] for name in kept_out if name in self._photos])
         aside = tuple((photo, kept_out[photo.name]) for photo in photos)
-        return HeldView(told, self._why(told), tuple(sets), aside)
+        return HeldView(explained, self._why(explained), tuple(sets), aside)
 
-    def _why(self, told: Explained) -> Why:
+    def _why(self, explained: Explained) -> Why:
         """Why the folder is held; for a shoot only reasons about the whole: its sets have their own."""
-        shoot = told.shoot
-        if not told.several or shoot is None or not told.held:
-            return together((told.held, *told.waiting))
+        shoot = explained.shoot
+        if not explained.several or shoot is None or not explained.held:
+            return together((explained.held, *explained.waiting))
         doubts = {doubt for each in shoot.sets for doubt in each.doubts}
         own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why
         return Why("; ".join(shoot.doubts) or own)
 
-    def _others(self, told: Explained) -> Iterator[ExplainedSet]:
+    def _others(self, explained: Explained) -> Iterator[ExplainedSet]:
         """The sets that aren't made: refused ones, and those of photos that wait for other reasons."""
         names: set[str] = set()
-        if told.several and told.shoot is not None:
-            yield from self._refused(told.shoot)
-            parts = told.shoot.parts()
-            names = {photo.name for each in parts for photo in each.photos} | told.shoot.kept_out.keys()
+        if explained.several and explained.shoot is not None:
+            yield from self._refused(explained.shoot)
+            parts = explained.shoot.parts()
+            names = {photo.name for each in parts for photo in each.photos} | explained.shoot.kept_out.keys()
         if self.place.folder:
             return
         drop = self.explainer.drop
         late = [photo for photo in drop.photos if photo.name not in names]
         if late:
-            given = {*drop.given, *(each.name for each in told.sets)}
+            given = {*drop.given, *(each.name for each in explained.sets)}
             found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
-            doubts = tuple(why.reason for why in told.waiting)
+            doubts = tuple(why.reason for why in explained.waiting)
             for each in found.sets:
                 yield replace(self._costed(each.name, each.photos), evidence=each.evidence, doubts=doubts)
             yield from self._refused(found)
@@ -345,7 +349,7 @@ class Viewer:
         try:
             return replace(self.explainer.set_of(name, photos), waits=True)
         except BadJob as error:
-            return self._problem(name, photos, error.told)
+            return self._problem(name, photos, error.full_text)
 
     def _problem(self, name: str, photos: Sequence[Photo], why: str) -> ExplainedSet:
         return ExplainedSet(name, self.explainer.shown(photos), waits=True, problem=why)

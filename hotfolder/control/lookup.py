@@ -36,8 +36,8 @@ JOINT = "-"
 
 def opaque(*parts: str) -> str:
     """A hash of these names, as DIGITS hexadecimal digits. Names may contain undecodable bytes."""
-    told = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(told).hexdigest()[:DIGITS]
+    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(joined).hexdigest()[:DIGITS]
 
 
 def project_id(inbox: str, project: str) -> str:

@@ -99,7 +99,7 @@ class SetView:
     must tell; of an answered one only the picture is missing."""
 
     card: Card
-    told: JobHistory
+    history: JobHistory
     exposures: tuple[PhotoView, ...]
     others: tuple[Card, ...]
     may: frozenset[str]
@@ -207,8 +207,8 @@ def chosen(
 def set_view(settings: Settings, job_id: str) -> SetView:
     """The view of the set of that job. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as store:
-        told = history_of(store, job_id)
-        job = told.job
+        history = history_of(store, job_id)
+        job = history.job
         seen = seen_in(settings.state_folder, store)
         same = [
             one
@@ -217,20 +217,20 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         ]
         card, *others = filled(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])
         shown = next((one.name for one in card.frames if one.kind == "exposure"), "")
-        middle = next((photo.name for photo in told.photos if photo.is_middle), shown)
-        recipe = recipe_now(settings, job, len(told.photos))
+        middle = next((photo.name for photo in history.photos if photo.is_middle), shown)
+        recipe = recipe_now(settings, job, len(history.photos))
         made_of = recipe or recipe_of(job)
-        left = left_of(store, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
+        left = left_of(store, job, [photo.sha256 for photo in history.photos], made_of, job.generation)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         generation = present_generation(store, job.scope)
     done = Path(settings.root, settings.done)
     receipt, changed = receipt_of(done, job)
     return SetView(
         card=card,
-        told=told,
-        exposures=tuple(exposures(job.id, middle, told.photos)),
+        history=history,
+        exposures=tuple(exposures(job.id, middle, history.photos)),
         others=tuple(others),
-        may=frozenset(possible(job, told.photos, question, recipe, left)),
+        may=frozenset(possible(job, history.photos, question, recipe, left)),
         left=left,
         anew=made_of.paid_kinds(),
         generation=generation,

@@ -172,8 +172,8 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
     try:
         StoreSettings(url=url)
     except ValidationError as error:
-        told = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
-        raise UsageError(told.replace("store.url", "--to")) from None
+        message = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
+        raise UsageError(message.replace("store.url", "--to")) from None
     file = settings.store.password_file
     server = StoreServer(url, Path(file) if file else None)
     if not is_dir(settings.state_folder):

@@ -47,8 +47,8 @@ async def remake(
 
 
 class Galleries:
-    """Keeps galleries up to date with the finished sets. An error delays no set: it is told, and retried with
-    backoff; sets that finished before a crash are added at the next start."""
+    """Keeps galleries up to date with the finished sets. An error delays no set: it is logged, and retried
+    with backoff; sets that finished before a crash are added at the next start."""
 
     def __init__(self, context: JobContext, live: LiveSettings, ours: Callable[[str], bool]) -> None:
         """`ours` tells whether this machine has an inbox's lease: then it makes the galleries of its
@@ -96,15 +96,15 @@ class Galleries:
         context, well = self.context, True
         all_anew, self._all_anew = self._all_anew, False
         try:
-            told = await context.store_thread(context.store.told, MADE_UNTIL)
-            everything = all_anew or not told
-            since = datetime.min.replace(tzinfo=UTC) if everything else datetime.fromisoformat(told["until"])
+            known = await context.store_thread(context.store.published, MADE_UNTIL)
+            everything = all_anew or not known
+            since = datetime.min.replace(tzinfo=UTC) if everything else datetime.fromisoformat(known["until"])
             due, until = await context.store_thread(due_projects, context.store, since)
             for project in due:
                 well &= await self._remake(project)
             if well and until is not None:
-                told = {"until": until.isoformat()}
-                await context.store_thread(context.store.tell, MADE_UNTIL, told, context.clock.now())
+                known = {"until": until.isoformat()}
+                await context.store_thread(context.store.publish, MADE_UNTIL, known, context.clock.now())
         except LocalTrouble as error:
             self._news[""].met(error.message, hint=error.hint)
             well = False

@@ -51,8 +51,8 @@ class Intake:
     async def accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
         """Make a job of what was found, or hold it. Retried for as long as the store can't be written."""
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
-            told = partial(logger.warning, "set_not_recorded_yet")
-            await insist(self.worker.context.clock, partial(self._accept, inbox, found), told)
+            log_trouble = partial(logger.warning, "set_not_recorded_yet")
+            await insist(self.worker.context.clock, partial(self._accept, inbox, found), log_trouble)
 
     async def _accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
         if isinstance(found, SetRefused):

@@ -83,8 +83,8 @@ class Ownership:
         try:
             while True:
                 try:
-                    heard = await self._thread(self.leases.exchange, self._breakers.told())
-                    self._breakers.hear(heard)
+                    published = await self._thread(self.leases.exchange, self._breakers.host_pauses())
+                    self._breakers.adopt_pauses(published)
                     reached = frozenset(self._reached)
                     await self._thread(self.leases.look, reached, self._paying())
                     self._asked_for = reached
@@ -124,8 +124,8 @@ class Ownership:
     async def _join(self) -> None:
         """Register this machine. A killed predecessor with this `state` may have run on another host: wait
         until its heartbeat hasn't changed for the length of a lease. Raises StoreError where it changes."""
-        seen, told = None, log.News(logger, "store_not_reached").met
-        while alive := await insist(self._clock, partial(self._thread, self.leases.join), told):
+        seen, report = None, log.News(logger, "store_not_reached").met
+        while alive := await insist(self._clock, partial(self._thread, self.leases.join), report):
             if seen is not None and alive != seen:
                 raise copied(self.leases.state)
             seen = alive

@@ -129,13 +129,13 @@ class Reporter:
         self.galleries = galleries
         self.clock = context.clock
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
-        self._told: dict[str, object] = {}
+        self._published: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._changes = -1
         self._paused: str | None = None
         self._language = ""
         self._news = False
-        self._told_trouble = False
+        self._trouble_shown = False
         self._gone: Mapping[str, list[str]] = {}
         self._ended: Mapping[str, Mapping[str, Mapping[str, datetime]]] = {}
 
@@ -146,14 +146,14 @@ class Reporter:
         while True:
             began = self.clock.monotonic()
             try:
-                await self.tell()
+                await self.publish()
                 took = self.clock.monotonic() - began
                 if began >= report_at:
                     await self.report()
-                    trouble.over()  # a `tell` without news doesn't ask the store
+                    trouble.over()  # `publish` without news doesn't ask the store
             except LocalTrouble as error:
                 trouble.met(error.message)
-                self._tell_trouble(error)
+                self._show_trouble(error)
                 took = self.clock.monotonic() - began
             if began >= report_at:
                 self._beat()  # a store that answers with an error answers
@@ -173,7 +173,7 @@ class Reporter:
         filed = await context.store_thread(newest)
         self._gone = await to_thread.run_sync(taken_away, places, filed)
 
-    async def tell(self) -> None:
+    async def publish(self) -> None:
         """Write what has changed since the last call into the store, for other processes. What the store
         already has, such as jobs' states, is not repeated. Raises LocalTrouble."""
         context = self.context
@@ -189,17 +189,19 @@ class Reporter:
             "full_disks": list(self.telemetry.full_disks),
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
-        self._news |= await self._tell(DAEMON_STATUS, status)
+        self._news |= await self._publish_changed(DAEMON_STATUS, status)
         # Of each group that is being sent: photos uploaded, photos in all. In a row of its own: it changes
         # often, and the status may be long.
         early = {place_key(*place): group for place, group in context.early.items()}
         groups = {**early, **context.sending}
-        await self._tell(PROGRESS, {name: [one.up, len(one.photos)] for name, one in groups.items()})
+        await self._publish_changed(
+            PROGRESS, {name: [one.up, len(one.photos)] for name, one in groups.items()}
+        )
 
     async def report(self, *, stopped: bool = False) -> None:
-        """Call `tell`, then update notifications and pages if anything has changed, or if `stopped`, which
+        """Call `publish`, then update notifications and pages if anything has changed, or if `stopped`, which
         marks the last report of a run. Raises LocalTrouble."""
-        await self.tell()
+        await self.publish()
         context = self.context
         paused = await context.store_thread(context.store.paused)
         await self._note_places()
@@ -213,7 +215,7 @@ class Reporter:
         others = context.places.inboxes.keys() - self.inboxes.keys()
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
         await self.telemetry.see(seen)
-        self._told_trouble = False
+        self._trouble_shown = False
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(seen, stopped=stopped)
@@ -228,13 +230,13 @@ class Reporter:
                 ended = self._ended.get(name, {})
                 self.pages.show(name, status_page(seen, name, ended, now, stopped=stopped, language=language))
 
-    def _tell_trouble(self, error: LocalTrouble) -> None:
+    def _show_trouble(self, error: LocalTrouble) -> None:
         """Show, once, that the store can't be used (database away, disk full), beside the last known
         state."""
         self._changes = -1  # report again once it is back
-        if self._told_trouble:
+        if self._trouble_shown:
             return
-        self._told_trouble = True
+        self._trouble_shown = True
         last = self.telemetry.seen or Overview((), {})
         seen = replace(last, trouble=error.message, trouble_hint=error.hint)
         self.telemetry.show(seen)
@@ -255,11 +257,11 @@ class Reporter:
             await self.context.store_thread(self.context.store.remember_folder, role, name, folder)
             self._remembered[role, name] = folder
 
-    async def _tell(self, name: str, content: object) -> bool:
-        if self._told.get(name) == content:
+    async def _publish_changed(self, name: str, content: object) -> bool:
+        if self._published.get(name) == content:
             return False
-        await self.context.store_thread(self.context.store.tell, name, content, self.clock.now())
-        self._told[name] = content
+        await self.context.store_thread(self.context.store.publish, name, content, self.clock.now())
+        self._published[name] = content
         return True
 
     def _inbox(self, name: str) -> dict[str, Any]:
@@ -285,7 +287,7 @@ class Reporter:
         return {
             "arriving": arriving,
             "notices": [
-                *(notice.told(path) for notice in outlook.notices),
+                *(notice.text_in(path) for notice in outlook.notices),
                 *self._kept_out(name),
                 *(
                     f"The gallery of {project} can't be made: {why}"
@@ -343,8 +345,8 @@ def pause_after(took: float, least: float) -> float:
 
 def arriving_set(project: str, folder: str, why: Why, *, held: bool, **more: str) -> dict[str, object]:
     """A set that is no job yet, in the form that other processes read."""
-    told = {"project": project, "folder": folder, "room": room_of(folder) or WHOLE_SHOOT, **more}
-    return {**told, "reason": why.reason, "hint": why.hint, "held": held}
+    facts = {"project": project, "folder": folder, "room": room_of(folder) or WHOLE_SHOOT, **more}
+    return {**facts, "reason": why.reason, "hint": why.hint, "held": held}
 
 
 def middle_of(names: Iterable[str]) -> str:

@@ -57,7 +57,7 @@ class Shoots:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.kept: dict[tuple[str, str], Kept] = {}
-        self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
+        self._notices: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
         self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
@@ -144,11 +144,11 @@ class Shoots:
         why = together(waits)
         if shoot is None:
             return Hold(why)
-        for told_so in shoot.unmade:
-            logger.warning("chosen_set_not_made", project=project, reason=told_so)
+        for why_unmade in shoot.unmade:
+            logger.warning("chosen_set_not_made", project=project, reason=why_unmade)
         waiting = waiting_sets(shoot, approved=found.approved)
         if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
-            return Hold(together((why, told(found, shoot))))
+            return Hold(together((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         await self._keep_out(inbox, found, shoot)
@@ -156,7 +156,7 @@ class Shoots:
             inbox, project, [*map(held_set, waiting), *map(held_set, refusals)], drop.before
         )
         if shoot.notices:
-            self._told[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
+            self._notices[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
         going = replace(
             shoot,
             sets=tuple(each for each in shoot.sets if each.name not in {one.name for one in waiting}),
@@ -166,8 +166,8 @@ class Shoots:
             await self.worker.submit(job)
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
-        sets = {each.name: (names_of(each), told_of_set(found, each)) for each in waiting}
-        split = {each.name: (names_of(each), Why(each.told(), each.hint)) for each in refusals}
+        sets = {each.name: (names_of(each), why_set_held(found, each)) for each in waiting}
+        split = {each.name: (names_of(each), Why(each.held_text(), each.hint)) for each in refusals}
         return Hold(why, sets | split)
 
     async def _hold_back(
@@ -178,7 +178,7 @@ class Shoots:
         if now != list(before):
             context = self.worker.context
             await context.store_thread(
-                context.store.tell,
+                context.store.publish,
                 held_title(inbox, project),
                 [*map(held_as_json, now)],
                 context.clock.now(),
@@ -193,7 +193,11 @@ class Shoots:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
         await context.store_thread(
-            context.store.tell, title(inbox, found.project), as_json(kept), context.clock.now(), shared=True
+            context.store.publish,
+            title(inbox, found.project),
+            as_json(kept),
+            context.clock.now(),
+            shared=True,
         )
         self.kept[inbox, found.project] = kept
 
@@ -203,10 +207,10 @@ class Shoots:
         if not there and not self.worker.context.claimed(inbox, project, ""):
             # Nothing of the drop is left, or all of it is about to be delivered again.
             self.kept.pop((inbox, project), None)
-            self._told.pop((inbox, project), None)
+            self._notices.pop((inbox, project), None)
         kept = self.kept.get((inbox, project), {})
-        names, told = self._told.get((inbox, project), (frozenset(), ()))
-        of_all = [f"About the photos in {project}: {text}" for text in told if names & there - kept.keys()]
+        names, notices = self._notices.get((inbox, project), (frozenset(), ()))
+        of_all = [f"About the photos in {project}: {text}" for text in notices if names & there - kept.keys()]
         return of_all + [
             f"Left alone in {project}: {reason}" + STAYS
             for name, (_, reason) in sorted(kept.items())
@@ -237,18 +241,18 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
 
 def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
     """The photos that the store has as kept out of a drop, and that are `there` unchanged."""
-    told = store.told(title(inbox, project), shared=True)
-    kept = as_kept(told or {}, there if store.shared else {})
+    content = store.published(title(inbox, project), shared=True)
+    kept = as_kept(content or {}, there if store.shared else {})
     return {name: one for name, one in kept.items() if there.get(name) == one[0]}
 
 
 def held_before(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> list[HeldSet]:
     """The sets of a drop that were held singly, as stored; `there` are its files now. Sets stored under the
     folder's former name are found by their files; their `name` is empty, and they are named anew."""
-    told = store.told_of_inbox(held_title(inbox, ""))
+    published = store.published_of_inboxes(held_title(inbox, ""))
     held = {
         name: [as_held(each, there if store.shared else {}) for each in content]
-        for name, content in told.items()
+        for name, content in published.items()
     }
     mine = held.pop(held_title(inbox, project), [])
     known = {name for one in mine for name in one.photos}
@@ -282,7 +286,7 @@ def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Ke
     }
 
 
-def told(found: BracketSet, shoot: Grouping) -> Why:
+def why_shoot_held(found: BracketSet, shoot: Grouping) -> Why:
     """Why the drop is held, and what to do."""
     return Why(
         " ".join((f"{shoot.asks}.", *shoot.notices)).removesuffix("."),
@@ -291,10 +295,10 @@ def told(found: BracketSet, shoot: Grouping) -> Why:
     )
 
 
-def told_of_set(found: BracketSet, each: GroupedSet) -> Why:
+def why_set_held(found: BracketSet, each: GroupedSet) -> Why:
     """Why a set is held by itself, and what to do."""
     return Why(
-        each.told(),
+        each.held_text(),
         f'If they are one picture, say `hotfolder approve "{found.project}/{each.name}"`, or, where all that'
         f" is held of {found.project} is right, rename that folder to {found.project}__ok or put a file named"
         " READY.txt into it; else give each picture a folder of its own.",

@@ -17,7 +17,7 @@ class Notice:
     path: Path
     text: str
 
-    def told(self, inbox: Path) -> str:
+    def text_in(self, inbox: Path) -> str:
         """The text with the folder of that inbox before it in which the subject lies, as in
         `12 Elm Road / kitchen: 'a.jpg' is a link`: rooms of many projects have the same name."""
         return ": ".join(filter(None, (" / ".join(self.path.relative_to(inbox).parts[:-1]), self.text)))

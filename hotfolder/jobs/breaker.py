@@ -130,17 +130,17 @@ class CircuitBreaker:
             self._failures = 0
             self._enter_state("closed")
 
-    def told(self) -> tuple[float, str] | None:
+    def host_pause(self) -> tuple[float, str] | None:
         """Seconds until the host may be asked again, and the reason; None where it may be asked now. Only
-        what the host itself has answered counts, since other machines are told it: an Unreachable concerns
-        this machine's own connection."""
+        what the host itself has answered counts, since that is published: an Unreachable concerns this
+        machine's own connection."""
         answered = self.trouble is not None and type(self.trouble) is not Unreachable
         until = max(self._named, self._retry_at if answered and self._state == "open" else 0.0)
         seconds = until - self._clock.monotonic()
         return (seconds, self.trouble.message if self.trouble else "") if seconds > 0 else None
 
-    def hear(self, seconds: float) -> None:
-        """Let no request pass for `seconds`, as the host has told another machine."""
+    def adopt_pause(self, seconds: float) -> None:
+        """Let no request pass for `seconds`, as the host has asked of another machine."""
         self._named = max(self._named, self._clock.monotonic() + seconds)
 
     @property
@@ -189,14 +189,14 @@ class CircuitBreakers:
             raise
         breaker.leave(None)
 
-    def told(self) -> dict[str, tuple[float, str]]:
-        """`CircuitBreaker.told` by host; without hosts that may be asked now."""
-        return {host: told for host, one in self._of_host.items() if (told := one.told()) is not None}
+    def host_pauses(self) -> dict[str, tuple[float, str]]:
+        """`CircuitBreaker.host_pause` by host; without hosts that may be asked now."""
+        return {host: pause for host, one in self._of_host.items() if (pause := one.host_pause()) is not None}
 
-    def hear(self, told: Mapping[str, tuple[float, str]]) -> None:
-        """Apply what other machines were told (`told`'s form), by `CircuitBreaker.hear`."""
-        for host, (seconds, _) in told.items():
-            self._of_host.setdefault(host, CircuitBreaker(self._clock)).hear(seconds)
+    def adopt_pauses(self, pauses: Mapping[str, tuple[float, str]]) -> None:
+        """Apply the `host_pauses` of other machines."""
+        for host, (seconds, _) in pauses.items():
+            self._of_host.setdefault(host, CircuitBreaker(self._clock)).adopt_pause(seconds)
 
     @property
     def trouble(self) -> BadWorld | None:

@@ -219,9 +219,9 @@ class StoreThread:
         try:
             return await asyncio.shield(answer)
         except OSError as error:
-            told = error.strerror or error
+            reason = error.strerror or error
             raise LocalTrouble(
-                f"the journal of paid calls can't be written: {told}", hint=CHECK_DISK
+                f"the journal of paid calls can't be written: {reason}", hint=CHECK_DISK
             ) from None
 
     def _run(self, work: Callable[[], T]) -> T:

@@ -97,9 +97,9 @@ def of_receipt(receipt: Receipt) -> Delivered:
         created_at=receipt.finished_at,
         updated_at=receipt.finished_at,
     )
-    told = {"sha256", "width", "height", "rendition", "variant"}
+    known = {"sha256", "width", "height", "rendition", "variant"}
     pictures = [
-        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=told))
+        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=known))
         for one in receipt.pictures
         if PurePath(one.file).parts[:1] == (folder,) and ".." not in PurePath(one.file).parts
     ]
@@ -111,8 +111,8 @@ def due_projects(store: Store, since: datetime) -> tuple[list[str], datetime | N
     delivered something and ended at or after `since`; and when the last of these jobs ended, None without
     any."""
     ended = col(Job.state).in_([State.DONE, *NEEDS_PERSON])
-    told = col(Job.recipe).contains('"gallery":true')
-    jobs = store.rows(select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since))
+    has_gallery = col(Job.recipe).contains('"gallery":true')
+    jobs = store.rows(select(Job).where(ended, has_gallery, Job.receipt != "", col(Job.updated_at) >= since))
     due = [job for job in jobs if recipe_of(job).delivery.gallery]
     projects = dict.fromkeys(safe_name(job.project) for job in due)
     return list(projects), max((job.updated_at for job in due), default=None)

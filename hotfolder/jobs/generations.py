@@ -76,11 +76,11 @@ NOT_THOSE_FILES = (
 )
 
 
-def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
-    """Whether `identity`, as `machine` sees the file, is that of the stored file `told`. Where another
+def is_stored_file(stored: object, identity: FileIdentity, machine: str) -> bool:
+    """Whether `identity`, as `machine` sees the file, is that of the file `stored`. Where another
     machine stored it, only size and mtime (to the microsecond) are compared: inode and ctime differ between
     clients of a share."""
-    match told:
+    match stored:
         case [int(size), int(mtime_ns), *_, str(by)] if by != machine:
             return (size, mtime_ns // 1000) == (identity.size_bytes, identity.mtime_ns // 1000)
         case [*numbers, str()] | [*numbers]:
@@ -97,25 +97,25 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
     if row is None or not (asked := asked_for(row)):
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
-    others = [files for files in asked if not are_told(files, photos, machine)]
-    told = len(others) < len(asked)
-    row.pay_again = (others or None) if told else None
-    return told
+    others = [files for files in asked if not are_stored_files(files, photos, machine)]
+    matched = len(others) < len(asked)
+    row.pay_again = (others or None) if matched else None
+    return matched
 
 
 def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity]) -> None:
     """Request that the next job with exactly these files, of `scope`, buys everything anew. Idempotent."""
     with store.session.begin() as session:
-        told = {name: [*astuple(identity), store.machine] for name, identity in files.items()}
+        stored = {name: [*astuple(identity), store.machine] for name, identity in files.items()}
         row = generation_row(session, scope)
-        row.pay_again = [*(one for one in asked_for(row) if one != told), told]
+        row.pay_again = [*(one for one in asked_for(row) if one != stored), stored]
 
 
 def pays_again(store: Store, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
     """Whether `retry --pay-again` has requested that the next job of exactly these files buys all anew."""
     with store.session() as session:
         row = session.get(Generation, scope)
-    return row is not None and any(are_told(files, photos, store.machine) for files in asked_for(row))
+    return row is not None and any(are_stored_files(files, photos, store.machine) for files in asked_for(row))
 
 
 def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
@@ -125,9 +125,9 @@ def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
     return asked if isinstance(asked, list) else [asked]
 
 
-def are_told(files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str) -> bool:
+def are_stored_files(files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str) -> bool:
     """Whether every one of `photos`, as `machine` sees them, is that of the stored folder `files`."""
-    return all(is_told(files.get(name), one, machine) for name, one in photos.items())
+    return all(is_stored_file(files.get(name), one, machine) for name, one in photos.items())
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:

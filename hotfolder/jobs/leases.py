@@ -210,19 +210,19 @@ class Leases:
             return
 
     def exchange(self, own: Mapping[str, tuple[float, str]]) -> dict[str, tuple[float, str]]:
-        """Publish for how long hosts must not be asked, as this machine was told (`own`), and return what the
-        other machines have published: by host, seconds from now and the reason."""
+        """Publish for how long hosts must not be asked, as they have asked of this machine (`own`), and
+        return what the other machines have published: by host, seconds from now and the reason."""
         with self.session.begin() as session:
             now = database_now(session)
             for host, (seconds, reason) in own.items():
                 until = now + timedelta(seconds=seconds)
-                told = session.get(NotBefore, host, with_for_update=True)
-                if told is None or told.until < until:
+                known = session.get(NotBefore, host, with_for_update=True)
+                if known is None or known.until < until:
                     put(session, NotBefore(host=host, machine=self.machine, until=until, reason=reason))
-            heard = session.exec(
+            others = session.exec(
                 select(NotBefore).where(NotBefore.until > now, NotBefore.machine != self.machine)
             )
-            return {one.host: ((one.until - now).total_seconds(), one.reason) for one in heard}
+            return {one.host: ((one.until - now).total_seconds(), one.reason) for one in others}
 
     def leave(self) -> None:
         """Give up all leases and end this machine's heartbeat, so that others can take over at once."""

@@ -36,13 +36,15 @@ def stamp(store: Store) -> str:
     """A text that changes when anything that a page shows may have changed. Cheap enough for polling."""
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
-    told = select(func.max(DaemonState.updated_at)).scalar_subquery()
+    newest_status = select(func.max(DaemonState.updated_at)).scalar_subquery()
     # Which machines live and who works with what, where several share the store.
     alive = select(func.count()).where(Machine.alive_until > func.now()).scalar_subquery()
     epochs = select(func.sum(InboxLease.epoch)).scalar_subquery()
     with store.session() as session:
         machines = session.exec(select(alive, epochs)).one()
-        return repr((session.exec(select(newest_event, newest_purchase, told, Pause.reason)).one(), machines))
+        return repr(
+            (session.exec(select(newest_event, newest_purchase, newest_status, Pause.reason)).one(), machines)
+        )
 
 
 def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:

@@ -186,9 +186,9 @@ def rights_needed(server: StoreServer) -> Iterator[None]:
     except ProgrammingError as error:
         if getattr(error.orig, "sqlstate", None) != NO_RIGHT:
             raise
-        told = str(error.orig).splitlines()[0]
+        reason = str(error.orig).splitlines()[0]
         raise StoreError(
-            f"{server.title} can't be used: {told}",
+            f"{server.title} can't be used: {reason}",
             hint="The user in store.url has to own the database, as `createdb --owner USER NAME` makes it.",
         ) from None
 

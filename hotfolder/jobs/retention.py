@@ -28,7 +28,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
-from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
+from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_in_receipt, printable
 from hotfolder.paths import is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
@@ -154,14 +154,14 @@ class Retention:
     async def _tell_in_receipt(self, job: Job) -> None:
         files = await self.store_thread(self.store.files, job.id)
         path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
-        told = await to_thread.run_sync(originals_told, path) or ReceiptOriginals(
+        recorded = await to_thread.run_sync(originals_in_receipt, path) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
         )
         # Files that somebody removed before filing have `let_go_at` set as well, but weren't deleted here.
         gone = [printable(file.name) for file in files if file.let_go_at is not None]
-        deleted = tuple(name for name in gone if name not in told.removed)
-        originals = told.model_copy(update={"deleted": deleted})
+        deleted = tuple(name for name in gone if name not in recorded.removed)
+        originals = recorded.model_copy(update={"deleted": deleted})
         complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
         sha256 = await to_thread.run_sync(complete)
         if sha256 is not None:

@@ -211,5 +211,5 @@ def corrupt(path: Path, detail: str) -> StoreError:
     )
 
 
-def cant_write(told: object) -> LocalTrouble:
-    return LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK)
+def cant_write(reason: object) -> LocalTrouble:
+    return LocalTrouble(f"the job store can't be written: {reason}", hint=CHECK_DISK)

@@ -117,7 +117,7 @@ class PurchaseOutcome(StrEnum):
 
     GIVEN_UP = "given_up"  # its end stays unknown
     INTERRUPTED = "interrupted"  # the same, since this program was stopped before the answer arrived
-    RESOLVED = "resolved"  # a person has told it
+    RESOLVED = "resolved"  # a person has said how it ended
     BY_RECEIPT = "by_receipt"  # taken over from the receipt that its note names; its answer is lost
     BY_ANOTHER = "by_another"  # the same, and another store has bought it
     PAID_TWICE = "paid_twice"  # taken for not executed and bought again, before its answer came

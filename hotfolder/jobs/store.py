@@ -437,28 +437,28 @@ class Store:
         """Why paid calls are paused; None when they aren't."""
         return self.rows(select(Pause.reason))[0]
 
-    def tell(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
+    def publish(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
         """Publish a daemon's state under that name, for other processes and the next daemon. With `shared` it
         is about an inbox and not about this machine, and is written by the inbox's owner."""
         machine = "" if shared else self.machine
         with self.session.begin() as session:
             put(session, DaemonState(machine=machine, name=name, content=content, updated_at=at))
 
-    def told(self, name: str, *, shared: bool = False) -> Any:
+    def published(self, name: str, *, shared: bool = False) -> Any:
         """The state published under that name by this machine's daemon, or with `shared` by any; None without
         one."""
         with self.session() as session:
             state = session.get(DaemonState, ("" if shared else self.machine, name))
         return None if state is None else state.content
 
-    def told_of_inbox(self, beginning: str) -> dict[str, Any]:
+    def published_of_inboxes(self, beginning: str) -> dict[str, Any]:
         """The shared states whose names begin with `beginning`, by name."""
         said = select(DaemonState).where(
             DaemonState.machine == "", col(DaemonState.name).startswith(beginning, autoescape=True)
         )
         return {one.name: one.content for one in self.rows(said)}
 
-    def told_by_all(self, name: str) -> list[DaemonState]:
+    def published_by_all(self, name: str) -> list[DaemonState]:
         """The states of all machines under that name, the latest last."""
         said = select(DaemonState).where(DaemonState.name == name)
         return self.rows(said.order_by(col(DaemonState.updated_at)))

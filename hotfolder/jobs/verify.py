@@ -182,8 +182,8 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
     for uid, call in rows.items():
         state = written.get(uid, {}).get("state")
         if not may_say(store, call, state):
-            told = f"{call.state} in the database, and {state} in the ledger's file"
-            what = "missing in the ledger's file" if state is None else told
+            differs = f"{call.state} in the database, and {state} in the ledger's file"
+            what = "missing in the ledger's file" if state is None else differs
             yield call.job_id, f"a paid call ({call.operation}) is {what}"
         if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):

@@ -175,7 +175,7 @@ def receipt_in(content: bytes) -> Receipt | None:
         return None
 
 
-def originals_told(path: Path) -> ReceiptOriginals | None:
+def originals_in_receipt(path: Path) -> ReceiptOriginals | None:
     """The originals' entry in the receipt at `path`; None where either is missing. Raises `LocalTrouble`."""
     with local_trouble(path):
         written = read_receipt(path) if is_file(path) else None

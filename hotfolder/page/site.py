@@ -180,7 +180,7 @@ def site_for(
     settings = on_disk.current().settings
     templates = template_environment(
         lambda text: without_folders(text, on_disk.current().settings),
-        lambda kinds: on_disk.current().settings.prices.told(kinds),
+        lambda kinds: on_disk.current().settings.prices.sum_text(kinds),
     )
     live = Live(settings, lambda: on_disk.current().error)
     return Site(config.absolute(), environ, page, on_disk, Thumbnails(settings.state_folder), live, templates)

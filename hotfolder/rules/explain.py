@@ -51,7 +51,8 @@ class Sent:
     format: str = "JPEG"
     develop: str = ""
 
-    def told(self, name: str) -> str:
+    def source(self, name: str) -> str:
+        """What is sent for the photo of that name, in words."""
         if self.develop:
             return f"a JPEG developed here from {shown(name)}, since {self.develop}"
         return f"the bytes of {shown(name)}"
@@ -205,7 +206,7 @@ def _merge_calls(plan: Plan, photos: Mapping[str, Sent]) -> list[PlannedCall]:
     for number, (name, photo) in enumerate(photos.items(), 1):
         slot = {**group, "filename": sent_name(number, photo.format)}
         calls.append(PlannedCall("POST", "/api/hdr-upload-url", slot))
-        calls.append(PlannedCall("PUT", "<signed upload address>", note=photo.told(name)))
+        calls.append(PlannedCall("PUT", "<signed upload address>", note=photo.source(name)))
     return [
         *calls,
         PlannedCall("POST", "/api/hdr-enhance", group, paid=True),
@@ -220,7 +221,7 @@ def _operation_calls(
     operation = path[-1]
     source = "the merged picture"
     if not recipe.merge:
-        source = " and ".join(photo.told(name) for name, photo in photos.items() if photo.develop)
+        source = " and ".join(photo.source(name) for name, photo in photos.items() if photo.develop)
         source = source or "the photo as it is"
     if path[:-1]:
         source = f"the result of {' and '.join(operation_word(one) for one in path[:-1])}"

@@ -50,7 +50,7 @@ class Family:
     """The operation's name where pictures are shown."""
     altered: str
     """The alteration, as the disclosure states it."""
-    told: tuple[str, ...] = ()
+    also_named: tuple[str, ...] = ()
     """Parameters that a picture's name has besides the main one, where they aren't the default."""
 
 
@@ -76,7 +76,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         called="sky",
         altered="sky replaced",
-        told=("sky_sub_type",),
+        also_named=("sky_sub_type",),
     ),
     "lawn": Family(
         tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in get_args(LawnType)},
@@ -121,7 +121,7 @@ def operation_word(operation: Operation) -> str:
     """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
     fields = type(operation).model_fields
     said = [getattr(operation, operation.main)]
-    for name in FAMILIES[operation.kind].told:
+    for name in FAMILIES[operation.kind].also_named:
         if (value := getattr(operation, name)) != fields[name].default:
             said.append(value)
     return hyphened("-".join((operation.kind, *said)))
@@ -152,7 +152,7 @@ class Prices(Frozen):
             return None
         return sum((by_kind.get(kind) or Decimal(0) for kind in kinds), Decimal(0))
 
-    def told(self, kinds: Iterable[str]) -> str:
+    def sum_text(self, kinds: Iterable[str]) -> str:
         """That sum for people, such as `3.20 EUR`; "" where no prices are set."""
         amount = self.sum(kinds)
         return "" if amount is None else money(amount, self.currency)

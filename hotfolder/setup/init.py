@@ -191,7 +191,7 @@ def accounts(user: str, group: str) -> Iterator[str]:
     if group != user and not is_member(user, group):
         missing[f"m {user} {group}"] = f"Made {user} a member of {group}."
     if missing:
-        told("systemd-sysusers", "--inline", *missing)
+        run_command("systemd-sysusers", "--inline", *missing)
     yield from missing.values()
 
 
@@ -258,9 +258,9 @@ def service(site: InstalledService, *, start: bool) -> Iterator[str]:
     if changed:
         for path in install.write_all(UNITS, files):
             yield f"Wrote {path}."
-        told("systemctl", "daemon-reload")
+        run_command("systemctl", "daemon-reload")
     if start and not was_running:
-        told("systemctl", "enable", "--now", UNIT, hint=f"`journalctl -u {UNIT} -n 20` says more.")
+        run_command("systemctl", "enable", "--now", UNIT, hint=f"`journalctl -u {UNIT} -n 20` says more.")
         yield "Started the service; it starts with the machine from now on."
     elif was_running:
         yield "The service runs." + (
@@ -328,7 +328,7 @@ def time_zone() -> object:
     return zone.relative_to(ZONES) if zone.is_relative_to(ZONES) else VALUES["zone"]
 
 
-def told(*command: str, hint: str = "") -> None:
+def run_command(*command: str, hint: str = "") -> None:
     """Run a system command. Raises UsageError with its output where it fails."""
     try:
         ended = subprocess.run(command, capture_output=True, text=True, check=False)

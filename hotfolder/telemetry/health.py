@@ -93,7 +93,7 @@ def not_ready(seen: Overview | None) -> Iterator[str]:
     if seen is None:
         yield "the job store has not been read yet"
         return
-    yield from (one.told for one in seen.conditions() if one.stops)
+    yield from (one.full_text for one in seen.conditions() if one.stops)
 
 
 logger = log.get("systemd")

@@ -89,10 +89,10 @@ class JobHistory:
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `entries` is in order."""
         job = self.job
-        told = ("inbox", "project", "room", "state", "route", "reason", "hint", "charged", "origin")
+        names = ("inbox", "project", "room", "state", "route", "reason", "hint", "charged", "origin")
         return {
             "job": job.id,
-            **{name: getattr(job, name) for name in told},
+            **{name: getattr(job, name) for name in names},
             "folder": job.shown_folder,
             "recipe": json.loads(job.recipe),
             "photos": [
@@ -180,12 +180,16 @@ def sizes_of(results: Sequence[Result]) -> str:
 
 def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """The text of a call's answer, without its pictures where they came `later`."""
-    told = f"{name_of(call)} was accepted"
+    accepted = f"{name_of(call)} was accepted"
     sizes = sizes_of(results)
     note = f" ({note_of(call)})" if call.note else ""
     if later:
-        return f"{told}{note}."
-    return f"{told}{note}; it brought {sizes}." if sizes else f"{told}{note}; its picture is not here yet."
+        return f"{accepted}{note}."
+    return (
+        f"{accepted}{note}; it brought {sizes}."
+        if sizes
+        else f"{accepted}{note}; its picture is not here yet."
+    )
 
 
 def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:

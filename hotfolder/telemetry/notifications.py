@@ -158,7 +158,7 @@ class Detector:
         self._projects: dict[tuple[str, str], Project] = {}
         self._since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
-        self._told: dict[str, Kind] = {}
+        self._sent: dict[str, Kind] = {}
 
     def ended(self, line: Line, paid: Sequence[str] = ()) -> list[Notification]:
         """The notifications for a job that has just ended and paid for these operations. A job that is done
@@ -205,15 +205,15 @@ class Detector:
 
     def _project_text(self, name: str, project: Project) -> str:
         counts = Counter(project.ended.values())
-        told = [
+        parts = [
             f"{counts[state]} {one if counts[state] == 1 else several}"
             for state, (one, several) in ENDED.items()
             if counts[state]
         ]
-        text = f"{name}: {', '.join(told)}.\n  Pictures: {link(self.notify.done_link or self.done, name)}"
-        if len(told) > 1:
+        text = f"{name}: {', '.join(parts)}.\n  Pictures: {link(self.notify.done_link or self.done, name)}"
+        if len(parts) > 1:
             text += f"\n  Came back: {link(self.notify.failed_link or self.failed, name)}"
-        cost = self.prices.told(project.paid)
+        cost = self.prices.sum_text(project.paid)
         return f"{text}\n  Paid: {cost}" if cost else text
 
     def _news(self, alarms: Sequence[Alarm], now: float, leads: bool) -> Iterator[Notification]:
@@ -222,17 +222,17 @@ class Detector:
         present = {alarm.subject for alarm in alarms}
         self._since = {subject: self._since.get(subject, now) for subject in present}
         self._gone_since = {
-            subject: self._gone_since.get(subject, now) for subject in self._told.keys() - present
+            subject: self._gone_since.get(subject, now) for subject in self._sent.keys() - present
         }
         for alarm in alarms:
-            if alarm.subject not in self._told and now - self._since[alarm.subject] >= alarm.after_seconds:
-                self._told[alarm.subject] = alarm.kind
+            if alarm.subject not in self._sent and now - self._since[alarm.subject] >= alarm.after_seconds:
+                self._sent[alarm.subject] = alarm.kind
                 yield Notification(alarm.kind, alarm.text)
         for subject, since in self._gone_since.items():
             if now - since >= WELL_SECONDS:
-                kind = self._told.pop(subject)
-                tells = leads or kind in OF_ONE_MACHINE
-                if tells and kind.value.over and kind not in self._told.values():
+                kind = self._sent.pop(subject)
+                sends = leads or kind in OF_ONE_MACHINE
+                if sends and kind.value.over and kind not in self._sent.values():
                     yield Notification(kind, kind.value.over, over=True)
 
     def _alarms(self, situation: Situation) -> Iterator[Alarm]:
@@ -259,7 +259,7 @@ class Detector:
                 if after is None:
                     needs_person = one.about is About.API and situation.api_needs_person
                     after = REFUSED_SECONDS if needs_person else self.notify.unreachable_seconds
-                yield Alarm(kind, f"{one.about} {one.name}".strip(), one.told, after)
+                yield Alarm(kind, f"{one.about} {one.name}".strip(), one.full_text, after)
         if situation.spent_budget:
             calls = counted(situation.spent_budget, "paid call")
             text = f"Today's budget of {calls} is used up; what is left waits for another day."
@@ -271,7 +271,7 @@ class Detector:
             "projects": [
                 [*place, dict(project.ended), list(project.paid)] for place, project in self._projects.items()
             ],
-            "told": {subject: kind.name for subject, kind in self._told.items()},
+            "told": {subject: kind.name for subject, kind in self._sent.items()},
         }
 
     def recall(self, memory: Memory) -> None:
@@ -280,9 +280,9 @@ class Detector:
         projects = {
             (inbox, name): Project(dict(ended), list(paid)) for inbox, name, ended, paid in memory["projects"]
         }
-        told = {subject: Kind[kind] for subject, kind in dict(memory["told"]).items()}
+        sent = {subject: Kind[kind] for subject, kind in dict(memory["told"]).items()}
         self._projects |= projects
-        self._told |= told
+        self._sent |= sent
 
 
 def link(base: Path | str, project: str) -> str:

@@ -79,7 +79,7 @@ class Line:
         return HELD_WORDS if self.held else WORDS.get(state, state)
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """Reason and hint, without a reason that only repeats the state."""
         return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
 
@@ -136,13 +136,13 @@ class Condition:
         return self.about in (About.INBOX, About.FOLDER, About.API, About.PAUSE)
 
     @property
-    def told(self) -> str:
-        """The text for whoever has a terminal."""
+    def full_text(self) -> str:
+        """The text with the command, for whoever has a terminal."""
         return f"{self.text} {self.command}".strip()
 
 
 def disk_full(name: str) -> str:
-    """What is said where the disk of that folder has less than FULL_BYTES left."""
+    """The text where the disk of that folder has less than FULL_BYTES left."""
     left = f"less than {FULL_BYTES >> 20} MiB are free"
     return f"The disk of {name} is full: {left}. Make room there: what finds no room waits."
 
@@ -209,9 +209,9 @@ class Overview:
             if not self.missing.get(name)
         )
         if self.trouble:
-            told = with_hint(self.trouble, self.trouble_hint)
-            after = "" if "by itself" in told else "Everything continues by itself then."
-            yield Condition(About.API, with_hint(f"The work waits: {told}", after))
+            trouble = with_hint(self.trouble, self.trouble_hint)
+            after = "" if "by itself" in trouble else "Everything continues by itself then."
+            yield Condition(About.API, with_hint(f"The work waits: {trouble}", after))
         if self.schedule:
             yield Condition(About.SCHEDULE, f"Whatever has still to be sent {self.schedule}.")
         if self.paused:
@@ -282,9 +282,9 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     says of held sets, notices and removed failed sets is still used. `most_finished` limits the done sets."""
     machines, owners = machine_lines(store)
     running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
-    said = [one for one in store.told_by_all(DAEMON_STATUS) if not machines or one.machine]
-    daemon = merged([as_mapping(one.content) for one in said if one.machine in running])
-    inboxes = said_of_inboxes(said, owners)
+    statuses = [one for one in store.published_by_all(DAEMON_STATUS) if not machines or one.machine]
+    daemon = merged([as_mapping(one.content) for one in statuses if one.machine in running])
+    inboxes = statuses_of_inboxes(statuses, owners)
     live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
     settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
     waits = as_mapping(daemon.get("waits"))
@@ -299,8 +299,8 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     over = {job.id for job in ended}  # some may have ended between these two queries
     # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now.
     # A project's own folder gets more photos beside a job's: there, only jobs newer than the status count.
-    said_at = min((one.updated_at for one in said if one.machine in running), default=None)
-    new = [job for job in (*active, *ended) if said_at is None or job.created_at > said_at]
+    published_at = min((one.updated_at for one in statuses if one.machine in running), default=None)
+    new = [job for job in (*active, *ended) if published_at is None or job.created_at > published_at]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [
         line
@@ -362,11 +362,11 @@ def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, s
     return tuple(lines), owners
 
 
-def merged(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def merged(statuses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The statuses of several daemons as one: mappings are merged; of other values the last that isn't empty
     counts."""
     whole: dict[str, Any] = {}
-    for one in said:
+    for one in statuses:
         for name, content in one.items():
             if isinstance(content, Mapping) and isinstance(whole.get(name), Mapping):
                 whole[name] = {**whole[name], **{key: value for key, value in content.items() if value}}
@@ -375,10 +375,10 @@ def merged(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def said_of_inboxes(said: Sequence[DaemonState], owners: Mapping[str, str | None]) -> dict[str, Any]:
+def statuses_of_inboxes(statuses: Sequence[DaemonState], owners: Mapping[str, str | None]) -> dict[str, Any]:
     """The last status of each inbox: that of the machine that owns it, or else of the last one that did."""
     found: dict[str, Any] = {}
-    for one in said:
+    for one in statuses:
         for inbox, content in as_mapping(as_mapping(one.content).get("inboxes")).items():
             if owners.get(inbox) in (None, one.machine):
                 found[inbox] = content

@@ -55,8 +55,8 @@ def status_page(
     }
     whole = (one.text for one in here.conditions() if one.about not in (About.INBOX, About.RESTART))
     notices = [*whole, *seen.notices, *removed]
-    told = list(finished(lines, ended, now, language))
-    return status_text(sections, told, notices, at=now, stopped=stopped, language=language)
+    finished_lines = list(finished(lines, ended, now, language))
+    return status_text(sections, finished_lines, notices, at=now, stopped=stopped, language=language)
 
 
 def status_text(

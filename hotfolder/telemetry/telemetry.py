@@ -32,8 +32,8 @@ PINGS_PER_INTERVAL = 3
 """Pings in each interval of the watchdog, so that one may be late or lost without a kill."""
 HUNG_SECONDS = 1.0
 """The interval of looking while something hangs: a paid call that begins then must not be cut off."""
-TOLD = "told"
-"""The name of the row with the notifier's state, kept over a restart."""
+NOTIFIER_STATE = "told"
+"""The name under which the notifier's state is published, for the next daemon."""
 
 
 class Telemetry:
@@ -74,11 +74,13 @@ class Telemetry:
     def begin(self, context: JobContext) -> None:
         """Restore from the store which notifications an earlier process sent."""
         self._context = context
-        self.notifier.recall(context.store.told(TOLD))
+        self.notifier.recall(context.store.published(NOTIFIER_STATE))
 
     async def _remember(self, memory: Memory) -> None:
         if self._context is not None:
-            await self._context.store_thread(self._context.store.tell, TOLD, memory, self.clock.now())
+            await self._context.store_thread(
+                self._context.store.publish, NOTIFIER_STATE, memory, self.clock.now()
+            )
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None

@@ -114,9 +114,10 @@ def test_names_that_are_not_utf8_are_refused_in_a_form_that_can_be_printed(root:
     for notice in (obstacle.notice, *snapshot.notices):
         (str(notice.path) + notice.text).encode()
     (root / "12 Elm Road" / os.fsdecode(b"stra\xdfe")).mkdir()
-    [told] = {one.told(root) for one in scan(root).notices} - {one.told(root) for one in snapshot.notices}
-    assert told.startswith("12 Elm Road: The folder 'stra\\xdfe'")  # there is one in many projects
-    assert obstacle.notice.told(root).startswith("12 Elm Road / kitchen: The file")
+    before = {one.text_in(root) for one in snapshot.notices}
+    [new] = {one.text_in(root) for one in scan(root).notices} - before
+    assert new.startswith("12 Elm Road: The folder 'stra\\xdfe'")  # there is one in many projects
+    assert obstacle.notice.text_in(root).startswith("12 Elm Road / kitchen: The file")
 
 
 def test_both_spellings_of_an_accent_and_both_cases_are_two_files(root: Path, drop: Drop) -> None:

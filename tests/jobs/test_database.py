@@ -94,7 +94,7 @@ def test_reading_makes_no_store_and_writes_nothing(tmp_path: Path) -> None:
     database = read_store(tmp_path / "state")
     assert database is not None
     with pytest.raises(Exception, match="readonly"):
-        Store(database).tell("daemon", {}, datetime.now().astimezone())
+        Store(database).publish("daemon", {}, datetime.now().astimezone())
     database.dispose()
 
 

@@ -154,7 +154,7 @@ UNDONE = {
 def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Path, version: int) -> None:
     database = open_store(tmp_path)
     Store(database).remember_folder("inbox", "inbox", MountIdentity("/srv/inbox", inode=7))
-    Store(database).tell("kept out", ["a.jpg"], datetime(2026, 5, 4, 12, tzinfo=UTC))
+    Store(database).publish("kept out", ["a.jpg"], datetime(2026, 5, 4, 12, tzinfo=UTC))
     database.dispose()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         for statement in (each for later in range(FORMAT, version, -1) for each in UNDONE[later]):
@@ -171,7 +171,7 @@ def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Pa
     assert Store(database).identity() == identity
     met = Store(database).folder_identity("inbox", "inbox")
     assert met is not None and (met.path, met.inode) == ("/srv/inbox", 7)
-    assert Store(database).told("kept out") == ["a.jpg"]
+    assert Store(database).published("kept out") == ["a.jpg"]
     database.dispose()
     assert copies(tmp_path) == [f"{FILE_NAME}.format-{version}"]
 

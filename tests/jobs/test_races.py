@@ -76,9 +76,9 @@ def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store, 
             prioritise_project(session, "inbox", "elm", level)
 
     for _ in range(5):
-        at_once(*(partial(store.tell, "daemon", {"n": n}, AT) for n in range(AT_ONCE)))
+        at_once(*(partial(store.publish, "daemon", {"n": n}, AT) for n in range(AT_ONCE)))
         at_once(*(partial(prioritise, level) for level in Priority))
-    assert store.told("daemon")["n"] in range(AT_ONCE)
+    assert store.published("daemon")["n"] in range(AT_ONCE)
     with store.session() as session:
         assert project_priority(session, "inbox", "elm") in list(Priority)
 

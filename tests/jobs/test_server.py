@@ -92,7 +92,7 @@ def test_reading_makes_nothing_and_writes_nothing(server: StoreServer) -> None:
     database = read_store(server)
     assert database is not None
     with pytest.raises(InternalError, match="read-only"):
-        Store(database).tell("daemon", {}, AT)
+        Store(database).publish("daemon", {}, AT)
     database.dispose()
 
 
@@ -180,13 +180,13 @@ def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
     began = time.monotonic()
     for _ in range(2):  # one open connection, and one new
         with pytest.raises(StoreAway), store_trouble():
-            store.tell("daemon", {}, AT)
+            store.publish("daemon", {}, AT)
     assert time.monotonic() - began < 30
     proxy.cut()
     with pytest.raises(StoreAway, match="can't be reached"), store_trouble():
         store.identity()
     proxy.mend()
-    store.tell("daemon", {}, AT)
+    store.publish("daemon", {}, AT)
     engine.dispose()
 
 

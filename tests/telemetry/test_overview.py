@@ -47,7 +47,7 @@ def test_reason_and_hint_are_whole_sentences(reason: str, hint: str, told: str) 
 
 
 def test_a_reason_that_only_repeats_the_state_is_not_told() -> None:
-    assert line("queued", reason="waiting for its turn").told == ""
+    assert line("queued", reason="waiting for its turn").explanation == ""
 
 
 def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) ->
     shoot = {"project": "elm", "folder": "", "room": "(the whole shoot)", "reason": "12 photos"}
     for seconds in (0, 2):
         standing = {"inboxes": {"studio": {"arriving": [shoot]}}}
-        store.tell(DAEMON_STATUS, standing, at + timedelta(seconds=seconds))
+        store.publish(DAEMON_STATUS, standing, at + timedelta(seconds=seconds))
         if not seconds:
             room = NewJob("studio", "elm", "", "elm-01", "elm", (), Recipe())
             store.create(room, "https://api", at + timedelta(seconds=1))

@@ -137,7 +137,7 @@ def receipt_of(
             )
             for step in chain
         ),
-        cost=prices.told(paid) or None if job.origin != SANDBOX else None,
+        cost=prices.sum_text(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(
             ReceiptPicture(
                 file=picture.path,
@@ -364,8 +364,8 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
         if link.path and link.path in begun and link.path not in names:
             continue
         variant = Variant(name=names.get(link.path, ""), operations=link.path)
-        told = fields_of(job, map(operation_word, link.path), variant.name, seq)
-        stem = picture_stem(recipe.delivery, told)
+        values = fields_of(job, map(operation_word, link.path), variant.name, seq)
+        stem = picture_stem(recipe.delivery, values)
         yield from ((result, variant, stem) for result in link.results)
 
 

@@ -54,7 +54,7 @@ class GroupedSet:
     def sure(self) -> bool:
         return not self.doubts
 
-    def told(self) -> str:
+    def held_text(self) -> str:
         """The photos and the doubts about them, for people, without a full stop."""
         return f"{_which(self.photos)}, held for a person: {some(self.doubts)}"
 
@@ -68,7 +68,7 @@ class RefusedSet:
     hint: str
     name: str = ""
 
-    def told(self) -> str:
+    def held_text(self) -> str:
         """The photos and the reason why they wait, for people, without a full stop."""
         return f"{_which(self.photos)}, held for a person: {self.reason.rstrip('.')}"
 
