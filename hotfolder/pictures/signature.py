@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PIL import Image, ImageStat
+from PIL import ExifTags, Image, ImageOps, ImageStat
 
 GRID_CELLS = 12
 """Cells along either side that are compared with their neighbours to the right and below."""
@@ -21,9 +21,9 @@ _BLACK, _WHITE = 10, 245
 def read_signature(image: Image.Image, orientation: int) -> str:
     """The signature of a loaded picture, rotated upright by EXIF's `orientation` (1 to 8)."""
     image = _greys(image)
-    turn = _TURNS.get(orientation)
-    if turn is not None:
-        image = image.transpose(turn)
+    image.info = {}  # without its own EXIF, which may be damaged
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    image = ImageOps.exif_transpose(image)
     side = GRID_CELLS + 1
     return signature_of(image.resize((side, side), Image.Resampling.BOX).tobytes())
 
@@ -62,14 +62,3 @@ def _greys(image: Image.Image) -> Image.Image:
     if image.mode in ("1", "P", "PA"):
         image = image.convert("RGB")
     return image.reduce(factor).convert("L")
-
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
