@@ -22,8 +22,8 @@ from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
+from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
@@ -67,7 +67,7 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
     one that it shows (`after`). `job_id` may be `project/room`. Idempotent: after an interruption, repeat the
     call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
-        job = remembered(installation.store, job_id)
+        job = job_named(installation.store, job_id)
     if after is not None and after != str(present_generation(installation.store, job.scope)):
         raise UsageError(
             "Since you looked at the price, this set was bought anew already.",
@@ -190,7 +190,7 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
 def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     with no_job_yet(installation.store, job_id):
-        job = remembered(installation.store, job_id)
+        job = job_named(installation.store, job_id)
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"Job {job_id} has nothing to resolve: it is {words_of(job)}.")
     return job
@@ -370,7 +370,7 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
 
 def over(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
     """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
-    job = remembered(store, job_id)
+    job = job_named(store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
         raise UsageError(
             f"{job.project} / {job.room} can't have another tag now.",

@@ -25,7 +25,7 @@ from hotfolder.control.opening import nothing_yet, now, reading, seen_in
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
-from hotfolder.jobs import access, looks
+from hotfolder.jobs import access, queries
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import ASKS_API, State
@@ -268,7 +268,7 @@ class Watched:
                 return "none"
             with store_trouble():
                 self._sessions = access.sessions(self._store, now())
-                return f"{holder_of(self.state)} {looks.stamp(self._store)}"
+                return f"{holder_of(self.state)} {queries.change_stamp(self._store)}"
         except (HotfolderError, OSError) as error:
             self.close()
             return f"trouble {error}"
@@ -359,10 +359,12 @@ def card_of(line: Line) -> Card:
 def filled(store: Store, cards: Sequence[Card]) -> list[Card]:
     """The cards with their frames and progress, in the same order."""
     jobs = [card.job for card in cards if card.job]
-    pictures, photos = looks.pictures_of(store, jobs), looks.middle_photos(store, jobs)
+    pictures, photos = queries.pictures_of(store, jobs), queries.middle_photos(store, jobs)
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
-    calls = looks.under_way(store, active)
-    usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
+    calls = queries.under_way(store, active)
+    usual = (
+        queries.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
+    )
     up = merged([as_mapping(one.content) for one in store.published_by_all(PROGRESS)])
     full = []
     for card in cards:

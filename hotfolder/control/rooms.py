@@ -26,12 +26,12 @@ from hotfolder.control.lookup import (
 from hotfolder.control.opening import existing, now, reading, seen_in
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import RuleRefused, Unknown
-from hotfolder.jobs import looks
+from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.generations import present_generation
-from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
+from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
@@ -113,7 +113,7 @@ class SetView:
 
 def known_project(store: Store, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
     """Inbox and name of the project with that id, in the store or in `lines`. Raises Unknown."""
-    made = ((inbox, project) for inbox, project, _ in looks.projects(store))
+    made = ((inbox, project) for inbox, project, _ in queries.projects(store))
     for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
             return inbox, composed(project)
@@ -127,7 +127,7 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
         if store is None:
             return []
         found: dict[tuple[str, str], datetime] = {}
-        for inbox, name, at in looks.projects(store):
+        for inbox, name, at in queries.projects(store):
             found.setdefault((inbox, composed(name)), at)
         lines = seen_in(settings.state_folder, store).lines
     begun = {(line.inbox, composed(line.project)): now() for line in lines if not line.job}
@@ -137,7 +137,7 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
 
 def known_set(store: Store, job_id: str) -> str:
     """The id of the job with that id or `project/room`. Raises Unknown."""
-    return remembered(store, job_id).id
+    return job_named(store, job_id).id
 
 
 def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
@@ -151,14 +151,14 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
         ]
         jobs = [
             job
-            for job in looks.jobs_of_project(store, inbox, name)
+            for job in queries.jobs_of_project(store, inbox, name)
             if job.state != State.SUPERSEDED and job.id not in seen.gone
         ]
         every = in_order(map(card_of, latest_of([*begun, *lines_of(jobs, seen.lines)])))
         pages = max(1, ceil(len(every) / ROOMS_A_PAGE))
         page = max(1, min(page, pages))
         shown = filled(store, every[(page - 1) * ROOMS_A_PAGE : page * ROOMS_A_PAGE])
-        pictures = looks.pictures_of(store, [card.job for card in shown if card.job])
+        pictures = queries.pictures_of(store, [card.job for card in shown if card.job])
         calls = store.ledger.paid_operations_of(inbox, name)
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
@@ -189,8 +189,8 @@ def chosen(
     places = places_of(settings)
     with existing(settings) as store:
         inbox, name = known_project(store, known)
-        jobs = [job.id for job in looks.jobs_of_project(store, inbox, name)]
-        pictures = looks.pictures_of(store, jobs)
+        jobs = [job.id for job in queries.jobs_of_project(store, inbox, name)]
+        pictures = queries.pictures_of(store, jobs)
     found: dict[str, PicturePlace] = {}
     for job, all_ in pictures.items():
         wanted = {
@@ -212,7 +212,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         seen = seen_in(settings.state_folder, store)
         same = [
             one
-            for one in looks.jobs_of_project(store, job.inbox, job.project)
+            for one in queries.jobs_of_project(store, job.inbox, job.project)
             if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
         ]
         card, *others = filled(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])

@@ -23,8 +23,8 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.looks import rooms_finished
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
+from hotfolder.jobs.queries import rooms_finished
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name

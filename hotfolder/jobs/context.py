@@ -190,7 +190,7 @@ class JobContext:
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
     """The paid calls in flight, by their tasks; a task's name is its job's id."""
-    missed: dict[str, int] = field(default_factory=dict)
+    failed_downloads: dict[str, int] = field(default_factory=dict)
     """Consecutive failed downloads, by the picture's name in results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """API groups of sets that still arrive. A cache, not persisted."""
@@ -223,7 +223,7 @@ class JobContext:
         LocalTrouble."""
         return await self.store_thread(self.store.advance, job.id, state, self.clock.now(), **changes)
 
-    async def look_again(self, job: Job) -> None:
+    async def recheck_photos(self, job: Job) -> None:
         """Check the photos once more before money is spent. Raises SetChanged; OutOfReach and LocalTrouble
         where the inbox can't be read."""
         self.refuse_out_of_reach(job)

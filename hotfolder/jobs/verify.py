@@ -33,7 +33,7 @@ MARGIN = timedelta(days=1)
 """How far the clocks of the disk and of this computer may differ."""
 
 
-async def ask_receipts(context: JobContext) -> None:
+async def adopt_from_receipts(context: JobContext) -> None:
     """Adopt the purchases that receipts know and the ledger doesn't. Reads only receipts written since the
     newest purchase (less MARGIN); a store without purchases reads all, those of other stores too, since
     `state` may have been lost. Idempotent. Raises LocalTrouble."""

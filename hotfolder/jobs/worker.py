@@ -29,14 +29,14 @@ from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import JobContext, place_of
-from hotfolder.jobs.looks import open_commands
 from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
+from hotfolder.jobs.queries import open_commands
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, SETTLED, State
 from hotfolder.jobs.steps import buying, delivering, filing, uploading
 from hotfolder.jobs.steps.paying import record
 from hotfolder.jobs.takeover import identities_here
-from hotfolder.jobs.verify import ask_receipts
+from hotfolder.jobs.verify import adopt_from_receipts
 from hotfolder.outbox.faults import trouble_of
 
 CANCEL_AGAIN_SECONDS = 0.25
@@ -63,7 +63,7 @@ COMMAND_SECONDS = 1.0
 """The interval of polling the commands."""
 MOST_PUT_OFF = 256
 """The number of jobs that may be postponed by a trouble of their own without taking places from others."""
-LEAVE_SECONDS = 5.0
+RECHECK_SECONDS = 5.0
 """The retry interval of a job that waits for a budget, the end of a pause or its inbox; checking is free."""
 
 Step = Callable[[JobContext, Job], Awaitable[Job]]
@@ -76,8 +76,8 @@ STEPS: Mapping[State, Step] = {
     State.EDITING: buying.edit,
     State.PUBLISHING: delivering.publish,
     State.FILING: filing.file_originals,
-    State.REFUSING: filing.set_aside,
-    State.HALTING: filing.set_aside,
+    State.REFUSING: filing.file_in_failed,
+    State.HALTING: filing.file_in_failed,
 }
 
 assert set(STEPS) == ACTIVE
@@ -115,7 +115,7 @@ class JobEntry:
     def put_off(self) -> bool:
         return self.task is None and self.bad_since is not None
 
-    def moved(self) -> None:
+    def step_done(self) -> None:
         """Reset the waiting state after a completed step."""
         self.bad_since, self.failures, self.keeps_place, self.reason = None, 0, False, ""
 
@@ -142,7 +142,7 @@ class Worker:
         self._jobs: dict[str, JobEntry] = {}
         self._work = asyncio.Event()
         self._receipts = asyncio.Lock()
-        self._receipts_asked = False
+        self._receipts_adopted = False
         self.crashed: set[str] = set()
         """Ids of the jobs that a defect has left as they were, until the next start."""
 
@@ -311,13 +311,13 @@ class Worker:
         one = self._jobs.get(job_id)
         if one is not None and one.task is None:
             self._start(one)
-        elif one is not None and one.step is not None and not await self._owes(job_id):
+        elif one is not None and one.step is not None and not await self._has_open_purchase(job_id):
             # A call that has begun since is still on its way.
             paying = any(task.get_name() == job_id for task in self.context.paying)
             if one.step is not None and not paying:
                 one.step.cancel()
 
-    async def _owes(self, job_id: str) -> bool:
+    async def _has_open_purchase(self, job_id: str) -> bool:
         """Whether a paid call of the job is in flight, or its picture is not downloaded yet."""
         calls = await self.context.store_thread(self.context.ledger.of_job, job_id)
         return any(call.state not in SETTLED and not call.given_up for call in calls)
@@ -380,7 +380,7 @@ class Worker:
             return await self._as_stored(one.job)
         finally:
             one.step = None
-        one.moved()
+        one.step_done()
         return left
 
     async def _postpone(self, one: JobEntry, error: BadWorld) -> None:
@@ -392,17 +392,17 @@ class Worker:
         one.failures += 1
         one.keeps_place = isinstance(error, NotAllowed) and not own_budget_in(error.message)
         if not isinstance(error, StoreAway):  # logged once by the store thread
-            await self._tell(one, error)
+            await self._note_trouble(one, error)
         seconds = 0.0
         if isinstance(error, NotAllowed | OutOfReach):  # nothing was tried
-            one.failures, seconds = 0, LEAVE_SECONDS
+            one.failures, seconds = 0, RECHECK_SECONDS
         elif isinstance(error, LocalTrouble) or one.failures > 1:
             seconds = retry_seconds(error, one.failures)
         if isinstance(error, NotAllowed):
             one.bad_since = -math.inf
         one.not_before = clock.monotonic() + seconds
 
-    async def _tell(self, one: JobEntry, error: BadWorld) -> None:
+    async def _note_trouble(self, one: JobEntry, error: BadWorld) -> None:
         context, job = self.context, one.job
         explained = job.state in EXPLAINED
         # The job's own hint is about its failure, so this error's hint goes into the text.
@@ -430,14 +430,14 @@ class Worker:
         context, job = self.context, one.job
         try:
             if job.state in ASKS_API:
-                if job.cancelled_by and not await self._owes(job.id):
+                if job.cancelled_by and not await self._has_open_purchase(job.id):
                     raise cancellation(job.cancelled_by)
                 if job.origin != context.origin:
                     raise LocalTrouble(
                         f"this set was begun at {job.origin}, and what it bought there is not known here",
                         hint="It continues by itself once hotfolder runs against that API again.",
                     )
-                await self._ask_receipts()
+                await self._adopt_from_receipts()
                 if one.joined and not await self._has_bought(job):
                     raise SetChanged(f"{one.joined}, which came later, belongs to it")
             return await STEPS[State(job.state)](context, job)
@@ -449,12 +449,12 @@ class Worker:
         except OutcomeUnknown as error:
             return await self._move(job, State.HALTING, error)
 
-    async def _ask_receipts(self) -> None:
+    async def _adopt_from_receipts(self) -> None:
         """Once in a process, before its first purchase, adopt the purchases that only receipts know."""
         async with self._receipts:
-            if not self._receipts_asked:
-                await ask_receipts(self.context)
-                self._receipts_asked = True
+            if not self._receipts_adopted:
+                await adopt_from_receipts(self.context)
+                self._receipts_adopted = True
 
     async def _move(self, job: Job, state: State, error: HotfolderError) -> Job:
         logger.warning("job_diverted", state=state, reason=error.message)

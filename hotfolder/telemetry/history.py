@@ -12,8 +12,8 @@ from typing import Any
 from hotfolder.display import capital
 from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
-from hotfolder.jobs.looks import remembered
 from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
+from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.stager.operations import PAID_KINDS
@@ -106,7 +106,7 @@ class JobHistory:
 
 def history(store: Store, job_id: str) -> JobHistory:
     """The history of one job. Raises UsageError when there is no such job."""
-    job = remembered(store, job_id)
+    job = job_named(store, job_id)
     job_id = job.id
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)

@@ -11,8 +11,8 @@ from typing import Any
 from hotfolder.display import with_hint
 from hotfolder.errors import CommandHint
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.looks import under_way
 from hotfolder.jobs.model import DaemonState, Job, stamp
+from hotfolder.jobs.queries import under_way
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import FULL_BYTES

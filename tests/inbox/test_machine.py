@@ -29,7 +29,7 @@ from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.steps.filing import set_aside
+from hotfolder.jobs.steps.filing import file_in_failed
 from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.returning import Returning
 from hotfolder.pictures.decoder import Decoder
@@ -152,7 +152,7 @@ class Story(RuleBasedStateMachine):
         store = self.daemon.store
         if job.state != State.REFUSING:
             job = store.advance(job.id, State.REFUSING, self.clock.now(), reason="not today", hint="")
-        await set_aside(self.daemon.context, job)
+        await file_in_failed(self.daemon.context, job)
         await self.stop()
         self.daemon = await self.start()
 

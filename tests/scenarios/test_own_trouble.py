@@ -60,7 +60,7 @@ async def test_an_api_that_says_too_many_is_asked_less_and_less(bench: Bench) ->
 async def test_a_picture_that_always_fails_to_come_needs_a_person(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetching, "PATIENCE", 3)
+    monkeypatch.setattr(fetching, "MOST_FAILED_DOWNLOADS", 3)
     bench.shop.goes_wrong({"endpoint": "result-get", "fault": 503, "match": ELM})
     await bench.drop_and_run()
     [job] = bench.check("needs_attention", paid=1).jobs

@@ -32,7 +32,7 @@ from hotfolder.jobs.steps.fetching import (
     back_to_missing,
     confirm_api,
     fetch_patiently,
-    purchases,
+    purchases_here,
     results_here,
 )
 from hotfolder.jobs.steps.paying import (
@@ -101,7 +101,7 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
             context,
             intent,
             partial(context.client.enhance, project_id, group_id),
-            last_look=lambda: context.look_again(job),
+            last_check=lambda: context.recheck_photos(job),
         )
     except TooManyRequests:
         context.limits.merges.refused()
@@ -262,7 +262,7 @@ def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
 async def first_source(context: JobContext, job: Job) -> Source | None:
     """The merged picture, None where it isn't in results/; or the only photo where nothing is merged."""
     if recipe_of(job).merge:
-        chain = await purchases(context, job)
+        chain = await purchases_here(context, job)
         if not chain:
             return None
         merged = chain[0].results[0]
@@ -299,7 +299,7 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
             )
         if call.answer is None or call.state == PurchaseState.UNKNOWN:
             await give_up(context, call, call.note)
-        return await bring_home(context, call)
+        return await download_results(context, call)
 
 
 async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Purchase:
@@ -316,7 +316,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
         request = partial(operate, context, image_id, operation)
-        return await pay(context, intent, request, last_look=partial(look, context, job))
+        return await pay(context, intent, request, last_check=partial(check_before_operation, context, job))
 
 
 async def operate(
@@ -326,16 +326,16 @@ async def operate(
         return await context.client.operate(image_id, operation, leaves)
 
 
-async def look(context: JobContext, job: Job) -> None:
+async def check_before_operation(context: JobContext, job: Job) -> None:
     """The last check before an operation is paid: that a photo edited without a merge is unchanged; for a
     merge only that its folder wasn't renamed, perhaps to other tags. Raises SetChanged."""
     if recipe_of(job).merge:
         await context.refuse_moved(job)
     else:
-        await context.look_again(job)
+        await context.recheck_photos(job)
 
 
-async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
+async def download_results(context: JobContext, call: Purchase) -> list[Result]:
     """Download every picture of a recorded answer and return them. Where one can't be had, the others are
     kept, the purchase doesn't become SUCCEEDED, and OutcomeUnknown is raised."""
     assert call.id is not None and call.answer is not None

@@ -19,7 +19,7 @@ from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purch
 from hotfolder.jobs.names import take_name
 from hotfolder.jobs.previous import number_of_room
 from hotfolder.jobs.states import CHARGED, State
-from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
+from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases_here
 from hotfolder.outbox.files import Pieces, pieces_of, sha256_of
 from hotfolder.outbox.names import (
     folded,
@@ -386,7 +386,7 @@ def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -
 async def publish(context: JobContext, job: Job) -> Job:
     """The step of PUBLISHING: deliver all pictures with their receipt. Back to MERGING or EDITING where a
     bought picture is missing from results/."""
-    chain = await purchases(context, job)
+    chain = await purchases_here(context, job)
     if len(chain) < len(recipe_of(job).paid_kinds()):
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)

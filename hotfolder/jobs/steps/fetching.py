@@ -32,7 +32,7 @@ from hotfolder.stager.operations import PAID_KINDS, Operation
 logger = log.get("fetching")
 
 DOWNLOAD_ATTEMPTS = 5
-PATIENCE = 20
+MOST_FAILED_DOWNLOADS = 20
 """How many consecutive downloads of one picture may fail, while the API answers, before a person is told.
 With the backoff that takes an hour, enough for an outage of the storage to end."""
 IF_RIGHT = (
@@ -49,13 +49,13 @@ async def fetch(
     """Download one picture into results/, completely and verified. Idempotent: the file's name is the same.
 
     Raises UnusablePhoto where the download is no complete picture, OutcomeUnknown for a URL that must not be
-    followed or after PATIENCE failures, and what the storage client raises.
+    followed or after MOST_FAILED_DOWNLOADS failures, and what the storage client raises.
     """
     assert call.id is not None
     results = context.places.results
     name = f"{call.key[:24]}-{call.id}-{position}"
     part = results / f"{name}.{own_token()}.part"  # another machine may be downloading the same
-    await to_thread.run_sync(make_way, context, part)
+    await to_thread.run_sync(remove_partial, context, part)
     try:
         # All downloads are of paid pictures, so their rank is the same: FIFO.
         async with context.limits.downloads.hold(PICTURE), context.breakers.at(url.parsed.host):
@@ -71,21 +71,21 @@ async def fetch(
     except Unreachable as error:
         async with context.breakers.at(API):
             await confirm_api(context, error)
-        missed = context.missed[name] = context.missed.get(name, 0) + 1
-        if missed < PATIENCE:
+        failed = context.failed_downloads[name] = context.failed_downloads.get(name, 0) + 1
+        if failed < MOST_FAILED_DOWNLOADS:
             raise
-        del context.missed[name]
+        del context.failed_downloads[name]
         raise OutcomeUnknown(
             f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture could not be downloaded:"
             f" {error.message}",
             hint=DRAG_BACK,
         ) from None
-    context.missed.pop(name, None)
+    context.failed_downloads.pop(name, None)
     context.counts.bytes_down(download.size_bytes)
     CrashPoint.RESULT_DOWNLOADED.passed()
-    facts = await verified(context, part, download.sha256)
+    facts = await verify_download(context, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
-    await to_thread.run_sync(keep, part, kept)
+    await to_thread.run_sync(put_in_place, part, kept)
     CrashPoint.RESULT_KEPT.passed()
     return Result(
         purchase_id=call.id,
@@ -100,7 +100,7 @@ async def fetch(
     )
 
 
-def make_way(context: JobContext, part: Path) -> None:
+def remove_partial(context: JobContext, part: Path) -> None:
     """Remove the partial file of an earlier download. Raises LocalTrouble where the folder isn't there."""
     with local_trouble(part.parent):
         context.places.guard(part)
@@ -133,12 +133,12 @@ async def fetch_patiently(
     )
 
 
-async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
+async def verify_download(context: JobContext, part: Path, sha256: str) -> PictureFacts:
     """The facts of a download; a WebP is converted to PNG. Raises UnusablePhoto, after the file was deleted,
     where it can't be delivered."""
     try:
         if await to_thread.run_sync(is_webp, part):
-            sha256 = await made_png(context, part)
+            sha256 = await replace_by_png(context, part)
         # Not closely: what it shows doesn't matter, and decoding to the end shows that it is complete.
         facts = await context.decoder.inspect(part, context.settings.result_limits, closely=False)
         if facts.sha256 != sha256:
@@ -156,7 +156,7 @@ def is_webp(file: Path) -> bool:
         return is_webp_head(opened.read(HEAD_BYTES))
 
 
-async def made_png(context: JobContext, part: Path) -> str:
+async def replace_by_png(context: JobContext, part: Path) -> str:
     """Replace a WebP picture by a PNG with the same pixels, since operations and customers' programs may not
     accept WebP; returns its SHA-256."""
     png = part.with_suffix(".png.part")
@@ -184,28 +184,28 @@ async def results_here(context: JobContext, call: Purchase | None) -> list[Resul
 async def are_here(context: JobContext, results: Sequence[Result]) -> bool:
     """Whether there are results and all their files are intact in results/. Raises LocalTrouble where the
     folder can't be read."""
-    here = [await to_thread.run_sync(is_as_it_came, context, result) for result in results]
+    here = [await to_thread.run_sync(is_intact, context, result) for result in results]
     return bool(here) and all(here)
 
 
-def is_as_it_came(context: JobContext, result: Result) -> bool:
+def is_intact(context: JobContext, result: Result) -> bool:
     """Whether the file exists and has the recorded hash. A damaged one is renamed to `.damaged`: it would be
     delivered as a picture, and sent to the next paid call. Raises LocalTrouble."""
     path = context.places.results / result.file
     with local_trouble(path.parent):
         context.places.guard(path.parent)
         try:
-            as_it_came = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
+            intact = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
         except FileNotFoundError:
             return False
-        if not as_it_came:
+        if not intact:
             aside = path.with_name(f"{path.name}.damaged")
             path.replace(aside)
             logger.error("result_damaged", file=str(aside))
-        return as_it_came
+        return intact
 
 
-def keep(part: Path, kept: Path) -> None:
+def put_in_place(part: Path, kept: Path) -> None:
     """Rename a verified download to its name, and fsync the folder. Raises LocalTrouble."""
     with local_trouble(kept):
         part.replace(kept)
@@ -218,7 +218,7 @@ def hash_of(path: Path, _identity: FileIdentity) -> str:
     return sha256_of(path)
 
 
-async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
+async def purchases_here(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The steps of the job's chain whose pictures, and those of all steps before them, are in results/."""
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}

@@ -20,7 +20,7 @@ from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
-from hotfolder.jobs.steps.fetching import purchases
+from hotfolder.jobs.steps.fetching import purchases_here
 from hotfolder.jobs.verify import doubt_of_originals
 from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
@@ -69,11 +69,11 @@ async def move_files(
     """
     target = parent / (job.filed_as or await reserve(context, job, parent))
     here = [file for file in files if file.let_go_at is None]
-    enough = threading.Event()
+    stop = threading.Event()
     try:
-        await to_thread.run_sync(move_each, context, job, here, target, enough)
+        await to_thread.run_sync(move_each, context, job, here, target, stop)
     finally:
-        enough.set()
+        stop.set()
     gone = await to_thread.run_sync(not_moved, context, job, here, target)
     for file in gone:
         await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
@@ -114,7 +114,7 @@ def removed_words(gone: int, total: int) -> str:
     )
 
 
-def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
+def present_identity(path: Path, file: JobFile) -> FileIdentity:
     """The identity to expect of a file: its present one where it has changed but holds the recorded bytes,
     else the recorded one. Raises LocalTrouble."""
     known = file.identity
@@ -140,19 +140,19 @@ def refuse_links(context: JobContext, job: Job) -> None:
 
 
 def move_each(
-    context: JobContext, job: Job, files: Sequence[JobFile], target: Path, enough: threading.Event
+    context: JobContext, job: Job, files: Sequence[JobFile], target: Path, stop: threading.Event
 ) -> None:
-    """Move the files one by one until `enough` is set, with one fsync of each folder at the end."""
+    """Move the files one by one until `stop` is set, with one fsync of each folder at the end."""
     sharing = context.places.sharing(job)
     folders: dict[Path, None] = {}
     try:
         for file in files:
-            if enough.is_set():
+            if stop.is_set():
                 return
             source, moved = context.places.folder(job) / file.name, target / file.name
             try:
                 refuse_links(context, job)
-                expected = identity_as_it_is(source, file)
+                expected = present_identity(source, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
                 context.places.confirm_inbox(context.places.inbox(job.inbox))
@@ -181,7 +181,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
         folder = str(moved_to.relative_to(root)) if await to_thread.run_sync(is_dir, moved_to) else ""
     photos = [file for file in files if file.role == FileRole.PHOTO]
     note = removed_words(sum(file in gone for file in photos), len(photos))
-    receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
+    receipt = await record_in_receipt(context, job, files, folder, doubt, gone, note)
     pictures = await context.store_thread(context.store.pictures, job.id)
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await context.advance(job, State.DONE, reason=reason, hint="", **receipt)
@@ -213,7 +213,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
     Companions stay: nothing verifies them.
     """
     photos = await context.photos(job)
-    left = [photo for photo in photos if not await gone(context, job, photo)]
+    left = [photo for photo in photos if not await was_deleted(context, job, photo)]
     doubt = ""
     if left:
         pictures = await context.store_thread(context.store.pictures, job.id)
@@ -244,7 +244,7 @@ async def delete_reasons(context: JobContext, job: Job) -> list[JobFile]:
     ]
 
 
-async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
+async def was_deleted(context: JobContext, job: Job, photo: JobFile) -> bool:
     """Whether an earlier attempt has deleted the photo."""
     if photo.let_go_at is None or await to_thread.run_sync(exists, context.places.folder(job) / photo.name):
         return False
@@ -270,7 +270,7 @@ async def delete_file(context: JobContext, job: Job, file: JobFile, sha256: str)
     CrashPoint.ORIGINAL_DELETED.passed()
 
 
-async def tell_in_receipt(
+async def record_in_receipt(
     context: JobContext,
     job: Job,
     files: Sequence[JobFile],
@@ -299,9 +299,9 @@ async def tell_in_receipt(
     return {} if sha256 is None else {"receipt_sha256": sha256}
 
 
-async def set_aside(context: JobContext, job: Job) -> Job:
+async def file_in_failed(context: JobContext, job: Job) -> Job:
     """The step of REFUSING and HALTING: deliver what was bought; originals and REASON.txt into failed/."""
-    pictures, receipt = await deliver(context, job, await purchases(context, job))
+    pictures, receipt = await deliver(context, job, await purchases_here(context, job))
     if receipt:
         await context.store_thread(context.store.change, job.id, **receipt)
         CrashPoint.RECEIPT_RECORDED.passed()
@@ -322,10 +322,10 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
-        title=word(language, ending(job), room=job.room),
+        title=word(language, title_key(job), room=job.room),
         language=language,
         reason=job.reason,
-        hint=job.hint + (f" {resolving(job)}" if halted else ""),
+        hint=job.hint + (f" {resolve_hint(job)}" if halted else ""),
         charged=charged,
         files=files,
         removed=removed_words(before + len(gone), len(all_files)),
@@ -355,14 +355,14 @@ def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
         (inbox / project / folder).rmdir()
 
 
-def ending(job: Job) -> str:
+def title_key(job: Job) -> str:
     """The key of the title in the catalogue of words, by how the job ended."""
     if job.state == State.HALTING:
         return "reason.needs_person"
     return "reason.cancelled" if job.cancelled_by else "reason.unfinished"
 
 
-def resolving(job: Job) -> str:
+def resolve_hint(job: Job) -> str:
     return (
         "Dragging the folder back never buys it again by itself. Whoever knows how it ended says so with"
         f" `hotfolder resolve {job.id}`; to buy it anew in any case, `hotfolder retry {job.id} --pay-again`,"

@@ -27,7 +27,7 @@ T = TypeVar("T")
 PaidRequest = Callable[[Callable[[], None]], Awaitable[Answer]]
 """A paid call of StagerClient. Takes a callback that it calls just before the request is sent; where that
 raises, nothing is sent."""
-LastLook = Callable[[], Awaitable[None]]
+LastCheck = Callable[[], Awaitable[None]]
 """Raises SetChanged where the photos have changed since the purchase was planned."""
 
 
@@ -44,11 +44,13 @@ def intent_of(context: JobContext, job: Job, key: str, operation: str, parameter
     )
 
 
-async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last_look: LastLook) -> Purchase:
+async def pay(
+    context: JobContext, call: Purchase, request: PaidRequest, *, last_check: LastCheck
+) -> Purchase:
     """Make one paid call. The purchase returned is recorded and holds its key: ANSWERED, or UNKNOWN where the
     answer was lost.
 
-    `last_look` is called after the breaker lets the request pass, however long that took. Raises what it and
+    `last_check` is called after the breaker lets the request pass, however long that took. Raises what it and
     `Ledger.begin` raise; and RequestRefused where the request was refused, or any error for which it was not
     sent, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel the call:
     it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost paid
@@ -56,7 +58,7 @@ async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last
     """
     try:
         async with context.breakers.at(API):
-            await last_look()
+            await last_check()
             task = asyncio.create_task(_record_call_record(context, call, request), name=call.job_id)
             context.paying[task] = call
             task.add_done_callback(context.paying.pop)
@@ -123,7 +125,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
 
 
 GRACE_SECONDS = 30.0
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 
 async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | None:
@@ -133,7 +135,7 @@ async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | 
     until = clock.monotonic() + in_flight_seconds(context)
     known: Purchase | None = call
     while known is not None and of_another(context, known) and clock.monotonic() < until:
-        await clock.sleep(LOOK_SECONDS)
+        await clock.sleep(POLL_SECONDS)
         known = await context.store_thread(context.ledger.known, call.key)
     return known
 

@@ -28,11 +28,11 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.foldernames import composed, spellings
 
-MERGES_LOOKED_AT = 20
+MERGES_TIMED = 20
 UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
 
 
-def stamp(store: Store) -> str:
+def change_stamp(store: Store) -> str:
     """A text that changes when anything that a page shows may have changed. Cheap enough for polling."""
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
@@ -79,14 +79,14 @@ def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:
 
 
 def merge_seconds(store: Store) -> float | None:
-    """The median duration in seconds of the latest MERGES_LOOKED_AT merges, from the intent until the job
+    """The median duration in seconds of the latest MERGES_TIMED merges, from the intent until the job
     entered EDITING. None without any."""
     latest = (
         select(Purchase.job_id, Purchase.started_at)
         .where(Purchase.operation == "merge", Purchase.state == PurchaseState.SUCCEEDED)
         .order_by(col(Purchase.id).desc())
     )
-    begun = dict(store.rows(latest.limit(MERGES_LOOKED_AT)))
+    begun = dict(store.rows(latest.limit(MERGES_TIMED)))
     ended = (
         select(JobEvent.job_id, func.min(JobEvent.at))
         .where(col(JobEvent.job_id).in_(list(begun)), JobEvent.state == State.EDITING)
@@ -129,7 +129,7 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
     return found
 
 
-def remembered(store: Store, job_id: str) -> Job:
+def job_named(store: Store, job_id: str) -> Job:
     """The job of that id or `project/room`. Raises Unknown."""
     job = store.job(job_id)
     if job is not None:
