@@ -67,6 +67,9 @@ STRUCTURE_NARROW = 0.4
 # The most b* of an overcast sky; a wall in lamplight is yellower.
 MOST_YELLOW = 3.0
 LEAST_GRAY = 0.05
+# What goes on from a sky at the crown of a tree has its colour in the same rows: most difference in a*b*, and
+# as a share of L*. How far from leaves that is looked for, as a share of the width; the most L* of a leaf.
+OWN_COLOUR, OWN_LIGHT, NEAR_CROWN, LIGHTEST_LEAF = 3.0, 0.05, 0.06, 62.0
 
 Segment = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -111,8 +114,20 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     # Refining changes the rim; a region that doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
     into_wall = bool(straight_steps(small, lab, sky))
-    sky = sky & (core | alike)
+    sky = continued(sky & (core | alike), lab)
     return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
+
+
+def continued(sky: Bits, lab: Plane) -> Bits:
+    """The sky with what goes on from it, of its own colour, around and beyond the crown of a tree."""
+    hue, light = unlike_sky(lab, lab, sky)
+    same = (hue < OWN_COLOUR) & (np.abs(light - 1) < OWN_LIGHT)
+    crowns = grow(foliage(lab) & (lab[:, :, 0] < LIGHTEST_LEAF), round(NEAR_CROWN * sky.shape[1]))
+    whole = sky.copy()
+    for region in regions(sky | same & crowns, 1):
+        if (region.bits & sky).any():
+            whole |= region.bits
+    return whole
 
 
 def is_blue(lab: Plane, sky: Bits) -> bool:

@@ -18,14 +18,15 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, skylike, unlike_sky
+from hotfolder.sandbox.imaging.outdoors import LIGHTEST_LEAF, is_blue, open_sky, skylike, unlike_sky
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.
 LEAST_VIEW = 0.02
+# The most of a hole in the sky that is as green as a leaf, where it is a bird.
+MOST_LEAFY = 0.3
 # The most difference of a patch of sky from the sky, in b*.
 MOST_UNLIKE = 12.0
-LIGHTEST_LEAF = 62.0
 # A patch of a blue sky has about its a*b* and L* in these rows; below it, leaves are around.
 PATCH_HUE, PATCH_LIGHT, LEAST_FRAMED = 5.0, 0.1, 0.05
 # Half the widest gap between leaves, in pixels of the small picture.
@@ -86,8 +87,9 @@ def find_sky(pixels: Picture) -> SkyMask:
 
 
 def filled(found: Bits, small: Picture) -> Bits:
-    """The sky with its holes filled (clouds, sun, birds), unless a hole is both dark and large."""
-    lightness = to_lab(small)[:, :, 0]
+    """The sky with its holes filled (clouds, sun, birds), but for dark ones that are large or are leaves."""
+    lab = to_lab(small)
+    lightness, leaves = lab[:, :, 0], foliage(lab)
     dimmest = float(np.percentile(lightness[found], 25)) - 12
     whole = found.copy()
     for hole in regions(~found, 1):
@@ -98,7 +100,7 @@ def filled(found: Bits, small: Picture) -> Bits:
             and hole.top + hole.height < rows
             and hole.middle_row < np.nonzero(found)[0].max()
         )
-        small_enough = hole.area < 0.0004 * found.size
+        small_enough = hole.area < 0.0004 * found.size and leaves[hole.bits].mean() < MOST_LEAFY
         if inside and (small_enough or np.median(lightness[hole.bits]) > dimmest):
             whole |= hole.bits
     return whole
@@ -145,7 +147,10 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     hues = lab[:, :, 2]
     sky_hue = float(np.median(hues[found]))
     patches, walls = np.zeros_like(found), np.zeros_like(found)
-    for region in regions(calm, 0.0004 * calm.size):
+    # A pale wall beside a patch of a blue sky is told from it by its colour alone.
+    like = (like_sky(lab, small, found) > 0.5) if blue else calm
+    least = 0.0004 * calm.size
+    for region in (*regions(calm & like, least), *regions(calm & ~like, least)):
         around = leaves[grow(region.bits, 8) & ~grow(region.bits, 3)].mean()
         framed = around > 0.4 or region.top == 0
         bright = np.median(lightness[region.bits]) > dimmest

@@ -227,6 +227,20 @@ def test_a_gray_sky_goes_on_behind_crowns_and_a_gray_wall_behind_a_plant_is_none
         find_sky(room)
 
 
+def test_a_gray_sky_goes_on_to_all_sides_of_a_tree_and_its_leaves_stay() -> None:
+    """Beside the crown it stood there as a gray patch, and the crown's outermost leaves went with the sky."""
+    picture, sky, _ = garden()
+    crown = np.zeros_like(sky)
+    random = np.random.default_rng(3)
+    for x, y in random.normal((640, 130), (34, 26), (420, 2)).astype(int):
+        crown[max(y - 1, 0) : y + 1, max(x - 1, 0) : x + 2] = True
+    picture[sky] = picture[sky] * 0.93
+    picture[crown] = (58, 84, 40)
+    mask = find_sky(picture).mask[:185, 520:]
+    assert (mask[(sky & ~crown)[:185, 520:]] > 0.5).mean() > 0.95
+    assert (mask[crown[:185, 520:]] > 0.5).mean() < 0.3
+
+
 def curved(picture: Picture, sky: Bits) -> Picture:
     """The picture with a clear sky that pales the faster the nearer the horizon."""
     rows = np.linspace(0, 1, int(sky.any(axis=1).sum()))[:, None] ** 2
