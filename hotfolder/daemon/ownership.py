@@ -86,7 +86,7 @@ class Ownership:
                     published = await self._thread(self.leases.exchange, self._breakers.host_pauses())
                     self._breakers.adopt_pauses(published)
                     reached = frozenset(self._reached)
-                    await self._thread(self.leases.look, reached, self._paying())
+                    await self._thread(self.leases.renew, reached, self._paying())
                     self._asked_for = reached
                     trouble.over()
                 except LocalTrouble as error:

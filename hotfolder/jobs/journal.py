@@ -33,6 +33,9 @@ Entry = Mapping[str, Any]
 """A line: `call` holds the columns of a purchase, `results` those of each of its results, without empty ones.
 The database's number of the purchase is in neither."""
 
+JournalState = tuple[PurchaseState, bool]
+"""The state of a purchase, and whether its job's record was deleted."""
+
 logger = log.get("journal")
 
 
@@ -58,15 +61,15 @@ class Journal:
             if not size_bytes:
                 sync_folder(self.path.parent)
 
-    def standings(self) -> dict[str, tuple[PurchaseState, bool]]:
-        """By uid, in the order in which they began: the state of each purchase by its last line, and whether
-        its job's record was deleted. Raises StoreError when the file can't be read at all."""
-        found: dict[str, tuple[PurchaseState, bool]] = {}
+    def states(self) -> dict[str, JournalState]:
+        """The state of each purchase by its last line: by uid, in the order in which they began. Raises
+        StoreError when the file can't be read at all."""
+        found: dict[str, JournalState] = {}
         for uid, entry in self._lines():
             if entry is None:
                 found.pop(uid, None)
             else:
-                found[uid] = standing(entry["call"])
+                found[uid] = journal_state(entry["call"])
         return found
 
     def read(self, uids: Collection[str] | None = None) -> list[Entry]:
@@ -108,15 +111,15 @@ def parsed(line: bytes) -> list[tuple[str, Entry | None]]:
     if "forgotten" in found:
         return [(str(uid), None) for uid in found["forgotten"]]
     call = found["call"]
-    standing(call)
+    journal_state(call)
     if "outcome" not in call:
         outcome, note = outcome_in_note(call.get("note", ""))
         call |= {"outcome": outcome, "note": note}
     return [(call["uid"], {"call": call, "results": list(found["results"])})]
 
 
-def standing(call: Mapping[str, Any]) -> tuple[PurchaseState, bool]:
-    """State, and whether its job's record was deleted. Raises ValueError for an unknown state."""
+def journal_state(call: Mapping[str, Any]) -> JournalState:
+    """That of a line's `call`. Raises ValueError for an unknown state."""
     return PurchaseState(call["state"]), bool(call.get("job_let_go_at"))
 
 

@@ -29,7 +29,7 @@ from hotfolder.paths import exists
 FILE_NAME = "machine"
 """The file in `state` that holds the machine's id. A `state` folder is one machine."""
 ID_BYTES = 32
-LOOKS_PER_LEASE = 8
+RENEWALS_PER_LEASE = 8
 """Renewals in a lease's duration, so that some of them may fail."""
 LONGEST_PAUSE_SECONDS = 1.0
 FORGOTTEN_AFTER = timedelta(days=7)
@@ -57,7 +57,7 @@ def machine_of(state: Path) -> str:
     return known_machine(state)
 
 
-def where(state: Path) -> str:
+def place_of_state(state: Path) -> str:
     """A text that differs between a folder `state` and a copy of it: host, boot id, path, device and inode;
     "" where it can't be read."""
     with suppress(OSError):
@@ -79,8 +79,8 @@ def database_now(session: Session) -> datetime:
 
 
 class Leases:
-    """This machine's leases of inboxes. One thread calls `look` every `pause_seconds`; other threads may call
-    `confirm`, `confirm_now`, `refuse_late` and `refuse_purchase` at any time.
+    """This machine's leases of inboxes. One thread calls `renew` every `pause_seconds`; other threads may
+    call `confirm`, `confirm_now`, `refuse_late` and `refuse_purchase` at any time.
 
     An inbox without an owner goes to the live machine that reaches it and owns the fewest. A machine that
     owns two more than another hands one over, once its paid calls are answered.
@@ -98,21 +98,22 @@ class Leases:
         self.handing_over = ""
         """The inbox that is about to be handed over, in which no paid call begins; "" for none."""
         self.settled = False
-        """Whether at the last look every inbox that this machine reaches had an owner with a valid lease."""
+        """Whether at the last renewal every inbox that this machine reaches had an owner with a valid
+        lease."""
         self.leads = False
         """Whether this machine is the one that does the work which only one machine may do for all."""
         self.begun: dict[str, int] = {}
         """The inboxes that this process works with, and the epochs in which it began. The caller sets it, and
         enters a new epoch only once everything begun in the earlier one has ended."""
-        self._where = where(state)
+        self._place = place_of_state(state)
         self.owned: Mapping[str, int] = {}
-        """The inboxes that this machine owned at the last look, with their epochs."""
+        """The inboxes that this machine owned at the last renewal, with their epochs."""
         self._valid_until = float("-inf")
 
     @property
     def pause_seconds(self) -> float:
-        """The seconds between two looks."""
-        return min(self.seconds / LOOKS_PER_LEASE, LONGEST_PAUSE_SECONDS)
+        """The seconds between two renewals."""
+        return min(self.seconds / RENEWALS_PER_LEASE, LONGEST_PAUSE_SECONDS)
 
     def join(self) -> datetime | None:
         """Create the missing lease rows of this machine's inboxes. Where another process is alive under this
@@ -121,7 +122,7 @@ class Leases:
         with self.session.begin() as session:
             known = session.get(Machine, self.machine)
             now = database_now(session)
-            if known is not None and known.alive_until > now and known.place != self._where:
+            if known is not None and known.alive_until > now and known.place != self._place:
                 return known.heartbeat_at
         for inbox in self.inboxes:
             with suppress(IntegrityError), self.session.begin() as session:
@@ -129,7 +130,7 @@ class Leases:
                     session.add(InboxLease(inbox=inbox, expires_at=database_now(session)))
         return None
 
-    def look(self, reached: Collection[str], paying: Collection[str]) -> None:
+    def renew(self, reached: Collection[str], paying: Collection[str]) -> None:
         """Write the heartbeat, renew this machine's leases, and take or hand over what is due. `reached` are
         the inboxes in reach now, `paying` those with paid calls in flight."""
         asked_at = boot_seconds()
@@ -137,7 +138,7 @@ class Leases:
             leases = session.exec(select(InboxLease).order_by(col(InboxLease.inbox)).with_for_update()).all()
             now = database_now(session)
             until = now + timedelta(seconds=self.seconds)
-            live = self._show_life(session, now, reached)
+            live = self._heartbeat(session, now, reached)
             had = Counter(
                 lease.machine
                 for lease in leases
@@ -165,7 +166,7 @@ class Leases:
             )
         self.owned, self._valid_until = mine, asked_at + self.seconds
 
-    def _show_life(
+    def _heartbeat(
         self, session: Session, now: datetime, reached: Collection[str]
     ) -> Mapping[str, Collection[str]]:
         """Write this machine's heartbeat; returns the live machines, this one included, with the inboxes that
@@ -174,7 +175,7 @@ class Leases:
             id=self.machine,
             name=socket.gethostname(),
             version=__version__,
-            place=self._where,
+            place=self._place,
             heartbeat_at=now,
             alive_until=now + timedelta(seconds=self.seconds),
             reaches=sorted(reached),
@@ -192,7 +193,7 @@ class Leases:
         paying: Collection[str],
         until: datetime,
     ) -> None:
-        """Hand over the inbox that was chosen at an earlier look, or choose one."""
+        """Hand over the inbox that was chosen at an earlier renewal, or choose one."""
         chosen = self.handing_over
         self.handing_over = ""
         mine = [lease for lease in leases if lease.machine == self.machine]
@@ -250,7 +251,7 @@ class Leases:
         self.refuse_late(inbox)
 
     def refuse_late(self, inbox: str) -> None:
-        """Raise LeaseLost where at the last look this machine didn't own the inbox, and LocalTrouble where
+        """Raise LeaseLost where at the last renewal this machine didn't own the inbox, and LocalTrouble where
         the lease may have expired since, as after the process was frozen. Needs only this machine's clock, no
         I/O."""
         if self.owned.get(inbox) != self.begun.get(inbox, 0):

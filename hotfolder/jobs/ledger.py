@@ -26,7 +26,7 @@ from hotfolder.jobs.budget import (
 )
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import batches
-from hotfolder.jobs.journal import Entry, Journal, standing
+from hotfolder.jobs.journal import Entry, Journal, JournalState, journal_state
 from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import (
@@ -105,11 +105,11 @@ class Ledger:
             raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
         assert intent.id is not None
         try:
-            self._write_down(intent)
+            self._append_to_journal(intent)
         except OSError:
             concluded = self._move(intent.id, PurchaseState.NOT_EXECUTED, note=NOT_WRITTEN)
             with suppress(OSError):  # the line may be there, and only its sync have failed
-                self._write_down(concluded)
+                self._append_to_journal(concluded)
             raise
         return intent.id
 
@@ -120,14 +120,14 @@ class Ledger:
             if known.state == PurchaseState.STARTED:
                 self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
-    def write_answer_down(self, call: Purchase, answer: str, at: datetime) -> None:
+    def journal_answer(self, call: Purchase, answer: str, at: datetime) -> None:
         """Append the raw 2xx answer to the journal, before it is parsed. Needs no database; may be called
         from any thread. Raises OSError."""
         known = {"state": PurchaseState.ANSWERED, "answer": answer, "answered_at": at}
-        self._write_down(Purchase.model_validate({**call.model_dump(), **known}))
+        self._append_to_journal(Purchase.model_validate({**call.model_dump(), **known}))
 
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
-        """Record in the database the answer that `write_answer_down` has put into the journal; returns the
+        """Record in the database the answer that `journal_answer` has put into the journal; returns the
         purchase. Idempotent. The purchase stays as it is where another machine has meanwhile recorded its
         answer or picture; where that took it for one never sent and bought it again, see `paid_twice`."""
         known: dict[str, Any] = {"answer": answer, "answered_at": at, "note": "", "outcome": ""}
@@ -138,14 +138,14 @@ class Ledger:
                 late = session.get_one(Purchase, number, with_for_update=True)
                 late.answer, late.answered_at = answer, at
                 paid_twice(session, late)
-            self._write_down(late)
+            self._append_to_journal(late)
             return late
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that a request sent by this process has brought no answer; no change where another machine
         has recorded an outcome meanwhile. Raises OSError, IllegalMove."""
         known = (*CHARGED, PurchaseState.NOT_EXECUTED)
-        self._write_down(self._move(number, state, unless_in=known, note=note, outcome=""))
+        self._append_to_journal(self._move(number, state, unless_in=known, note=note, outcome=""))
 
     def conclude(
         self, call: Purchase, state: PurchaseState, note: str, outcome: PurchaseOutcome | None = None
@@ -159,7 +159,7 @@ class Ledger:
         assert call.id is not None
         since = set(PurchaseState) - {call.state}
         moved = self._move(call.id, state, unless_in=since, note=note, outcome=outcome or "")
-        self._write_down(moved)
+        self._append_to_journal(moved)
         return moved.state == state
 
     def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
@@ -170,7 +170,7 @@ class Ledger:
             "note": note,
             "outcome": PurchaseOutcome.RESOLVED,
         }
-        self._write_down(self._move(number, PurchaseState.ANSWERED, **found))
+        self._append_to_journal(self._move(number, PurchaseState.ANSWERED, **found))
 
     def adopt(self, purchase: Purchase) -> None:
         """Record a purchase that only its receipt knew. Idempotent."""
@@ -179,9 +179,9 @@ class Ledger:
                 session.add(purchase)
         except IntegrityError:  # its key is held
             return
-        self._write_down(purchase)
+        self._append_to_journal(purchase)
 
-    def keep(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:
+    def record_results(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:
         """Record the pictures of a purchase; with `all_of_them` it becomes SUCCEEDED. Idempotent."""
         with self.session.begin() as session:
             # First: another machine may be keeping them, for a set of the same photos.
@@ -190,7 +190,7 @@ class Ledger:
                 session.merge(result)
             if all_of_them:
                 move(session, purchase, PurchaseState.SUCCEEDED)
-        self._write_down(purchase, results)
+        self._append_to_journal(purchase, results)
 
     def _move(
         self,
@@ -213,7 +213,7 @@ class Ledger:
             pause_unless_known(session, state)
         return purchase
 
-    def _write_down(self, purchase: Purchase, results: Sequence[Result] = ()) -> None:
+    def _append_to_journal(self, purchase: Purchase, results: Sequence[Result] = ()) -> None:
         if self.journal is not None:
             self.journal.append(entry(purchase, results))
 
@@ -226,7 +226,7 @@ class Ledger:
         """
         if self.journal is None:
             return 0
-        written, known = self.journal.standings(), self._standings()
+        written, known = self.journal.states(), self._journal_states()
         lost = {
             uid
             for uid, (state, _) in written.items()
@@ -235,19 +235,19 @@ class Ledger:
         restored = sum(self._take_over(one) for one in (self.journal.read(lost) if lost else ()))
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
-            known = self._standings()
-        self.write_down_anew([uid for uid, how in known.items() if written.get(uid) != how])
+            known = self._journal_states()
+        self.journal_again([uid for uid, how in known.items() if written.get(uid) != how])
         return restored
 
     def _take_over(self, written: Entry) -> bool:
         """Record a purchase from the journal; False where the database knows as much, or another purchase
         holds its key."""
         try:
-            return self._recorded(written)
+            return self._record_from_journal(written)
         except IntegrityError:  # another machine that starts has recorded it a moment ago
-            return self._recorded(written)
+            return self._record_from_journal(written)
 
-    def _recorded(self, written: Entry) -> bool:
+    def _record_from_journal(self, written: Entry) -> bool:
         with self.session.begin() as session:
             uid = written["call"]["uid"]
             known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()
@@ -269,15 +269,15 @@ class Ledger:
                 session.merge(Result.model_validate({**row, "purchase_id": merged.id}))
         return True
 
-    def _standings(self) -> dict[str, tuple[PurchaseState, bool]]:
-        """`Journal.standings`, from the database."""
+    def _journal_states(self) -> dict[str, JournalState]:
+        """`Journal.states`, from the database."""
         every = select(Purchase.uid, Purchase.state, Purchase.job_let_go_at).order_by(col(Purchase.id))
         return {
-            uid: standing({"state": state, "job_let_go_at": let_go_at})
+            uid: journal_state({"state": state, "job_let_go_at": let_go_at})
             for uid, state, let_go_at in self.store.rows(every)
         }
 
-    def write_down_anew(self, uids: Sequence[str]) -> None:
+    def journal_again(self, uids: Sequence[str]) -> None:
         """Append these purchases, as in the database, to the journal, one fsync a batch. Raises OSError."""
         if self.journal is None:
             return

@@ -304,7 +304,7 @@ class DaemonState(SQLModel, table=True):
 class Machine(SQLModel, table=True):
     """A machine: one `state` folder whose daemons use a shared store. `id` is created in the folder. By the
     database's clock, `heartbeat_at` is its last heartbeat and `alive_until` the deadline of the next. `place`
-    is `leases.where` of the folder, so that a copy of it is not taken for the same machine. `reaches` are the
+    is `leases.place_of_state`, so that a copy of it is not taken for the same machine. `reaches` are the
     names of the inboxes in its reach."""
 
     id: str = Field(primary_key=True)

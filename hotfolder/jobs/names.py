@@ -42,7 +42,7 @@ def take_name(
     while True:
         try:
             with store.session.begin() as session:
-                job = store.own(session, job_id)
+                job = store.fenced_job(session, job_id)
                 own = {"job_id": job_id, "purpose": purpose, "machine": store.machine}
                 wanted = TakenName(folder=folded(folder), name="", spelt="", **own)
                 name = reserve(session, wanted, numbered(safe_name(stem), extension), present, at)

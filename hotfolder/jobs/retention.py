@@ -38,7 +38,7 @@ from hotfolder.rules.delivery import Keep, Originals
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)
-PAGE = 200
+JOBS_AT_ONCE = 200
 """The number of jobs held in memory at once."""
 KeptKind = Literal["original", "receipt", "result", "record"]
 
@@ -108,7 +108,7 @@ class Retention:
 
     async def _done(self) -> AsyncIterator[Job]:
         last: Job | None = None
-        while jobs := await self.store_thread(self.store.page, State.DONE, last, PAGE):
+        while jobs := await self.store_thread(self.store.page, State.DONE, last, JOBS_AT_ONCE):
             for job in jobs:
                 yield job
             last = jobs[-1]
@@ -148,10 +148,10 @@ class Retention:
             deleted |= not why
             yield Expired("original", path, photo.size_bytes, why)
         if deleted and not self.dry_run:
-            await self._tell_in_receipt(job)
+            await self._record_in_receipt(job)
             await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
 
-    async def _tell_in_receipt(self, job: Job) -> None:
+    async def _record_in_receipt(self, job: Job) -> None:
         files = await self.store_thread(self.store.files, job.id)
         path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
         recorded = await to_thread.run_sync(originals_in_receipt, path) or ReceiptOriginals(
@@ -226,7 +226,7 @@ class Retention:
                 if deleted is None:
                     continue
                 # After a crash before this write, `Ledger.restore` writes the lines at the next start.
-                await self.store_thread(self.store.ledger.write_down_anew, deleted)
+                await self.store_thread(self.store.ledger.journal_again, deleted)
             yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:

@@ -182,7 +182,7 @@ class Store:
             note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
-    def own(self, session: Session, job_id: str) -> Job:
+    def fenced_job(self, session: Session, job_id: str) -> Job:
         """The job's row for a change, after the fence, which holds until the transaction ends."""
         self.changes += 1
         job = session.get_one(Job, job_id)
@@ -192,7 +192,7 @@ class Store:
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Restart a job that was begun at another API at the API `origin`."""
         with self.session.begin() as session:
-            job = self.own(session, job_id)
+            job = self.fenced_job(session, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
             scope = scope_key(origin, session.exec(photos).all())
             generation, _ = bought_generation(session, scope)
@@ -213,10 +213,10 @@ class Store:
         """A job's photos, in the order they are sent."""
         return [file for file in self.files(job_id) if file.role == FileRole.PHOTO]
 
-    def identify(self, job_id: str, identities: Mapping[str, FileIdentity]) -> None:
+    def record_identities(self, job_id: str, identities: Mapping[str, FileIdentity]) -> None:
         """Record the identities, as this machine sees them, of a job's unchanged files, by name."""
         with self.session.begin() as session:
-            self.own(session, job_id)
+            self.fenced_job(session, job_id)
             for name, identity in identities.items():
                 session.exec(
                     update(JobFile)
@@ -349,14 +349,14 @@ class Store:
         if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
         with self.session.begin() as session:
-            job = self.own(session, job_id)
+            job = self.fenced_job(session, job_id)
             move(session, job, state, at, text, **changes)
         return job
 
     def change(self, job_id: str, **changes: Any) -> Job:
         """Set columns of a job that stays in its state."""
         with self.session.begin() as session:
-            job = self.own(session, job_id)
+            job = self.fenced_job(session, job_id)
             for name, value in changes.items():
                 setattr(job, name, value)
         return job
@@ -364,7 +364,7 @@ class Store:
     def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
         """Replace the recipe of a job that hasn't begun; `route` is None for the defaults."""
         with self.session.begin() as session:
-            job = self.own(session, job_id)
+            job = self.fenced_job(session, job_id)
             job.recipe, job.route = recipe, route
             note(session, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
         return job
@@ -372,7 +372,7 @@ class Store:
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
         """Record why a job waits, in its reason (not on the way to failed/) and in its history."""
         with self.session.begin() as session:
-            job = self.own(session, job_id)
+            job = self.fenced_job(session, job_id)
             if job.state not in EXPLAINED:
                 job.reason, job.hint = reason, hint
             note(session, job, at, f"it waits: {reason}")
@@ -407,14 +407,14 @@ class Store:
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
         """Set `JobFile.let_go_at` before a file of a job is deleted; None clears it."""
         with self.session.begin() as session:
-            self.own(session, job_id)
+            self.fenced_job(session, job_id)
             session.get_one(JobFile, (job_id, name)).let_go_at = at
 
     def add_pictures(self, pictures: Iterable[Picture]) -> None:
         """Record delivered pictures. Idempotent."""
         with self.session.begin() as session:
             for picture in pictures:
-                self.own(session, picture.job_id)
+                self.fenced_job(session, picture.job_id)
                 put(session, picture)
 
     def pictures(self, job_id: str) -> list[Picture]:

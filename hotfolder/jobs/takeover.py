@@ -40,7 +40,7 @@ async def identities_here(context: JobContext, job: Job) -> None:
     look = partial(confirmed, context.places, job, files)
     seen = await to_thread.run_sync(look, abandon_on_cancel=True)
     if seen:
-        await context.store_thread(context.store.identify, job.id, seen)
+        await context.store_thread(context.store.record_identities, job.id, seen)
     others = [file.name for file in files if file.name not in seen]
     logger.info("files_taken_over", job=job.id, confirmed=len(seen), not_confirmed=others)
 

@@ -107,7 +107,7 @@ def unknown_to(store: Store, receipt: Receipt) -> list[ReceiptCall]:
     return [call for call in own if call.key not in known]
 
 
-LOST_WORDS = "is not where it was put"
+MISPLACED = "is not where it was put"
 
 
 Disagreement = tuple[str, str]
@@ -132,7 +132,7 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
         if not found and is_back(places, job, file):
             continue
         if not found:
-            yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
+            yield f"the original {file.name} {MISPLACED}: {candidates[-1]}"
         elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
             yield f"the original {found[0]} has changed since it was dropped"
 
@@ -154,7 +154,7 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
     for picture in pictures:
         path = places.done / picture.path
         if not is_file(path):
-            yield f"the picture {path} {LOST_WORDS}"
+            yield f"the picture {path} {MISPLACED}"
         elif sha256_of(path) != picture.sha256:
             yield f"the picture {path} has changed since it was delivered"
 
@@ -181,9 +181,9 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
     written = {one["call"]["uid"]: one["call"] for one in read}
     for uid, call in rows.items():
         state = written.get(uid, {}).get("state")
-        if not may_say(store, call, state):
-            differs = f"{call.state} in the database, and {state} in the ledger's file"
-            what = "missing in the ledger's file" if state is None else differs
+        if not may_have_state(store, call, state):
+            differs = f"{call.state} in the database, and {state} in the journal"
+            what = "missing in the journal" if state is None else differs
             yield call.job_id, f"a paid call ({call.operation}) is {what}"
         if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):
@@ -195,7 +195,7 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
             yield lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
 
 
-def may_say(store: Store, call: Purchase, state: str | None) -> bool:
+def may_have_state(store: Store, call: Purchase, state: str | None) -> bool:
     """Whether the journal may have the purchase in `state`; None means not at all. Where machines share the
     store, each has a journal of its own purchases, and another machine may have recorded a later state in the
     database."""

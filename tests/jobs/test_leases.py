@@ -59,7 +59,7 @@ def machine(shared: Engine, tmp_path: Path) -> MakeMachine:
 
 
 def look(leases: Leases, *, paying: tuple[str, ...] = (), reached: tuple[str, ...] = INBOXES) -> set[str]:
-    leases.look(reached, paying)
+    leases.renew(reached, paying)
     leases.begun = dict(leases.owned)
     return set(leases.owned)
 
@@ -112,7 +112,7 @@ def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(mac
             one.confirm_now(inbox)
         with pytest.raises(LocalTrouble, match="run out"):
             one.refuse_late(inbox)
-    one.look(INBOXES, ())
+    one.renew(INBOXES, ())
     assert set(one.owned) == set()
     for inbox in before[0]:
         with pytest.raises(LeaseLost):
@@ -259,7 +259,7 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     job = store.create(new_job(), "origin", AT)
     for other in (two, one):  # the lease is lost and regained before anything here notices
         time.sleep(SECONDS)
-        other.look(("inbox",), ())
+        other.renew(("inbox",), ())
         assert set(other.owned) == {"inbox"}
     with pytest.raises(LeaseLost):
         store.advance(job.id, State.UPLOADING, AT)
@@ -301,7 +301,7 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
     assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     if again:
         two.begin(bought(), AT)
-    one.write_answer_down(intent, "{}", AT)
+    one.journal_answer(intent, "{}", AT)
     with capture_logs() as told:
         known = one.answer(number, "{}", AT)
     assert known.state == (PurchaseState.NOT_EXECUTED if again else PurchaseState.ANSWERED)
@@ -332,7 +332,7 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
         with shared.begin() as connection:
             connection.execute(delete(Purchase))
     two.begin(bought(), AT)
-    one.write_answer_down(intent, "{}", AT)
+    one.journal_answer(intent, "{}", AT)
     for paused in (True, False):
         one.restore()
         assert ("paid twice" in (two.store.paused() or "")) is paused
@@ -350,7 +350,7 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     for intent in intents:
         machines[0].begin(intent, AT)
     for other in machines[1:]:  # which had concluded them, and so have them in their own journals
-        other.write_down_anew([intent.uid for intent in intents])
+        other.journal_again([intent.uid for intent in intents])
     with Session(shared) as session, session.begin():
         session.exec(delete(Purchase))
     with ThreadPoolExecutor(3) as pool:
@@ -372,7 +372,7 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, t
         assert list(verify_ledger(ledger.store, places)) == []
     (tmp_path / "one").unlink()
     [(_, what)] = verify_ledger(one.store, places)
-    assert what == "a paid call (sky) is missing in the ledger's file"
+    assert what == "a paid call (sky) is missing in the journal"
 
 
 def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine) -> None:
@@ -386,7 +386,7 @@ def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Eng
             other.get_one(Purchase, number, with_for_update=True)
             other.add(result())
             other.flush()
-            keeping = pool.submit(ledger.keep, number, [result()])
+            keeping = pool.submit(ledger.record_results, number, [result()])
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             wait_for(lambda: other.execute(waiting).scalar())
         keeping.result()

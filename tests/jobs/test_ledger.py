@@ -57,7 +57,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, how: str) -> None:
     elif how == "unknown":
         ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     elif how == "succeeded":
-        ledger.keep(number, [result(number)])
+        ledger.record_results(number, [result(number)])
     known = ledger.known("k")
     assert known is not None and known.state == how
     with pytest.raises(IllegalMove, match="is held"):
@@ -104,7 +104,7 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> N
     number = ledger.begin(call(), AT)
     ledger.answer(number, '{"raw": true}', AT)
     for _ in range(2):
-        ledger.keep(number, [result(number, 1), result(number, 0)])
+        ledger.record_results(number, [result(number, 1), result(number, 0)])
     assert [one.position for one in ledger.results(number)] == [0, 1]
     known = ledger.known("k")
     assert known is not None and (known.state, known.answer) == (PurchaseState.SUCCEEDED, '{"raw": true}')
@@ -158,7 +158,7 @@ def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
 ) -> None:
     ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, call()
     number = ledger.begin(intent, AT)
-    ledger.write_answer_down(intent, '{"raw": true}', AT)
+    ledger.journal_answer(intent, '{"raw": true}', AT)
     assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
     assert (ledger.restore(), ledger.restore()) == (1, 0)
     [known] = ledger.all_purchases()
@@ -184,7 +184,7 @@ def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
     ledger = Store(database, journal).ledger
     number = ledger.begin(call(), AT)
     ledger.answer(number, "{}", AT)
-    ledger.keep(number, [result(number)])
+    ledger.record_results(number, [result(number)])
     before = ledger.known("k")
     with database.begin() as connection:
         connection.execute(text("DELETE FROM result"))
@@ -288,7 +288,7 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
             )
             for position in (1, 0)
         ]  # fmt: skip
-        ledger.keep(number, pictures)
+        ledger.record_results(number, pictures)
         keys.append(key)
     return keys
 

@@ -135,7 +135,7 @@ def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
     """Shares number files with all 64 bits, and the databases have no unsigned integers."""
     job = store.create(new_job("ab"), ORIGIN, AT)
     seen = FileIdentity(10, 8, 9, signed(inode))
-    store.identify(job.id, {"b.jpg": seen, "notes.txt": seen})
+    store.record_identities(job.id, {"b.jpg": seen, "notes.txt": seen})
     identities = {file.name: file.identity for file in store.files(job.id)}
     assert identities == {"a.jpg": FileIdentity(10, 1, 2, 0), "b.jpg": seen, "notes.txt": seen}
 

@@ -150,13 +150,13 @@ class Audit:
     def not_written_down(self) -> Iterator[str]:
         """All purchases in the store are in the journal of at least one machine, and the journals hold no
         others."""
-        standings = [journal.standings() for journal in self.journals]
+        states_by_journal = [journal.states() for journal in self.journals]
         calls = {call.uid: call for call in self.calls if call.note != NOT_WRITTEN}
         for uid, call in calls.items():
-            written = [one[uid][0] for one in standings if uid in one]
+            written = [one[uid][0] for one in states_by_journal if uid in one]
             if call.state not in written:
                 yield f"a paid call ({call.operation}) is {call.state}, and in the journals {written}"
-        for uid in set().union(*standings) - {call.uid for call in self.calls}:
+        for uid in set().union(*states_by_journal) - {call.uid for call in self.calls}:
             yield f"the paid call {uid} is in a journal, and not in the store"
 
     def overpaid(self, bound: int) -> Iterator[str]:

@@ -83,7 +83,7 @@ async def merge(context: JobContext, job: Job) -> Job:
             assert call.id is not None
             anew = partial(wait_until_completed, context, call)
             result = await fetch_patiently(context, call, 0, url, anew=anew)
-            await context.store_thread(context.ledger.keep, call.id, [result])
+            await context.store_thread(context.ledger.record_results, call.id, [result])
             CrashPoint.RESULTS_RECORDED.passed()
     return await context.advance(job, State.EDITING)
 
@@ -350,7 +350,7 @@ async def download_results(context: JobContext, call: Purchase) -> list[Result]:
             results.append(await fetch_patiently(context, call, position, image.url, image.id))
         except OutcomeUnknown as error:
             missing.append(error)
-    await context.store_thread(context.ledger.keep, call.id, results, all_of_them=not missing)
+    await context.store_thread(context.ledger.record_results, call.id, results, all_of_them=not missing)
     CrashPoint.RESULTS_RECORDED.passed()
     if missing:
         raise missing[0]

@@ -116,7 +116,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
     context.counts.paid(call.operation, call.project)
     text, at = answer.as_json(), context.clock.now()
     # The journal first: it needs only this machine's disk, and no database.
-    await recorded(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
+    await recorded(context, partial(asyncio.to_thread, context.ledger.journal_answer, call, text, at))
     CrashPoint.ANSWER_IN_JOURNAL.passed()
     answered = await record(context, context.ledger.answer, number, text, at)
     CrashPoint.ANSWER_RECORDED.passed()
