@@ -52,7 +52,7 @@ class HandStep(DurableStep):
     FILE_GATHERED = "file_gathered"
     NEIGHBOUR_GATHERED = "neighbour_gathered"
     SOURCE_REMOVED = "source_removed"
-    TOLD = "told"
+    OUTCOME_RECORDED = "outcome_recorded"
     SET_BACK = "set_back"
 
 

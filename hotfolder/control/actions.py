@@ -75,17 +75,17 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
         )
     copied = pay_again and job.state == State.DONE
     if copied:
-        returning = copies_of(installation, job, comes_as(job), AGAIN)
+        returning = copies_of(installation, job, return_name(job), AGAIN)
     else:
         returning = _retriable(installation, job)
         returning.gather()
 
-    def tell() -> None:
+    def request_pay_again() -> None:
         if pay_again and job.scope:
             # Before the daemon can see the files.
             generations.pay_again(installation.store, job.scope, returning.gathered())
 
-    returning.arrive(tell)
+    returning.arrive(request_pay_again)
     return PutBack(returning.count, returning.target, copied=copied)
 
 
@@ -93,22 +93,22 @@ def _retriable(installation: Installation, job: Job) -> Returning:
     """The `way_back` of a failed or halted job. Raises UsageError for any other, LocalTrouble."""
     needs_person = State(job.state) in NEEDS_PERSON
     if needs_person or job.filed_as:
-        returning = way_back(installation, job, comes_as(job))
+        returning = way_back(installation, job, return_name(job))
         # An interrupted return must be completed, whatever state its job has by now.
         if needs_person or returning.begun:
             return returning
     raise UsageError(
-        f"Job {job.id} can't be tried again: it is {words_of(job)}.",
+        f"Job {job.id} can't be tried again: it is {state_words(job)}.",
         hint=CommandHint("Only failed sets can; a finished one can be bought anew, with --pay-again."),
     )
 
 
-def words_of(job: Job) -> str:
+def state_words(job: Job) -> str:
     """The job's state in the words of `status`."""
     return WORDS.get(job.state, job.state)
 
 
-def comes_as(job: Job) -> str:
+def return_name(job: Job) -> str:
     """The name of the folder in which a set returns. Never the project's folder itself, where its photos
     would be grouped again with others."""
     failed = State(job.state) in NEEDS_PERSON
@@ -164,7 +164,7 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
     interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     ledger = installation.store.ledger
     job = _in_doubt(installation, job_id)
-    returning = way_back(installation, job, comes_as(job))
+    returning = way_back(installation, job, return_name(job))
     call = open_question(installation.store, job)
     if call is None and not returning.begun:  # an interrupted attempt has recorded its outcome
         raise UsageError(
@@ -177,13 +177,13 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
         refuse_answered(call)
     returning.gather()
 
-    def answer() -> None:
+    def record_outcome() -> None:
         if call is not None and paid_result is None:
-            told_not_charged(ledger, call)
+            record_not_charged(ledger, call)
         elif call is not None and paid_result is not None:
-            told_result(ledger, call, paid_result, now())
+            record_result_url(ledger, call, paid_result, now())
 
-    returning.arrive(answer)
+    returning.arrive(record_outcome)
     return PutBack(returning.count, returning.target, call.operation if call is not None else "")
 
 
@@ -192,7 +192,7 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
     with no_job_yet(installation.store, job_id):
         job = job_named(installation.store, job_id)
     if job.state != State.NEEDS_ATTENTION:
-        raise UsageError(f"Job {job_id} has nothing to resolve: it is {words_of(job)}.")
+        raise UsageError(f"Job {job_id} has nothing to resolve: it is {state_words(job)}.")
     return job
 
 
@@ -232,7 +232,7 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
         raise UsageError(error.message, hint=error.hint) from None
 
 
-def told_not_charged(ledger: Ledger, call: Purchase) -> None:
+def record_not_charged(ledger: Ledger, call: Purchase) -> None:
     """Record that a call was not charged, which frees its key. Raises UsageError where its state changed."""
     if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
         raise UsageError(
@@ -240,7 +240,7 @@ def told_not_charged(ledger: Ledger, call: Purchase) -> None:
         )
 
 
-def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
+def record_result_url(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
     """Record that a call was charged and its picture is at `url`, as an answer of the API would tell."""
     assert call.id is not None
     if call.operation == "merge":
@@ -264,7 +264,9 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     store = installation.store
     with no_job_yet(store, target, inbox), store.session() as session, session.begin():
-        jobs, _, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        jobs, _, project = commands.resolve_target(
+            session, target, inbox, **_inboxes_with(installation, target)
+        )
         _refuse_ended(jobs)
         taken = commands.cancel(session, jobs, by, now())
     return Cancellation(taken, [job for job in jobs if job not in taken], project)
@@ -281,7 +283,9 @@ def prioritise(
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     store = installation.store
     with no_job_yet(store, target, inbox), store.session() as session, session.begin():
-        jobs, of_inbox, project = commands.meant(session, target, inbox, **_arrived(installation, target))
+        jobs, of_inbox, project = commands.resolve_target(
+            session, target, inbox, **_inboxes_with(installation, target)
+        )
         _refuse_ended(jobs)
         if project:
             commands.prioritise_project(session, of_inbox, project, wanted)
@@ -289,9 +293,9 @@ def prioritise(
     return jobs, project
 
 
-def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]]:
-    """The arguments `above`, `dropped` and `arriving` of `commands.meant`: the names of the inboxes' folders,
-    the inboxes with a project folder of that name, and those with such a room folder."""
+def _inboxes_with(installation: Installation, target: str) -> dict[str, Sequence[str]]:
+    """The arguments `above`, `dropped` and `arriving` of `commands.resolve_target`: the names of the inboxes'
+    folders, the inboxes with a project folder of that name, and those with such a room folder."""
     project, name = ("", *target.rstrip("/").split("/"))[-2:]
     inboxes = installation.places.inboxes.items()
     return {
@@ -306,7 +310,7 @@ def _refuse_ended(jobs: Sequence[Job]) -> None:
     for job in jobs:
         if job.state not in ACTIVE:
             raise UsageError(
-                f"{job.project} / {job.room} (job {job.id}) has ended: {words_of(job)}.",
+                f"{job.project} / {job.room} (job {job.id}) has ended: {state_words(job)}.",
                 hint="Only a set that is under way or waits can be cancelled or go first.",
             )
 

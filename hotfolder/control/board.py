@@ -21,7 +21,7 @@ from hotfolder.control.lookup import (
     picture_id,
     project_id,
 )
-from hotfolder.control.opening import nothing_yet, now, reading, seen_in
+from hotfolder.control.opening import nothing_yet, now, overview_in, reading
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
@@ -78,7 +78,7 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     with reading(place) as store:
         if store is None and place.error is not None:
             raise place.error
-        seen = seen_in(place.state_folder, store)
+        seen = overview_in(place.state_folder, store)
         if store is None:
             return Status(seen, place.state_folder)
         paid = store.ledger.paid_operations_today(now())
@@ -97,7 +97,7 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHist
             raise place.error or nothing_yet(config)
         with no_job_yet(store, job):
             history = history_of(store, job)
-        lines = {line.job: line for line in seen_in(place.state_folder, store).lines}
+        lines = {line.job: line for line in overview_in(place.state_folder, store).lines}
     return history, lines.get(history.job.id) or line_of(history.job, "")
 
 
@@ -245,7 +245,7 @@ class Board:
     several_inboxes: bool = False
 
 
-class Watched:
+class StoreWatch:
     """The store as watched by a page's process: has anything changed, and which sessions are valid. The store
     is kept open, and reopened where its file was replaced."""
 
@@ -287,7 +287,7 @@ def board(settings: Settings) -> Board:
     """The board of all projects. Raises StoreError, LocalTrouble."""
     several = len(settings.all_inboxes()) > 1
     with reading(settings) as store:
-        seen = seen_in(settings.state_folder, store)
+        seen = overview_in(settings.state_folder, store)
         if store is None:
             return Board(now(), seen, several_inboxes=several)
         at = now()
@@ -322,10 +322,10 @@ def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) ->
     groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
     shown: dict[tuple[str, str], list[Card]] = {}
     for key, cards in groups.items():
-        first = in_order(cards)
+        first = sorted_cards(cards)
         urgent = sum(card.rank < IN_HAND for card in first)
         shown[key] = first[: max(most, urgent)] if most is not None else first
-    full = iter(filled(store, [card for cards in shown.values() for card in cards]))
+    full = iter(with_frames(store, [card for cards in shown.values() for card in cards]))
     found = [
         ProjectCards(
             *key,
@@ -339,7 +339,7 @@ def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) ->
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
 
 
-def in_order(cards: Iterable[Card]) -> list[Card]:
+def sorted_cards(cards: Iterable[Card]) -> list[Card]:
     """The cards as a project shows them: those that need a person first, then by the latest change."""
     return sorted(sorted(cards, key=attrgetter("at"), reverse=True), key=attrgetter("rank"))
 
@@ -356,7 +356,7 @@ def card_of(line: Line) -> Card:
     return Card(**values)
 
 
-def filled(store: Store, cards: Sequence[Card]) -> list[Card]:
+def with_frames(store: Store, cards: Sequence[Card]) -> list[Card]:
     """The cards with their frames and progress, in the same order."""
     jobs = [card.job for card in cards if card.job]
     pictures, photos = queries.pictures_of(store, jobs), queries.middle_photos(store, jobs)

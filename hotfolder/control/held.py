@@ -304,7 +304,7 @@ class Viewer:
             found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
             doubts = tuple(why.reason for why in explained.waiting)
             for each in found.sets:
-                yield replace(self._costed(each.name, each.photos), evidence=each.evidence, doubts=doubts)
+                yield replace(self._priced(each.name, each.photos), evidence=each.evidence, doubts=doubts)
             yield from self._refused(found)
 
     def _refused(self, grouping: Grouping) -> Iterator[ExplainedSet]:
@@ -334,7 +334,7 @@ class Viewer:
             if was is not None and was.name == row.name:
                 one = was
             else:
-                one = self._costed(row.name, own)
+                one = self._priced(row.name, own)
                 if was is not None:
                     one = replace(one, evidence=was.evidence, doubts=was.doubts)
                 taken += rooms
@@ -344,7 +344,7 @@ class Viewer:
             found.append(replace(one, problem=" ".join(trouble)) if trouble else one)
         return [*found, *(one for one in proposed if not one.waits)]
 
-    def _costed(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
+    def _priced(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """A waiting set under that name, with its cost by the rules; with a problem where they refuse it."""
         try:
             return replace(self.explainer.set_of(name, photos), waits=True)

@@ -311,7 +311,7 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
         with suppress(OSError, ValueError):
             descriptor, opened = open_beneath(root, path), None
             try:
-                opened = _looked_at(place, path, descriptor)
+                opened = _opened_picture(place, path, descriptor)
             finally:  # also where reading a share's file fails
                 if opened is None:
                     os.close(descriptor)
@@ -336,7 +336,7 @@ def content_of(there: OpenPicture) -> str:
 _contents: dict[str, str] = {}
 
 
-def _looked_at(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:
+def _opened_picture(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:
     """The opened picture; None for anything but a regular file. Raises OSError."""
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):

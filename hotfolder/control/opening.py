@@ -72,7 +72,7 @@ def existing(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def seen_in(state: Path, store: Store | None) -> Overview:
+def overview_in(state: Path, store: Store | None) -> Overview:
     """The overview of all sets by the store; `missing` also has a notice where the disk of `state` has no
     room for it, when a daemon can't say so."""
     pid = holder_of(state)
@@ -89,7 +89,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
     places, place = places_of(settings), store_of(settings)
-    if not there(place):
+    if not store_exists(place):
         raise nothing_yet(config)
     database = open_store(place)
     try:
@@ -105,7 +105,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         database.dispose()
 
 
-def there(place: StorePlace) -> bool:
+def store_exists(place: StorePlace) -> bool:
     """Whether a store exists there. Raises StoreError where this user may not write SQLite's file, and for a
     store that isn't migrated yet: only a starting daemon migrates it, since one of the older release, or
     another machine, may be using it."""

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import comes_as, left_of, open_question
-from hotfolder.control.board import Card, ProjectCards, card_of, filled, in_order, latest_of
+from hotfolder.control.actions import left_of, open_question, return_name
+from hotfolder.control.board import Card, ProjectCards, card_of, latest_of, sorted_cards, with_frames
 from hotfolder.control.lookup import (
     PicturePlace,
     open_picture,
@@ -23,7 +23,7 @@ from hotfolder.control.lookup import (
     placed_in,
     project_id,
 )
-from hotfolder.control.opening import existing, now, reading, seen_in
+from hotfolder.control.opening import existing, now, overview_in, reading
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import RuleRefused, Unknown
 from hotfolder.jobs import queries
@@ -129,7 +129,7 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
         found: dict[tuple[str, str], datetime] = {}
         for inbox, name, at in queries.projects(store):
             found.setdefault((inbox, composed(name)), at)
-        lines = seen_in(settings.state_folder, store).lines
+        lines = overview_in(settings.state_folder, store).lines
     begun = {(line.inbox, composed(line.project)): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
@@ -144,7 +144,7 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
     """The view of the project with that id: ROOMS_A_PAGE of its sets, on the last page where there is no such
     page. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as store:
-        seen = seen_in(settings.state_folder, store)
+        seen = overview_in(settings.state_folder, store)
         inbox, name = known_project(store, known, seen.lines)
         begun = [
             line for line in seen.lines if project_id(line.inbox, line.project) == known and not line.job
@@ -154,10 +154,10 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
             for job in queries.jobs_of_project(store, inbox, name)
             if job.state != State.SUPERSEDED and job.id not in seen.gone
         ]
-        every = in_order(map(card_of, latest_of([*begun, *lines_of(jobs, seen.lines)])))
+        every = sorted_cards(map(card_of, latest_of([*begun, *lines_of(jobs, seen.lines)])))
         pages = max(1, ceil(len(every) / ROOMS_A_PAGE))
         page = max(1, min(page, pages))
-        shown = filled(store, every[(page - 1) * ROOMS_A_PAGE : page * ROOMS_A_PAGE])
+        shown = with_frames(store, every[(page - 1) * ROOMS_A_PAGE : page * ROOMS_A_PAGE])
         pictures = queries.pictures_of(store, [card.job for card in shown if card.job])
         calls = store.ledger.paid_operations_of(inbox, name)
         with store.session() as session:
@@ -209,13 +209,13 @@ def set_view(settings: Settings, job_id: str) -> SetView:
     with existing(settings) as store:
         history = history_of(store, job_id)
         job = history.job
-        seen = seen_in(settings.state_folder, store)
+        seen = overview_in(settings.state_folder, store)
         same = [
             one
             for one in queries.jobs_of_project(store, job.inbox, job.project)
             if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
         ]
-        card, *others = filled(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])
+        card, *others = with_frames(store, [card_of(line) for line in lines_of([job, *same], seen.lines)])
         shown = next((one.name for one in card.frames if one.kind == "exposure"), "")
         middle = next((photo.name for photo in history.photos if photo.is_middle), shown)
         recipe = recipe_now(settings, job, len(history.photos))
@@ -263,7 +263,7 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
     if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
         return recipe_of(job)
     try:
-        return plan(rulebook_for(settings, job.inbox), job.project, comes_as(job), photos).recipe
+        return plan(rulebook_for(settings, job.inbox), job.project, return_name(job), photos).recipe
     except (RuleRefused, KeyError):  # of an inbox that is none any more
         return None
 

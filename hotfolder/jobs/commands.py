@@ -39,7 +39,7 @@ def _is_of(inbox: str) -> ColumnElement[bool]:
     return col(Job.inbox) == inbox if inbox else true()
 
 
-def meant(
+def resolve_target(
     session: Session,
     target: str,
     inbox: str,

@@ -107,7 +107,7 @@ class Returning:
                     move(path, self._gathering / path.name, expected=None, shared=self._shared)
                     HandStep.NEIGHBOUR_GATHERED.passed()
             before()
-            HandStep.TOLD.passed()
+            HandStep.OUTCOME_RECORDED.passed()
             self._become_target()
         HandStep.SET_BACK.passed()
 

@@ -93,7 +93,7 @@ def back(request: Request, told: str) -> Response:
     return RedirectResponse(f"{request.url.path.rpartition('/')[0] or '/'}?told={told}", 303)
 
 
-def meant(installation: Installation, request: Request) -> dict[str, str]:
+def target_of(installation: Installation, request: Request) -> dict[str, str]:
     """The arguments that name the URL's set or project to a command; a project needs no jobs yet. Raises
     Unknown."""
     if "job" in request.path_params:
@@ -104,11 +104,11 @@ def meant(installation: Installation, request: Request) -> dict[str, str]:
 
 
 def _cancel(installation: Installation, request: Request) -> bool:
-    return bool(actions.cancel(installation, **meant(installation, request), by=BY).taken)
+    return bool(actions.cancel(installation, **target_of(installation, request), by=BY).taken)
 
 
 def _prioritise(installation: Installation, request: Request, level: str) -> None:
-    actions.prioritise(installation, **meant(installation, request), level=level, by=BY)
+    actions.prioritise(installation, **target_of(installation, request), level=level, by=BY)
 
 
 async def pause(request: Request) -> Response:

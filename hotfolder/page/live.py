@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.board import Watched
+from hotfolder.control.board import StoreWatch
 from hotfolder.page import SESSION_COOKIE
 
 POLL_SECONDS = 0.25
@@ -32,7 +32,7 @@ class Live:
     listeners."""
 
     def __init__(self, settings: Settings, settings_error: Callable[[], str]) -> None:
-        self._watched = Watched(settings)
+        self._watched = StoreWatch(settings)
         self._settings_error = settings_error
         self._lock, self._reading = asyncio.Lock(), asyncio.Lock()
         self._looked_at = float("-inf")

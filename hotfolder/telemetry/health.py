@@ -111,7 +111,7 @@ class Systemd:
         sent. `watchdog_seconds` is the unit's WatchdogSec, None where no watchdog is set."""
         self.watchdog_seconds = watchdog_seconds
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._told_status = ""
+        self._sent_status = ""
         self._news = log.News(logger, "systemd_not_told")
         self._hung = False
 
@@ -141,7 +141,7 @@ class Systemd:
 
     def status(self, text: str) -> bool:
         """Show one sentence in `systemctl status`. An unchanged one isn't sent again."""
-        return text == self._told_status or self._send(*self._status(text))
+        return text == self._sent_status or self._send(*self._status(text))
 
     def feed_watchdog(self, hung: Sequence[str]) -> None:
         """Ping the watchdog, unless something has `hung`: then log and show that once, and let the watchdog
@@ -158,7 +158,7 @@ class Systemd:
     def _status(self, text: str) -> tuple[str, ...]:
         if not text:
             return ()
-        self._told_status = text
+        self._sent_status = text
         return (f"STATUS={' '.join(text.split())[:MOST_CHARACTERS]}",)
 
     def _send(self, *lines: str) -> bool:
@@ -171,7 +171,7 @@ class Systemd:
                 channel.connect(self._address)
                 channel.sendall(message)
         except (OSError, ValueError) as error:
-            self._told_status = ""
+            self._sent_status = ""
             self._news.met(str(error), first_word=lines[0])
             return False
         self._news.over()

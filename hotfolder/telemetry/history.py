@@ -111,7 +111,7 @@ def history(store: Store, job_id: str) -> JobHistory:
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)
     alone = not recipe_of(job).steps()
-    entries = [*told_events(events, alone), *told_calls(store.ledger, job_id, events)]
+    entries = [*entries_of_events(events, alone), *entries_of_calls(store.ledger, job_id, events)]
     entries += reused(chain_of(store, job) if photos else (), job_id, events)
     # Within one millisecond an answer comes before the change of state that it causes, and a call after the
     # one that causes it.
@@ -119,7 +119,7 @@ def history(store: Store, job_id: str) -> JobHistory:
     return JobHistory(job, photos, tuple(entries), tuple(store.pictures(job_id)))
 
 
-def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
+def entries_of_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
     """The job's events. One without a change of state is a note, such as why the job waits. `alone`: nothing
     is bought after the merge."""
     before = ""
@@ -133,7 +133,7 @@ def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntr
         before = event.state
 
 
-def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
+def entries_of_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
     """The job's paid calls and their answers. A merge's answer only accepts it: its picture arrives when the
     job enters its next state."""
     for call in ledger.of_job(job_id):
@@ -154,7 +154,7 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
         asked = sentence(f"{name_of(call)} is asked for{end}")
         yield HistoryEntry(stamp(call.started_at), "call", asked, paid, call.id)
         if call.answered_at is not None and state != PurchaseState.UNKNOWN:
-            text = answered(call, results, later=later is not None)
+            text = answer_text(call, results, later=later is not None)
             yield HistoryEntry(stamp(call.answered_at), "answer", text, call=call.id)
 
 
@@ -178,7 +178,7 @@ def sizes_of(results: Sequence[Result]) -> str:
     )
 
 
-def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
+def answer_text(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """The text of a call's answer, without its pictures where they came `later`."""
     accepted = f"{name_of(call)} was accepted"
     sizes = sizes_of(results)

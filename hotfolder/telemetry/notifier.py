@@ -285,7 +285,8 @@ class Notifier:
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.warning("notifications_not_recalled")
 
-    def tell(self, *notifications: Notification) -> None:
+    def queue(self, *notifications: Notification) -> None:
+        """Add notifications to the batches of every recipient."""
         now = self._clock.now().timestamp()
         for recipient in self.recipients.values():
             for notification in notifications:
@@ -300,7 +301,7 @@ class Notifier:
 
     async def _look(self) -> None:
         try:
-            self.tell(*self.detector.look(self._facts(), self._clock.monotonic()))
+            self.queue(*self.detector.look(self._facts(), self._clock.monotonic()))
             for recipient in self.recipients.values():
                 recipient.begin(self._clock.now().timestamp())
             await self._save()

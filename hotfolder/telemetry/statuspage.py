@@ -99,6 +99,7 @@ def status_text(
 
 
 def entry(line: Line, language: str) -> str:
+    """The lines of one set."""
     # A set without a job goes by its folder's name, since two folders may belong to one room.
     called = line.folder if line.state == SETTLING and line.folder else line.room
     room, state = room_said(language, called), said(language, line.words)

@@ -118,7 +118,7 @@ class Telemetry:
             calls = self._context.ledger.of_job(job.id)
             paid = [call.operation for call in calls if call.state in CHARGED]
         if self.notifier.recipients:
-            self.notifier.tell(*self.notifier.detector.ended(line_of(job, ""), paid))
+            self.notifier.queue(*self.notifier.detector.ended(line_of(job, ""), paid))
 
     def drop(self, inbox: str) -> None:
         """Forget an inbox's projects: another machine owns it now, and sends their notifications."""
@@ -127,7 +127,7 @@ class Telemetry:
     def defect(self, job: Job) -> None:
         """Send a notification that a bug in hotfolder has stopped a job."""
         text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
-        self.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
+        self.notifier.queue(Notification(Kind.NEEDS_PERSON, text))
 
     async def run(self) -> None:
         """Serve pages, ping the watchdog and send notifications until cancelled."""
@@ -180,7 +180,7 @@ class Telemetry:
         """Send the last notifications, and close the port. `all_done`: the run ends for lack of work, and its
         projects are finished without a quiet time."""
         if all_done and self.seen is not None:
-            self.notifier.tell(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
+            self.notifier.queue(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
         await self.notifier.close()
         if self.server is not None:
             await to_thread.run_sync(self.server.stop)

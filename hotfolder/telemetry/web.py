@@ -135,19 +135,19 @@ class Bounded(H11Protocol):
             if oldest is self:
                 return
         self.all[self] = transport
-        self._look_again()
+        self._schedule_check()
 
-    def _look_again(self) -> None:
-        asyncio.get_running_loop().call_later(SILENT_SECONDS, self._look)
+    def _schedule_check(self) -> None:
+        asyncio.get_running_loop().call_later(SILENT_SECONDS, self._close_if_silent)
 
-    def _look(self) -> None:
+    def _close_if_silent(self) -> None:
         if self not in self.all:
             return
         if self.silent and self.waits():
             self.transport.abort()
             return
         self.silent = self.waits()
-        self._look_again()
+        self._schedule_check()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.all.pop(self, None)

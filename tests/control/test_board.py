@@ -14,7 +14,7 @@ import pytest
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.actions import offer
-from hotfolder.control.board import HELD, Board, Card, Status, Watched, board
+from hotfolder.control.board import HELD, Board, Card, Status, StoreWatch, board
 from hotfolder.control.gallery import sharing
 from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
 from hotfolder.control.rooms import all_projects, project_view, receipt_of, set_view
@@ -147,7 +147,7 @@ async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(
 
 
 async def test_the_stamp_moves_when_a_page_would(studio: Studio) -> None:
-    watched = Watched(load(studio.config, {}))
+    watched = StoreWatch(load(studio.config, {}))
     stamps = [watched.stamp()]
     await studio.drop_and_run(ELM, "front", bracket())
     stamps.append(watched.stamp())

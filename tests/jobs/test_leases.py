@@ -26,7 +26,7 @@ from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
-from hotfolder.telemetry.history import Paid, told_calls
+from hotfolder.telemetry.history import Paid, entries_of_calls
 from tests.jobs.conftest import AT, MakeJob
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
@@ -311,7 +311,7 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
     assert ("paid_call_answered_that_was_bought_again" in {one["event"] for one in told}) is again
     assert one.paid_today(datetime.now(UTC)) == 1 + again
     assert ("paid twice" in (two.store.paused() or "")) is again
-    calls = [entry for entry in told_calls(one, "job1", ()) if entry.what == "call"]
+    calls = [entry for entry in entries_of_calls(one, "job1", ()) if entry.what == "call"]
     assert [("paid twice" in entry.text, entry.paid) for entry in calls if entry.call == number] == [
         (again, Paid.YES)
     ]

@@ -28,7 +28,7 @@ PASSINGS = {
     HandStep.FILE_GATHERED: 4,
     HandStep.SOURCE_REMOVED: 1,
     HandStep.NEIGHBOUR_GATHERED: 1,
-    HandStep.TOLD: 1,
+    HandStep.OUTCOME_RECORDED: 1,
     HandStep.SET_BACK: 1,
 }
 KILLS = [(step, nth) for step, most in PASSINGS.items() for nth in range(1, most + 1)]
@@ -90,7 +90,7 @@ def ways() -> Iterator[Way]:
         yield "retry", RETRY, {}, kill
         if kill[0] is not HandStep.FILE_GATHERED:
             yield "resolve", NOT_CHARGED, {SKY: 1}, kill
-    yield "retry", PAY_AGAIN, {MERGE: 1, SKY: 1}, (HandStep.TOLD, 1)
+    yield "retry", PAY_AGAIN, {MERGE: 1, SKY: 1}, (HandStep.OUTCOME_RECORDED, 1)
 
 
 @pytest.mark.parametrize(

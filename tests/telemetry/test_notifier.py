@@ -62,7 +62,7 @@ def notifier_of(
 
 
 def ended(notifier: Notifier, ended: Line) -> None:
-    notifier.tell(*notifier.detector.ended(ended))
+    notifier.queue(*notifier.detector.ended(ended))
 
 
 async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> None:

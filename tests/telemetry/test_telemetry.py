@@ -151,7 +151,7 @@ async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(
     telemetry = telemetry_of(tmp_path, notify=f"{{urls: ['{receiver.address}']}}")
     for project, room in (("12 Elm Road", "attic"), ("3 Oak Lane", "hall")):
         done = Line("id", "inbox", project, room, room, "done")
-        telemetry.notifier.tell(*telemetry.notifier.detector.ended(done))
+        telemetry.notifier.queue(*telemetry.notifier.detector.ended(done))
     await telemetry.see(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
     await telemetry.close(all_done=True)
     (got,) = receiver.got
