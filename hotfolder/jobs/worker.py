@@ -25,7 +25,7 @@ from hotfolder.errors import (
     SetChanged,
     StoreAway,
 )
-from hotfolder.jobs.breaker import retry_seconds
+from hotfolder.jobs.breaker import LONGEST_SECONDS, retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import JobContext, place_of
@@ -106,6 +106,8 @@ class JobEntry:
     """Whether another machine may have driven it, whose inodes and ctimes are not valid here."""
     failures: int = 0
     not_before: float = 0.0
+    hurried_at: float = -math.inf
+    """When it was last tried before its time, since a disk or share was usable again."""
     keeps_place: bool = False
     """Whether it takes a place from the others while it is put off, since its trouble concerns them too."""
     reason: str = ""
@@ -278,9 +280,12 @@ class Worker:
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
     def try_again(self) -> None:
-        """Have every job that was put off tried at once, since a disk or share is usable again."""
+        """Have every job that was put off tried at once, since a disk or share is usable again; each once in
+        LONGEST_SECONDS: a disk that the job itself fills has room whenever it has failed."""
+        now = self.context.clock.monotonic()
         for one in self._jobs.values():
-            one.not_before = 0.0
+            if one.put_off and now - one.hurried_at >= LONGEST_SECONDS:
+                one.not_before, one.hurried_at = 0.0, now
         self._work.set()
 
     async def follow_commands(self) -> None:

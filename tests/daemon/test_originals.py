@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import folders
 from hotfolder.jobs import breaker
+from hotfolder.jobs.steps import filing
+from hotfolder.outbox.outputs import confirm_archive
 from tests.support.crashing import at, live
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, until
 
 pytestmark = pytest.mark.long
 
@@ -82,6 +85,37 @@ async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_aga
         studio.archive.rmdir()
         away.rename(studio.archive)
         await studio.comes_to("done", "done")
+
+
+async def test_a_folder_that_comes_and_goes_has_nothing_tried_all_the_time(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a disk that a set fills, and has room once that has failed."""
+    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
+    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
+    monkeypatch.setattr(folders, "LOOK_SECONDS", 0.1)
+    tries: list[Path] = []
+
+    def tried(folder: Path, *, met_before: bool) -> None:
+        tries.append(folder)
+        confirm_archive(folder, met_before=met_before)
+
+    monkeypatch.setattr(filing, "confirm_archive", tried)
+    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working():
+        await until(lambda: tries)
+        for number in range(1, 5):
+            away = studio.failed.rename(studio.root / "away")
+            studio.failed.write_text("in its place")
+            await studio.comes_to_say(lambda status: status["folders"].get("failed", {}).get("degraded"))
+            studio.failed.unlink()
+            away.rename(studio.failed)
+            await studio.comes_to_say(lambda status: not status["folders"].get("failed", {}).get("degraded"))
+            if number == 1:
+                await until(lambda: len(tries) == 2)
+        await asyncio.sleep(1)
+    assert len(tries) == 2
 
 
 async def test_what_a_link_leads_to_is_not_deleted(make_studio: MakeStudio) -> None:
