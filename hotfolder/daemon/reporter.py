@@ -195,7 +195,7 @@ class Reporter:
         early = {place_key(*place): group for place, group in context.early.items()}
         groups = {**early, **context.sending}
         await self._publish_changed(
-            PROGRESS, {name: [one.up, len(one.photos)] for name, one in groups.items()}
+            PROGRESS, {name: [one.uploaded, len(one.photos)] for name, one in groups.items()}
         )
 
     async def report(self, *, stopped: bool = False) -> None:

@@ -123,32 +123,34 @@ async def wait_until_completed(
         return named
     limit_seconds = 0.0 if call.given_up else context.settings.merge_timeout_seconds
     elapsed = 0.0  # only the pauses count, so that no merge times out while the API is down
-    strange = ""
-    own = False
+    unknown_status = ""
+    group_in_trouble = False
     # `untouched`: an earlier process recorded the intent, and ended before there was an answer.
     here = any(task.get_name() == call.job_id for task in context.paying)
     untouched = call.state == PurchaseState.STARTED and not here
     if just_begun:
         await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
-        group = await state_of(context, call, own=own)
-        own = group.status == NOT_ANSWERED
+        group = await state_of(context, call, group_in_trouble=group_in_trouble)
+        group_in_trouble = group.status == NOT_ANSWERED
         if group.done and group.image_url is not None:
             context.limits.merges.succeeded()
             return group.image_url
         untouched = untouched and group.status.lower() == UNTOUCHED
-        if untouched and await never_asked(context, call, elapsed):
+        if untouched and await request_never_left(context, call, elapsed):
             return None
         if group.failed:
-            await give_up(context, call, f"its group ended with the status {spelt(group)}")
-        if not group.done and group.status != "processing" and group.status != strange:
-            strange = group.status
-            logger.warning("merge_status_not_known", status=spelt(group))
+            await give_up(context, call, f"its group ended with the status {status_text(group)}")
+        if not group.done and group.status != "processing" and group.status != unknown_status:
+            unknown_status = group.status
+            logger.warning("merge_status_not_known", status=status_text(group))
         if elapsed >= limit_seconds:
             if group.image_url is not None and group.status != "processing":
                 return group.image_url  # an unknown status, but the merge is paid and this may be its picture
             await give_up(
-                context, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
+                context,
+                call,
+                f"it was not completed within {limit_seconds:.0f} s (last: {status_text(group)})",
             )
         pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
         pause = min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed)
@@ -156,7 +158,7 @@ async def wait_until_completed(
         elapsed += pause
 
 
-async def never_asked(context: JobContext, call: Purchase, elapsed: float) -> bool:
+async def request_never_left(context: JobContext, call: Purchase, elapsed: float) -> bool:
     """Whether the request of a merge can't be in flight any more, with its group untouched for `elapsed`
     seconds. If so, its key is free afterwards, or the ledger knows more than `call`."""
     another = of_another(context, call)
@@ -171,6 +173,7 @@ async def never_asked(context: JobContext, call: Purchase, elapsed: float) -> bo
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
+    """The URL that a person named with `resolve`; None without one. Raises OutcomeUnknown for a wrong one."""
     if call.answer is None or call.outcome != PurchaseOutcome.RESOLVED:
         return None
     try:
@@ -182,12 +185,12 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
         ) from None
 
 
-async def state_of(context: JobContext, call: Purchase, *, own: bool) -> GroupState:
+async def state_of(context: JobContext, call: Purchase, *, group_in_trouble: bool) -> GroupState:
     """The group's state, retried until the API answers: silence proves nothing.
 
     Where the API answers a ping but not this request, the trouble is the group's own, and the status is
-    NOT_ANSWERED. With `own`, known from the last poll, it isn't reported to the breaker and so doesn't delay
-    other requests. Raises LocalTrouble.
+    NOT_ANSWERED. With `group_in_trouble`, known from the last poll, it isn't reported to the breaker and so
+    doesn't delay other requests. Raises LocalTrouble.
     """
     assert call.group_id is not None
     while True:
@@ -196,7 +199,7 @@ async def state_of(context: JobContext, call: Purchase, *, own: bool) -> GroupSt
                 try:
                     return await context.client.group(call.group_id)
                 except Unreachable as error:
-                    if not own or error.retry_after_seconds is not None:
+                    if not group_in_trouble or error.retry_after_seconds is not None:
                         raise
                     await confirm_api(context, error)
                     return GroupState(NOT_ANSWERED, None, error.message)
@@ -213,7 +216,7 @@ async def state_of(context: JobContext, call: Purchase, *, own: bool) -> GroupSt
             return GroupState("refused", None, error.message)
 
 
-def spelt(group: GroupState) -> str:
+def status_text(group: GroupState) -> str:
     """The group's status and the API's message, for people."""
     return f'"{group.status}"' + (f": {group.said}" if group.said else "")
 
@@ -255,6 +258,7 @@ async def edit(context: JobContext, job: Job) -> Job:
 
 
 def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
+    """The variants that need the operations `path`, for the end of a reason; "" without variants."""
     names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]
     return f" (for the variant {' and '.join(names)})" if names else ""
 
@@ -322,6 +326,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
 async def operate(
     context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
 ) -> Answer:
+    """Request the operation (paid). `leaves` is called before the request leaves."""
     with context.limits.operations.feedback():
         return await context.client.operate(image_id, operation, leaves)
 

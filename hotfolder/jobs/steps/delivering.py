@@ -70,6 +70,7 @@ async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) 
 
 
 def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Carrying:
+    """The middle exposure and the `.xmp` file beside it, where they lie now. Raises LocalTrouble."""
     photo = original_of(context, job, middle)
     if not exists(photo):
         context.places.confirm_inbox(context.places.inbox(job.inbox))
@@ -210,24 +211,24 @@ async def deliver(
     receipt = receipt_of(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )
-    written = await put_receipt(context, job, receipt)
+    written = await place_receipt(context, job, receipt)
     CrashPoint.RECEIPT_WRITTEN.passed()
     path = str(written.relative_to(context.places.done))
     return pictures, {"receipt": path, "receipt_sha256": await to_thread.run_sync(sha256_of, written)}
 
 
-async def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
+async def place_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
     """Write the receipt into done/ and return its path; that of the same receipt where it exists already."""
     folder = receipts_folder(context.places.done, safe_name(job.project))
-    stem = picture_stem(Delivery(), fields_of(job, words(job)))
+    stem = picture_stem(Delivery(), fields_of(job, tags_of(job)))
     written = await to_thread.run_sync(written_receipt, folder, stem, receipt)
     if written is not None:
         return written
     data = as_bytes(receipt)
-    return (await put_named(context, job, lambda: [data], folder, stem, "json", "receipt")).path
+    return (await place_file(context, job, lambda: [data], folder, stem, "json", "receipt")).path
 
 
-async def put_named(
+async def place_file(
     context: JobContext, job: Job, content: Pieces, folder: Path, stem: str, extension: str, purpose: str
 ) -> Placed:
     """Place a file with this content below done/, under a name from `stem` that no other job has. `purpose`
@@ -236,8 +237,8 @@ async def put_named(
     stem, below = safe_name(stem), f"done/{folder.relative_to(context.places.done)}"
     take = partial(take_name, context.store, job.id, below, stem, extension)
     sharing = await to_thread.run_sync(context.places.sharing, job)
-    look = partial(placed_before, content, folder, stem, extension)
-    placed, there = await to_thread.run_sync(look)
+    find = partial(placed_before, content, folder, stem, extension)
+    placed, there = await to_thread.run_sync(find)
     while placed is None:
         of_file, now = f"{purpose} {stem}.{extension}", context.clock.now()
         name = await context.store_thread(take, purpose=of_file, present=there, at=now)
@@ -265,14 +266,14 @@ async def deliver_one(
         logger.warning("metadata_left_out", picture=stem, reason=note)
     notes += [note for note in left_out if note not in notes]
     try:
-        placed = [await put(context, job, delivery, shown, result)]
+        placed = [await place_picture(context, job, delivery, shown, result)]
         for name, (wanted, label) in renditions_of(job, altered).items():
             path = shown.with_suffix(".rendition.jpg")
-            made = await rendition(context, metadata, shown, path, wanted, label)
+            made = await make_rendition(context, metadata, shown, path, wanted, label)
             if made is None:
                 logger.warning("rendition_not_made", rendition=name, picture=stem)
             else:
-                placed.append(await put(context, job, delivery, path, made, name))
+                placed.append(await place_picture(context, job, delivery, path, made, name))
                 await to_thread.run_sync(partial(path.unlink, missing_ok=True))
     finally:
         await to_thread.run_sync(partial(shown.unlink, missing_ok=True))
@@ -288,7 +289,7 @@ def renditions_of(job: Job, altered: Sequence[str]) -> dict[str, tuple[Rendition
     return wanted
 
 
-async def put(
+async def place_picture(
     context: JobContext,
     job: Job,
     delivery: NewPicture,
@@ -301,7 +302,7 @@ async def put(
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
     content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
     purpose = f"{result.purchase_id}/{result.position}"
-    placed = await put_named(context, job, content, folder / rendition, stem, extension, purpose)
+    placed = await place_file(context, job, content, folder / rendition, stem, extension, purpose)
     CrashPoint.PICTURE_PLACED.passed()
     return Picture(
         job_id=job.id,
@@ -315,7 +316,7 @@ async def put(
     )
 
 
-async def rendition(
+async def make_rendition(
     context: JobContext, metadata: Carrying, shown: Path, path: Path, wanted: Rendition, label: str
 ) -> Rendered | None:
     """Make a rendition of the picture `shown` in `path`, with its metadata and the label; None where it can't
@@ -347,7 +348,8 @@ async def rendition(
         await to_thread.run_sync(partial(plain.unlink, missing_ok=True))
 
 
-def words(job: Job) -> list[str]:
+def tags_of(job: Job) -> list[str]:
+    """What the name of the job's receipt says was done: its variants, else its operations as tags."""
     recipe = recipe_of(job)
     names = [variant.name for variant in recipe.variants]
     return names or [operation_word(operation) for operation in recipe.operations]

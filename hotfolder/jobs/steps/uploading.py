@@ -63,7 +63,7 @@ class OpenGroup:
     ) -> None:
         self.hdr = hdr
         self.photos: dict[str, JobFile] = {}
-        self.up = 0
+        self.uploaded = 0
         """The number of photos uploaded so far."""
         self.heard_at = context.clock.monotonic()
         """The monotonic time of the last event of the set that still arrives."""
@@ -73,7 +73,7 @@ class OpenGroup:
         self._folder = context.places.inbox(place[0]) / place[1] / place[2]
         self._begun = False
         self._job = job
-        self._opening = started(self._open(title))
+        self._opening = background_task(self._open(title))
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
     def send(self, photo: JobFile) -> None:
@@ -81,14 +81,14 @@ class OpenGroup:
         self.photos[photo.name] = photo
         # The API gets names of our own; the number is only the order of arrival.
         name = sent_name(len(self.photos), photo.format)
-        self._tasks.add(started(self._send(photo, name)))
+        self._tasks.add(background_task(self._send(photo, name)))
 
     @property
     def _owner(self) -> str:
         """The owner of its developed photos in the darkroom."""
         return self._job or f"group {id(self)}"
 
-    def give(self, job: str, rank: Rank) -> None:
+    def assign_to(self, job: str, rank: Rank) -> None:
         """Assign the group and its developed photos to a job."""
         self._context.darkroom.hand_over(self._owner, job)
         self._job, self.rank = job, rank
@@ -162,18 +162,18 @@ class OpenGroup:
                 original, photo.sha256, self._owner, expected=photo.identity
             )
             size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
-        still = partial(refuse_exchanged, original, photo.identity, developed=path != original)
+        check = partial(refuse_exchanged, original, photo.identity, developed=path != original)
         async with context.limits.uploads.hold(self.rank):
             if not self._begun:  # a group that has begun is completed outside of the hours, too
                 refuse_outside(context.settings.hours, context.clock.now())
                 self._begun = True
             url = await upload_url(context, project_id, group_id, name)
-            await put(context, url, path, size_bytes, still)
-        self.up += 1
+            await put_photo(context, url, path, size_bytes, check)
+        self.uploaded += 1
         CrashPoint.PHOTO_UPLOADED.passed()
 
 
-def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+def background_task(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task whose exception need not be retrieved."""
     task = asyncio.create_task(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -204,16 +204,16 @@ def refuse_exchanged(original: Path, expected: FileIdentity, opened: int, *, dev
         raise SetChanged(f"{original.name} was exchanged while it was being sent")
 
 
-async def put(
-    context: JobContext, url: SignedUrl, path: Path, size_bytes: int, still: Callable[[int], None]
+async def put_photo(
+    context: JobContext, url: SignedUrl, path: Path, size_bytes: int, check: Callable[[int], None]
 ) -> None:
     """PUT a file to its signed URL, up to PUT_ATTEMPTS times after BadWorld. Raises UrlExpired and
-    LocalTrouble at once, and what `still` raises."""
+    LocalTrouble at once, and what `check` raises."""
     for attempt in range(1, PUT_ATTEMPTS + 1):
         try:
             async with context.breakers.at(url.parsed.host):
                 with context.limits.uploads.feedback():
-                    await context.storage.put(url, path, size_bytes=size_bytes, still=still)
+                    await context.storage.put(url, path, size_bytes=size_bytes, still=check)
             return context.counts.bytes_up(size_bytes)
         except (UrlExpired, LocalTrouble):
             raise  # a share that hangs must not hold the upload limit against other photos
@@ -242,7 +242,7 @@ def worst(errors: Sequence[BaseException]) -> BaseException:
 async def begin(context: JobContext, job: Job) -> Job:
     """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
     to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours."""
-    job = await planned(context, job)
+    job = await with_current_rules(context, job)
     recipe = recipe_of(job)
     photos = [file.sha256 for file in await context.photos(job)]
     if not recipe.merge:
@@ -260,7 +260,7 @@ async def begin(context: JobContext, job: Job) -> Job:
     return await context.advance(job, state)
 
 
-async def planned(context: JobContext, job: Job) -> Job:
+async def with_current_rules(context: JobContext, job: Job) -> Job:
     """The job with the recipe of the rules in force, however long it has waited. Raises RuleRefused where
     they refuse it."""
     before = recipe_of(job)
@@ -323,5 +323,5 @@ def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGrou
         group.abandon()
         return None
     # As old as its first photo, and with the job's own priority.
-    group.give(job.id, (*group.rank[:2], job.id))
+    group.assign_to(job.id, (*group.rank[:2], job.id))
     return group
