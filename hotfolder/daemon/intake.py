@@ -202,6 +202,8 @@ class Early:
             for photo in photos:
                 if photo.name not in group.photos:
                     group.send(photo)
+        elif group.refused:  # sent again, it would be refused again; the job says so
+            group.heard_at = now
         elif now - group.heard_at > AGAIN_SECONDS:
             self._drop(place)
 

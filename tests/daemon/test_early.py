@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from hotfolder.daemon import intake
 from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, Fault, MakeStudio, Shop, Studio, until
@@ -130,6 +131,25 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)
     assert shop.asked(GROUP) == 2
+
+
+async def test_a_photo_that_is_refused_is_not_sent_again_while_its_set_arrives(
+    patient: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is too large."""
+    monkeypatch.setattr(intake, "AGAIN_SECONDS", 0.1)
+    shop.goes_wrong({"endpoint": "put", "fault": 413})
+    photos = bracket(3)
+    folder = patient.drop(ELM, ROOM, photos)
+    async with patient.working():
+        await until(lambda: [one for one in shop.page() if one.route == PUT and one.status == 413])
+        for number in range(6):  # each change is looked at
+            (folder / f"note {number}.xmp").write_bytes(b"")
+            await asyncio.sleep(0.4)
+        assert shop.asked(GROUP) == 1
+        (folder / ".ready").touch()
+        [job] = (await patient.comes_to("failed"))["jobs"]
+    assert "413" in job["reason"]
 
 
 async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(patient: Studio, shop: Shop) -> None:
