@@ -86,13 +86,16 @@ def within_gamut(part: Plane) -> Plane:
     Fusion drives deep shadows below black; clipped there, wood and skin would glow in pure red.
     """
     red, green, blue = cv2.split(part)
-    lacking = np.maximum(-cv2.min(cv2.min(red, green), blue), 0)
-    if not lacking.any():
+    beyond = cv2.min(cv2.min(red, green), blue) < 0
+    if not beyond.any():
         return part
-    luma = np.asarray(cv2.transform(part, LUMA), np.float32)
-    shown = np.asarray(cv2.transform(np.maximum(part, 0), LUMA), np.float32)
-    kept = np.minimum(shown / np.maximum(luma + lacking, np.float32(1e-6)), 1)
-    return np.asarray(part * kept[:, :, None] + (shown - luma * kept)[:, :, None], np.float32)
+    colour = part[beyond]
+    luma = colour @ LUMA.ravel()
+    shown = np.maximum(colour, 0) @ LUMA.ravel()
+    kept = np.minimum(shown / np.maximum(luma - colour.min(axis=1), np.float32(1e-6)), 1)
+    result = part.copy()
+    result[beyond] = colour * kept[:, None] + (shown - luma * kept)[:, None]
+    return result
 
 
 def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
