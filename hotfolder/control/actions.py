@@ -342,7 +342,7 @@ def tags_for(settings: Settings, job_id: str) -> list[str]:
     """The tags with which the set can be made once more, each alone, in the order for people. Raises
     UsageError, Unknown, StoreError."""
     with existing(settings) as store:
-        job, photos = over(store, job_id)
+        job, photos = ended_job(store, job_id)
     rulebook = rules_of(settings, job)
     names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
     own = {normal(tag) for tag in split_name(job.folder).tags}
@@ -372,7 +372,7 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
     return PutBack(returning.count, returning.target, copied=job.state == State.DONE)
 
 
-def over(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
+def ended_job(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
     """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
     job = job_named(store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
@@ -392,7 +392,7 @@ def rules_of(settings: Settings, job: Job) -> Rulebook:
 
 
 def _offer(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
-    job, photos = over(store, job_id)
+    job, photos = ended_job(store, job_id)
     rulebook = rules_of(settings, job)
     found = rulebook.tags.find(tag)
     # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.

@@ -144,7 +144,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
             yield from confirmed("results", partial(confirm_results, results, marker_id, met_before=True))
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
-    yield from in_sight(settings.state_folder, settings.root_folder)
+    yield from state_in_root(settings.state_folder, settings.root_folder)
     yield from temporary([settings.root_folder, settings.state_folder])
     yield from disks(settings)
 
@@ -172,7 +172,7 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
         yield ok(what, f"{path} is writable")
 
 
-def in_sight(state: Path, root: Path) -> Iterator[Finding]:
+def state_in_root(state: Path, root: Path) -> Iterator[Finding]:
     """A warning where `state` lies in `root`, in which photographers could delete it while tidying up."""
     if not state.is_relative_to(root):
         return

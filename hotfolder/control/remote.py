@@ -98,31 +98,31 @@ async def api(
     base_url: str, secret: Callable[[], str], *, known: bool, proxy: str | None = None
 ) -> list[Finding]:
     try:
-        answer = await probed(base_url, secret, proxy)
+        answer = await probe(base_url, secret, proxy)
     except HotfolderError as error:
         hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
         why = (error.detail if isinstance(error, BadWorld) else "") or error.message
         return [problem("API", f"{base_url} can't be reached: {why}", hint)]
     ahead = (datetime.now(UTC) - answer.at).total_seconds() if answer.at is not None else None
-    return [*judged(base_url, answer, known=known), clock(ahead, "the API's", EXPIRING_SECONDS)]
+    return [*api_findings(base_url, answer, known=known), clock(ahead, "the API's", EXPIRING_SECONDS)]
 
 
 async def accepts(settings: Settings, key: str) -> bool:
     """Whether the API accepts this key, by a free request; True where the API can't be reached."""
     try:
-        answer = await probed(settings.api.base_url, lambda: key, settings.api.proxy_url)
+        answer = await probe(settings.api.base_url, lambda: key, settings.api.proxy_url)
     except HotfolderError:
         return True
     return answer.status not in (401, 403)
 
 
-async def probed(base_url: str, secret: Callable[[], str], proxy: str | None) -> Probe:
+async def probe(base_url: str, secret: Callable[[], str], proxy: str | None) -> Probe:
     """The answer to a free request. Raises HotfolderError where there is none."""
     async with aclosing(StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)) as client:
         return await client.probe()
 
 
-def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
+def api_findings(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
     """The findings from the answer to a free request for a group that doesn't exist."""
     asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"
     took = f"in {answer.seconds * 1000:.0f} ms"
@@ -178,7 +178,7 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
 def server(place: StoreServer) -> Iterator[Finding]:
     """The findings on the database server of a shared store, by a read-only connection."""
     try:
-        found, off_seconds = asked(place)
+        found, off_seconds = server_facts(place)
     except HotfolderError as error:
         detail = error.detail if isinstance(error, BadWorld) else ""
         yield problem("database", f"{error.message}{f': {detail}' if detail else ''}", error.hint)
@@ -198,7 +198,7 @@ def server(place: StoreServer) -> Iterator[Finding]:
     yield clock(off_seconds, "the database's")
 
 
-def asked(place: StoreServer) -> tuple[ServerFacts, float]:
+def server_facts(place: StoreServer) -> tuple[ServerFacts, float]:
     """The server's facts, and how many seconds this machine's clock is ahead. Raises StoreError, LocalTrouble
     and ConfigurationError."""
     engine = server_engine(place, read_only=True)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings, StoreSettings
-from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
+from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
 from hotfolder.control.opening import Installation, nothing_yet, now, reading
 from hotfolder.control.remote import key, out_of_sight, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
@@ -58,7 +58,7 @@ def check(config: Path, environ: Mapping[str, str]) -> Checked:
     refusals = list(_no_start(settings, environ, key_hidden=hidden))
     if refusals:
         raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
-    warnings = tuple(in_sight(settings.state_folder, settings.root_folder))
+    warnings = tuple(state_in_root(settings.state_folder, settings.root_folder))
     return Checked(settings, is_missing(config), hidden, warnings)
 
 

@@ -86,7 +86,7 @@ def holder_of(state: Path) -> int | None:
 
 logger = log.get("daemon")
 
-OURS = frozenset({"results", "work", "developed", "sandbox", "thumbnails"})
+OWN_FOLDERS = frozenset({"results", "work", "developed", "sandbox", "thumbnails"})
 """The folders in `state` that hotfolder makes."""
 
 
@@ -136,7 +136,7 @@ def keep_private(state: Path) -> None:
     are."""
     for folder, below, names in os.walk(state):
         if Path(folder) == state:
-            below[:] = [name for name in below if name in OURS]  # people keep other things beside them
+            below[:] = [name for name in below if name in OWN_FOLDERS]  # people keep other things beside them
         for name in (".", *names):
             path = Path(folder, name)
             with suppress(OSError):
@@ -159,7 +159,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         name: OutputFolder(path, known[name], sharing) for name, path in folders.items()
     }
     if (path := places.shared_results) is not None:
-        met_before = store.met("output", "results")
+        met_before = store.folder_known("output", "results")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)

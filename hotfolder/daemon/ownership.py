@@ -183,4 +183,4 @@ class Ownership:
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)
         with store_trouble():
-            return not self._store.met("inbox", name)
+            return not self._store.folder_known("inbox", name)

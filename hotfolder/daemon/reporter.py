@@ -265,7 +265,7 @@ class Reporter:
         return True
 
     def _inbox(self, name: str) -> dict[str, Any]:
-        outlook, path = self.inboxes[name].outlook(), self.context.places.inboxes[name]
+        status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
         self.intake.forget_moved(name, self.inboxes[name].delivered)
         arriving = [
             arriving_set(
@@ -274,7 +274,7 @@ class Reporter:
                 Why(one.reason.removesuffix("."), one.hint),
                 held=not one.may_proceed,
             )
-            for one in outlook.settling
+            for one in status.settling
         ]
         for (inbox, project, folder), hold in self.intake.held.items():
             if inbox == name:
@@ -287,7 +287,7 @@ class Reporter:
         return {
             "arriving": arriving,
             "notices": [
-                *(notice.text_in(path) for notice in outlook.notices),
+                *(notice.text_in(path) for notice in status.notices),
                 *self._kept_out(name),
                 *(
                     f"The gallery of {project} can't be made: {why}"
@@ -295,8 +295,8 @@ class Reporter:
                     if inbox == name
                 ),
             ],
-            "degraded": outlook.degraded,
-            "why_looking": outlook.why_looking,
+            "degraded": status.degraded,
+            "why_looking": status.why_looking,
             "gone": [
                 job
                 for inbox, jobs in self._gone.items()

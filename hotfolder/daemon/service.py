@@ -255,7 +255,7 @@ class Daemon:
             ),
             decoder=self.decoder,
             darkroom=Darkroom(places.developed, self.decoder),
-            breakers=CircuitBreakers(self.clock, met=counts.api_error),
+            breakers=CircuitBreakers(self.clock, on_error=counts.api_error),
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             paid_seconds=timeouts.paid_total_seconds,
@@ -267,7 +267,7 @@ class Daemon:
         met = self.store.folder_identity("inbox", name)
         if met is not None and met.path != str(path):
             met = None
-        first_start = met is None and not (self.leases and self.store.met("inbox", name))
+        first_start = met is None and not (self.leases and self.store.folder_known("inbox", name))
         settle = self.settings.settle
         root = Root(
             path,
@@ -348,7 +348,7 @@ class Daemon:
                 task.result()
         finally:
             # Before the jobs are stopped, since a stopped job doesn't count as stuck.
-            degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
+            degraded = any(inbox.status().degraded for inbox in self.inboxes.values())
             api_trouble = self.context.breakers.trouble is not None
             self.outcome.world_bad = api_trouble or degraded or self.worker.waits()
             self.telemetry.stopping(len(self.context.paying))
@@ -419,12 +419,12 @@ class Daemon:
         degraded_since: dict[str, float] = {}
         while quiet_looks < IDLE_LOOKS:
             await self.clock.sleep(0.2)
-            outlooks = {name: inbox.outlook() for name, inbox in self.inboxes.items()}
+            statuses = {name: inbox.status() for name, inbox in self.inboxes.items()}
             now = self.clock.monotonic()
-            away = [name for name, outlook in outlooks.items() if outlook.degraded]
+            away = [name for name, status in statuses.items() if status.degraded]
             degraded_since = {name: degraded_since.get(name, now) for name in away}
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
-            waits = any(outlook.may_proceed for outlook in outlooks.values())
+            waits = any(status.may_proceed for status in statuses.values())
             working = self.worker.busy() and not self.worker.all_stuck(STUCK_SECONDS)
             working |= self.galleries.busy or not self._settled()
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1

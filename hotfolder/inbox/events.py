@@ -65,7 +65,7 @@ class SettlingSet:
 
 
 @dataclass(frozen=True, slots=True)
-class InboxOutlook:
+class InboxStatus:
     """The inbox's status. `degraded` is the reason why it can't be used now, "" when it can.
 
     `why_looking` is why changes may be found by polling alone, "" where file-system events announce them.

@@ -15,7 +15,7 @@ from hotfolder.inbox.events import (
     Claimed,
     InboxEvent,
     InboxOptions,
-    InboxOutlook,
+    InboxStatus,
     SetArriving,
     SetRefused,
     SettlingSet,
@@ -82,7 +82,7 @@ class Inbox:
         """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
         self.identity: tuple[int, int] | None = None
         """Device and inode of the folder as of the last successful check, None before it."""
-        self._told: frozenset[Notice] = frozenset()
+        self._logged_notices: frozenset[Notice] = frozenset()
 
     def claim(self) -> None:
         """Check the root at start, blocking for some seconds at the most. Raises UsageError where another
@@ -140,11 +140,11 @@ class Inbox:
         """Names of the set's files that were part of a verdict and have not changed since."""
         return self._tracker.given((project, folder))
 
-    def outlook(self) -> InboxOutlook:
+    def status(self) -> InboxStatus:
         """The inbox's status as of the last look."""
         settling = (*self._tracker.settling(self._clock.monotonic()), *self._handed.values())
         looks = self._wake.is_set() or self._again or not self._looked
-        return InboxOutlook(
+        return InboxStatus(
             settling=settling,
             notices=self._notices(),
             degraded=self.degraded or self._book.trouble,
@@ -323,6 +323,6 @@ class Inbox:
 
     def _tell_new_notices(self) -> None:
         current = frozenset(self._notices())
-        for notice in sorted(current - self._told, key=lambda notice: str(notice.path)):
+        for notice in sorted(current - self._logged_notices, key=lambda notice: str(notice.path)):
             logger.warning("left_alone", path=str(notice.path), text=notice.text)
-        self._told = current
+        self._logged_notices = current

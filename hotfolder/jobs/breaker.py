@@ -44,9 +44,9 @@ def backoff_seconds(failures: int) -> float:
     return min(FIRST_SECONDS * 2.0 ** (min(failures, 32) - 1), LONGEST_SECONDS)
 
 
-async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callable[..., object]) -> T:
+async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], on_trouble: Callable[..., object]) -> T:
     """Retry `attempt` with backoff until it succeeds, and return its result. Only local trouble, the store's
-    database included, is retried; `met` is called with each one's reason and hint. Raises every other
+    database included, is retried; `on_trouble` is called with each one's reason and hint. Raises every other
     error."""
     failures = 0
     while True:
@@ -56,7 +56,7 @@ async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callabl
             trouble = trouble_of(error)
             if trouble is None:
                 raise
-            met(reason=trouble.message, hint=trouble.hint)
+            on_trouble(reason=trouble.message, hint=trouble.hint)
             failures += 1
             await clock.sleep(retry_seconds(trouble, min(failures, 5)))
 
@@ -169,11 +169,11 @@ class CircuitBreaker:
 
 class CircuitBreakers:
     """The breakers by host: `async with breakers.at(host):` goes around every request to the API or its
-    storage. `met` is called with the class name of each error that counts against a host."""
+    storage. `on_error` is called with the class name of each error that counts against a host."""
 
-    def __init__(self, clock: Clock, *, met: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, clock: Clock, *, on_error: Callable[[str], None] = lambda _: None) -> None:
         self._clock = clock
-        self._met = met
+        self._on_error = on_error
         self._of_host: dict[str, CircuitBreaker] = {}
 
     @asynccontextmanager
@@ -184,7 +184,7 @@ class CircuitBreakers:
             yield
         except BaseException as error:
             if isinstance(error, BadWorld) and not isinstance(error, SAYS_NOTHING):
-                self._met(type(error).__name__)
+                self._on_error(type(error).__name__)
             breaker.leave(error)
             raise
         breaker.leave(None)

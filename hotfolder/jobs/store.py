@@ -325,10 +325,10 @@ class Store:
     def folder_identity(self, role: FolderRole, name: str) -> MountIdentity | None:
         """The folder that this machine's daemon last saw in that role; None if it never has."""
         with self.session() as session:
-            met = session.get(FolderIdentity, (self.machine, role, name))
-        return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
+            seen = session.get(FolderIdentity, (self.machine, role, name))
+        return MountIdentity(seen.path, seen.device, seen.inode, seen.mount) if seen is not None else None
 
-    def met(self, role: FolderRole, name: str) -> bool:
+    def folder_known(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)
         return self.first(select(FolderIdentity.name).where(*same)) is not None
@@ -453,15 +453,15 @@ class Store:
 
     def published_of_inboxes(self, beginning: str) -> dict[str, Any]:
         """The shared states whose names begin with `beginning`, by name."""
-        said = select(DaemonState).where(
+        states = select(DaemonState).where(
             DaemonState.machine == "", col(DaemonState.name).startswith(beginning, autoescape=True)
         )
-        return {one.name: one.content for one in self.rows(said)}
+        return {one.name: one.content for one in self.rows(states)}
 
     def published_by_all(self, name: str) -> list[DaemonState]:
         """The states of all machines under that name, the latest last."""
-        said = select(DaemonState).where(DaemonState.name == name)
-        return self.rows(said.order_by(col(DaemonState.updated_at)))
+        states = select(DaemonState).where(DaemonState.name == name)
+        return self.rows(states.order_by(col(DaemonState.updated_at)))
 
     def machines(self) -> tuple[list[Machine], dict[str, str | None], datetime]:
         """The machines that share the store, sorted by name; the owner's id by inbox, None without a valid

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hotfolder.rules.delivery import GALLERY, Delivery, Folders, filled
 
-OURS = frozenset({"originals", "receipts", GALLERY})
+NOT_ROOMS = frozenset({"originals", "receipts", GALLERY})
 """Folders in a project's folder that don't belong to a room."""
 
 
@@ -20,7 +20,7 @@ def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Pa
     if folders is Folders.FLAT:
         return folder
     name = safe_name(room)
-    return folder / (f"{name}_" if folded(name) in OURS else name)
+    return folder / (f"{name}_" if folded(name) in NOT_ROOMS else name)
 
 
 def originals_folder(done: Path, project: str, folder: str) -> Path:

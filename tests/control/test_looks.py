@@ -18,7 +18,7 @@ from hotfolder.control.local import (
     on_local_disk,
     watches,
 )
-from hotfolder.control.remote import EXPIRING_SECONDS, clock, judged, key, proxies, storage
+from hotfolder.control.remote import EXPIRING_SECONDS, api_findings, clock, key, proxies, storage
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.outbox.faults import bytes_left
@@ -50,7 +50,7 @@ def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Grade, words
     ],
 )
 def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Grade) -> None:
-    [found] = judged("https://api.stagerai.com", Probe(status, NOW, 0.1), known=known)
+    [found] = api_findings("https://api.stagerai.com", Probe(status, NOW, 0.1), known=known)
     assert found.verdict == verdict and str(status) in found.text
 
 

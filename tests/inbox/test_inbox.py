@@ -58,20 +58,20 @@ async def settled(inbox: Inbox, clock: Any) -> BracketSet:
 
 async def test_the_outlook_tells_what_is_waited_for(open_inbox: Open, drop: Drop, clock: Any) -> None:
     inbox = open_inbox()
-    assert inbox.outlook().may_proceed
+    assert inbox.status().may_proceed
     await inbox.look()
-    assert not inbox.outlook().may_proceed
+    assert not inbox.status().may_proceed
     drop("12 Elm Road/kitchen", 4)
     await inbox.look()
     clock.pass_seconds(3)
     await inbox.look()
-    outlook = inbox.outlook()
-    assert [one.reason for one in outlook.settling] == ["4 photos, quiet for 3 of 15 s"]
-    assert outlook.may_proceed
+    status = inbox.status()
+    assert [one.reason for one in status.settling] == ["4 photos, quiet for 3 of 15 s"]
+    assert status.may_proceed
     clock.pass_seconds(QUIET)
     ready(await inbox.look())
-    assert inbox.outlook().settling == ()
-    assert not inbox.outlook().may_proceed
+    assert inbox.status().settling == ()
+    assert not inbox.status().may_proceed
 
 
 async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: Any) -> None:
@@ -100,7 +100,7 @@ async def test_a_photo_that_is_replaced_while_it_is_decoded_is_judged_anew(
     assert await inbox.look() == ()
     clock.pass_seconds(QUIET)
     assert await inbox.look() == ()
-    assert "is not complete" in inbox.outlook().settling[0].reason
+    assert "is not complete" in inbox.status().settling[0].reason
     await decoder.close()
 
 
@@ -126,7 +126,7 @@ async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
     assert [photo.name for photo in (await settled(inbox, clock)).photos] == ["IMG_4.jpg"]
     os.link(folder / "IMG_1.jpg", folder.parent / "moving")
     await inbox.look()
-    inner = [notice for notice in inbox.outlook().notices if kind(notice) == "hard link"]
+    inner = [notice for notice in inbox.status().notices if kind(notice) == "hard link"]
     assert inner == [], "a job's own way of moving its files is no news"
 
 
@@ -135,7 +135,7 @@ async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, c
     inbox = open_inbox()
     await settled(inbox, clock)
     inbox.forget("12 Elm Road", "kitchen")
-    assert inbox.outlook().may_proceed
+    assert inbox.status().may_proceed
     assert await inbox.look() == ()
     clock.pass_seconds(QUIET)
     assert len(ready(await inbox.look()).photos) == 2
@@ -156,8 +156,8 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
     with monkeypatch.context() as patch:
         patch.setattr("hotfolder.inbox.guard.scan", scan_of_a_dying_share)
         assert await inbox.look() == ()
-    assert inbox.outlook().degraded
-    assert len(inbox.outlook().settling) == 1
+    assert inbox.status().degraded
+    assert len(inbox.status().settling) == 1
 
 
 async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
@@ -181,10 +181,10 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
         folder.chmod(0)
         clock.pass_seconds(5)
         await inbox.look()
-        outlook = inbox.outlook()
-        assert [one.reason for one in outlook.settling] == ["the folder can't be read"]
-        assert [kind(notice) for notice in outlook.notices] == ["unreadable"]
-        assert not outlook.may_proceed
+        status = inbox.status()
+        assert [one.reason for one in status.settling] == ["the folder can't be read"]
+        assert [kind(notice) for notice in status.notices] == ["unreadable"]
+        assert not status.may_proceed
         folder.chmod(0o755)
         await settled(inbox, clock)
 
@@ -196,13 +196,13 @@ async def test_a_decoder_that_cannot_start_is_the_worlds_fault_and_refuses_nothi
     broken = Decoder(memory_bytes=1024)
     inbox = open_inbox(decoder=broken, settings=InboxOptions(give_up_seconds=20))
     await inbox.look()
-    assert inbox.outlook().degraded == ""
+    assert inbox.status().degraded == ""
     clock.pass_seconds(100)
     judging = asyncio.ensure_future(inbox.look())
     async with asyncio.timeout(60):
-        while "could not be started" not in inbox.outlook().degraded:
+        while "could not be started" not in inbox.status().degraded:
             assert not judging.done()
             await asyncio.sleep(0.02)
     judging.cancel()
-    assert not inbox.outlook().may_proceed
+    assert not inbox.status().may_proceed
     await broken.close()

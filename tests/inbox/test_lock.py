@@ -120,7 +120,7 @@ async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
     inbox = open_inbox(lock=FolderLock(LOCK_NAME))
     inbox.claim()
     await inbox.look()
-    assert any("no file locks" in notice.text for notice in inbox.outlook().notices)
+    assert any("no file locks" in notice.text for notice in inbox.status().notices)
 
 
 def test_a_lock_that_is_another_files_second_name_is_refused_and_left_alone(root: Path) -> None:

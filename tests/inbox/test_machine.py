@@ -199,10 +199,10 @@ class Story(RuleBasedStateMachine):
             shutil.rmtree(self.studio.root)
 
     def assert_nothing_is_silent(self) -> None:
-        outlook = self.daemon.inboxes["inbox"].outlook()
-        told = {(one.project, one.folder) for one in outlook.settling}
+        status = self.daemon.inboxes["inbox"].status()
+        told = {(one.project, one.folder) for one in status.settling}
         told |= {(project, folder) for _, project, folder in self.daemon.intake.held}
-        notices = " ".join(notice.text for notice in outlook.notices)
+        notices = " ".join(notice.text for notice in status.notices)
         taken = set().union(*(self.paths_of(job) for job in self.jobs()))
         for path in self.photos():
             said = path in taken or (ELM, path.parent.name) in told or path.name in notices

@@ -72,10 +72,10 @@ async def test_a_set_that_has_arrived_is_no_longer_said_to_be_on_its_way_back(
 ) -> None:
     async with running(scan_seconds=600.0) as heard:
         gathering = drop("12 Elm Road/.hotfolder-back-w9xk4m2p", 3)
-        await until(lambda: heard.inbox.outlook().notices)
+        await until(lambda: heard.inbox.status().notices)
         gathering.rename(gathering.with_name("kitchen"))
         assert len(photos((await heard.until(1))[0])) == 3
-        assert heard.inbox.outlook().notices == ()
+        assert heard.inbox.status().notices == ()
 
 
 async def test_without_any_event_the_scan_finds_the_same(
@@ -137,11 +137,11 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
         drop("elsewhere/kitchen", 1)
         heard.inbox.forget("any", "thing")
         await asyncio.sleep(0.5)
-        assert heard.inbox.outlook().degraded
+        assert heard.inbox.status().degraded
         root.rename(root.with_name("stranger"))
         root.with_name("kept").rename(root)
         await asyncio.sleep(1.5)
-        assert heard.inbox.outlook().degraded == ""
+        assert heard.inbox.status().degraded == ""
         drop("12 Elm Road/kitchen", 2)
         (event,) = await heard.until(1)
         assert isinstance(event, BracketSet)
@@ -157,7 +157,7 @@ async def test_sets_that_have_settled_are_told_of_until_each_is_taken(open_inbox
     inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))
     async for event in inbox.events():
         if isinstance(event, BracketSet):
-            assert {one.folder for one in inbox.outlook().settling} == left
+            assert {one.folder for one in inbox.status().settling} == left
             left.remove(event.folder)
         if not left:
             break
@@ -174,10 +174,10 @@ async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open,
         async for event in inbox.events():
             await asyncio.sleep(0.3)
             if isinstance(event, BracketSet):
-                seen.append(inbox.outlook().may_proceed)
+                seen.append(inbox.status().may_proceed)
 
     task = asyncio.create_task(slow())
-    await until(lambda: seen and not inbox.outlook().may_proceed)
+    await until(lambda: seen and not inbox.status().may_proceed)
     assert seen == [True]
     task.cancel()
     with suppress(asyncio.CancelledError):

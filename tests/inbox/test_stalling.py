@@ -65,7 +65,7 @@ async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
     inbox = quick(open_inbox)
     async with listening(inbox) as heard:
         share.hung = True
-        await until(lambda: "doesn't answer" in inbox.outlook().degraded)
+        await until(lambda: "doesn't answer" in inbox.status().degraded)
         drop("12 Elm Road/kitchen", 2)
         share.hung = False
         share.back.set()
