@@ -93,7 +93,7 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
     async with studio.working() as daemon:
         await until(lambda: says("Nothing is waiting."))
         with monkeypatch.context() as patched:
-            patched.setattr(daemon.store, "tell", full)
+            patched.setattr(daemon.store, "publish", full)
             folder = studio.drop(ELM, "kitchen", {"a.jpg": b"not a photo"})
             await until(
                 lambda: says("The work waits: the job store can't be written: database or disk is full.")
