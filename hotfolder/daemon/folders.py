@@ -173,19 +173,21 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
 
 
 def refuse_left_behind(places: Places, store: Store) -> None:
-    """Raise UsageError where failed sets lie in the folder that `failed` named at the last start: retries
-    look only in the present one. Where `done` is another one, too, the root was moved or copied, and the
-    failed sets with it."""
+    """Raise UsageError where failed sets lie in the folder that `failed` named at the last start, and not in
+    the present one, where retries look. Where `done` is another one, too, the root was moved or copied, and
+    the failed sets with it."""
     done, failed = (store.folder_identity("output", name) for name in ("done", "failed"))
     if done is None or done.path != str(places.done) or failed is None or failed.path == str(places.failed):
         return
     before, jobs = Path(failed.path), store.in_states(NEEDS_PERSON)
     filed = [Path(safe_name(job.project), job.filed_as) for job in jobs if job.filed_as]
     left: list[Path] = []
+
+    def not_moved() -> list[Path]:  # the same folder may have two paths, and a copy does as well
+        return [path for path in filed if is_dir(before / path) and not exists(places.failed / path)]
+
     with suppress(LocalTrouble, OSError):  # its disk is gone
-        left = within_seconds(
-            before, lambda: [path for path in filed if is_dir(before / path)], START_SECONDS
-        )
+        left = within_seconds(before, not_moved, START_SECONDS)
     if left:
         raise UsageError(
             f"{shown(before)}, the folder that `failed` named before, still has"

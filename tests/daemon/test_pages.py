@@ -217,6 +217,14 @@ async def test_a_start_is_refused_while_failed_sets_lie_in_the_former_folder(stu
     assert studio.say("retry", studio.status()["jobs"][0]["job"]).exit_code == 0
 
 
+async def test_the_same_folder_by_another_path_is_not_taken_for_a_former_one(studio: Studio) -> None:
+    await studio.drop_and_run("12 Elm Road", "hall__sky-twilihgt", bracket())
+    (studio.root / "rejected").symlink_to(studio.failed)
+    studio.edit(failed="rejected")
+    async with studio.working():
+        await studio.comes_to("failed")
+
+
 async def test_a_copied_root_knows_nothing_of_the_folder_of_the_one_it_was_copied_from(
     studio: Studio, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
