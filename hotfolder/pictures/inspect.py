@@ -31,7 +31,6 @@ from hotfolder.pictures.formats import (
     too_large,
     too_many_pixels,
     unreadable,
-    wrong_format,
 )
 from hotfolder.pictures.signature import read_brightness, read_signature
 
@@ -124,7 +123,9 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                 size, exposure = image.size, read_exposure(image)
                 develop = why_developed(image, exposure)
                 if image.mode == "CMYK":
-                    raise wrong_format(name, "a picture in CMYK")
+                    raise NeverUsable(
+                        f"{name} is in CMYK, which is not accepted.", hint="Export the photo as sRGB."
+                    )
                 glance = kind == "JPEG" and not closely and _tells_its_place(image, exposure)
                 if glance:
                     _load_beginning(content)

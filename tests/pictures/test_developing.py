@@ -221,8 +221,9 @@ def test_a_damaged_profile_is_as_good_as_none(developed: Developed, write: Write
 def test_a_cmyk_jpeg_is_refused(write: Write) -> None:
     file = io.BytesIO()
     Image.new("CMYK", (40, 40), (10, 20, 30, 40)).save(file, "JPEG")
-    with pytest.raises(NeverUsable, match="CMYK"):
+    with pytest.raises(NeverUsable, match="CMYK") as refused:
         inspect(write("a.jpg", file.getvalue()), limits=LIMITS)
+    assert refused.value.hint == "Export the photo as sRGB."
 
 
 def test_a_full_disk_leaves_nothing_that_looks_finished(
