@@ -351,7 +351,7 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     return Why(
         f"{names} came after the set had been paid for, and nothing more is paid for unasked",
         "To have them made as a picture of their own, add __ok to the folder's name, put a file named"
-        " READY.txt into it, say `hotfolder approve`, or use a new folder; to make the set again with it,"
+        " READY.txt into it, say `hotfolder approve`, or use a new folder; to make the set again with them,"
         " drop all its photos together.",
     )
 
