@@ -107,23 +107,23 @@ class _Library(logging.Handler):
             self.handleError(record)
 
 
-class News:
+class RecurringWarning:
     """Deduplicates the warnings of a recurring problem: one is logged only when its reason has changed."""
 
     def __init__(self, logger: structlog.typing.FilteringBoundLogger, event: str) -> None:
         self._logger = logger
         self._event = event
-        self._told = ""
+        self._last_reason = ""
 
-    def met(self, reason: str, **beside: str) -> None:
+    def warn(self, reason: str, **beside: str) -> None:
         """Log a warning unless the last one had the same reason; `beside` are more fields of it."""
-        if reason != self._told:
+        if reason != self._last_reason:
             self._logger.warning(self._event, reason=reason, **beside)
-        self._told = reason
+        self._last_reason = reason
 
     def over(self) -> None:
         """The problem is gone: when it recurs, it is logged again."""
-        self._told = ""
+        self._last_reason = ""
 
 
 def configure_if_nobody_has(*, level: str) -> None:

@@ -80,8 +80,8 @@ def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> No
     write_once(key_file, f"{first.key}\n", OWNERS_ALONE)
     page: dict[str, object] = {}
     if first.password:
-        said = {**environ, ROOT_VARIABLE: str(first.root), STATE_VARIABLE: str(first.state)}
-        settings = load(config, said)
+        known = {**environ, ROOT_VARIABLE: str(first.root), STATE_VARIABLE: str(first.state)}
+        settings = load(config, known)
         # The store first: `set_password` refuses to create it in a folder of another owner, as of a volume.
         open_store(store_of(settings)).dispose()
         set_password(settings, FULL, first.password)
@@ -92,9 +92,9 @@ def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> No
 
 def smallest(root: Path, state: Path, key_file: Path | None, page: Mapping[str, object] | None = None) -> str:
     """The YAML of a configuration with these settings; all others keep their defaults."""
-    said: dict[str, object] = {"root": str(root), "state": str(state)}
+    values: dict[str, object] = {"root": str(root), "state": str(state)}
     if key_file is not None:
-        said["api"] = {"key_file": str(key_file)}
+        values["api"] = {"key_file": str(key_file)}
     if page:
-        said["page"] = dict(page)
-    return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
+        values["page"] = dict(page)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -64,7 +64,9 @@ class Galleries:
         """By project, the inbox of its last set and why its gallery can't be made at present."""
         self._ended = asyncio.Event()
         self._ended.set()
-        self._news: defaultdict[str, log.News] = defaultdict(partial(log.News, logger, "gallery_not_made"))
+        self._warnings: defaultdict[str, log.RecurringWarning] = defaultdict(
+            partial(log.RecurringWarning, logger, "gallery_not_made")
+        )
 
     def ended(self, job: Job) -> None:
         """A job has ended: schedule a pass. In any state, since another job may have delivered the same
@@ -106,7 +108,7 @@ class Galleries:
                 known = {"until": until.isoformat()}
                 await context.store_thread(context.store.publish, MADE_UNTIL, known, context.clock.now())
         except LocalTrouble as error:
-            self._news[""].met(error.message, hint=error.hint)
+            self._warnings[""].warn(error.message, hint=error.hint)
             well = False
         self._all_anew |= all_anew and not well
         return well
@@ -121,13 +123,13 @@ class Galleries:
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:
-            self._news[project].met(error.message, project=project, hint=error.hint)
+            self._warnings[project].warn(error.message, project=project, hint=error.hint)
             self.unmade[project] = inbox, with_hint(error.message, error.hint)
             return False
         except Exception:
             # A defect of ours must not end the work.
             logger.exception("gallery_failed", project=project)
             return False
-        self._news[project].over()
+        self._warnings[project].over()
         self.unmade.pop(project, None)
         return True

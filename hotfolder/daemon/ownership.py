@@ -79,7 +79,7 @@ class Ownership:
         `state` is running, and whatever unexpected error ends the work with an inbox."""
         await self._join()
         looking = [asyncio.create_task(self._keep_reaching(name)) for name in self._inboxes]
-        trouble = log.News(logger, "leases_not_renewed")
+        trouble = log.RecurringWarning(logger, "leases_not_renewed")
         try:
             while True:
                 try:
@@ -90,7 +90,7 @@ class Ownership:
                     self._asked_for = reached
                     trouble.over()
                 except LocalTrouble as error:
-                    trouble.met(error.message)
+                    trouble.warn(error.message)
                 self._follow()
                 await self._clock.sleep(self.leases.pause_seconds)
         finally:
@@ -124,7 +124,7 @@ class Ownership:
     async def _join(self) -> None:
         """Register this machine. A killed predecessor with this `state` may have run on another host: wait
         until its heartbeat hasn't changed for the length of a lease. Raises StoreError where it changes."""
-        seen, report = None, log.News(logger, "store_not_reached").met
+        seen, report = None, log.RecurringWarning(logger, "store_not_reached").warn
         while alive := await insist(self._clock, partial(self._thread, self.leases.join), report):
             if seen is not None and alive != seen:
                 raise copied(self.leases.state)

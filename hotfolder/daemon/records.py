@@ -46,7 +46,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
     help: the service manager would only start the daemon again. Raises StoreError, and LocalTrouble where a
     run with `until_idle` has waited for LONGEST_AWAY_SECONDS."""
     place, clock, systemd = store_of(settings), SystemClock(), Systemd.of(dict(os.environ))
-    began, news = clock.monotonic(), log.News(logger, "waits_for_store")
+    began, warning = clock.monotonic(), log.RecurringWarning(logger, "waits_for_store")
     while isinstance(place, StoreServer) and not stop.is_set():
         try:
             (await to_thread.run_sync(make_store, settings)).database.dispose()
@@ -54,7 +54,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
         except LocalTrouble as error:
             if until_idle and clock.monotonic() - began > LONGEST_AWAY_SECONDS:
                 raise
-            news.met(f"{error.message}: {error.detail}" if error.detail else error.message)
+            warning.warn(f"{error.message}: {error.detail}" if error.detail else error.message)
             systemd.ready(error.message)  # without it systemd ends the service at its start timeout
             systemd.feed_watchdog([])
         await sleep_unless(stop, clock, AWAY_SECONDS)

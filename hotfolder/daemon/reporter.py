@@ -141,7 +141,7 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until cancelled."""
-        trouble = log.News(logger, "not_reported")
+        trouble = log.RecurringWarning(logger, "not_reported")
         report_at = float("-inf")
         while True:
             began = self.clock.monotonic()
@@ -152,7 +152,7 @@ class Reporter:
                     await self.report()
                     trouble.over()  # `publish` without news doesn't ask the store
             except LocalTrouble as error:
-                trouble.met(error.message)
+                trouble.warn(error.message)
                 self._show_trouble(error)
                 took = self.clock.monotonic() - began
             if began >= report_at:

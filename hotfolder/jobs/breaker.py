@@ -63,7 +63,7 @@ async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], on_trouble: 
 
 logger = log.get("breaker")
 
-SAYS_NOTHING = (
+NOT_ABOUT_HOST = (
     asyncio.CancelledError,
     OutcomeUnknown,
     LocalTrouble,
@@ -94,7 +94,7 @@ class CircuitBreaker:
         self._failures = 0
         self._since = 0.0
         self._retry_at = 0.0
-        self._named = 0.0
+        self._not_before = 0.0
         self._changed = asyncio.Event()
 
     async def enter(self) -> None:
@@ -103,7 +103,7 @@ class CircuitBreaker:
             if self._state == "half-open":
                 await self._changed.wait()
                 continue
-            opens_at = self._named if self._state == "closed" else max(self._named, self._retry_at)
+            opens_at = self._not_before if self._state == "closed" else max(self._not_before, self._retry_at)
             wait_seconds = opens_at - self._clock.monotonic()
             if wait_seconds <= 0:
                 break
@@ -115,11 +115,11 @@ class CircuitBreaker:
         """Record the end of a request: its `error`, or None for success."""
         now = self._clock.monotonic()
         if isinstance(error, BadWorld | OutcomeUnknown):
-            wish = error.retry_after_seconds
-            if wish is None and isinstance(error, TooManyRequests):
-                wish = FIRST_SECONDS
-            self._named = max(self._named, now + (wish or 0.0))
-        if isinstance(error, SAYS_NOTHING):
+            pause_seconds = error.retry_after_seconds
+            if pause_seconds is None and isinstance(error, TooManyRequests):
+                pause_seconds = FIRST_SECONDS
+            self._not_before = max(self._not_before, now + (pause_seconds or 0.0))
+        if isinstance(error, NOT_ABOUT_HOST):
             if self._state == "half-open":
                 self._enter_state("open")
         elif isinstance(error, BadWorld):
@@ -135,19 +135,19 @@ class CircuitBreaker:
         what the host itself has answered counts, since that is published: an Unreachable concerns this
         machine's own connection."""
         answered = self.trouble is not None and type(self.trouble) is not Unreachable
-        until = max(self._named, self._retry_at if answered and self._state == "open" else 0.0)
+        until = max(self._not_before, self._retry_at if answered and self._state == "open" else 0.0)
         seconds = until - self._clock.monotonic()
         return (seconds, self.trouble.message if self.trouble else "") if seconds > 0 else None
 
     def adopt_pause(self, seconds: float) -> None:
         """Let no request pass for `seconds`, as the host has asked of another machine."""
-        self._named = max(self._named, self._clock.monotonic() + seconds)
+        self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
 
     @property
     def bad_since(self) -> float | None:
         """The monotonic time since which it isn't closed. None when it is closed, and when it is open but no
         request was made for LONGEST_SECONDS after the host could be asked again."""
-        unasked = max(self._retry_at, self._named) + LONGEST_SECONDS < self._clock.monotonic()
+        unasked = max(self._retry_at, self._not_before) + LONGEST_SECONDS < self._clock.monotonic()
         return None if self._state == "closed" or (unasked and self._state == "open") else self._since
 
     def _open(self, error: BadWorld, now: float) -> None:
@@ -183,7 +183,7 @@ class CircuitBreakers:
         try:
             yield
         except BaseException as error:
-            if isinstance(error, BadWorld) and not isinstance(error, SAYS_NOTHING):
+            if isinstance(error, BadWorld) and not isinstance(error, NOT_ABOUT_HOST):
                 self._on_error(type(error).__name__)
             breaker.leave(error)
             raise

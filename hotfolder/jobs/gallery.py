@@ -191,16 +191,16 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
     folder = safe_name(jobs[-1].job.project)
     shows = gallery_in(places.done / folder / GALLERY)
     address = gallery_address(base_url, folder)
-    said: set[str] = set()
+    named: set[str] = set()
     for one in jobs:
         unaltered = scene_of(one, places, earlier=False).unaltered
         no_pair = why_no_pair(unaltered, places)
         labels = Counter(looks_of(picture) for picture in one.pictures if is_label(picture, places))
         for picture in one.pictures:
             path = picture.path
-            if path in said or picture.rendition or not picture.altered:
+            if path in named or picture.rendition or not picture.altered:
                 continue
-            said.add(path)
+            named.add(path)
             if not os.path.lexists(places.done / path):
                 continue  # a picture that was removed from done/ needs no disclosure
             labels[looks_of(picture)] -= 1
@@ -236,12 +236,12 @@ def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:
     return f"its unaltered picture {unaltered.path} can't be shown: {changed}." if changed else ""
 
 
-Shows = tuple[str, set[tuple[str, str]]]
+GalleryPairs = tuple[str, set[tuple[str, str]]]
 """A gallery's URL, and its pairs whose files are both intact: the SHA-256 of the altered picture with that of
 its unaltered one."""
 
 
-def gallery_in(place: Path) -> Shows | None:
+def gallery_in(place: Path) -> GalleryPairs | None:
     """The gallery in the folder `place`; None where it has no manifest or no page. Raises LocalTrouble."""
     with local_trouble(place):
         try:
@@ -255,7 +255,9 @@ def gallery_in(place: Path) -> Shows | None:
     return (manifest.url, {pair for pair in pairs if whole.issuperset(pair)}) if manifest else None
 
 
-def why_no_link(shows: Shows | None, altered: Picture, unaltered: GalleryPicture | None, address: str) -> str:
+def why_no_link(
+    shows: GalleryPairs | None, altered: Picture, unaltered: GalleryPicture | None, address: str
+) -> str:
     """What is missing of a link to a page that shows both; "" for nothing."""
     if shows is None:
         return "there is no gallery that shows it: `hotfolder gallery` or deliver.gallery makes it."

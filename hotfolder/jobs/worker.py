@@ -290,7 +290,7 @@ class Worker:
 
     async def follow_commands(self) -> None:
         """Poll the commands every COMMAND_SECONDS and carry them out, until cancelled."""
-        context, trouble = self.context, log.News(log.get("commands"), "commands_not_seen")
+        context, trouble = self.context, log.RecurringWarning(log.get("commands"), "commands_not_seen")
         while True:
             try:
                 cancelled, priorities = await context.store_thread(open_commands, context.store)
@@ -299,7 +299,7 @@ class Worker:
                     await self.break_off(job_id)
                 trouble.over()
             except LocalTrouble as error:
-                trouble.met(error.message)
+                trouble.warn(error.message)
             await context.clock.sleep(COMMAND_SECONDS)
 
     async def reopen(self, job_id: str, name: str) -> None:

@@ -112,7 +112,7 @@ class Systemd:
         self.watchdog_seconds = watchdog_seconds
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._sent_status = ""
-        self._news = log.News(logger, "systemd_not_told")
+        self._warning = log.RecurringWarning(logger, "systemd_not_told")
         self._hung = False
 
     @classmethod
@@ -172,9 +172,9 @@ class Systemd:
                 channel.sendall(message)
         except (OSError, ValueError) as error:
             self._sent_status = ""
-            self._news.met(str(error), first_word=lines[0])
+            self._warning.warn(str(error), first_word=lines[0])
             return False
-        self._news.over()
+        self._warning.over()
         return True
 
 

@@ -255,7 +255,7 @@ class Notifier:
         self._remember = remember
         self._outcome = outcome
         self._remembered: Memory = {}
-        self._news = log.News(logger, "notifications_not_looked_for")
+        self._warning = log.RecurringWarning(logger, "notifications_not_looked_for")
 
     def follow(self, notify: Notify, addresses: Sequence[str]) -> None:
         """Replace the recipients; those that stay keep their state. Raises ConfigurationError without having
@@ -305,9 +305,9 @@ class Notifier:
             for recipient in self.recipients.values():
                 recipient.begin(self._clock.now().timestamp())
             await self._save()
-            self._news.over()
+            self._warning.over()
         except Exception as error:
-            self._news.met(f"{type(error).__name__}: {error}")
+            self._warning.warn(f"{type(error).__name__}: {error}")
 
     async def _save(self) -> None:
         gathered = {one.remembered_as: one.batches.memory() for one in self.recipients.values()}

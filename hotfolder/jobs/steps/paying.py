@@ -157,7 +157,7 @@ async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kw
 
 
 async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
-    return await insist(context.clock, attempt, log.News(logger, "not_recorded_yet").met)
+    return await insist(context.clock, attempt, log.RecurringWarning(logger, "not_recorded_yet").warn)
 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
