@@ -36,7 +36,7 @@ from hotfolder.outbox.faults import (
 from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.outputs import ARCHIVE_MARKER, OutputFolder, OutputFolders, ResultsFolder
+from hotfolder.outbox.outputs import ArchiveFolder, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.paths import entries, exists, is_dir
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.telemetry.telemetry import Telemetry
@@ -268,10 +268,11 @@ async def keep_looking(
     mended: Callable[[], None],
     beat: Callable[[], None],
 ) -> None:
-    """Check every six seconds whether done/, failed/ and results/ can be used and the archive is there, and
-    note full disks, until cancelled. `mended` is called when one of them is usable again, or isn't full any
+    """Check every six seconds whether done/, failed/, results/ and the archive can be used, and note full
+    disks, until cancelled. `mended` is called when one of them is usable again, or isn't full any
     more. While one is blocked the heartbeat `beat` stops, since only a restart helps."""
     bad: set[str] = set()
+    archive = ArchiveFolder(places.archive) if places.archive is not None else None
     while True:
         await clock.sleep(LOOK_SECONDS)
         await to_thread.run_sync(outputs.look, PATIENCE_SECONDS)
@@ -283,22 +284,12 @@ async def keep_looking(
         away = {name for name, output in outputs.by_name.items() if output.trouble}
         there = {name: folder for name, folder in disks.items() if name not in away}
         telemetry.full_disks = await to_thread.run_sync(full_disks, there)
-        lacking = await to_thread.run_sync(lacking_of_archive, places.archive)
-        before, bad = bad, away.union(telemetry.full_disks, lacking)
+        if archive is not None:
+            await to_thread.run_sync(archive.look, PATIENCE_SECONDS)
+            away |= {archive.trouble} - {""}
+        before, bad = bad, away.union(telemetry.full_disks)
         if before - bad:
             mended()
-
-
-def lacking_of_archive(archive: Path | None) -> list[str]:
-    """The archive and its marker, as far as they aren't there or don't answer; none where the settings name
-    no archive."""
-
-    def is_there(path: Path) -> bool:
-        with suppress(OSError, NoAnswer):
-            return within_seconds(path, partial(exists, path))
-        return False
-
-    return [str(one) for one in (archive, archive / ARCHIVE_MARKER) if not is_there(one)] if archive else []
 
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:

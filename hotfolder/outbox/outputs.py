@@ -164,6 +164,19 @@ class ResultsFolder(OutputFolder):
             self.known, self._met_before = MountIdentity.of(self.path), True
 
 
+class ArchiveFolder(OutputFolder):
+    """The archive, only to be looked at: each set confirms it itself, and says what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, None, Sharing)
+
+    def _confirm(self) -> None:
+        confirm_archive(self.path, met_before=True)
+
+    def _take(self, trouble: str) -> None:
+        self.trouble = trouble  # not logged: before the first set it has no marker, which is no trouble
+
+
 class OutputFolders:
     """All output folders, by name."""
 

@@ -21,6 +21,7 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.folders import LOOK_SECONDS
+from hotfolder.patience import within_seconds
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into, until
 
@@ -274,6 +275,28 @@ async def test_while_the_share_of_done_hangs_that_is_said(
             share.answers()
         await done(studio, "kitchen", "hall")
         await studio.comes_to_say(lambda status: troubles(status) == ["", ""])
+    assert shop.bought() == 2
+
+
+async def test_while_the_archives_share_hangs_no_further_look_at_it_begins(
+    make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
+    monkeypatch.setattr(within_seconds, "__defaults__", (hasty,))
+    studio = make_studio(archive=str(share.here), deliver={"originals": "archive"})
+    async with studio.working():
+        studio.drop(ELM, "kitchen", bracket())
+        await done(studio, "kitchen")
+        share.hangs()
+        try:
+            await asyncio.sleep(2 * LOOK_SECONDS)
+            before = threading.active_count()
+            await asyncio.sleep(4 * LOOK_SECONDS)
+            assert threading.active_count() <= before + 1
+        finally:
+            share.answers()
+        studio.drop(ELM, "hall", bracket())
+        await done(studio, "hall")
     assert shop.bought() == 2
 
 
