@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
@@ -12,6 +15,7 @@ from hotfolder import log
 from hotfolder.clock import SystemClock, sleep_unless
 from hotfolder.config.load import StateLocation
 from hotfolder.config.settings import Settings
+from hotfolder.daemon.folders import places_of
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import StorePlace, open_store
@@ -22,8 +26,11 @@ from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.texts import STATUS_NAME, write_status
 from hotfolder.paths import is_file
+from hotfolder.patience import START_SECONDS, within_seconds
 from hotfolder.telemetry.health import Systemd
+from hotfolder.telemetry.statuspage import status_text
 
 logger = log.get("daemon")
 
@@ -57,8 +64,24 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
             warning.warn(f"{error.message}: {error.detail}" if error.detail else error.message)
             systemd.ready(error.message)  # without it systemd ends the service at its start timeout
             systemd.feed_watchdog([])
+            await to_thread.run_sync(tell_waiting, settings, error.full_text)
         await sleep_unless(stop, clock, AWAY_SECONDS)
     return not stop.is_set()
+
+
+def tell_waiting(settings: Settings, why: str) -> None:
+    """Write the reason into each STATUS.txt that exists: without the store an inbox can't be told from a bare
+    mount point, so none is created. Errors are ignored."""
+    told, now = why[:1].upper() + why[1:], datetime.now().astimezone()
+    text = status_text(None, notices=[told], at=now, language=settings.language)
+
+    def tell(inbox: Path) -> None:
+        if is_file(inbox / STATUS_NAME):
+            write_status(inbox, text)
+
+    for inbox in places_of(settings).inboxes.values():
+        with suppress(LocalTrouble, OSError):
+            within_seconds(inbox, partial(tell, inbox), START_SECONDS)
 
 
 def make_store(settings: Settings) -> Store:

@@ -60,7 +60,7 @@ def status_page(
 
 
 def status_text(
-    sections: Mapping[str, Sequence[Line]],
+    sections: Mapping[str, Sequence[Line]] | None,
     finished: Sequence[str] = (),
     notices: Sequence[str] = (),
     *,
@@ -70,7 +70,7 @@ def status_text(
 ) -> str:
     """The page in that `language`. The arguments are in English, except `finished`.
 
-    `sections` are sets by the catalogue's key of their heading, in order.
+    `sections` are sets by the catalogue's key of their heading, in order; None where the sets are unknown.
     `notices` are sentences about the whole inbox: that the queue is paused and why, files in a wrong place.
     `finished` has a line for each project of which something was finished lately. `at` is the time of all
     this; a change of its line alone is no reason to write the page again. `stopped`: hotfolder was stopped
@@ -86,11 +86,11 @@ def status_text(
     for notice in notices:
         first, *more = f"! {said(language, notice)}".split("\n")  # settings may have several errors
         parts += [paragraph(first), *(paragraph(one, "  ") for one in more), ""]
-    for key, lines in sections.items():
+    for key, lines in (sections or {}).items():
         if lines:
             parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN])]
             parts += [t("status.more", number=len(lines) - MOST_SHOWN)] * (len(lines) > MOST_SHOWN) + [""]
-    if not any(sections.values()):
+    if sections is not None and not any(sections.values()):
         parts += [t("status.nothing"), ""]
     if finished:
         parts += [t("status.finished"), *(f"  {plain(line)}" for line in finished), ""]

@@ -18,6 +18,7 @@ from hotfolder.config.load import load
 from hotfolder.control.board import board
 from hotfolder.control.rooms import project_view
 from hotfolder.daemon import reporter as module
+from hotfolder.daemon.records import tell_waiting
 from hotfolder.daemon.reporter import Pages
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places
@@ -100,6 +101,19 @@ async def test_the_page_says_that_the_disk_of_the_store_is_full(
             )
         await until(lambda: not says("The job store") and says("12 Elm Road / kitchen"))
         shutil.rmtree(folder)
+
+
+def test_that_the_database_is_waited_for_is_told_in_the_studios_language(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"root: {tmp_path}\nlanguage: de\n")
+    settings = load(config, {})
+    page = settings.inbox_folder() / STATUS_NAME
+    page.parent.mkdir()
+    page.touch()
+    tell_waiting(settings, f"the database with the job store can't be reached. {ONCE_BACK}")
+    told = " ".join(page.read_text().split())
+    assert "Die Datenbank mit dem Speicher der Jobs ist nicht erreichbar." in told
+    assert "Es wartet nichts" not in told, "nobody knows"
 
 
 def test_what_holds_up_everything_is_said_once() -> None:
