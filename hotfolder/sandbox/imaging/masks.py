@@ -13,6 +13,8 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
 Bits = npt.NDArray[np.bool_]
 
 LEAST_SHARE = 0.03
+# The most L* of a leaf before the sky.
+LIGHTEST_LEAF = 62.0
 # A channel from this level on counts as clipped.
 BURNT = 250
 # Limits for nearly gray pixels: most chroma, least and most L*.
@@ -77,6 +79,19 @@ def local_spread(values: Plane, size: int) -> Plane:
 def foliage(lab: Plane) -> Bits:
     """A mask of pixels as green as leaves and grass, in a CIELAB picture."""
     return np.asarray((lab[:, :, 1] < -4) & (lab[:, :, 2] > 6))
+
+
+def dark_leaves(lab: Plane) -> Bits:
+    """A mask of foliage that is as dark as leaves before a sky."""
+    return np.asarray(foliage(lab) & (lab[:, :, 0] < LIGHTEST_LEAF))
+
+
+def connected_to(seeds: Bits, bits: Bits) -> Bits:
+    """The connected components of `bits` that contain a pixel of `seeds`."""
+    count, labels = cv2.connectedComponents(bits.astype(np.uint8), connectivity=4)
+    kept = np.zeros(count, bool)
+    kept[labels[seeds & bits]] = True
+    return np.asarray(kept[labels])
 
 
 def grow(bits: Bits, pixels: int) -> Bits:

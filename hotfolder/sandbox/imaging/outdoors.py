@@ -16,7 +16,17 @@ import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.lines import find_segments
-from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, foliage, grow, local_spread, regions, to_lab
+from hotfolder.sandbox.imaging.masks import (
+    LEAST_SHARE,
+    Bits,
+    connected_to,
+    dark_leaves,
+    foliage,
+    grow,
+    local_spread,
+    regions,
+    to_lab,
+)
 
 # Pixels: regions that touch over less than this are separated, so that no sky runs down a gap into a street.
 NARROW = 4
@@ -68,8 +78,8 @@ STRUCTURE_NARROW = 0.4
 MOST_YELLOW = 3.0
 LEAST_GRAY = 0.05
 # What goes on from a sky at the crown of a tree has its colour in the same rows: most difference in a*b*, and
-# as a share of L*. How far from leaves that is looked for, as a share of the width; the most L* of a leaf.
-OWN_COLOUR, OWN_LIGHT, NEAR_CROWN, LIGHTEST_LEAF = 3.0, 0.05, 0.06, 62.0
+# as a share of L*. How far from leaves that is looked for, as a share of the width.
+OWN_COLOUR, OWN_LIGHT, NEAR_CROWN = 3.0, 0.05, 0.06
 
 Segment = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -122,12 +132,8 @@ def continued(sky: Bits, lab: Plane) -> Bits:
     """The sky with what goes on from it, of its own colour, around and beyond the crown of a tree."""
     hue, light = unlike_sky(lab, lab, sky)
     same = (hue < OWN_COLOUR) & (np.abs(light - 1) < OWN_LIGHT)
-    crowns = grow(foliage(lab) & (lab[:, :, 0] < LIGHTEST_LEAF), round(NEAR_CROWN * sky.shape[1]))
-    whole = sky.copy()
-    for region in regions(sky | same & crowns, 1):
-        if (region.bits & sky).any():
-            whole |= region.bits
-    return whole
+    near_crowns = grow(dark_leaves(lab), round(NEAR_CROWN * sky.shape[1]))
+    return connected_to(sky, sky | same & near_crowns)
 
 
 def is_blue(lab: Plane, sky: Bits) -> bool:

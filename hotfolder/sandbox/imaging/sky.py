@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_searc
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
+    dark_leaves,
     foliage,
     grow,
     local_spread,
@@ -18,7 +20,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.outdoors import LIGHTEST_LEAF, is_blue, open_sky, skylike, unlike_sky
+from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, skylike, unlike_sky
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.
@@ -118,7 +120,7 @@ def between_leaves(small: Picture, found: Bits, walls: Bits, shape: tuple[int, i
     """Where leaves are near the sky, which may be seen between them: 0 to 1, of `shape`."""
     height, width = found.shape
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
+    leaves = dark_leaves(to_lab(small))
     if is_blue(to_lab(small), found):
         # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
         zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
@@ -147,10 +149,10 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     hues = lab[:, :, 2]
     sky_hue = float(np.median(hues[found]))
     patches, walls = np.zeros_like(found), np.zeros_like(found)
+    like = like_sky(lab, small, found) > 0.5
     # A pale wall beside a patch of a blue sky is told from it by its colour alone.
-    like = (like_sky(lab, small, found) > 0.5) if blue else calm
-    least = 0.0004 * calm.size
-    for region in (*regions(calm & like, least), *regions(calm & ~like, least)):
+    surfaces = (calm & like, calm & ~like) if blue else (calm,)
+    for region in chain.from_iterable(regions(each, 0.0004 * calm.size) for each in surfaces):
         around = leaves[grow(region.bits, 8) & ~grow(region.bits, 3)].mean()
         framed = around > 0.4 or region.top == 0
         bright = np.median(lightness[region.bits]) > dimmest
@@ -161,7 +163,7 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
             patches |= region.bits
         elif around < 0.5:
             walls |= region.bits
-    return patches | grow(patches, 2) & (like_sky(lab, small, found) > 0.5), grow(walls, 8)
+    return patches | grow(patches, 2) & like, grow(walls, 8)
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hotfolder.sandbox.imaging.facade import lit_windows
 from hotfolder.sandbox.imaging.files import Unsuitable, at_search_size, load
 from hotfolder.sandbox.imaging.sky import find_sky
-from hotfolder.sandbox.imaging.skyswap import lit_windows, swap_sky
+from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
 from tests.sandbox.imaging.outlines import DEMO
 from tests.sandbox.imaging.scenes import Bits, Picture, facade, garden, merged, photographed, room_radiance
@@ -66,6 +67,17 @@ def test_at_dusk_neither_a_gray_door_nor_shade_on_the_wall_is_lit() -> None:
     assert glow[212:292, 192:206].min() > 0.5
     assert glow[door].max() < 0.05
     assert glow[shade].max() < 0.05
+
+
+def test_a_tall_leaded_window_is_no_trouble_at_dusk() -> None:
+    """Each of its lights is so small a part of it that it may be a fold of a curtain, too."""
+    house = facade()
+    house[330:560, 290:400] = (176, 160, 140)
+    house[340:536, 300:391] = (236, 234, 230)
+    for row in range(349, 520, 15):
+        for column in range(309, 380, 15):
+            house[row : row + 13, column : column + 13] = (52, 60, 72)
+    assert lit_windows(house)[212:292, 192:206].min() > 0.5
 
 
 def test_a_house_darkens_as_its_sky_does() -> None:
