@@ -218,6 +218,12 @@ class ProjectCards:
     rooms: int = 0
     finished: int = 0
 
+    @classmethod
+    def of(cls, inbox: str, name: str, every: Sequence[Card], shown: Iterable[Card]) -> ProjectCards:
+        """The project with `every` room, of which only those `shown` have cards."""
+        finished = sum(card.state == State.DONE for card in every)
+        return cls(inbox, name, tuple(shown), len(every), finished)
+
     @property
     def id(self) -> str:
         return project_id(self.inbox, self.name)
@@ -326,15 +332,7 @@ def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) ->
         urgent = sum(card.rank < IN_HAND for card in first)
         shown[key] = first[: max(most, urgent)] if most is not None else first
     full = iter(with_frames(store, [card for cards in shown.values() for card in cards]))
-    found = [
-        ProjectCards(
-            *key,
-            tuple(next(full) for _ in cards),
-            rooms=len(groups[key]),
-            finished=sum(card.state == State.DONE for card in groups[key]),
-        )
-        for key, cards in shown.items()
-    ]
+    found = [ProjectCards.of(*key, groups[key], [next(full) for _ in cards]) for key, cards in shown.items()]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
 

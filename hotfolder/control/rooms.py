@@ -163,13 +163,7 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
-        project=ProjectCards(
-            inbox,
-            name,
-            tuple(shown),
-            rooms=len(every),
-            finished=sum(card.state == State.DONE for card in every),
-        ),
+        project=ProjectCards.of(inbox, name, every, shown),
         page=page,
         pages=pages,
         calls=tuple(calls),

@@ -283,7 +283,7 @@ async def keep_looking(
             disks["results"] = places.shared_results
         away = {name for name, output in outputs.by_name.items() if output.trouble}
         there = {name: folder for name, folder in disks.items() if name not in away}
-        telemetry.full_disks = await to_thread.run_sync(full_disks, there)
+        telemetry.full_disks = tuple(await to_thread.run_sync(full_disks, there))
         if archive is not None:
             await to_thread.run_sync(archive.look, PATIENCE_SECONDS)
             away |= {archive.trouble} - {""}
@@ -292,9 +292,9 @@ async def keep_looking(
             mended()
 
 
-def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
+def full_disks(folders: Mapping[str, Path]) -> list[str]:
     """The names of the folders whose disk is full; one that can't be queried is left out."""
-    return tuple(name for name, folder in folders.items() if has_less(folder, FULL_BYTES))
+    return [name for name, folder in folders.items() if has_less(folder, FULL_BYTES)]
 
 
 def has_less(folder: Path, least_bytes: int) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hotfolder.sandbox.schema import GroupStatus
 
+# `url_expires_at` is 0: only the folders of earlier versions, whose tables stay as they are, ask for it.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (id TEXT PRIMARY KEY, title TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS groups (

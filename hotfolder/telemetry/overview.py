@@ -297,10 +297,14 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     ]
     ended.sort(key=lambda job: (job.created_at, job.id))
     over = {job.id for job in ended}  # some may have ended between these two queries
-    # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now.
-    # A project's own folder gets more photos beside a job's: there, only jobs newer than the status count.
+    # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now, even a
+    # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count.
     published_at = min((one.updated_at for one in statuses if one.machine in running), default=None)
-    new = [job for job in (*active, *ended) if published_at is None or job.created_at > published_at]
+    new = [
+        job
+        for job in (*active, *ended)
+        if published_at is None or (job.updated_at if job.folder else job.created_at) > published_at
+    ]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [
         line

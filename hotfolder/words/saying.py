@@ -91,13 +91,13 @@ class Template:
             made = f"[{first.lower()}{first.upper()}]" + made[1:]
         return re.compile(made, re.DOTALL)
 
-    def german_of(self, text: str, *, known: bool, odd: bool) -> str | None:
+    def german_of(self, text: str, *, known: bool) -> str | None:
         """The German of a text without a full stop, None where the template doesn't match; with `known`, also
-        where a text within isn't known. With `odd` its names are ODD_NAME."""
+        where a text within isn't known."""
         if not all(literal in text for literal in self.literals):
             return None
-        found = (self.odd_pattern if odd else self.pattern).fullmatch(text)
-        if found is None or (known and not all(german_of_whole(one, odd=odd) for one in within(found))):
+        found = self.pattern.fullmatch(text) or ('"' in text and self.odd_pattern.fullmatch(text))
+        if not found or (known and not all(map(german_of_whole, within(found)))):
             return None
         made = FIELD.sub(lambda field: shown(field[1], found[field[1]]), self.german)
         capital = text[0].isupper() and self.english[0].islower()
@@ -140,35 +140,27 @@ def room_said(language: str, room: str) -> str:
 
 @lru_cache(maxsize=4096)
 def german(text: str) -> str:
-    """A text of the program in German, as far as it is known."""
+    """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest. A
+    part may begin with a name and a colon."""
     if len(text) > MOST_LETTERS:
         return text
-    made, whole = german_in_parts(text, odd=False)
-    if not whole and '"' in text:
-        again, whole = german_in_parts(text, odd=True)
-        return again if whole else made
+    ends = [found.span() for found in END.finditer(text)] + [(len(text), len(text))]
+    made, start = "", 0
+    while start < len(text):
+        here = [span for span in ends if span[0] > start]
+        # One that ends within quotation marks comes last.
+        here.sort(key=lambda span: text.count('"', start, span[0]) % 2)
+        known = (
+            (span, german_of_whole(text[start : span[0]]) or german_about(text[start : span[0]]))
+            for span in here
+        )
+        (stop, after), part = next((one for one in known if one[1]), (min(here), None))
+        made += (part or text[start:stop]) + text[stop:after]
+        start = after
     return made
 
 
-def german_in_parts(text: str, *, odd: bool) -> tuple[str, bool]:
-    """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest; and
-    whether all parts are known. A part may begin with a name and a colon. With `odd` names are ODD_NAME."""
-    ends = [found.span() for found in END.finditer(text)] + [(len(text), len(text))]
-    made, start, whole = "", 0, True
-    while start < len(text):
-        here = [span for span in ends if span[0] > start]
-        known = (
-            (span, german_of_whole(told, odd=odd) or german_about(told, odd=odd))
-            for span in here
-            for told in [text[start : span[0]]]
-        )
-        (stop, after), part = next((one for one in known if one[1]), (here[0], None))
-        made += (part or text[start:stop]) + text[stop:after]
-        start, whole = after, whole and part is not None
-    return made, whole
-
-
-def german_of_whole(text: str, *, odd: bool = False) -> str | None:
+def german_of_whole(text: str) -> str | None:
     plain, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
     words = {"", *WORD.findall(text.lower())}
     near = [
@@ -177,18 +169,17 @@ def german_of_whole(text: str, *, odd: bool = False) -> str | None:
     # A name matches any words, also those of the text around: that is tried first.
     tried = [(one, True) for one in near if one.nests] + [(one, one.loose) for one in near]
     for one, known in tried:
-        made = one.german_of(plain, known=known, odd=odd)
+        made = one.german_of(plain, known=known)
         if made is not None:
             return made if made.endswith(("!", "?")) else made + stop
     return None
 
 
-def german_about(text: str, *, odd: bool) -> str | None:
+def german_about(text: str) -> str | None:
     """The German of a text after a name and a colon, such as `hall-01: it has 1 frame`; None where the rest
     isn't known."""
     about, colon, rest = text.partition(": ")
-    name = colon and (odd or about.count('"') % 2 == 0)
-    told = german_of_whole(rest, odd=odd) if name and rest else None
+    told = german_of_whole(rest) if colon and rest else None
     return f"{about}: {told}" if told is not None else None
 
 

@@ -23,6 +23,15 @@ pytestmark = pytest.mark.long
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
 
+@pytest.fixture
+def archiving(make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    """A studio whose originals go to an archive. What waits is tried again by itself only after days."""
+    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
+    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
+    monkeypatch.setattr(folders, "LOOK_SECONDS", 0.1)
+    return make_studio(archive="archive", deliver={"originals": "archive"})
+
+
 def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
     told = studio.receipt(name)["originals"]
     assert (told.pop("removed"), bool(told.pop("note"))) == ([*removed], bool(removed))
@@ -59,14 +68,9 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_stud
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
-async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_again(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_again(archiving: Studio) -> None:
     """However long its own trouble would have it wait: at first, and after its disk was away."""
-    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
-    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
-    monkeypatch.setattr(folders, "LOOK_SECONDS", 0.2)
-    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+    studio = archiving
 
     def waits(status: dict[str, Any]) -> bool:
         return any("archive" in job["reason"] for job in status["jobs"])
@@ -88,20 +92,16 @@ async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_aga
 
 
 async def test_a_folder_that_comes_and_goes_has_nothing_tried_all_the_time(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+    archiving: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as a disk that a set fills, and has room once that has failed."""
-    monkeypatch.setattr(breaker, "FIRST_SECONDS", 1e6)
-    monkeypatch.setattr(breaker, "LONGEST_SECONDS", 1e6)
-    monkeypatch.setattr(folders, "LOOK_SECONDS", 0.1)
-    tries: list[Path] = []
+    studio, tries = archiving, list[Path]()
 
     def tried(folder: Path, *, met_before: bool) -> None:
         tries.append(folder)
         confirm_archive(folder, met_before=met_before)
 
     monkeypatch.setattr(filing, "confirm_archive", tried)
-    studio = make_studio(archive="archive", deliver={"originals": "archive"})
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working():
         await until(lambda: tries)

@@ -65,6 +65,20 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) ->
     store.database.dispose()
 
 
+def test_a_set_that_was_finished_since_it_was_called_arriving_is_shown_once(tmp_path: Path) -> None:
+    """The inbox tells of its job only with its next status."""
+    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+    hall = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
+    job = store.create(hall, "https://api", at)
+    room = {"project": "elm", "folder": "hall", "room": "hall", "reason": "3 photos"}
+    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, at + timedelta(seconds=1))
+    store.advance(job.id, State.FAILED, at + timedelta(seconds=2), reason="Unknown tag")
+    assert [line.state for line in overview(store, pid=1).lines] == ["failed"]
+    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, at + timedelta(seconds=3))
+    assert [line.state for line in overview(store, pid=1).lines] == ["settling", "failed"]
+    store.database.dispose()
+
+
 def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(tmp_path: Path) -> None:
     """STATUS.txt shows the latest finished sets; a failed one waits for a person."""
     store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

@@ -163,7 +163,7 @@ def test_a_full_disk_is_named_and_one_that_is_away_is_not(
 ) -> None:
     there = {"done": tmp_path, "state": tmp_path / "away"}
     monkeypatch.setattr(folders, "FULL_BYTES", 1)
-    assert folders.full_disks(there) == ()
+    assert folders.full_disks(there) == []
     monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
-    assert folders.full_disks(there) == ("done",)
-    assert folders.full_disks({"done": Path("/proc")}) == ()  # it names no size, as some shares
+    assert folders.full_disks(there) == ["done"]
+    assert folders.full_disks({"done": Path("/proc")}) == []  # it names no size, as some shares
