@@ -12,11 +12,15 @@ from typer.core import TyperGroup
 from hotfolder import __version__
 from hotfolder.cli import actions, upkeep
 from hotfolder.cli.options import CONFIG, DAILY, OPERATING, RUNNING, TRYING, AsJson, Config, Job
-from hotfolder.cli.output import errors_told
+from hotfolder.cli.output import errors_told, output_written
 
 
 class CommandGroup(TyperGroup):
     """Exits with the code that a command returns (None: 0), and prints our errors for users."""
+
+    def main(self, *arguments: Any, **named: Any) -> Any:
+        with output_written():
+            return super().main(*arguments, **named)
 
     def invoke(self, ctx: Any) -> None:
         with errors_told():

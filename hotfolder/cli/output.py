@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import rich.text
@@ -52,6 +53,37 @@ def errors_told() -> Iterator[None]:
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def output_written() -> Iterator[None]:
+    """Flush standard output; exit with FAILED where it can't be written, with a message unless the reader
+    has closed the pipe. Other OSErrors are raised."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if not _refused():
+            raise
+        if not isinstance(error, BrokenPipeError):
+            with suppress(OSError):
+                print(f"What is printed can't be written: {error.strerror}.", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+def _refused() -> bool:
+    """Whether standard output can't be written. If so, its buffer is discarded, so that the interpreter
+    doesn't report the error again at exit."""
+    try:
+        sys.stdout.write("\n")  # flushing an empty buffer never fails
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())
+        return True
+    return False
 
 
 def journalled() -> bool:

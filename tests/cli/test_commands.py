@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -420,3 +421,19 @@ def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
         assert "There is no folder" in result.stderr or 'photos in "14 Elm Road/kitchen".' in result.stderr
     assert not list(shoot.parent.rglob(".ready"))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_can_t_be_written_is_said_in_a_line(config: Path, words: list[str], unbuffered: str) -> None:
+    """With a full disk behind `>` there is no traceback and no exit code 0."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hotfolder", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "HOTFOLDER_CONFIG": str(config), "PYTHONUNBUFFERED": unbuffered},
+        )
+    told = "What is printed can't be written: No space left on device.\n"
+    assert (ended.returncode, ended.stderr) == (1, told)
