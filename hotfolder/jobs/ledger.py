@@ -368,9 +368,9 @@ def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: 
     doesn't, or where the state has changed since `purchase` was read."""
     as_read = (col(Purchase.id) == purchase.id, col(Purchase.state) == purchase.state)
     change_state("a purchase", PURCHASE_TRANSITIONS, PurchaseState(purchase.state), state)
+    # SQLAlchemy sets the values in `purchase`, too.
     if session.exec(update(Purchase).where(*as_read).values(state=state, **changes)).rowcount != 1:
         raise IllegalMove(f"purchase {purchase.uid} is not {purchase.state} any more")
-    session.refresh(purchase)
 
 
 def entry(purchase: Purchase, results: Iterable[Result] = ()) -> Entry:

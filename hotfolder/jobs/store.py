@@ -484,7 +484,7 @@ def move(session: Session, job: Job, state: State, at: datetime, text: str, **ch
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)
     change_state("a job", TRANSITIONS, State(job.state), state)
     values = {"state": state, "updated_at": at, **({} if state in OPEN else {"open_as": None}), **changes}
+    # SQLAlchemy sets the values in `job`, too.
     if session.exec(update(Job).where(*as_read).values(values)).rowcount != 1:
         raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot become {state}")
-    session.refresh(job)
     note(session, job, at, text)

@@ -50,14 +50,14 @@ upgrade must have the same bytes as one made after it."""
 LABELLED_QUALITY = 92
 
 
-async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Carrying:
-    """The metadata for the job's pictures: that of the middle exposure and of its sidecar.
+async def metadata_of(context: JobContext, job: Job, files: Sequence[JobFile]) -> Carrying:
+    """The metadata for the job's pictures: that of the middle exposure and of its sidecar. `files` are
+    all files of the job, photos first.
 
     Where the photo is gone, pictures are delivered without. Raises LocalTrouble where it may only seem gone,
     since its inbox is missing or replaced.
     """
-    files = await context.files(job)
-    middle = next((photo for photo in photos if photo.is_middle), photos[0])
+    middle = next((file for file in files if file.is_middle), files[0])
     found = await to_thread.run_sync(found_metadata, context, job, middle, files)
     if not middle.develop or not await to_thread.run_sync(exists, Path(found.photo)):
         return found
@@ -191,13 +191,13 @@ async def deliver(
     Returns all pictures of the job, and the columns of its row for the receipt, empty without pictures.
     Raises LocalTrouble, LeaseLost, UnusablePhoto.
     """
-    photos = await context.photos(job)
+    files = await context.files(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
     seq = await context.store_thread(number_of_room, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
-        metadata = await metadata_of(context, job, photos)
+        metadata = await metadata_of(context, job, files)
         placed: list[Picture] = []
         for number, delivery in enumerate(wanted):
             placed += await deliver_one(context, job, metadata, delivery, number, notes)
@@ -208,6 +208,7 @@ async def deliver(
         return (), {}
     calls = await context.store_thread(context.ledger.of_job, job.id)
     store_id = await context.store_thread(context.store.identity)
+    photos = [file for file in files if file.role == FileRole.PHOTO]
     receipt = receipt_of(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )

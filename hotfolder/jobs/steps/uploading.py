@@ -248,9 +248,9 @@ def worst(errors: Sequence[BaseException]) -> BaseException:
 async def begin(context: JobContext, job: Job) -> Job:
     """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
     to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours."""
-    job = await with_current_rules(context, job)
-    recipe = recipe_of(job)
     photos = [file.sha256 for file in await context.photos(job)]
+    job = await with_current_rules(context, job, len(photos))
+    recipe = recipe_of(job)
     if not recipe.merge:
         state = State.EDITING
     elif await context.store_thread(
@@ -266,14 +266,14 @@ async def begin(context: JobContext, job: Job) -> Job:
     return await context.advance(job, state)
 
 
-async def with_current_rules(context: JobContext, job: Job) -> Job:
+async def with_current_rules(context: JobContext, job: Job, photo_count: int) -> Job:
     """The job with the recipe of the rules in force, however long it has waited. Raises RuleRefused where
     they refuse it."""
     before = recipe_of(job)
     rulebook = context.settings.rulebooks.get(job.inbox)
     if rulebook is None:
         return job
-    photo_count, refusal = len(await context.photos(job)), None
+    refusal = None
     try:
         decided = plan(rulebook, job.project, job.folder or job.room, photo_count)
         recipe, route = decided.recipe, decided.route
