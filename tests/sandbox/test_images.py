@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import httpx
 import pytest
@@ -11,40 +10,11 @@ from PIL import Image
 
 from hotfolder.sandbox.schema import OPERATIONS
 from tests.sandbox.conftest import Caller, Start
+from tests.support.reference import ALLOWED, LAWN, SKY, STAGE
 
-STAGE = {
-    "roomType": "LIVING_ROOM",
-    "roomStyle": "modern",
-    "actionType": "subtleStaging",
-    "resolution": "high",
-    "colorTypes": ["classicWhite", "naturalWood"],
-    "removeFurniture": False,
-    "extraInstructions": "Add a luxury linen sofa assembly",
-}
-LAWN = {"lawnType": "medium", "resolution": "high", "extraInstructions": "Keep the stone pathway intact"}
-SKY = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
-EXAMPLES: dict[str, dict[str, Any]] = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
-
+EXAMPLES = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
 WORDS = {
-    ("stage", "actionType"): "subtleStaging, autoStaging",
-    ("stage", "resolution"): "low, high, superHigh",
-    (
-        "stage",
-        "roomType",
-    ): "LIVING_ROOM, DINING_ROOM, BEDROOM, KITCHEN, KITCHEN_LIVING_AREA, HOME_OFFICE, TERRACE,"
-    " BALCONY, BATHROOM, EXTERIOR, GAME_ROOM, KIDS_ROOM, GARAGE",
-    ("stage", "roomStyle"): "modern, minimalist, scandinavian, industrial, rustic, farmhouse, kidsRoom,"
-    " coastalModern, luxury, midCentury, bohoChic, japandi",
-    (
-        "stage",
-        "colorTypes",
-    ): "classicWhite, charcoalGray, matteBlack, beige, espressoBrown, walnut, naturalWood,"
-    " navyBlue, forestGreen, rusticOak, ivory, steelBlue, ashGray, mahogany",
-    ("lawn-replace", "lawnType"): "light, medium, strong",
-    ("lawn-replace", "resolution"): "low, high, superHigh",
-    ("sky-replace", "skyType"): "blue, twilight",
-    ("sky-replace", "skySubType"): "subtle, middle, dramatic",
-    ("sky-replace", "resolution"): "low, high, superHigh",
+    (call, field): ALLOWED[field] for call, body in EXAMPLES.items() for field in body if field in ALLOWED
 }
 
 

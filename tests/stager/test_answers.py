@@ -8,10 +8,7 @@ import pytest
 
 from hotfolder.errors import OutcomeUnknown
 from hotfolder.stager.answers import Answer, SignedUrl, parse_group, parse_results
-
-URL = "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret"
-PICTURE = {"id": "res_9823192", "imageUrl": URL, "width": 1920, "height": 1280}
-RESULT = {"success": True, "data": [PICTURE]}
+from tests.support.reference import PICTURE, RESULT, URL
 
 
 def without(name: str) -> dict[str, object]:

@@ -92,7 +92,7 @@ async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: 
 
     async def attempt(call: Call, expected: Raised) -> None:
         wire = await serve(behave)
-        error = await failure(client_of(wire.origin, KEY, timeouts), call)
+        error = await failure(call(client_of(wire.origin, KEY, timeouts)))
         assert type(error) is expected
         assert wire.connections == 1 and len(wire.requests) <= 1
         if name.isdigit() and isinstance(error, RequestRefused):
@@ -106,7 +106,7 @@ async def test_a_refused_connection_was_never_sent(
     call: Call, client_of: ClientOf, refused_port: int
 ) -> None:
     """It is safe to repeat, even when paid."""
-    error = await failure(client_of(f"http://127.0.0.1:{refused_port}", KEY), call)
+    error = await failure(call(client_of(f"http://127.0.0.1:{refused_port}", KEY)))
     assert type(error) is Unreachable and "refused" in error.message
 
 
@@ -122,7 +122,7 @@ async def test_a_connection_that_is_never_made_was_never_sent(call: Call, client
             filler.connect_ex(full.getsockname())
         await asyncio.sleep(0.05)
         soon = Timeouts(connect_seconds=0.3)
-        error = await failure(client_of(f"http://127.0.0.1:{full.getsockname()[1]}", KEY, soon), call)
+        error = await failure(call(client_of(f"http://127.0.0.1:{full.getsockname()[1]}", KEY, soon)))
         for filler in fillers:
             filler.close()
     assert type(error) is Unreachable and "in time" in error.message
@@ -137,7 +137,7 @@ async def test_a_name_without_an_address_was_never_sent(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
-    error = await failure(client_of("https://stager.invalid", KEY), PAID[0])
+    error = await failure(PAID[0](client_of("https://stager.invalid", KEY)))
     assert type(error) is Unreachable and "looked up" in error.detail
     assert f"{error.message}. {error.hint}" == (
         "the internet can't be reached. Nothing is lost; it goes on by itself."
@@ -175,7 +175,7 @@ async def test_paid_calls_never_share_a_connection(serve: Serve) -> None:
 async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve) -> None:
     """A useless 200 pauses the queue; it never fails a photographer's set."""
     wire = await serve(does.answer(200, body))
-    assert type(await failure(wire.client, FREE[0])) is Unreachable
+    assert type(await failure(FREE[0](wire.client))) is Unreachable
 
 
 @pytest.mark.parametrize("url", [None, "", "/relative.jpg", "ftp://h/x"])
@@ -190,7 +190,7 @@ async def test_a_completed_group_may_still_owe_its_address(url: str | None, serv
 async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object], serve: Serve) -> None:
     """An answer with neither a status nor an address isn't believed."""
     wire = await serve(does.answer(200, body))
-    assert type(await failure(wire.client, FREE[1])) is Unreachable
+    assert type(await failure(FREE[1](wire.client))) is Unreachable
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ async def test_the_wish_when_to_come_back(
 ) -> None:
     """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
-    error = await failure(wire.client, PAID[0])
+    error = await failure(PAID[0](wire.client))
     assert isinstance(error, TooManyRequests)
     assert error.retry_after_seconds == low == high
 

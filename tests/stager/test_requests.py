@@ -11,49 +11,7 @@ from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import OPERATIONS, HdrOptions, Lawn, Sky, Stage
 from tests.stager.conftest import KEY, Serve, Wire, does
-
-RESULT = {
-    "success": True,
-    "data": [
-        {
-            "id": "res_9823192",
-            "imageUrl": "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret",
-            "width": 1920,
-            "height": 1280,
-        }
-    ],
-}
-
-# The reference's own lists, so that an error in the vocabulary shows.
-ALLOWED = {
-    "actionType": "subtleStaging, autoStaging",
-    "resolution": "low, high, superHigh",
-    "roomType": "LIVING_ROOM, DINING_ROOM, BEDROOM, KITCHEN, KITCHEN_LIVING_AREA, "
-    "HOME_OFFICE, TERRACE, BALCONY, BATHROOM, EXTERIOR, GAME_ROOM, KIDS_ROOM, GARAGE",
-    "roomStyle": "modern, minimalist, scandinavian, industrial, rustic, farmhouse, kidsRoom, "
-    "coastalModern, luxury, midCentury, bohoChic, japandi",
-    "colorTypes": "classicWhite, charcoalGray, matteBlack, beige, espressoBrown, walnut, naturalWood, "
-    "navyBlue, forestGreen, rusticOak, ivory, steelBlue, ashGray, mahogany",
-    "lawnType": "light, medium, strong",
-    "skyType": "blue, twilight",
-    "skySubType": "subtle, middle, dramatic",
-}
-STAGE: dict[str, object] = {
-    "roomType": "LIVING_ROOM",
-    "roomStyle": "modern",
-    "actionType": "subtleStaging",
-    "resolution": "high",
-    "colorTypes": ["classicWhite", "naturalWood"],
-    "removeFurniture": False,
-    "extraInstructions": "Add a luxury linen sofa assembly",
-}
-LAWN: dict[str, object] = {
-    "lawnType": "medium",
-    "resolution": "high",
-    "extraInstructions": "Keep the stone pathway intact",
-}
-SKY: dict[str, object] = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
-
+from tests.support.reference import ALLOWED, LAWN, RESULT, SKY, STAGE
 
 BODIES: dict[type[Any], tuple[dict[str, object], str]] = {
     Stage: (STAGE, "stage"),

@@ -18,7 +18,7 @@ async def test_the_apis_own_words_reach_the_user(serve: Serve) -> None:
     said = f"bad\x1b[31m room\nstyle {KEY} at https://storage.googleapis.com/a/b?X-Goog-Signature=beef"
     wire = await serve(does.answer(422, {"error": {"message": said}}))
     for call in (FREE[0], PAID[0]):
-        error = await failure(wire.client, call)
+        error = await failure(call(wire.client))
         assert "bad [31m room style [key] at https://storage.googleapis.com/…" in error.message
         assert "beef" not in error.message and error.message.isprintable()
 
@@ -38,15 +38,15 @@ async def test_the_apis_own_words_reach_the_user(serve: Serve) -> None:
 async def test_a_reason_is_found_where_apis_put_it(body: str | dict[str, object], serve: Serve) -> None:
     """The reference doesn't define the field of an error's text, so the usual ones are tried."""
     wire = await serve(does.answer(400, body))
-    assert "“too many”" in (await failure(wire.client, FREE[0])).message
+    assert "“too many”" in (await failure(FREE[0](wire.client))).message
 
 
 async def test_a_long_or_html_reason_is_kept_short(serve: Serve) -> None:
     """An error page is left out, a long text cut."""
     wire = await serve(does.answer(400, {"message": "very " * 10_000}))
-    assert len((await failure(wire.client, FREE[0])).message) < 400
+    assert len((await failure(FREE[0](wire.client))).message) < 400
     wire = await serve(does.answer(502, b"<html><body>Bad Gateway</body></html>"))
-    assert "<" not in (await failure(wire.client, FREE[0])).message
+    assert "<" not in (await failure(FREE[0](wire.client))).message
 
 
 async def test_a_redirect_never_carries_the_key_away(serve: Serve) -> None:
@@ -55,7 +55,7 @@ async def test_a_redirect_never_carries_the_key_away(serve: Serve) -> None:
     for status in (301, 302, 303, 307, 308):
         wire = await serve(does.answer(status, location=f"{elsewhere.origin}/api/projects"))
         for call in FREE + PAID:
-            await failure(wire.client, call)
+            await failure(call(wire.client))
     assert elsewhere.connections == 0
 
 
@@ -84,7 +84,7 @@ async def test_a_key_that_no_header_can_hold(key: str, serve: Serve, client_of: 
     shown."""
     wire = await serve(does.answer(200, {}))
     for call in FREE + PAID:
-        error = await failure(client_of(wire.origin, key), call)
+        error = await failure(call(client_of(wire.origin, key)))
         assert isinstance(error, ConfigurationError) and isinstance(error, BadWorld)
     assert wire.connections == 0
 

@@ -6,14 +6,11 @@ import asyncio
 import gzip
 import hashlib
 import os
-import resource
-import signal
 import stat
-import traceback
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -31,27 +28,17 @@ from hotfolder.stager.addresses import SignedUrl
 from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
-from tests.stager.conftest import Behaviour, Serve, Wire, does
+from tests.stager.conftest import SIGNATURE, Behaviour, Serve, Wire, does, failure
 
+HOSTS = ("127.0.0.1",)
 QUICK = Timeouts(read_seconds=0.3, transfer_total_seconds=5.0)
-SECRET = "X-Goog-Signature=c0ffee"
-
-
-class StorageOf(Protocol):
-    def __call__(self, *hosts: str, timeouts: Timeouts | None = ...) -> StorageClient: ...
+SECRET = f"X-Goog-Signature={SIGNATURE}"
 
 
 @pytest.fixture
-async def storage_of() -> AsyncIterator[StorageOf]:
-    made: list[StorageClient] = []
-
-    def make(*hosts: str, timeouts: Timeouts | None = None) -> StorageClient:
-        made.append(StorageClient(hosts or ("127.0.0.1",), timeouts=timeouts))
-        return made[-1]
-
-    yield make
-    for client in made:
-        await client.aclose()
+async def storage() -> AsyncIterator[StorageClient]:
+    async with aclosing(StorageClient(HOSTS)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -71,16 +58,6 @@ def url_on(wire: Wire, signed: str = "host") -> SignedUrl:
     return SignedUrl(f"{wire.origin}/bucket/o%2Fphoto.jpg?X-Goog-SignedHeaders={signed}&{SECRET}")
 
 
-async def failure(attempt: Awaitable[object]) -> HotfolderError:
-    """The error raised, within seconds; never with the signature in it, traceback included."""
-    with pytest.raises(HotfolderError) as caught:
-        async with asyncio.timeout(120):
-            await attempt
-    error = caught.value
-    assert "c0ffee" not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
-    return error
-
-
 @pytest.mark.parametrize(
     ("signed", "expected"),
     [
@@ -93,11 +70,11 @@ async def failure(attempt: Awaitable[object]) -> HotfolderError:
     ],
 )
 async def test_a_put_sends_what_was_signed_and_no_more(
-    signed: str, expected: dict[str, str], serve: Serve, storage_of: StorageOf, photo: Path
+    signed: str, expected: dict[str, str], serve: Serve, storage: StorageClient, photo: Path
 ) -> None:
     """A header too many or too few breaks the signature; the target is sent exactly."""
     wire = await serve(does.answer(200))
-    await storage_of().put(url_on(wire, signed), photo, size_bytes=5002)
+    await storage.put(url_on(wire, signed), photo, size_bytes=5002)
     (request,) = wire.requests
     assert request.line == f"PUT /bucket/o%2Fphoto.jpg?X-Goog-SignedHeaders={signed}&{SECRET} HTTP/1.1"
     assert dict(request.headers) == {"host": f"127.0.0.1:{wire.port}", "content-length": "5002"} | expected
@@ -105,11 +82,11 @@ async def test_a_put_sends_what_was_signed_and_no_more(
 
 
 async def test_a_signed_header_that_nobody_told_us_is_not_guessed(
-    serve: Serve, storage_of: StorageOf, photo: Path
+    serve: Serve, storage: StorageClient, photo: Path
 ) -> None:
     """The error names the header, and nothing is sent."""
     wire = await serve(does.answer(200))
-    error = await failure(storage_of().put(url_on(wire, "host;x-goog-meta-room"), photo, size_bytes=5002))
+    error = await failure(storage.put(url_on(wire, "host;x-goog-meta-room"), photo, size_bytes=5002))
     assert type(error) is UrlRefused and "x-goog-meta-room" in error.message
     assert wire.connections == 0
 
@@ -145,32 +122,33 @@ PUTS: Table = {
 
 
 @pytest.mark.parametrize("name", PUTS)
-async def test_each_failure_of_a_put(name: str, serve: Serve, storage_of: StorageOf, photo: Path) -> None:
+async def test_each_failure_of_a_put(name: str, serve: Serve, photo: Path) -> None:
     """The error says whether to ask for a fresh URL, to wait, or to give up."""
     behave, expected = PUTS[name]
     wire = await serve(behave)
-    error = await failure(storage_of(timeouts=patience(name)).put(url_on(wire), photo, size_bytes=5002))
+    async with aclosing(StorageClient(HOSTS, timeouts=patience(name))) as storage:
+        error = await failure(storage.put(url_on(wire), photo, size_bytes=5002))
     assert type(error) is expected
     assert wire.connections == 1
 
 
-async def test_already_uploaded_is_fine(serve: Serve, storage_of: StorageOf, photo: Path) -> None:
+async def test_already_uploaded_is_fine(serve: Serve, storage: StorageClient, photo: Path) -> None:
     """412 under a signed generation match: an earlier attempt succeeded, its answer was lost."""
     wire = await serve(does.answer(412))
-    await storage_of().put(url_on(wire, "host;x-goog-if-generation-match"), photo, size_bytes=5002)
+    await storage.put(url_on(wire, "host;x-goog-if-generation-match"), photo, size_bytes=5002)
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5001, 5003])
 async def test_a_photo_of_another_size_is_not_sent(
-    size_bytes: int, serve: Serve, storage_of: StorageOf, photo: Path
+    size_bytes: int, serve: Serve, storage: StorageClient, photo: Path
 ) -> None:
     """It isn't the photo that had settled."""
     wire = await serve(does.answer(200))
-    error = await failure(storage_of().put(url_on(wire), photo, size_bytes=size_bytes))
+    error = await failure(storage.put(url_on(wire), photo, size_bytes=size_bytes))
     assert type(error) is SetChanged and wire.connections == 0
 
 
-async def test_a_large_photo_is_streamed(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
+async def test_a_large_photo_is_streamed(serve: Serve, storage: StorageClient, tmp_path: Path) -> None:
     """200 MB go through a few MiB of memory."""
     large = tmp_path / "large.tif"
     with large.open("wb") as file:
@@ -178,8 +156,7 @@ async def test_a_large_photo_is_streamed(serve: Serve, storage_of: StorageOf, tm
     wire = await serve(does.answer(200))
     tracemalloc.start()
     try:
-        client = storage_of()
-        await client.put(url_on(wire), large, size_bytes=200 << 20)
+        await storage.put(url_on(wire), large, size_bytes=200 << 20)
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -189,7 +166,7 @@ async def test_a_large_photo_is_streamed(serve: Serve, storage_of: StorageOf, tm
 
 
 async def test_a_download_is_whole_and_known_by_its_hash(
-    serve: Serve, storage_of: StorageOf, tmp_path: Path
+    serve: Serve, storage: StorageClient, tmp_path: Path
 ) -> None:
     """Bytes, hash and length are those of the server; nothing is compressed, and nobody else may read it."""
     body = bytes(range(256)) * 20_000
@@ -197,7 +174,7 @@ async def test_a_download_is_whole_and_known_by_its_hash(
     target = tmp_path / "result"
     umask = os.umask(0o002)
     try:
-        download = await storage_of().download(url_on(wire), target, most_bytes=len(body))
+        download = await storage.download(url_on(wire), target, most_bytes=len(body))
     finally:
         os.umask(umask)
     assert target.read_bytes() == body
@@ -208,12 +185,12 @@ async def test_a_download_is_whole_and_known_by_its_hash(
     assert wire.requests[0].header("stager-api-key") is None
 
 
-async def test_a_download_never_replaces_a_file(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
+async def test_a_download_never_replaces_a_file(serve: Serve, storage: StorageClient, tmp_path: Path) -> None:
     """An existing file stays, also when the attempt fails."""
     target = tmp_path / "result"
     target.write_bytes(b"mine")
     wire = await serve(does.answer(200, b"theirs"))
-    assert type(await failure(storage_of().download(url_on(wire), target, most_bytes=99))) is LocalTrouble
+    assert type(await failure(storage.download(url_on(wire), target, most_bytes=99))) is LocalTrouble
     assert target.read_bytes() == b"mine"
 
 
@@ -241,15 +218,12 @@ DOWNLOADS: Table = {
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
-async def test_each_failure_of_a_download(
-    name: str, serve: Serve, storage_of: StorageOf, tmp_path: Path
-) -> None:
+async def test_each_failure_of_a_download(name: str, serve: Serve, tmp_path: Path) -> None:
     """None leaves a file behind, and all are bad worlds: a paid result is never given up here."""
     behave, expected = DOWNLOADS[name]
     wire = await serve(behave)
-    error = await failure(
-        storage_of(timeouts=patience(name)).download(url_on(wire), tmp_path / "result", most_bytes=1000)
-    )
+    async with aclosing(StorageClient(HOSTS, timeouts=patience(name))) as storage:
+        error = await failure(storage.download(url_on(wire), tmp_path / "result", most_bytes=1000))
     assert type(error) is expected and isinstance(error, BadWorld)
     assert list(tmp_path.iterdir()) == []
     assert wire.connections == 1
@@ -268,18 +242,18 @@ GENEROUS = {
 
 @pytest.mark.parametrize("name", GENEROUS)
 async def test_a_result_is_taken_however_it_is_sent(
-    name: str, serve: Serve, storage_of: StorageOf, tmp_path: Path
+    name: str, serve: Serve, storage: StorageClient, tmp_path: Path
 ) -> None:
     wire = await serve(GENEROUS[name])
     target = tmp_path / "result"
-    download = await storage_of().download(url_on(wire), target, most_bytes=len(PICTURE))
+    download = await storage.download(url_on(wire), target, most_bytes=len(PICTURE))
     assert target.read_bytes() == PICTURE
     assert (download.sha256, download.size_bytes) == (hashlib.sha256(PICTURE).hexdigest(), len(PICTURE))
 
 
 @pytest.mark.parametrize("wanted", ["image/jpeg", "application/octet-stream"])
 async def test_a_content_type_that_was_signed_in_silence_is_found(
-    wanted: str, serve: Serve, storage_of: StorageOf, photo: Path
+    wanted: str, serve: Serve, storage: StorageClient, photo: Path
 ) -> None:
     """It takes a 403 or two once; the accepted type is sent first from then on."""
 
@@ -289,15 +263,14 @@ async def test_a_content_type_that_was_signed_in_silence_is_found(
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
 
     wire = await serve(strict)
-    client = storage_of()
     for _ in range(3):
-        await client.put(url_on(wire), photo, size_bytes=5002)
+        await storage.put(url_on(wire), photo, size_bytes=5002)
     types = [request.header("content-type") for request in wire.requests]
     assert types[0] is None and types[-3:] == [wanted] * 3 and len(types) <= 5
 
 
 async def test_a_server_may_end_its_side_while_a_photo_goes_up(
-    serve: Serve, storage_of: StorageOf, tmp_path: Path
+    serve: Serve, storage: StorageClient, tmp_path: Path
 ) -> None:
     """A FIN during an upload, after the answer or without one."""
     photo = tmp_path / "photo.tif"
@@ -317,18 +290,17 @@ async def test_a_server_may_end_its_side_while_a_photo_goes_up(
         return behave
 
     silent = await serve(ending(b""))
-    error = await failure(storage_of().put(url_on(silent), photo, size_bytes=64 << 20))
+    error = await failure(storage.put(url_on(silent), photo, size_bytes=64 << 20))
     assert type(error) is Unreachable
     heard = await serve(ending(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
-    await storage_of().put(url_on(heard), photo, size_bytes=64 << 20)
+    await storage.put(url_on(heard), photo, size_bytes=64 << 20)
 
 
 async def test_a_cancelled_download_leaves_nothing(
-    serve: Serve, storage_of: StorageOf, tmp_path: Path
+    serve: Serve, storage: StorageClient, tmp_path: Path
 ) -> None:
     wire = await serve(does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
-    client = storage_of()
-    task = asyncio.create_task(client.download(url_on(wire), tmp_path / "result", most_bytes=1000))
+    task = asyncio.create_task(storage.download(url_on(wire), tmp_path / "result", most_bytes=1000))
     async with asyncio.timeout(120):
         while not (tmp_path / "result").exists():  # noqa: ASYNC110 - a file tells nobody that it is there
             await asyncio.sleep(0.01)
@@ -339,23 +311,19 @@ async def test_a_cancelled_download_leaves_nothing(
 
 
 async def test_a_folder_that_is_gone_is_local_trouble(
-    serve: Serve, storage_of: StorageOf, tmp_path: Path
+    serve: Serve, storage: StorageClient, tmp_path: Path
 ) -> None:
     """Trouble with our disk isn't blamed on the network."""
     wire = await serve(does.answer(200, b"x"))
-    error = await failure(storage_of().download(url_on(wire), tmp_path / "no" / "result", most_bytes=9))
+    error = await failure(storage.download(url_on(wire), tmp_path / "no" / "result", most_bytes=9))
     assert type(error) is LocalTrouble
 
 
-async def test_a_full_disk_is_local_trouble(serve: Serve, storage_of: StorageOf, tmp_path: Path) -> None:
-    """A limit on the size of files stands in for the full disk."""
+async def test_a_full_disk_is_local_trouble(
+    serve: Serve, storage: StorageClient, tmp_path: Path, small_files: Callable[[int], None]
+) -> None:
     wire = await serve(does.answer(200, bytes(4 << 20)))
-    old, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, old[1]))
-    try:
-        error = await failure(storage_of().download(url_on(wire), tmp_path / "result", most_bytes=8 << 20))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-        signal.signal(signal.SIGXFSZ, action)
+    small_files(1 << 20)
+    error = await failure(storage.download(url_on(wire), tmp_path / "result", most_bytes=8 << 20))
     assert type(error) is LocalTrouble
     assert list(tmp_path.iterdir()) == []

@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.stager.streams import LARGEST_PIECE_BYTES, Throttle, open_photo
+from tests.support.clocks import SkippingClock
 
 RATE = 1_000_000.0
 
 
-class OwnClock:
-    """A clock that only moves while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-        await asyncio.sleep(0)
-
-
 async def test_ten_seconds_worth_takes_ten_seconds_but_for_the_first_one() -> None:
-    clock = OwnClock()
+    clock = SkippingClock()
     throttle = Throttle(clock, RATE)
     for _ in range(110):
         await throttle.take(100_000)
@@ -37,7 +20,7 @@ async def test_ten_seconds_worth_takes_ten_seconds_but_for_the_first_one() -> No
 
 
 async def test_several_uploads_share_one_limit() -> None:
-    clock = OwnClock()
+    clock = SkippingClock()
     throttle = Throttle(clock, RATE)
 
     async def upload() -> None:
@@ -50,7 +33,7 @@ async def test_several_uploads_share_one_limit() -> None:
 
 
 async def test_an_idle_hour_saves_up_no_more_than_a_second() -> None:
-    clock = OwnClock()
+    clock = SkippingClock()
     throttle = Throttle(clock, RATE)
     await throttle.take(1)
     clock.seconds += 3600
@@ -61,7 +44,7 @@ async def test_an_idle_hour_saves_up_no_more_than_a_second() -> None:
 
 
 async def test_a_limit_is_changed_and_taken_away_while_it_is_in_use() -> None:
-    clock = OwnClock()
+    clock = SkippingClock()
     throttle = Throttle(clock, RATE)
     await throttle.take(3_000_000)
     throttle.bytes_per_second = 2 * RATE
@@ -77,7 +60,7 @@ async def test_a_limit_is_changed_and_taken_away_while_it_is_in_use() -> None:
 async def test_a_photo_is_read_in_small_pieces_and_whole(tmp_path: Path) -> None:
     """At 100 KB/s a piece of 1 MiB would leave the line silent for ten seconds, and the server would time
     out."""
-    clock = OwnClock()
+    clock = SkippingClock()
     content = bytes(range(256)) * 2000
     (tmp_path / "a.jpg").write_bytes(content)
     opened = open_photo(tmp_path / "a.jpg")

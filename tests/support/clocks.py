@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -49,8 +50,8 @@ class JumpingClock:
 class HeldClock:
     """Time that stands still until `pass_seconds`."""
 
-    def __init__(self) -> None:
-        self.seconds = 1000.0
+    def __init__(self, seconds: float = 1000.0) -> None:
+        self.seconds = seconds
 
     def now(self) -> datetime:
         return HELD_BEGAN + timedelta(seconds=self.seconds)
@@ -65,3 +66,15 @@ class HeldClock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+class SkippingClock(HeldClock):
+    """Time that passes by whatever anybody sleeps, in a `hurry`-th of it."""
+
+    def __init__(self, hurry: float = math.inf) -> None:
+        super().__init__(0.0)
+        self.hurry = hurry
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(seconds / self.hurry)

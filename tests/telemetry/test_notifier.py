@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,27 +14,11 @@ from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.notifications import Detector, Memory, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Line, Overview
+from tests.support.clocks import SkippingClock
 from tests.support.receiver import Receiver
 from tests.support.studio import until
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
-
-
-class FastClock:
-    """A clock whose minute passes in ten milliseconds."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=self.at)
-
-    def monotonic(self) -> float:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.at += seconds
-        await asyncio.sleep(seconds / 6000)
 
 
 def line(state: str, room: str, reason: str = "") -> Line:
@@ -48,8 +31,8 @@ def nothing_goes_on() -> Situation:
 
 def notifier_of(
     address: str, *, facts: Callable[[], Situation] = nothing_goes_on, kept: list[Memory] | None = None
-) -> tuple[Notifier, FastClock]:
-    clock = FastClock()
+) -> tuple[Notifier, SkippingClock]:
+    clock = SkippingClock(6000)
 
     async def remember(memory: Memory) -> None:
         if kept is not None:
@@ -103,7 +86,7 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
     ended(first, line("done", "kitchen"))
     ended(first, line("failed", "attic", "8 photos."))
     running = asyncio.create_task(first.run())
-    await until(lambda: clock.at > 20)
+    await until(lambda: clock.seconds > 20)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(kept) == 1 and not receiver.got  # written when it changes, not every second
@@ -128,7 +111,7 @@ async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.Capt
     notifier, clock = notifier_of("json://127.0.0.1:1/x", facts=no_facts)
     ended(notifier, line("failed", "attic", "8 photos."))
     running = asyncio.create_task(notifier.run())
-    await until(lambda: clock.at > 3600)
+    await until(lambda: clock.seconds > 3600)
     assert not running.done()
     running.cancel()
     await asyncio.wait_for(notifier.close(), 3)
@@ -160,7 +143,7 @@ async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Rec
     running = asyncio.create_task(first.run())
     for number in range(3):
         ended(first, line("failed", f"attic {number}", "8 photos."))
-        await until(lambda: clock.at > 300 * (number + 1))  # noqa: B023 - asked at once
+        await until(lambda: clock.seconds > 300 * (number + 1))  # noqa: B023 - asked at once
     running.cancel()
     await first.close()
     receiver.status = 200
