@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
+from tests.support.processes import children_of
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Run, Shop, Studio, begun, environment, wait_for
 
 ROOM = "living-room__sky-twilight"
@@ -132,15 +133,6 @@ def test_a_stop_that_comes_while_it_begins_is_clean(studio: Studio) -> None:
     assert run.stop() == 0
     assert '"started"' not in run.text()
     wait_for(lambda: not Path(f"/proc/{sandbox}").exists(), run.text)
-
-
-def children_of(process: int) -> list[int]:
-    """Child processes by Linux's process table: the sandbox, and later the process that decodes photos."""
-    found: list[int] = []
-    for task in Path(f"/proc/{process}/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has just ended
-            found += map(int, (task / "children").read_text().split())
-    return found
 
 
 def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(studio: Studio) -> None:

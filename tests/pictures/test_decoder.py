@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,25 +18,13 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
+from tests.support.processes import gone
 
 pytestmark = pytest.mark.long
 
 Encode = Callable[..., bytes]
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
-
-
-def gone(process_id: int, within_seconds: float = 60.0) -> bool:
-    until = time.monotonic() + within_seconds
-    while time.monotonic() < until:
-        try:
-            state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
 
 
 async def test_the_worker_answers_as_the_function_does(

@@ -19,7 +19,7 @@ from PIL import Image
 
 from hotfolder.sandbox.server import serve
 from hotfolder.sandbox.settings import SandboxSettings
-from tests.sandbox.faulty import Faulty, faulty_sandbox
+from tests.sandbox.faulty import Faulty
 
 
 def jpeg(color: tuple[int, int, int] = (90, 120, 150), size: tuple[int, int] = (96, 64)) -> bytes:
@@ -96,8 +96,25 @@ class Caller:
         return answer
 
     def image(self, content: bytes | None = None) -> str:
+        return self._sent(content)["id"]
+
+    def image_url(self) -> str:
+        """A new image's address."""
+        return self._sent(None)["imageUrl"]
+
+    def _sent(self, content: bytes | None) -> dict[str, str]:
         files = {"file": ("scene.jpg", content if content is not None else jpeg())}
-        return str(self.api.post("/api/image", files=files).raise_for_status().json()["data"]["id"])
+        sent: dict[str, str] = self.api.post("/api/image", files=files).raise_for_status().json()["data"]
+        return sent
+
+
+@contextmanager
+def calling(api: str, settings: SandboxSettings, key: str = "any-key") -> Iterator[Caller]:
+    with (
+        httpx.Client(base_url=api, headers={"stager-api-key": key}, timeout=120) as client,
+        httpx.Client(timeout=120) as storage,
+    ):
+        yield Caller(client, storage, settings)
 
 
 @contextmanager
@@ -120,14 +137,13 @@ def running(settings: SandboxSettings) -> Iterator[Caller]:
     thread.start()
     found = addresses.get(timeout=120)
     assert found is not None, "the sandbox didn't start"
-    api = httpx.Client(base_url=found[0], headers={"stager-api-key": "any-key"}, timeout=120)
-    try:
-        with api, httpx.Client(timeout=120) as storage:
-            yield Caller(api, storage, settings)
-    finally:
-        loops[0].call_soon_threadsafe(stop.set)
-        thread.join(60)
-        assert not thread.is_alive(), "the sandbox didn't stop"
+    with calling(found[0], settings) as caller:
+        try:
+            yield caller
+        finally:
+            loops[0].call_soon_threadsafe(stop.set)
+            thread.join(60)
+            assert not thread.is_alive(), "the sandbox didn't stop"
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -166,5 +182,6 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     """One sandbox for all tests of a module, each of which sets its fault rules."""
     folder = tmp_path_factory.mktemp("faulty")
-    with faulty_sandbox(running, usual_settings(folder / "data"), folder) as started:
-        yield started
+    (path := folder / "faults.yaml").write_text("[]")
+    with running(replace(usual_settings(folder / "data"), faults=path)) as caller:
+        yield Faulty(caller, path)

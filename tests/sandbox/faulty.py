@@ -6,9 +6,7 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -175,11 +173,3 @@ class Faulty:
         seen = fire(request)
         self.executed = self.footprint() != before
         return seen
-
-
-@contextmanager
-def faulty_sandbox(caller_of: Any, settings: Any, folder: Path) -> Iterator[Faulty]:
-    path = folder / "faults.yaml"
-    path.write_text("[]")
-    with caller_of(replace(settings, faults=path)) as caller:
-        yield Faulty(caller, path)

@@ -74,15 +74,8 @@ def test_unknown_ids_and_a_group_of_another_project_are_not_found(caller: Caller
     mine, other = caller.project(), caller.project()
     group = caller.group(mine)
     caller.upload(mine, group, caller.jpeg())
-    unknown = caller.post(
-        "/api/hdr-image-group",
-        {
-            "projectId": "nope",
-            "lensCorrection": True,
-            "perspectiveCorrection": True,
-            "photographerRemoval": True,
-        },
-    )
+    options = dict.fromkeys(("lensCorrection", "perspectiveCorrection", "photographerRemoval"), True)
+    unknown = caller.post("/api/hdr-image-group", {"projectId": "nope", **options})
     answers = [
         unknown,
         caller.upload_url(mine, "nope"),

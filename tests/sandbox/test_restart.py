@@ -35,8 +35,7 @@ def test_an_interrupted_merge_is_run_again(start: Start, settings: SandboxSettin
 def test_old_urls_stay_good_where_the_address_does(start: Start, settings: SandboxSettings) -> None:
     """The signing secret is kept: a URL handed out before opens the same picture after."""
     with start() as caller:
-        files = {"file": ("a.jpg", caller.jpeg())}
-        url = caller.api.post("/api/image", files=files).json()["data"]["imageUrl"]
+        url = caller.image_url()
         before = caller.storage.get(url).content
         port = int(url.split(":")[2].split("/")[0])
     with start(storage_port=port) as caller:

@@ -39,7 +39,8 @@ def schema(caller: Caller) -> Any:
 
 
 def test_every_call_of_the_api_is_recorded_and_can_be_made_to_go_wrong(caller: Caller) -> None:
-    """A missing endpoint would count as free, and meet no fault."""
+    """The nine calls of the reference and nothing else. A missing endpoint would count as free, and meet no
+    fault."""
     paths = caller.api.get("/openapi.json").json()["paths"]
     offered = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert offered == set(CALLS)
@@ -85,16 +86,10 @@ def test_no_generated_request_breaks_it(
     play()
 
 
-def test_the_schema_knows_every_call(caller: Caller) -> None:
-    """The nine calls of the reference and nothing else are in it, each with its key and its refusals."""
-    document = caller.api.get("/openapi.json").json()
-    calls = {
-        (method.upper(), path): call
-        for path, item in document["paths"].items()
-        for method, call in item.items()
-    }
-    assert sorted(calls) == sorted(CALLS)
-    for call in calls.values():
+def test_the_schema_knows_every_key_and_refusal(caller: Caller) -> None:
+    """Each with its key and its refusals."""
+    paths = caller.api.get("/openapi.json").json()["paths"]
+    for call in (call for calls in paths.values() for call in calls.values()):
         assert call["security"] == [{"APIKeyHeader": []}]
         assert "401" in call["responses"]
         for status, answer in call["responses"].items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -10,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -19,42 +19,20 @@ import pytest
 
 from hotfolder.sandbox import embedded
 from hotfolder.sandbox.embedded import EmbeddedSandbox, python_command
-from hotfolder.sandbox.server import serve
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+from tests.sandbox.conftest import SKY, Start, calling
+from tests.support.processes import children_of, gone
 from tests.support.sandboxledger import read_ledger
 
-KEY = {"stager-api-key": "any-key"}
 
-
-def alive(pid: int) -> bool:
-    """Whether a process runs; a zombie doesn't."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def gone(pid: int, within_seconds: float) -> bool:
-    end = monotonic() + within_seconds
-    while alive(pid) and monotonic() < end:
-        sleep(0.02)
-    return not alive(pid)
-
-
-def children_of(parent: int) -> list[int]:
-    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-
-
-def begin_endless_merge(api: str) -> None:
-    """Start a merge and wait until a worker has begun it."""
-    with httpx.Client(base_url=api, headers=KEY) as client:
-        project = client.post("/api/projects", json={"title": "x"}).json()["id"]
-        options = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
-        group = client.post("/api/hdr-image-group", json={"projectId": project, **options}).json()["groupId"]
-        ids = {"projectId": project, "groupId": group}
-        url = client.post("/api/hdr-upload-url", json={**ids, "filename": "1.jpg"}).json()["uploadUrl"]
-        httpx.put(url, content=b"x").raise_for_status()
-        client.post("/api/hdr-enhance", json=ids).raise_for_status()
+def during_a_merge(sandbox: EmbeddedSandbox, settings: SandboxSettings) -> tuple[int, int]:
+    """The processes of the server and of its worker, which has begun a merge without end."""
+    with calling(sandbox.api_base_url, settings) as caller:
+        caller.merge()
+    sleep(0.3)
+    assert sandbox.pid is not None
+    (worker,) = children_of(sandbox.pid)
+    return sandbox.pid, worker
 
 
 @pytest.fixture
@@ -63,39 +41,17 @@ def child(settings: SandboxSettings) -> Iterator[EmbeddedSandbox]:
         yield sandbox
 
 
-async def test_it_stops_quickly_although_connections_are_open(settings: SandboxSettings) -> None:
+def test_it_stops_quickly_although_connections_are_open(start: Start) -> None:
     """An idle keep-alive connection and an unfinished operation don't delay it beyond 3 seconds."""
-    announced: asyncio.Queue[str] = asyncio.Queue()
-    stop = asyncio.Event()
-    serving = asyncio.create_task(
-        serve(
-            replace(settings, operation_delay_seconds=60),
-            announce=lambda api, storage: announced.put_nowait(api),
-            stop=stop,
-        )
-    )
-    async with httpx.AsyncClient(base_url=await announced.get(), headers=KEY) as client:
-        image = (await client.post("/api/image", files={"file": ("a.png", picture())})).json()["data"]["id"]
-        body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
-        operation = asyncio.create_task(client.post(f"/api/images/{image}/sky-replace", json=body))
-        await asyncio.sleep(0.5)
-        begin = monotonic()
-        stop.set()
-        await serving
+    with ThreadPoolExecutor(1) as pool:
+        with start(operation_delay_seconds=60) as caller:
+            operation = pool.submit(caller.post, f"/api/images/{caller.image()}/sky-replace", SKY)
+            sleep(0.5)
+            begin = monotonic()
         assert monotonic() - begin < 30
-        answer = await operation
-        assert answer.status_code == 500
-        assert "the sandbox was stopped" in answer.json()["error"]
-
-
-def picture() -> bytes:
-    from io import BytesIO
-
-    from PIL import Image
-
-    file = BytesIO()
-    Image.new("RGB", (4, 4)).save(file, "PNG")
-    return file.getvalue()
+        answer = operation.result()
+    assert answer.status_code == 500
+    assert "the sandbox was stopped" in answer.json()["error"]
 
 
 def test_the_child_answers_where_it_says(child: EmbeddedSandbox, settings: SandboxSettings) -> None:
@@ -112,27 +68,20 @@ def test_ctrl_c_on_the_terminal_does_not_reach_the_child(child: EmbeddedSandbox)
     assert os.getpgid(child.pid) != os.getpgid(0)
 
 
-def test_stopping_the_child_ends_all_of_it(child: EmbeddedSandbox) -> None:
+def test_stopping_the_child_ends_all_of_it(child: EmbeddedSandbox, settings: SandboxSettings) -> None:
     """Server and worker are gone soon, even during a merge."""
-    begin_endless_merge(child.api_base_url)
-    sleep(0.3)
-    server = child.pid
-    assert server is not None
-    (worker,) = children_of(server)
+    server, worker = during_a_merge(child, settings)
     begin = monotonic()
     child.stop()
     assert monotonic() - begin < 30
-    assert not alive(server) and gone(worker, 30)
+    assert gone(server, 0) and gone(worker, 30)
     assert child.pid is None
 
 
-def test_a_killed_server_takes_its_worker_along(child: EmbeddedSandbox) -> None:
+def test_a_killed_server_takes_its_worker_along(child: EmbeddedSandbox, settings: SandboxSettings) -> None:
     """SIGKILL during a merge leaves no worker behind."""
-    begin_endless_merge(child.api_base_url)
-    sleep(0.3)
-    assert child.pid is not None
-    (worker,) = children_of(child.pid)
-    os.kill(child.pid, signal.SIGKILL)
+    server, worker = during_a_merge(child, settings)
+    os.kill(server, signal.SIGKILL)
     assert gone(worker, 3)
 
 
@@ -150,7 +99,7 @@ def test_a_killed_parent_takes_the_sandbox_along(settings: SandboxSettings) -> N
     assert parent.stdout is not None
     with parent.stdout:
         server = int(parent.stdout.readline())
-        assert alive(server)
+        assert not gone(server, 0)
         parent.kill()
         parent.wait()
         assert gone(server, 4)
@@ -192,17 +141,18 @@ def test_the_key_is_not_on_the_command_line(settings: SandboxSettings) -> None:
     """Everybody on the machine can read command lines."""
     with EmbeddedSandbox(replace(settings, required_key="very-secret")) as sandbox:
         assert b"very-secret" not in Path(f"/proc/{sandbox.pid}/cmdline").read_bytes()
-        url = f"{sandbox.api_base_url}/api/projects"
-        assert httpx.post(url, json={"title": "x"}, headers=KEY).status_code == 401
-        good = {"stager-api-key": "very-secret"}
-        assert httpx.post(url, json={"title": "x"}, headers=good).status_code == 200
+        for key, status in (("any-key", 401), ("very-secret", 200)):
+            with calling(sandbox.api_base_url, settings, key) as caller:
+                assert caller.post("/api/projects", {"title": "x"}).status_code == status
 
 
 def test_the_child_obeys_every_setting(settings: SandboxSettings) -> None:
     """This includes settings without a command line option."""
-    with EmbeddedSandbox(replace(settings, json_limit_bytes=20)) as sandbox:
-        answer = httpx.post(f"{sandbox.api_base_url}/api/projects", json={"title": "x" * 20}, headers=KEY)
-        assert answer.status_code == 413
+    with (
+        EmbeddedSandbox(replace(settings, json_limit_bytes=20)) as sandbox,
+        calling(sandbox.api_base_url, settings) as caller,
+    ):
+        assert caller.post("/api/projects", {"title": "x" * 20}).status_code == 413
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

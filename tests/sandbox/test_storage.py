@@ -14,14 +14,17 @@ from tests.sandbox.conftest import Caller, Start
 
 @pytest.fixture
 def put_url(caller: Caller) -> str:
-    project = caller.project()
-    return str(caller.upload_url(project, caller.group(project)).json()["uploadUrl"])
+    return str(caller.upload_url(*caller.begun()).json()["uploadUrl"])
 
 
 @pytest.fixture
 def image_url(caller: Caller) -> str:
-    files = {"file": ("a.jpg", caller.jpeg())}
-    return str(caller.api.post("/api/image", files=files).json()["data"]["imageUrl"])
+    return caller.image_url()
+
+
+def uploaded(caller: Caller, url: str) -> bytes:
+    name = urlsplit(url).path.rpartition("/")[2]
+    return (caller.settings.data / "objects" / "stager-uploads" / name).read_bytes()
 
 
 def test_signed_urls_lead_to_another_origin(caller: Caller, put_url: str, image_url: str) -> None:
@@ -51,10 +54,8 @@ def test_a_signature_is_for_one_method_and_one_path(caller: Caller, put_url: str
 def test_urls_expire(start: Start) -> None:
     """An expired PUT or GET answers ExpiredToken; a fresh URL works."""
     with start(put_expiry_seconds=0.2, get_expiry_seconds=0.2) as caller:
-        project = caller.project()
-        put = caller.upload_url(project, caller.group(project)).json()["uploadUrl"]
-        files = {"file": ("a.jpg", caller.jpeg())}
-        get = caller.api.post("/api/image", files=files).json()["data"]["imageUrl"]
+        put = caller.upload_url(*caller.begun()).json()["uploadUrl"]
+        get = caller.image_url()
         assert caller.storage.get(get).status_code == 200
         sleep(0.3)
         for answer in (caller.storage.put(put, content=caller.jpeg()), caller.storage.get(get)):
@@ -93,14 +94,10 @@ def test_a_put_may_be_repeated(caller: Caller, put_url: str) -> None:
     """A client that lost the answer sends the photo again."""
     for content in (caller.jpeg((1, 2, 3)), caller.jpeg((200, 2, 3))):
         assert caller.storage.put(put_url, content=content).status_code == 200
-    name = urlsplit(put_url).path.rpartition("/")[2]
-    assert (caller.settings.data / "objects" / "stager-uploads" / name).read_bytes() == content
+    assert uploaded(caller, put_url) == content
 
 
-def test_a_large_upload_arrives_whole(caller: Caller) -> None:
-    project = caller.project()
-    url = caller.upload_url(project, caller.group(project)).json()["uploadUrl"]
+def test_a_large_upload_arrives_whole(caller: Caller, put_url: str) -> None:
     content = bytes(range(256)) * 4096 * 12
-    assert caller.storage.put(url, content=content).status_code == 200
-    name = urlsplit(url).path.rpartition("/")[2]
-    assert (caller.settings.data / "objects" / "stager-uploads" / name).read_bytes() == content
+    assert caller.storage.put(put_url, content=content).status_code == 200
+    assert uploaded(caller, put_url) == content

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.sandbox.conftest import Caller, Start
+from tests.sandbox.test_schema import CALLS
 
 GROUP = {"projectId": "p", "lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
 
@@ -102,18 +104,9 @@ def test_every_call_needs_a_key(caller: Caller) -> None:
     """A missing or empty key, or one with a blank, gives 401 before any other check."""
     for key in (None, "", "two words"):
         headers = {} if key is None else {"stager-api-key": key}
-        for method, path in [
-            ("POST", "/api/projects"),
-            ("POST", "/api/hdr-image-group"),
-            ("POST", "/api/hdr-upload-url"),
-            ("POST", "/api/hdr-enhance"),
-            ("GET", "/api/hdr-image-group/x"),
-            ("POST", "/api/image"),
-            ("POST", "/api/images/x/stage"),
-            ("POST", "/api/images/x/lawn-replace"),
-            ("POST", "/api/images/x/sky-replace"),
-        ]:
-            answer = httpx.request(method, caller.api.base_url.join(path), headers=headers)
+        for method, path in CALLS:
+            url = caller.api.base_url.join(re.sub(r"\{\w+\}", "x", path))
+            answer = httpx.request(method, url, headers=headers)
             assert answer.status_code == 401, (key, path)
             assert "stager-api-key" in answer.json()["error"]
 

@@ -5,31 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
 
 import pytest
 
 from hotfolder.sandbox.imageworkers import TaskFailed, WorkQueue
 from hotfolder.sandbox.settings import SandboxSettings
 from tests.sandbox.conftest import SKY, Caller, Start
-
-
-def workers_of(parent: int) -> list[int]:
-    """Process ids of the living children of `parent`, by /proc."""
-    tasks = Path(f"/proc/{parent}/task")
-    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-
-
-async def soon(found: Callable[[], Any]) -> Any:
-    """The first value of `found` that isn't None or empty."""
-    end = monotonic() + 60
-    while not (value := found()) and monotonic() < end:  # noqa: ASYNC110 - processes tell no loop
-        await asyncio.sleep(0.02)
-    return value
+from tests.support.processes import children_of
+from tests.support.studio import until, wait_for
 
 
 def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> None:
@@ -42,13 +27,10 @@ def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> No
 
 def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
     """The system's out-of-memory killer does this."""
-    others = set(workers_of(os.getpid()))
+    others = set(children_of(os.getpid()))
     with start(task_timeout_seconds=20, engine="slow_engine") as caller:
         group = caller.merge()
-        end = monotonic() + 60
-        while not (mine := sorted(set(workers_of(os.getpid())) - others)) and monotonic() < end:
-            sleep(0.02)
-        for pid in mine:
+        for pid in wait_for(lambda: set(children_of(os.getpid())) - others):
             os.kill(pid, signal.SIGKILL)
         assert caller.wait(group)["status"] == "failed"
         assert caller.project()
@@ -94,11 +76,11 @@ async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> N
 async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
     """Its late answer must not be taken for the next task's."""
     queue = WorkQueue(replace(settings, engine="slow_engine"))
-    others = set(workers_of(os.getpid()))
+    others = set(children_of(os.getpid()))
     task = asyncio.create_task(queue.run("merge", photos=[], target=tmp_path / "a.jpg"))
-    assert await soon((tmp_path / "a.jpg").exists)
-    mine = set(workers_of(os.getpid())) - others
+    await until((tmp_path / "a.jpg").exists)
+    mine = set(children_of(os.getpid())) - others
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await soon(lambda: not mine & set(workers_of(os.getpid())))
+    await until(lambda: not mine & set(children_of(os.getpid())))
