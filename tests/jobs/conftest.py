@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FileRole, NewJob, job_file, photo_file
+from hotfolder.jobs.model import FileRole, NewJob, Purchase, Result, job_file, photo_file
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
@@ -17,6 +19,18 @@ from hotfolder.rules.sets import FileIdentity, Photo
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 MakeJob = Callable[..., NewJob]
+
+
+def purchase(key: str = "k", job: str = "job1", **changes: Any) -> Purchase:
+    """A merge that is about to be bought."""
+    usual = {"inbox": "inbox", "project": "elm", "operation": "merge", "parameters": "{}", "started_at": AT}
+    return Purchase(key=key, job_id=job, **{**usual, **changes})
+
+
+def result(number: int, position: int = 0, sha256: str = "f") -> Result:
+    """A picture that this purchase has brought."""
+    found = partial(Result, file=f"{position}.jpg", sha256=sha256, size_bytes=1)
+    return found(purchase_id=number, position=position, format="JPEG", width=4, height=3)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -34,12 +34,6 @@ def test_another_password_signs_out_who_came_by_the_last_one(store: Store) -> No
     assert access.signed_in(store, reading, AT) is PageRole.READING
 
 
-def test_a_first_password_is_set_once(store: Store) -> None:
-    assert access.set_password(store, PageRole.FULL, "one", AT, first=True)
-    assert not access.set_password(store, PageRole.FULL, "two", AT, first=True)
-    assert access.passwords(store) == {PageRole.FULL: "one"}
-
-
 def test_sessions_are_bounded_and_old_ones_go(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "MOST_SESSIONS", 3)
     tokens = [access.sign_in(store, PageRole.FULL, AT + number * DAY / 10) for number in range(5)]

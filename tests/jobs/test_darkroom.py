@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,9 @@ from tests.support.tiffs import tiff
 
 
 @pytest.fixture
-async def darkroom(tmp_path: Path) -> AsyncIterator[Darkroom]:
-    decoder = Decoder()
+def darkroom(tmp_path: Path, decoder: Decoder) -> Darkroom:
     (tmp_path / "developed").mkdir()
-    yield Darkroom(tmp_path / "developed", decoder)
-    await decoder.close()
+    return Darkroom(tmp_path / "developed", decoder)
 
 
 @pytest.fixture
@@ -31,13 +28,8 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def identity(path: Path) -> FileIdentity:
-    seen = path.lstat()
-    return FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-
-
 async def test_the_last_owner_takes_it_away(darkroom: Darkroom, photo: Path) -> None:
-    made = await darkroom.developed(photo, "abc", "one", expected=identity(photo))
+    made = await darkroom.developed(photo, "abc", "one", expected=FileIdentity.of(photo.lstat()))
     assert await darkroom.developed(photo, "abc", "two") == made
     darkroom.hand_over("one", "three")
     darkroom.release("one")
@@ -49,13 +41,13 @@ async def test_the_last_owner_takes_it_away(darkroom: Darkroom, photo: Path) -> 
 
 async def test_it_is_developed_once(darkroom: Darkroom, photo: Path) -> None:
     made = await darkroom.developed(photo, "abc", "one")
-    before = identity(made)
-    await darkroom.developed(photo, "abc", "two", expected=identity(photo))
-    assert identity(made) == before
+    before = FileIdentity.of(made.lstat())
+    await darkroom.developed(photo, "abc", "two", expected=FileIdentity.of(photo.lstat()))
+    assert FileIdentity.of(made.lstat()) == before
 
 
 async def test_a_photo_in_another_state_is_not_developed(darkroom: Darkroom, photo: Path) -> None:
-    expected = identity(photo)
+    expected = FileIdentity.of(photo.lstat())
     photo.write_bytes(tiff(depth=16))
     with pytest.raises(SetChanged):
         await darkroom.developed(photo, "abc", "one", expected=expected)
@@ -74,5 +66,5 @@ async def test_a_photo_that_changes_meanwhile_leaves_nothing_behind(
 
     monkeypatch.setattr(Decoder, "develop", slow)
     with pytest.raises(SetChanged):
-        await darkroom.developed(photo, "abc", "one", expected=identity(photo))
+        await darkroom.developed(photo, "abc", "one", expected=FileIdentity.of(photo.lstat()))
     assert list(darkroom.folder.iterdir()) == []

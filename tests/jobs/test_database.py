@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from sqlalchemy.exc import StatementError
 
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.database import open_store, read_store
-from hotfolder.jobs.model import FileRole, job_file
 from hotfolder.jobs.sqlite import FILE_NAME, refuse_network_folder
 from hotfolder.jobs.store import Store
-from hotfolder.rules.sets import FileIdentity, signed
 from tests.jobs.conftest import AT, MakeJob
 
 
@@ -71,18 +68,20 @@ nas:/more {root}/with\\040space nfs4 rw 0 0
 """
 
 
+@pytest.fixture
+def mounts(tmp_path: Path) -> Path:
+    (path := tmp_path / "mounts").write_text(MOUNTS.format(root=tmp_path))
+    return path
+
+
 @pytest.mark.parametrize("place", ["share/state", "share/deep/er/state", "with space/state"])
-def test_a_state_folder_on_a_share_is_refused(tmp_path: Path, place: str) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(MOUNTS.format(root=tmp_path))
+def test_a_state_folder_on_a_share_is_refused(tmp_path: Path, mounts: Path, place: str) -> None:
     with pytest.raises(StoreError, match="network file system"):
         refuse_network_folder(tmp_path / place, mounts)
 
 
 @pytest.mark.parametrize("place", ["state", "share/local/state", "sharestate"])
-def test_a_state_folder_on_a_local_disk_is_taken(tmp_path: Path, place: str) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(MOUNTS.format(root=tmp_path))
+def test_a_state_folder_on_a_local_disk_is_taken(tmp_path: Path, mounts: Path, place: str) -> None:
     refuse_network_folder(tmp_path / place, mounts)
     refuse_network_folder(tmp_path / place, tmp_path / "no mounts here")
 
@@ -113,23 +112,6 @@ def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_pat
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database, whatever it may be" * 100)
     with pytest.raises(StoreError, match="can't be read"):
         read_store(tmp_path)
-
-
-BIG = 2**64 - 5
-
-
-def test_an_inode_may_need_all_of_its_64_bits(store: Store, new_job: MakeJob) -> None:
-    """File systems with hashed inodes, such as mergerfs, use them; neither database has unsigned integers."""
-    new = new_job("a")
-    big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, signed(BIG)), FileRole.PHOTO)
-    job = store.create(replace(new, files=(big,)), "origin", AT)
-    [file] = store.files(job.id)
-    assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (
-        2**40,
-        2**62,
-        2**62 + 1,
-        signed(BIG),
-    )
 
 
 def test_a_moment_comes_back_aware_and_the_same_in_every_database(store: Store, new_job: MakeJob) -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,13 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import InboxLease, Purchase, Result
+from hotfolder.jobs.model import InboxLease, Purchase
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
 from hotfolder.telemetry.history import Paid, entries_of_calls
-from tests.jobs.conftest import AT, MakeJob
+from tests.jobs.conftest import AT, MakeJob, purchase, result
 from tests.support.postgres import Postgres
 from tests.support.proxy import between
 from tests.support.studio import wait_for
@@ -242,14 +241,6 @@ def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
     assert [found.state for found in Store(shared).active()] == [State.QUEUED]
 
 
-def bought(key: str = "k") -> Purchase:
-    sky = partial(Purchase, operation="sky", parameters="{}", project="p")
-    return sky(key=key, job_id="job1", inbox="inbox", started_at=MOMENT)
-
-
-MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
-
-
 def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
@@ -273,11 +264,11 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     one = machine("one", ("inbox",), seconds=SECONDS)
     look(one, reached=("inbox",))
     ledger = Store(shared, machine="one", leases=one).ledger
-    number = ledger.begin(bought(), AT)
+    number = ledger.begin(purchase(), AT)
     time.sleep(SECONDS)
     look(machine("two", ("inbox",), seconds=SECONDS), reached=("inbox",))
     with pytest.raises(LeaseLost):
-        ledger.begin(bought("other"), AT)
+        ledger.begin(purchase("other"), AT)
     two = Store(shared, machine="two").ledger
     begun = two.known("k")
     assert begun is not None
@@ -295,12 +286,12 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
     shared: Engine, tmp_path: Path, again: bool
 ) -> None:
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
-    intent = bought()
+    intent = purchase()
     number = one.begin(intent, AT)
     [begun] = two.all_purchases()
     assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     if again:
-        two.begin(bought(), AT)
+        two.begin(purchase(), AT)
     one.journal_answer(intent, "{}", AT)
     with capture_logs() as told:
         known = one.answer(number, "{}", AT)
@@ -323,7 +314,7 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
 ) -> None:
     """Its machine has crashed, or was away, between the answer and its record."""
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
-    intent = bought()
+    intent = purchase()
     one.begin(intent, AT)
     [begun] = two.all_purchases()
     if recorded:
@@ -331,7 +322,7 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
     else:
         with shared.begin() as connection:
             connection.execute(delete(Purchase))
-    two.begin(bought(), AT)
+    two.begin(purchase(), AT)
     one.journal_answer(intent, "{}", AT)
     for paused in (True, False):
         one.restore()
@@ -346,7 +337,7 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     machines = [
         Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two", "three")
     ]
-    intents = [bought(f"key{n}") for n in range(40)]
+    intents = [purchase(f"key{n}") for n in range(40)]
     for intent in intents:
         machines[0].begin(intent, AT)
     for other in machines[1:]:  # which had concluded them, and so have them in their own journals
@@ -361,36 +352,34 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
 def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, tmp_path: Path) -> None:
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
-    one.begin(bought(), AT)
-    two.begin(bought("other"), AT)
-    for purchase in one.all_purchases():
-        assert one.conclude(purchase, PurchaseState.UNKNOWN, "nobody answered")
+    one.begin(purchase(), AT)
+    two.begin(purchase("other"), AT)
+    for begun in one.all_purchases():
+        assert one.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
     dying = Store(shared, machine="one").ledger
-    cut_off = dying.begin(bought("third"), AT)  # died before it was in its journal
+    cut_off = dying.begin(purchase("third"), AT)  # died before it was in its journal
     two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
         assert list(verify_ledger(ledger.store, places)) == []
     (tmp_path / "one").unlink()
     [(_, what)] = verify_ledger(one.store, places)
-    assert what == "a paid call (sky) is missing in the journal"
+    assert what == "a paid call (merge) is missing in the journal"
 
 
 def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine) -> None:
     ledger = Store(shared).ledger
-    number = ledger.begin(bought(), AT)
+    number = ledger.begin(purchase(), AT)
     ledger.answer(number, "{}", AT)
-    png = partial(Result, format="PNG", width=1, height=1)
-    result = partial(png, purchase_id=number, position=0, file="k-1-0.png", sha256="s", size_bytes=1)
     with ThreadPoolExecutor(1) as pool:
         with Session(shared) as other, other.begin():
             other.get_one(Purchase, number, with_for_update=True)
-            other.add(result())
+            other.add(result(number))
             other.flush()
-            keeping = pool.submit(ledger.record_results, number, [result()])
+            keeping = pool.submit(ledger.record_results, number, [result(number)])
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             wait_for(lambda: other.execute(waiting).scalar())
         keeping.result()
-    assert [one.file for one in ledger.results(number)] == ["k-1-0.png"]
+    assert [one.file for one in ledger.results(number)] == ["0.jpg"]
 
 
 def test_a_machine_is_its_state_folder(tmp_path: Path) -> None:

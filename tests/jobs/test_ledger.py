@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,33 +17,16 @@ from hotfolder.jobs.budget import DAILY, NotAllowed, midnight
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger, move, read_chain
-from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result, merge_key, operation_key
+from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, merge_key, operation_key
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.stager.operations import Lawn, Sky
-from tests.jobs.conftest import AT
-
-
-def call(key: str = "k", job: str = "job1") -> Purchase:
-    return Purchase(key=key, job_id=job, operation="merge", parameters="{}", started_at=AT)
-
-
-def result(number: int, position: int = 0) -> Result:
-    return Result(
-        purchase_id=number,
-        position=position,
-        file=f"{position}.jpg",
-        sha256="f",
-        size_bytes=1,
-        format="JPEG",
-        width=4,
-        height=3,
-    )
+from tests.jobs.conftest import AT, purchase, result
 
 
 def test_an_intent_is_there_for_others_when_begin_returns(ledger: Ledger, database: Engine) -> None:
-    ledger.begin(call(), AT)
+    ledger.begin(purchase(), AT)
     other = create_engine(database.url)
     known = Store(other).ledger.known("k")
     other.dispose()
@@ -51,7 +35,7 @@ def test_an_intent_is_there_for_others_when_begin_returns(ledger: Ledger, databa
 
 @pytest.mark.parametrize("how", ["started", "answered", "unknown", "succeeded"])
 def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, how: str) -> None:
-    number = ledger.begin(call(), AT)
+    number = ledger.begin(purchase(), AT)
     if how == "answered":
         ledger.answer(number, "{}", AT)
     elif how == "unknown":
@@ -61,15 +45,15 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, how: str) -> None:
     known = ledger.known("k")
     assert known is not None and known.state == how
     with pytest.raises(IllegalMove, match="is held"):
-        ledger.begin(call(job="job2"), AT)
+        ledger.begin(purchase(job="job2"), AT)
 
 
 def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger) -> None:
     for _ in range(3):
-        number = ledger.begin(call(), AT)
+        number = ledger.begin(purchase(), AT)
         ledger.fail(number, PurchaseState.NOT_EXECUTED, "refused")
     assert ledger.known("k") is None
-    assert ledger.begin(call(), AT) > 0
+    assert ledger.begin(purchase(), AT) > 0
     assert len(ledger.of_job("job1")) == 4
 
 
@@ -82,7 +66,7 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine) -> No
         start.wait()
         for key in ("k1", "k2", "k3"):
             try:
-                Store(database).ledger.begin(call(key), AT)
+                Store(database).ledger.begin(purchase(key), AT)
                 outcomes.append(f"{key} begun")
             except IllegalMove:
                 outcomes.append(f"{key} held")
@@ -93,15 +77,11 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine) -> No
     for thread in threads:
         thread.join(30)
     assert len(outcomes) == 24
-    assert sorted(outcome for outcome in outcomes if "begun" in outcome) == [
-        "k1 begun",
-        "k2 begun",
-        "k3 begun",
-    ]
+    assert sorted(one for one in outcomes if "begun" in one) == [f"k{n} begun" for n in (1, 2, 3)]
 
 
 def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> None:
-    number = ledger.begin(call(), AT)
+    number = ledger.begin(purchase(), AT)
     ledger.answer(number, '{"raw": true}', AT)
     for _ in range(2):
         ledger.record_results(number, [result(number, 1), result(number, 0)])
@@ -115,18 +95,15 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
 ) -> None:
     """The cancellation is checked within the intent's transaction, so that nothing comes in between."""
     with Session(database) as session, session.begin():
-        job = Job(
-            id="job1", inbox="i", project="elm", folder="f", room="r", title="t",
-            created_at=AT, updated_at=AT, cancelled_by="anna",
-        )  # fmt: skip
-        session.add(job)
+        place = partial(Job, id="job1", inbox="i", project="elm", folder="f", room="r", title="t")
+        session.add(place(created_at=AT, updated_at=AT, cancelled_by="anna"))
     with pytest.raises(Cancelled, match="by anna"):
-        ledger.begin(call(), AT)
+        ledger.begin(purchase(), AT)
     assert ledger.all_purchases() == []
 
 
 def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger) -> None:
-    number = ledger.begin(call(), AT)
+    number = ledger.begin(purchase(), AT)
     ledger.answer(number, "{}", AT)
     with pytest.raises(IllegalMove, match="answered cannot become not_executed"):
         ledger.conclude(ledger.of_job("job1")[0], PurchaseState.NOT_EXECUTED, "refused")
@@ -137,7 +114,7 @@ def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
     ledger: Ledger, database: Engine
 ) -> None:
     """Another process may have recorded something between reading and writing."""
-    number = ledger.begin(call(), AT)
+    number = ledger.begin(purchase(), AT)
     stale = ledger.known("k")
     assert stale is not None
     ledger.answer(number, "{}", AT)
@@ -148,15 +125,15 @@ def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
 
 
 def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger) -> None:
-    ledger.begin(call("k1"), AT, {DAILY: 1})
+    ledger.begin(purchase("k1"), AT, {DAILY: 1})
     with pytest.raises(NotAllowed, match="1 of 1"):
-        ledger.begin(call("k2"), AT, {DAILY: 1})
+        ledger.begin(purchase("k2"), AT, {DAILY: 1})
 
 
 def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
     database: Engine, tmp_path: Path
 ) -> None:
-    ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, call()
+    ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, purchase()
     number = ledger.begin(intent, AT)
     ledger.journal_answer(intent, '{"raw": true}', AT)
     assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
@@ -168,9 +145,9 @@ def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
 def test_a_request_that_never_leaves_holds_no_key_whether_its_intent_was_recorded_or_not(
     ledger: Ledger,
 ) -> None:
-    ledger.withdraw(call())
+    ledger.withdraw(purchase())
     assert ledger.all_purchases() == []
-    intent = call()
+    intent = purchase()
     ledger.begin(intent, AT)
     for _ in range(2):
         ledger.withdraw(intent)
@@ -182,7 +159,7 @@ def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
 ) -> None:
     journal = Journal(tmp_path / "journal")
     ledger = Store(database, journal).ledger
-    number = ledger.begin(call(), AT)
+    number = ledger.begin(purchase(), AT)
     ledger.answer(number, "{}", AT)
     ledger.record_results(number, [result(number)])
     before = ledger.known("k")
@@ -226,15 +203,15 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
 def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger: Ledger) -> None:
     """What is dated later than today counts for today, and keeps its date."""
     before = AT - timedelta(days=1)
-    ledger.begin(call("k1"), AT, {DAILY: 2})
-    ledger.begin(call("k2"), before, {DAILY: 2})
+    ledger.begin(purchase("k1"), AT, {DAILY: 2})
+    ledger.begin(purchase("k2"), before, {DAILY: 2})
     assert [one.started_at for one in ledger.all_purchases()] == [AT, before]
     with pytest.raises(NotAllowed, match=r"today is used up \(2 of 2\)") as refused:
-        ledger.begin(call("k3"), before, {DAILY: 2})
+        ledger.begin(purchase("k3"), before, {DAILY: 2})
     assert "A paid call has a later date" in refused.value.hint
     ledger.store.pause("the clock was ahead")
     assert ledger.store.resume()
-    ledger.begin(call("k3"), before, {DAILY: 2})
+    ledger.begin(purchase("k3"), before, {DAILY: 2})
     assert (ledger.paid_today(before), ledger.paid_today(AT)) == (2, 1)
 
 
@@ -277,18 +254,10 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
     for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
         source = sources.get(path[:-1], "")
         key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
-        intent = Purchase(key=key, job_id="job", operation="some", parameters="", started_at=AT)
-        number = ledger.begin(intent, AT)
+        number = ledger.begin(purchase(key), AT)
         ledger.answer(number, "{}", AT)
         sources[path] = f"picture {number}"
-        pictures = [
-            Result(
-                purchase_id=number, position=position, file="", sha256=f"picture {number}" + "b" * position,
-                size_bytes=1, format="JPEG", width=1, height=1,
-            )
-            for position in (1, 0)
-        ]  # fmt: skip
-        ledger.record_results(number, pictures)
+        ledger.record_results(number, [result(number, n, sources[path] + "b" * n) for n in (1, 0)])
         keys.append(key)
     return keys
 

@@ -18,7 +18,7 @@ from hotfolder.jobs.ledger import UNKNOWNS, Ledger
 from hotfolder.jobs.model import PageRole, Purchase, scope_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
-from tests.jobs.conftest import AT, MakeJob
+from tests.jobs.conftest import AT, MakeJob, purchase
 
 T = TypeVar("T")
 AT_ONCE = 4
@@ -37,14 +37,10 @@ def at_once(*works: Callable[[], T]) -> list[T]:
         return list(pool.map(work, works))
 
 
-def call(key: str) -> Purchase:
-    return Purchase(key=key, job_id="job1", project="elm", operation="merge", parameters="{}", started_at=AT)
-
-
 def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
     def buy(key: str) -> bool:
         try:
-            ledger.begin(call(key), AT, {DAILY: 10})
+            ledger.begin(purchase(key), AT, {DAILY: 10})
         except NotAllowed:
             return False
         return True
@@ -56,7 +52,7 @@ def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
 def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store) -> None:
     for attempt in range(5):
         for n in range(3):
-            ledger.begin(call(f"{attempt}-{n}"), AT)
+            ledger.begin(purchase(f"{attempt}-{n}"), AT)
         lost = partial(
             ledger.conclude, state=PurchaseState.UNKNOWN, note="lost", outcome=PurchaseOutcome.GIVEN_UP
         )
@@ -67,7 +63,9 @@ def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: St
 
 def test_the_first_password_is_the_first(store: Store) -> None:
     setting = (partial(access.set_password, store, PageRole.FULL, f"{n}", AT, first=True) for n in range(4))
-    assert sorted(at_once(*setting)) == [False, False, False, True]
+    told = at_once(*setting)
+    assert sorted(told) == [False, False, False, True]
+    assert access.passwords(store) == {PageRole.FULL: f"{told.index(True)}"}
 
 
 def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store, database: Engine) -> None:
@@ -101,6 +99,8 @@ def test_the_highest_of_many_generations_is_remembered(store: Store) -> None:
 def test_one_adopts_what_many_receipts_tell(ledger: Ledger) -> None:
     for n in range(5):
         known = {"state": PurchaseState.SUCCEEDED, "outcome": PurchaseOutcome.BY_RECEIPT, "started_at": AT}
-        rows = [Purchase(**{**call(f"k{n}").model_dump(exclude={"uid"}), **known}) for _ in range(AT_ONCE)]
+        rows = [
+            Purchase(**{**purchase(f"k{n}").model_dump(exclude={"uid"}), **known}) for _ in range(AT_ONCE)
+        ]
         at_once(*(partial(ledger.adopt, row) for row in rows))
     assert len(ledger.all_purchases()) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine
@@ -10,11 +11,11 @@ from sqlalchemy import Engine
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.generations import pay_again
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
+from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
-from tests.jobs.conftest import AT, MakeJob
+from tests.jobs.conftest import AT, MakeJob, purchase
 
 ORIGIN = "https://api.stagerai.com"
 
@@ -70,7 +71,7 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
         store.create(new_job("ab", room="3"), ORIGIN, AT).generation,
     ]
     assert made == [0, 1, 0]
-    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}", started_at=AT), AT)
+    ledger.begin(purchase(job=again.id), AT)
     made = [
         store.create(new_job("ab", room="4"), ORIGIN, AT).generation,
         store.create(new_job("abc", room="5"), ORIGIN, AT).generation,
@@ -128,13 +129,13 @@ def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob) -> Non
     assert {job.id for job in store.active()} == {first.id, other.id, refused.id, again.id}
 
 
-@pytest.mark.parametrize("inode", [7, 2**64 - 1])
+@pytest.mark.parametrize("inode", [2**40 + 7, 2**64 - 1])
 def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
     store: Store, new_job: MakeJob, inode: int
 ) -> None:
     """Shares number files with all 64 bits, and the databases have no unsigned integers."""
     job = store.create(new_job("ab"), ORIGIN, AT)
-    seen = FileIdentity(10, 8, 9, signed(inode))
+    seen = FileIdentity(2**40, 2**62, 2**62 + 1, signed(inode))
     store.record_identities(job.id, {"b.jpg": seen, "notes.txt": seen})
     identities = {file.name: file.identity for file in store.files(job.id)}
     assert identities == {"a.jpg": FileIdentity(10, 1, 2, 0), "b.jpg": seen, "notes.txt": seen}
@@ -164,10 +165,7 @@ def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -
     with Store(database).session.begin() as session:
         for name, hours in (("here", 0), ("late", 23), ("gone", 25)):
             seen = now - timedelta(hours=hours)
-            session.add(
-                Machine(
-                    id=name, name=name, version="", place="", heartbeat_at=seen, alive_until=seen, reaches=[]
-                )
-            )
+            machine = partial(Machine, id=name, name=name, version="", place="", reaches=[])
+            session.add(machine(heartbeat_at=seen, alive_until=seen))
     assert list(Store(database, machine="here").gone_machines()) == ["gone"]
     assert list(Store(database).gone_machines()) == []
