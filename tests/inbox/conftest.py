@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from hotfolder.clock import SystemClock
 from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.locks import FolderLock
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.routing import Defaults, Rulebook
 from tests.support.clocks import HeldClock
 from tests.support.pictures import jpeg
 
@@ -67,17 +69,25 @@ def drop(root: Path) -> Callable[..., Path]:
     return dropped
 
 
+def quick(quiet_seconds: float = 0.2, **changes: Any) -> dict[str, Any]:
+    """What `open_inbox` takes for the real time, with a quiet time of its own."""
+    rulebook = Rulebook(defaults=Defaults(quiet_seconds=quiet_seconds))
+    return {"clock": SystemClock(), "settings": InboxOptions(rulebook=rulebook, **changes)}
+
+
 @pytest.fixture
 def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., Inbox]:
     """`open_inbox(**changes)`: opens an inbox on `root`, with a quiet time of 15 s of the held clock."""
 
-    def opened(store: str = "store-1", lock: FolderLock | None = None, **changes: Any) -> Inbox:
+    def opened(
+        store: str = "store-1", lock: FolderLock | None = None, at: Path = root, **changes: Any
+    ) -> Inbox:
         arguments: dict[str, Any] = {
             "claimed": lambda project, folder: frozenset(),
             "settings": InboxOptions(),
             "decoder": decoder,
             "clock": clock,
         }
-        return Inbox(Root(root, store, first_start=True, lock=lock), **{**arguments, **changes})
+        return Inbox(Root(at, store, first_start=True, lock=lock), **{**arguments, **changes})
 
     return opened

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from hotfolder.inbox.events import InboxEvent, InboxOptions
-from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import Snapshot, scan
 from hotfolder.pictures.decoder import Decoder
@@ -161,19 +160,17 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
 
 
 async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
-    drop: Drop, clock: Any, decoder: Decoder, unprivileged: Callable[[], AbstractContextManager[Path]]
+    open_inbox: Open,
+    drop: Drop,
+    clock: Any,
+    decoder: Decoder,
+    unprivileged: Callable[[], AbstractContextManager[Path]],
 ) -> None:
     photo = drop("12 Elm Road/bath", 1) / "IMG_1.jpg"
     content = photo.read_bytes()
     await decoder.inspect(photo, PictureLimits())  # its worker starts before the privileges are dropped
     with unprivileged() as root:
-        inbox = Inbox(
-            Root(root, "store-1", first_start=True),
-            claimed=lambda project, folder: frozenset(),
-            settings=InboxOptions(),
-            decoder=decoder,
-            clock=clock,
-        )
+        inbox = open_inbox(at=root)
         folder = root / "12 Elm Road" / "kitchen"
         folder.mkdir(parents=True)
         (folder / "a.jpg").write_bytes(content)

@@ -17,14 +17,14 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.locks import FolderLock
 
 
-def standing_at(root: Path, store: str, lock: FolderLock) -> Root:
-    return Root(root, store, first_start=True, lock=lock)
+def standing_at(root: Path, store: str, *, first_start: bool = True) -> Root:
+    return Root(root, store, first_start=first_start, lock=FolderLock(LOCK_NAME))
 
 
 def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[..., Inbox]) -> None:
-    first = standing_at(root, "store-1", FolderLock(LOCK_NAME))
+    first = standing_at(root, "store-1")
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", FolderLock(LOCK_NAME))
+    second = standing_at(root, "store-2")
     found = second.check()
     assert f"process {os.getpid()} on " in found.degraded and found.holder in found.degraded
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
@@ -34,22 +34,22 @@ def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[...,
 
 
 def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
-    lock = FolderLock(LOCK_NAME)
-    first = standing_at(root, "store-1", lock)
+    first = standing_at(root, "store-1")
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", FolderLock(LOCK_NAME))
+    second = standing_at(root, "store-2")
     assert second.check().holder
-    lock.close()
+    assert first.lock is not None
+    first.lock.close()
     assert second.check().degraded == ""
     assert first.check().degraded != ""
 
 
 def test_a_deleted_lock_is_made_again_by_whoever_has_it(root: Path) -> None:
-    first = standing_at(root, "store-1", FolderLock(LOCK_NAME))
+    first = standing_at(root, "store-1")
     first.check()
     (root / LOCK_NAME).unlink()
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", FolderLock(LOCK_NAME)).check().holder
+    assert standing_at(root, "store-2").check().holder
 
 
 def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path) -> None:
@@ -57,13 +57,13 @@ def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path)
     mounted = root.with_name("mounted")
     root.rename(mounted)
     root.mkdir()
-    first = Root(root, "store-1", first_start=False, lock=FolderLock(LOCK_NAME))
+    first = standing_at(root, "store-1", first_start=False)
     assert "empty mount point" in first.check().degraded
     assert list(root.iterdir()) == []
     root.rmdir()
     mounted.rename(root)
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", FolderLock(LOCK_NAME)).check().holder
+    assert standing_at(root, "store-2").check().holder
 
 
 LOOK = """
@@ -84,17 +84,7 @@ def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_
     root: Path, error: str
 ) -> None:
     """The kernel answers so, as for some shares."""
-    strace = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=flock",
-        "-e",
-        f"inject=flock:error={error}",
-    ]
+    strace = f"strace -f -qq -o /dev/null -e trace=flock -e inject=flock:error={error}".split()
     try:
         done = subprocess.run(
             [*strace, sys.executable, "-c", LOOK, str(root), "store-1", "store-2"],
@@ -127,7 +117,7 @@ def test_a_lock_that_is_another_files_second_name_is_refused_and_left_alone(root
     victim = root.with_name("jobs.sqlite")
     victim.write_bytes(b"what was paid for")
     os.link(victim, root / LOCK_NAME)
-    assert "remove it" in standing_at(root, "store-1", FolderLock(LOCK_NAME)).check().degraded
+    assert "remove it" in standing_at(root, "store-1").check().degraded
     assert victim.read_bytes() == b"what was paid for"
     (root / LOCK_NAME).unlink()
-    assert standing_at(root, "store-1", FolderLock(LOCK_NAME)).check().degraded == ""
+    assert standing_at(root, "store-1").check().degraded == ""

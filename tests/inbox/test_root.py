@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
+
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME
 from hotfolder.inbox.guard import Root
 from hotfolder.locks import FolderLock
@@ -34,10 +36,13 @@ def test_a_later_start_without_the_marker_is_degraded_until_it_is_put_there(root
     assert checked.check().degraded == ""
 
 
-def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
+@pytest.mark.parametrize("change", [Path.unlink, lambda marker: marker.write_text("")], ids=["gone", "empty"])
+def test_a_marker_that_alone_was_deleted_or_emptied_is_made_again(
+    root: Path, change: Callable[[Path], object]
+) -> None:
     checked = met(root)
     checked.check()
-    (root / MARKER_NAME).unlink()
+    change(root / MARKER_NAME)
     assert checked.check().degraded == ""
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
 
@@ -47,14 +52,6 @@ def test_a_marker_that_was_deleted_while_nobody_watched_is_made_again_in_the_kno
     (root / MARKER_NAME).unlink()
     status = Root(root, "store-1", first_start=False, known_identity=place).check()
     assert status.degraded == ""
-    assert (root / MARKER_NAME).read_text().strip() == "store-1"
-
-
-def test_an_empty_marker_is_a_missing_one(root: Path) -> None:
-    checked = met(root)
-    checked.check()
-    (root / MARKER_NAME).write_text("")
-    assert checked.check().degraded == ""
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
 
 

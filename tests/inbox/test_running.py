@@ -19,6 +19,7 @@ from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.sets import BracketSet
+from tests.inbox.conftest import quick
 from tests.support.listening import Heard, listening
 from tests.support.pictures import jpeg
 from tests.support.studio import until
@@ -153,8 +154,7 @@ async def test_sets_that_have_settled_are_told_of_until_each_is_taken(open_inbox
     left = {"bath", "hall", "kitchen"}
     for room in left:
         drop(f"12 Elm Road/{room}", 1)
-    rulebook = Rulebook(defaults=Defaults(quiet_seconds=0.2))
-    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))
+    inbox = open_inbox(**quick())
     async for event in inbox.events():
         if isinstance(event, BracketSet):
             assert {one.folder for one in inbox.status().settling} == left
@@ -166,8 +166,7 @@ async def test_sets_that_have_settled_are_told_of_until_each_is_taken(open_inbox
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Otherwise a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
-    rulebook = Rulebook(defaults=Defaults(quiet_seconds=0.2))
-    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(rulebook=rulebook))
+    inbox = open_inbox(**quick())
     seen: list[bool] = []
 
     async def slow() -> None:

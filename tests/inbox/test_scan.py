@@ -252,51 +252,27 @@ def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:
     assert ["photos.zip" in told[0], "more.RAR" in told[1], "unpack it" in told[0]] == [True] * 3
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        ".::TMPNAME:D:12345%1:IMG_1.jpg",
-        ".IMG_1.jpg.a1B2c3",
-        "IMG_1.jpg.tmp",
-        "IMG_1.jpg.part",
-        "IMG_1.JPG.PART",
-        "IMG_1.jpg.crdownload",
-        "IMG_1.jpg.filepart",
-        "~IMG_1.jpg",
-        ".IMG_1.jpg",
-        ".in.IMG_1.jpg.",
-        "IMG_1.jpg~",
-        "~syncthing~IMG_1.jpg.tmp",
-        ".syncthing.IMG_1.jpg.tmp",
-    ],
+TRANSFERS = (
+    *(".::TMPNAME:D:12345%1:IMG_1.jpg", ".IMG_1.jpg.a1B2c3", "IMG_1.jpg.tmp", "IMG_1.jpg.part"),
+    *("IMG_1.JPG.PART", "IMG_1.jpg.crdownload", "IMG_1.jpg.filepart", "~IMG_1.jpg", ".IMG_1.jpg"),
+    *(".in.IMG_1.jpg.", "IMG_1.jpg~", "~syncthing~IMG_1.jpg.tmp", ".syncthing.IMG_1.jpg.tmp"),
 )
-def test_a_transfer_under_way_is_known_by_its_name(name: str) -> None:
-    assert is_temporary(name)
+ORDINARY = ("IMG_1.jpg", "party.jpg", ".picasa.ini", ".hidden.config", "a.template", "part.jpg")
+LITTER = ("._IMG_1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir")
 
 
-@pytest.mark.parametrize(
-    "name", ["IMG_1.jpg", "party.jpg", ".picasa.ini", ".hidden.config", "a.template", "part.jpg"]
-)
-def test_an_ordinary_name_is_no_transfer(name: str) -> None:
-    assert not is_temporary(name)
+@pytest.mark.parametrize("name", [*TRANSFERS, *ORDINARY, *LITTER])
+def test_a_transfer_under_way_is_known_by_its_name_and_litter_is_none(name: str) -> None:
+    assert is_temporary(name) is (name in TRANSFERS)
+    assert name not in LITTER or is_junk(name)
 
 
-@pytest.mark.parametrize("name", ["._IMG_1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir"])
-def test_litter_is_neither_photo_nor_transfer(name: str) -> None:
-    assert is_junk(name)
-    assert not is_temporary(name)
+OF_SYSTEMS = ("@eaDir", ".stfolder", ".Trash-1000", "#recycle", "$RECYCLE.BIN", "lost+found")
 
 
-@pytest.mark.parametrize(
-    "name", ["@eaDir", ".stfolder", ".Trash-1000", "#recycle", "$RECYCLE.BIN", "lost+found"]
-)
+@pytest.mark.parametrize("name", [*OF_SYSTEMS, "12 Elm Road", "kitchen__sky-blue", "Küche"])
 def test_folders_of_the_system_are_no_projects(name: str) -> None:
-    assert is_junk_folder(name)
-
-
-@pytest.mark.parametrize("name", ["12 Elm Road", "kitchen__sky-blue", "Küche"])
-def test_ordinary_folders_are_not_junk(name: str) -> None:
-    assert not is_junk_folder(name)
+    assert is_junk_folder(name) is (name in OF_SYSTEMS)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
-from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.sets import BracketSet
+from tests.inbox.conftest import quick
 from tests.support.listening import listening
 from tests.support.studio import until
 
@@ -54,15 +52,10 @@ def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     made.back.set()
 
 
-def quick(open_inbox: Open, **more: Any) -> Inbox:
-    settings = InboxOptions(scan_seconds=0.2, rulebook=Rulebook(defaults=Defaults(quiet_seconds=0.2)))
-    return open_inbox(clock=SystemClock(), settings=settings, **more)
-
-
 async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
     open_inbox: Open, drop: Drop, share: Share
 ) -> None:
-    inbox = quick(open_inbox)
+    inbox = open_inbox(**quick(scan_seconds=0.2))
     async with listening(inbox) as heard:
         share.hung = True
         await until(lambda: "doesn't answer" in inbox.status().degraded)
@@ -77,7 +70,7 @@ async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
 async def test_a_share_that_was_mounted_anew_is_taken_up_while_the_old_look_still_hangs(
     open_inbox: Open, drop: Drop, share: Share
 ) -> None:
-    inbox = quick(open_inbox)
+    inbox = open_inbox(**quick(scan_seconds=0.2))
     async with listening(inbox) as heard:
         share.hung = True
         await until(lambda: share.looks >= 2)
@@ -108,7 +101,9 @@ async def test_time_in_which_nothing_was_seen_is_not_quiet_time(
 
 async def test_signs_of_life_tell_waiting_from_answering(open_inbox: Open, share: Share) -> None:
     beats: list[str] = []
-    inbox = quick(open_inbox, beat=lambda: beats.append("beat"), moved=lambda: beats.append("moved"))
+    inbox = open_inbox(
+        **quick(scan_seconds=0.2), beat=lambda: beats.append("beat"), moved=lambda: beats.append("moved")
+    )
     async with listening(inbox):
         await until(lambda: "moved" in beats)
         share.hung = True
@@ -133,7 +128,7 @@ async def test_photos_are_not_read_while_the_share_hangs(open_inbox: Open, drop:
                 raise
 
     drop("12 Elm Road/kitchen", 2)
-    inbox = quick(open_inbox, decoder=SlowDecoder())
+    inbox = open_inbox(**quick(scan_seconds=0.2), decoder=SlowDecoder())
     async with listening(inbox):
         await until(lambda: "broken off" in reads)
         assert inbox.degraded
@@ -151,7 +146,7 @@ async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
                 await go_on.wait()
 
     drop("12 Elm Road/kitchen", 2)
-    inbox = quick(open_inbox)
+    inbox = open_inbox(**quick(scan_seconds=0.2))
     running = asyncio.create_task(listen())
     await handed.wait()
     share.hung = True

@@ -47,13 +47,8 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--screenshot", type=Path)
     arguments = options.parse_args()
-    needed = [
-        "darktable",
-        "Xvfb",
-        "xdotool",
-        "dbus-run-session",
-        *(["import"] if arguments.screenshot else []),
-    ]
+    needed = ["darktable", "Xvfb", "xdotool", "dbus-run-session"]
+    needed += ["import"] if arguments.screenshot else []
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
         debian = "apt install darktable xvfb xdotool dbus imagemagick"

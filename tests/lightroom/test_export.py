@@ -48,24 +48,23 @@ def exported(inbox: Path) -> dict[str, list[str]]:
 
 
 def test_each_stack_becomes_a_room_of_the_collection_with_its_ready_file_last(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     kitchen = stack(lightroom, "IMG_1", title="kitchen")
     hall = stack(lightroom, "IMG_2", 5, at=BEGIN + 60)
-    lightroom.export([*hall, *kitchen], lightroom.settings(inbox))
-    assert exported(inbox) == {
+    lightroom.export([*hall, *kitchen])
+    assert exported(lightroom.inbox) == {
         "12 Elm Road/IMG_2-0": [".ready", *(f"IMG_2-{number}.jpg" for number in range(5))],
         "12 Elm Road/kitchen": [".ready", *(f"IMG_1-{number}.jpg" for number in range(3))],
     }
-    for room in inbox.glob("*/*"):
+    for room in lightroom.inbox.glob("*/*"):
         ready = (room / ".ready").stat().st_ctime_ns
         assert all(photo.stat().st_ctime_ns <= ready for photo in room.glob("*.jpg"))
-    assert startable(inbox) == {("12 Elm Road", "IMG_2-0"): 5, ("12 Elm Road", "kitchen"): 3}
+    assert startable(lightroom.inbox) == {("12 Elm Road", "IMG_2-0"): 5, ("12 Elm Road", "kitchen"): 3}
     assert lightroom.said == []
 
 
 def test_two_hundred_mixed_stacks_become_two_hundred_rooms(lightroom: Lightroom) -> None:
     """Stacks of one to seven frames, and sets without a stack, in any order; some names are equal."""
-    rng, inbox, numbers, sizes = random.Random(5), lightroom.folder / "inbox", [], []
+    rng, numbers, sizes = random.Random(5), [], []
     for number in range(200):
         facts: dict[str, Any] = {"title": rng.choice(["", "bath", "Bedroom 2", f"room {number}"])}
         if number % 3 == 0:
@@ -73,34 +72,32 @@ def test_two_hundred_mixed_stacks_become_two_hundred_rooms(lightroom: Lightroom)
         sizes.append(rng.randint(1, 7))
         numbers += stack(lightroom, f"DSC{number:04}", sizes[-1], at=BEGIN + 60 * number, **facts)
     rng.shuffle(numbers)
-    lightroom.export(numbers, lightroom.settings(inbox))
-    assert sorted(startable(inbox).values()) == sorted(sizes)
-    assert {project for project, _ in startable(inbox)} == {"12 Elm Road"}
+    lightroom.export(numbers)
+    assert sorted(startable(lightroom.inbox).values()) == sorted(sizes)
+    assert {project for project, _ in startable(lightroom.inbox)} == {"12 Elm Road"}
 
 
 def test_photos_in_no_stack_are_parted_by_pauses_and_by_exposures_that_come_again(
     lightroom: Lightroom,
 ) -> None:
-    inbox = lightroom.folder / "inbox"
     first = stack(lightroom, "A", stack=None)
     at_once = stack(lightroom, "B", stack=None, at=BEGIN + 3)  # the same exposures again, without a pause
     later = stack(lightroom, "C", 2, stack=None, at=BEGIN + 30, stops=3)
-    lightroom.export([*later, *at_once, *first], lightroom.settings(inbox))
-    assert sorted(startable(inbox).values()) == [2, 3, 3]
+    lightroom.export([*later, *at_once, *first])
+    assert sorted(startable(lightroom.inbox).values()) == [2, 3, 3]
 
 
 @pytest.mark.parametrize("stop_at", range(1, 9))
 def test_an_export_that_is_cancelled_leaves_whole_rooms_alone(lightroom: Lightroom, stop_at: int) -> None:
-    inbox = lightroom.folder / "inbox"
     numbers = [
         *stack(lightroom, "A"),
         *stack(lightroom, "B", at=BEGIN + 60),
         *stack(lightroom, "C", at=BEGIN + 120),
     ]
-    lightroom.export(numbers, lightroom.settings(inbox), stop_at=stop_at)
+    lightroom.export(numbers, stop_at=stop_at)
     whole = (stop_at - 1) // 3
-    assert list(startable(inbox).values()) == [3] * whole
-    assert len(exported(inbox)) == whole
+    assert list(startable(lightroom.inbox).values()) == [3] * whole
+    assert len(exported(lightroom.inbox)) == whole
     assert f"{3 - whole} of 3 rooms were not exported." in lightroom.said[-1]
 
 
@@ -112,72 +109,67 @@ def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(
     plugin, steps = installed(tmp_path), 0
     while True:
         folder = tmp_path / f"killed-{steps}"
-        (folder / "inbox").mkdir(parents=True)
+        (lightroom.inbox).mkdir(parents=True)
         lightroom = Lightroom(folder, plugin)
         lightroom.disk.dies_before, lightroom.disk.stuck = steps, stuck
         numbers = [*stack(lightroom, "A"), *stack(lightroom, "B", 2, at=BEGIN + 60)]
         try:
-            lightroom.export(numbers, lightroom.settings(folder / "inbox"), stop_at=stop_at)
+            lightroom.export(numbers, stop_at=stop_at)
         except Killed:
-            found = startable(folder / "inbox")
+            found = startable(lightroom.inbox)
             assert set(found.items()) <= {(("12 Elm Road", "A-0"), 3), (("12 Elm Road", "B-0"), 2)}, steps
             steps += 1
             continue
         assert steps == lightroom.disk.changes
-        assert len(startable(folder / "inbox")) == rooms
+        assert len(startable(lightroom.inbox)) == rooms
         return
 
 
 def test_a_rendition_that_fails_gives_its_room_up_and_no_other(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     bad, good = stack(lightroom, "A"), stack(lightroom, "B", at=BEGIN + 60)
-    context = lightroom.export([*bad, *good], lightroom.settings(inbox), broken=bad[1])
-    assert startable(inbox) == {("12 Elm Road", "B-0"): 3}
-    assert list(exported(inbox)) == ["12 Elm Road/B-0"]
+    context = lightroom.export([*bad, *good], broken=bad[1])
+    assert startable(lightroom.inbox) == {("12 Elm Road", "B-0"): 3}
+    assert list(exported(lightroom.inbox)) == ["12 Elm Road/B-0"]
     assert len(context.failed) == 2, "the broken one, and the one after it"
     assert "12 Elm Road/A-0: it can't be rendered" in lightroom.said[-1]
 
 
 def test_where_the_rules_want_a_person_to_look_no_export_approves(tmp_path: Path) -> None:
     routes = [{"name": "trainees", "match": {"project": "* trainee"}, "group": "review"}]
-    lightroom, inbox = Lightroom(tmp_path, installed(tmp_path, routes=routes)), tmp_path / "inbox"
-    inbox.mkdir()
-    lightroom.export(stack(lightroom, "A"), lightroom.settings(inbox))
-    assert exported(inbox) == {"12 Elm Road/A-0": ["A-0.jpg", "A-1.jpg", "A-2.jpg"]}
+    lightroom = Lightroom(tmp_path, installed(tmp_path, routes=routes))
+    lightroom.inbox.mkdir()
+    lightroom.export(stack(lightroom, "A"))
+    assert exported(lightroom.inbox) == {"12 Elm Road/A-0": ["A-0.jpg", "A-1.jpg", "A-2.jpg"]}
 
 
 def test_two_rooms_of_one_name_are_numbered_as_people_do(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     numbers = [*stack(lightroom, "A", title="bath"), *stack(lightroom, "B", title="Bath", at=BEGIN + 60)]
-    lightroom.export(numbers, lightroom.settings(inbox, hotfolder_tag_1_sky="sky-blue"))
-    assert list(exported(inbox)) == ["12 Elm Road/Bath 2__sky-blue", "12 Elm Road/bath__sky-blue"]
+    lightroom.export(numbers, lightroom.settings(lightroom.inbox, hotfolder_tag_1_sky="sky-blue"))
+    assert list(exported(lightroom.inbox)) == ["12 Elm Road/Bath 2__sky-blue", "12 Elm Road/bath__sky-blue"]
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_behind(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     lightroom.disk.full = "A-2.jpg"
-    lightroom.export(stack(lightroom, "A"), lightroom.settings(inbox))
-    assert exported(inbox) == {}
+    lightroom.export(stack(lightroom, "A"))
+    assert exported(lightroom.inbox) == {}
     assert "12 Elm Road/A-0: the disk is full" in lightroom.said[-1]
 
 
 def test_a_room_that_still_lies_there_from_an_earlier_export_is_left_alone(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     numbers = stack(lightroom, "A", title="kitchen")
-    lightroom.export(numbers, lightroom.settings(inbox))
-    before = exported(inbox)["12 Elm Road/kitchen"]
-    lightroom.export(numbers[:2], lightroom.settings(inbox))
-    assert exported(inbox)["12 Elm Road/kitchen"] == before
-    assert startable(inbox)[("12 Elm Road", "kitchen (2)")] == 2
+    lightroom.export(numbers)
+    before = exported(lightroom.inbox)["12 Elm Road/kitchen"]
+    lightroom.export(numbers[:2])
+    assert exported(lightroom.inbox)["12 Elm Road/kitchen"] == before
+    assert startable(lightroom.inbox)[("12 Elm Road", "kitchen (2)")] == 2
 
 
 def test_tags_come_from_the_menu_and_from_keywords(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     front = stack(lightroom, "A", title="front", keywords=["sky-twilight", "house"])
     garden = stack(lightroom, "B", title="garden", at=BEGIN + 60)
-    both = lightroom.settings(inbox, hotfolder_tag_1_lawn="lawn-light")
+    both = lightroom.settings(lightroom.inbox, hotfolder_tag_1_lawn="lawn-light")
     lightroom.export([*front, *garden], both)
-    assert list(exported(inbox)) == [
+    assert list(exported(lightroom.inbox)) == [
         "12 Elm Road/front__lawn-light__sky-twilight",
         "12 Elm Road/garden__lawn-light",
     ]
@@ -198,53 +190,47 @@ def test_tags_come_from_the_menu_and_from_keywords(lightroom: Lightroom) -> None
 def test_a_room_that_cant_be_exported_is_named_with_the_reason(
     lightroom: Lightroom, facts: dict[str, Any], sentence: str
 ) -> None:
-    inbox = lightroom.folder / "inbox"
     bad, good = stack(lightroom, "A", **facts), stack(lightroom, "B", at=BEGIN + 60)
-    lightroom.export([*bad, *good], lightroom.settings(inbox))
+    lightroom.export([*bad, *good])
     assert lightroom.said == [f"Export the other 1 rooms?\nA-0 to A-2: {sentence}"]
-    assert list(exported(inbox)) == ["12 Elm Road/B-0"]
+    assert list(exported(lightroom.inbox)) == ["12 Elm Road/B-0"]
 
 
 def test_a_collapsed_stack_of_which_only_the_top_is_selected_is_named(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     top = stack(lightroom, "A", collapsed=True)[0]
-    lightroom.export([top], lightroom.settings(inbox))
+    lightroom.export([top])
     assert "A-0: 2 photos of its stack aren't selected. Expand it (Photo > Stacking >" in lightroom.said[-1]
-    assert exported(inbox) == {}
+    assert exported(lightroom.inbox) == {}
 
 
 def test_the_photos_that_are_selected_of_an_expanded_stack_are_the_room(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
-    lightroom.export(stack(lightroom, "A", 5)[1:4], lightroom.settings(inbox))
-    assert list(startable(inbox).values()) == [3]
+    lightroom.export(stack(lightroom, "A", 5)[1:4])
+    assert list(startable(lightroom.inbox).values()) == [3]
 
 
 def test_a_stack_of_eight_is_named_and_not_exported(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
-    lightroom.export(stack(lightroom, "A", 8), lightroom.settings(inbox))
+    lightroom.export(stack(lightroom, "A", 8))
     assert "the stack of A-0 has 8 photos, and a room has 7 at most. Split the stack." in lightroom.said[-1]
 
 
 def test_a_virtual_copy_is_a_photo_of_its_own_under_its_own_name(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     one = stack(lightroom, "A", 1, title="hall")
     path = lightroom.folder / "originals" / "A-0.jpg"
     copy = lightroom.photo(
         path, stack="A", virtual=True, copyName="Copy 1", dateTimeOriginal=BEGIN, collections=["12 Elm Road"]
     )
-    lightroom.export([*one, copy], lightroom.settings(inbox))
-    assert exported(inbox) == {"12 Elm Road/hall": [".ready", "A-0.jpg", "A-0_Copy 1.jpg"]}
+    lightroom.export([*one, copy])
+    assert exported(lightroom.inbox) == {"12 Elm Road/hall": [".ready", "A-0.jpg", "A-0_Copy 1.jpg"]}
 
 
 def test_the_collection_that_is_shown_says_the_project(lightroom: Lightroom) -> None:
-    inbox = lightroom.folder / "inbox"
     lightroom.sources("3 Oak Lane")
-    lightroom.export(stack(lightroom, "A", collections=["a", "b"]), lightroom.settings(inbox))
-    assert list(exported(inbox)) == ["3 Oak Lane/A-0"]
+    lightroom.export(stack(lightroom, "A", collections=["a", "b"]))
+    assert list(exported(lightroom.inbox)) == ["3 Oak Lane/A-0"]
 
 
 def test_a_token_that_there_isnt_is_named(lightroom: Lightroom) -> None:
-    settings = lightroom.settings(lightroom.folder / "inbox", hotfolder_room="{rom}")
+    settings = lightroom.settings(lightroom.inbox, hotfolder_room="{rom}")
     lightroom.export(stack(lightroom, "A"), settings)
     assert "{rom} is none of the tokens collection, folder, title" in lightroom.said[-1]
 
@@ -254,7 +240,7 @@ def test_the_dialog_offers_each_inbox_with_its_tags_and_says_what_is_missing(lig
     settings = lightroom.settings(lightroom.folder / "nowhere")
     service.startDialog(settings)
     assert "isn't there" in settings.LR_cantExportBecause
-    settings.hotfolder_folder_1 = str(lightroom.folder / "inbox")
+    settings.hotfolder_folder_1 = str(lightroom.inbox)
     assert settings.LR_cantExportBecause is None
     settings.hotfolder_folder_1 = ""
     assert "Choose the inbox" in str(settings.LR_cantExportBecause)
@@ -265,9 +251,7 @@ def test_the_dialog_offers_each_inbox_with_its_tags_and_says_what_is_missing(lig
 
 
 def test_every_export_is_of_whole_pictures_whatever_the_last_one_was(lightroom: Lightroom) -> None:
-    settings = lightroom.settings(
-        lightroom.folder / "inbox", LR_size_doConstrain=True, LR_outputSharpeningOn=True
-    )
+    settings = lightroom.settings(lightroom.inbox, LR_size_doConstrain=True, LR_outputSharpeningOn=True)
     lightroom.service().updateExportSettings(settings)
     assert settings.LR_size_doConstrain is False
     assert settings.LR_outputSharpeningOn is False

@@ -16,11 +16,6 @@ from hotfolder.rules.sets import FileIdentity
 from tests.outbox.conftest import Killed, lines_that_matter
 
 
-def identity(path: Path) -> FileIdentity:
-    found = path.stat()
-    return FileIdentity(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-
-
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     path = tmp_path / "inbox" / "room" / "a.jpg"
@@ -34,7 +29,7 @@ def test_a_move_keeps_bytes_time_and_inode(
     tmp_path: Path, shared: Sharing, photo: Path, way: linking.Way
 ) -> None:
     """On one disk an original is renamed, not copied; a second call has nothing left to do."""
-    before, data = identity(photo), photo.read_bytes()
+    before, data = FileIdentity.of(photo.stat()), photo.read_bytes()
     target = tmp_path / "done" / "originals" / "room" / "a.jpg"
     for _ in range(2):
         move(photo, target, expected=before, shared=shared)
@@ -46,7 +41,7 @@ def test_a_move_keeps_bytes_time_and_inode(
 
 def test_a_move_to_another_disk_keeps_bytes_and_time(shared: Sharing, photo: Path, other_disk: Path) -> None:
     """The kernel refuses renames across mounts; the copy must be as good."""
-    before, data = identity(photo), photo.read_bytes()
+    before, data = FileIdentity.of(photo.stat()), photo.read_bytes()
     target = other_disk / "originals" / "a.jpg"
     for _ in range(2):
         move(photo, target, expected=before, shared=shared)
@@ -74,7 +69,7 @@ def test_another_file_in_the_way_is_never_replaced(
 @pytest.mark.parametrize("change", ["size", "time", "inode", "link", "gone", "folder"])
 def test_a_changed_photo_is_left_alone(tmp_path: Path, shared: Sharing, photo: Path, change: str) -> None:
     """A photo that differs from the settled and paid one is not filed."""
-    before = identity(photo)
+    before = FileIdentity.of(photo.stat())
     if change == "size":
         photo.write_bytes(b"photo")
     elif change == "time":
@@ -96,12 +91,12 @@ def test_a_changed_photo_is_left_alone(tmp_path: Path, shared: Sharing, photo: P
 
 def test_a_leftover_second_name_is_finished(tmp_path: Path, shared: Sharing, photo: Path) -> None:
     """A crash between link and unlink left the original under both names; ctime has moved on."""
-    before = identity(photo)
+    before = FileIdentity.of(photo.stat())
     target = tmp_path / "a.jpg"
     os.link(photo, target)
     move(photo, target, expected=before, shared=shared)
     assert not photo.exists()
-    assert identity(target).inode == before.inode
+    assert FileIdentity.of(target.stat()).inode == before.inode
 
 
 def test_moving_a_file_onto_itself_does_not_delete_it(tmp_path: Path, shared: Sharing, photo: Path) -> None:
@@ -137,7 +132,7 @@ def test_killed_at_any_line_and_called_again(
         source, target = paths(name)
         source.write_bytes(data)
         os.utime(source, ns=(10**18, 10**18))
-        before = identity(source)
+        before = FileIdentity.of(source.stat())
         return lambda: move(source, target, expected=before, shared=shared)
 
     for line in lines_that_matter(prepared, memory, tmp_path):

@@ -40,30 +40,20 @@ def test_a_dropped_folder_becomes_a_picture_without_reloading(
         assert opened.evaluate("window.loadedOnce")
 
 
-def test_an_open_page_says_that_it_shows_what_was_when_the_server_is_gone(
-    studio: Studio, browser: Browser
-) -> None:
-    opened = browser.new_page(locale="en-US")
-    with page_process(studio) as served:
-        opened.goto(f"http://127.0.0.1:{served.port}/")
-        told = opened.get_by_text("hotfolder's page doesn't answer just now.")
-        becomes(lambda: told.count() == 1 and not told.is_visible(), "a page that is served")
-        served.stop()
-        told.wait_for()
-    opened.close()
-
-
 class BadGateway(BaseHTTPRequestHandler):
     """What a proxy answers while the server behind it is gone."""
 
+    asked = 0
+
     def do_GET(self) -> None:
+        BadGateway.asked += 1
         self.send_error(502)
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
 
 
-def test_an_open_page_comes_back_after_a_proxy_answered_in_place_of_the_server(
+def test_an_open_page_says_that_its_server_is_gone_and_comes_back_behind_a_proxy(
     studio: Studio, browser: Browser
 ) -> None:
     with page_process(studio) as served:
@@ -71,10 +61,13 @@ def test_an_open_page_comes_back_after_a_proxy_answered_in_place_of_the_server(
         opened = context.new_page()
         opened.goto("/")
         told = opened.get_by_text("hotfolder's page doesn't answer just now.")
+        becomes(lambda: told.count() == 1 and not told.is_visible(), "a page that is served")
         served.stop()
+        told.wait_for()
     with HTTPServer(("127.0.0.1", served.port), BadGateway) as proxy:
         Thread(target=proxy.serve_forever).start()
-        told.wait_for()
+        becomes(lambda: BadGateway.asked, "the proxy is asked")
+        assert told.is_visible()
         proxy.shutdown()
     studio.drop(ELM, FRONT, bracket())
     with page_process(studio, "--port", str(served.port)):

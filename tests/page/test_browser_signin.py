@@ -56,14 +56,6 @@ def test_who_may_only_look_is_told_so(page: PageProcess, browser: Browser) -> No
         opened.get_by_text("You can look, and change nothing.").wait_for()
 
 
-def test_a_script_of_the_page_can_not_read_the_session(page: PageProcess, browser: Browser) -> None:
-    with tab(browser, page) as opened:
-        opened.get_by_label("The studio's password").fill(PASSWORD)
-        opened.get_by_role("button", name="Sign in").click()
-        opened.get_by_role("button", name="Sign out").wait_for()
-        assert opened.evaluate("document.cookie") == ""
-
-
 def test_everybody_can_sign_in(page: PageProcess, browser: Browser) -> None:
     assert everywhere(browser, page, "/signin", "/signin?lang=de") == []
 
@@ -76,44 +68,3 @@ def test_everybody_can_choose_the_first_password(studio: Studio, browser: Browse
             opened.get_by_label("Once more").fill(PASSWORD)
             opened.get_by_role("button", name="Set the password").click()
             opened.get_by_role("button", name="Sign out").wait_for()
-
-
-def test_a_page_of_another_site_gets_nothing(studio: Studio, browser: Browser) -> None:
-    """No picture, frame, script or form of it works, although this page is open on the same computer."""
-    with page_process(studio) as page:
-        context = browser.new_context()
-        strange, own = context.new_page(), f"http://127.0.0.1:{page.port}"
-        strange.route(
-            "http://evil.example/",
-            lambda route: route.fulfill(body="<body></body>", content_type="text/html"),
-        )
-        strange.goto("http://evil.example/")
-        answers: list[tuple[str, int]] = []
-        strange.on("response", lambda answer: answers.append((answer.url, answer.status)))
-        strange.evaluate(
-            """own => {
-                for (const [tag, name] of [["img", "src"], ["script", "src"], ["iframe", "src"]]) {
-                    const made = document.createElement(tag);
-                    made[name] = own + "/?" + tag;
-                    document.body.append(made);
-                }
-                return fetch(own + "/?fetch", {mode: "no-cors"}).catch(() => null);
-            }""",
-            own,
-        )
-        with strange.expect_navigation():
-            strange.evaluate(
-                """own => {
-                    const form = document.createElement("form");
-                    form.method = "post";
-                    form.action = own + "/signin";
-                    document.body.append(form);
-                    setTimeout(() => form.submit());
-                }""",
-                own,
-            )
-        assert "comes from another site" in strange.inner_text("main")
-        # The error page may load its style.
-        asked = [status for url, status in answers if url.startswith(own) and "/static/" not in url]
-        assert asked and set(asked) == {403}
-        context.close()

@@ -35,13 +35,17 @@ def test_connections_that_say_nothing_keep_nobody_out_and_are_closed(page: PageP
         channel.close()
 
 
-def test_forms_that_never_end_keep_nobody_out(page: PageProcess) -> None:
+def unfinished(page: PageProcess) -> bytes:
+    """The beginning of a form."""
     own = f"127.0.0.1:{page.port}"
     head = f"POST /signin HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\nContent-Length: 9999\r\n"
-    request = f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\npassw".encode()
+    return f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\npassw".encode()
+
+
+def test_forms_that_never_end_keep_nobody_out(page: PageProcess) -> None:
     slow = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(MOST_CONNECTIONS)]
     for channel in slow:
-        channel.sendall(request)
+        channel.sendall(unfinished(page))
     for _ in range(5):
         assert page.get("/").status == 200
     for channel in slow:
@@ -50,10 +54,8 @@ def test_forms_that_never_end_keep_nobody_out(page: PageProcess) -> None:
 
 
 def test_a_form_that_never_ends_is_answered_all_the_same(page: PageProcess) -> None:
-    own = f"127.0.0.1:{page.port}"
-    head = f"POST /signin HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\nContent-Length: 9999\r\n"
     with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
-        channel.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\npassw".encode())
+        channel.sendall(unfinished(page))
         assert channel.recv(20).startswith(b"HTTP/1.1 408")
 
 

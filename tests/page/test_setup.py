@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,10 +15,9 @@ from starlette.routing import Route
 
 from hotfolder.page.setup import SetupSite, setup_app
 from tests.support.browser import chromium, faults, faults_at_every_size, tab
-from tests.support.forking import fork
-from tests.support.pageprocess import PageProcess
+from tests.support.pageprocess import PageProcess, told
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, environment, files_into, wait_for
+from tests.support.studio import PATIENCE_SECONDS, Shop, begun, environment, files_into, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -46,19 +43,11 @@ class Container:
             **variables,
         }
         words = [sys.executable, "-m", "hotfolder", "run", "--page", "--config", str(data / "config.yaml")]
-        with self.log.open("wb") as stream:
-            self.process = fork(words, stdout=stream, stderr=stream, env={**environment(None), **variables})
+        self.run = begun(words, self.log, {**environment(None), **variables})
+        self.process = self.run.process
 
     def told(self, event: str) -> dict[str, str]:
-        """The log's first line with that event, waited for."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            for line in self.log.read_text().splitlines():
-                if f'"event": "{event}"' in line:
-                    found: dict[str, str] = json.loads(line)
-                    return found
-            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
-            time.sleep(0.05)
+        return told(self.process, self.log, event)
 
     def link(self) -> tuple[int, str]:
         """The link in the log: its port, and its path with the token."""
@@ -72,11 +61,6 @@ class Container:
     def answers(self, **changes: str) -> dict[str, str]:
         return {"root": str(self.data), "key": KEY, "password": PASSWORD, "again": PASSWORD, **changes}
 
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
 
 @pytest.fixture
 def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable[..., Container]]:
@@ -88,7 +72,7 @@ def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable
 
     yield starting
     for one in made:
-        one.end()
+        one.run.end()
 
 
 def test_every_route_is_closed_to_who_has_not_read_the_log(start: Callable[..., Container]) -> None:

@@ -22,7 +22,7 @@ from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.page.site import MOST_ADDRESSES, SignInThrottle
 from tests.support import forking
 from tests.support.clocks import HeldClock
-from tests.support.pageprocess import PageProcess, page_process, set_password
+from tests.support.pageprocess import PageProcess, page_process, set_password, setting_password
 from tests.support.studio import Studio, environment
 
 pytestmark = pytest.mark.long
@@ -197,16 +197,15 @@ def test_a_session_ends_by_itself_and_by_its_own_browser_alone(studio: Studio, l
 
 
 def test_what_a_password_must_be(studio: Studio) -> None:
-    command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config)]
     for typed, options, said in (
         ("short\n", (), "at least 10 letters"),
         ("", (), "at least 10 letters"),
         (PASSWORD, ("--read-only",), "Set that one first"),
     ):
-        refused = forking.run([*command, *options], input=typed, env=environment(None))
+        refused = setting_password(studio, typed, *options)
         assert refused.returncode == 2 and said in refused.stdout + refused.stderr
     set_password(studio, PASSWORD)
-    refused = forking.run([*command, "--read-only"], input=PASSWORD, env=environment(None))
+    refused = setting_password(studio, PASSWORD, "--read-only")
     assert refused.returncode == 2 and "the other role's password" in refused.stderr
 
 

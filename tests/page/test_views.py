@@ -10,7 +10,8 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from hotfolder.page.security import PublicRoute
 from tests.bench.browsing import fill
 from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, SKY, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
 
@@ -562,34 +563,27 @@ async def test_a_picture_that_was_exchanged_begins_the_zip_anew(studio: Studio, 
     assert again.status == 200 and again.body != first.body
 
 
-def news(page: PageProcess) -> Generator[str, None, None]:
-    """The events of an open page."""
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
-    connection.request("GET", "/live")
-    answer = connection.getresponse()
-    assert answer.getheader("content-type", "").startswith("text/event-stream")
-    try:
-        while line := answer.readline():
-            if line.startswith(b"data: "):
-                yield line.removeprefix(b"data: ").decode().strip()
-    finally:
-        connection.close()
+def news(stream: http.client.HTTPResponse) -> str:
+    """The next event of an open page."""
+    while not (line := stream.readline()).startswith(b"data: "):
+        assert line, "the stream has ended"
+    return line.removeprefix(b"data: ").decode().strip()
 
 
 async def test_an_open_page_hears_of_each_change_and_only_of_changes(
     studio: Studio, page: PageProcess
 ) -> None:
     await finished(studio, "front")
-    events = news(page)
-    first = await asyncio.to_thread(next, events)
-    assert f'data-stamp="{first}"' in page.get("/").text
-    studio.by_hand(actions.pause, "by hand")
-    second = await asyncio.to_thread(next, events)
-    assert second != first and f'data-stamp="{second}"' in page.get("/").text
-    studio.config.write_text(studio.config.read_text() + "nonsense: 1\n")
-    await asyncio.to_thread(next, events)
-    assert "The settings have an error" in page.get("/").text
-    events.close()
+    with closing(page.listening()) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        first = await asyncio.to_thread(news, stream)
+        assert f'data-stamp="{first}"' in page.get("/").text
+        studio.by_hand(actions.pause, "by hand")
+        second = await asyncio.to_thread(news, stream)
+        assert second != first and f'data-stamp="{second}"' in page.get("/").text
+        studio.config.write_text(studio.config.read_text() + "nonsense: 1\n")
+        await asyncio.to_thread(news, stream)
+        assert "The settings have an error" in page.get("/").text
 
 
 def test_what_one_sees_of_now_another_does_not_get_in_another_language(page: PageProcess) -> None:

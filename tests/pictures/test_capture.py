@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 from collections.abc import Callable
 from itertools import combinations, pairwise
@@ -16,8 +15,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from hotfolder.capture import Capture
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
+from tests.support.pictures import needs_brackets, real_brackets
 
 TAG = ExifTags.Base
 LIMITS = PictureLimits()
@@ -137,20 +136,18 @@ def test_a_signature_outlives_exposure_and_turning_and_tells_rooms_apart(tmp_pat
     assert differing(middle, sideways) < 0.02
 
 
-@pytest.mark.skipif(
-    "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
-)
+@needs_brackets
 def test_frames_of_a_real_bracket_resemble_each_other_more_than_another_scene() -> None:
     """Neighbours in brightness, though hand-held, are nearer than any two scenes."""
     scenes = {}
-    for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir():
-        if folder.is_dir() and "flash" not in folder.name:
-            found = [inspect(path, limits=LIMITS) for path in folder.iterdir() if is_photo_name(path.name)]
+    for name, paths in real_brackets().items():
+        if "flash" not in name:
+            found = [inspect(path, limits=LIMITS) for path in paths]
             ordered = sorted(
                 (each.brightness, each.signature) for each in found if each.brightness is not None
             )
             assert len(ordered) == len(found)
-            scenes[folder.name] = [signature for _, signature in ordered]
+            scenes[name] = [signature for _, signature in ordered]
     assert len(scenes) >= 2
     within = [differing(*pair) for scene in scenes.values() for pair in pairwise(scene)]
     across = [differing(a, b) for one, two in combinations(scenes.values(), 2) for a in one for b in two]

@@ -209,13 +209,16 @@ def test_a_profile_for_colours_is_not_put_on_gray(original: Path, tmp_path: Path
             assert "icc_profile" not in image.info
 
 
-def test_a_result_that_says_it_is_turned_stays_turned(original: Path, tmp_path: Path) -> None:
-    """The original's orientation was applied, the result's own was not."""
+@pytest.mark.parametrize("level", [Level.ALL, Level.NONE])
+def test_a_result_that_says_it_is_turned_stays_turned(original: Path, tmp_path: Path, level: Level) -> None:
+    """The original's orientation was applied, the result's own was not. It is needed for display, so it isn't
+    left out as metadata."""
     block = Image.Exif()
     block[exif.ORIENTATION] = 8
     noise().save(tmp_path / "result.jpg", exif=block)
-    with Image.open(carried(original, tmp_path / "result.jpg")) as image:
+    with Image.open(carried(original, tmp_path / "result.jpg", level=level)) as image:
         assert image.getexif()[exif.ORIENTATION] == 8
+        assert level is Level.ALL or dict(image.getexif()) == {exif.ORIENTATION: 8}
 
 
 def test_from_png_to_jpeg_and_back(original: Path, tmp_path: Path) -> None:
@@ -362,15 +365,6 @@ def test_a_level_lets_no_more_through(original: Path, result: Path, level: Level
         assert image.info["icc_profile"]
         assert image.getexif().get(0x8298) == ("(c) Jane" if level is Level.COPYRIGHT else None)
         assert not image.getexif().get_ifd(0x8825)
-
-
-def test_a_turned_result_stays_turned_without_metadata(original: Path, tmp_path: Path) -> None:
-    """Orientation is needed for display, so it isn't left out as metadata."""
-    block = Image.Exif()
-    block[exif.ORIENTATION] = 8
-    noise().save(tmp_path / "result.jpg", exif=block)
-    with Image.open(carried(original, tmp_path / "result.jpg", level=Level.NONE)) as image:
-        assert dict(image.getexif()) == {exif.ORIENTATION: 8}
 
 
 @needs_exiftool

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image
 
 from hotfolder.pictures import heic as module
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.developing import develop, thumbnail
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
+from tests.support.colours import swapped_profile
 from tests.support.heics import BLUE, RED, halves, heic, pillow_heif, shot
 
 Write = Callable[[str, bytes], Path]
@@ -80,11 +81,8 @@ def test_its_metadata_come_along(write: Write, tmp_path: Path) -> None:
 
 
 def test_colours_of_a_profile_become_srgb(write: Write, tmp_path: Path) -> None:
-    """Phones use Display P3. Here the profile swaps red and blue, so that no test can miss it."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    first, last = profile.find(b"rXYZ"), profile.find(b"bXYZ")
-    profile[first : first + 4], profile[last : last + 4] = b"bXYZ", b"rXYZ"
-    coded = heic(halves(), exif=None, icc_profile=bytes(profile))
+    """Phones use Display P3."""
+    coded = heic(halves(), exif=None, icc_profile=swapped_profile())
     develop(write("a.heic", coded), tmp_path / "a.jpg", limits=LIMITS)
     with Image.open(tmp_path / "a.jpg") as made:
         assert near(made.getpixel((48, 16)), BLUE, 25) and near(made.getpixel((48, 48)), RED, 25)

@@ -14,8 +14,8 @@ from PIL import Image
 
 from hotfolder.errors import UnusablePhoto
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
+from tests.support.pictures import needs_brackets, real_brackets
 
 Encode = Callable[..., bytes]
 Write = Callable[[str, bytes], Path]
@@ -181,17 +181,12 @@ def test_the_pixel_limit_is_left_as_it_was(encode: Encode, write: Write) -> None
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-@pytest.mark.skipif(
-    "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
-)
+@needs_brackets
 def test_real_brackets_are_whole_and_differ_in_brightness() -> None:
     """Cameras write what no encoder here does: previews, maker notes, appended pictures."""
-    folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
-    assert folders
-    for folder in folders:
-        found = [
-            inspect(path, limits=LIMITS) for path in sorted(folder.iterdir()) if is_photo_name(path.name)
-        ]
+    assert real_brackets()
+    for paths in real_brackets().values():
+        found = [inspect(path, limits=LIMITS) for path in paths]
         values = [facts.brightness for facts in found if facts.brightness is not None]
         assert len(values) == len(found) >= 3
         assert max(values) - min(values) > 0.1

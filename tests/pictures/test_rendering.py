@@ -7,24 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops
 
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, PictureLimits, Rendering
 from hotfolder.pictures.rendering import render
+from tests.support.colours import swapped_profile
 
 LIMITS = PictureLimits()
 NOISE = Image.effect_noise((600, 400), 90).convert("RGB")
-
-
-def swapped_profile() -> bytes:
-    """sRGB with exchanged red and blue primaries, so that ignoring it is visible."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = int.from_bytes(profile[128:132], "big")
-    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
-    profile[entries[b"rXYZ"] : entries[b"rXYZ"] + 4] = b"bXYZ"
-    profile[entries[b"bXYZ"] : entries[b"bXYZ"] + 4] = b"rXYZ"
-    return bytes(profile)
 
 
 def saved(path: Path, picture: Image.Image, **options: Any) -> Path:

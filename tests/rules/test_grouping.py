@@ -12,21 +12,27 @@ from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import NameScheme, group, name_sets
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.sets import Photo
-from tests.support.camera import CANON_ORDER, FILE, MIDDLE, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
+from tests.support.camera import (
+    CANON_ORDER,
+    FILE,
+    MIDDLE,
+    PHONE,
+    SHUTTER,
+    SIX_SECONDS,
+    SONY,
+    Photographer,
+    names_of,
+)
 
 
 def found(by: Photographer) -> Grouping:
     return group(random.Random(1).sample(by.photos, len(by.photos)))
 
 
-def names(grouping: Grouping) -> list[set[str]]:
-    return [{photo.name for photo in each.photos} for each in grouping.sets]
-
-
 def right(by: Photographer) -> Grouping:
     """The grouping, asserted to be the photographer's sets."""
     grouping = found(by)
-    assert names(grouping) == by.truth
+    assert names_of(grouping) == by.truth
     return grouping
 
 
@@ -76,7 +82,7 @@ def test_two_bodies_at_the_same_time_are_kept_apart(by: Photographer) -> None:
         by.now, by.body = 1_000_000.0, replace(by.body, serial=serial)
         by.burst(by.room(), MIDDLE, (0, -2, 2))
     grouping = found(by)
-    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, by.truth))
+    assert sorted(map(sorted, names_of(grouping))) == sorted(map(sorted, by.truth))
     assert grouping.sure
 
 
@@ -109,7 +115,7 @@ def test_by_hand_with_nothing_to_see_is_sure_only_if_the_sets_are_alike(by: Phot
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
         by.walk(7, 27)
     many, few = group(blind(by.photos)), group(blind(by.photos[:6]))
-    assert names(many) == by.truth and many.sure
+    assert names_of(many) == by.truth and many.sure
     assert not few.sure
 
 
@@ -119,7 +125,7 @@ def test_rooms_with_identical_settings_back_to_back_are_two(by: Photographer) ->
         by.rooms(2, pause=(5, 6))
         by.walk(60, 61)
     for photos in (by.photos, blind(by.photos)):
-        assert names(group(photos)) == by.truth
+        assert names_of(group(photos)) == by.truth
         assert group(photos).sure
 
 
@@ -153,7 +159,7 @@ def test_a_phone_walking_from_room_to_room_makes_sets_of_one(by: Photographer) -
         by.single(by.room(), middle)
         by.walk(4, 12)
     for photos in (by.photos, blind(by.photos)):
-        assert names(group(photos)) == by.truth
+        assert names_of(group(photos)) == by.truth
         assert group(photos).sure
 
 
@@ -193,7 +199,7 @@ def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photogra
     by.walk(120, 121)
     by.lit(by.room(), MIDDLE)
     grouping = found(by)
-    assert names(grouping) == [set(by.sets[0]), set(by.flash)]
+    assert names_of(grouping) == [set(by.sets[0]), set(by.flash)]
     assert [each.sure for each in grouping.sets] == [True, False]
 
 
@@ -228,7 +234,7 @@ def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> No
         for photo in by.photos[1:]
         if photo.capture
     ]
-    assert names(group([by.photos[0], *moved])) == by.truth
+    assert names_of(group([by.photos[0], *moved])) == by.truth
 
 
 def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:

@@ -1,16 +1,28 @@
-"""Other content of a drop: copies, RAW files, sets beyond seven; room folders; and names of sets."""
+"""Other content of a drop: copies, sets beyond seven, no capture data; room folders; and names of sets."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
-from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
+from hotfolder.rules.grouping.group import (
+    EXPORT_WITH_CAMERA_DATA,
+    NameScheme,
+    group,
+    group_room,
+    name_sets,
+)
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
-from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer
+from hotfolder.rules.sets import Photo
+from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer, names_of
 
 NINE = (0, -1, 1, -2, 2, -3, 3, -4, 4)
+
+
+def found(by: Photographer, options: GroupingOptions) -> Grouping:
+    return group(random.Random(1).sample(by.photos, len(by.photos)), options)
 
 
 def kept(grouping: Grouping) -> set[str]:
@@ -97,7 +109,7 @@ def test_a_room_is_one_set_whatever_the_pauses(by: Photographer) -> None:
 def test_a_room_with_two_whole_brackets_is_two(by: Photographer) -> None:
     by.rooms(2)
     grouping = group_room(by.photos)
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
+    assert names_of(grouping) == by.truth
     assert "the exposure 1/30 s came back" in grouping.sets[1].evidence
 
 
@@ -142,3 +154,48 @@ def test_names_differ_even_where_case_does_not_count(by: Photographer) -> None:
         by.photos[-1] = replace(by.photos[-1], name=name)
         by.walk(40, 41)
     assert name_sets(group(by.photos).sets, NameScheme.FIRST_FILE) == ("Hall", "hall-2")
+
+
+def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:
+    by.rooms(4, (0, -2, 2))
+    stripped = [replace(photo, capture=None) for photo in by.photos]
+    grouping = group(stripped)
+    assert sorted(map(sorted, names_of(grouping))) == sorted(map(sorted, by.truth))
+    assert grouping.notices == (EXPORT_WITH_CAMERA_DATA,)
+
+
+def test_stripped_photos_that_show_nothing_are_held() -> None:
+    photos = [Photo(f"{number}.jpg", FILE, "", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
+    grouping = group(photos)
+    assert all(not each.sure for each in grouping.sets)
+
+
+def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photographer) -> None:
+    by.rooms(3)
+    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
+    grouping = group(stripped, GroupingOptions(brackets=5))
+    assert names_of(grouping) == by.truth
+    assert grouping.sure
+
+
+def test_counting_off_is_held_where_a_photo_is_missing(by: Photographer) -> None:
+    by.rooms(3)
+    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
+    grouping = group(stripped[:3] + stripped[4:], GroupingOptions(brackets=5))
+    assert not grouping.sure
+    assert "only 4 frames are left where 5 make a set" in grouping.sets[-1].doubts
+
+
+def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> None:
+    by.rooms(2, (0, -2, 2))
+    grouping = found(by, GroupingOptions(brackets=3))
+    assert names_of(grouping) == by.truth and grouping.sure
+    crossing = found(by, GroupingOptions(brackets=2))
+    assert not crossing.sure
+
+
+def test_some_stripped_photos_among_others_make_the_whole_doubtful(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    photos = [replace(by.photos[0], capture=None), *by.photos[1:]]
+    grouping = group(photos)
+    assert grouping.doubts == ("1 of 5 photos lack camera data and may belong to sets of the others",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.sets import FileIdentity, Photo
-from tests.support.camera import SONY
+from tests.support.camera import CANON, SONY, Body, names_of
+from tests.support.pictures import needs_brackets, real_brackets
 from tests.support.rolls import shoot, stripped
 
 
@@ -30,18 +29,12 @@ def in_any_order(folder: Path, files: dict[str, bytes]) -> list[Photo]:
     return [seen(folder / name) for name in random.Random(3).sample(sorted(files), len(files))]
 
 
-def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
-    files, sets, flash = shoot(flash=True)
+@pytest.mark.parametrize(("seed", "body"), [(2, CANON), (4, SONY)], ids=["Canon", "Sony without sub-seconds"])
+def test_a_shoot_is_grouped_from_its_files(tmp_path: Path, seed: int, body: Body) -> None:
+    files, sets, flash = shoot(seed=seed, body=body, flash=body is CANON)
     grouping = group(in_any_order(tmp_path, files))
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
+    assert names_of(grouping) == list(map(set, sets))
     assert list(grouping.kept_out) == flash
-    assert grouping.sure
-
-
-def test_a_sony_shoot_without_sub_seconds_is_grouped_from_its_files(tmp_path: Path) -> None:
-    files, sets, _ = shoot(seed=4, body=SONY)
-    grouping = group(in_any_order(tmp_path, files))
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == list(map(set, sets))
     assert grouping.sure
 
 
@@ -53,16 +46,11 @@ def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: 
     assert found == {frozenset(each) for each in sets}
 
 
-@pytest.mark.skipif(
-    "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
-)
+@needs_brackets
 def test_real_brackets_without_camera_data_are_never_mixed_unasked() -> None:
     """Sets that go ahead are one scene, complete; doubtful ones are held."""
-    folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
     scenes = {
-        folder.name: [seen(path) for path in sorted(folder.iterdir()) if is_photo_name(path.name)]
-        for folder in folders
-        if "flash" not in folder.name
+        name: [seen(path) for path in paths] for name, paths in real_brackets().items() if "flash" not in name
     }
     drop = [
         replace(photo, name=f"{scene} {photo.name}") for scene, photos in scenes.items() for photo in photos

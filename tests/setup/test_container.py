@@ -78,11 +78,8 @@ def test_the_image_checks_with_it_at_the_port_that_it_serves() -> None:
     assert f"HOTFOLDER_WEB__PORT={health.PORT}" in text
 
 
-DOCKERFILE = Path(__file__).parents[2] / "Dockerfile"
-
-
 def entrypoint(instruction: str = "ENTRYPOINT") -> list[str]:
-    found = re.search(rf"^{instruction} (\[.*\])$", DOCKERFILE.read_text(), re.MULTILINE)
+    found = re.search(rf"^{instruction} (\[.*\])$", (REPOSITORY / "Dockerfile").read_text(), re.MULTILINE)
     assert found is not None
     words: list[str] = json.loads(found[1])
     return words

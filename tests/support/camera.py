@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hotfolder.capture import Capture
 from hotfolder.pictures.signature import GRID_CELLS, signature_of
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.sets import FileIdentity, Photo
 
 SIDE = GRID_CELLS + 1
@@ -215,3 +216,8 @@ class Photographer:
     @property
     def truth(self) -> list[set[str]]:
         return [set(names) for names in self.sets]
+
+
+def names_of(grouping: Grouping) -> list[set[str]]:
+    """The names of each set's photos."""
+    return [{photo.name for photo in each.photos} for each in grouping.sets]

@@ -56,6 +56,16 @@ def profile(space: str) -> bytes:
     return bytes(made)
 
 
+def swapped_profile() -> bytes:
+    """sRGB with exchanged red and blue primaries, so that ignoring it is visible."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(profile[128:132], "big")
+    entries = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    profile[entries[b"rXYZ"] : entries[b"rXYZ"] + 4] = b"bXYZ"
+    profile[entries[b"bXYZ"] : entries[b"bXYZ"] + 4] = b"rXYZ"
+    return bytes(profile)
+
+
 def lab(colour: Sequence[float], space: str = "sRGB") -> Colour:
     """CIE L*a*b* (D50) of a colour with components between 0 and 1 in that space."""
     rows, gamma = SPACES[space]

@@ -104,6 +104,10 @@ class Lightroom:
         self.sdk = load_sdk(SDK.read_text(), table(disk), self.catalog, self.dialogs, self.answers)
         self.environment = self.sdk.environment(str(self.plugin))
 
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
     def sources(self, *collections: str) -> None:
         """Select these collections."""
         shown = [self.lua.table_from({"kind": "LrCollection", "name": name}) for name in collections]
@@ -139,9 +143,16 @@ class Lightroom:
         return self.environment.require("Export")
 
     def export(
-        self, numbers: Sequence[int], settings: Any, *, stop_at: int | None = None, broken: int | None = None
+        self,
+        numbers: Sequence[int],
+        settings: Any = None,
+        *,
+        stop_at: int | None = None,
+        broken: int | None = None,
     ) -> Any:
-        """Export these photos as copies of their files; rendering `broken` fails."""
+        """Export these photos as copies of their files, into the inbox where nothing else is set; rendering
+        `broken` fails."""
+        settings = settings or self.settings(self.inbox)
         by_number = {one.id: one.path for one in self.catalog.photos.values()}
         rendered = self.folder / "rendered"
         rendered.mkdir(exist_ok=True)

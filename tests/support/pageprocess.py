@@ -112,10 +112,14 @@ class PageProcess:
         return self.process.wait(PATIENCE_SECONDS)
 
 
-def set_password(studio: Studio, password: str, *options: str) -> None:
+def setting_password(studio: Studio, typed: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Set a password by a pipe, as an operator does."""
     command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options]
-    done = forking.run(command, input=f"{password}\n", env=environment(None))
+    return forking.run(command, input=typed, env=environment(None))
+
+
+def set_password(studio: Studio, password: str, *options: str) -> None:
+    done = setting_password(studio, f"{password}\n", *options)
     assert done.returncode == 0, done.stderr
 
 
@@ -125,17 +129,19 @@ def page_process(studio: Studio, *options: str, really: bool = False) -> Iterato
     log = studio.root / f"page-{time.monotonic_ns()}.log"
     run = begun(studio.command("page", "--port", "0", *options), log, environment(None), really=really)
     try:
-        yield PageProcess(run.process, log, port_told(run.process, log))
+        port = told(run.process, log, "page_started")["address"].rstrip("/").rpartition(":")[2]
+        yield PageProcess(run.process, log, int(port))
     finally:
         run.end()
 
 
-def port_told(process: subprocess.Popen[bytes] | Forked, log: Path) -> int:
-    """The port that the process logs."""
+def told(process: subprocess.Popen[bytes] | Forked, log: Path, event: str) -> dict[str, str]:
+    """The log's first line with that event, waited for."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         for line in log.read_text(errors="replace").splitlines():
-            if '"page_started"' in line:
-                return int(json.loads(line)["address"].rstrip("/").rpartition(":")[2])
+            if f'"event": "{event}"' in line:
+                found: dict[str, str] = json.loads(line)
+                return found
         assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
         time.sleep(0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,15 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(open_store(tmp_path / "state"))
+    yield made
+    made.database.dispose()
 
 
 def line(state: str, *, held: bool = False, reason: str = "", hint: str = "") -> Line:
@@ -50,42 +60,37 @@ def test_a_reason_that_only_repeats_the_state_is_not_told() -> None:
     assert line("queued", reason="waiting for its turn").explanation == ""
 
 
-def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) -> None:
+def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(store: Store) -> None:
     """The inbox's part of the overview is seconds old; what comes after it is shown again."""
-    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     shoot = {"project": "elm", "folder": "", "room": "(the whole shoot)", "reason": "12 photos"}
     for seconds in (0, 2):
         standing = {"inboxes": {"studio": {"arriving": [shoot]}}}
-        store.publish(DAEMON_STATUS, standing, at + timedelta(seconds=seconds))
+        store.publish(DAEMON_STATUS, standing, NOON + timedelta(seconds=seconds))
         if not seconds:
             room = NewJob("studio", "elm", "", "elm-01", "elm", (), Recipe())
-            store.create(room, "https://api", at + timedelta(seconds=1))
+            store.create(room, "https://api", NOON + timedelta(seconds=1))
         shown = [line.room for line in overview(store, pid=1).lines]
         assert shown == (["(the whole shoot)", "elm-01"] if seconds else ["elm-01"])
-    store.database.dispose()
 
 
-def test_a_set_that_was_finished_since_it_was_called_arriving_is_shown_once(tmp_path: Path) -> None:
+def test_a_set_that_was_finished_since_it_was_called_arriving_is_shown_once(store: Store) -> None:
     """The inbox tells of its job only with its next status."""
-    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     hall = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
-    job = store.create(hall, "https://api", at)
+    job = store.create(hall, "https://api", NOON)
     room = {"project": "elm", "folder": "hall", "room": "hall", "reason": "3 photos"}
-    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, at + timedelta(seconds=1))
-    store.advance(job.id, State.FAILED, at + timedelta(seconds=2), reason="Unknown tag")
+    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, NOON + timedelta(seconds=1))
+    store.advance(job.id, State.FAILED, NOON + timedelta(seconds=2), reason="Unknown tag")
     assert [line.state for line in overview(store, pid=1).lines] == ["failed"]
-    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, at + timedelta(seconds=3))
+    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, NOON + timedelta(seconds=3))
     assert [line.state for line in overview(store, pid=1).lines] == ["settling", "failed"]
-    store.database.dispose()
 
 
-def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(tmp_path: Path) -> None:
+def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(store: Store) -> None:
     """STATUS.txt shows the latest finished sets; a failed one waits for a person."""
-    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     bad = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
-    store.advance(store.create(bad, "api", at).id, State.FAILED, at, reason="Unknown tag")
+    store.advance(store.create(bad, "api", NOON).id, State.FAILED, NOON, reason="Unknown tag")
     for number in range(3):
-        later = at + timedelta(minutes=number + 1)
+        later = NOON + timedelta(minutes=number + 1)
         room = NewJob("studio", "elm", f"{number}", f"{number}", "elm", (), Recipe())
         made = store.create(room, "api", later)
         for state in (State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE):
@@ -93,4 +98,3 @@ def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(tmp_path: Pa
     seen = overview(store, pid=None, most_finished=2)
     assert [one.folder for one in seen.lines] == ["hall", "1", "2"]
     assert [one.folder for one in seen.failed] == ["hall"]
-    store.database.dispose()
