@@ -17,8 +17,8 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.locks import FolderLock
 
 
-def standing_at(root: Path, store: str, *, first_start: bool = True) -> Root:
-    return Root(root, store, first_start=first_start, lock=FolderLock(LOCK_NAME))
+def standing_at(root: Path, store: str, lock: FolderLock | None = None) -> Root:
+    return Root(root, store, first_start=True, lock=lock or FolderLock(LOCK_NAME))
 
 
 def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[..., Inbox]) -> None:
@@ -34,12 +34,12 @@ def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[...,
 
 
 def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
-    first = standing_at(root, "store-1")
+    lock = FolderLock(LOCK_NAME)
+    first = standing_at(root, "store-1", lock)
     assert first.check().degraded == ""
     second = standing_at(root, "store-2")
     assert second.check().holder
-    assert first.lock is not None
-    first.lock.close()
+    lock.close()
     assert second.check().degraded == ""
     assert first.check().degraded != ""
 
@@ -57,7 +57,7 @@ def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path)
     mounted = root.with_name("mounted")
     root.rename(mounted)
     root.mkdir()
-    first = standing_at(root, "store-1", first_start=False)
+    first = Root(root, "store-1", first_start=False, lock=FolderLock(LOCK_NAME))
     assert "empty mount point" in first.check().degraded
     assert list(root.iterdir()) == []
     root.rmdir()

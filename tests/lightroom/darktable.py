@@ -145,17 +145,8 @@ class Run:
         (home / "luarc").write_text('require "hotfolder/hotfolder"\n')
         (home / "darktablerc").write_text("".join(f"{key}={value}\n" for key, value in CONFIGURATION.items()))
         drive = Path(__file__).with_name("drive.lua")
-        words = [
-            "dbus-run-session",
-            "--",
-            "darktable",
-            "--disable-opencl",
-            "--library",
-            ":memory:",
-            "-d",
-            "lua",
-        ]
-        words += ["--configdir", str(home), "--cachedir", str(self.folder / "cache")]
+        words = ["dbus-run-session", "--", "darktable", "--disable-opencl", "-d", "lua"]
+        words += ["--library", ":memory:", "--configdir", str(home), "--cachedir", str(self.folder / "cache")]
         words += ["--luacmd", f'dofile("{drive}")']
         telling = {"HOTFOLDER_TEST": str(self.folder), "HOTFOLDER_TEST_PHOTOS": str(photos)}
         environment = {**on(display), **telling, "HOME": str(self.folder)}

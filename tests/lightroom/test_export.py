@@ -109,8 +109,9 @@ def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(
     plugin, steps = installed(tmp_path), 0
     while True:
         folder = tmp_path / f"killed-{steps}"
-        (lightroom.inbox).mkdir(parents=True)
+        folder.mkdir()
         lightroom = Lightroom(folder, plugin)
+        lightroom.inbox.mkdir()
         lightroom.disk.dies_before, lightroom.disk.stuck = steps, stuck
         numbers = [*stack(lightroom, "A"), *stack(lightroom, "B", 2, at=BEGIN + 60)]
         try:
