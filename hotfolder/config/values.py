@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from hotfolder.paths import is_file
 from hotfolder.rules.delivery import check_names
@@ -237,14 +237,14 @@ TimeZone = Annotated[Text, AfterValidator(_time_zone)]
 def _item(value: object) -> OneOperation | str:
     if isinstance(value, OneOperation | str):
         return value
-    if not isinstance(value, dict) or len(value) != 1:
+    if not isinstance(value, dict) or sum(one is not None for one in value.values()) != 1:
         *kinds, last = OneOperation.model_fields
         one = f"exactly one of {', '.join(kinds)} and {last} with its parameters"
         raise ValueError(f"an operation is a tag, like sky-blue, or {one}")
     return OneOperation.model_validate(value)
 
 
-Item = Annotated[OneOperation | str, PlainValidator(_item, json_schema_input_type=OneOperation | str)]
+Item = Annotated[OneOperation | str, BeforeValidator(_item, json_schema_input_type=OneOperation | str)]
 """One operation as the settings have it: a tag, or a kind with its parameters."""
 Items = Annotated[tuple[Item, ...], BeforeValidator(as_list, json_schema_input_type=tuple[Item, ...] | Item)]
 OwnTagItems = Annotated[Items, Field(min_length=1)]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hotfolder.config.load import load
-from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.rulebooks import RuleText, rulebook_for, rules_in_force
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
 from hotfolder.jobs.budget import midnight
@@ -53,6 +53,20 @@ api:
 settle:
   quiet_seconds: 1
 """
+
+
+def test_rules_are_shown_as_they_were_written(settings_of: Loader) -> None:
+    text = """\
+match:
+  room: [garden]
+operations:
+- lawn: {lawnType: strong}
+variants:
+  day: [sky-blue]
+  dusk:
+  - sky: {skyType: twilight}"""
+    loaded = settings_of(MINIMAL + "routes:\n- name: gardens\n  " + text.replace("\n", "\n  "))
+    assert rules_in_force(loaded) == [RuleText("route", "gardens", text)]
 
 
 def test_the_minimal_file_loads(settings_of: Loader, tmp_path: Path) -> None:
