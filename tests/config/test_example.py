@@ -68,9 +68,7 @@ def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: 
 
 
 @pytest.mark.parametrize("room", ["back bedroom", "front hall", "garden room", "front__sky-twilight"])
-def test_copied_as_it_is_it_buys_nothing_that_nobody_asked_for(
-    example: Settings, used: Settings, room: str
-) -> None:
+def test_copied_as_it_is_it_buys_what_was_asked_for(example: Settings, used: Settings, room: str) -> None:
     """A copy of the file buys the merge and what a folder's tags say, with the examples enabled too."""
     for settings in (example, used):
         bought = plan(rulebook_for(settings), "12 Elm Road", room, 5).recipe.operations

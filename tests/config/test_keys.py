@@ -53,9 +53,7 @@ def test_the_file_is_read_anew_at_every_call(tmp_path: Path) -> None:
         ("“sk-secret-4711”".encode(), ODD),
     ],
 )
-def test_a_key_that_cannot_be_is_refused_without_being_shown(
-    tmp_path: Path, content: bytes | None, said: str
-) -> None:
+def test_a_key_that_cannot_be_is_refused_unshown(tmp_path: Path, content: bytes | None, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load_key(settings_in(tmp_path, content), {})
     assert caught.value.message == said

@@ -114,9 +114,7 @@ async def test_a_routes_own_quiet_time_counts(open_inbox: Open, drop: Drop, cloc
     ready(await inbox.look())
 
 
-async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
-    open_inbox: Open, drop: Drop, clock: Any
-) -> None:
+async def test_a_late_photo_beside_a_running_job_is_a_set(open_inbox: Open, drop: Drop, clock: Any) -> None:
     claims: set[str] = set()
     inbox = open_inbox(claimed=lambda project, folder: frozenset(claims))
     folder = drop("12 Elm Road/kitchen", 3)

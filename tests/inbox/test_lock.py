@@ -80,9 +80,7 @@ for store in sys.argv[2:]:
 
 
 @pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
-def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_alone(
-    root: Path, error: str
-) -> None:
+def test_a_file_system_without_locks_is_said_and_a_foreign_marker_left_alone(root: Path, error: str) -> None:
     """The kernel answers so, as for some shares."""
     strace = f"strace -f -qq -o /dev/null -e trace=flock -e inject=flock:error={error}".split()
     try:

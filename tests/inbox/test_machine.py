@@ -303,7 +303,7 @@ def workshop() -> Iterator[Workshop]:
         made.loop.close()
 
 
-def test_whatever_people_do_nothing_is_lost_doubled_or_taken_too_early(
+def test_whatever_people_do_nothing_is_lost_doubled_or_taken_early(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log.configure(level="ERROR")

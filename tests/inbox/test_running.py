@@ -88,7 +88,7 @@ async def test_without_any_event_the_scan_finds_the_same(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
+async def test_a_preallocated_copy_of_old_mtime_is_waited_for(
     running: Callable[..., Any], root: Path
 ) -> None:
     """Its size and modification time say nothing; only our own observations and the decoder do."""
@@ -107,7 +107,7 @@ async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
         assert photos((await heard.until(1))[0]) == ["a.jpg"]
 
 
-async def test_the_last_expected_photo_starts_the_set_at_once(
+async def test_the_last_expected_photo_starts_its_set_at_once(
     running: Callable[..., Any], drop: Drop
 ) -> None:
     """Its quiet time and the next full scan are far away."""
@@ -118,7 +118,7 @@ async def test_the_last_expected_photo_starts_the_set_at_once(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_tree_moved_in_is_found(
+async def test_a_moved_tree_is_found(
     running: Callable[..., Any], drop: Drop, root: Path, tmp_path: Path
 ) -> None:
     drop("12 Elm Road/kitchen", 2)

@@ -156,9 +156,7 @@ def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
         assert snapshot.hides(KEY)
 
 
-def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(
-    root: Path, drop: Drop
-) -> None:
+def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_is_theirs(root: Path, drop: Drop) -> None:
     """Sidecars and RAW files of a photo belong to it; the project's other files don't."""
     folder = drop("12 Elm Road", 2)
     drop("12 Elm Road/kitchen", 1)
@@ -219,9 +217,7 @@ def test_the_inodes_of_any_share_fit_into_a_database() -> None:
     assert [one.inode for one in seen] == [7, -1]
 
 
-def test_photos_in_folders_that_are_passed_over_are_said_and_what_a_nas_makes_is_not(
-    root: Path, drop: Drop
-) -> None:
+def test_photos_in_folders_that_are_passed_over_are_said_but_not_a_nas_s_own(root: Path, drop: Drop) -> None:
     for room in ("12 Elm Road/@kitchen", "12 Elm Road/.x", "#recycle", "lost+found/kitchen"):
         drop(room, 1)
     drop("12 Elm Road/@eaDir/DSC0001.jpg", 1)

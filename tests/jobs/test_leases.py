@@ -258,9 +258,7 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     store.advance(job.id, State.UPLOADING, AT)
 
 
-def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
-    machine: MakeMachine, shared: Engine
-) -> None:
+def test_facts_about_money_are_recorded_whoever_has_the_inbox(machine: MakeMachine, shared: Engine) -> None:
     one = machine("one", ("inbox",), seconds=SECONDS)
     look(one, reached=("inbox",))
     ledger = Store(shared, machine="one", leases=one).ledger

@@ -90,7 +90,7 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> N
     assert known is not None and (known.state, known.answer) == (PurchaseState.SUCCEEDED, '{"raw": true}')
 
 
-def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
+def test_nothing_is_bought_for_a_job_once_it_is_cancelled_in_the_store(
     ledger: Ledger, database: Engine
 ) -> None:
     """The cancellation is checked within the intent's transaction, so that nothing comes in between."""
@@ -110,9 +110,7 @@ def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger) -> Non
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
-def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
-    ledger: Ledger, database: Engine
-) -> None:
+def test_a_change_counts_only_from_the_state_in_which_it_was_read(ledger: Ledger, database: Engine) -> None:
     """Another process may have recorded something between reading and writing."""
     number = ledger.begin(purchase(), AT)
     stale = ledger.known("k")
@@ -130,9 +128,7 @@ def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger) -
         ledger.begin(purchase("k2"), AT, {DAILY: 1})
 
 
-def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
-    database: Engine, tmp_path: Path
-) -> None:
+def test_an_answer_that_only_the_journal_has_reaches_the_database(database: Engine, tmp_path: Path) -> None:
     ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, purchase()
     number = ledger.begin(intent, AT)
     ledger.journal_answer(intent, '{"raw": true}', AT)
@@ -142,7 +138,7 @@ def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
     assert (known.id, known.state, known.answer) == (number, PurchaseState.ANSWERED, '{"raw": true}')
 
 
-def test_a_request_that_never_leaves_holds_no_key_whether_its_intent_was_recorded_or_not(
+def test_a_request_that_never_leaves_holds_no_key_with_its_intent_recorded_or_not(
     ledger: Ledger,
 ) -> None:
     ledger.withdraw(purchase())
@@ -154,9 +150,7 @@ def test_a_request_that_never_leaves_holds_no_key_whether_its_intent_was_recorde
     assert ledger.held(["k"]) == set()
 
 
-def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
-    database: Engine, tmp_path: Path
-) -> None:
+def test_a_lost_database_gets_back_from_the_journal_what_was_paid(database: Engine, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     ledger = Store(database, journal).ledger
     number = ledger.begin(purchase(), AT)
@@ -264,7 +258,7 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
 
 @pytest.mark.parametrize("most", range(5))
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
+def test_a_sets_purchases_are_found_as_far_as_they_were_made(
     ledger: Ledger, recipe: Recipe, most: int
 ) -> None:
     bought = buy(ledger, recipe, ["a", "b"], most)

@@ -37,7 +37,6 @@ def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
 async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
     shop.mark()
-    assert records(await clean(studio, ALL, dry_run=True)) == {ELM: ""}
     assert records(await clean(studio, ALL)) == {ELM: ""}
     assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
     assert studio.say("verify").exit_code == 0
@@ -82,9 +81,8 @@ async def test_a_record_that_something_else_needs_stays(
 ) -> None:
     await done_set(studio, shop)
     spoil(studio.done / ELM)
-    [told] = records(await clean(studio, ALL, dry_run=True)).values()
-    [said] = records(await clean(studio, ALL)).values()
-    assert why in said and told == said
+    [told] = records(await clean(studio, ALL)).values()
+    assert why in told
     assert len(remembered(studio)[0]) == 1
 
 

@@ -155,9 +155,7 @@ def proxy(postgres: Postgres) -> Iterator[Proxy]:
         yield made
 
 
-def test_a_connection_that_was_lost_is_replaced(
-    postgres: Postgres, server: StoreServer, new_job: MakeJob
-) -> None:
+def test_a_lost_connection_is_replaced(postgres: Postgres, server: StoreServer, new_job: MakeJob) -> None:
     engine = open_store(server)
     store = Store(engine)
     store.create(new_job("a"), "origin", AT)

@@ -84,9 +84,7 @@ async def test_what_the_plug_in_drops_is_finished_and_comes_home_above_its_brack
     assert not list((studio.root / "originals").glob("*.part"))
 
 
-async def test_a_picture_that_came_home_takes_no_part_in_the_next_export(
-    lightroom: Lightroom, studio: Studio
-) -> None:
+async def test_a_picture_that_came_home_is_not_exported_again(lightroom: Lightroom, studio: Studio) -> None:
     numbers = bracketed(lightroom, "front", collapsed=True)
     await exported(lightroom, studio, numbers)
     lightroom.bring_home()

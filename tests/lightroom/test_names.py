@@ -54,9 +54,7 @@ def legal_everywhere(name: str) -> bool:
 @pytest.mark.parametrize("version", ["5.1", "5.4"])
 @given(names, names, st.lists(st.sampled_from(TAGS), unique=True, max_size=3))
 @settings(max_examples=1000, deadline=None)
-def test_the_daemon_reads_the_names_that_were_meant(
-    version: str, project: str, room: str, tags: list[str]
-) -> None:
+def test_the_daemon_reads_names_as_meant(version: str, project: str, room: str, tags: list[str]) -> None:
     made = lua(version, "Names")
     meant = [made.clean(text.encode("utf-8", "replace"), b"room").decode() for text in (project, room)]
     folder = meant[1] + "".join(f"__{tag}" for tag in tags)

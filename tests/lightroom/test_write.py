@@ -112,9 +112,7 @@ def test_the_menu_of_an_inbox_has_its_own_tags_as_folders_spell_them(tmp_path: P
         ("P:/", "P:\\in\\a", "P:\\done"),
     ],
 )
-def test_with_the_shares_name_the_folders_are_chosen_already(
-    tmp_path: Path, share: str, inbox: str, done: str
-) -> None:
+def test_with_the_shares_name_folders_are_chosen(tmp_path: Path, share: str, inbox: str, done: str) -> None:
     out = written(Studio(tmp_path, **TWO_INBOXES), "--share", share)
     menu = as_lua_reads((out / PLUGIN / "Menu.lua").read_text())
     assert (menu["inboxes"][1]["folder"], menu["done"]) == (inbox, done)
@@ -171,9 +169,7 @@ def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
     assert "Name a folder with --write that you may write to" in told.output
 
 
-def test_a_folder_without_a_name_is_not_the_current_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nameless_folder_is_not_the_current_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     studio, here = Studio(tmp_path / "studio"), tmp_path / "here"
     here.mkdir()
     monkeypatch.chdir(here)

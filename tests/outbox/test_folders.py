@@ -91,9 +91,7 @@ def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["bare mount point", "nothing"])
-def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
-    tmp_path: Path, there: bool
-) -> None:
+def test_without_its_disk_nothing_is_put_there_or_counts_as_vanished(tmp_path: Path, there: bool) -> None:
     done = tmp_path / "disk" / "done"
     done.parent.mkdir()
     known = replace(on_another_disk(done), mount=str(done.parent))

@@ -115,9 +115,7 @@ def test_names_from_a_template(template: str, merged: str, altered: str) -> None
     st.one_of(st.text(min_size=1), TRICKY, st.text(min_size=1).map(lambda text: text * 90)),
     st.one_of(st.text(min_size=1), TRICKY),
 )
-def test_names_are_legal_and_apart_whatever_the_folders_are_called(
-    template: str, room: str, title: str
-) -> None:
+def test_names_are_legal_and_apart_whatever_folders_are_called(template: str, room: str, title: str) -> None:
     """The unaltered picture never shares a name with an altered one, on any file system."""
     fields = {**FIELDS, "room": room, "set": room, "project": title}
     names = [picture_stem(Delivery(name=template), {**fields, "tags": tags}) for tags in ("", "sky-blue")]

@@ -147,9 +147,7 @@ def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path
     assert list(moved.iterdir()) == []
 
 
-def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reservation_that_stayed_keeps_nobody_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The share goes away in between: another process would clear the reservation, but this one may run for
     months."""
     source, target = tmp_path / "source", tmp_path / "target"

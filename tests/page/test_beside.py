@@ -65,9 +65,7 @@ def test_a_page_outlives_no_daemon_that_is_killed(studio: Studio, unused_tcp_por
     wait_for(lambda: not pages_of(run), run.text)
 
 
-def test_a_page_that_is_killed_again_and_again_changes_no_job(
-    studio: Studio, unused_tcp_port: int, shop: Shop
-) -> None:
+def test_a_page_that_is_killed_often_changes_no_job(studio: Studio, unused_tcp_port: int, shop: Shop) -> None:
     """The page is restarted each time; the daemon makes its picture meanwhile, and pays once."""
     run = studio.start("--page")
     studio.drop("12 Elm Road", "kitchen", bracket())

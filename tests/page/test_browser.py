@@ -96,9 +96,7 @@ def test_an_open_page_says_that_the_server_is_silent(
     context.close()
 
 
-def test_the_link_to_the_content_leaves_the_page_as_it_is(
-    studio: Studio, page: PageProcess, browser: Browser
-) -> None:
+def test_the_link_to_the_content_loads_nothing(studio: Studio, page: PageProcess, browser: Browser) -> None:
     with tab(browser, page) as opened:
         opened.evaluate("window.loadedOnce = true")
         opened.keyboard.press("Tab")
@@ -118,9 +116,7 @@ def test_a_files_name_is_shown_as_it_is(studio: Studio, page: PageProcess, brows
         assert reason.evaluate("one => getComputedStyle(one, '::first-letter').textTransform") == "none"
 
 
-def test_a_set_goes_on_by_the_button_beside_it(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
-) -> None:
+def test_a_set_goes_on_by_its_button(studio: Studio, shop: Shop, page: PageProcess, browser: Browser) -> None:
     shop.goes_wrong(LOST)
     studio.drop(ELM, FRONT, bracket())
     with tab(browser, page) as opened:
@@ -133,9 +129,7 @@ def test_a_set_goes_on_by_the_button_beside_it(
     assert shop.bought() == 1
 
 
-def test_a_picture_that_is_not_there_yet_is_asked_for_again(
-    studio: Studio, page: PageProcess, browser: Browser
-) -> None:
+def test_a_missing_picture_is_asked_for_again(studio: Studio, page: PageProcess, browser: Browser) -> None:
     """Its photo is just being moved."""
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("done")
@@ -173,9 +167,7 @@ def test_a_finished_set_is_bought_anew_once_its_price_was_seen(
     assert shop.bought() == 2
 
 
-def test_without_a_script_all_of_it_works(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
-) -> None:
+def test_without_a_script_it_works(studio: Studio, shop: Shop, page: PageProcess, browser: Browser) -> None:
     shop.goes_wrong(REFUSED)
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("failed")

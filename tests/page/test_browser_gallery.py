@@ -68,9 +68,7 @@ def is_shown(page: Page, selector: str) -> None:
     becomes(lambda: picture.evaluate("one => one.complete && one.naturalWidth > 0"), f"{selector} is shown")
 
 
-def test_it_opens_from_the_disk_and_its_hashes_are_those_of_the_receipts(
-    browser: Browser, gallery: Path
-) -> None:
+def test_it_opens_from_the_disk_and_its_hashes_are_the_receipts(browser: Browser, gallery: Path) -> None:
     with opened(browser, gallery) as page:
         for selector in (".altered img", ".original img", ".plain img", ".qr img"):
             is_shown(page, selector)
@@ -83,7 +81,7 @@ def test_it_opens_from_the_disk_and_its_hashes_are_those_of_the_receipts(
     assert style == "grid"
 
 
-def test_an_altered_picture_is_compared_with_its_unaltered_one_by_keyboard(
+def test_an_altered_picture_is_compared_with_its_original_by_keyboard(
     browser: Browser, gallery: Path
 ) -> None:
     """Escape returns to the previous position; the arrow keys go on."""

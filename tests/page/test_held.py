@@ -160,7 +160,7 @@ def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, 
     assert studio.filed().keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
 
 
-def test_what_keeps_sets_from_being_approved_stands_beside_them(
+def test_what_keeps_sets_from_approval_stands_beside_them(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
     """A name used twice, and too many photos for one picture: whoever joined them may correct it here."""
@@ -176,9 +176,7 @@ def test_what_keeps_sets_from_being_approved_stands_beside_them(
     assert not shop.bought()
 
 
-def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
-    studio: Studio, page: PageProcess
-) -> None:
+def test_what_else_was_put_together_stays_when_one_set_is_approved(studio: Studio, page: PageProcess) -> None:
     files, sets, _ = shoot()
     waits(studio, files)
     form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 1"))
@@ -197,7 +195,7 @@ def test_what_a_review_holds_still_is_not_said_to_be_doubtful(studio: Studio, pa
     assert "Its route asks for a review." in after and "beyond doubt" not in after
 
 
-def test_what_was_put_together_is_in_the_address_until_its_photos_change(
+def test_what_was_put_together_is_in_the_address_till_photos_change(
     studio: Studio, page: PageProcess
 ) -> None:
     files, sets, _ = shoot()
@@ -218,9 +216,7 @@ def test_what_was_put_together_is_in_the_address_until_its_photos_change(
     assert "have changed since you looked" in stale.text and f"{ELM}-03" in Form(stale).sets
 
 
-def test_a_form_that_is_sent_twice_ends_at_the_same_page(
-    studio: Studio, shop: Shop, page: PageProcess
-) -> None:
+def test_a_form_that_is_sent_twice_ends_at_one_page(studio: Studio, shop: Shop, page: PageProcess) -> None:
     waits(studio, shoot()[0])
     form = Form(page.read(f"/held/{SHOOT}"))
     with ThreadPoolExecutor() as clicks:
@@ -274,9 +270,7 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     assert shop.bought() == 2
 
 
-def test_every_folder_is_explained_with_its_rules_and_every_call(
-    studio: Studio, shop: Shop, page: PageProcess
-) -> None:
+def test_each_folder_is_explained_with_rules_and_calls(studio: Studio, shop: Shop, page: PageProcess) -> None:
     waits(studio, bracket(), "kitchen")
     waits(studio, shoot(rooms=2)[0])
     chosen = page.get("/preview").text

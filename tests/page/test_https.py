@@ -153,9 +153,7 @@ def test_the_same_headers_of_a_peer_that_is_not_listed_count_for_nothing(page: P
     assert last.status == 429
 
 
-def test_a_browser_signs_in_and_acts_and_hears_of_news_by_https(
-    studio: Studio, proxy: Proxy, page: PageProcess
-) -> None:
+def test_a_browser_signs_in_acts_and_hears_by_https(studio: Studio, proxy: Proxy, page: PageProcess) -> None:
     with chromium() as browser:
         context = browser.new_context(
             base_url=f"https://localhost:{proxy.port}", ignore_https_errors=True, locale="en-US"

@@ -205,9 +205,7 @@ def test_a_device_is_no_picture() -> None:
     assert open_picture(PicturePlace("zero", (Path("/dev/zero"),), (Path("/dev"),))) is None
 
 
-def test_a_picture_that_can_t_be_read_does_not_stay_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_that_can_t_be_read_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A share with errors would use up all descriptors of the page."""
     (tmp_path / "a.jpg").write_bytes(jpeg())
     opened: list[int] = []

@@ -150,9 +150,7 @@ def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
     assert "over since" in shared.page.get(f"/project/{shared.project}/share").text
 
 
-def test_a_picture_that_is_not_the_delivered_one_any_more_is_not_shown(
-    shared: Shared, tmp_path: Path
-) -> None:
+def test_a_picture_that_is_no_longer_the_delivered_one_is_not_shown(shared: Shared, tmp_path: Path) -> None:
     """The same goes for a picture replaced by a link."""
     path = shared.link("hall.jpg", "kitchen.jpg")
     before = {one for one, answer in shared.everything_on(path).items() if "/full/" in one}

@@ -126,9 +126,7 @@ def test_a_page_that_gets_a_password_closes_at_once(studio: Studio, page: PagePr
     assert page.get("/").status == 401
 
 
-def test_the_link_in_the_log_sets_the_first_password_and_nothing_more(
-    studio: Studio, page: PageProcess
-) -> None:
+def test_the_link_in_the_log_sets_the_first_password_and_no_more(studio: Studio, page: PageProcess) -> None:
     link = page.first_link()
     assert page.get("/first/guessed").status == 404
     assert "Choose a password" in page.get(link).text
@@ -168,7 +166,7 @@ def test_wrong_passwords_are_slowed_down(locked: PageProcess) -> None:
     assert locked.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
 
 
-def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_else_out(
+def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_out(
     studio: Studio,
 ) -> None:
     set_password(studio, PASSWORD)

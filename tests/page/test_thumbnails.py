@@ -39,9 +39,7 @@ def copy(folder: Path, name: str, *, size: int, age: int) -> None:
     os.utime(folder / f"{name}.jpg", (1_000_000 - age, 1_000_000 - age))
 
 
-async def test_those_go_first_that_nobody_has_looked_at_for_longest(
-    thumbnails: Thumbnails, photo: Path
-) -> None:
+async def test_those_go_first_that_nobody_looked_at_for_longest(thumbnails: Thumbnails, photo: Path) -> None:
     for number, name in enumerate(("newest", "older", "oldest")):
         copy(thumbnails.folder, name, size=30_000, age=number)
     assert await thumbnails.get("oldest", photo, Edge.CARD, ()) == b"x" * 30_000

@@ -108,9 +108,7 @@ async def test_a_project_is_found_by_a_part_of_its_name(studio: Studio, page: Pa
     assert "No project has that" in page.get("/projects?q=nowhere").text
 
 
-def test_a_project_of_many_rooms_has_pages_and_each_brings_its_pictures_as_a_zip(
-    studio: Studio, page: PageProcess
-) -> None:
+def test_each_page_of_a_project_brings_its_pictures_as_a_zip(studio: Studio, page: PageProcess) -> None:
     fill(studio, 230, rooms=230, size=(8, 8))
     project = of_project(studio, "Project 000")
     texts = [page.get(f"{project}?page={number}").text for number in (1, 2, 3)]
@@ -132,9 +130,7 @@ def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
     assert "Drop a folder of exposures" in page.get("/").text
 
 
-async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_names_are_text_and_nothing_tells_where_folders_lie(studio: Studio, page: PageProcess) -> None:
     await studio.drop_and_run("<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
     [card] = cards(studio)
     for path in ("/", f"/set/{card.job}", of_project(studio, "<b>Elm & \u202eSons")):
@@ -144,9 +140,7 @@ async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
         assert str(studio.root) not in told
 
 
-async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_reasons_and_history_are_in_the_reader_s_language(studio: Studio, page: PageProcess) -> None:
     """German texts are marked as German for screen readers."""
     studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
     await studio.drop_and_run(ELM, "hall", bracket())
@@ -162,9 +156,7 @@ async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
     assert 'lang="en"' not in history
 
 
-async def test_a_set_is_told_with_its_exposures_receipt_and_history(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_a_set_is_told_with_exposures_receipt_and_history(studio: Studio, page: PageProcess) -> None:
     await finished(studio)
     told = set_page(page, cards(studio)[0])
     assert told.count('class="before"') == 1 and "Merge" in told and "Sky" in told
@@ -234,9 +226,7 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
         await studio.comes_to("done", "done", "failed")
 
 
-async def test_paid_calls_are_paused_while_the_settings_have_an_error(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_paid_calls_are_paused_while_settings_have_an_error(studio: Studio, page: PageProcess) -> None:
     """The daemon and the page continue by the previous settings."""
     await studio.until_idle()
     studio.config.write_text(studio.config.read_text() + "\nnosuch: [\n")
@@ -291,7 +281,7 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     assert studio.call("verify").returncode == 0
 
 
-async def test_a_form_to_buy_anew_buys_once_whoever_sends_it_later(
+async def test_a_form_to_buy_anew_buys_once_whoever_sends_it(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """Sent again after a lost answer, or from the page that somebody else had open meanwhile."""
@@ -353,9 +343,7 @@ async def test_a_call_that_was_not_charged_is_made(shop: Shop, studio: Studio, p
     assert (shop.bought(), shop.bought(SKY), cards(studio)[0].state) == (1, 1, "done")
 
 
-async def test_a_call_that_was_charged_is_not_made_again(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
+async def test_a_call_that_was_charged_is_made_once(shop: Shop, studio: Studio, page: PageProcess) -> None:
     card = await doubtful(shop, studio)
     refused = page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": "https://evil.example/"})
     assert refused.status == 409 and (studio.failed / ELM / FRONT).is_dir()
@@ -367,9 +355,7 @@ async def test_a_call_that_was_charged_is_not_made_again(
     assert (cards(studio)[0].state, shop.bought()) == ("done", 0)
 
 
-async def test_a_call_that_nobody_wants_to_know_of_is_given_up(
-    shop: Shop, studio: Studio, page: PageProcess
-) -> None:
+async def test_a_call_that_nobody_wants_is_given_up(shop: Shop, studio: Studio, page: PageProcess) -> None:
     card = await doubtful(shop, studio)
     went_to(page.post(f"/set/{card.job}/resolve", {"answer": "give-up"}))
     [given_up] = cards(studio)
@@ -403,7 +389,7 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert f'href="/set/{card.job}"' in set_page(page, newest)
 
 
-async def test_a_set_whose_originals_are_deleted_offers_nothing_that_needs_them(
+async def test_a_set_whose_originals_are_gone_offers_nothing_that_needs_them(
     make_studio: MakeStudio,
 ) -> None:
     studio = make_studio(prices=PRICES, deliver={"originals": "delete"})
@@ -445,7 +431,7 @@ async def test_a_form_that_is_sent_many_times_does_its_work_once(studio: Studio,
     assert {name.partition("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}
 
 
-async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
+async def test_a_set_of_a_refused_name_goes_on_under_another(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """Unchanged it would fail again, and nobody can say what it costs."""
@@ -510,9 +496,7 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
     assert "<dt>Needs you</dt><dd>0</dd>" in page.get("/").text
 
 
-async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_chosen_pictures_come_as_a_zip_that_can_be_resumed(studio: Studio, page: PageProcess) -> None:
     studio.drop(ELM, FRONT, bracket())
     await studio.drop_and_run(ELM, "kitchen", bracket())
     told = page.get(of_project(studio)).text
@@ -539,9 +523,7 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     assert page.get(f"{foreign}/zip?pick={picks[0]}").status == 404
 
 
-async def test_a_zip_that_would_lack_a_chosen_picture_is_refused_and_names_it(
-    studio: Studio, page: PageProcess
-) -> None:
+async def test_a_zip_that_would_lack_a_picture_is_refused(studio: Studio, page: PageProcess) -> None:
     await finished(studio)
     picks = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
     address = f"{of_project(studio)}/zip?" + "&".join(f"pick={one}" for one in picks)
@@ -570,7 +552,7 @@ def news(stream: http.client.HTTPResponse) -> str:
     return line.removeprefix(b"data: ").decode().strip()
 
 
-async def test_an_open_page_hears_of_each_change_and_only_of_changes(
+async def test_an_open_page_hears_of_each_change_and_of_nothing_else(
     studio: Studio, page: PageProcess
 ) -> None:
     await finished(studio, "front")

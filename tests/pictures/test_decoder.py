@@ -27,9 +27,7 @@ Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
 
 
-async def test_the_worker_answers_as_the_function_does(
-    decoder: Decoder, encode: Encode, write: Write
-) -> None:
+async def test_the_worker_answers_as_its_function(decoder: Decoder, encode: Encode, write: Write) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2026:05:04 17:20:31"
     path = write("a.jpg", encode("JPEG", exif=exif))
@@ -51,7 +49,7 @@ async def test_refusals_keep_their_class_and_their_sentences(decoder: Decoder, w
         await decoder.inspect(write("a.webp", b""), LIMITS)
 
 
-async def test_a_name_that_is_not_utf8_reaches_the_worker(
+async def test_a_name_not_in_utf8_reaches_the_worker(
     decoder: Decoder, encode: Encode, tmp_path: Path
 ) -> None:
     path = tmp_path / os.fsdecode(b"k\xfcche.jpg")
@@ -128,9 +126,7 @@ async def test_a_cancelled_question_leaves_no_stale_answer(
     assert (await decoder.inspect(quick, LIMITS)).sha256 == inspect(quick, limits=LIMITS).sha256
 
 
-async def test_a_picture_that_takes_too_long_is_given_up(
-    decoder: Decoder, encode: Encode, write: Write
-) -> None:
+async def test_a_picture_that_takes_long_is_given_up(decoder: Decoder, encode: Encode, write: Write) -> None:
     await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
     decoder.patience_seconds = 0.5
     worker = decoder.process_id

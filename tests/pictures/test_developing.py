@@ -75,9 +75,7 @@ def test_gray_stays_gray(developed: Developed, depth: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_transparency_becomes_white_and_a_saved_selection_is_no_transparency(
-    developed: Developed, depth: int
-) -> None:
+def test_transparency_becomes_white_and_a_saved_selection_is_none(developed: Developed, depth: int) -> None:
     most, code = (255, "B") if depth == 8 else (65535, "H")
     half = [most // 2, 0, 0, most] * 20 + [most // 2, 0, 0, 0] * 20
     content = tiff(depth=depth, pixels=struct.pack(f"<{160 * 40}{code}", *half * 40), size=(40, 40), bands=4,
@@ -98,7 +96,7 @@ def extra_samples(content: bytes, value: int) -> bytes:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("depth", [8, 16])
-def test_what_is_stored_turned_is_turned_upright(
+def test_what_is_stored_turned_is_upright(
     developed: Developed, write: Write, orientation: int, depth: int
 ) -> None:
     made = developed(tiff(depth=depth, orientation=orientation))
@@ -121,9 +119,7 @@ def test_what_is_stored_turned_is_turned_upright(
         (tiff(pixels=bytes(40 * 40), size=(40, 40), bands=1, bitdepth=1), "with 1 bits a channel"),
     ],
 )
-def test_what_can_not_be_developed_is_refused_with_what_to_do(
-    write: Write, content: bytes, sentence: str
-) -> None:
+def test_what_can_t_be_developed_is_refused_with_advice(write: Write, content: bytes, sentence: str) -> None:
     with pytest.raises(NeverUsable, match=sentence) as refused:
         inspect(write("a.tif", content), limits=LIMITS)
     assert "Export" in refused.value.hint
@@ -164,9 +160,7 @@ SAID = (
 )  # fmt: skip
 
 
-def test_what_a_tiff_says_of_its_photo_is_read_and_kept(
-    developed: Developed, write: Write, tmp_path: Path
-) -> None:
+def test_what_a_tiff_says_of_its_photo_is_kept(developed: Developed, write: Write, tmp_path: Path) -> None:
     content = tagged(tiff(depth=16, profile=profile("ProPhoto"), compression="lzw"), tmp_path, *SAID)
     facts = inspect(write("a.tif", content), limits=LIMITS)
     assert facts.capture is not None and facts.capture.make == "Canon"
@@ -183,9 +177,7 @@ def test_what_a_tiff_says_of_its_photo_is_read_and_kept(
     assert b"The kitchen" in blocks.resources[0x0404] and b"kitchen" in blocks.resources[0x0404]
 
 
-def test_a_jpeg_in_another_space_is_developed_and_one_in_srgb_is_not(
-    developed: Developed, write: Write
-) -> None:
+def test_a_jpeg_in_another_space_than_srgb_is_developed(developed: Developed, write: Write) -> None:
     for space in ("Adobe RGB", "ProPhoto", "Display P3", "sRGB"):
         content = encoded("JPEG", icc_profile=profile(space), quality=97, subsampling=0)
         facts = inspect(write("a.jpg", content), limits=LIMITS)

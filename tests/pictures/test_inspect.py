@@ -73,9 +73,7 @@ def test_brightness_runs_from_black_to_white(
 
 
 @pytest.mark.parametrize("closely", [True, False])
-def test_a_cut_jpeg_is_not_whole_and_the_sentence_names_it(
-    encode: Encode, write: Write, closely: bool
-) -> None:
+def test_a_cut_jpeg_is_not_whole_and_is_named(encode: Encode, write: Write, closely: bool) -> None:
     content = encode("JPEG")
     with pytest.raises(NotWhole, match=r"^kitchen-2\.jpg is not complete"):
         inspect(write("kitchen-2.jpg", content[:-9]), limits=LIMITS, closely=closely)

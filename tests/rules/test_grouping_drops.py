@@ -49,7 +49,7 @@ def test_the_same_content_under_two_names_is_one_photo(by: Photographer) -> None
     assert "has the same content as" in next(iter(grouping.kept_out.values()))
 
 
-def test_two_frames_of_one_second_with_one_exposure_are_no_copies_unless_their_names_say_so(
+def test_two_frames_of_one_second_with_one_exposure_are_copies_by_their_names_alone(
     by: Photographer,
 ) -> None:
     by.body = SONY

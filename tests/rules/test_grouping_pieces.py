@@ -18,9 +18,7 @@ def held(grouping: Grouping) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("there", [1, 2, 3, 4])
-def test_the_last_set_of_a_paused_export_is_held_however_much_of_it_is_there(
-    by: Photographer, there: int
-) -> None:
+def test_the_last_set_of_a_paused_export_is_held_however_much_is_there(by: Photographer, there: int) -> None:
     photos = by.rooms(4).photos
     # Files exported at the same time come in any order.
     here = random.Random(there).sample(photos[-5:], there)
@@ -88,7 +86,7 @@ def test_what_was_bracketed_with_a_short_pause_is_merged() -> None:
 
 
 @pytest.mark.parametrize("overlapping", [False, True])
-def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
+def test_bursts_within_whole_seconds_are_sure_only_where_all_are_whole(
     by: Photographer, overlapping: bool
 ) -> None:
     """One second may hold the end of a set and the beginning of the next: then nobody can tell."""
@@ -110,7 +108,7 @@ def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
 
 
 @pytest.mark.parametrize("stops", [(-2, 0, 0, 2), (-2, 0, 2, 2)])
-def test_a_set_with_a_frame_taken_again_by_hand_is_held_as_one(
+def test_a_set_with_a_frame_taken_twice_by_hand_is_held_as_one(
     by: Photographer, stops: Sequence[int]
 ) -> None:
     for each in ((-2, 0, 2), (-2, 0, 2), stops, (-2, 0, 2)):
@@ -129,7 +127,7 @@ def test_a_set_by_hand_of_which_a_frame_was_thrown_away_is_held_as_one(by: Photo
     assert "shows the same picture" in grouping.sets[1].doubts[0]
 
 
-def test_a_whole_set_without_camera_data_is_sure_beside_a_photo_that_shows_too_little(
+def test_a_whole_set_without_camera_data_is_sure_beside_one_that_shows_too_little(
     by: Photographer,
 ) -> None:
     """That photo may belong to any set that lacks one; these sets have all of theirs."""

@@ -166,9 +166,7 @@ def test_refused(faulty: Faulty, connects: Callable[[str], bool], endpoint: str)
     assert faulty.caller.project()
 
 
-def test_refused_by_one_origin_from_the_first_request_on(
-    faulty: Faulty, connects: Callable[[str], bool]
-) -> None:
+def test_refused_by_one_origin_from_the_first_on(faulty: Faulty, connects: Callable[[str], bool]) -> None:
     """The other origin still answers, and the request that starts the fault is not processed."""
     request = faulty.request("enhance")
     rule = {"endpoint": "enhance", "fault": "refused", "seconds": 0.3, "processed": False, "when": 1}

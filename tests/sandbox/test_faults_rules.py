@@ -94,9 +94,7 @@ def test_a_star_means_what_the_fault_fits(faulty: Faulty) -> None:
     assert faulty.caller.api.get("/openapi.json").status_code == 200
 
 
-def test_a_broken_file_leaves_the_old_rules_in_force(
-    faulty: Faulty, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_file_leaves_old_rules_in_force(faulty: Faulty, caplog: pytest.LogCaptureFixture) -> None:
     """The error is reported, and ends with the next valid file."""
     faulty.rules({"endpoint": "projects", "fault": 503})
     assert faulty.caller.post("/api/projects", {"title": "a"}).status_code == 503

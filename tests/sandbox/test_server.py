@@ -126,9 +126,7 @@ def test_a_child_that_can_not_start_says_why(settings: SandboxSettings) -> None:
             EmbeddedSandbox(replace(settings, port=port)).start()
 
 
-def test_a_missing_extra_is_named_with_its_cure(
-    settings: SandboxSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_extra_is_told_its_cure(settings: SandboxSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user with only the daemon installed reads what to install."""
     monkeypatch.setattr(embedded, "EXTRA_MODULES", ("fastapi", "surely_not_installed"))
     with pytest.raises(

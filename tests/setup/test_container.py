@@ -86,9 +86,7 @@ def entrypoint(instruction: str = "ENTRYPOINT") -> list[str]:
 
 
 @pytest.mark.parametrize(("before", "code"), [("kill -TERM $$; ", 0), ("", 2)])
-def test_a_stop_that_comes_before_the_program_is_obeyed_when_it_is_there(
-    tmp_path: Path, before: str, code: int
-) -> None:
+def test_a_stop_that_comes_before_the_program_is_obeyed_by_it(tmp_path: Path, before: str, code: int) -> None:
     """A shell runs the image's script. Without a stop, the missing settings would end it with 2."""
     program = shlex.join([sys.executable, "-m", "hotfolder", "run", "--config", str(tmp_path / "none.yaml")])
     words = [*entrypoint()[:-1], "sh", "-c", f"{before}exec {program}"]

@@ -102,9 +102,7 @@ async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: 
 
 
 @pytest.mark.parametrize("call", FREE + PAID)
-async def test_a_refused_connection_was_never_sent(
-    call: Call, client_of: ClientOf, refused_port: int
-) -> None:
+async def test_a_refused_connection_sent_nothing(call: Call, client_of: ClientOf, refused_port: int) -> None:
     """It is safe to repeat, even when paid."""
     error = await failure(call(client_of(f"http://127.0.0.1:{refused_port}", KEY)))
     assert type(error) is Unreachable and "refused" in error.message
@@ -206,9 +204,7 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object
         ("Wed, 21 Oct 2099 07:28:00 GMT", 3600, 3600),
     ],
 )
-async def test_the_wish_when_to_come_back(
-    value: str, low: int | None, high: int | None, serve: Serve
-) -> None:
+async def test_the_wish_when_to_return(value: str, low: int | None, high: int | None, serve: Serve) -> None:
     """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
     error = await failure(PAID[0](wire.client))

@@ -109,9 +109,7 @@ async def test_the_key_is_asked_for_at_every_request(serve: Serve) -> None:
     await client.aclose()
 
 
-async def test_logs_at_any_level_show_neither_key_nor_address(
-    serve: Serve, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_logs_show_neither_key_nor_address(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """The libraries beneath log nothing secret either."""
     caplog.set_level("DEBUG")
     wire = await serve(does.answer(200, {"id": "p"}))

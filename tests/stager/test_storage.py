@@ -165,9 +165,7 @@ async def test_a_large_photo_is_streamed(serve: Serve, storage: StorageClient, t
     assert peak_bytes < 24 << 20
 
 
-async def test_a_download_is_whole_and_known_by_its_hash(
-    serve: Serve, storage: StorageClient, tmp_path: Path
-) -> None:
+async def test_a_download_is_whole_and_hashed(serve: Serve, storage: StorageClient, tmp_path: Path) -> None:
     """Bytes, hash and length are those of the server; nothing is compressed, and nobody else may read it."""
     body = bytes(range(256)) * 20_000
     wire = await serve(does.answer(200, body))
@@ -310,9 +308,7 @@ async def test_a_cancelled_download_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_folder_that_is_gone_is_local_trouble(
-    serve: Serve, storage: StorageClient, tmp_path: Path
-) -> None:
+async def test_a_lost_folder_is_local_trouble(serve: Serve, storage: StorageClient, tmp_path: Path) -> None:
     """Trouble with our disk isn't blamed on the network."""
     wire = await serve(does.answer(200, b"x"))
     error = await failure(storage.download(url_on(wire), tmp_path / "no" / "result", most_bytes=9))

@@ -236,9 +236,7 @@ def test_a_message_is_short() -> None:
         "json://",
     ],
 )
-def test_an_address_that_is_none_is_refused_without_showing_it(
-    address: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_an_address_that_is_none_is_refused_unshown(address: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Its place in the settings is enough to find it."""
     with pytest.raises(ConfigurationError, match=r"notify\.urls: address 3") as caught:
         Recipient(address, 3)
