@@ -7,13 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from hotfolder.rules.grouping.group import (
-    EXPORT_WITH_CAMERA_DATA,
-    NameScheme,
-    group,
-    group_room,
-    name_sets,
-)
+from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
 from hotfolder.rules.sets import Photo
 from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer, names_of

@@ -11,14 +11,7 @@ from hotfolder.rules.explain import Sent, explain
 from hotfolder.rules.routes import Match, PhotoRange, Route, SinglePhoto
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import (
-    HdrOptions,
-    Lawn,
-    Operation,
-    RoomType,
-    Sky,
-    Stage,
-)
+from hotfolder.stager.operations import HdrOptions, Lawn, Operation, RoomType, Sky, Stage
 
 BLUE = Sky(sky_type="blue")
 TWILIGHT = Sky(sky_type="twilight")

@@ -15,16 +15,7 @@ from hotfolder.rules.foldernames import OK, normal
 from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
-from hotfolder.stager.operations import (
-    Lawn,
-    LawnType,
-    Operation,
-    RoomStyle,
-    RoomType,
-    Sky,
-    SkySubType,
-    Stage,
-)
+from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, RoomType, Sky, SkySubType, Stage
 
 TABLE = TagTable()
 
