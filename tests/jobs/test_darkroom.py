@@ -1,7 +1,8 @@
-"""Developed photos exist as long as a job needs them, and always belong to the given bytes."""
+"""Photos to send: developed ones exist as long as a job needs them, and each belongs to the given bytes."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import pytest
 
 from hotfolder.errors import SetChanged
 from hotfolder.jobs.darkroom import Darkroom
+from hotfolder.jobs.steps.uploading import refuse_exchanged
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import Developed
 from hotfolder.rules.sets import FileIdentity
+from hotfolder.stager.streams import open_photo
 from tests.support.tiffs import tiff
 
 
@@ -68,3 +71,15 @@ async def test_a_photo_that_changes_meanwhile_leaves_nothing_behind(
     with pytest.raises(SetChanged):
         await darkroom.developed(photo, "abc", "one", expected=FileIdentity.of(photo.lstat()))
     assert list(darkroom.folder.iterdir()) == []
+
+
+def test_another_file_that_the_path_led_to_for_a_moment_is_not_sent(tmp_path: Path) -> None:
+    """The room's folder is exchanged for a link between two uses of the path."""
+    photo, other = tmp_path / "a.jpg", tmp_path / "elsewhere.jpg"
+    photo.write_bytes(b"a kitchen")
+    other.write_bytes(b"a private")
+    still = partial(refuse_exchanged, photo, FileIdentity.of(photo.lstat()), developed=False)
+    with open_photo(photo, 9, still).file as opened:
+        assert opened.read() == b"a kitchen"
+    with pytest.raises(SetChanged, match=r"a\.jpg was exchanged"):
+        open_photo(other, 9, still)

@@ -1,9 +1,10 @@
-"""The job store."""
+"""The job store, and the state machine of jobs: every pair of states is an allowed move, or raises."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
 
 import pytest
 from sqlalchemy import Engine
@@ -12,7 +13,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.generations import pay_again
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
-from hotfolder.jobs.states import IllegalMove, State
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, TRANSITIONS, IllegalMove, State, change_state
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
 from tests.jobs.conftest import AT, MakeJob, purchase
@@ -169,3 +170,41 @@ def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -
             session.add(machine(heartbeat_at=seen, alive_until=seen))
     assert list(Store(database, machine="here").gone_machines()) == ["gone"]
     assert list(Store(database).gone_machines()) == []
+
+
+S = State
+# A second table by hand, so that changes of the first one are deliberate.
+LEGAL = {
+    S.QUEUED: {S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.WITHDRAWN, S.REFUSING, S.HALTING},
+    S.UPLOADING: {S.QUEUED, S.MERGING, S.WITHDRAWN, S.REFUSING, S.HALTING},
+    S.MERGING: {S.QUEUED, S.UPLOADING, S.EDITING, S.WITHDRAWN, S.REFUSING, S.HALTING},
+    S.EDITING: {S.QUEUED, S.PUBLISHING, S.MERGING, S.WITHDRAWN, S.REFUSING, S.HALTING},
+    S.PUBLISHING: {S.FILING, S.MERGING, S.EDITING, S.REFUSING, S.HALTING},
+    S.FILING: {S.DONE},
+    S.REFUSING: {S.FAILED},
+    S.HALTING: {S.NEEDS_ATTENTION},
+    S.FAILED: {S.SUPERSEDED},
+    S.NEEDS_ATTENTION: {S.SUPERSEDED, S.FAILED},
+    S.DONE: set(),
+    S.WITHDRAWN: set(),
+    S.SUPERSEDED: set(),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), list(product(State, State)))
+def test_every_pair_is_a_legal_move_or_raises(before: State, after: State) -> None:
+    if after in LEGAL[before]:
+        assert change_state("a job", TRANSITIONS, before, after) is after
+    else:
+        with pytest.raises(IllegalMove, match=f"{before} cannot become {after}"):
+            change_state("a job", TRANSITIONS, before, after)
+
+
+def test_every_active_state_leads_to_an_end_and_no_ended_one_goes_on_by_itself() -> None:
+    assert all(TRANSITIONS[state] for state in ACTIVE)
+    assert all(TRANSITIONS[state] <= {State.SUPERSEDED, State.FAILED} for state in set(State) - ACTIVE)
+    for start in ACTIVE:
+        reached = {start}
+        while more := {target for state in reached for target in TRANSITIONS[state]} - reached:
+            reached |= more
+        assert reached & ({State.DONE} | NEEDS_PERSON)

@@ -27,6 +27,18 @@ Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
 
 
+@pytest.fixture
+def photo(encode: Encode, write: Write) -> Path:
+    return write("a.jpg", encode("JPEG"))
+
+
+async def worker_of(decoder: Decoder, photo: Path) -> int:
+    """The worker's process, which has read that photo."""
+    await decoder.inspect(photo, LIMITS)
+    assert decoder.process_id is not None
+    return decoder.process_id
+
+
 async def test_the_worker_answers_as_its_function(decoder: Decoder, encode: Encode, write: Write) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9003] = "2026:05:04 17:20:31"
@@ -49,11 +61,8 @@ async def test_refusals_keep_their_class_and_their_sentences(decoder: Decoder, w
         await decoder.inspect(write("a.webp", b""), LIMITS)
 
 
-async def test_a_name_not_in_utf8_reaches_the_worker(
-    decoder: Decoder, encode: Encode, tmp_path: Path
-) -> None:
-    path = tmp_path / os.fsdecode(b"k\xfcche.jpg")
-    path.write_bytes(encode("JPEG"))
+async def test_a_name_that_is_not_utf8_reaches_the_worker(decoder: Decoder, photo: Path) -> None:
+    path = photo.rename(photo.with_name(os.fsdecode(b"k\xfcche.jpg")))
     assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
 
 
@@ -69,48 +78,34 @@ async def test_a_picture_beyond_the_memory_limit_is_refused_by_name(tmp_path: Pa
         await decoder.close()
 
 
-async def test_no_picture_is_blamed_when_no_worker_can_start(encode: Encode, write: Write) -> None:
+async def test_no_picture_is_blamed_when_no_worker_can_start(photo: Path) -> None:
     decoder = Decoder(memory_bytes=1024)
     with pytest.raises(LocalTrouble, match="could not be started"):
-        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+        await decoder.inspect(photo, LIMITS)
     await decoder.close()
 
 
-async def test_a_killed_worker_is_replaced(decoder: Decoder, encode: Encode, write: Write) -> None:
-    path = write("a.jpg", encode("JPEG"))
-    await decoder.inspect(path, LIMITS)
-    first = decoder.process_id
-    assert first is not None
+async def test_a_killed_worker_is_replaced(decoder: Decoder, photo: Path) -> None:
+    first = await worker_of(decoder, photo)
     os.kill(first, signal.SIGKILL)
-    assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
+    assert (await decoder.inspect(photo, LIMITS)).format == "JPEG"
     assert decoder.process_id != first
 
 
-async def test_a_worker_that_was_born_under_a_low_limit_is_replaced(
-    decoder: Decoder, encode: Encode, write: Write
-) -> None:
+async def test_a_worker_that_was_born_under_a_low_limit_is_replaced(decoder: Decoder, photo: Path) -> None:
     """The limit that it took over from the daemon stays its own after that of the daemon is raised."""
-    path = write("a.jpg", encode("JPEG"))
-    await decoder.inspect(path, LIMITS)
-    assert decoder.process_id is not None
-    resource.prlimit(decoder.process_id, resource.RLIMIT_NOFILE, (3, 3))
+    resource.prlimit(await worker_of(decoder, photo), resource.RLIMIT_NOFILE, (3, 3))
     with pytest.raises(LocalTrouble, match="Too many open files"):
-        await decoder.inspect(path, LIMITS)
-    assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
+        await decoder.inspect(photo, LIMITS)
+    assert (await decoder.inspect(photo, LIMITS)).format == "JPEG"
 
 
-async def test_signals_to_the_group_leave_the_worker_at_work(
-    decoder: Decoder, encode: Encode, write: Write
-) -> None:
-    path = write("a.jpg", encode("JPEG"))
-    await decoder.inspect(path, LIMITS)
-    worker = decoder.process_id
-    assert worker is not None
+async def test_signals_to_the_group_leave_the_worker_at_work(decoder: Decoder, photo: Path) -> None:
+    worker = await worker_of(decoder, photo)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(worker, number)
     await asyncio.sleep(0.1)
-    await decoder.inspect(path, LIMITS)
-    assert decoder.process_id == worker
+    assert await worker_of(decoder, photo) == worker
 
 
 async def test_a_cancelled_question_leaves_no_stale_answer(
@@ -126,24 +121,20 @@ async def test_a_cancelled_question_leaves_no_stale_answer(
     assert (await decoder.inspect(quick, LIMITS)).sha256 == inspect(quick, limits=LIMITS).sha256
 
 
-async def test_a_picture_that_takes_long_is_given_up(decoder: Decoder, encode: Encode, write: Write) -> None:
-    await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
+async def test_a_picture_that_takes_long_is_given_up(decoder: Decoder, photo: Path) -> None:
+    worker = await worker_of(decoder, photo)
     decoder.patience_seconds = 0.5
-    worker = decoder.process_id
-    assert worker is not None
     os.kill(worker, signal.SIGSTOP)
     with pytest.raises(NotWhole, match="could not be read within"):
-        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+        await decoder.inspect(photo, LIMITS)
     assert gone(worker)
 
 
 async def test_closing_ends_the_worker_even_while_it_works(
-    decoder: Decoder, encode: Encode, write: Write
+    decoder: Decoder, photo: Path, encode: Encode, write: Write
 ) -> None:
-    await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
-    worker = decoder.process_id
-    assert worker is not None
-    asking = asyncio.create_task(decoder.inspect(write("a.jpg", encode("JPEG", size=(2500, 2500))), LIMITS))
+    worker = await worker_of(decoder, photo)
+    asking = asyncio.create_task(decoder.inspect(write("b.jpg", encode("JPEG", size=(2500, 2500))), LIMITS))
     await asyncio.sleep(0.01)
     await decoder.close()
     await decoder.close()
@@ -168,9 +159,9 @@ asyncio.run(main())
 """
 
 
-def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(encode: Encode, write: Write) -> None:
+def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(photo: Path) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(write("a.jpg", encode("JPEG")))],
+        [sys.executable, "-c", PARENT, str(photo)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -185,15 +176,13 @@ def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(encode: 
     assert gone(int(worker))
 
 
-def test_the_worker_is_not_given_the_key(
-    encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_is_not_given_the_key(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hostile picture could make it read its environment."""
     monkeypatch.setenv("STAGER_API_KEY", "s3cret-for-a-test")
 
     async def look() -> bytes:
         decoder = Decoder()
-        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+        await decoder.inspect(photo, LIMITS)
         environment = Path(f"/proc/{decoder.process_id}/environ").read_bytes()
         await decoder.close()
         return environment

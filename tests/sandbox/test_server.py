@@ -1,4 +1,4 @@
-"""Start, stop and crash of the sandbox, in one process and as a child."""
+"""Start, stop, crash and restart of the sandbox, in one process and as a child."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ import pytest
 from hotfolder.sandbox import embedded
 from hotfolder.sandbox.embedded import EmbeddedSandbox, python_command
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+from hotfolder.sandbox.state import open_sandbox
 from tests.sandbox.conftest import SKY, Start, calling
 from tests.support.processes import children_of, gone
-from tests.support.sandboxledger import read_ledger
+from tests.support.sandboxledger import charges, read_ledger
 
 
 def during_a_merge(sandbox: EmbeddedSandbox, settings: SandboxSettings) -> tuple[int, int]:
@@ -37,7 +38,7 @@ def during_a_merge(sandbox: EmbeddedSandbox, settings: SandboxSettings) -> tuple
 
 @pytest.fixture
 def child(settings: SandboxSettings) -> Iterator[EmbeddedSandbox]:
-    with EmbeddedSandbox(replace(settings, engine="slow_engine")) as sandbox:
+    with EmbeddedSandbox(replace(settings, engine="bad_engine")) as sandbox:
         yield sandbox
 
 
@@ -182,3 +183,45 @@ def test_the_parent_imports_nothing_heavy() -> None:
     heavy = {"cv2", "numpy", "fastapi", "starlette", "uvicorn", "pydantic", "PIL", "sqlmodel"}
     assert done.returncode == 0
     assert heavy & set(done.stdout.split()) == set()
+
+
+def test_ids_and_photos_outlive_a_restart(start: Start) -> None:
+    """A group can be filled before the restart, and merged after it."""
+    with start() as caller:
+        project, group = caller.begun()
+        caller.upload(project, group, caller.jpeg())
+        image = caller.image()
+    with start() as caller:
+        caller.enhance(project, group).raise_for_status()
+        assert caller.wait(group)["status"] == "completed"
+        assert caller.post(f"/api/images/{image}/sky-replace", SKY).status_code == 200
+
+
+def test_an_interrupted_merge_is_run_again(start: Start, settings: SandboxSettings) -> None:
+    """It was paid once, and is there in the end."""
+    with start(merge_delay_seconds=60) as caller:
+        group = caller.merge()
+        assert caller.status(group)["status"] == "processing"
+    with start() as caller:
+        assert caller.wait(group)["status"] == "completed"
+    assert len(charges(settings.data, "/api/hdr-enhance")) == 1
+
+
+def test_old_urls_stay_good_where_the_address_does(start: Start, settings: SandboxSettings) -> None:
+    """The signing secret is kept: a URL handed out before opens the same picture after."""
+    with start() as caller:
+        url = caller.image_url()
+        before = caller.storage.get(url).content
+        port = int(url.split(":")[2].split("/")[0])
+    with start(storage_port=port) as caller:
+        assert caller.storage.get(url).content == before
+
+
+def test_two_sandboxes_never_share_a_folder(start: Start, settings: SandboxSettings) -> None:
+    """The second says which folder and what to do."""
+    with (
+        start(),
+        pytest.raises(SandboxError, match=r"already running on .*another data folder"),
+        open_sandbox(settings, "http://127.0.0.2:1"),
+    ):
+        pass

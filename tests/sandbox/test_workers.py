@@ -28,7 +28,7 @@ def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> No
 def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
     """The system's out-of-memory killer does this."""
     others = set(children_of(os.getpid()))
-    with start(task_timeout_seconds=20, engine="slow_engine") as caller:
+    with start(task_timeout_seconds=20, engine="bad_engine") as caller:
         group = caller.merge()
         for pid in wait_for(lambda: set(children_of(os.getpid())) - others):
             os.kill(pid, signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
 
 def test_work_that_takes_too_long_is_ended(start: Start) -> None:
     """The time limit fails the merge."""
-    with start(task_timeout_seconds=0.5, engine="slow_engine") as caller:
+    with start(task_timeout_seconds=0.5, engine="bad_engine") as caller:
         answer = caller.wait(caller.merge())
         assert answer["status"] == "failed"
         assert "longer than 0.5 seconds" in answer["error"]
@@ -64,7 +64,7 @@ def test_the_server_answers_while_work_is_done(start: Start) -> None:
 
 async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> None:
     """A task beyond the bound fails with a sentence, and the worker continues."""
-    queue = WorkQueue(replace(settings, engine="greedy_engine", worker_memory_bytes=600 * 1024**2))
+    queue = WorkQueue(replace(settings, engine="bad_engine", worker_memory_bytes=600 * 1024**2))
     try:
         with pytest.raises(TaskFailed, match="memory doesn't suffice"):
             await queue.run("stage", source="-", target=tmp_path / "a.png", wanted_bytes=2 * 1024**3)
@@ -75,7 +75,7 @@ async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> N
 
 async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
     """Its late answer must not be taken for the next task's."""
-    queue = WorkQueue(replace(settings, engine="slow_engine"))
+    queue = WorkQueue(replace(settings, engine="bad_engine"))
     others = set(children_of(os.getpid()))
     task = asyncio.create_task(queue.run("merge", photos=[], target=tmp_path / "a.jpg"))
     await until((tmp_path / "a.jpg").exists)

@@ -1,11 +1,17 @@
-"""The metrics, scraped over HTTP and parsed with Prometheus' own parser."""
+"""The metrics, scraped over HTTP and parsed with Prometheus' own parser; and docs/monitoring.md, from which
+operators copy."""
 
 from __future__ import annotations
 
 import http.client
+import re
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from hotfolder.jobs.states import State
@@ -131,3 +137,40 @@ def test_two_daemons_in_one_process_do_not_share_numbers() -> None:
     first, second = metrics_of(), metrics_of()
     first.bytes_up(5)
     assert samples(second)["hotfolder_uploaded_bytes_total", ()] == 0
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+RULES = next(block for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.S) if block.startswith("groups:"))
+OURS = re.compile(r"\bhotfolder_[a-z_]+\b")
+SUFFIXES = re.compile(r"_(bucket|sum|count)\Z")
+
+
+def served() -> set[str]:
+    """The names of all our metrics when everything is known."""
+    metrics = metrics_of()
+    metrics.paid("merge", "p")
+    metrics.api_error("x")
+    lines = metrics.page().decode().splitlines()
+    return {SUFFIXES.sub("", found[0]) for line in lines if (found := OURS.match(line))}
+
+
+def test_the_table_lists_exactly_what_is_served() -> None:
+    assert set(re.findall(r"^\| `(hotfolder_\w+)` \|", PAGE, re.M)) == served()
+
+
+def test_alert_rules_use_only_what_is_served() -> None:
+    """A rule on a name that doesn't exist would never fire."""
+    rules = yaml.safe_load(RULES)["groups"][0]["rules"]
+    named = {SUFFIXES.sub("", name) for rule in rules for name in OURS.findall(rule["expr"])}
+    assert len(rules) > 8 and named <= served()
+
+
+def test_alert_rules_are_valid_for_prometheus(tmp_path: Path) -> None:
+    """Prometheus' own checker is used where it is installed."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed")
+    (tmp_path / "rules.yml").write_text(RULES)
+    ended = subprocess.run(
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
