@@ -80,9 +80,7 @@ def test_the_variable_is_named(
     assert problems_of("root: .\n", **{name: value}) == [f"{name}: {told}"]
 
 
-def test_problems_of_the_file_come_before_the_environments(
-    problems_of: Callable[..., list[str]],
-) -> None:
+def test_problems_of_the_file_come_before_the_environments(problems_of: Callable[..., list[str]]) -> None:
     found = problems_of("root: .\nlog: {level: loud}\n", HOTFOLDER_X="1", HOTFOLDER_LIMITS__MERGES="0")
     assert [line.partition(": ")[0] for line in found] == [
         "config.yaml:2:14",

@@ -227,7 +227,7 @@ def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, 
 
 
 @pytest.mark.parametrize("name", ["_env_file", "_case_sensitive", "_cli_parse_args", "__init__"])
-def test_names_that_begin_with_an_underscore_are_unknown(
+def test_names_with_an_underscore_in_front_are_unknown_too(
     name: str, problems_of: Callable[..., list[str]]
 ) -> None:
     """pydantic's private names are no settings."""
@@ -259,7 +259,7 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
     assert warning.startswith("HOTFOLDER_KEEP__PURCHASES_DAYS: keep.purchases_days has no effect any more")
 
 
-def test_a_day_begins_in_the_time_zone_of_the_settings(
+def test_every_day_begins_in_the_time_zone_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Machines that share a budget of a day must mean the same day. Once the settings name no zone any more,

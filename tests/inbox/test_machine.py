@@ -303,9 +303,7 @@ def workshop() -> Iterator[Workshop]:
         made.loop.close()
 
 
-def test_whatever_people_do_nothing_is_lost_doubled_or_taken_early(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_whatever_people_do_nothing_is_lost_doubled_or_taken_early(monkeypatch: pytest.MonkeyPatch) -> None:
     log.configure(level="ERROR")
     wished = int(os.environ.get("HOTFOLDER_MODEL_EXAMPLES", "0"))
     with workshop() as shared:

@@ -26,11 +26,12 @@ from tests.support.studio import until
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
+Running = Callable[..., Any]
 QUIET = 0.6
 
 
 @pytest.fixture
-def running(open_inbox: Open) -> Callable[..., Any]:
+def running(open_inbox: Open) -> Running:
     """`async with running(scan_seconds=…)`: the events of a running inbox on `root`."""
 
     @asynccontextmanager
@@ -59,7 +60,7 @@ def photos(event: InboxEvent) -> list[str]:
     return [photo.name for photo in event.photos]
 
 
-async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[..., Any], drop: Drop) -> None:
+async def test_an_event_starts_the_look_and_quiet_ends_it(running: Running, drop: Drop) -> None:
     """The full scan is ten minutes away, so only events and the next timed look can find the set."""
     async with running(scan_seconds=600.0) as heard:
         began = time.monotonic()
@@ -69,7 +70,7 @@ async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[...,
 
 
 async def test_a_set_that_has_arrived_is_no_longer_said_to_be_on_its_way_back(
-    running: Callable[..., Any], drop: Drop
+    running: Running, drop: Drop
 ) -> None:
     async with running(scan_seconds=600.0) as heard:
         gathering = drop("12 Elm Road/.hotfolder-back-w9xk4m2p", 3)
@@ -80,7 +81,7 @@ async def test_a_set_that_has_arrived_is_no_longer_said_to_be_on_its_way_back(
 
 
 async def test_without_any_event_the_scan_finds_the_same(
-    running: Callable[..., Any], drop: Drop, monkeypatch: pytest.MonkeyPatch
+    running: Running, drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hotfolder.inbox.watch.mount_of", lambda path: Mount(path, "cifs"))
     async with running(scan_seconds=0.2) as heard:
@@ -88,9 +89,7 @@ async def test_without_any_event_the_scan_finds_the_same(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_preallocated_copy_of_old_mtime_is_waited_for(
-    running: Callable[..., Any], root: Path
-) -> None:
+async def test_a_preallocated_copy_of_old_mtime_is_waited_for(running: Running, root: Path) -> None:
     """Its size and modification time say nothing; only our own observations and the decoder do."""
     content = jpeg(1, (640, 480))
     folder = root / "12 Elm Road" / "kitchen"
@@ -107,9 +106,7 @@ async def test_a_preallocated_copy_of_old_mtime_is_waited_for(
         assert photos((await heard.until(1))[0]) == ["a.jpg"]
 
 
-async def test_the_last_expected_photo_starts_its_set_at_once(
-    running: Callable[..., Any], drop: Drop
-) -> None:
+async def test_the_last_expected_photo_starts_its_set_at_once(running: Running, drop: Drop) -> None:
     """Its quiet time and the next full scan are far away."""
     async with running(expected=3, quiet_seconds=600.0, scan_seconds=600.0) as heard:
         drop("12 Elm Road/kitchen", 2)
@@ -118,9 +115,7 @@ async def test_the_last_expected_photo_starts_its_set_at_once(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_moved_tree_is_found(
-    running: Callable[..., Any], drop: Drop, root: Path, tmp_path: Path
-) -> None:
+async def test_a_moved_tree_is_found(running: Running, drop: Drop, root: Path, tmp_path: Path) -> None:
     drop("12 Elm Road/kitchen", 2)
     (root / "12 Elm Road").rename(tmp_path / "aside")
     async with running() as heard:
@@ -131,7 +126,7 @@ async def test_a_moved_tree_is_found(
 
 
 async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again(
-    running: Callable[..., Any], drop: Drop, root: Path
+    running: Running, drop: Drop, root: Path
 ) -> None:
     async with running() as heard:
         root.rename(root.with_name("kept"))

@@ -85,7 +85,7 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
     assert await listener.silent()
 
 
-async def test_it_is_begun_anew_only_for_another_folder_or_after_it_was_away(
+async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away(
     listener: Listener, root: Path
 ) -> None:
     """Watches end silently with their mount, and the threads that wait for them stay."""
@@ -102,7 +102,7 @@ async def test_it_is_begun_anew_only_for_another_folder_or_after_it_was_away(
     await listener.begin()
 
 
-async def test_without_spare_descriptors_there_are_no_events_and_no_crash(
+async def test_without_descriptors_to_spare_there_are_no_events_and_no_crash(
     listener: Listener, clock: Any
 ) -> None:
     """The system's limit on watches gives the same OSError with another number, and a test can't set it."""

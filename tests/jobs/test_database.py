@@ -44,7 +44,7 @@ def test_a_disk_that_is_full_at_the_start_is_trouble_and_no_damage(
     open_store(tmp_path / "state").dispose()
 
 
-def test_a_store_damaged_in_the_middle_is_refused_and_left_untouched(
+def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
     tmp_path: Path, new_job: MakeJob
 ) -> None:
     state = tmp_path / "state"

@@ -90,7 +90,7 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> N
     assert known is not None and (known.state, known.answer) == (PurchaseState.SUCCEEDED, '{"raw": true}')
 
 
-def test_nothing_is_bought_for_a_job_once_it_is_cancelled_in_the_store(
+def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
     ledger: Ledger, database: Engine
 ) -> None:
     """The cancellation is checked within the intent's transaction, so that nothing comes in between."""
@@ -138,9 +138,7 @@ def test_an_answer_that_only_the_journal_has_reaches_the_database(database: Engi
     assert (known.id, known.state, known.answer) == (number, PurchaseState.ANSWERED, '{"raw": true}')
 
 
-def test_a_request_that_never_leaves_holds_no_key_with_its_intent_recorded_or_not(
-    ledger: Ledger,
-) -> None:
+def test_a_request_that_never_leaves_holds_no_key_with_its_intent_recorded_or_not(ledger: Ledger) -> None:
     ledger.withdraw(purchase())
     assert ledger.all_purchases() == []
     intent = purchase()
@@ -258,7 +256,7 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
 
 @pytest.mark.parametrize("most", range(5))
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_sets_purchases_are_found_as_far_as_they_were_made(
+def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
     ledger: Ledger, recipe: Recipe, most: int
 ) -> None:
     bought = buy(ledger, recipe, ["a", "b"], most)

@@ -198,7 +198,7 @@ def test_a_newer_store_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("verify",), ("pause",), ("retry", "m4kd7wxa"), ("clean",)])
-def test_a_command_leaves_the_store_to_an_older_daemon_that_runs(
+def test_a_command_leaves_the_store_to_the_older_daemon_that_may_still_run(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """It couldn't record any more what it has just paid for."""

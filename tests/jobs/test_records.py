@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.rules.delivery import Keep
-from tests.jobs.test_retention import LATER, clean, done_set
+from tests.jobs.test_retention import LATER, Spoil, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, Shop, Studio
@@ -77,7 +74,7 @@ async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
     ],
 )
 async def test_a_record_that_something_else_needs_stays(
-    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+    studio: Studio, shop: Shop, spoil: Spoil, why: str
 ) -> None:
     await done_set(studio, shop)
     spoil(studio.done / ELM)

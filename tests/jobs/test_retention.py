@@ -27,6 +27,7 @@ pytestmark = pytest.mark.long
 
 LATER = datetime.now(UTC) + timedelta(days=40)
 FILES: tuple[KeptKind, ...] = ("original", "receipt", "result")
+Spoil = Callable[[Path], object]
 ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
 
 
@@ -162,7 +163,7 @@ async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed
     ],
 )
 async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
-    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+    studio: Studio, shop: Shop, spoil: Spoil, why: str
 ) -> None:
     files = await done_set(studio, shop)
     spoil(studio.done / ELM)
@@ -202,7 +203,7 @@ async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> No
     ],
 )
 async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
-    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+    studio: Studio, shop: Shop, spoil: Spoil, why: str
 ) -> None:
     """Only the set in doubt keeps them."""
     await done_set(studio, shop)
@@ -244,9 +245,7 @@ async def test_what_was_about_to_go_when_a_process_was_killed_goes_later(studio:
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
 
 
-async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(
-    make_studio: MakeStudio,
-) -> None:
+async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(make_studio: MakeStudio) -> None:
     studio = make_studio(keep={"originals_days": 1, "results_days": 1})
     files = bracket(2)
     folder = studio.drop(ELM, "kitchen", files)

@@ -77,9 +77,7 @@ def test_two_hundred_mixed_stacks_become_two_hundred_rooms(lightroom: Lightroom)
     assert {project for project, _ in startable(lightroom.inbox)} == {"12 Elm Road"}
 
 
-def test_photos_in_no_stack_are_parted_by_pauses_and_exposures_that_come_again(
-    lightroom: Lightroom,
-) -> None:
+def test_photos_in_no_stack_are_parted_by_pauses_and_exposures_that_come_again(lightroom: Lightroom) -> None:
     first = stack(lightroom, "A", stack=None)
     at_once = stack(lightroom, "B", stack=None, at=BEGIN + 3)  # the same exposures again, without a pause
     later = stack(lightroom, "C", 2, stack=None, at=BEGIN + 30, stops=3)

@@ -45,9 +45,7 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
     assert out.startswith("disk/done: the disk is read-only | Mount it for writing")
 
 
-def test_a_disk_without_room_for_a_file_is_named_not_the_file_in_the_making(
-    with_mounts: WithMounts,
-) -> None:
+def test_a_disk_without_room_for_a_file_is_named_not_the_file_in_the_making(with_mounts: WithMounts) -> None:
     """That file has another name at each try, and stands on whichever disk."""
     out = with_mounts(
         "mkdir -p disk; mount -t tmpfs -o nr_inodes=2 none disk; mkdir disk/done",

@@ -192,7 +192,7 @@ def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["STATUS.txt"]
 
 
-def test_the_status_page_is_written_over_on_a_full_disk(
+def test_the_status_page_is_written_over_where_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise it would go on saying that all is well. Only the file's own space is used, and never through

@@ -81,7 +81,7 @@ def test_it_opens_from_the_disk_and_its_hashes_are_the_receipts(browser: Browser
     assert style == "grid"
 
 
-def test_an_altered_picture_is_compared_with_its_original_by_keyboard(
+def test_an_altered_picture_is_compared_with_its_unaltered_one_by_keyboard(
     browser: Browser, gallery: Path
 ) -> None:
     """Escape returns to the previous position; the arrow keys go on."""

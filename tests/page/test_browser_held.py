@@ -18,6 +18,7 @@ pytestmark = pytest.mark.long
 
 REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
 SHOOT = f"/held/{folder_id('inbox', ELM, '')}"
+Sets = list[list[str]]
 
 
 DRAG = """() => {
@@ -34,7 +35,7 @@ def studio(at_work: MakeStudio) -> Studio:
 
 
 @pytest.fixture
-def sets(studio: Studio) -> list[list[str]]:
+def sets(studio: Studio) -> Sets:
     """The sets of a held shoot."""
     files, sets, _ = shoot()
     studio.drop(ELM, "", files)
@@ -48,7 +49,7 @@ def frames(opened: Page, number: int) -> list[str]:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_one_set_is_approved_after_a_frame_moved(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser, sets: list[list[str]], script: bool
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser, sets: Sets, script: bool
 ) -> None:
     with tab(browser, page, SHOOT, java_script_enabled=script) as opened:
         opened.get_by_label(sets[1][0]).check()
@@ -70,7 +71,7 @@ def test_one_set_is_approved_after_a_frame_moved(
 
 
 def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
-    page: PageProcess, browser: Browser, sets: list[list[str]]
+    page: PageProcess, browser: Browser, sets: Sets
 ) -> None:
     with tab(browser, page, SHOOT, viewport={"width": 1440, "height": 900}) as opened:
         opened.evaluate("window.loadedOnce = true; scrollTo(0, 100)")
@@ -83,7 +84,7 @@ def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
 
 
 def test_a_step_that_the_server_did_not_take_is_said_to_be_tried_again(
-    page: PageProcess, browser: Browser, sets: list[list[str]]
+    page: PageProcess, browser: Browser, sets: Sets
 ) -> None:
     opened = browser.new_page(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
     opened.goto(SHOOT)
@@ -95,7 +96,7 @@ def test_a_step_that_the_server_did_not_take_is_said_to_be_tried_again(
 
 
 def test_an_open_page_of_a_project_that_is_gone_says_so(
-    studio: Studio, page: PageProcess, browser: Browser, sets: list[list[str]]
+    studio: Studio, page: PageProcess, browser: Browser, sets: Sets
 ) -> None:
     with tab(browser, page) as opened:
         opened.get_by_role("link", name=ELM, exact=True).click()
@@ -105,7 +106,7 @@ def test_an_open_page_of_a_project_that_is_gone_says_so(
 
 
 def test_it_is_for_everybody_at_every_size(
-    studio: Studio, page: PageProcess, browser: Browser, sets: list[list[str]]
+    studio: Studio, page: PageProcess, browser: Browser, sets: Sets
 ) -> None:
     studio.drop(ELM, "kitchen", bracket())
     studio.wait_until(lambda status: sum(job["held"] for job in status["jobs"]) == 2)

@@ -160,7 +160,7 @@ def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, 
     assert studio.filed().keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
 
 
-def test_what_keeps_sets_from_approval_stands_beside_them(
+def test_what_keeps_sets_from_being_approved_stands_beside_them(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
     """A name used twice, and too many photos for one picture: whoever joined them may correct it here."""
@@ -195,7 +195,7 @@ def test_what_a_review_holds_still_is_not_said_to_be_doubtful(studio: Studio, pa
     assert "Its route asks for a review." in after and "beyond doubt" not in after
 
 
-def test_what_was_put_together_is_in_the_address_till_photos_change(
+def test_what_was_put_together_is_in_the_address_until_its_photos_change(
     studio: Studio, page: PageProcess
 ) -> None:
     files, sets, _ = shoot()

@@ -40,10 +40,11 @@ from tests.support.studio import ELM, Studio
 pytestmark = pytest.mark.long
 
 ROOM = "kitchen__sky-blue"
+Made = tuple[str, list[Picture]]
 
 
 @pytest.fixture
-async def made(studio: Studio) -> tuple[str, list[Picture]]:
+async def made(studio: Studio) -> Made:
     """A finished room: its job's id, and its pictures."""
     await studio.drop_and_run(ELM, ROOM, bracket())
     [job] = [line["job"] for line in studio.status()["jobs"]]
@@ -53,7 +54,7 @@ async def made(studio: Studio) -> tuple[str, list[Picture]]:
 
 
 async def test_a_delivered_picture_is_served_as_it_lies_in_done(
-    studio: Studio, made: tuple[str, list[Picture]], page: PageProcess
+    studio: Studio, made: Made, page: PageProcess
 ) -> None:
     job, pictures = made
     for one in pictures:
@@ -67,7 +68,7 @@ async def test_a_delivered_picture_is_served_as_it_lies_in_done(
 
 
 async def test_a_part_of_a_picture_is_served_and_never_more_than_one(
-    studio: Studio, made: tuple[str, list[Picture]], page: PageProcess
+    studio: Studio, made: Made, page: PageProcess
 ) -> None:
     job, [picture, *_] = made
     address = f"/picture/{picture_id(job, picture.path)}"
@@ -83,7 +84,7 @@ async def test_a_part_of_a_picture_is_served_and_never_more_than_one(
     assert (stale.status, stale.body) == (200, content)
 
 
-async def test_a_picture_is_saved_under_its_name(made: tuple[str, list[Picture]], page: PageProcess) -> None:
+async def test_a_picture_is_saved_under_its_name(made: Made, page: PageProcess) -> None:
     job, pictures = made
     [picture] = [one for one in pictures if one.altered]
     answer = page.get(f"/picture/{picture_id(job, picture.path)}?download=1")
@@ -93,7 +94,7 @@ async def test_a_picture_is_saved_under_its_name(made: tuple[str, list[Picture]]
 
 
 async def test_originals_and_pictures_have_small_copies(
-    studio: Studio, made: tuple[str, list[Picture]], page: PageProcess
+    studio: Studio, made: Made, page: PageProcess
 ) -> None:
     job, [picture, *_] = made
     photo = next(iter(bracket()))
@@ -116,9 +117,7 @@ def test_a_photo_that_only_lies_in_the_inbox_has_one_too(studio: Studio, page: P
     assert page.get(f"/thumb/{arriving_id('inbox', ELM, 'hall', 'b.jpg')}").status == 404
 
 
-async def test_what_is_damaged_or_gone_is_not_there(
-    studio: Studio, made: tuple[str, list[Picture]], page: PageProcess
-) -> None:
+async def test_what_is_damaged_or_gone_is_not_there(studio: Studio, made: Made, page: PageProcess) -> None:
     job, [picture, *_] = made
     known = picture_id(job, picture.path)
     (studio.done / picture.path).write_bytes(b"\xff\xd8\xff and no more")

@@ -21,6 +21,7 @@ PUBLIC = {"/static/{name}", "/favicon.ico", "/signin", "/signout", "/first/{toke
 """Routes open to everybody who reaches the page."""
 SECRET = "12 Elm Road"
 FULL, READING = "a long password", "another password"
+Endpoint = tuple[str, str, str]
 
 
 def address_of(route: Route) -> str:
@@ -38,7 +39,7 @@ ENDPOINTS = sorted(
 CLOSED = [one for one in ENDPOINTS if one[1] not in PUBLIC]
 
 
-def shown(endpoint: tuple[str, str, str]) -> str:
+def shown(endpoint: Endpoint) -> str:
     return f"{endpoint[0]} {endpoint[1]}"
 
 
@@ -84,7 +85,7 @@ def test_nothing_but_routes_is_served() -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
 def test_a_strange_name_is_refused(
-    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: Endpoint
 ) -> None:
     """With DNS rebinding the browser takes the page for the other site's own."""
     method, _, path = endpoint
@@ -118,7 +119,7 @@ def caused_elsewhere(method: str, port: int) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
 def test_a_request_from_another_site_is_refused(
-    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: Endpoint
 ) -> None:
     method, _, path = endpoint
     for asked in (page, unprotected):
@@ -127,7 +128,7 @@ def test_a_request_from_another_site_is_refused(
 
 
 @pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
-def test_nobody_gets_in_without_signing_in(page: PageProcess, endpoint: tuple[str, str, str]) -> None:
+def test_nobody_gets_in_without_signing_in(page: PageProcess, endpoint: Endpoint) -> None:
     """Forged headers about the connection don't help."""
     method, _, path = endpoint
     own = {"Origin": f"http://127.0.0.1:{page.port}"}
@@ -140,7 +141,7 @@ def test_nobody_gets_in_without_signing_in(page: PageProcess, endpoint: tuple[st
 
 @pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
 def test_who_may_only_look_changes_nothing(
-    page: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+    page: PageProcess, cookies: dict[str, str], endpoint: Endpoint
 ) -> None:
     method, _, path = endpoint
     own = {"Origin": f"http://127.0.0.1:{page.port}"}
@@ -150,7 +151,7 @@ def test_who_may_only_look_changes_nothing(
 
 @pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
 def test_a_page_without_a_password_is_closed_to_what_a_proxy_lets_in(
-    unprotected: PageProcess, endpoint: tuple[str, str, str]
+    unprotected: PageProcess, endpoint: Endpoint
 ) -> None:
     method, _, path = endpoint
     own = {"Origin": f"http://127.0.0.1:{unprotected.port}"}
@@ -160,7 +161,7 @@ def test_a_page_without_a_password_is_closed_to_what_a_proxy_lets_in(
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
 def test_nothing_tells_where_the_folders_lie(
-    page: PageProcess, studio: Studio, cookies: dict[str, str], endpoint: tuple[str, str, str]
+    page: PageProcess, studio: Studio, cookies: dict[str, str], endpoint: Endpoint
 ) -> None:
     method, _, path = endpoint
     if method in ("GET", "HEAD"):

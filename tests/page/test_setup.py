@@ -62,8 +62,11 @@ class Container:
         return {"root": str(self.data), "key": KEY, "password": PASSWORD, "again": PASSWORD, **changes}
 
 
+Start = Callable[..., Container]
+
+
 @pytest.fixture
-def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable[..., Container]]:
+def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Start]:
     made: list[Container] = []
 
     def starting(**variables: str) -> Container:
@@ -75,7 +78,7 @@ def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable
         one.run.end()
 
 
-def test_every_route_is_closed_to_who_has_not_read_the_log(start: Callable[..., Container]) -> None:
+def test_every_route_is_closed_to_who_has_not_read_the_log(start: Start) -> None:
     """Only the listed routes are served: no page of a studio, no health."""
     browser = start().browser()
     assert len(ROUTES) == 3
@@ -89,7 +92,7 @@ def test_every_route_is_closed_to_who_has_not_read_the_log(start: Callable[..., 
         assert b"setup" not in body.lower()
 
 
-def test_what_is_given_is_written_and_the_daemon_begins(start: Callable[..., Container]) -> None:
+def test_what_is_given_is_written_and_the_daemon_begins(start: Start) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
     assert "text/css" in (browser.get(path), browser.get("/static/page.css"))[1].headers["content-type"]
@@ -126,7 +129,7 @@ def test_what_is_given_is_written_and_the_daemon_begins(start: Callable[..., Con
     ],
 )
 def test_a_wrong_answer_is_asked_for_again_and_nothing_is_written(
-    start: Callable[..., Container], wrong: dict[str, str], said: str
+    start: Start, wrong: dict[str, str], said: str
 ) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
@@ -136,7 +139,7 @@ def test_a_wrong_answer_is_asked_for_again_and_nothing_is_written(
     assert browser.post(path, container.answers()).status == 200
 
 
-def test_a_key_that_the_api_refuses_is_not_written(start: Callable[..., Container], tmp_path: Path) -> None:
+def test_a_key_that_the_api_refuses_is_not_written(start: Start, tmp_path: Path) -> None:
     with Shop(tmp_path / "strict", required_key="the-right-key") as strict:
         container = start(HOTFOLDER_API__BASE_URL=strict.url)
         browser, (_, path) = container.browser(), container.link()
@@ -145,9 +148,7 @@ def test_a_key_that_the_api_refuses_is_not_written(start: Callable[..., Containe
         assert browser.post(path, container.answers(key="the-right-key")).status == 200
 
 
-def test_what_stands_in_the_way_is_told_in_the_reader_s_language(
-    start: Callable[..., Container],
-) -> None:
+def test_what_stands_in_the_way_is_told_in_the_reader_s_language(start: Start) -> None:
     container = start(HOTFOLDER_LIMITS__UPLOADS="many")
     browser, (_, path) = container.browser(), container.link()
     answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})
@@ -159,14 +160,14 @@ def test_what_stands_in_the_way_is_told_in_the_reader_s_language(
     assert answer.status == 422 and "liegt eine Datei. Diese Datei umbenennen" in answer.text
 
 
-def test_a_form_of_another_site_is_refused(start: Callable[..., Container]) -> None:
+def test_a_form_of_another_site_is_refused(start: Start) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
     assert browser.post(path, container.answers(), Origin="http://elsewhere.example").status == 403
     assert list(container.data.iterdir()) == []
 
 
-def test_a_stop_while_it_waits_is_fine(start: Callable[..., Container]) -> None:
+def test_a_stop_while_it_waits_is_fine(start: Start) -> None:
     container = start()
     container.link()
     container.process.send_signal(signal.SIGTERM)
@@ -182,7 +183,7 @@ def test_a_stop_while_it_waits_is_fine(start: Callable[..., Container]) -> None:
     ],
 )
 def test_whoever_says_something_by_the_environment_is_asked_nothing(
-    start: Callable[..., Container], variables: dict[str, str], code: int
+    start: Start, variables: dict[str, str], code: int
 ) -> None:
     """Such a container fails as before with 2: without a key, and for a public page without a password."""
     container = start(**variables)
@@ -190,7 +191,7 @@ def test_whoever_says_something_by_the_environment_is_asked_nothing(
     assert "settings_missing" not in container.log.read_text()
 
 
-def test_everybody_can_use_it_at_every_size_in_both_languages(start: Callable[..., Container]) -> None:
+def test_everybody_can_use_it_at_every_size_in_both_languages(start: Start) -> None:
     container = start()
     browser, (_, path) = container.browser(), container.link()
     with chromium() as opened:

@@ -166,9 +166,7 @@ def test_wrong_passwords_are_slowed_down(locked: PageProcess) -> None:
     assert locked.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
 
 
-def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_out(
-    studio: Studio,
-) -> None:
+def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_out(studio: Studio) -> None:
     set_password(studio, PASSWORD)
     studio.edit(page={"trusted_proxies": "127.0.0.1"})
     with page_process(studio) as page:

@@ -281,7 +281,7 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     assert studio.call("verify").returncode == 0
 
 
-async def test_a_form_to_buy_anew_buys_once_whoever_sends_it(
+async def test_a_form_to_buy_anew_buys_once_whoever_sends_it_later(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """Sent again after a lost answer, or from the page that somebody else had open meanwhile."""
@@ -389,9 +389,7 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert f'href="/set/{card.job}"' in set_page(page, newest)
 
 
-async def test_a_set_whose_originals_are_gone_offers_nothing_that_needs_them(
-    make_studio: MakeStudio,
-) -> None:
+async def test_a_set_whose_originals_are_gone_offers_nothing_that_needs_them(make_studio: MakeStudio) -> None:
     studio = make_studio(prices=PRICES, deliver={"originals": "delete"})
     card = await finished(studio)
     with page_process(studio) as page:
@@ -431,7 +429,7 @@ async def test_a_form_that_is_sent_many_times_does_its_work_once(studio: Studio,
     assert {name.partition("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}
 
 
-async def test_a_set_of_a_refused_name_goes_on_under_another(
+async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """Unchanged it would fail again, and nobody can say what it costs."""
@@ -552,7 +550,7 @@ def news(stream: http.client.HTTPResponse) -> str:
     return line.removeprefix(b"data: ").decode().strip()
 
 
-async def test_an_open_page_hears_of_each_change_and_of_nothing_else(
+async def test_an_open_page_hears_of_each_change_and_only_of_changes(
     studio: Studio, page: PageProcess
 ) -> None:
     await finished(studio, "front")

@@ -96,7 +96,7 @@ def extra_samples(content: bytes, value: int) -> bytes:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("depth", [8, 16])
-def test_what_is_stored_turned_is_upright(
+def test_what_is_stored_turned_is_turned_upright(
     developed: Developed, write: Write, orientation: int, depth: int
 ) -> None:
     made = developed(tiff(depth=depth, orientation=orientation))

@@ -166,7 +166,7 @@ print(*carryover.carry(folder / "result.jpg", folder / "target.jpg", wanted), se
 
 
 @pytest.mark.parametrize(("cpu_seconds", "memory_bytes"), [(0.05, 512 << 20), (2.0, 4 << 20)])
-def test_beyond_its_limits_the_statement_alone_is_made(
+def test_beyond_time_or_memory_the_statement_alone_is_made(
     cpu_seconds: float, memory_bytes: int, tmp_path: Path
 ) -> None:
     """The numbers of elements are within bounds, and it is still too much. In a process of its own, since one

@@ -114,7 +114,7 @@ def test_without_the_extra_a_raw_file_is_refused_with_what_to_do(
     assert "Export JPEG (quality 90 or more)" in refused.value.hint
 
 
-def test_a_raw_file_of_another_name_is_known_by_content(
+def test_a_raw_file_under_another_name_is_known_by_its_content(
     write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raw, "find_spec", lambda _: None)

@@ -43,9 +43,7 @@ def test_the_same_content_under_two_names_is_one_photo(by: Photographer) -> None
     assert "has the same content as" in next(iter(grouping.kept_out.values()))
 
 
-def test_two_frames_of_one_second_with_one_exposure_are_copies_by_their_names_alone(
-    by: Photographer,
-) -> None:
+def test_two_frames_of_one_second_with_one_exposure_are_copies_by_their_names_alone(by: Photographer) -> None:
     by.body = SONY
     by.single(by.room(), MIDDLE)
     by.now = int(by.now)

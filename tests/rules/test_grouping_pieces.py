@@ -86,7 +86,7 @@ def test_what_was_bracketed_with_a_short_pause_is_merged() -> None:
 
 
 @pytest.mark.parametrize("overlapping", [False, True])
-def test_bursts_within_whole_seconds_are_sure_only_where_all_are_whole(
+def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
     by: Photographer, overlapping: bool
 ) -> None:
     """One second may hold the end of a set and the beginning of the next: then nobody can tell."""
@@ -108,7 +108,7 @@ def test_bursts_within_whole_seconds_are_sure_only_where_all_are_whole(
 
 
 @pytest.mark.parametrize("stops", [(-2, 0, 0, 2), (-2, 0, 2, 2)])
-def test_a_set_with_a_frame_taken_twice_by_hand_is_held_as_one(
+def test_a_set_with_a_frame_taken_again_by_hand_is_held_as_one(
     by: Photographer, stops: Sequence[int]
 ) -> None:
     for each in ((-2, 0, 2), (-2, 0, 2), stops, (-2, 0, 2)):
@@ -127,9 +127,7 @@ def test_a_set_by_hand_of_which_a_frame_was_thrown_away_is_held_as_one(by: Photo
     assert "shows the same picture" in grouping.sets[1].doubts[0]
 
 
-def test_a_whole_set_without_camera_data_is_sure_beside_one_that_shows_too_little(
-    by: Photographer,
-) -> None:
+def test_a_whole_set_without_camera_data_is_sure_beside_one_that_shows_too_little(by: Photographer) -> None:
     """That photo may belong to any set that lacks one; these sets have all of theirs."""
     by.rooms(3)
     stripped = [replace(photo, capture=None) for photo in by.photos]

@@ -124,7 +124,7 @@ async def fetch(storage: StorageClient, url: SignedUrl, target: Path) -> tuple[i
         return picture.size
 
 
-async def test_a_whole_merge(
+async def test_merge_from_end_to_end(
     client: StagerClient, storage: StorageClient, scene: Path, tmp_path: Path
 ) -> None:
     """Project, group, uploads, merge, polling, download: Section 2 of the reference in its order."""

@@ -115,9 +115,7 @@ def test_what_ends_badly_is_told_with_its_reason(ended: Line, told: list[Notific
     assert new_detector().ended(ended) == told
 
 
-def test_a_silent_api_is_told_after_fifteen_minutes_and_when_it_answers_again(
-    detector: Detector,
-) -> None:
+def test_a_silent_api_is_told_after_fifteen_minutes_and_when_it_answers_again(detector: Detector) -> None:
     """It is reported once, however long it lasts; a short return is not yet an end."""
     assert not detector.look(trouble(), 0) and not detector.look(trouble(), 899)
     (begun,) = detector.look(trouble(), 900)

@@ -144,7 +144,7 @@ async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Pat
     other.close()
 
 
-async def test_a_run_that_ends_with_all_done_tells_of_its_projects(
+async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(
     tmp_path: Path, receiver: Receiver
 ) -> None:
     """Whoever runs it from time to time need not wait for a quiet time that never comes."""
