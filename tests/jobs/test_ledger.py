@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -57,29 +56,6 @@ def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger) -> None:
     assert len(ledger.of_job("job1")) == 4
 
 
-def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine) -> None:
-    """Each thread has a connection of its own, as processes have."""
-    start = threading.Barrier(8)
-    outcomes: list[str] = []
-
-    def begin() -> None:
-        start.wait()
-        for key in ("k1", "k2", "k3"):
-            try:
-                Store(database).ledger.begin(purchase(key), AT)
-                outcomes.append(f"{key} begun")
-            except IllegalMove:
-                outcomes.append(f"{key} held")
-
-    threads = [threading.Thread(target=begin) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert len(outcomes) == 24
-    assert sorted(one for one in outcomes if "begun" in one) == [f"k{n} begun" for n in (1, 2, 3)]
-
-
 def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> None:
     number = ledger.begin(purchase(), AT)
     ledger.answer(number, '{"raw": true}', AT)
@@ -120,12 +96,6 @@ def test_a_change_counts_only_from_the_state_in_which_it_was_read(ledger: Ledger
         move(session, stale, PurchaseState.UNKNOWN)
     assert not ledger.conclude(stale, PurchaseState.UNKNOWN, "nobody answered")
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
-
-
-def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger) -> None:
-    ledger.begin(purchase("k1"), AT, {DAILY: 1})
-    with pytest.raises(NotAllowed, match="1 of 1"):
-        ledger.begin(purchase("k2"), AT, {DAILY: 1})
 
 
 def test_an_answer_that_only_the_journal_has_reaches_the_database(database: Engine, tmp_path: Path) -> None:

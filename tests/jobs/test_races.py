@@ -16,7 +16,7 @@ from hotfolder.jobs.commands import Priority, prioritise_project, project_priori
 from hotfolder.jobs.generations import pay_again, present_generation, remember_generation
 from hotfolder.jobs.ledger import UNKNOWNS, Ledger
 from hotfolder.jobs.model import PageRole, Purchase, scope_key
-from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
+from hotfolder.jobs.states import IllegalMove, PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
 from tests.jobs.conftest import AT, MakeJob, purchase
 
@@ -47,6 +47,18 @@ def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
 
     bought = [ok for n in range(6) for ok in at_once(*(partial(buy, f"{n}-{m}") for m in range(AT_ONCE)))]
     assert bought.count(True) == 10
+
+
+def test_of_many_that_begin_at_once_one_may_send(database: Engine) -> None:
+    def begin(key: str) -> bool:
+        try:
+            Store(database).ledger.begin(purchase(key), AT)
+        except IllegalMove:
+            return False
+        return True
+
+    for key in ("k1", "k2", "k3"):
+        assert at_once(*[partial(begin, key)] * 8).count(True) == 1
 
 
 def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store) -> None:

@@ -156,6 +156,17 @@ async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
     assert "torn.json is no receipt: no JSON at byte 2." in told
 
 
+def that_sent_a_photo(folder: Path) -> tuple[Lightroom, Path]:
+    """A Lightroom, and the folder of receipts for its next "bring home"."""
+    lightroom = Lightroom(folder, installed(folder))
+    lightroom.photo(folder / "a.jpg")
+    lightroom.photos()[0].properties["sent"] = "a.jpg\t3"
+    lightroom.answers.folder = str(folder / "done")
+    receipts = folder / "done" / "P" / "receipts"
+    receipts.mkdir(parents=True)
+    return lightroom, receipts
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -170,11 +181,7 @@ async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
     ids=str,
 )
 def test_a_damaged_receipt_is_named_and_the_others_come_home(tmp_path: Path, damage: dict[str, Any]) -> None:
-    lightroom = Lightroom(tmp_path, installed(tmp_path))
-    lightroom.photo(tmp_path / "a.jpg")
-    lightroom.photos()[0].properties["sent"] = "a.jpg\t3"
-    receipts = tmp_path / "done" / "P" / "receipts"
-    receipts.mkdir(parents=True)
+    lightroom, receipts = that_sent_a_photo(tmp_path)
     (receipts.parent / "b.jpg").write_bytes(b"x")
     whole = {
         "project": "P",
@@ -184,18 +191,13 @@ def test_a_damaged_receipt_is_named_and_the_others_come_home(tmp_path: Path, dam
     }
     for name, content in {"damaged": {**whole, **damage}, "whole": whole}.items():
         (receipts / f"{name}.json").write_text(json.dumps(content))
-    lightroom.answers.folder = str(tmp_path / "done")
     told = lightroom.bring_home()
     assert told.startswith("Pictures brought home: 1\ndamaged.json is no receipt: "), told
 
 
 def test_a_receipt_leads_to_nothing_outside_of_done(tmp_path: Path) -> None:
-    lightroom = Lightroom(tmp_path, installed(tmp_path))
-    photo = lightroom.photo(tmp_path / "a.jpg")
-    lightroom.photos()[0].properties["sent"] = "a.jpg\t3"
+    lightroom, receipts = that_sent_a_photo(tmp_path)
     (tmp_path / "secret.jpg").write_bytes(b"x")
-    receipts = tmp_path / "done" / "P" / "receipts"
-    receipts.mkdir(parents=True)
     for number, file in enumerate(
         ("../secret.jpg", "P/../../secret.jpg", str(tmp_path / "secret.jpg"), "C:\\x.jpg")
     ):
@@ -204,6 +206,5 @@ def test_a_receipt_leads_to_nothing_outside_of_done(tmp_path: Path) -> None:
             "pictures": [{"file": file, "sha256": f"{number}"}],
         }
         (receipts / f"{number}.json").write_text(json.dumps({"project": "P", "room": "r", **told}))
-    lightroom.answers.folder = str(tmp_path / "done")
     assert lightroom.bring_home().startswith("Pictures brought home: 0\n")
-    assert [one.id for one in lightroom.photos()] == [photo]
+    assert len(lightroom.photos()) == 1

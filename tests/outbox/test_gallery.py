@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import gallery as making
 from hotfolder.outbox import linking
 from hotfolder.outbox.files import Sharing
-from hotfolder.outbox.gallery import make_gallery
+from hotfolder.outbox.gallery import MadeGallery, make_gallery
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene, page_files
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -97,6 +98,13 @@ def delivered(done: Path, name: str) -> Scene:
     return Scene(name, picture)
 
 
+async def made_of(
+    folder: Path, scenes: Sequence[Scene], decoder: Decoder, limits: PictureLimits | None = None
+) -> MadeGallery:
+    gallery = Gallery("Elm", "Elm", tuple(scenes))
+    return await make_gallery(folder, gallery, decoder, limits or PictureLimits(), Sharing())
+
+
 def names_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -116,10 +124,9 @@ async def test_a_gallery_takes_the_place_of_the_one_before_also_where_no_exchang
     made = []
     for name in ("b.jpg", "c.jpg"):
         scenes.append(delivered(tmp_path, name))
-        gallery = Gallery("Elm", "Elm", tuple(scenes))
-        made.append(await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing()))
+        made.append(await made_of(tmp_path, scenes, decoder))
     assert [one.pictures for one in made] == [2, 3]
-    again = await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing())
+    again = await made_of(tmp_path, scenes, decoder)
     assert again.pictures == 3 and not again.anew
     assert names_in(tmp_path / "Elm") == ["a.jpg", "b.jpg", "c.jpg", "gallery"]
     assert len(list((made[1].folder / "small").iterdir())) == 3
@@ -128,10 +135,10 @@ async def test_a_gallery_takes_the_place_of_the_one_before_also_where_no_exchang
 async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
     tmp_path: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Gallery("Elm", "Elm", (delivered(tmp_path, "a.jpg"),))
-    made = await make_gallery(tmp_path, first, decoder, PictureLimits(), Sharing())
+    scenes = [delivered(tmp_path, "a.jpg")]
+    made = await made_of(tmp_path, scenes, decoder)
     before = files_below(made.folder)
-    gallery = Gallery("Elm", "Elm", (*first.scenes, delivered(tmp_path, "b.jpg")))
+    scenes.append(delivered(tmp_path, "b.jpg"))
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -140,7 +147,7 @@ async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
         with monkeypatch.context() as patched:
             patched.setattr(making, step, full)
             with pytest.raises(LocalTrouble, match="the disk is full"):
-                await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing())
+                await made_of(tmp_path, scenes, decoder)
         assert files_below(made.folder) == before
         assert names_in(tmp_path / "Elm") == ["a.jpg", "b.jpg", "gallery"]
 
@@ -149,9 +156,7 @@ async def test_what_can_not_be_decoded_is_left_out(tmp_path: Path, decoder: Deco
     """It was whole when delivered, and exceeds today's limits for decoding."""
     scenes = (delivered(tmp_path, "a.jpg"),)
     with pytest.raises(LocalTrouble, match="would be empty"):
-        await make_gallery(
-            tmp_path, Gallery("Elm", "Elm", scenes), decoder, PictureLimits(pixels=100), Sharing()
-        )
+        await made_of(tmp_path, scenes, decoder, PictureLimits(pixels=100))
     assert names_in(tmp_path / "Elm") == ["a.jpg"]
 
 

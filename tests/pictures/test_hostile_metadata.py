@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hotfolder.metadata import jpegfile, pngfile
 from hotfolder.metadata.blocks import Level
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import Carrying, NeverUsable, PictureLimits
@@ -37,7 +38,7 @@ ELEMENTS = packet("<r:Description>" + '<d:a xmlns:d="u"/>' * 180_000 + "</r:Desc
 
 
 def segment(marker: int, payload: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+    return jpegfile.Segment(marker, payload).encoded()
 
 
 def in_jpeg(*segments: bytes) -> bytes:
@@ -51,12 +52,9 @@ def xmp(data: bytes) -> bytes:
 
 def png(chunks: bytes) -> bytes:
     header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    made = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
-    written = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in made
-    ]
-    return b"\x89PNG\r\n\x1a\n" + written[0] + chunks + written[1] + written[2]
+    written = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
+    first, *rest = (pngfile.encoded(kind, data) for kind, data in written)
+    return pngfile.MAGIC + first + chunks + b"".join(rest)
 
 
 def resources(count: int) -> bytes:
@@ -69,10 +67,10 @@ def texts() -> bytes:
     """An EXIF block with 65,000 tags that all point to the same sixteen million bytes."""
     entry = struct.pack(">HHII", 0x9286, 2, 16_000_000, 8)
     block = b"MM\0*\0\0\0\x08" + struct.pack(">H", 65_000) + entry * 65_000 + bytes(16_000_000 - 780_000)
-    return struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
+    return pngfile.encoded(b"eXIf", block)
 
 
-EMPTY_CHUNK = struct.pack(">I", 0) + b"tEXt" + struct.pack(">I", zlib.crc32(b"tEXt"))
+EMPTY_CHUNK = pngfile.encoded(b"tEXt", b"")
 PHOTOS: dict[str, Callable[[], bytes]] = {
     "namespaces": lambda: xmp(NAMESPACES),
     "markers": lambda: in_jpeg(b"\xff\x01" * 20_000_000),

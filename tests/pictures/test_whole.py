@@ -32,14 +32,6 @@ def test_a_complete_jpeg_alone_reaches_its_end(encode: Encode, options: dict[str
         assert not jpeg_reaches_its_end(content[:cut] + bytes(len(content) - cut))
 
 
-def test_pillow_alone_accepts_a_zero_filled_tail(encode: Encode) -> None:
-    """This is why the walk is needed; should it ever fail, Pillow has become stricter."""
-    content = encode("JPEG", size=(256, 256))
-    cut = len(content) * 9 // 10
-    with Image.open(io.BytesIO(content[:cut] + bytes(len(content) - cut))) as image:
-        image.load()
-
-
 def test_what_cameras_append_after_the_end_is_tolerated(encode: Encode) -> None:
     content = encode("JPEG")
     assert jpeg_reaches_its_end(content + content[: len(content) // 2])

@@ -129,10 +129,6 @@ def test_a_stripped_room_is_one_set(by: Photographer) -> None:
     assert len(grouping.sets) == 1 and grouping.sure
 
 
-def test_an_empty_drop_has_no_sets() -> None:
-    assert group([]).sets == () and group_room([]).sets == ()
-
-
 def test_sets_are_numbered_or_called_by_the_photo_taken_first(by: Photographer) -> None:
     by.rooms(2, (0, -2, 2))
     grouping = group(by.photos)

@@ -20,13 +20,6 @@ GROUP = {"groupId": "g", "status": "processing"}
 PICTURE = bytes(1 << 20)
 
 
-async def test_a_kept_connection_is_used_again(serve: Serve) -> None:
-    wire = await serve(does.answer(body=GROUP))
-    for _ in range(3):
-        await wire.client.group("g")
-    assert [request.connection for request in wire.requests] == [1, 1, 1]
-
-
 async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(serve: Serve) -> None:
     async def once(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await does.answer(body=GROUP)(wire, reader, writer)

@@ -6,7 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,14 @@ def notifier_of(
     return notifier, clock
 
 
+@asynccontextmanager
+async def at_work(notifier: Notifier) -> AsyncIterator[asyncio.Task[None]]:
+    running = asyncio.create_task(notifier.run())
+    yield running
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 def ended(notifier: Notifier, ended: Line) -> None:
     notifier.queue(*notifier.detector.ended(ended))
 
@@ -61,10 +70,9 @@ async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> N
         ended(notifier, line("done", f"room {number}"))
     ended(notifier, line("failed", "attic", "8 photos; at most 7."))
     ended(notifier, line("failed", "cellar", "a photo is unreadable."))
-    running = asyncio.create_task(notifier.run())
-    await until(lambda: len(receiver.got) == 2)
-    await asyncio.sleep(0.3)
-    running.cancel()
+    async with at_work(notifier):
+        await until(lambda: len(receiver.got) == 2)
+        await asyncio.sleep(0.3)
     failed, finished = receiver.got
     assert failed["title"] == "hotfolder: 2 sets came back"
     assert failed["message"].splitlines() == [
@@ -91,17 +99,14 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
     first, clock = notifier_of(receiver.address, kept=kept)
     ended(first, line("done", "kitchen"))
     ended(first, line("failed", "attic", "8 photos."))
-    running = asyncio.create_task(first.run())
-    await until(lambda: clock.seconds > 20)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    async with at_work(first):
+        await until(lambda: clock.seconds > 20)
     assert len(kept) == 1 and not receiver.got  # written when it changes, not every second
     assert receiver.address not in json.dumps(kept)
     second, _ = notifier_of(receiver.address)
     second.recall(kept[-1])
-    running = asyncio.create_task(second.run())
-    await until(lambda: len(receiver.got) == 2)
-    running.cancel()
+    async with at_work(second):
+        await until(lambda: len(receiver.got) == 2)
     assert [one["message"].splitlines()[0] for one in receiver.got] == [
         "12 Elm Road / attic: 8 photos.",
         "12 Elm Road: 1 set is done, 1 came back.",
@@ -116,10 +121,9 @@ async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.Capt
 
     notifier, clock = notifier_of("json://127.0.0.1:1/x", facts=no_facts)
     ended(notifier, line("failed", "attic", "8 photos."))
-    running = asyncio.create_task(notifier.run())
-    await until(lambda: clock.seconds > 3600)
-    assert not running.done()
-    running.cancel()
+    async with at_work(notifier) as running:
+        await until(lambda: clock.seconds > 3600)
+        assert not running.done()
     await asyncio.wait_for(notifier.close(), 3)
     logged = capsys.readouterr().out
     assert logged.count("notifications_not_looked_for") == 1 and logged.count("not_notified") == 1
@@ -146,18 +150,16 @@ async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Rec
     kept: list[Memory] = []
     receiver.status = 500
     first, clock = notifier_of(receiver.address, kept=kept)
-    running = asyncio.create_task(first.run())
-    for number in range(3):
-        ended(first, line("failed", f"attic {number}", "8 photos."))
-        await until(lambda: clock.seconds > 300 * (number + 1))  # noqa: B023 - asked at once
-    running.cancel()
+    async with at_work(first):
+        for number in range(3):
+            ended(first, line("failed", f"attic {number}", "8 photos."))
+            await until(lambda: clock.seconds > 300 * (number + 1))  # noqa: B023 - asked at once
     await first.close()
     receiver.status = 200
     second, _ = notifier_of(receiver.address)
     second.recall(kept[-1])
-    running = asyncio.create_task(second.run())
-    await until(lambda: len(receiver.got) == 1)
-    running.cancel()
+    async with at_work(second):
+        await until(lambda: len(receiver.got) == 1)
     assert receiver.got[0]["title"] == "hotfolder: 3 sets came back"
 
 
