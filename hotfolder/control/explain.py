@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import PhotoPlace, arriving_id, opaque, places_in
+from hotfolder.control.lookup import PhotoPlace, arriving_id, nothing_waits, opaque, places_in
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.errors import BadJob
@@ -168,6 +168,9 @@ class Explainer:
         """Why the other photos can't be used."""
 
     def explained(self) -> Explained:
+        """Raises Unknown where the folder has no photos any more."""
+        if not self._files():
+            raise nothing_waits()
         self._read_photos()
         return self._room() if self.place.folder else self._shoot()
 

@@ -19,10 +19,10 @@ from hotfolder.control.explain import (
     explain_place,
     look,
 )
-from hotfolder.control.lookup import PhotoPlace, every_place, folders_in, place_named
+from hotfolder.control.lookup import PhotoPlace, every_place, folders_in, nothing_waits, place_named
 from hotfolder.control.opening import reading
 from hotfolder.display import with_hint
-from hotfolder.errors import BadJob, Unknown, UsageError
+from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.approvals import read_ready, with_more, write_ready
 from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
@@ -223,14 +223,15 @@ def place_known(settings: Settings, known: str) -> PhotoPlace:
     for place in every_place(settings):
         if place.id == known:
             return place
-    raise Unknown("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
+    raise nothing_waits()
 
 
 def look_at(
     settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet] = (), look: Look = look
 ) -> HeldView:
     """The view of a held folder: its sets as proposed, or as grouped in the `draft`. Raises UsageError where
-    the photos have changed since the draft; StoreError, LocalTrouble."""
+    the photos have changed since the draft, Unknown where none are there any more; StoreError,
+    LocalTrouble."""
     with reading(settings) as store:
         return Viewer(Explainer(settings, store, place, look=look)).view(draft)
 

@@ -276,6 +276,11 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
             yield from (PhotoPlace(inbox, root, project, folder) for folder in _names_in(root, project))
 
 
+def nothing_waits() -> Unknown:
+    """The error about a folder without photos, whose sets may have been approved meanwhile."""
+    return Unknown("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
+
+
 def inboxes_away(settings: Settings) -> list[str]:
     """The names of the inboxes whose folder is missing now."""
     return [one.title for one in settings.all_inboxes() if not is_dir(settings.inbox_folder(one))]

@@ -267,6 +267,9 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}).status == 409
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge,sky"}).status == 303
     studio.wait_for_states("done")
+    # Its folder is empty now, and may still be open in another browser.
+    late = (page.read(f"/held/{KITCHEN}"), page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}))
+    assert all(answer.status == 404 and "Nothing waits here" in answer.text for answer in late)
     assert shop.bought() == 2
 
 
