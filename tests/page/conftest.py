@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
-from tests.support.browser import chromium
+from tests.support.browser import chromium, tab
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import MakeStudio, Studio
 
@@ -24,6 +24,13 @@ def page(studio: Studio) -> Iterator[PageProcess]:
     """The studio's page, on loopback and without a password."""
     with page_process(studio) as process:
         yield process
+
+
+@pytest.fixture
+def opened(browser: Browser, page: PageProcess) -> Iterator[Page]:
+    """A tab at the page's beginning."""
+    with tab(browser, page) as made:
+        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Page, Route
 
 from tests.support.browser import becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess, page_process
@@ -27,17 +27,14 @@ def studio(at_work: MakeStudio) -> Studio:
     return at_work()
 
 
-def test_a_dropped_folder_becomes_a_picture_without_reloading(
-    studio: Studio, page: PageProcess, browser: Browser
-) -> None:
-    with tab(browser, page) as opened:
-        opened.evaluate("window.loadedOnce = true")
-        studio.drop(ELM, FRONT, bracket())
-        opened.get_by_role("heading", name="front").wait_for()
-        opened.locator(".card.good").wait_for()
-        picture = opened.locator(".card.good img")
-        becomes(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"), "a picture")
-        assert opened.evaluate("window.loadedOnce")
+def test_a_dropped_folder_becomes_a_picture_without_reloading(studio: Studio, opened: Page) -> None:
+    opened.evaluate("window.loadedOnce = true")
+    studio.drop(ELM, FRONT, bracket())
+    opened.get_by_role("heading", name="front").wait_for()
+    opened.locator(".card.good").wait_for()
+    picture = opened.locator(".card.good img")
+    becomes(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"), "a picture")
+    assert opened.evaluate("window.loadedOnce")
 
 
 class BadGateway(BaseHTTPRequestHandler):
@@ -96,36 +93,33 @@ def test_an_open_page_says_that_the_server_is_silent(
     context.close()
 
 
-def test_the_link_to_the_content_loads_nothing(studio: Studio, page: PageProcess, browser: Browser) -> None:
-    with tab(browser, page) as opened:
-        opened.evaluate("window.loadedOnce = true")
-        opened.keyboard.press("Tab")
-        opened.keyboard.press("Enter")
-        opened.wait_for_url("**/#content")
-        becomes(lambda: opened.evaluate("document.activeElement.id") == "content", "the content")
-        opened.wait_for_timeout(500)
-        assert opened.evaluate("window.loadedOnce")
+def test_the_link_to_the_content_loads_nothing(studio: Studio, opened: Page) -> None:
+    opened.evaluate("window.loadedOnce = true")
+    opened.keyboard.press("Tab")
+    opened.keyboard.press("Enter")
+    opened.wait_for_url("**/#content")
+    becomes(lambda: opened.evaluate("document.activeElement.id") == "content", "the content")
+    opened.wait_for_timeout(500)
+    assert opened.evaluate("window.loadedOnce")
 
 
-def test_a_files_name_is_shown_as_it_is(studio: Studio, page: PageProcess, browser: Browser) -> None:
+def test_a_files_name_is_shown_as_it_is(studio: Studio, opened: Page) -> None:
     studio.drop(ELM, "hall", {"a.webp": b"RIFF0000WEBPVP8 "})
     studio.wait_for_states("failed")
-    with tab(browser, page) as opened:
-        reason = opened.locator(".card.bad .reason")
-        assert reason.inner_text().startswith("a.webp is")
-        assert reason.evaluate("one => getComputedStyle(one, '::first-letter').textTransform") == "none"
+    reason = opened.locator(".card.bad .reason")
+    assert reason.inner_text().startswith("a.webp is")
+    assert reason.evaluate("one => getComputedStyle(one, '::first-letter').textTransform") == "none"
 
 
-def test_a_set_goes_on_by_its_button(studio: Studio, shop: Shop, page: PageProcess, browser: Browser) -> None:
+def test_a_set_goes_on_by_its_button(studio: Studio, shop: Shop, opened: Page) -> None:
     shop.goes_wrong(LOST)
     studio.drop(ELM, FRONT, bracket())
-    with tab(browser, page) as opened:
-        opened.locator(".card.attention").wait_for()
-        shop.mark()
-        opened.get_by_role("link", name="front").click()
-        opened.get_by_role("button", name="It was not charged").click()
-        opened.get_by_role("link", name="See the later one").click()
-        opened.locator(".standing .good").wait_for()
+    opened.locator(".card.attention").wait_for()
+    shop.mark()
+    opened.get_by_role("link", name="front").click()
+    opened.get_by_role("button", name="It was not charged").click()
+    opened.get_by_role("link", name="See the later one").click()
+    opened.locator(".standing .good").wait_for()
     assert shop.bought() == 1
 
 
@@ -151,19 +145,18 @@ def test_a_missing_picture_is_asked_for_again(studio: Studio, page: PageProcess,
 
 
 def test_a_finished_set_is_bought_anew_once_its_price_was_seen(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+    studio: Studio, shop: Shop, opened: Page
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("done")
     shop.mark()
-    with tab(browser, page) as opened:
-        opened.get_by_role("link", name="front").click()
-        opened.get_by_role("link", name="Pay again").click()
-        opened.get_by_text("2 paid calls").wait_for()
-        assert shop.bought() == 0
-        opened.get_by_role("button", name="Buy it again").click()
-        opened.get_by_role("heading", name="Other versions of this room").wait_for()
-        studio.wait_for_states("done", "done")
+    opened.get_by_role("link", name="front").click()
+    opened.get_by_role("link", name="Pay again").click()
+    opened.get_by_text("2 paid calls").wait_for()
+    assert shop.bought() == 0
+    opened.get_by_role("button", name="Buy it again").click()
+    opened.get_by_role("heading", name="Other versions of this room").wait_for()
+    studio.wait_for_states("done", "done")
     assert shop.bought() == 2
 
 
@@ -219,20 +212,19 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
 
 
 def test_a_project_is_printed_with_before_beside_after_and_nothing_to_press(
-    studio: Studio, page: PageProcess, browser: Browser
+    studio: Studio, opened: Page
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("done")
-    with tab(browser, page) as opened:
-        opened.get_by_role("link", name=ELM).click()
-        opened.locator(".compare.sliding").wait_for()
-        opened.emulate_media(media="print")
-        pressed = opened.locator("a.button, button, input, header, nav")
-        assert pressed.evaluate_all("all => all.filter(one => one.checkVisibility()).length") == 0
-        before, after = (opened.locator(f"figure.{one} img").bounding_box() for one in ("before", "after"))
-        assert before is not None and after is not None
-        assert before["x"] + before["width"] <= after["x"] and before["y"] == after["y"]
-        assert opened.locator("figure.before").evaluate("one => getComputedStyle(one).clipPath") == "none"
+    opened.get_by_role("link", name=ELM).click()
+    opened.locator(".compare.sliding").wait_for()
+    opened.emulate_media(media="print")
+    pressed = opened.locator("a.button, button, input, header, nav")
+    assert pressed.evaluate_all("all => all.filter(one => one.checkVisibility()).length") == 0
+    before, after = (opened.locator(f"figure.{one} img").bounding_box() for one in ("before", "after"))
+    assert before is not None and after is not None
+    assert before["x"] + before["width"] <= after["x"] and before["y"] == after["y"]
+    assert opened.locator("figure.before").evaluate("one => getComputedStyle(one).clipPath") == "none"
 
 
 def test_every_page_is_for_everybody_at_every_size(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.support.browser import everywhere, tab
 from tests.support.pageprocess import PageProcess, page_process, set_password
@@ -39,21 +39,19 @@ def test_a_person_signs_in_and_out_by_keyboard(page: PageProcess, browser: Brows
         opened.get_by_label("The studio's password").wait_for()
 
 
-def test_another_tab_of_who_signs_out_asks_to_sign_in(page: PageProcess, browser: Browser) -> None:
-    with tab(browser, page) as opened:
-        opened.get_by_label("The studio's password").fill(PASSWORD)
-        opened.get_by_role("button", name="Sign in").click()
-        other = opened.context.new_page()
-        other.goto(opened.url)
-        opened.get_by_role("button", name="Sign out").click()
-        other.get_by_label("The studio's password").wait_for()
+def test_another_tab_of_who_signs_out_asks_to_sign_in(opened: Page) -> None:
+    opened.get_by_label("The studio's password").fill(PASSWORD)
+    opened.get_by_role("button", name="Sign in").click()
+    other = opened.context.new_page()
+    other.goto(opened.url)
+    opened.get_by_role("button", name="Sign out").click()
+    other.get_by_label("The studio's password").wait_for()
 
 
-def test_who_may_only_look_is_told_so(page: PageProcess, browser: Browser) -> None:
-    with tab(browser, page) as opened:
-        opened.get_by_label("The studio's password").fill(LOOKING)
-        opened.get_by_role("button", name="Sign in").click()
-        opened.get_by_text("You can look, and change nothing.").wait_for()
+def test_who_may_only_look_is_told_so(opened: Page) -> None:
+    opened.get_by_label("The studio's password").fill(LOOKING)
+    opened.get_by_role("button", name="Sign in").click()
+    opened.get_by_text("You can look, and change nothing.").wait_for()
 
 
 def test_everybody_can_sign_in(page: PageProcess, browser: Browser) -> None:

@@ -162,18 +162,8 @@ def test_a_tag_without_its_two_underscores_is_noticed(name: str, meant: str) -> 
 @pytest.mark.parametrize(
     "name",
     [
-        "kitchen",
-        "front lawn",
-        "back_yard",
-        "stage left",
-        "sky lounge",
-        "sky-blue",
-        "play again",
-        "Bedroom 2",
-        "kitchen__sky-blue",
-        "lawn medium size",
-        "front_door_1",
-        "our-pool",
+        *("kitchen", "front lawn", "back_yard", "stage left", "sky lounge", "sky-blue", "play again"),
+        *("Bedroom 2", "kitchen__sky-blue", "lawn medium size", "front_door_1", "our-pool"),
     ],
 )
 def test_a_room_s_name_is_not_taken_for_a_tag(name: str) -> None:

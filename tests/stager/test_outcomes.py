@@ -151,18 +151,8 @@ async def test_paid_calls_never_share_a_connection(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"not json",
-        b"[]",
-        b"null",
-        b'{"id": ""}',
-        b'{"id": "../x"}',
-        b'{"id": null}',
-        b'{"id": ".."}',
-        b'{"success": false, "id": "p"}',
-        b'{"id": "p"',
-        b"\xff\xfe",
-        b"[" * 100000,
+        *(b"", b"not json", b"[]", b"null", b'{"id": ""}', b'{"id": "../x"}', b'{"id": null}'),
+        *(b'{"id": ".."}', b'{"success": false, "id": "p"}', b'{"id": "p"', b"\xff\xfe", b"[" * 100000),
     ],
 )
 async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve) -> None:
@@ -187,24 +177,24 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high"),
+    ("value", "seconds"),
     [
-        ("7", 7, 7),
-        ("0", 0, 0),
-        ("99999", 3600, 3600),
-        ("soon", None, None),
-        ("-3", None, None),
-        ("", None, None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
-        ("Wed, 21 Oct 2099 07:28:00 GMT", 3600, 3600),
+        ("7", 7),
+        ("0", 0),
+        ("99999", 3600),
+        ("soon", None),
+        ("-3", None),
+        ("", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 3600),
     ],
 )
-async def test_the_wish_when_to_return(value: str, low: int | None, high: int | None, serve: Serve) -> None:
+async def test_the_wish_when_to_return(value: str, seconds: int | None, serve: Serve) -> None:
     """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
     error = await failure(PAID[0](wire.client))
     assert isinstance(error, TooManyRequests)
-    assert error.retry_after_seconds == low == high
+    assert error.retry_after_seconds == seconds
 
 
 async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve) -> None:

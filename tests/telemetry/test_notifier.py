@@ -229,13 +229,8 @@ def test_a_message_is_short() -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        f"nonsense://{SECRET}/x",
-        SECRET,
-        f"slack://{SECRET}",
-        "",
-        f"tgram://{SECRET}",
-        f"{SECRET}://x",
-        "json://",
+        *(f"nonsense://{SECRET}/x", SECRET, f"slack://{SECRET}", "", f"tgram://{SECRET}"),
+        *(f"{SECRET}://x", "json://"),
     ],
 )
 def test_an_address_that_is_none_is_refused_unshown(address: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -28,6 +28,16 @@ def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> T
     path = folder / "config.yaml"
     path.write_text(f"root: .\nnotify: {notify}\nweb: {{port: {port or ''}}}\n")
     return Telemetry(load(path, {}), SystemClock())
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    """The systemd that the environment names, with a watchdog of two minutes."""
+    made = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", made.address)
+    monkeypatch.setenv("WATCHDOG_USEC", "120000000")
+    yield made
+    made.socket.close()
 
 
 @asynccontextmanager
@@ -89,11 +99,8 @@ async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_
         assert status == 503 and "the queue has not moved" in body
 
 
-async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_systemd_hears_the_whole_life(tmp_path: Path, manager: Manager) -> None:
     """Ready, the status as it changes, a reload, pings, and the stop with what it waits for."""
-    manager = Manager(str(tmp_path / "notify"))
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
-    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
     telemetry = telemetry_of(tmp_path)
     await telemetry.see(Overview((), {"queued": 1}))
     async with at_work(telemetry):
@@ -105,7 +112,6 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.
         telemetry.stopping(2)
         await telemetry.see(Overview((), {}))
     heard = manager.heard()
-    manager.socket.close()
     assert [one if "USEC" not in one else "RELOADING" for one in heard] == [
         "WATCHDOG=1",
         "READY=1\nSTATUS=1 waiting for its turn",
@@ -117,12 +123,9 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.
 
 
 async def test_a_paid_call_that_begins_while_something_hangs_feeds_the_watchdog_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, manager: Manager
 ) -> None:
     """Else the watchdog, not fed before, could end the process in the middle of the call."""
-    manager = Manager(str(tmp_path / "notify"))
-    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
-    monkeypatch.setenv("WATCHDOG_USEC", "120000000")
     telemetry, paying = telemetry_of(tmp_path), False
     last = lambda: telemetry.clock.monotonic() if paying else -math.inf  # noqa: E731
     telemetry.heartbeats.expect("outputs", 0.1, last=last)
@@ -131,7 +134,6 @@ async def test_a_paid_call_that_begins_while_something_hangs_feeds_the_watchdog_
         await until(lambda: any("hung" in one for one in manager.heard()))
         paying = True
         await until(lambda: "WATCHDOG=1" in manager.heard(), 20)
-    manager.socket.close()
 
 
 async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
