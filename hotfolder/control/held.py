@@ -314,11 +314,13 @@ class Viewer:
 
     def _as_drafted(self, proposed: Sequence[ExplainedSet], draft: Sequence[DraftSet]) -> list[ExplainedSet]:
         """The sets of the draft, followed by the remaining photos in their proposed sets, and the approved
-        sets. Raises UsageError where a photo of the draft doesn't wait any more, or is in two of its sets."""
+        sets. Raises UsageError where a photo of the draft doesn't wait any more or is in two of its sets, or
+        one of these is empty."""
         waiting = [one for one in proposed if one.waits]
         photos = {photo.key: photo for one in waiting for photo in one.photos}
         spoken_for = [key for one in draft for key in one.photos]
-        if any(key not in photos for key in spoken_for) or len(set(spoken_for)) < len(spoken_for):
+        doubled, empty = len(set(spoken_for)) < len(spoken_for), not all(one.photos for one in draft)
+        if doubled or empty or any(key not in photos for key in spoken_for):
             raise UsageError("The photos here have changed since you looked at them.", hint=LOOK_AGAIN)
         left = [
             DraftSet(one.name, tuple(photo.key for photo in one.photos if photo.key not in spoken_for))

@@ -142,6 +142,9 @@ def test_what_no_page_of_ours_posts_approves_nothing(studio: Studio, shop: Shop,
         form.photos = {"real": shown.photos[sets[0][0]], "nothing": "nothing"}
         assert form.post(page, do, picked, to=to).status < 500
         assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought(), do
+    empty = copy(shown)
+    empty.fields = [(name, "" if name == "photos" else value) for name, value in shown.fields]
+    assert empty.post(page, "approve all merge").status == 409 and not shop.bought()
 
 
 def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, page: PageProcess) -> None:
