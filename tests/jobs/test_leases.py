@@ -203,8 +203,7 @@ def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine
     first = copy.join()
     look(original)
     second = copy.join()
-    assert first is not None
-    assert second is not None
+    assert first is not None and second is not None
     assert second > first  # a waiting machine sees that the other one is alive
     time.sleep(SECONDS)
     assert copy.join() is None

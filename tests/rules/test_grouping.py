@@ -205,12 +205,6 @@ def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photogra
     assert [each.sure for each in grouping.sets] == [True, False]
 
 
-def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -> None:
-    by.aperture = None
-    by.rooms(2)
-    assert right(by).sure
-
-
 def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:
     """Should a clock be wrong, the pictures still disagree."""
     by.burst(by.room(), MIDDLE, (0, -2))

@@ -189,14 +189,14 @@ class Behaviours:
         return behave
 
     @staticmethod
-    def drip(head: bytes, every_seconds: float = 0.02) -> Behaviour:
-        """Send one byte at a time, for ever, so that no single read times out."""
+    def drip(head: bytes, piece: bytes = b" ", every_seconds: float = 0.02) -> Behaviour:
+        """Send one piece after another, for ever; of one byte each, so that no single read times out."""
 
         async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await wire.receive(reader)
             writer.write(head)
             while True:
-                writer.write(b" ")
+                writer.write(piece)
                 await writer.drain()
                 await asyncio.sleep(every_seconds)
 
@@ -204,14 +204,7 @@ class Behaviours:
 
     @staticmethod
     def endless(head: bytes) -> Behaviour:
-        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await wire.receive(reader)
-            writer.write(head)
-            while True:
-                writer.write(b"x" * 65536)
-                await writer.drain()
-
-        return behave
+        return Behaviours.drip(head, b"x" * 65536, 0)
 
 
 does = Behaviours  # reads well: `serve(does.hang())`
