@@ -89,7 +89,7 @@ async def test_without_any_event_the_scan_finds_the_same(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_preallocated_copy_of_old_mtime_is_waited_for(running: Running, root: Path) -> None:
+async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(running: Running, root: Path) -> None:
     """Its size and modification time say nothing; only our own observations and the decoder do."""
     content = jpeg(1, (640, 480))
     folder = root / "12 Elm Road" / "kitchen"
@@ -106,7 +106,7 @@ async def test_a_preallocated_copy_of_old_mtime_is_waited_for(running: Running, 
         assert photos((await heard.until(1))[0]) == ["a.jpg"]
 
 
-async def test_the_last_expected_photo_starts_its_set_at_once(running: Running, drop: Drop) -> None:
+async def test_the_last_expected_photo_starts_the_set_at_once(running: Running, drop: Drop) -> None:
     """Its quiet time and the next full scan are far away."""
     async with running(expected=3, quiet_seconds=600.0, scan_seconds=600.0) as heard:
         drop("12 Elm Road/kitchen", 2)
@@ -115,7 +115,7 @@ async def test_the_last_expected_photo_starts_its_set_at_once(running: Running, 
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_moved_tree_is_found(running: Running, drop: Drop, root: Path, tmp_path: Path) -> None:
+async def test_a_tree_moved_in_is_found(running: Running, drop: Drop, root: Path, tmp_path: Path) -> None:
     drop("12 Elm Road/kitchen", 2)
     (root / "12 Elm Road").rename(tmp_path / "aside")
     async with running() as heard:

@@ -80,7 +80,7 @@ def test_the_first_password_is_the_first(store: Store) -> None:
     assert access.passwords(store) == {PageRole.FULL: f"{told.index(True)}"}
 
 
-def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store, database: Engine) -> None:
+def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store) -> None:
     def prioritise(level: Priority) -> None:
         with store.session.begin() as session:
             prioritise_project(session, "inbox", "elm", level)

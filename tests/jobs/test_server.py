@@ -122,9 +122,7 @@ def test_a_user_without_the_right_is_told_what_is_missing(postgres: Postgres, se
     assert "--owner" in refused.value.hint
 
 
-def test_the_password_comes_from_its_file_at_each_connection(
-    postgres: Postgres, server: StoreServer, tmp_path: Path
-) -> None:
+def test_the_password_comes_from_its_file_at_each_connection(server: StoreServer, tmp_path: Path) -> None:
     file = tmp_path / "password"
     with_file = StoreServer(server.url, file)
     with pytest.raises(ConfigurationError, match=r"store\.password_file"):

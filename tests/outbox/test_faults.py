@@ -36,7 +36,7 @@ def trouble(call, *arguments, **named):
 """
 
 
-def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) -> None:
+def test_a_read_only_disk_is_trouble(with_mounts: WithMounts) -> None:
     """The message has the path and advice."""
     out = with_mounts(
         "mkdir -p disk; mount -t tmpfs -o ro none disk",
@@ -84,7 +84,7 @@ for way in ('rw', 'ro', 'rw'):
     assert told == ["['']", "['disk/done: the disk is read-only']", "['']"]
 
 
-def test_two_mounts_of_one_disk_move_by_copy(tmp_path: Path, with_mounts: WithMounts) -> None:
+def test_two_mounts_of_one_disk_move_by_copy(with_mounts: WithMounts) -> None:
     """They have the same st_dev, and yet the kernel refuses renames and links between them."""
     out = with_mounts(
         "mkdir -p disk in out; mount -t tmpfs none disk; mkdir disk/in disk/out;"

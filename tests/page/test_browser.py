@@ -73,9 +73,7 @@ def test_an_open_page_says_that_its_server_is_gone_and_comes_back_behind_a_proxy
         context.close()
 
 
-def test_an_open_page_says_that_the_server_is_silent(
-    studio: Studio, page: PageProcess, browser: Browser
-) -> None:
+def test_an_open_page_says_that_the_server_is_silent(page: PageProcess, browser: Browser) -> None:
     """As where its machine has no power: nothing ends the connection."""
     context = browser.new_context(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
     opened = context.new_page()
@@ -93,7 +91,7 @@ def test_an_open_page_says_that_the_server_is_silent(
     context.close()
 
 
-def test_the_link_to_the_content_loads_nothing(studio: Studio, opened: Page) -> None:
+def test_the_link_to_the_content_leaves_the_page_as_it_is(opened: Page) -> None:
     opened.evaluate("window.loadedOnce = true")
     opened.keyboard.press("Tab")
     opened.keyboard.press("Enter")
@@ -111,7 +109,7 @@ def test_a_files_name_is_shown_as_it_is(studio: Studio, opened: Page) -> None:
     assert reason.evaluate("one => getComputedStyle(one, '::first-letter').textTransform") == "none"
 
 
-def test_a_set_goes_on_by_its_button(studio: Studio, shop: Shop, opened: Page) -> None:
+def test_a_set_goes_on_by_the_button_beside_it(studio: Studio, shop: Shop, opened: Page) -> None:
     shop.goes_wrong(LOST)
     studio.drop(ELM, FRONT, bracket())
     opened.locator(".card.attention").wait_for()

@@ -53,9 +53,7 @@ async def made(studio: Studio) -> Made:
     return job, pictures
 
 
-async def test_a_delivered_picture_is_served_as_it_lies_in_done(
-    studio: Studio, made: Made, page: PageProcess
-) -> None:
+async def test_a_delivered_picture_is_served_as_it_lies_in_done(made: Made, page: PageProcess) -> None:
     job, pictures = made
     for one in pictures:
         answer = page.get(f"/picture/{picture_id(job, one.path)}")

@@ -148,7 +148,7 @@ def test_a_key_that_the_api_refuses_is_not_written(start: Start, tmp_path: Path)
         assert browser.post(path, container.answers(key="the-right-key")).status == 200
 
 
-def test_what_stands_in_the_way_is_told_in_the_reader_s_language(start: Start) -> None:
+def test_what_stands_in_the_way_is_told_in_the_reader_s_language_with_what_to_do(start: Start) -> None:
     container = start(HOTFOLDER_LIMITS__UPLOADS="many")
     browser, (_, path) = container.browser(), container.link()
     answer = browser.post(path, container.answers(), **{"Accept-Language": "de"})

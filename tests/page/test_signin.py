@@ -126,7 +126,7 @@ def test_a_page_that_gets_a_password_closes_at_once(studio: Studio, page: PagePr
     assert page.get("/").status == 401
 
 
-def test_the_link_in_the_log_sets_the_first_password_and_no_more(studio: Studio, page: PageProcess) -> None:
+def test_the_link_in_the_log_sets_the_first_password_and_nothing_more(page: PageProcess) -> None:
     link = page.first_link()
     assert page.get("/first/guessed").status == 404
     assert "Choose a password" in page.get(link).text

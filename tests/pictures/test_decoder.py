@@ -121,7 +121,7 @@ async def test_a_cancelled_question_leaves_no_stale_answer(
     assert (await decoder.inspect(quick, LIMITS)).sha256 == inspect(quick, limits=LIMITS).sha256
 
 
-async def test_a_picture_that_takes_long_is_given_up(decoder: Decoder, photo: Path) -> None:
+async def test_a_picture_that_takes_too_long_is_given_up(decoder: Decoder, photo: Path) -> None:
     worker = await worker_of(decoder, photo)
     decoder.patience_seconds = 0.5
     os.kill(worker, signal.SIGSTOP)

@@ -207,7 +207,7 @@ def test_an_interrupted_merge_is_run_again(start: Start, settings: SandboxSettin
     assert len(charges(settings.data, "/api/hdr-enhance")) == 1
 
 
-def test_old_urls_stay_good_where_the_address_does(start: Start, settings: SandboxSettings) -> None:
+def test_old_urls_stay_good_where_the_address_does(start: Start) -> None:
     """The signing secret is kept: a URL handed out before opens the same picture after."""
     with start() as caller:
         url = caller.image_url()

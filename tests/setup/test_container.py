@@ -65,7 +65,7 @@ def test_a_proxy_in_the_environment_is_not_asked_for_our_own_pages(port: int) ->
     assert checked(port, http_proxy=nobody, HTTP_PROXY=nobody, no_proxy="", NO_PROXY="") == (0, "")
 
 
-def test_what_does_not_answer_is_unhealthy(port: int) -> None:
+def test_what_does_not_answer_is_unhealthy() -> None:
     """The daemon is not there yet, or something else uses its port."""
     assert "doesn't answer" in checked(9)[1]
     other = WebServer(Starlette())

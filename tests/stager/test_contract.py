@@ -199,9 +199,7 @@ async def test_every_value_is_accepted(client: StagerClient, scene: Path, tmp_pa
 
 
 @sandbox_only
-async def test_refusals(
-    client: StagerClient, storage: StorageClient, side: Side, scene: Path, tmp_path: Path
-) -> None:
+async def test_refusals(client: StagerClient, storage: StorageClient, side: Side, scene: Path) -> None:
     """A wrong key, an unknown id, an eighth photo, a merge before its uploads, a second merge."""
     stranger = StagerClient(side.base_url, lambda: "another-key")
     with pytest.raises(KeyRejected):

@@ -189,7 +189,7 @@ async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object
         ("Wed, 21 Oct 2099 07:28:00 GMT", 3600),
     ],
 )
-async def test_the_wish_when_to_return(value: str, seconds: int | None, serve: Serve) -> None:
+async def test_the_wish_when_to_come_back(value: str, seconds: int | None, serve: Serve) -> None:
     """Retry-After is read in both its forms, and capped at an hour."""
     wire = await serve(does.answer(429, retry_after=value))
     error = await failure(PAID[0](wire.client))
