@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, Job, OfInbox, Target
+from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, Job, OfInbox, Target, name_in
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
@@ -25,7 +25,10 @@ commands = typer.Typer()
 def approve(
     project: Annotated[
         str,
-        typer.Argument(help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM."),
+        typer.Argument(
+            parser=name_in,
+            help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM.",
+        ),
     ],
     config: Config = CONFIG,
 ) -> int:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from hotfolder import __version__
 from hotfolder.cli import actions, upkeep
-from hotfolder.cli.options import CONFIG, DAILY, OPERATING, RUNNING, TRYING, AsJson, Config, Job
+from hotfolder.cli.options import CONFIG, DAILY, OPERATING, RUNNING, TRYING, AsJson, Config, Job, path_in
 from hotfolder.cli.output import errors_told, output_written
 
 
@@ -106,7 +106,7 @@ def demo(
 
 @app.command(rich_help_panel=DAILY)
 def explain(
-    path: Annotated[Path, typer.Argument(help="A room's folder, a project's, or an inbox.")],
+    path: Annotated[Path, typer.Argument(parser=path_in, help="A room's folder, a project's, or an inbox.")],
     config: Config = CONFIG,
     calls: Annotated[bool, typer.Option("--calls", help="Show every call to the API.")] = False,
     as_json: AsJson = False,

@@ -7,18 +7,46 @@ from typing import Annotated
 
 import typer
 
+LONGEST_NAME_BYTES = 255
+"""The limit of all common file systems."""
+
+
+def name_in(typed: str) -> str:
+    """Parse the name of a set, a project, an inbox or a person, or a path in an inbox. Raises BadParameter
+    for what isn't UTF-8, or is longer than names can be: nothing that is known has such a name."""
+    try:
+        if max(len(part.encode()) for part in typed.split("/")) > LONGEST_NAME_BYTES:
+            raise typer.BadParameter(f"a name has at most {LONGEST_NAME_BYTES} bytes")
+    except UnicodeEncodeError:
+        raise typer.BadParameter("this is not text in UTF-8") from None
+    return typed
+
+
+def path_in(typed: str) -> Path:
+    """`name_in`, as a path."""
+    return Path(name_in(typed))
+
+
 Config = Annotated[
     Path,
     typer.Option("--config", "-c", envvar="HOTFOLDER_CONFIG", help="The YAML file with the settings."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Job = Annotated[str, typer.Argument(help="A job's id, or project/room, as `hotfolder status` shows them.")]
+Job = Annotated[
+    str,
+    typer.Argument(parser=name_in, help="A job's id, or project/room, as `hotfolder status` shows them."),
+]
 CONFIG = Path("config.yaml")
 DAILY, RUNNING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
-Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]
-By = Annotated[str, typer.Option("--by", help="Who wants it; left out: the user of this terminal.")]
+Target = Annotated[
+    str, typer.Argument(parser=name_in, help="A job's id, project/room, or a project: all its sets.")
+]
+By = Annotated[
+    str, typer.Option("--by", parser=name_in, help="Who wants it; left out: the user of this terminal.")
+]
 OfInbox = Annotated[
-    str, typer.Option("--inbox", help="The inbox of the project or room, where several have it.")
+    str,
+    typer.Option("--inbox", parser=name_in, help="The inbox of the project or room, where several have it."),
 ]
 
 

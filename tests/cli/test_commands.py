@@ -302,6 +302,22 @@ def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
         assert refused.exit_code == 2 and answer in refused.stderr, refused.stderr
 
 
+@pytest.mark.parametrize(
+    "typed", ["caf\udce9", "x" * 300, "12 Elm Road/" + "x" * 300], ids=["not UTF-8", "long", "long room"]
+)
+@pytest.mark.parametrize(
+    "command",
+    ["explain", "logs", "retry", "cancel", "approve", "priority", "cancel 12 --by", "cancel 12 --inbox"],
+)
+def test_a_name_that_no_folder_can_have_is_refused(command: str, typed: str, config: Path) -> None:
+    (config.parent / "state").mkdir()
+    open_store(config.parent / "state").dispose()
+    level = ["high"] if command == "priority" else []
+    refused = invoke(*command.split(), typed, *level, "--config", config)
+    assert refused.exit_code == 2
+    assert "not text in UTF-8" in refused.stderr or "at most 255 bytes" in refused.stderr
+
+
 @pytest.mark.parametrize("command", [*app.registered_commands], ids=lambda command: command.callback.__name__)
 def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: CommandInfo) -> None:
     """No sentence is cut at 80 columns in the list of commands, and each command is in a group."""
