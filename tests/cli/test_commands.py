@@ -94,14 +94,14 @@ def test_check_warns_of_a_state_that_photographers_can_delete(
     assert "Warning" not in invoke("check", "--config", config).stdout
 
 
-@pytest.mark.parametrize("state", ["a file", "a link to itself", "s" * 300])
+@pytest.mark.parametrize("state", ["a_file", "a_link_to_itself", "s" * 300])
 def test_a_state_that_can_not_be_reached_is_told_by_every_command(
     config: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     monkeypatch.setenv("STAGER_API_KEY", "any-key")
-    if state == "a file":
+    if state == "a_file":
         (config.parent / state).touch()
-    elif state == "a link to itself":
+    elif state == "a_link_to_itself":
         (config.parent / state).symlink_to(state)
     config.write_text(f"root: .\nstate: {state}\napi:\n  base_url: http://127.0.0.1:9\n")
     for command, code in (("check", 0), ("doctor", 1), ("status", 3 if "ss" in state else 0)):
