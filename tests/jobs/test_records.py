@@ -59,12 +59,6 @@ async def test_records_go_at_once_where_files_are_kept_for_ever(studio: Studio, 
     assert remembered(studio)[0] == []
 
 
-async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
-    await done_set(studio, shop)
-    assert records(await clean(studio, Keep(results_days=None, records_days=50))) == {}
-    assert records(await clean(studio, Keep(results_days=None))) == {}
-
-
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [

@@ -99,8 +99,8 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
 
 async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    month = Keep(originals_days=50, receipts_days=50, results_days=50)
-    assert await clean(studio, month) == []
+    assert await clean(studio, Keep(originals_days=50, receipts_days=50, results_days=50)) == []
+    assert await clean(studio, Keep(results_days=None, records_days=50)) == []
     assert await clean(studio, Keep(results_days=None)) == []
 
 
@@ -181,7 +181,7 @@ async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio) -> N
 
 
 async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> None:
-    files = await done_set(studio, shop)
+    await done_set(studio, shop)
     originals = studio.done / ELM / "originals" / "kitchen"
     (originals / "DSC0001.jpg").write_bytes(b"edited")
     (originals / "notes.txt").write_text("mine")
@@ -191,7 +191,6 @@ async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> No
     stay = {due.path.name for due in found if due.kept_because}
     assert {"DSC0001.jpg", result.name, "kitchen.json"} == stay
     assert set(files_below(originals)) == {"DSC0001.jpg", "notes.txt"}
-    assert files["DSC0001.jpg"] != b"edited"
 
 
 @pytest.mark.parametrize(

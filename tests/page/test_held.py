@@ -94,11 +94,15 @@ def waits(studio: Studio, files: dict[str, bytes], folder: str = "") -> Path:
     return dropped
 
 
+def shoot_waits(studio: Studio, **shot: Any) -> tuple[Path, list[list[str]]]:
+    files, sets, _ = shoot(**shot)
+    return waits(studio, files), sets
+
+
 def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot()
-    waits(studio, files)
+    _, sets = shoot_waits(studio)
     seen = page.read(f"/held/{SHOOT}")
     form = Form(seen)
     assert list(form.sets.values()) == sets
@@ -127,8 +131,7 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
 
 
 def test_what_no_page_of_ours_posts_approves_nothing(studio: Studio, shop: Shop, page: PageProcess) -> None:
-    files, sets, _ = shoot()
-    waits(studio, files)
+    _, sets = shoot_waits(studio)
     shown = Form(page.read(f"/held/{SHOOT}"))
     for do, picked, to in (
         ("join " + "9" * 5000, "real", "new"),
@@ -148,8 +151,7 @@ def test_what_no_page_of_ours_posts_approves_nothing(studio: Studio, shop: Shop,
 
 
 def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, page: PageProcess) -> None:
-    files, sets, _ = shoot(stops=[0.0, -2.0, 2.0])
-    waits(studio, files)
+    _, sets = shoot_waits(studio, stops=[0.0, -2.0, 2.0])
     form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 2"))
     assert list(form.sets.values()) == [sets[0], [*sets[1], *sets[2]]]
     form = Form(form.post(page, "move", *sets[0][:2], to="new"))
@@ -180,8 +182,7 @@ def test_what_keeps_sets_from_being_approved_stands_beside_them(
 
 
 def test_what_else_was_put_together_stays_when_one_set_is_approved(studio: Studio, page: PageProcess) -> None:
-    files, sets, _ = shoot()
-    waits(studio, files)
+    _, sets = shoot_waits(studio)
     form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 1"))
     form = Form(form.post(page, "move", *sets[0][2:], *sets[1][2:]))
     assert [len(names) for names in form.sets.values()] == [4, 6, 5]
@@ -201,8 +202,7 @@ def test_what_a_review_holds_still_is_not_said_to_be_doubtful(studio: Studio, pa
 def test_what_was_put_together_is_in_the_address_until_its_photos_change(
     studio: Studio, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot()
-    folder = waits(studio, files)
+    folder, sets = shoot_waits(studio)
     form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Küche & <Bad>")
     fields = [*form.fields, ("do", "join 2")]
     sent = page.post(f"/held/{SHOOT}", fields)
@@ -232,8 +232,7 @@ def test_a_form_that_is_sent_twice_ends_at_one_page(studio: Studio, shop: Shop, 
 
 def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: PageProcess) -> None:
     """The set was renamed at the moment of its approval, and the new name's route would buy more."""
-    files, _, _ = shoot()
-    folder = waits(studio, files)
+    folder, _ = shoot_waits(studio)
     form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "other paid calls than were shown" in refused.text
@@ -243,8 +242,7 @@ def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: Page
 def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
-    files, sets, _ = shoot()
-    folder = waits(studio, files)
+    folder, sets = shoot_waits(studio)
     form = Form(page.read(f"/held/{SHOOT}"))
     (folder / sets[0][0]).unlink()
     refused = form.post(page, form.buttons["Approve this set"])

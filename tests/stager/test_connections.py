@@ -44,20 +44,11 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate authority known only to these tests."""
     folder = tmp_path_factory.mktemp("authority")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=secure.localhost -addext"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=secure.localhost"
+    named = ("-addext", "subjectAltName=DNS:localhost,DNS:secure.localhost")
+    files = ("-keyout", key, "-out", certificate)
     try:
-        subprocess.run(
-            [
-                *command.split(),
-                "subjectAltName=DNS:localhost,DNS:secure.localhost",
-                "-keyout",
-                key,
-                "-out",
-                certificate,
-            ],
-            check=True,
-            capture_output=True,
-        )
+        subprocess.run([*command.split(), *named, *files], check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("needs openssl")
     return certificate, key
