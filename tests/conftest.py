@@ -29,6 +29,7 @@ if sys.dont_write_bytecode:
 
 from hotfolder.pictures.decoder import Decoder  # noqa: E402
 from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
+from tests.support.receiver import Receiver  # noqa: E402
 from tests.support.studio import MakeStudio, Shop, Studio  # noqa: E402
 
 STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
@@ -145,6 +146,14 @@ def make_studio(tmp_path: Path, shop: Shop) -> Iterator[MakeStudio]:
 @pytest.fixture
 def studio(make_studio: MakeStudio) -> Studio:
     return make_studio()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.shutdown()
+    made.server_close()
 
 
 @pytest.fixture

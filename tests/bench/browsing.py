@@ -124,17 +124,10 @@ def begin_of(studio: Studio, number: int) -> float:
 def browse(site: PageProcess, over: threading.Event) -> None:
     """Act as a browser with an open page: listen for events, and fetch the page after each."""
     with suppress(OSError, http.client.HTTPException):  # the end of the page's process
-        keep_reading(site, over)
-
-
-def keep_reading(site: PageProcess, over: threading.Event) -> None:
-    listening = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
-    listening.request("GET", "/live")
-    events = listening.getresponse()
-    while not over.is_set():
-        if events.readline().startswith(b"data:"):
-            site.get("/")
-    listening.close()
+        events = site.listening()
+        while not over.is_set():
+            if events.readline().startswith(b"data:"):
+                site.get("/")
 
 
 def load(site: PageProcess, studio: Studio, daemon: int) -> tuple[float, float, float, int]:

@@ -13,13 +13,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from hotfolder.jobs.states import State
-from tests.bench import photos
-from tests.bench.bound import World
+from tests.bench import growth, photos
 from tests.bench.race import workspace
 from tests.bench.shop import open_shop
 from tests.support.cluster import Cluster
@@ -29,17 +29,7 @@ from tests.support.studio import MERGE, Shop
 
 INBOXES = "abcdef"
 LINE_BYTES = 10_000_000
-QUICK = World(
-    uplink=1e9,
-    uplink_per_connection=1e9,
-    downlink=1e9,
-    round_trip=0.01,
-    merge_slots=64,
-    merge_seconds=2.0,
-    edit_slots=64,
-    edit_seconds=0.1,
-    result_bytes=60_000,
-)
+QUICK = replace(growth.QUICK, round_trip=0.01, merge_seconds=2.0, edit_seconds=0.1)
 PHOTOS, PHOTO_BYTES, MEGAPIXELS = 3, 5_000_000, 6.0
 LEAST_RATIO = 2.7
 GRACE_SECONDS = 5.0

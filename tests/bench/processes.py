@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from tests.support.processes import children_of
+
 LIBC = ctypes.CDLL(None)
 REPOSITORY = Path(__file__).parents[2]
 
@@ -58,7 +60,7 @@ class Measured:
 
     def cpu_so_far(self) -> float:
         """CPU seconds so far of the process and its living children."""
-        return sum(cpu_seconds(pid) for pid in (self.pid, *children(self.pid)))
+        return sum(cpu_seconds(pid) for pid in (self.pid, *children_of(self.pid)))
 
     def stop(self, patience_seconds: float = 30) -> None:
         """Send SIGTERM, wait, and take the measurements."""
@@ -85,7 +87,7 @@ class Measured:
     def _watch(self) -> None:
         while not self._over.wait(0.1):
             self.peak_bytes = max(self.peak_bytes, peak_bytes(self.pid))
-            for child in children(self.pid):
+            for child in children_of(self.pid):
                 self.children_peak_bytes = max(self.children_peak_bytes, peak_bytes(child))
 
 
@@ -96,14 +98,6 @@ def peak_bytes(pid: int) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), 0)
-
-
-def children(pid: int) -> list[int]:
-    try:
-        tasks = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(one) for task in tasks for one in (task / "children").read_text().split()]
-    except OSError:
-        return []
 
 
 def cpu_seconds(pid: int) -> float:

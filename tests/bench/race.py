@@ -51,9 +51,9 @@ class Race:
 
 
 @contextmanager
-def workspace(parent: Path | None = None) -> Iterator[Path]:
+def workspace() -> Iterator[Path]:
     """A folder with an empty inbox, removed at the end."""
-    root = Path(tempfile.mkdtemp(prefix="hotfolder-bench-", dir=parent))
+    root = Path(tempfile.mkdtemp(prefix="hotfolder-bench-"))
     (root / "inbox").mkdir()
     try:
         yield root
@@ -103,10 +103,9 @@ def race(
     megapixels: float = 6.0,
     faults: bool = False,
     patience_seconds: float = 900.0,
-    parent: Path | None = None,
 ) -> Race:
     """Run the race to its end."""
-    with workspace(parent) as root:
+    with workspace() as root:
         rooms = stage_sets(root, shoot, megapixels)
         bound = bound_seconds(shoot, world)
         with (

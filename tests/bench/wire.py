@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +14,7 @@ from tests.bench.trouble import NONE, Trouble
 
 PIECE_BYTES = 128 * 1024
 SMALL_BYTES = 64 * 1024
-"""A body up to this size is kept; of a longer one, its first bytes, its size and its checksum."""
+"""A body up to this size is kept; of a longer one, its first bytes and its size."""
 BUFFER_BYTES = 512 * 1024
 """A socket's buffer: large enough for the rate, small enough that few bytes count as sent before they are."""
 
@@ -24,14 +23,12 @@ BUFFER_BYTES = 512 * 1024
 class Request:
     method: str
     path: str
-    query: str
     headers: Mapping[str, str]
     began_at: float
     length: int
     received: int = 0
     head: bytearray = field(default_factory=bytearray)
     tail: bytes = b""
-    checksum: int = 0
     trouble: Trouble = NONE
     transfer: Transfer | None = None
     cut_after: int | None = None
@@ -109,7 +106,6 @@ class Connection(asyncio.BufferedProtocol):
         request.received += len(piece)
         if len(request.head) < SMALL_BYTES:
             request.head += piece[: SMALL_BYTES - len(request.head)]
-        request.checksum = zlib.crc32(piece, request.checksum)
         request.tail = bytes(piece[-2:]) if len(piece) > 1 else (request.tail + bytes(piece))[-2:]
         through = request.transfer.carry(len(piece), now) if request.transfer else now
         if request.cut_after is not None and request.received >= request.cut_after:
@@ -154,10 +150,9 @@ class Connection(asyncio.BufferedProtocol):
 def parse(head: bytes, now: float) -> Request:
     first, *lines = head.decode("latin-1").split("\r\n")
     method, target, _ = first.split(" ", 2)
-    path, _, query = target.partition("?")
     pairs = (line.partition(":") for line in lines)
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-    return Request(method, path, query, headers, now, int(headers.get("content-length", "0")))
+    return Request(method, target.partition("?")[0], headers, now, int(headers.get("content-length", "0")))
 
 
 def listening(address: str) -> socket.socket:

@@ -31,14 +31,15 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 300.0
 
 
-def live(studio: Studio, shop: Shop, **request: Any) -> int:
+def live(studio: Studio, shop: Shop | ApiAccess, **request: Any) -> int:
     """Run a daemon until it is idle, or has killed itself; its exit code, negative for a signal.
 
     The `request` may have `kill_at` and `nth` (a crash point, and at which pass), `kill_after_seconds`, the
     `speed` of the daemon's clock, and the `version` that hotfolder reports. With `action`, a command's name
     and its arguments, that command is run instead of the daemon.
     """
-    return ended(Forked(become, studio.config, shop.access(), studio.root / "daemon.log", request))
+    access = shop if isinstance(shop, ApiAccess) else shop.access()
+    return ended(Forked(become, studio.config, access, studio.root / "daemon.log", request))
 
 
 def killed(call: Callable[..., object], *arguments: object, kill_at: StrEnum, nth: int) -> int:
@@ -87,13 +88,6 @@ def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
     return at(kill_at, lambda: os.kill(os.getpid(), signal.SIGKILL), nth)
 
 
-def kill_after(seconds: float) -> None:
-    """Kill this process after that time, wherever it is."""
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
-
-
 def tell_what_is_waited_for() -> None:
     """Print the stacks of all tasks, to show why a daemon never became idle."""
     for task in asyncio.all_tasks():
@@ -110,7 +104,9 @@ def become(config: Path, access: ApiAccess, logged: Path, request: dict[str, Any
         os.dup2(stream.fileno(), 2)
         log.configure(stream=stream)
         if "kill_after_seconds" in request:
-            kill_after(request["kill_after_seconds"])
+            timer = threading.Timer(request["kill_after_seconds"], os.kill, (os.getpid(), signal.SIGKILL))
+            timer.daemon = True
+            timer.start()
         with hooked(killing(request.get("kill_at"), request.get("nth", 0))):
             if "action" in request:
                 name, arguments = request["action"]

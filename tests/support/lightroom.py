@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -201,13 +201,9 @@ def installed(folder: Path, **settings: Any) -> Path:
 
 def startable(inbox: Path) -> Mapping[tuple[str, str], int]:
     """The rooms that the daemon would start now if nothing else came, with their numbers of photos."""
-    return dict(_startable(inbox))
-
-
-def _startable(inbox: Path) -> Iterator[tuple[tuple[str, str], int]]:
-    judge: Callable[[object], Judgement] = lambda _: Judgement()  # noqa: E731
+    found = {}
     for key, seen in scan(inbox).folders.items():
-        state, verdict = None, None
+        state = None
         for now in (0.0, 1000.0):
             state, verdict = settle(
                 state,
@@ -215,8 +211,9 @@ def _startable(inbox: Path) -> Iterator[tuple[tuple[str, str], int]]:
                 now=now,
                 pace_of=lambda _: Pace(10.0, 1e9),
                 claimed=frozenset(),
-                judgement_of=judge,
+                judgement_of=lambda _: Judgement(),
             )
             if isinstance(verdict, Ready):
-                yield key, len(verdict.photos)
+                found[key] = len(verdict.photos)
                 break
+    return found

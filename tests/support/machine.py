@@ -10,8 +10,11 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C")
@@ -140,6 +143,19 @@ class Machine:
     def _cleared(self) -> bool:
         clear = ["unshare", "-m", "--propagation", "private", "bash", "-c", CLEAR, self.name]
         return subprocess.run(clear, capture_output=True).returncode == 0
+
+
+@contextmanager
+def booted(folder: Path, *, binds: Sequence[str] = ()) -> Iterator[Machine]:
+    """A machine until the block ends; skips the test where none can be booted."""
+    try:
+        made = Machine(folder, binds=binds)
+    except NoMachine as why:
+        pytest.skip(str(why))
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 def wait_for(condition: Callable[[], object], seconds: float) -> bool:

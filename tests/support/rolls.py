@@ -13,9 +13,8 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from hotfolder.rules.sets import Photo
-from tests.support.camera import BEGIN, CANON, SHUTTER, SIDE, Body, Photographer, Scene, greys
+from tests.support.camera import BEGIN, CANON, MIDDLE, SIDE, Body, Photographer, Scene, greys
 
-MIDDLE = SHUTTER.index(1 / 30)
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 TAG = ExifTags.Base
 Roll = tuple[dict[str, bytes], list[list[str]], list[str]]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hotfolder.rules.grouping.group import USUAL
 from hotfolder.rules.grouping.model import GroupingOptions
@@ -13,6 +14,7 @@ from tests.support.camera import (
     CANON,
     CANON_ORDER,
     FILE,
+    MIDDLE,
     PHONE,
     SHUTTER,
     SIX_SECONDS,
@@ -141,19 +143,32 @@ def with_manual_lens(by: Photographer) -> None:
     by.body, by.lens, by.focal_mm, by.aperture = SONY, None, 12.0, None
 
 
-def canon_manual(by: Photographer) -> None:
-    by.burst(by.room(), by.meter(), CANON_ORDER)
-    by.walk(8, 90)
+def pictures(
+    stops: Sequence[float],
+    walk: tuple[float, float] = (8, 90),
+    *,
+    pause: tuple[float, float] = (0.21, 0.29),
+    middle: tuple[float, float] | int = (1 / 125, 1 / 4),
+    **how: Any,
+) -> Visit:
+    """A visit of one room: a bracket around a `middle` that is metered within a range, or is that place in
+    SHUTTER."""
+
+    def visit(by: Photographer) -> None:
+        scene = by.room()
+        by.bracket(scene, middle if isinstance(middle, int) else by.meter(*middle), stops, pause, **how)
+        by.walk(*walk)
+
+    return visit
 
 
-def canon_av(by: Photographer) -> None:
-    by.burst(by.room(), by.meter(), AV_ORDER, mode=2, bias=True)
-    by.walk(8, 90)
-
-
-def canon_seven(by: Photographer) -> None:
-    by.burst(by.room(), by.meter(), (0, -1, 1, -2, 2, -3, 3))
-    by.walk(8, 90)
+BY_HAND: dict[str, Any] = {"pause": (7, 27), "middle": (1 / 60, 1 / 4)}
+canon_manual = pictures(CANON_ORDER)
+canon_av = pictures(AV_ORDER, mode=2, bias=True)
+six_seconds = pictures(CANON_ORDER, (8, 60), middle=SIX_SECONDS - 12)
+identical_rooms = pictures(CANON_ORDER, (3, 12), middle=MIDDLE)
+by_hand_five = pictures((-4, -2, 0, 2, 4), (12, 90), **BY_HAND)
+hurried = pictures(CANON_ORDER, (2.5, 8))  # the next set follows within seconds, with any exposure
 
 
 def sony_bracket(by: Photographer) -> None:
@@ -198,21 +213,6 @@ def by_hand(by: Photographer) -> None:
     by.walk(12, 90)
 
 
-def by_hand_five(by: Photographer) -> None:
-    by.bracket(by.room(), by.meter(1 / 60, 1 / 4), (-4, -2, 0, 2, 4), (7, 27))
-    by.walk(12, 90)
-
-
-def by_hand_quickly(by: Photographer) -> None:
-    by.bracket(by.room(), by.meter(1 / 60, 1 / 4), RISING, (1.5, 6))
-    by.walk(8, 60)
-
-
-def by_hand_compensated(by: Photographer) -> None:
-    by.bracket(by.room(), by.meter(1 / 60, 1 / 4), RISING, (7, 27), mode=0, bias=True)
-    by.walk(12, 90)
-
-
 def by_hand_with_retakes(by: Photographer) -> None:
     """In a tenth of the rooms someone walks through the picture, and a frame is taken again."""
     stops: tuple[float, ...] = (-2, 0, 2)
@@ -221,11 +221,6 @@ def by_hand_with_retakes(by: Photographer) -> None:
         stops = (*stops[: again + 1], *stops[again:])
     by.bracket(by.room(), by.meter(1 / 60, 1 / 4), stops, (7, 27))
     by.walk(12, 90)
-
-
-def six_seconds(by: Photographer) -> None:
-    by.burst(by.room(), SIX_SECONDS - 12, CANON_ORDER)
-    by.walk(8, 60)
 
 
 def six_seconds_with_dark_frames(by: Photographer) -> None:
@@ -258,19 +253,6 @@ def some_trials(by: Photographer) -> None:
         by.walk(4, 15)
     by.burst(scene, middle, CANON_ORDER)
     by.walk(8, 90)
-
-
-IDENTICAL = SHUTTER.index(1 / 30)
-
-
-def identical_rooms(by: Photographer) -> None:
-    by.burst(by.room(), IDENTICAL, CANON_ORDER)
-    by.walk(3, 12)
-
-
-def identical_rooms_by_hand(by: Photographer) -> None:
-    by.bracket(by.room(), IDENTICAL, RISING, (7, 27))
-    by.walk(8, 25)
 
 
 def with_flash(by: Photographer) -> None:
@@ -306,12 +288,6 @@ def mixed(by: Photographer) -> None:
         by.lens, by.focal_mm, by.aperture = "EF24-105mm f/4L IS USM", 70.0, 5.6
         by.single(by.room(), by.meter(1 / 125, 1 / 30))
     by.walk(8, 60)
-
-
-def hurried(by: Photographer) -> None:
-    """The next set follows within seconds, with any exposure."""
-    by.burst(by.room(), by.meter(), CANON_ORDER)
-    by.walk(2.5, 8)
 
 
 def another_view(by: Photographer) -> None:
@@ -362,14 +338,14 @@ def two_bodies(by: Photographer) -> None:
 KINDS: dict[str, tuple[Visit, Visit]] = {
     "Canon manual AEB": (with_canon, canon_manual),
     "Canon Av AEB": (with_canon, canon_av),
-    "Canon AEB of seven": (with_canon, canon_seven),
+    "Canon AEB of seven": (with_canon, pictures((0, -1, 1, -2, 2, -3, 3))),
     "Sony": (with_sony, sony_bracket),
     "Sony, fired again at once": (with_sony, fired_again_at_once),
     "phone, single": (with_phone, phone_single),
     "phone, brackets": (with_phone, phone_bracket),
     "by hand, three": (with_canon, by_hand),
     "by hand, five": (with_canon, by_hand_five),
-    "by hand, compensated": (with_canon, by_hand_compensated),
+    "by hand, compensated": (with_canon, pictures(RISING, (12, 90), **BY_HAND, mode=0, bias=True)),
     "by hand, with retakes": (with_canon, by_hand_with_retakes),
     "six seconds": (with_canon, six_seconds),
     "six seconds, dark frames": (with_canon, six_seconds_with_dark_frames),
@@ -378,10 +354,10 @@ KINDS: dict[str, tuple[Visit, Visit]] = {
     "some trials": (with_canon, some_trials),
     "identical rooms": (with_canon, identical_rooms),
     "identical rooms, Sony": (with_sony, identical_rooms),
-    "identical rooms, by hand": (with_canon, identical_rooms_by_hand),
+    "identical rooms, by hand": (with_canon, pictures(RISING, (8, 25), pause=(7, 27), middle=MIDDLE)),
     "with flash": (with_canon, with_flash),
     "flash in a burst": (with_canon, flash_in_between),
-    "by hand, quickly": (with_canon, by_hand_quickly),
+    "by hand, quickly": (with_canon, pictures(RISING, (8, 60), pause=(1.5, 6), middle=(1 / 60, 1 / 4))),
     "culled": (with_canon, canon_manual),
     "culled, by hand": (with_canon, by_hand_five),
     "mixed": (with_canon, mixed),

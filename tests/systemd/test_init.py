@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.machine import SITE, SOURCE, Machine, NoMachine, wait_for
+from tests.support.machine import SITE, SOURCE, Machine, booted, wait_for
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import PATIENCE_SECONDS, files_into
 from tests.test_readme import ROOT, blocks
 
 pytestmark = pytest.mark.long
@@ -31,13 +31,8 @@ ENGINE = "--engine tests.support.quickengine"
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     """A machine with this checkout installed in /opt/hotfolder, as pip would."""
-    try:
-        made = Machine(
-            tmp_path, binds=[f"--bind-ro={sys.base_prefix}:{PYTHON}", f"--bind={tmp_path}:/photos"]
-        )
-    except NoMachine as why:
-        pytest.skip(str(why))
-    try:
+    binds = [f"--bind-ro={sys.base_prefix}:{PYTHON}", f"--bind={tmp_path}:/photos"]
+    with booted(tmp_path, binds=binds) as made:
         made.sh(f"{PYTHON}/bin/python3", "-m", "venv", "--without-pip", "/opt/hotfolder")
         made.write(f"{PACKAGES}/here.pth", f"{SITE}\n{SOURCE}\n")
         made.write(PROGRAM, SCRIPT)
@@ -45,8 +40,6 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         # A Python in root's home finds its own library there, which only root can read.
         sh(made, f"mkdir -p /etc/ld.so.conf.d && echo {PYTHON}/lib >/etc/ld.so.conf && ldconfig")
         yield made
-    finally:
-        made.end()
 
 
 def sh(machine: Machine, line: str, *, check: bool = True) -> str:
@@ -94,10 +87,7 @@ def first_picture(machine: Machine, folder: Path) -> None:
         " >>/etc/hotfolder/config.yaml",
     )
     sh(machine, "systemctl restart hotfolder")
-    drop = folder / "drop"
-    drop.mkdir()
-    for name, content in bracket(3).items():
-        (drop / name).write_bytes(content)
+    files_into(folder / "drop", bracket(3))
     sh(machine, "install -d -o hotfolder -g photos -m 2770 '/srv/photos/inbox/12 Elm Road'")
     sh(
         machine,

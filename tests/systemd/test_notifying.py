@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
+from tests.support.machine import PYTHON, SITE, SOURCE, Machine, booted, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -27,14 +27,10 @@ RestartSec=200ms
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    try:
-        made = Machine(tmp_path_factory.mktemp("machine"))
-    except NoMachine as why:
-        pytest.skip(str(why))
-    made.write(f"/run/systemd/system/{NAME}", UNIT)
-    made.sh("systemctl", "daemon-reload")
-    yield made
-    made.end()
+    with booted(tmp_path_factory.mktemp("machine")) as made:
+        made.write(f"/run/systemd/system/{NAME}", UNIT)
+        made.sh("systemctl", "daemon-reload")
+        yield made
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.setup.install import InstalledService, unit_files
-from tests.support.machine import PYTHON, SITE, SOURCE, Machine, NoMachine, wait_for
+from tests.support.machine import PYTHON, SITE, SOURCE, Machine, booted, wait_for
 from tests.support.studio import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.long
@@ -34,13 +34,6 @@ except OSError:
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    try:
-        made = Machine(tmp_path_factory.mktemp("machine"))
-    except NoMachine as why:
-        pytest.skip(str(why))
-    made.sh("mkdir", "-p", "/etc/hotfolder", "/srv/photos", f"/run/systemd/system/{UNIT}.d")
-    made.write("/etc/hotfolder/config.yaml", "root: /srv/photos\nstate: /var/lib/hotfolder\n")
-    made.write("/etc/hotfolder/key", "any-key\n")
     site = InstalledService(
         command=(PYTHON, "-m", "hotfolder"),
         python=Path(PYTHON).parent.parent,
@@ -53,15 +46,18 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         group="root",
         page=True,
     )
-    for name, text in unit_files(site).items():
-        made.write(f"/run/systemd/system/{name}", text)
-    made.write(f"/run/systemd/system/{UNIT}.d/20-python.conf", BESIDE)
-    made.sh("ip", "link", "set", "lo", "up", check=False)
-    made.sh("systemctl", "daemon-reload")
-    made.sh("systemctl", "start", UNIT, check=False, seconds=PATIENCE_SECONDS)
-    assert made.show(UNIT, "ActiveState") == "active", made.journal(UNIT)
-    yield made
-    made.end()
+    with booted(tmp_path_factory.mktemp("machine")) as made:
+        made.sh("mkdir", "-p", "/etc/hotfolder", "/srv/photos", f"/run/systemd/system/{UNIT}.d")
+        made.write("/etc/hotfolder/config.yaml", "root: /srv/photos\nstate: /var/lib/hotfolder\n")
+        made.write("/etc/hotfolder/key", "any-key\n")
+        for name, text in unit_files(site).items():
+            made.write(f"/run/systemd/system/{name}", text)
+        made.write(f"/run/systemd/system/{UNIT}.d/20-python.conf", BESIDE)
+        made.sh("ip", "link", "set", "lo", "up", check=False)
+        made.sh("systemctl", "daemon-reload")
+        made.sh("systemctl", "start", UNIT, check=False, seconds=PATIENCE_SECONDS)
+        assert made.show(UNIT, "ActiveState") == "active", made.journal(UNIT)
+        yield made
 
 
 def answers(machine: Machine) -> bool:

@@ -9,7 +9,6 @@ import pytest
 
 from hotfolder.telemetry import web
 from hotfolder.telemetry.web import Report, WebServer, pages
-from tests.support.receiver import Receiver
 
 
 class Serve(Protocol):
@@ -34,11 +33,3 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     yield begin
     for server in servers:
         server.stop()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.shutdown()
-    made.server_close()
