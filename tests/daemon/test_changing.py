@@ -76,30 +76,6 @@ async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_
         await until((studio.done / ELM / "kitchen.jpg").is_file)
 
 
-async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio) -> None:
-    photos = bracket()
-    folder = studio.drop(ELM, "kitchen", photos)
-    crash_point = at(CrashPoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
-    async with studio.working(crash_point=crash_point):
-        await studio.comes_to("done")
-    del photos["DSC0002.jpg"]
-    assert studio.filed("kitchen") == photos
-    assert (studio.done / ELM / "kitchen.jpg").is_file()
-
-
-async def test_a_photo_overwritten_during_the_merge_stays_and_is_explained(
-    studio: Studio, shop: Shop
-) -> None:
-    photos = bracket()
-    folder = studio.drop(ELM, "kitchen", photos)
-    new = jpeg()
-    crash_point = at(CrashPoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
-    async with studio.working(crash_point=crash_point):
-        await studio.comes_to("done", "settling")
-        assert (folder / "DSC0002.jpg").read_bytes() == new
-    assert shop.bought(MERGE) == 1
-
-
 async def test_two_folders_with_the_same_photos_are_paid_once_and_both_delivered(
     studio: Studio, shop: Shop
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections.abc import Callable
 
 import pytest
 
@@ -13,24 +12,12 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
-from tests.support.studio import (
-    ELM,
-    MERGE,
-    SKY,
-    MakeStudio,
-    Shop,
-    Studio,
-    files_below,
-    files_into,
-    until,
-)
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, files_into, until
 
 pytestmark = pytest.mark.long
 
 ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"
-
-
 MERGING = {"endpoint": "group-get", "fault": "never"}
 """No merge ends until the fault is removed."""
 STAGING = {"endpoint": "stage", "fault": "hang", "seconds": 4}
@@ -143,19 +130,6 @@ async def test_names_are_found_however_their_accents_are_spelt(studio: Studio) -
     assert (studio.inbox / project / room / ".ready").is_file()
 
 
-Live = Callable[..., int]
-
-
-@pytest.fixture
-def live(studio: Studio, shop: Shop) -> Live:
-    """Run a daemon until it is idle, or is killed at a crash point."""
-
-    def run(kill_at: CrashPoint | None = None, nth: int = 1) -> int:
-        return crashing.live(studio, shop, kill_at=kill_at, nth=nth)
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("first", "paid", "second"),
     [
@@ -166,15 +140,15 @@ def live(studio: Studio, shop: Shop) -> Live:
     ],
 )
 def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
-    studio: Studio, shop: Shop, live: Live, first: CrashPoint, second: CrashPoint, paid: int
+    studio: Studio, shop: Shop, first: CrashPoint, second: CrashPoint, paid: int
 ) -> None:
     """The command is in the store, so any later start executes it, loses nothing and buys nothing."""
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
-    assert live(first) < 0
+    assert crashing.live(studio, shop, kill_at=first, nth=1) < 0
     assert "at the next start" in studio.say("cancel", ELM).output
-    assert live(second) < 0
-    assert live() == 0
+    assert crashing.live(studio, shop, kill_at=second, nth=1) < 0
+    assert crashing.live(studio, shop) == 0
     assert studio.states() == ["failed"]
     assert originals(studio) == photos and files_below(studio.inbox / ELM) == {}
     assert shop.bought() == paid
@@ -182,9 +156,9 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     assert "Cancelled by" in studio.reason_page(ROOM)
 
 
-def test_an_unknown_room_is_not_taken_for_the_project_of_its_name(studio: Studio, live: Live) -> None:
+def test_an_unknown_room_is_not_taken_for_the_project_of_its_name(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, ROOM, bracket())
-    assert live(CrashPoint.JOB_CREATED) < 0
+    assert crashing.live(studio, shop, kill_at=CrashPoint.JOB_CREATED, nth=1) < 0
     for words in (("cancel", f"14 Oak Road/{ELM}"), ("priority", f"14 Oak Road/{ELM}", "high")):
         said = studio.say(*words)
         assert said.exit_code == 2 and "Nothing is known of 14 Oak Road/" in said.output

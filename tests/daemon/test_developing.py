@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from tests.support.tiffs import tagged, tiff
 pytestmark = pytest.mark.long
 
 WIDE = {"profile": profile("ProPhoto"), "depth": 16}
-needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `raw` is not installed")
 
 
 def exposed(folder: Path, number: int, **options: Any) -> bytes:
@@ -81,20 +80,36 @@ async def test_a_single_tiff_is_edited_without_a_merge(studio: Studio, shop: Sho
     assert list((studio.state / "developed").iterdir()) == []
 
 
-@needs_rawpy
-async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
-    studio: Studio, shop: Shop
+def raw(number: int) -> bytes:
+    pytest.importorskip("rawpy", reason="the extra `raw` is not installed")
+    return dng(seconds=(1, 2 ** (5 + number)), seed=number)
+
+
+def heic(number: int) -> bytes:
+    heics = pytest.importorskip("tests.support.heics")
+    made: bytes = heics.heic(exif=heics.shot(orientation=6, seconds=(1, 2 ** (5 + number))))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("make", "suffix", "why"), [(raw, "dng", "a RAW file"), (heic, "HEIC", "a HEIC picture")]
+)
+async def test_such_files_are_developed_and_one_beside_its_jpeg_only_travels(
+    studio: Studio, shop: Shop, make: Callable[[int], bytes], suffix: str, why: str
 ) -> None:
-    raws = {f"DSC_{number}.dng": dng(seconds=(1, 2 ** (5 + number)), seed=number) for number in range(2)}
-    studio.drop(ELM, "kitchen", raws)
-    pairs = {"DSC_5.jpg": jpeg(), "DSC_5.dng": dng(seed=9), "DSC_6.jpg": jpeg()}
+    photos = {f"DSC_{number}.{suffix}": make(number) for number in range(2)}
+    studio.drop(ELM, "kitchen", photos)
+    pairs = {"DSC_5.jpg": jpeg(), f"DSC_5.{suffix.lower()}": make(4), "DSC_6.jpg": jpeg()}
     outcome = await studio.drop_and_run(ELM, "hall", pairs)
     assert (outcome.finished, shop.bought()) == (2, 2)
-    assert studio.filed("kitchen") == raws
+    assert studio.filed("kitchen") == photos
     assert studio.filed("hall") == pairs
-    names = {room: [one["name"] for one in studio.receipt(room)["photos"]] for room in ("kitchen", "hall")}
-    assert sorted(names["kitchen"]) == ["DSC_0.dng", "DSC_1.dng"]
-    assert sorted(names["hall"]) == ["DSC_5.jpg", "DSC_6.jpg"]
+    developed = {one["name"]: one["developed"] for one in studio.receipt("kitchen")["photos"]}
+    assert developed == dict.fromkeys(photos, f"it is {why}")
+    assert sorted(one["name"] for one in studio.receipt("hall")["photos"]) == ["DSC_5.jpg", "DSC_6.jpg"]
+    if suffix == "HEIC":
+        with Image.open(studio.done / ELM / "kitchen.jpg") as made:
+            assert made.width < made.height and made.getexif()[0x013B] == "The studio"
 
 
 async def test_a_tiff_that_was_exported_twice_is_merged_once(
@@ -120,25 +135,3 @@ async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio:
         (left / name).write_bytes(b"x")
     await studio.until_idle()
     assert list(left.iterdir()) == []
-
-
-async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
-    studio: Studio, shop: Shop
-) -> None:
-    heics = pytest.importorskip("tests.support.heics")
-    photos = {
-        f"IMG_{number}.HEIC": heics.heic(exif=heics.shot(orientation=6, seconds=(1, 2 ** (5 + number))))
-        for number in range(2)
-    }
-    studio.drop(ELM, "kitchen", photos)
-    pairs = {"IMG_5.jpg": jpeg(), "IMG_5.heic": heics.heic(), "IMG_6.jpg": jpeg()}
-    outcome = await studio.drop_and_run(ELM, "hall", pairs)
-    assert (outcome.finished, shop.bought()) == (2, 2)
-    assert studio.filed("kitchen") == photos
-    assert studio.filed("hall") == pairs
-    receipt = studio.receipt("kitchen")
-    assert [one["developed"] for one in receipt["photos"]] == ["it is a HEIC picture"] * 2
-    hall = studio.receipt("hall")
-    assert sorted(one["name"] for one in hall["photos"]) == ["IMG_5.jpg", "IMG_6.jpg"]
-    with Image.open(studio.done / ELM / "kitchen.jpg") as made:
-        assert made.width < made.height and made.getexif()[0x013B] == "The studio"

@@ -111,6 +111,7 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Stud
     assert shop.bought() == 2
 
 
+@pytest.mark.both_stores
 async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_that_join_it(
     studio: Studio, shop: Shop
 ) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
+from tests.support import crashing
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import held, held_sets, shoot, stripped
@@ -165,16 +165,7 @@ async def test_over_seven_may_be_spread(make_studio: MakeStudio, shop: Shop) -> 
 async def test_a_restart_does_not_group_what_is_under_way_again(studio: Studio, shop: Shop) -> None:
     files, sets, _ = shoot()
     studio.drop(ELM, "", files)
-
-    class Killed(Exception):
-        pass
-
-    def kill() -> NoReturn:
-        raise Killed
-
-    with pytest.raises(Killed):
-        async with studio.working(crash_point=at(CrashPoint.JOB_CREATED, kill, nth=2)):
-            await asyncio.sleep(10)
+    assert crashing.live(studio, shop, kill_at=CrashPoint.JOB_CREATED, nth=2) < 0
     await studio.until_idle()
     assert shop.bought() == 3
     assert set(studio.filed()) == filed_as(sets)
@@ -239,27 +230,6 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
         assert told.exit_code == 0, told.stderr
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
-
-
-async def test_a_room_under_review_waits_for_a_person(make_studio: MakeStudio, shop: Shop) -> None:
-    """Its route matches by room pattern: other rooms start by themselves."""
-    routes = [{"name": "fronts", "match": {"room": "front*"}, "group": "review"}]
-    studio = make_studio(routes=routes)
-    photos = bracket()
-    folder = studio.drop(ELM, "front", photos)
-    studio.drop(ELM, "kitchen", bracket())
-    assert "HELD: its route asks for a review" in studio.say("explain", str(folder)).stdout
-    async with studio.working():
-        await studio.comes_to_say(
-            lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
-        )
-        assert shop.bought() == 1
-        told = studio.say("approve", f"{ELM}/front")
-        assert told.exit_code == 0 and str(folder / ".ready") in told.stdout, told.stderr
-        await studio.comes_to("done", "done")
-    assert studio.filed("front") == photos
-    assert files_below(folder) == {}
-    assert shop.bought() == 2
 
 
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(

@@ -106,13 +106,20 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     assert reused == f"The sky replacement was asked for by job {first}; {lost}"
 
 
-async def test_why_a_job_waited_is_part_of_its_history(make_studio: MakeStudio) -> None:
-    studio = make_studio(limits={"paid_calls_per_day": 0})
-    await studio.drop_and_run(ELM, "kitchen", bracket())
-    notes = [entry["text"] for entry in logs(studio, job_id(studio))["entries"]]
+@pytest.mark.parametrize("budget", [0, 1])
+async def test_why_a_job_waits_is_part_of_its_history(make_studio: MakeStudio, budget: int) -> None:
+    """It is called waiting there, as in the status, and not being merged or edited."""
+    studio = make_studio(limits={"paid_calls_per_day": budget})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    job = job_id(studio)
+    notes = [entry["text"] for entry in logs(studio, job)["entries"]]
     assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
+    lines = studio.say("logs", job).output.splitlines()
+    assert lines[0] == f"{ELM} / front (job {job}): waiting for its turn"
+    why = f"Why: the budget of paid calls for today is used up ({budget} of {budget})."
+    assert lines[-1].startswith(why), lines
     said = studio.say("status").output
-    assert "1 waiting for its turn" in said and "Waiting: 1" in said and "being merged" not in said
+    assert "1 waiting for its turn" in said and "Waiting: 1" in said and "being" not in said
 
 
 def test_the_history_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
@@ -146,15 +153,3 @@ async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: MakeSt
             assert [job["folder"] for job in jobs] in ([], ["kitchen"])
             states = [job["state"] for job in jobs]
             await asyncio.sleep(0.02)
-
-
-async def test_a_set_that_waits_for_a_budget_stands_in_its_history_as_in_the_status(
-    make_studio: MakeStudio,
-) -> None:
-    """It was called being edited, where nothing happens to it."""
-    studio = make_studio(limits={"paid_calls_per_day": 1})
-    await studio.drop_and_run(ELM, ROOM, bracket())
-    job = job_id(studio)
-    lines = studio.say("logs", job).output.splitlines()
-    assert lines[0] == f"{ELM} / front (job {job}): waiting for its turn"
-    assert lines[-1].startswith("Why: the budget of paid calls for today is used up (1 of 1)."), lines

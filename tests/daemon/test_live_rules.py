@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import yaml
@@ -18,8 +17,8 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.telemetry.telemetry import Telemetry
-from tests.support.clocks import FastClock
-from tests.support.crashing import at
+from tests.support import crashing
+from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, until
@@ -29,10 +28,6 @@ pytestmark = pytest.mark.long
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]
 
 
-def ask(daemon: Daemon) -> None:
-    daemon.live.ask()
-
-
 async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, shop: Shop) -> None:
     """None of its photos had gone up yet."""
     async with studio.working(live=True) as daemon:
@@ -40,7 +35,7 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("queued")
         studio.edit(routes=BLUE)
-        ask(daemon)
+        daemon.live.ask()
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
     assert shop.bought(SKY) == 1
@@ -72,7 +67,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
         studio.drop(ELM, "front__curb", bracket())
         await studio.comes_to("queued")
         studio.edit(tags={})
-        ask(daemon)
+        daemon.live.ask()
         await studio.comes_to("failed")
     assert 'Unknown tag "curb"' in (studio.failed / ELM / "front__curb" / "REASON.txt").read_text()
     assert shop.bought() == 0
@@ -85,7 +80,7 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio) -> None:
     def crash_point(point: CrashPoint) -> None:
         if point == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
             studio.edit(routes=BLUE)
-            ask(running[0])
+            running[0].live.ask()
 
     async with studio.working(live=True, crash_point=crash_point) as daemon:
         running.append(daemon)
@@ -101,9 +96,10 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio) -> None:
     }
 
 
-async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(studio: Studio) -> None:
+async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
+    studio: Studio, receiver: Receiver
+) -> None:
     """The error is in status, STATUS.txt and a notification with line and column; then comes an all-clear."""
-    receiver = Receiver()
     studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
     good = studio.config.read_text()
     async with studio.working(live=True) as daemon:
@@ -118,7 +114,6 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
         studio.config.write_text(good)
         await studio.comes_to_say(lambda status: not status["settings"]["error"])
         assert daemon.live.settings is before
-    receiver.shutdown()
 
 
 async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studio) -> None:
@@ -126,7 +121,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         paid_seconds = daemon.context.paid_seconds
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
         studio.edit(routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
-        ask(daemon)
+        daemon.live.ask()
         found = await studio.comes_to_say(lambda status: status["settings"]["only_at_next_start"])
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
         # The client of the start keeps its time-out.
@@ -134,16 +129,14 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 
-async def test_people_can_be_named_while_it_runs(studio: Studio) -> None:
+async def test_people_can_be_named_while_it_runs(studio: Studio, receiver: Receiver) -> None:
     """A new entry in `notify` gets the notifications from then on."""
-    receiver = Receiver()
     async with studio.working(live=True) as daemon:
         studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
-        ask(daemon)
+        daemon.live.ask()
         await until(lambda: bool(daemon.live.settings.notify.urls))
         studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
         await until(lambda: any("twilihgt" in body for body in receiver.bodies()), 12)
-    receiver.shutdown()
 
 
 def settings_of(folder: Path, text: str) -> Settings:
@@ -193,24 +186,15 @@ async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(
 ROOM = "living-room__sky-twilight"
 
 
-async def stop_at(studio: Studio, access: ApiAccess, point: CrashPoint) -> None:
-    """Run until that crash point, and leave the job there."""
-    reached = asyncio.Event()
-
-    def fail() -> NoReturn:
-        reached.set()
-        raise ZeroDivisionError
-
-    async with studio.working(access, crash_point=at(point, fail)):
-        async with asyncio.timeout(120):
-            await reached.wait()
+def killed(studio: Studio, access: ApiAccess, point: CrashPoint) -> None:
+    assert crashing.live(studio, access, kill_at=point, nth=1) < 0
 
 
 async def test_what_was_only_tried_in_the_sandbox_begins_anew_at_the_real_api(
     studio: Studio, shop: Shop
 ) -> None:
     studio.drop(ELM, ROOM, bracket())
-    await stop_at(studio, replace(shop.access(), origin="sandbox"), CrashPoint.IMAGE_UPLOADED)
+    killed(studio, replace(shop.access(), origin="sandbox"), CrashPoint.IMAGE_UPLOADED)
     assert (studio.states(), shop.bought(MERGE)) == (["editing"], 1)
     outcome = await studio.until_idle()
     assert (outcome.finished, shop.bought(MERGE), shop.bought(SKY)) == (1, 2, 1)
@@ -220,8 +204,8 @@ async def test_what_was_paid_for_waits_for_its_api_and_goes_on_there_without_pay
     studio: Studio, shop: Shop
 ) -> None:
     studio.drop(ELM, ROOM, bracket())
-    await stop_at(studio, shop.access(), CrashPoint.IMAGE_UPLOADED)
-    elsewhere = await studio.until_idle(replace(shop.access(), origin="sandbox"), clock=FastClock())
+    killed(studio, shop.access(), CrashPoint.IMAGE_UPLOADED)
+    elsewhere = await studio.until_idle(replace(shop.access(), origin="sandbox"), clock=JumpingClock(100))
     assert (elsewhere.finished, elsewhere.world_bad, shop.bought(MERGE)) == (0, True, 1)
     assert shop.url in studio.status()["jobs"][0]["reason"]
     assert (await studio.until_idle()).finished == 1
@@ -230,6 +214,6 @@ async def test_what_was_paid_for_waits_for_its_api_and_goes_on_there_without_pay
 
 async def test_what_has_bought_nothing_yet_moves_to_the_other_api(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, ROOM, bracket())
-    await stop_at(studio, replace(shop.access(), origin="https://old.example"), CrashPoint.GROUP_COMPLETE)
+    killed(studio, replace(shop.access(), origin="https://old.example"), CrashPoint.GROUP_COMPLETE)
     assert (await studio.until_idle()).finished == 1
     assert shop.bought(MERGE) == 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
+from tests.support import crashing
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver
@@ -72,10 +71,9 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
 
 @pytest.mark.parametrize("nth", [0, 1])
 async def test_originals_that_are_removed_before_they_are_filed_are_told_of_everywhere(
-    make_studio: MakeStudio, nth: int
+    make_studio: MakeStudio, receiver: Receiver, nth: int
 ) -> None:
     """All of them are removed during the merge, or the remaining ones when the first was filed."""
-    receiver = Receiver()
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     folder = studio.drop(ELM, "kitchen", bracket())
     point = CrashPoint.ORIGINAL_MOVED if nth else CrashPoint.ANSWER_RECORDED
@@ -95,8 +93,8 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.say("verify").exit_code == 0
 
 
-async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio) -> None:
-    """The dropped photo is gone, and its replacement is no original of the set."""
+async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio, shop: Shop) -> None:
+    """The dropped photo is gone, and its replacement, no original of the set, stays and is explained."""
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
     def export_again() -> None:
@@ -104,14 +102,13 @@ async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio:
         (folder / "DSC0001.xmp").write_bytes(b"<x>edited</x>")
 
     async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, export_again)):
-        status = await studio.comes_to_say(
-            lambda status: [job for job in status["jobs"] if job["state"] == "done"]
-        )
+        status = await studio.comes_to("done", "settling")
     [reason] = [job["reason"] for job in status["jobs"] if job["state"] == "done"]
     assert reason == "1 of the 3 originals was removed or replaced before it could be filed."
     told = studio.receipt("kitchen")["originals"]
     assert sorted(told["removed"]) == ["DSC0001.xmp", "DSC0002.jpg"]
-    assert sorted(files_below(folder)) == ["DSC0001.xmp", "DSC0002.jpg"]
+    assert files_below(folder) == {"DSC0001.xmp": b"<x>edited</x>", "DSC0002.jpg": jpeg(seed=99)}
+    assert shop.bought(MERGE) == 1
     assert studio.say("verify").exit_code == 0
 
 
@@ -128,21 +125,9 @@ async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_
     assert "Every file that you dropped" not in page
 
 
-async def until_its_group_is_complete(studio: Studio) -> None:
-    """Work until all photos are up, and stop there by an error."""
-    stopped = asyncio.Event()
-
-    def fail() -> NoReturn:
-        stopped.set()
-        raise ZeroDivisionError
-
-    async with studio.working(crash_point=at(CrashPoint.GROUP_COMPLETE, fail)):
-        await stopped.wait()
-
-
 async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
-    await until_its_group_is_complete(studio)
+    assert crashing.live(studio, shop, kill_at=CrashPoint.GROUP_COMPLETE, nth=1) < 0
     taken: Path = studio.root / "elsewhere"
     folder.rename(taken)
     outcome = await studio.until_idle()
@@ -152,9 +137,9 @@ async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: S
     assert (await studio.until_idle()).finished == 1
 
 
-async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio) -> None:
+async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen", bracket())
-    await until_its_group_is_complete(studio)
+    assert crashing.live(studio, shop, kill_at=CrashPoint.GROUP_COMPLETE, nth=1) < 0
     before = studio.config.read_text()
     studio.config.write_text(before + "inbox: other\n")
     async with studio.working():

@@ -38,9 +38,10 @@ def told(studio: Studio, name: str = "kitchen", *removed: str) -> Any:
     return told
 
 
-async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_studio: MakeStudio) -> None:
-    """First the archive never existed; then its disk isn't mounted, and the bare folder must not be used."""
-    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+async def test_an_archive_that_is_missing_or_another_one_is_waited_for(archiving: Studio) -> None:
+    """First the archive never existed; then its disk isn't mounted, and the bare folder must not be used.
+    What waits is tried as soon as it is usable, however long its own trouble would have it wait."""
+    studio = archiving
     photos = {**bracket(), **SIDECAR}
     studio.drop(ELM, "kitchen", photos)
 
@@ -50,6 +51,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_stud
     async with studio.working():
         await studio.comes_to_say(waits("archive is not there"))
         assert files_below(studio.inbox / ELM / "kitchen") == photos
+        await asyncio.sleep(1)
         studio.archive.mkdir()
         await studio.comes_to("done")
         studio.archive.rename(studio.root / "unmounted")
@@ -57,6 +59,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_stud
         studio.drop(ELM, "hall", photos)
         await studio.comes_to_say(waits("not the archive that was used before"))
         assert files_below(studio.inbox / ELM / "hall") == photos and not [*studio.archive.iterdir()]
+        await asyncio.sleep(1)
         studio.archive.rmdir()
         (studio.root / "unmounted").rename(studio.archive)
         await studio.comes_to("done", "done")
@@ -66,29 +69,6 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(make_stud
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
     assert studio.filed() == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
-
-
-async def test_what_waits_for_the_archive_is_tried_as_soon_as_that_is_usable_again(archiving: Studio) -> None:
-    """However long its own trouble would have it wait: at first, and after its disk was away."""
-    studio = archiving
-
-    def waits(status: dict[str, Any]) -> bool:
-        return any("archive" in job["reason"] for job in status["jobs"])
-
-    async with studio.working():
-        studio.drop(ELM, "kitchen", bracket())
-        await studio.comes_to_say(waits)
-        await asyncio.sleep(1)
-        studio.archive.mkdir()
-        await studio.comes_to("done")
-        away = studio.archive.rename(studio.root / "unmounted")
-        studio.archive.mkdir()
-        studio.drop(ELM, "hall", bracket())
-        await studio.comes_to_say(waits)
-        await asyncio.sleep(1)
-        studio.archive.rmdir()
-        away.rename(studio.archive)
-        await studio.comes_to("done", "done")
 
 
 async def test_a_folder_that_comes_and_goes_has_nothing_tried_all_the_time(

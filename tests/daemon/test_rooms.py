@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import shoot, stripped
+from tests.support.rolls import STOPS, shoot, stripped
 from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
 
 
-async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(studio: Studio, shop: Shop) -> None:
-    files, sets, _ = shoot(rooms=2)
-    studio.drop(ELM, "kitchen", files)
-    explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
-    assert "kitchen: a room with more than one set" in explained and "2 sets, 10 photos, 2 paid" in explained
-    await studio.until_idle()
-    assert {"kitchen-01.jpg", "kitchen-02.jpg"} <= files_below(studio.done / ELM).keys()
-    assert shop.bought(MERGE) == 2
-    filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
-    assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
-    assert studio.states() == ["done", "done"]
-
-
-@pytest.mark.parametrize("told_by_camera", [True, False])
-async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
-    studio: Studio, shop: Shop, told_by_camera: bool
+@pytest.mark.parametrize(
+    ("rooms", "stops", "told_by_camera"), [(2, STOPS, True), (3, [0, -2, 2], True), (3, [0, -2, 2], False)]
+)
+async def test_a_room_that_holds_several_sets_is_as_many_pictures(
+    studio: Studio, shop: Shop, rooms: int, stops: list[float], told_by_camera: bool
 ) -> None:
-    files, sets, _ = shoot(rooms=3, stops=[0, -2, 2])
+    files, sets, _ = shoot(rooms=rooms, stops=stops)
     photos = files if told_by_camera else {name: stripped(content) for name, content in files.items()}
-    await studio.drop_and_run(ELM, "living-room", photos)
-    assert (studio.states(), shop.bought(MERGE)) == (["done"] * 3, 3)
-    assert {f"living-room-0{number}.jpg" for number in (1, 2, 3)} <= files_below(studio.done / ELM).keys()
+    folder = studio.drop(ELM, "living-room", photos)
+    explained = studio.say("explain", str(folder)).stdout
+    assert "living-room: a room with more than one set" in explained
+    assert f"{rooms} sets, {len(files)} photos, {rooms} paid" in explained
+    await studio.until_idle()
+    assert (studio.states(), shop.bought(MERGE)) == (["done"] * rooms, rooms)
+    names = {f"living-room-0{number}.jpg" for number in range(1, rooms + 1)}
+    assert names <= files_below(studio.done / ELM).keys()
     filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
     assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
 
@@ -62,6 +58,10 @@ async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
     await studio.drop_and_run(ELM, "bath", photos)
     assert (studio.states(), shop.bought()) == (["done", "done"], 1)
     assert studio.filed("kitchen") == room
+
+
+def are_held(status: dict[str, Any]) -> bool:
+    return bool(status["jobs"]) and all(job["held"] for job in status["jobs"])
 
 
 def pictures(studio: Studio) -> set[str]:
@@ -96,7 +96,7 @@ async def test_explain_says_that_a_room_is_held_whose_tag_is_unknown_too(studio:
     explained = studio.say("explain", str(folder)).stdout
     assert "HELD: Did you mean" in explained and "REFUSED before anything is sent" in explained
     async with studio.working():
-        await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
+        await studio.comes_to_say(are_held)
         studio.drop(ELM, "hall_sky-blue__sky-bleu", {"READY.txt": b""})
         await studio.comes_to("failed")
 
@@ -111,9 +111,7 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
         explained = studio.say("explain", str(where)).stdout
         assert 'HELD: Did you mean "kitchen__sky-twilight"?' in explained
     async with studio.working():
-        status = await studio.comes_to_say(
-            lambda status: [job["held"] for job in status["jobs"]] == [True] * 2
-        )
+        status = await studio.comes_to_say(lambda status: len(status["jobs"]) == 2 and are_held(status))
         told = " ".join(job["reason"] for job in status["jobs"])
         assert 'Did you mean "kitchen__sky-twilight"?' in told and 'Did you mean "hall__sky-blue"?' in told
         assert shop.bought() == 0
@@ -126,19 +124,24 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     assert files_below(folder) == {}
 
 
-async def test_a_room_of_upright_and_lying_photos_is_asked_about_before_anything_is_paid(
-    studio: Studio, shop: Shop
+@pytest.mark.parametrize("other", [(120, 160), (80, 60)], ids=["upright among lying ones", "smaller"])
+async def test_a_room_of_photos_of_two_sizes_is_asked_about_before_anything_is_paid(
+    studio: Studio, shop: Shop, other: tuple[int, int]
 ) -> None:
-    """They are two views, or one was turned by mistake: they can't be merged together."""
-    photos = {f"{number}.jpg": jpeg() for number in range(3)} | {"3.jpg": jpeg(size=(120, 160))}
+    """They can't be merged together. One is approved as it is, the other exported once more."""
+    photos = {"1.jpg": jpeg(), "2.jpg": jpeg(), "3.jpg": jpeg(size=other)}
     folder = studio.drop(ELM, "kitchen", photos)
-    reason = "0.jpg has 160x120 pixels and 3.jpg 120x160: photos of different sizes can't be merged into one"
-    reason += " picture"
+    reason = f"1.jpg has 160x120 pixels and 3.jpg {other[0]}x{other[1]}: photos of different sizes can't be"
+    reason += " merged into one picture"
     assert f"HELD: {reason}" in studio.say("explain", str(folder)).stdout
     async with studio.working():
-        status = await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
-        assert (status["jobs"][0]["reason"], shop.bought()) == (reason, 0)
-        assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
+        [held] = (await studio.comes_to_say(are_held))["jobs"]
+        assert (held["reason"], shop.bought()) == (reason, 0)
+        assert "Export them once more, all at one size" in held["hint"]
+        if other == (80, 60):
+            (folder / "3.jpg").write_bytes(jpeg())
+        else:
+            assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
         await studio.comes_to("done")
 
 
@@ -146,19 +149,3 @@ async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_drop
     await studio.drop_and_run(ELM, "kitchen", bracket())
     await studio.drop_and_run(ELM, "kitchen__sky-twiligt", bracket())
     assert {job["room"] for job in studio.status()["jobs"]} == {"kitchen", "kitchen__sky-twiligt"}
-
-
-async def test_a_room_of_photos_of_two_sizes_is_held_before_anything_is_paid(
-    studio: Studio, shop: Shop
-) -> None:
-    folder = studio.drop(ELM, "kitchen", {"1.jpg": jpeg(), "2.jpg": jpeg(), "3.jpg": jpeg(size=(80, 60))})
-    reason = "1.jpg has 160x120 pixels and 3.jpg 80x60: photos of different sizes can't be merged into one"
-    reason += " picture"
-    async with studio.working():
-        [held] = (
-            await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
-        )["jobs"]
-        assert (held["reason"], shop.bought()) == (reason, 0)
-        assert "Export them once more, all at one size" in held["hint"]
-        (folder / "3.jpg").write_bytes(jpeg())
-        await studio.comes_to("done")

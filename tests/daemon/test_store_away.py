@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,7 +27,19 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
-from tests.support.studio import ELM, MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment, until, wait_for
+from tests.support.studio import (
+    ELM,
+    KEY,
+    MERGE,
+    PATIENCE_SECONDS,
+    Run,
+    Shop,
+    Studio,
+    begun,
+    environment,
+    until,
+    wait_for,
+)
 
 pytestmark = pytest.mark.long
 
@@ -103,22 +114,23 @@ async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_th
     assert shop.bought() == 1
 
 
+def begun_in_vain(studio: Studio) -> Run:
+    """A daemon that waits for its database."""
+    run = begun(studio.command("run"), studio.root / "waiting.log", environment(KEY), really=True)
+    studio.runs.append(run)
+    wait_for(lambda: '"event": "waits_for_store"' in run.text(), run.text)
+    return run
+
+
 def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(studio: Studio, proxy: Proxy) -> None:
     """Exiting would make systemd restart it in a loop, and give up in the end."""
     first = studio.start()
     wait_for(studio.status_page)
     assert first.stop() == 0
     proxy.cut()
-    log = studio.root / "waiting.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            studio.command("run"), stdout=stream, stderr=stream, env=environment("any-key")
-        )
-    daemon = Run(process, log)
-    studio.runs.append(daemon)
-    wait_for(lambda: '"event": "waits_for_store"' in daemon.text())
+    daemon = begun_in_vain(studio)
     wait_for(lambda: SAID in studio.status_page())
-    assert process.poll() is None
+    assert daemon.process.poll() is None
     proxy.mend()
     wait_for(lambda: '"event": "started"' in daemon.text())
     studio.drop(ELM, "kitchen", bracket())
@@ -128,16 +140,7 @@ def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(studio: Studio
 
 def test_a_daemon_that_waits_for_its_database_can_be_stopped(studio: Studio, proxy: Proxy) -> None:
     proxy.cut()
-    process = subprocess.Popen(
-        studio.command("run"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment("any-key")
-    )
-    assert process.stdout is not None
-    told = process.stdout.readline()
-    while b"waits_for_store" not in told:
-        told = process.stdout.readline()
-        assert told
-    process.terminate()
-    assert process.wait(PATIENCE_SECONDS) == 0
+    assert begun_in_vain(studio).stop() == 0
 
 
 async def test_one_that_goes_away_just_as_a_daemon_opens_it_is_waited_for(

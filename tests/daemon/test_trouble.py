@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -17,7 +15,7 @@ from hotfolder.daemon import reporter
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import StoreAway
 from hotfolder.telemetry.overview import NOBODY, Overview, overview
-from tests.support.clocks import FastClock
+from tests.support.clocks import JumpingClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
@@ -26,17 +24,16 @@ from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, unt
 pytestmark = pytest.mark.long
 
 
-def dead(tmp_path: Path) -> ApiAccess:
-    """An API that doesn't answer: port 9 of an own loopback address."""
-    return ApiAccess("nobody", "http://127.9.9.9:9", ("127.0.0.2",), lambda: "any-key")
+DEAD = ApiAccess("nobody", "http://127.9.9.9:9", ("127.0.0.2",), lambda: "any-key")
+"""An API that doesn't answer: port 9 of an own loopback address."""
 
 
 async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_finishes(
-    studio: Studio, tmp_path: Path
+    studio: Studio,
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    outcome = await studio.until_idle(dead(tmp_path), clock=FastClock())
+    outcome = await studio.until_idle(DEAD, clock=JumpingClock(100))
     assert exit_code(outcome) == 3
     assert files_below(folder) == photos
     [job] = studio.status()["jobs"]
@@ -47,34 +44,21 @@ async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_
     assert (job["state"], job["reason"]) == ("done", "")
 
 
-async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path) -> None:
+async def test_a_failed_set_outranks_a_bad_world(studio: Studio) -> None:
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
-    assert exit_code(await studio.until_idle(dead(tmp_path), clock=FastClock())) == 1
+    assert exit_code(await studio.until_idle(DEAD, clock=JumpingClock(100))) == 1
 
 
-async def test_a_store_that_fails_twice_while_the_page_is_made_is_not_told_for_ever(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+AWAY = StoreAway("the database is away")
+
+
+@pytest.mark.parametrize("then", [AWAY, {"inbox": NOBODY}], ids=["twice away", "a lease ran out"])
+async def test_a_page_that_was_passed_over_while_the_store_was_away_is_written_once_it_is_back(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch, then: StoreAway | dict[str, str]
 ) -> None:
-    """As when a database comes back: the first connections may still be dead."""
-    fails = iter([StoreAway("the database is away")] * 2)
-
-    def failing(*arguments: Any, **named: Any) -> Overview:
-        if error := next(fails, None):
-            raise error
-        return overview(*arguments, **named)
-
-    monkeypatch.setattr(reporter, "overview", failing)
-    async with studio.working():
-        await until(lambda: "the database is away" in studio.status_page())
-        await until(lambda: "away" not in studio.status_page(), 30)
-
-
-async def test_a_page_that_was_passed_over_while_a_lease_ran_out_is_written_once_it_is_renewed(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As after a database's absence of a lease's length: the renewal is no change of a job."""
-    first: Iterator[StoreAway | dict[str, str]] = iter([StoreAway("the database is away"), {"inbox": NOBODY}])
+    """The first connections may still be dead then, and the renewal of a lease is no change of a job."""
+    first = iter([AWAY, then])
 
     def failing(*arguments: Any, **named: Any) -> Overview:
         now = next(first, None)
@@ -111,9 +95,8 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
 
 
 async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio, shop: Shop, receiver: Receiver
 ) -> None:
-    receiver = Receiver()
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall", bracket())

@@ -10,19 +10,6 @@ from datetime import UTC, datetime, timedelta
 HELD_BEGAN = datetime(2026, 5, 4, tzinfo=UTC)
 
 
-class FastClock:
-    """Time that passes a hundred times as fast."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time() * 100
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
-
-
 LEAST_SLEEP_SECONDS = 0.02
 """Shorter sleeps would only keep the CPU busy with scans."""
 
