@@ -69,13 +69,14 @@ class Machine:
     api: Proxy
     clock: Path
 
-    def go_through(self, trouble: Trouble) -> None:
-        """Carry out the trouble until it is over."""
-        begin, end = self._ways(trouble.kind)
-        time.sleep(trouble.after)
-        begin()
-        time.sleep(trouble.seconds)
-        end()
+    def go_through(self, troubles: Sequence[Trouble]) -> None:
+        """Carry out one trouble after the other."""
+        for trouble in troubles:
+            begin, end = self._ways(trouble.kind)
+            time.sleep(trouble.after)
+            begin()
+            time.sleep(trouble.seconds)
+            end()
 
     def _ways(self, kind: str) -> tuple[Callable[[], object], Callable[[], object]]:
         member = self.member
@@ -132,7 +133,7 @@ def play(number: int, planned: ClusterPlan, lane: ClusterLane) -> Story:
             under_way = [
                 pool.submit(drop_all, cluster, planned),
                 pool.submit(restart_all, lane.server, planned),
-                *(pool.submit(go_through, machines[name], some) for name, some in planned.troubles.items()),
+                *(pool.submit(machines[name].go_through, some) for name, some in planned.troubles.items()),
             ]
             for ended in under_way:
                 ended.result()
@@ -169,11 +170,6 @@ def machine(cluster: Cluster, name: str, lane: ClusterLane, database: str) -> It
         member = cluster.member(name, **changes)
         member.program = "tests.support.member"
         yield Machine(member, to_database, to_api, clock)
-
-
-def go_through(machine: Machine, troubles: Sequence[Trouble]) -> None:
-    for trouble in troubles:
-        machine.go_through(trouble)
 
 
 def drop_all(cluster: Cluster, planned: ClusterPlan) -> None:

@@ -66,28 +66,28 @@ def play(number: int, planned: Plan, lane: Lane) -> Story:
         bench.drop(drop.folder, drop.files, project=drop.project)
     lane.shop.goes_wrong(*story.plan.faults)
     for kill in story.plan.kills:
-        live(story, bench, lane, **kill)
+        live(story, bench, **kill)
     if story.plan.faults:
-        live(story, bench, lane)
+        live(story, bench)
     lane.shop.goes_wrong()
-    calm_down(story, bench, lane)
+    calm_down(story, bench)
     if story.plan.dragged_back and drag_back(bench):
-        calm_down(story, bench, lane)
+        calm_down(story, bench)
     judge(story, bench)
     if not story.broken and not story.lost:
         shutil.rmtree(bench.studio.root)
     return story
 
 
-def live(story: Story, bench: Bench, lane: Lane, **kill: object) -> None:
+def live(story: Story, bench: Bench, **kill: object) -> None:
     story.exit_codes.append(bench.live(**kill))
     story.lost += bench.originals.missing(bench.studio)
 
 
-def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
+def calm_down(story: Story, bench: Bench) -> None:
     """Start the daemon again until it has nothing left to do; end pauses that wait for a person."""
     for _ in range(MOST_CALM_LIVES):
-        live(story, bench, lane)
+        live(story, bench)
         with bench.studio.store() as store:
             paused, waiting = store.resume(), store.in_states(ACTIVE)
         if not paused and not waiting:

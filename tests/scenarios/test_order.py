@@ -116,9 +116,7 @@ def intents_first(account: Account, store: str, ledger: str) -> None:
     """Before a paid request leaves, its intent is committed and synced, and so is the journal's line."""
     requests = account.those(("sendto",), lambda call: PAID.search(call.text))
     assert len(requests) == 2
-    intents = account.those(
-        WRITES, lambda call: call.path == ledger and r"\"state\": \"started\"" in call.text
-    )
+    intents = account.those(WRITES, lambda call: call.path == ledger and STARTED in call.text)
     assert len(intents) == 2
     since = 0
     for intent, request in zip(intents, requests, strict=True):

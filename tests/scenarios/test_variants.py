@@ -67,9 +67,7 @@ async def test_one_that_is_refused_leaves_the_other_and_is_asked_for_alone_the_n
     assert bench.delivered() == {MERGED, DUSK}
     folder = bench.studio.failed / ELM / "front"
     (folder / "REASON.txt").unlink()
-    folder.rename(bench.studio.inbox / ELM / "front back")
-    (bench.studio.inbox / ELM / "front").rmdir()
-    (bench.studio.inbox / ELM / "front back").rename(bench.studio.inbox / ELM / "front")
+    folder.rename(bench.path(ELM, "front"))
     await bench.until_idle()
     bench.check("superseded", "done", paid=3)
     assert bench.delivered() == {MERGED, DAY, DUSK}
