@@ -132,20 +132,6 @@ def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(c
         assert page.get("/?lang=de").text.count("läuft nicht, zuletzt gesehen") == 1
 
 
-def test_a_machine_that_dies_is_replaced_and_what_it_paid_for_is_used(cluster: Make) -> None:
-    shared = cluster(store={"lease_seconds": LEASE_SECONDS})
-    one, two = shared.member("one"), shared.member("two")
-    one.start()
-    shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
-    two.start()
-    shared.drop("inbox", "12 Elm", f"hall{SKY_TAG}", bracket())
-    shared.wait_until(lambda _: shared.shop.bought(MERGE) == 1)
-    one.signal(signal.SIGKILL)
-    shared.wait_until(all_done(1))
-    assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
-    assert shared.owners() == {"inbox": "two"}
-
-
 def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(cluster: Make) -> None:
     """This is how a cluster is upgraded."""
     shared = cluster(inboxes="abcd", store={"lease_seconds": LEASE_SECONDS})
