@@ -13,7 +13,7 @@ import pytest
 
 from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import Bench, MakeBench
+from tests.scenarios.bench import HURRIED, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.studio import ELM, MERGE, SKY
 
@@ -64,11 +64,12 @@ async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merg
 ) -> None:
     """Each change has a room; all changes happen after every second merge was requested and before one is
     done."""
-    bench = make_bench(limits={"merges": len(CHANGES)})
+    api = {**HURRIED["api"], "merge_timeout_seconds": 36_000.0}
+    bench = make_bench(limits={"merges": len(CHANGES)}, api=api)
     rooms = {f"{name} room": change for name, change in CHANGES.items()}
     photos = {room: bench.drop(room) for room in rooms}
     await bench.until_idle()
-    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 503})
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": "never"})
     all_asked = asyncio.Event()
     for room in rooms:
         bench.drop(f"{room}__again", photos[room])
