@@ -95,3 +95,21 @@ def test_the_compose_file_has_settings_that_exist_and_waits_for_the_longest_paid
     minutes = int(service["stop_grace_period"].removesuffix("m"))
     assert minutes * 60 > 1.5 * settings.api.paid_timeout_seconds
     assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["logging"]["options"]
+
+
+def test_the_settings_of_several_machines_load(tmp_path: Path) -> None:
+    [shown] = blocks(ROOT / "docs" / "cluster.md", "yaml")
+    config = tmp_path / "config.yaml"
+    config.write_text("root: .\n" + shown, encoding="utf-8")
+    settings = load(config, {})
+    assert settings.store.url is not None
+    assert settings.time_zone == "Europe/Berlin"
+
+
+def test_the_compose_file_of_several_machines_gives_them_the_same_but_for_their_state(tmp_path: Path) -> None:
+    services = yaml.safe_load((ROOT / "docs" / "cluster.yaml").read_text())["services"]
+    one, two = services["one"], services["two"]
+    assert {name for name in one if one[name] != two[name]} == {"hostname", "volumes"}
+    environ = {name: str(value) for name, value in one["environment"].items()}
+    settings = load(tmp_path / "config.yaml", {**environ, "HOTFOLDER_ROOT": str(tmp_path)})
+    assert settings.store.url == "postgresql+psycopg://hotfolder@database/hotfolder"

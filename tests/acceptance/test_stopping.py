@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.errors import Unreachable
+from hotfolder.jobs.worker import end
 from tests.support.pictures import bracket
 from tests.support.processes import children_of
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Run, Shop, Studio, begun, environment, wait_for
@@ -152,3 +155,34 @@ def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(studio: Stu
     assert "nothing starts with them: " in told() and "stay in force" not in told()
     assert "As of" not in told() and "Being worked on" not in told()
     assert "hall_sky-blue: held" in studio.say("status").stdout
+
+
+async def test_a_task_whose_group_swallows_the_first_cancellation_ends_all_the_same() -> None:
+    """A set's uploads may just be being cancelled after an error."""
+    calling_off = asyncio.Event()
+
+    async def slow_to_end() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            calling_off.set()
+            await asyncio.sleep(0.05)
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        raise Unreachable("no answer")
+
+    async def job() -> None:
+        while True:
+            try:
+                async with asyncio.TaskGroup() as uploads:
+                    uploads.create_task(slow_to_end())
+                    uploads.create_task(failing())
+            except* Unreachable:
+                await asyncio.sleep(60)
+
+    task = asyncio.create_task(job())
+    await calling_off.wait()
+    async with asyncio.timeout(120):
+        await end([task])
+    assert task.cancelled()

@@ -1,4 +1,4 @@
-"""The views of a studio: sets by section, cards, a project, a set, another tag; ids."""
+"""The views of a studio: sets by section, cards, a project, a set, another tag, waiting photos; ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +16,19 @@ from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.actions import offer
 from hotfolder.control.board import HELD, Board, Card, Status, StoreWatch, board
+from hotfolder.control.explain import Explainer
 from hotfolder.control.gallery import sharing
+from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
 from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
 from hotfolder.control.rooms import all_projects, project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
+from hotfolder.jobs.model import FileRole, NewJob, job_file
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 from tests.support.pictures import bracket
+from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
@@ -231,3 +238,30 @@ def test_an_id_holds_nothing_of_the_name() -> None:
 def test_a_picture_tells_its_job_and_an_arriving_photo_its_folder() -> None:
     assert job_of(picture_id("abcd2345", "x/y.jpg")) == job_of(photo_id("abcd2345", "y.jpg")) == "abcd2345"
     assert job_of(arriving_id("in", "Elm", "kitchen", "1.jpg")) == folder_id("in", "Elm", "kitchen")
+
+
+def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job is in the store before the daemon reports it as under way."""
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    files, sets, _ = shoot()
+    studio.drop(ELM, "", files)
+    settings = load(studio.config, {})
+    place = place_known(settings, folder_id("inbox", ELM, ""))
+    seen = look_at(settings, place)
+    draft = [DraftSet(one.name, tuple(photo.key for photo in one.photos)) for one in seen.waiting]
+    approve_held(settings, place, draft, [0], seen.waiting[0].bill.calls)
+    photos = tuple(job_file(name, FileIdentity(1, 1, 1, 1), FileRole.PHOTO) for name in sets[0])
+    under_way = Explainer._under_way
+
+    def begun_right_after(explainer: Explainer) -> set[str]:
+        found = under_way(explainer)
+        job = NewJob("inbox", ELM, "", draft[0].name, ELM, photos, Recipe())
+        with studio.store() as store:
+            store.create(job, "https://api.example", datetime.now(UTC))
+        return found
+
+    monkeypatch.setattr(Explainer, "_under_way", begun_right_after)
+    waiting = look_at(settings, place).waiting
+    assert [[photo.name for photo in one.photos] for one in waiting] == sets[1:]

@@ -469,3 +469,14 @@ async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
                 )
             )
     bench.check("done", "done", paid=4)
+
+
+async def test_a_name_that_is_taken_in_done_is_left_alone(bench: Bench) -> None:
+    taken = bench.studio.done / ELM / "living-room.jpg"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"a picture of somebody else's")
+    await bench.drop_and_run()
+    assert taken.read_bytes() == b"a picture of somebody else's"
+    assert bench.delivered() == {"living-room.jpg", "living-room (2).jpg", f"{ROOM}.png"}
+    taken.unlink()
+    bench.check("done", paid=2)
