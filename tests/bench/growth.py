@@ -19,10 +19,8 @@ from statistics import linear_regression
 
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from tests.bench.bound import Shoot, World
-from tests.bench.contenders import ours
 from tests.bench.processes import Measured
-from tests.bench.race import drop, stage_sets, wait_for, workspace
-from tests.bench.shop import open_shop
+from tests.bench.race import drop, open_shop, ours, stage_sets, wait_for, workspace
 
 QUICK = World(
     uplink=1e9,

@@ -20,8 +20,7 @@ from typing import Any
 
 from hotfolder.jobs.states import State
 from tests.bench import growth, photos
-from tests.bench.race import workspace
-from tests.bench.shop import open_shop
+from tests.bench.race import open_shop, workspace
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.postgres import programs, running

@@ -20,8 +20,7 @@ from typing import Any
 
 from tests.bench import photos
 from tests.bench.bound import World
-from tests.bench.pacing import Line, Slots, Transfer, sleep_until
-from tests.bench.trouble import RETRY_AFTER_SECONDS, Fate
+from tests.bench.pacing import RETRY_AFTER_SECONDS, Fate, Line, Slots, Transfer, sleep_until
 from tests.bench.wire import Connection, Request, Response, listening
 
 STORAGE = "127.0.0.2"

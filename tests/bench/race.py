@@ -1,28 +1,123 @@
-"""One contender with one shoot in one paced world: duration, cost, and the time of each stage."""
+"""One contender with one shoot in one paced world: duration, cost, and the time of each stage.
+
+The contenders are hotfolder, and scripts that a user would write instead.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+import yaml
 
 from tests.bench import photos
 from tests.bench.bound import Shoot, World, bound_seconds
-from tests.bench.contenders import Contender
-from tests.bench.processes import Measured
-from tests.bench.shop import Shop, open_shop
+from tests.bench.processes import Measured, environment
 from tests.support.studio import ELM
 
 TAG = "__sky-twilight"
 LOOK_SECONDS = 0.02
 WARM_SECONDS = 1.0
 """The wait after a contender says that it watches, so that its last imports aren't measured."""
+
+
+Start = Callable[[Path, str, str, float], Measured]
+"""Takes the root folder, the API's address, the storage host and the quiet time; returns once it watches."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A program that is measured."""
+
+    name: str
+    start: Start
+
+
+def ours(settings: Mapping[str, Any] | None = None, *, profile: Path | None = None) -> Contender:
+    """Start the daemon as a user does; `settings` are merged into its YAML, one level deep. `profile` is a
+    file for cProfile's data."""
+
+    def start(root: Path, url: str, storage: str, quiet_seconds: float) -> Measured:
+        usual: dict[str, Any] = {
+            "root": ".",
+            "api": {"base_url": url, "storage_hosts": [storage]},
+            "settle": {"quiet_seconds": quiet_seconds},
+        }
+        for name, value in (settings or {}).items():
+            usual[name] = {**usual.get(name, {}), **value}
+        config = root / "config.yaml"
+        config.write_text(yaml.safe_dump(usual))
+        profiler = ["-m", "cProfile", "-o", str(profile)] if profile else []
+        command = [sys.executable, *profiler, "-m", "hotfolder", "run", "--config", str(config)]
+        return Measured(command, root / "ours.log", ready='"event": "started"')
+
+    return Contender("hotfolder", start)
+
+
+def script(threads: int) -> Contender:
+    """Start the plain script with that many threads."""
+
+    def start(root: Path, url: str, storage: str, quiet_seconds: float) -> Measured:
+        given = {"root": str(root), "url": url, "quiet_seconds": quiet_seconds, "threads": threads}
+        command = [sys.executable, "-m", "tests.bench.plainscript", json.dumps(given)]
+        return Measured(command, root / "script.log", ready="watching")
+
+    return Contender("one set at a time" if threads == 1 else f"{threads} threads", start)
+
+
+@dataclass
+class Shop:
+    """The paced server as a process. `record` is available once the block of `open_shop` has ended."""
+
+    url: str
+    storage: str
+    record: dict[str, Any] = field(default_factory=dict)
+
+    def moments(self) -> dict[str, dict[str, list[float]]]:
+        """Monotonic times by room and event, oldest first."""
+        found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        rooms = {group: room for _, _, group, room in self.record["events"] if room}
+        for at, event, group, _ in self.record["events"]:
+            found[rooms.get(group, group)][event].append(at)
+        return found
+
+    def paid_twice(self) -> list[str]:
+        return [what for what, times in self.record["charges"].items() if times > 1]
+
+
+@contextmanager
+def open_shop(world: World, folder: Path, *, faults: bool = False, megapixels: float = 3.0) -> Iterator[Shop]:
+    """The API in a process of its own; it writes its record into `folder` when the block ends."""
+    record = folder / "record.json"
+    given = {**asdict(world), "faults": faults, "record": str(record), "result_megapixels": megapixels}
+    command = [sys.executable, "-m", "tests.bench.pacedserver", json.dumps(given)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        address = json.loads(process.stdout.readline())
+        shop = Shop(address["url"], address["storage"])
+        yield shop
+        process.stdin.close()
+        process.wait(10)
+        shop.record = json.loads(record.read_text())
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 @dataclass

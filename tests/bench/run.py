@@ -14,10 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.bench.bound import Shoot, World
-from tests.bench.contenders import Contender, ours, script
 from tests.bench.page import PAGE, README, put
-from tests.bench.race import Race, race, workspace
-from tests.bench.shop import open_shop
+from tests.bench.race import Contender, Race, open_shop, ours, race, script, workspace
 
 CASES = (40, 16, 1)
 QUIET_SECONDS = 2.0

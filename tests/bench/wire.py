@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.bench.pacing import Transfer
-from tests.bench.trouble import NONE, Trouble
+from tests.bench.pacing import NONE, Transfer, Trouble
 
 PIECE_BYTES = 128 * 1024
 SMALL_BYTES = 64 * 1024

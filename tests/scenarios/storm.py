@@ -250,9 +250,9 @@ def main() -> int:
     chosen = parser.parse_args()
     numbers = range(1, chosen.runs + 1) if chosen.only is None else [chosen.only]
     if chosen.machines > 1:
-        from tests.scenarios import clusterstorm, clusterweather  # they import this module
+        from tests.scenarios import clusterstorm  # which imports this module
 
-        several = {number: clusterweather.plan(chosen.seed, number, chosen.machines) for number in numbers}
+        several = {number: clusterstorm.plan(chosen.seed, number, chosen.machines) for number in numbers}
         how = {"play": clusterstorm.play, "opened": clusterstorm.opened}
         return report(several, f"seed {chosen.seed}, {chosen.machines} machines", chosen.lanes, **how)
     plans = {number: plan(chosen.seed, number) for number in numbers}

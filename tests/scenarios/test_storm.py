@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios import clusterstorm, clusterweather
+from tests.scenarios import clusterstorm
 from tests.scenarios.storm import storm, table
 from tests.scenarios.weather import plan
 from tests.support.postgres import ADVICE, programs
@@ -28,7 +28,7 @@ def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path
 def test_machines_that_share_a_database_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
     if programs() is None:
         pytest.skip(ADVICE)
-    plans = {number: clusterweather.plan(SEED, number) for number in range(1, 3)}
+    plans = {number: clusterstorm.plan(SEED, number) for number in range(1, 3)}
     stories = storm(tmp_path / "storm", plans, lanes=2, play=clusterstorm.play, opened=clusterstorm.opened)
     broken = [f"run {story.number}: {what}" for story in stories for what in (*story.lost, *story.broken)]
     assert broken == [], table(stories)
