@@ -22,6 +22,8 @@ LEAST_SIGMA = 4.0
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 # Fusion and tone mapping are computed at this size; larger pictures add their own details.
 WORKING_EDGE = 2048
+# The smallest side in pixels, and the largest ratio of the sides, of a picture that can be edited.
+LEAST_EDGE, MOST_ELONGATED = 32, 20
 # Rows that are processed at once, so that they fit into the processor's cache.
 STRIP = 64
 ORIENTATION = 0x0112
@@ -49,13 +51,14 @@ class DecodedPhoto:
 def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
     """Decode `path` upright, shrunk so that its longer side is at most `long_edge` pixels.
 
-    Raises Unsuitable when the file is not a picture that can be decoded to its end.
+    Raises Unsuitable when the file is not a picture that can be decoded to its end, or has too few pixels.
     """
     try:
         with Image.open(path) as opened:
             exif = exif_tags(opened)
             profile = opened.info.get("icc_profile")
             size = opened.size
+            refuse_shapeless(path.name, size)
             # A JPEG is decoded at a half, a quarter or an eighth, where that is large enough.
             opened.draft(None, fitting(size, long_edge))
             ImageOps.exif_transpose(opened, in_place=True)
@@ -69,6 +72,14 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
         icc_profile=profile if isinstance(profile, bytes) else None,
         exif=exif,
     )
+
+
+def refuse_shapeless(name: str, size: tuple[int, int]) -> None:
+    if min(size) < LEAST_EDGE or max(size) > MOST_ELONGATED * min(size):
+        raise Unsuitable(
+            f"{name} has {size[0]}×{size[1]} pixels: at least {LEAST_EDGE} are needed in width and height,"
+            f" and neither may be more than {MOST_ELONGATED} times the other"
+        )
 
 
 def exif_tags(opened: Image.Image) -> dict[int, Any]:

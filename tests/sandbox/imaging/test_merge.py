@@ -141,6 +141,20 @@ def test_small_copies_of_different_photos_do_not_pass_for_one_size(tmp_path: Pat
         merged(photos, tmp_path / "out.jpg", long_edge=300)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (1, 40), (900, 20), (700, 32)])
+def test_what_is_too_small_or_narrow_for_a_photo_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Some such sizes ended the process in OpenCV."""
+    small = np.asarray(cv2.resize(facade(), size, interpolation=cv2.INTER_AREA), np.uint8)
+    (photo, other) = bracket(tmp_path, [small, small])
+    size_told = f"{size[0]}×{size[1]} pixels"
+    with pytest.raises(engine.Unsuitable, match=size_told):
+        merged([photo, other], tmp_path / "out.jpg")
+    with pytest.raises(engine.Unsuitable, match=size_told):
+        engine.replace_lawn(
+            photo, tmp_path / "out.jpg", lawn_type="light", resolution="high", extra_instructions=None
+        )
+
+
 @pytest.mark.parametrize("count", [0, 8])
 def test_none_or_eight_photos_are_refused(tmp_path: Path, count: int) -> None:
     with pytest.raises(engine.Unsuitable, match="1 to 7"):
