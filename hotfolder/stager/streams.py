@@ -98,16 +98,21 @@ class OpenPhoto:
             if throttle is not None:
                 await throttle.take(piece_bytes)
             try:
-                piece = await patiently(Path(self.name), self.file.read, piece_bytes)
+                piece = await patiently(Path(self.name), self.read, piece_bytes, left_bytes)
                 left_bytes -= len(piece)
-                if not left_bytes:  # before the last piece is sent
-                    await patiently(Path(self.name), self.check)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:
                 raise changed(self.name)
             yield piece
             del piece  # freed before the next one is read
+
+    def read(self, piece_bytes: int, left_bytes: int) -> bytes:
+        """The next piece; with the last one, before it is sent, `check` is called."""
+        piece = self.file.read(piece_bytes)
+        if len(piece) == left_bytes:
+            self.check()
+        return piece
 
     def check(self) -> None:
         """Raises SetChanged when the file was written to since it was opened, and what `still` raises."""
