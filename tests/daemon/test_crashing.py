@@ -37,22 +37,24 @@ class Wreck:
     exit_codes: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     deletes: bool = False
-    originals: Originals = field(default_factory=Originals)
 
     def live(self) -> None:
         """Run the daemon once for each kill, then once more to the end."""
         self.studio.drop(ELM, self.folder, self.photos)
-        self.originals.take(ELM, self.folder, self.photos)
         for kill_at, nth in (*self.kills, (None, 0)):
             code = crashing.live(self.studio, self.shop, kill_at=kill_at, nth=nth)
             self.exit_codes.append(code)
-            self.look()
+            self.look(finished=kill_at is None)
 
-    def look(self) -> None:
+    def look(self, *, finished: bool) -> None:
         """Record violations of what must hold at any moment."""
-        if not (self.deletes and self.vouched_for()):
-            missing = self.originals.missing(self.studio)
-            self.faults += [f"{name} is missing after {self.exit_codes}" for name in missing]
+        studio = self.studio
+        places = [studio.inbox, studio.failed, studio.archive, studio.done / ELM / "originals"]
+        found = Counter(content for place in places for content in files_below(place).values())
+        for name, content in self.photos.items():
+            deleted = self.deletes and self.vouched_for()
+            if (found[content] < 1 and not deleted) or (finished and found[content] > 1):
+                self.faults.append(f"{name} is there {found[content]} times after {self.exit_codes}")
         for path, content in self.delivered().items():
             if not whole(content):
                 self.faults.append(f"{path} is no whole picture after {self.exit_codes}")
@@ -68,6 +70,11 @@ class Wreck:
             for name, content in files_below(self.studio.done / ELM).items()
             if "/" not in name and name.endswith(PICTURES) and not name.startswith(".")
         }
+
+    def hidden(self) -> list[str]:
+        """Temporary files in folders that people see."""
+        places = (self.studio.done, self.studio.failed, self.studio.inbox / ELM)
+        return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
 
     def calls(self) -> list[Purchase]:
         with self.studio.store() as store:
@@ -91,10 +98,13 @@ class Wreck:
         text = (self.studio.root / "daemon.log").read_text()
         assert self.exit_codes[-1] == 0, text
         assert self.faults == [], text
+        assert self.hidden() == []
+        originals = Originals()
+        if not self.deletes:
+            originals.take(ELM, self.folder, self.photos)
         known = self._ids()
         own = [entry for entry in charges if known & set(entry.ids.values())]
-        originals = Originals() if self.deletes else self.originals
-        assert Audit(self.studio, own).faults(originals, bound=2) == [], text
+        assert list(Audit(self.studio, own).faults(originals, bound=2)) == [], text
         charged = self.charged(charges)
         assert all(count == 1 for count in charged.values()), charged
         assert charged.keys() <= {MERGE, SKY}

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class Bench:
         return files
 
     def access(self, **changes: Any) -> ApiAccess:
-        return replace(self.shop.access(), **changes)
+        usual = self.shop.access()
+        return ApiAccess(**{**{name: getattr(usual, name) for name in usual.__dataclass_fields__}, **changes})
 
     async def until_idle(self, access: ApiAccess | None = None) -> Outcome:
         with self.logging():
@@ -110,6 +111,10 @@ class Bench:
     def in_inbox(self, folder: str = ROOM) -> dict[str, bytes]:
         place = self.studio.inbox / ELM / folder
         return files_below(place) if place.is_dir() else {}
+
+    def studio_lines(self) -> list[dict[str, Any]]:
+        """The last overview's lines of all sets, those still arriving included."""
+        return [asdict(line) for line in Audit(self.studio, ()).seen.lines]
 
     def path(self, *parts: str) -> Path:
         return self.studio.inbox.joinpath(*parts)

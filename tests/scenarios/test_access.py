@@ -11,7 +11,7 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from tests.scenarios.bench import Bench
-from tests.support.studio import ELM, Shop, Studio
+from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
 pytestmark = pytest.mark.long
 
@@ -82,3 +82,14 @@ async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
         await asyncio.sleep(1.5)
     assert len(bench.events("api_paused")) == 1
     assert bench.in_inbox(ROOMS[0]) and not (bench.studio.failed / ELM).exists()
+
+
+def test_a_key_with_a_line_break_is_a_configuration_error_that_does_not_show_it(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(api={"base_url": "http://127.0.0.1:9", "key_file": "key"})
+    (studio.root / "key").write_text("half-of-a-key\nand-the-other-half")
+    run = studio.call("run", "--until-idle")
+    assert run.returncode == 2 and "key" in run.stderr
+    assert "half" not in run.stderr + run.stdout
+    assert not (studio.root / "state").exists()

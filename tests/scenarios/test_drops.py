@@ -6,14 +6,12 @@ import asyncio
 import os
 import socket
 import unicodedata
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
-from tests.scenarios.bench import Bench
-from tests.support.audit import Audit
+from tests.scenarios.bench import ROOM, Bench, MakeBench
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM
@@ -21,6 +19,32 @@ from tests.support.studio import ELM
 pytestmark = pytest.mark.long
 
 LONG = "r" * 240 + "__sky-blue"
+AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
+"""Free requests that are sent while a set still arrives."""
+
+
+def zero_filled(content: bytes) -> bytes:
+    return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
+
+
+async def test_sets_that_cannot_be_made_cost_nothing(make_bench: MakeBench) -> None:
+    bench = make_bench(settle={"give_up_seconds": 20.0})
+    bad: dict[str, tuple[dict[str, bytes], str]] = {
+        "truncated": ({"DSC0002.jpg": jpeg(2)[:-700]}, "DSC0002.jpg"),
+        "zero-filled": ({"DSC0002.jpg": zero_filled(jpeg(3))}, "DSC0002.jpg"),
+        "too many": (bracket(8), "8 photos"),
+        "misspelt__sky-twilihgt": ({}, "sky-twilight"),
+        "unknown__lawn-huge": ({}, "lawn-strong"),
+    }
+    for folder, (spoil, _) in bad.items():
+        bench.drop(folder, {**bracket(), **spoil})
+    await bench.until_idle()
+    audit = bench.check(*["failed"] * len(bad), paid=0)
+    told = {job.folder: job.reason + job.hint for job in audit.jobs}
+    for folder, (_, words) in bad.items():
+        assert words in told[folder]
+        assert "Nothing was charged." in bench.reason_page(folder)
+    assert {entry.route for entry in bench.shop.page()} <= AHEAD
 
 
 async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(bench: Bench) -> None:
@@ -44,7 +68,7 @@ async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(
 
 
 async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(bench: Bench) -> None:
-    photos = bracket()
+    photos = dict(bracket())
     changed = {**photos, "DSC0001.jpg": jpeg()}
     bench.drop("kitchen", changed)
     folder = bench.path(ELM, "kitchen")
@@ -55,6 +79,27 @@ async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(
     async with bench.working(crash_point=change):
         await bench.studio.comes_to("done")
     bench.check("done", "withdrawn", paid=1)
+
+
+@pytest.mark.both_stores
+async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(bench: Bench) -> None:
+    await bench.drop_and_run("kitchen")
+    await bench.drop_and_run("kitchen", {"DSC0009.jpg": jpeg()})
+    audit = bench.check("done", paid=1)
+    [held] = [line for line in audit.seen.lines if line.state == "settling"]
+    assert "after the set had been paid for" in held.reason
+    assert bench.in_inbox("kitchen").keys() == {"DSC0009.jpg"}
+
+
+async def test_the_same_content_again_is_delivered_from_what_is_remembered(bench: Bench) -> None:
+    photos = await bench.drop_and_run()
+    bench.drop("another room__sky-twilight", photos)
+    await bench.drop_and_run(ROOM, photos, project="Oak House")
+    bench.check("done", "done", "done", paid=2)
+    assert bench.delivered("Oak House") == bench.delivered() - {
+        "another room.jpg",
+        "another room__sky-twilight.png",
+    }
 
 
 NAMES = {
@@ -139,15 +184,16 @@ async def test_what_is_no_plain_file_is_never_read_and_holds_its_set_with_a_noti
             elif kind == "pipe":
                 os.mkfifo(odd)
             elif kind == "socket":
-                with chdir(odd.parent):
-                    listening.bind(odd.name)
+                os.chdir(odd.parent)
+                listening.bind(odd.name)
+                os.chdir(bench.studio.root)
             else:
                 made_device(odd)
         await bench.until_idle()
     assert bench.shop.page() == []
-    lines = {line.folder: line for line in Audit(bench.studio, ()).seen.lines}
+    lines = {line["folder"]: line for line in bench.studio_lines()}
     for kind in kinds:
-        assert (lines[kind].state, "DSC0009.jpg" in lines[kind].reason) == ("settling", True), kind
+        assert (lines[kind]["state"], "DSC0009.jpg" in lines[kind]["reason"]) == ("settling", True), kind
     assert len(bench.events("left_alone")) == len(kinds)
     assert outside.stat().st_nlink == 2
 

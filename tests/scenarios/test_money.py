@@ -32,16 +32,12 @@ async def waits_for(bench: Bench, words: str) -> None:
     await bench.studio.comes_to_say(lambda status: any(words in job["reason"] for job in status["jobs"]))
 
 
-def begin_at_noon(bench: Bench) -> None:
-    """So that no test crosses midnight by accident."""
-    local = datetime.now(UTC).astimezone()
-    bench.clock.jump(local.replace(hour=12, minute=0) - local)
-
-
 @pytest.mark.sqlite_alone
 async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(make_bench: MakeBench) -> None:
     bench = make_bench(limits={"paid_calls_per_day": 3})
-    begin_at_noon(bench)
+    # At noon, so that no test crosses midnight by accident.
+    local = datetime.now(UTC).astimezone()
+    bench.clock.jump(local.replace(hour=12, minute=0) - local)
     for room in ("hall", "bath"):
         bench.drop(f"{room}__sky-blue")
     async with bench.working():
@@ -56,7 +52,8 @@ async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(ma
 @pytest.mark.parametrize("days", [-1, -365])
 async def test_a_clock_that_is_set_back_opens_no_budget_anew(make_bench: MakeBench, days: int) -> None:
     bench = make_bench(limits={"paid_calls_per_day": 2})
-    begin_at_noon(bench)
+    local = datetime.now(UTC).astimezone()
+    bench.clock.jump(local.replace(hour=12, minute=0) - local)
     await bench.drop_and_run("hall")
     bench.clock.jump(timedelta(days=days))
     await bench.drop_and_run("bath")
@@ -180,17 +177,37 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> Non
 
 
 @pytest.mark.both_stores
-@pytest.mark.parametrize(("kill_at", "never_asked"), [("intent_recorded", 1), ("answer_received", 0)])
-async def test_whether_the_merge_was_asked_for_before_a_kill_is_known_within_a_minute(
-    make_bench: MakeBench, kill_at: str, never_asked: int
+async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
+    make_bench: MakeBench,
 ) -> None:
     """The group's status proves it, long before `merge_timeout_seconds` have passed."""
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
     bench.drop("kitchen")
-    assert bench.live(kill_at=kill_at, nth=1) == -signal.SIGKILL
+    assert bench.live(kill_at="intent_recorded", nth=1) == -signal.SIGKILL
     assert bench.live() == 0
     bench.check("done", paid=1)
-    assert len(bench.events("merge_never_asked_for")) == never_asked
+    assert len(bench.events("merge_never_asked_for")) == 1
+
+
+async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(make_bench: MakeBench) -> None:
+    bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
+    bench.drop("kitchen")
+    assert bench.live(kill_at="answer_received", nth=1) == -signal.SIGKILL
+    assert bench.live() == 0
+    bench.check("done", paid=1)
+    assert bench.events("merge_never_asked_for") == []
+
+
+async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
+    await bench.until_idle()  # creates the store
+    bench.studio.by_hand(actions.pause, reason="the boss wants to look first")
+    photos = await bench.drop_and_run()
+    audit = bench.check("merging", paid=0)
+    assert "the boss wants to look first" in audit.jobs[0].reason
+    assert bench.in_inbox() == photos
+    bench.studio.by_hand(actions.resume)
+    await bench.until_idle()
+    bench.check("done", paid=2)
 
 
 async def sky_in_doubt(bench: Bench) -> str:
@@ -202,17 +219,14 @@ async def sky_in_doubt(bench: Bench) -> str:
     return job.id
 
 
-def address_of_the_sky(bench: Bench) -> str:
-    return bench.shop.result_address(charges(bench.shop.data, SKY)[-1].ids["image"])
-
-
 @pytest.mark.both_stores
 async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(
     make_bench: MakeBench,
 ) -> None:
     bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
-    bench.studio.by_hand(actions.resolve, job, paid_result=address_of_the_sky(bench))
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    bench.studio.by_hand(actions.resolve, job, paid_result=bench.shop.result_address(sky.ids["image"]))
     await bench.until_idle()
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
     bench.check("done", "superseded", paid=2)
@@ -249,7 +263,8 @@ async def test_a_wrong_address_that_a_person_named_is_not_said_to_be_the_apis_an
 ) -> None:
     bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
-    wrong = address_of_the_sky(bench).replace("?", "x?", 1)
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    wrong = bench.shop.result_address(sky.ids["image"]).replace("?", "x?", 1)
     bench.studio.by_hand(actions.resolve, job, paid_result=wrong)
     await bench.until_idle()
     [_, again] = bench.check("needs_attention", "superseded", paid=2).jobs
@@ -263,7 +278,8 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
     bench: Bench, missing: int
 ) -> None:
     job = await sky_in_doubt(bench)
-    address = address_of_the_sky(bench)
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    address = bench.shop.result_address(sky.ids["image"])
     images = [{"id": name, "imageUrl": address, "width": 9, "height": 9} for name in "ab"]
     images[missing]["imageUrl"] = address.replace(".png", "-gone.png")
     with opened(bench.studio.config) as installation:
@@ -276,6 +292,7 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
     audit = bench.check("needs_attention", "superseded", paid=2)
     assert "its picture could not be downloaded" in audit.jobs[-1].reason
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
+    bench.shop.goes_wrong()
 
 
 @pytest.mark.both_stores
@@ -299,6 +316,13 @@ async def test_a_person_who_gives_up_has_a_failed_set_with_everything_in_its_pla
     assert bench.shop.bought() == 2
 
 
+async def test_dragged_back_a_doubtful_set_is_not_bought_again_by_itself(bench: Bench) -> None:
+    await sky_in_doubt(bench)
+    (bench.studio.failed / ELM / ROOM).rename(bench.studio.inbox / ELM / ROOM)
+    await bench.until_idle()
+    bench.check("needs_attention", "superseded", paid=2)
+
+
 @pytest.mark.both_stores
 async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
@@ -310,10 +334,11 @@ async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) ->
 
 @pytest.mark.sqlite_alone
 async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench: Bench) -> None:
-    await bench.drop_and_run("hall")
+    photos = await bench.drop_and_run("hall")
     yesterday = bench.studio.root / "yesterday.sqlite"
     shutil.copy(bench.studio.state / "jobs.sqlite", yesterday)
-    photos = await bench.drop_and_run()
+    photos = dict(bench.drop())
+    await bench.until_idle()
     shutil.copy(yesterday, bench.studio.state / "jobs.sqlite")
     # Yesterday's store doesn't know what today's job delivered; the photos are dropped once more.
     await bench.drop_and_run(ROOM, photos)
@@ -325,12 +350,21 @@ async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench
 
 
 @pytest.mark.sqlite_alone
+async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
+    photos = await bench.drop_and_run()
+    (bench.studio.state / "jobs.sqlite").unlink()
+    await bench.drop_and_run(ROOM, dict(photos))
+    assert bench.shop.bought() == 2
+    assert bench.studio.states() == ["done"]
+
+
+@pytest.mark.sqlite_alone
 async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(bench: Bench) -> None:
     """Purchases in the receipts of done/ are downloaded again, or reported as delivered."""
     await bench.drop_and_run("hall")
     yesterday = bench.studio.root / "yesterday"
     shutil.copytree(bench.studio.state, yesterday)
-    photos, kitchen = bench.drop(), bench.drop("kitchen")
+    photos, kitchen = dict(bench.drop()), bench.drop("kitchen")
     await bench.drop_and_run("kitchen__again", kitchen)
     paid = bench.shop.bought()
     shutil.rmtree(bench.studio.state)
@@ -423,7 +457,8 @@ async def test_what_fails_before_a_paid_request_has_left_needs_no_person(
 async def test_a_store_that_was_lost_while_originals_were_filed_pays_nothing_for_the_rest(
     bench: Bench,
 ) -> None:
-    photos = await bench.drop_and_run()
+    photos = dict(bench.drop())
+    await bench.until_idle()
     (bench.studio.state / "jobs.sqlite").unlink()
     originals = bench.studio.done / ELM / "originals" / ROOM
     left = bench.studio.inbox / ELM / ROOM
