@@ -227,3 +227,8 @@ async def test_what_goes_on_after_a_trouble_is_waited_for_however_long_it_takes(
     bench.shop.goes_wrong(at("result-get", 503, 2), at("stage", "hang", seconds=2))
     await bench.drop_and_run("front__sky-twilight__stage-scandinavian")
     bench.check("done", paid=3)
+
+
+def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:
+    assert all(scenario.paid <= scenario.bound <= 2 for scenario in SCENARIOS)
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)

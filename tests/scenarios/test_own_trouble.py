@@ -7,7 +7,7 @@ import pytest
 
 from hotfolder.jobs.steps import fetching
 from tests.scenarios.bench import ROOM, Bench
-from tests.support.studio import ELM, Fault, files_below
+from tests.support.studio import ELM, files_below
 
 pytestmark = pytest.mark.long
 
@@ -37,23 +37,23 @@ async def test_a_project_that_the_api_has_lost_is_made_once_more(bench: Bench) -
     assert bench.shop.asked("/api/projects") == 2
 
 
-@pytest.mark.parametrize(
-    ("fault", "seconds"),
-    [
-        ({"fault": 500, "when": {"from": 1, "to": 7}}, 60),
-        ({"fault": 429, "when": {"from": 1, "to": 6}, "match": ELM}, 1 + 2 + 4 + 8 + 16 + 32),
-    ],
-    ids=["the whole API is down", "too many requests"],
-)
-async def test_an_api_in_trouble_is_asked_less_and_less_and_its_merge_comes_to_no_time_limit(
-    bench: Bench, fault: Fault, seconds: float
-) -> None:
-    bench.shop.goes_wrong({"endpoint": "group-get", **fault})
+async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "when": {"from": 1, "to": 7}})
     bench.drop()
     began = bench.clock.monotonic()
     async with bench.working():
         await bench.studio.comes_to("done")
-    assert bench.clock.monotonic() - began > seconds
+    assert bench.clock.monotonic() - began > 60.0
+    bench.check("done", paid=2)
+
+
+async def test_an_api_that_says_too_many_is_asked_less_and_less(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 429, "when": {"from": 1, "to": 6}, "match": ELM})
+    bench.drop()
+    began = bench.clock.monotonic()
+    async with bench.working():
+        await bench.studio.comes_to("done")
+    assert bench.clock.monotonic() - began > 1 + 2 + 4 + 8 + 16 + 32
     bench.check("done", paid=2)
 
 

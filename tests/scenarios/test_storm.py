@@ -25,6 +25,11 @@ def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path
     assert any(-9 in story.exit_codes for story in stories)
 
 
+def test_a_seed_always_gives_the_same_plans_and_another_seed_others() -> None:
+    assert plan(1, 2) == plan(1, 2)
+    assert plan(1, 2) != plan(2, 2)
+
+
 def test_machines_that_share_a_database_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
     if programs() is None:
         pytest.skip(ADVICE)

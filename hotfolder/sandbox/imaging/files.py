@@ -51,7 +51,7 @@ class DecodedPhoto:
 def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
     """Decode `path` upright, shrunk so that its longer side is at most `long_edge` pixels.
 
-    Raises Unsuitable when the file is not a picture that can be decoded to its end, or has too few pixels.
+    Raises Unsuitable when the file can't be decoded to its end as a picture, or is too small or narrow.
     """
     try:
         with Image.open(path) as opened:
@@ -75,6 +75,7 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
 
 
 def refuse_shapeless(name: str, size: tuple[int, int]) -> None:
+    """Raise Unsuitable for a (width, height) that is too small or narrow: OpenCV fails on some such sizes."""
     if min(size) < LEAST_EDGE or max(size) > MOST_ELONGATED * min(size):
         raise Unsuitable(
             f"{name} has {size[0]}×{size[1]} pixels: at least {LEAST_EDGE} are needed in width and height,"
