@@ -11,9 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from threading import Thread
 from typing import TYPE_CHECKING
 
-from anyio import move_on_after, to_thread
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -173,6 +174,7 @@ class Recipient:
         self._outcome = outcome
         self._failures = 0
         self._failed_at = 0.0
+        self._thread: Thread | None = None
 
     def __repr__(self) -> str:
         return f"<Recipient {self.name}>"
@@ -203,20 +205,30 @@ class Recipient:
 
     async def send(self, message: Message) -> bool:
         """Send a message; whether it was accepted. After a timeout it may still arrive, and arrive twice."""
-        accepted, why = False, "it took too long"
-        with move_on_after(SEND_SECONDS):
-            accepted = await to_thread.run_sync(self._send, message, abandon_on_cancel=True)
-            why = "it was refused or could not be reached"
+        accepted = await to_thread.run_sync(self._send_in_time, message, abandon_on_cancel=True)
         if accepted and self._failures:
             logger.info("notifying_again", address=self.name)
         elif not accepted and not self._failures:
             hint = (
                 "`hotfolder notify --test` tries it. Messages wait until it works; the work itself does not."
             )
+            hung = self._thread is not None and self._thread.is_alive()
+            why = "it took too long" if hung else "it was refused or could not be reached"
             logger.warning("not_notified", address=self.name, reason=why, hint=hint)
         self._failures = 0 if accepted else self._failures + 1
         self._outcome("sent" if accepted else "failed")
         return accepted
+
+    def _send_in_time(self, message: Message) -> bool:
+        """`_send` in a thread of its own, for at most SEND_SECONDS. A server whose answer doesn't end keeps
+        that thread, and gets nothing more until it ends; no exit waits for it."""
+        if self._thread is not None and self._thread.is_alive():
+            return False
+        outcome: list[bool] = []
+        self._thread = Thread(target=lambda: outcome.append(self._send(message)), daemon=True, name="notify")
+        self._thread.start()
+        self._thread.join(SEND_SECONDS)
+        return outcome == [True]
 
     def _send(self, message: Message) -> bool:
         from apprise import NotifyFormat, NotifyType

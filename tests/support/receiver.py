@@ -6,13 +6,15 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = "hunter2hunter2"
 
 
 class Receiver(ThreadingHTTPServer):
-    """Keeps the messages that it gets. It answers `status` after `delay_seconds`."""
+    """Keeps the messages that it gets. It answers `status` after `delay_seconds`; with `endless`, an answer
+    that never ends."""
 
     daemon_threads = True
     block_on_close = False
@@ -21,6 +23,7 @@ class Receiver(ThreadingHTTPServer):
         self.got: list[dict[str, str]] = []
         self.status = 200
         self.delay_seconds = 0.0
+        self.endless = False
         super().__init__(("127.0.0.1", port), Answering)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -42,6 +45,10 @@ class Answering(BaseHTTPRequestHandler):
             self.server.got.append(body)
         self.send_response(self.server.status)
         self.end_headers()
+        with suppress(OSError):
+            while self.server.endless:
+                self.wfile.write(b".")
+                time.sleep(0.05)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Log nothing."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -216,6 +217,22 @@ async def test_a_hung_service_is_left_behind(receiver: Receiver, monkeypatch: py
     assert recipient.sending is not None
     await recipient.sending
     assert recipient.batches.due(61) == [Kind.JOB_FAILED]
+
+
+async def test_an_answer_without_end_keeps_one_thread_and_no_exit(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of an address of a stream of events: each message would have kept one more thread for good, until
+    the daemon had none left for its work."""
+    monkeypatch.setattr(module, "SEND_SECONDS", 0.2)
+    receiver.endless = True
+    recipient = Recipient(receiver.address, 1)
+    assert [await recipient.send(Message("a", "b")) for _ in range(3)] == [False] * 3
+    assert len(receiver.got) == 1
+    assert {one.daemon for one in threading.enumerate() if one.name == "notify"} == {True}
+    receiver.endless = False
+    await until(lambda: "notify" not in [one.name for one in threading.enumerate()])
+    assert await recipient.send(Message("a", "b"))
 
 
 def test_a_message_is_short() -> None:
