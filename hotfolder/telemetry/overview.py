@@ -284,7 +284,8 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
     statuses = [one for one in store.published_by_all(DAEMON_STATUS) if not machines or one.machine]
     daemon = merged([as_mapping(one.content) for one in statuses if one.machine in running])
-    inboxes = statuses_of_inboxes(statuses, owners)
+    shown = statuses_of_inboxes(statuses, owners)
+    inboxes = {name: as_mapping(as_mapping(one.content)["inboxes"])[name] for name, one in shown.items()}
     live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
     settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
     waits = as_mapping(daemon.get("waits"))
@@ -299,11 +300,11 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     over = {job.id for job in ended}  # some may have ended between these two queries
     # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now, even a
     # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count.
-    published_at = min((one.updated_at for one in statuses if one.machine in running), default=None)
     new = [
         job
         for job in (*active, *ended)
-        if published_at is None or (job.updated_at if job.folder else job.created_at) > published_at
+        if job.inbox in shown
+        and (job.updated_at if job.folder else job.created_at) > shown[job.inbox].updated_at
     ]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [
@@ -379,14 +380,16 @@ def merged(statuses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return whole
 
 
-def statuses_of_inboxes(statuses: Sequence[DaemonState], owners: Mapping[str, str | None]) -> dict[str, Any]:
-    """The last status of each inbox: that of the machine that owns it, or else of the last one that did."""
-    found: dict[str, Any] = {}
-    for one in statuses:
-        for inbox, content in as_mapping(as_mapping(one.content).get("inboxes")).items():
-            if owners.get(inbox) in (None, one.machine):
-                found[inbox] = content
-    return found
+def statuses_of_inboxes(
+    statuses: Sequence[DaemonState], owners: Mapping[str, str | None]
+) -> dict[str, DaemonState]:
+    """The last status that has each inbox: of the machine that owns it, or else of the last one that did."""
+    return {
+        inbox: one
+        for one in statuses
+        for inbox in as_mapping(as_mapping(one.content).get("inboxes"))
+        if owners.get(inbox) in (None, one.machine)
+    }
 
 
 def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:

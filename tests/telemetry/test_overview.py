@@ -10,11 +10,13 @@ import pytest
 
 from hotfolder.display import with_hint
 from hotfolder.jobs.database import open_store
+from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.model import NewJob
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
+from tests.support.postgres import Postgres
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -83,6 +85,24 @@ def test_a_set_that_was_finished_since_it_was_called_arriving_is_shown_once(stor
     assert [line.state for line in overview(store, pid=1).lines] == ["failed"]
     store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, NOON + timedelta(seconds=3))
     assert [line.state for line in overview(store, pid=1).lines] == ["settling", "failed"]
+
+
+def test_a_machine_that_has_long_had_no_news_hides_no_set_of_another(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """A daemon writes its status only when that changes: an idle one's is hours old."""
+    with postgres.store() as database:
+        for name in ("busy", "idle"):
+            Leases(database, name, tmp_path, ("studio",), seconds=600).renew(("studio",), ())
+        busy, idle = (Store(database, machine=name) for name in ("busy", "idle"))
+        idle.publish(DAEMON_STATUS, {"inboxes": {}}, NOON)
+        hall = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
+        job = busy.create(hall, "https://api", NOON + timedelta(hours=1))
+        busy.advance(job.id, State.FAILED, NOON + timedelta(hours=1), reason="Unknown tag")
+        room = {"project": "elm", "folder": "hall", "room": "hall", "reason": "3 photos"}
+        dropped_again = NOON + timedelta(hours=2)
+        busy.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, dropped_again)
+        assert [line.state for line in overview(busy, pid=None).lines] == ["settling", "failed"]
 
 
 def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(store: Store) -> None:
