@@ -105,6 +105,7 @@ class Galleries:
             for project in due:
                 well &= await self._remake(project)
             if well and until is not None:
+                until = min(until, context.clock.now())  # by a clock that was ahead it may be far off
                 known = {"until": until.isoformat()}
                 await context.store_thread(context.store.publish, MADE_UNTIL, known, context.clock.now())
         except LocalTrouble as error:

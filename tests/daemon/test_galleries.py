@@ -6,13 +6,16 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import update
 
 from hotfolder.jobs.gallery import delivered, with_receipts
+from hotfolder.jobs.model import Job
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
 from tests.support.pictures import bracket
@@ -137,6 +140,19 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
     assert (gallery(studio) / ".htaccess").read_text() == "Options -Indexes"
     assert (gallery(studio) / "extra" / "logo.svg").is_file()
     assert studio.call("gallery", ELM).stdout.endswith("2 pictures, as before.\n")
+
+
+async def test_a_set_that_ended_by_a_clock_that_was_ahead_keeps_no_later_one_out(
+    make_studio: MakeStudio,
+) -> None:
+    """As that of another machine, or this one's before it was put right."""
+    studio = make_studio(**EVERYTHING)
+    await studio.drop_and_run(ELM, "hall", bracket())
+    with studio.store() as store, store.session.begin() as session:
+        session.exec(update(Job).values(updated_at=datetime.now(UTC) + timedelta(days=1)))
+    for project in ("14 Elm Road", "16 Elm Road"):
+        await studio.drop_and_run(project, "bath", bracket())
+        assert len(manifest(studio, project)["pictures"]) == 1
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
