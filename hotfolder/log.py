@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from typing import TextIO
 
 import structlog
@@ -44,6 +45,13 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
         logger_factory=lambda *_: _Lines(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
+    threading.excepthook = _thread_failed
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread, in place of a traceback between the lines."""
+    name = failed.thread.name if failed.thread else ""
+    get("library").warning("thread_failed", thread=name, exc_info=failed.exc_value)
 
 
 class _Lines:

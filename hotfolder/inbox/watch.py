@@ -71,12 +71,11 @@ class Watch(FileSystemEventHandler):
     def alive(self) -> bool:
         """Whether the observer's threads run; that doesn't guarantee that events arrive."""
         observer = self._observer
-        return (
-            observer is not None
-            and observer.is_alive()
-            and bool(observer.emitters)
-            and all(emitter.is_alive() for emitter in observer.emitters)
-        )
+        if observer is None or not observer.emitters:
+            return False
+        # The thread that reads inotify's events has no public name. An exception there ends all events.
+        readers = [held for held in vars(observer).values() if isinstance(held, threading.Thread)]
+        return all(thread.is_alive() for thread in (observer, *observer.emitters, *readers))
 
     def ensure(self, identity: Identity) -> None:
         """Start the observer unless it runs on the folder of this `identity` (device, inode). Returns at

@@ -135,3 +135,25 @@ async def test_a_file_system_that_may_not_announce_is_named(
             await asyncio.sleep(0.02)
     assert listener.watch.alive is observed
     assert listener.watch.why_none == ("" if kind == "ext4" else f"{kind} may not announce what others do")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_events_come_again_after_a_thread_of_watchdog_has_failed(
+    listener: Listener, root: Path, kitchen: Path, tmp_path: Path
+) -> None:
+    """A folder is dragged out and deleted after another one had its name for a while: watchdog 7.1 meets a
+    KeyError in the thread that reads all events, and its observer doesn't tell."""
+    await listener.begin()
+    kitchen.rename(tmp_path / "dragged out")
+    kitchen.mkdir()
+    await listener.heard()
+    kitchen.rename(kitchen.with_name("kitchen__sky-blue"))
+    await listener.heard()
+    (tmp_path / "dragged out").rmdir()
+    await asyncio.sleep(0.3)
+    listener.ensure()
+    await asyncio.sleep(0.5)
+    listener.watch.take()
+    listener.woken.clear()
+    (root / KITCHEN[0] / "kitchen__sky-blue" / "a.jpg").write_bytes(b"x")
+    assert await listener.heard() == frozenset({(KITCHEN[0], "kitchen__sky-blue")})

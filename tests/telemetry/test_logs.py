@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +16,11 @@ from hotfolder import log
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
+    stream, hook = io.StringIO(), threading.excepthook
     log.configure(stream=stream, json=True)
     yield stream
     log.configure()
+    threading.excepthook = hook
 
 
 def test_what_a_command_logs_is_not_among_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,3 +47,15 @@ def test_what_a_library_logs_is_a_line_like_ours(written: io.StringIO) -> None:
     first, second = (json.loads(line) for line in written.getvalue().splitlines())
     assert (first["library"], first["said"], first["level"]) == ("asyncio", "Unknown child 17\n{", "warning")
     assert second["level"] == "error" and "ValueError: a defect" in second["exception"]
+
+
+def test_what_ends_a_thread_is_a_line_like_ours(
+    written: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    thread = threading.Thread(target=int, args=("gone",), name="reader")
+    thread.start()
+    thread.join()
+    (line,) = (json.loads(line) for line in written.getvalue().splitlines())
+    assert (line["thread"], line["level"]) == ("reader", "warning")
+    assert "ValueError: invalid literal" in line["exception"]
+    assert not capsys.readouterr().err
