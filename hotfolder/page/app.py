@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
-from hotfolder.errors import BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
+from hotfolder.errors import BadJob, BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import actions, files, held, live, share, signin, views
 from hotfolder.page.security import SAFE_METHODS, Guard, Refusal, refusal
 from hotfolder.page.site import Site
@@ -65,7 +65,9 @@ async def told_error(request: Request, error: Exception) -> Response:
     and 409 for an action that isn't possible."""
     assert isinstance(error, HotfolderError)
     status = 503 if isinstance(error, BadWorld | StoreError) else 500
-    if isinstance(error, UsageError):
+    if isinstance(error, BadJob):  # the rules refuse what was asked for
+        status = 409
+    elif isinstance(error, UsageError):
         status = 404 if isinstance(error, Unknown) or request.method in SAFE_METHODS else 409
     hint = "" if isinstance(error.hint, CommandHint) else error.hint
     return error_page(request, status, error.message, hint)

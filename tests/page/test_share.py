@@ -115,7 +115,7 @@ def test_a_revoked_link_leads_nowhere_at_once(shared: Shared) -> None:
     answers = shared.everything_on(path)
     page = shared.page.get(f"/project/{shared.project}/share").text
     revoking = re.findall(r'action="(/project/[^"]*/revoke)"', page)
-    assert len(revoking) == 2
+    assert len(revoking) == 2 and page.count(", 1 picture, open until") == 2
     assert shared.page.post(revoking[1]).status == 303  # the newest one is first
     for address, answer in answers.items():
         if address.startswith("/static/"):

@@ -407,11 +407,14 @@ async def test_a_set_whose_originals_are_gone_offers_nothing_that_needs_them(mak
 
 async def test_another_tag_is_one_that_is_offered(studio: Studio, page: PageProcess) -> None:
     """`again` isn't offered, since its price is that of everything."""
-    another = f"/set/{(await finished(studio, 'front')).job}/another"
+    another = f"/set/{(await finished(studio, 'DSC 7')).job}/another"
     for tag in ("again", "ok", "Again", "sky-nosuch", "../x"):
         assert page.get(f"{another}?{urlencode({'tag': tag})}").status == 404
         refused = page.post(another, {"tag": tag}, Referer=f"http://x{another}")
         assert refused.status == 409 and f'href="{another}"' in refused.text
+    # A tag that the rules refuse for this room, whose page is older than the rules.
+    for refused in (page.get(f"{another}?tag=stage-modern"), page.post(another, {"tag": "stage-modern"})):
+        assert refused.status == 409 and "Staging needs to know what kind of room" in refused.text
     assert not files_below(studio.inbox / ELM)
 
 
