@@ -109,6 +109,9 @@ def sign_in(settings: Settings, password: str) -> str | None:
 
 def sign_out(settings: Settings, token: str) -> None:
     """End the session with that token. Idempotent."""
+    with reading(settings) as store:
+        if store is None:  # `changing` would make an empty one in place of a store that is away
+            return
     with changing(settings) as store:
         access.sign_out(store, token)
 

@@ -92,7 +92,9 @@ def serve(site: Site) -> int:
     with listener, told_signals(server) as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)
-        if not protected:
+        if protected:
+            site.protected.set()
+        else:
             link = f"{address}first/{site.first_token.token}"
             logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
         site.live.ending = lambda: server.should_exit

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hotfolder import log
 from hotfolder.config.settings import PageSettings
 from hotfolder.config.values import is_loopback
-from hotfolder.control.access import FULL, visitor
+from hotfolder.control.access import FULL, Visitor, visitor
 from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import Site, settings_of
@@ -219,7 +219,7 @@ async def refusal(request: Request) -> Response | None:
     if any(one.matches(scope)[0] != Match.NONE for one in public):
         return None
     try:
-        found = await to_thread.run_sync(visitor, settings_of(request), request.cookies.get(SESSION_COOKIE))
+        found = await visitor_of(request)
     except (StoreError, BadWorld) as error:
         logger.warning("records_not_read", reason=error.message)
         return error_page(request, 503)
@@ -234,6 +234,18 @@ async def refusal(request: Request) -> Response | None:
     if request.method not in SAFE_METHODS and not state.may_act:
         return refused(request, "refused.reading")
     return None
+
+
+async def visitor_of(request: Request) -> Visitor:
+    """The visitor by the session cookie. Raises BadWorld and StoreError, also where the passwords are gone
+    with their store: that must not open the page."""
+    site: Site = request.app.state.site
+    found = await to_thread.run_sync(visitor, settings_of(request), request.cookies.get(SESSION_COOKIE))
+    if found.protected:
+        site.protected.set()
+    elif site.protected.is_set():
+        raise StoreError("The store with the passwords is not there.")
+    return found
 
 
 def refused(request: Request, key: str) -> Response:

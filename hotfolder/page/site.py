@@ -157,6 +157,8 @@ class Site:
     templates: jinja2.Environment
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     first_token: FirstToken = field(default_factory=FirstToken)
+    protected: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the store had a password."""
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is hashed."""
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)

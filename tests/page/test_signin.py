@@ -159,6 +159,24 @@ def test_whoever_signs_in_is_told_what_is_wrong_with_the_records(studio: Studio,
     assert page.get("/").status == 503
 
 
+def test_a_store_that_is_away_opens_nothing_and_gets_no_empty_one_in_its_place(
+    studio: Studio, locked: PageProcess, tmp_path: Path
+) -> None:
+    """As while its disk isn't mounted, or its file is being restored."""
+    studio.drop("12 Elm Road", "kitchen", {"a.jpg": b"no picture"})
+    assert locked.post("/signin", {"password": PASSWORD}).status == 303
+    kept = (studio.state / STORE_FILE).rename(tmp_path / STORE_FILE)
+    for _ in range(2):
+        for path in ("/", "/preview"):
+            answer = locked.get(path)
+            assert answer.status == 503 and "12 Elm Road" not in answer.text
+        assert locked.post("/signout").status == 303
+        locked.cookies.clear()
+    assert not (studio.state / STORE_FILE).exists()
+    kept.rename(studio.state / STORE_FILE)
+    assert locked.get("/").status == 401
+
+
 def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_out(studio: Studio) -> None:
     set_password(studio, PASSWORD)
     studio.edit(page={"trusted_proxies": "127.0.0.1"})
