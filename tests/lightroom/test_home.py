@@ -174,15 +174,18 @@ def that_sent_a_photo(folder: Path) -> tuple[Lightroom, Path]:
         {"photos": [None, 1]},
         {"photos": [{}]},
         {"photos": [{"name": "a.jpg", "size_bytes": "3"}]},
+        {"photos": [{"name": "a.jpg", "size_bytes": 3.5}]},
         {"photos": [{"name": "a.jpg", "exposure_value": n} for n in ("x", 1)]},
         {"pictures": None},
         {"pictures": [{"file": "P/b.jpg"}]},
+        {"pictures": [{"file": "P/b", "sha256": "2"}]},
     ],
     ids=str,
 )
 def test_a_damaged_receipt_is_named_and_the_others_come_home(tmp_path: Path, damage: dict[str, Any]) -> None:
     lightroom, receipts = that_sent_a_photo(tmp_path)
-    (receipts.parent / "b.jpg").write_bytes(b"x")
+    for name in ("b.jpg", "b"):
+        (receipts.parent / name).write_bytes(b"x")
     whole = {
         "project": "P",
         "room": "r",

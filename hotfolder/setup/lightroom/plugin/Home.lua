@@ -74,11 +74,13 @@ end
 local function readable(receipt)
   if type(receipt.photos) ~= "table" or type(receipt.pictures) ~= "table" then return false end
   for _, photo in ipairs(receipt.photos) do
-    if type(photo) ~= "table" or type(photo.name) ~= "string" or type(photo.size_bytes or 0) ~= "number"
+    local size = type(photo) == "table" and (photo.size_bytes or 0)
+    if type(size) ~= "number" or size % 1 ~= 0 or size >= 2 ^ 53 or type(photo.name) ~= "string"
       or type(photo.exposure_value or 0) ~= "number" then return false end
   end
   for _, picture in ipairs(receipt.pictures) do
-    if type(picture) ~= "table" or type(picture.sha256) ~= "string" then return false end
+    if type(picture) ~= "table" or type(picture.sha256) ~= "string" or type(picture.file) ~= "string"
+      or not picture.file:find("%.[^./\\]+$") then return false end
   end
   return true
 end
