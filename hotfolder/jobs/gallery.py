@@ -13,6 +13,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 from sqlmodel import col, select
 
+from hotfolder.display import natural_order
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.context import Places, recipe_of
 from hotfolder.jobs.model import Job, JobFile, Picture
@@ -145,7 +146,7 @@ def gallery_of(
         if any(scene.pictures()):
             scenes[key] = scene
     folder = safe_name(jobs[-1].job.project)
-    in_order = sorted(scenes.values(), key=lambda scene: scene.room)
+    in_order = sorted(scenes.values(), key=lambda scene: natural_order(scene.room))
     address = gallery_address(base_url, folder)
     return Gallery(jobs[-1].job.title, folder, tuple(in_order), address, language)
 

@@ -106,6 +106,15 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStu
         assert {one for one in inside if not (gallery(studio, project) / one).is_file()} == set()
 
 
+async def test_rooms_come_in_the_order_of_their_numbers(make_studio: MakeStudio) -> None:
+    studio = make_studio(**EVERYTHING)
+    for room in ("Bedroom 10", "Bedroom 2", "attic"):
+        studio.drop(ELM, room, bracket())
+    await studio.until_idle()
+    shown = re.findall("attic|Bedroom [0-9]+", Page(gallery(studio) / "index.html").text, re.IGNORECASE)
+    assert list(dict.fromkeys(one.lower() for one in shown)) == ["attic", "bedroom 2", "bedroom 10"]
+
+
 async def test_projects_whose_names_differ_in_case_have_one_gallery_where_their_folders_are_one(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
