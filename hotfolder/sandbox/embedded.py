@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 LOG_NAME = "sandbox.log"
-EXTRA_MODULES = ("fastapi", "fontpkg_inter", "uvicorn", "python_multipart", "numpy", "cv2", "lensfunpy")
+EXTRA_MODULES = ("fastapi", "fontpkg_inter", "uvicorn", "python_multipart", "numpy", "cv2")
 LOG_TAIL_BYTES = 2000
 STOP_SECONDS = 4.0
 

@@ -15,11 +15,12 @@ from hotfolder.sandbox.imaging.files import Picture
 
 try:
     import lensfunpy
-except ImportError as error:  # it needs GLib, which pip doesn't install; all the rest works without
+except ImportError as error:  # all the rest works without
     lensfunpy = None
-    logging.getLogger(__name__).warning(
-        "lenses are not corrected: %s; on Debian and Ubuntu: apt-get install libglib2.0-0", error
-    )
+    hint = "on Debian and Ubuntu: apt-get install libglib2.0-0"  # pip doesn't install GLib, which it needs
+    if isinstance(error, ModuleNotFoundError):
+        hint = "Python 3.14 or older has it"
+    logging.getLogger(__name__).warning("lenses are not corrected: %s; %s", error, hint)
 
 MAKE, MODEL, LENS_MODEL = 0x010F, 0x0110, 0xA434
 F_NUMBER, FOCAL_LENGTH, DISTANCE = 0x829D, 0x920A, 0x9206
