@@ -9,8 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import lupa.lua51
-import lupa.lua54
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +19,11 @@ from hotfolder.rules.foldernames import OK, project_name, room_name
 from hotfolder.rules.tags import AGAIN, built_in_tags
 
 pytestmark = pytest.mark.long
+
+lua51, lua54 = (
+    pytest.importorskip(f"lupa.{version}", reason="there is no lupa for this Python")
+    for version in ("lua51", "lua54")
+)
 
 SHIPPED = Path(__file__).parents[2] / "hotfolder" / "setup" / "lightroom" / "plugin"
 TAGS = sorted(tag.name for tag in built_in_tags().values() if tag.name not in (AGAIN, OK))
@@ -37,7 +40,7 @@ names = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_si
 @cache
 def lua(version: str, module: str) -> Any:
     """A module in a Lua that takes and gives bytes."""
-    runtime = {"5.1": lupa.lua51, "5.4": lupa.lua54}[version].LuaRuntime(encoding=None)
+    runtime = {"5.1": lua51, "5.4": lua54}[version].LuaRuntime(encoding=None)
     return runtime.execute((SHIPPED / f"{module}.lua").read_bytes())
 
 
@@ -101,7 +104,7 @@ def test_a_name_that_is_fine_is_left_alone() -> None:
     ],
 )
 def test_a_template_takes_the_first_field_that_says_something(template: str, filled: str | None) -> None:
-    runtime = lupa.lua51.LuaRuntime(unpack_returned_tuples=True)
+    runtime = lua51.LuaRuntime(unpack_returned_tuples=True)
     module = runtime.execute((SHIPPED / "Names.lua").read_text())
     fields = runtime.table_from({"title": "", "file": "IMG_1", "caption": "by the sea", "seq": "03"})
     found = module.filled(template, fields)
@@ -130,7 +133,7 @@ def test_json_is_read_as_it_was_written(version: str, value: Any, ascii_only: bo
     "text", ["", "{", '{"a" 1}', "[1,]", '"a', '"\\x"', "nil", "{} x", "[1 2]", '{"a":}', "1e"]
 )
 def test_what_is_no_json_is_said_to_be_none(text: str) -> None:
-    runtime = lupa.lua51.LuaRuntime(unpack_returned_tuples=True)
+    runtime = lua51.LuaRuntime(unpack_returned_tuples=True)
     value, why = runtime.execute((SHIPPED / "Json.lua").read_text()).decode(text)
     assert value is None
     assert why.startswith("no JSON at byte ")
@@ -138,7 +141,7 @@ def test_what_is_no_json_is_said_to_be_none(text: str) -> None:
 
 def plain(value: Any) -> Any:
     """A Lua value as a Python one; an empty table is an empty list."""
-    if lupa.lua51.lua_type(value) != "table" and lupa.lua54.lua_type(value) != "table":
+    if lua51.lua_type(value) != "table" and lua54.lua_type(value) != "table":
         return value
     keys = list(value.keys())
     if all(isinstance(key, int) for key in keys):

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import lupa.lua51
 import pytest
 import yaml
 
@@ -16,6 +15,8 @@ from hotfolder.config.load import load
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.setup.lightroom.write import EXPORT, PLUGIN
 from tests.support.studio import Studio
+
+lua51 = pytest.importorskip("lupa.lua51", reason="there is no lupa for this Python")
 
 REPOSITORY = Path(__file__).parents[2]
 TWO_INBOXES: dict[str, Any] = {
@@ -62,7 +63,7 @@ def _value(tokens: list[str]) -> tuple[Any, list[str]]:
 
 
 def as_lua_reads(text: str) -> Any:
-    runtime = lupa.lua51.LuaRuntime()
+    runtime = lua51.LuaRuntime()
     run = "function(text) local e = {}; return setfenv(loadstring(text), e)() or e.s end"
     return _plain(runtime.eval(run)(text))
 

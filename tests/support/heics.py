@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+pytest.importorskip("pi_heif", reason="the extra `heic` is not installed")
 pillow_heif = pytest.importorskip("pillow_heif", reason="HEIC pictures can't be made without pillow-heif")
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)

@@ -9,13 +9,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import lupa.lua51
+import pytest
 import yaml
 
 from hotfolder.config.load import load
 from hotfolder.inbox.scan import scan
 from hotfolder.inbox.settle import Judgement, Pace, Ready, settle
 from hotfolder.setup.lightroom.write import PLUGIN, write
+
+lua51 = pytest.importorskip("lupa.lua51", reason="there is no lupa for this Python")
 
 SDK = Path(__file__).with_name("lightroom_sdk.lua")
 
@@ -87,7 +89,7 @@ class Lightroom:
     disk: Disk = field(default_factory=Disk)
 
     def __post_init__(self) -> None:
-        self.lua = lupa.lua51.LuaRuntime(unpack_returned_tuples=True)
+        self.lua = lua51.LuaRuntime(unpack_returned_tuples=True)
         self.numbers = count(1)
         table = self.lua.table_from
         self.catalog = table({"photos": table([]), "sources": table([])})
