@@ -201,11 +201,12 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
         at = [event.at for event in events if event.state == phase]
         if at:
             name = name_of(link.purchase)
-            text = f"{name} was bought by job {link.purchase.job_id} and is used again."
+            text, paid = f"{name} was bought by job {link.purchase.job_id} and is used again.", Paid.NO
             if link.purchase.state == PurchaseState.UNKNOWN:
                 why = f"nobody knows how it ended: {note_of(link.purchase)}"
                 text = sentence(f"{name} was asked for by job {link.purchase.job_id}; {why}")
-            yield HistoryEntry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
+                paid = Paid.MAYBE
+            yield HistoryEntry(stamp(at[-1]), "reuse", text, paid, link.purchase.id)
 
 
 def sentence(text: str, *, end: str = ".") -> str:

@@ -102,8 +102,9 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     sky = [text for text in texts if text.startswith("The sky replacement")]
     assert sky == [f"The sky replacement is asked for; {lost}"]
     told = logs(studio, job_id(studio))
-    [_, reused] = [entry["text"] for entry in told["entries"] if entry["what"] == "reuse"]
-    assert reused == f"The sky replacement was asked for by job {first}; {lost}"
+    [merge, sky] = [entry for entry in told["entries"] if entry["what"] == "reuse"]
+    assert sky["text"] == f"The sky replacement was asked for by job {first}; {lost}"
+    assert (merge["paid"], sky["paid"]) == ("not paid", "may be paid")
 
 
 @pytest.mark.parametrize("budget", [0, 1])
