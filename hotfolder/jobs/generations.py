@@ -90,16 +90,18 @@ def is_stored_file(stored: object, identity: FileIdentity, machine: str) -> bool
 
 def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
     """Whether `retry --pay-again` has put back exactly these files; None where it wasn't requested for these
-    photos. Copies of them that come later, after the folder was removed, don't count. Consumes the request:
-    the matching folder's, so that other folders of the same photos keep theirs, or all of them where none
-    matches."""
+    photos. Copies of them that come later, after the folder was removed, don't count. Consumes the matching
+    folder's request: other folders of the same photos keep theirs, as one that is still to become a job. On a
+    machine that shares the store all are consumed where none matches: a later copy could pass for its files
+    there."""
     row = session.get(Generation, scope, with_for_update=True)
     if row is None or not (asked := asked_for(row)):
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
     others = [files for files in asked if not are_stored_files(files, photos, machine)]
     matched = len(others) < len(asked)
-    row.pay_again = (others or None) if matched else None
+    if matched or machine:
+        row.pay_again = (others or None) if matched else None
     return matched
 
 

@@ -161,6 +161,20 @@ def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_ma
     assert Store(database, machine=machine).create(new, ORIGIN, AT).generation == bought_anew
 
 
+def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_said_of(
+    database: Engine, new_job: MakeJob
+) -> None:
+    """As copies for another tag, which somebody asked for at the same time, and which are taken up first."""
+    store = Store(database)
+    new, other = new_job("a"), new_job("a", folder="kitchen__sky-blue", room="kitchen")
+    photo, _ = other.files
+    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity})
+    photo.ctime_ns += 1
+    assert store.create(other, ORIGIN, AT).generation == 0
+    assert store.create(new, ORIGIN, AT).generation == 1
+    assert store.create(new_job("a", folder="den", room="den"), ORIGIN, AT).generation == 0
+
+
 def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -> None:
     now = datetime.now(UTC)
     with Store(database).session.begin() as session:
