@@ -31,7 +31,7 @@ from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
 from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
 from hotfolder.rules.grouping.model import Grouping
-from hotfolder.rules.holds import REVIEW, Why, together
+from hotfolder.rules.holds import REVIEW, TO_REVIEW, Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
 
@@ -281,10 +281,12 @@ class Viewer:
         return HeldView(explained, self._why(explained), tuple(sets), aside)
 
     def _why(self, explained: Explained) -> Why:
-        """Why the folder is held; for a shoot only reasons about the whole: its sets have their own."""
+        """Why the folder is held; for a shoot only reasons about the whole: its sets have their own. The
+        view itself is the review that a route asks for, and says no other way to it."""
         shoot = explained.shoot
         if not explained.several or shoot is None or not explained.held:
-            return together((explained.held, *explained.waiting))
+            held = Why(REVIEW) if explained.held == TO_REVIEW else explained.held
+            return together((held, *explained.waiting))
         doubts = {doubt for each in shoot.sets for doubt in each.doubts}
         own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why
         return Why("; ".join(shoot.doubts) or own)

@@ -265,6 +265,7 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     waits(studio, bracket(), "kitchen")
     seen = page.read(f"/held/{KITCHEN}")
     assert seen.text.count("/thumb/") == len(bracket()) and "2 paid calls" in seen.text
+    assert "Its route asks for a review." in seen.text and "hotfolder approve" not in seen.text
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}).status == 409
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge,sky"}).status == 303
     studio.wait_for_states("done")
