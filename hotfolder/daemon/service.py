@@ -219,6 +219,7 @@ class Daemon:
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)
         inbox = await self.context.store_thread(make)
+        await self.telemetry.take(name)
         await self.worker.load(name)
         self.inboxes[name] = inbox  # `--until-idle` waits for this entry
         self.galleries.taken()
@@ -366,9 +367,9 @@ class Daemon:
         with suppress(Exception):  # a failed report must not change the run's outcome
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
+        await self.telemetry.close(all_done=until_idle and not stop.is_set())
         if self.ownership is not None:
             await self.ownership.leave()
-        await self.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
 

@@ -182,7 +182,7 @@ class Shoots:
                 held_title(inbox, project),
                 [*map(held_as_json, now)],
                 context.clock.now(),
-                shared=True,
+                inbox=inbox,
             )
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Grouping) -> None:
@@ -197,7 +197,7 @@ class Shoots:
             title(inbox, found.project),
             as_json(kept),
             context.clock.now(),
-            shared=True,
+            inbox=inbox,
         )
         self.kept[inbox, found.project] = kept
 

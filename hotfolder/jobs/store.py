@@ -437,11 +437,14 @@ class Store:
         """Why paid calls are paused; None when they aren't."""
         return self.rows(select(Pause.reason))[0]
 
-    def publish(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
-        """Publish a daemon's state under that name, for other processes and the next daemon. With `shared` it
-        is about an inbox and not about this machine, and is written by the inbox's owner."""
-        machine = "" if shared else self.machine
+    def publish(self, name: str, content: object, at: datetime, *, inbox: str = "") -> None:
+        """Publish a daemon's state under that name, for other processes and the next daemon. With an `inbox`
+        it is about that and not about this machine, and written by the inbox's owner alone: raises LeaseLost
+        by the fence."""
+        machine = "" if inbox else self.machine
         with self.session.begin() as session:
+            if inbox:
+                self.fence(session, inbox)
             put(session, DaemonState(machine=machine, name=name, content=content, updated_at=at))
 
     def published(self, name: str, *, shared: bool = False) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -13,7 +14,7 @@ from hotfolder.clock import Clock
 from hotfolder.config.load import notify_addresses
 from hotfolder.config.settings import Settings
 from hotfolder.display import counted, with_hint
-from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
+from hotfolder.errors import KeyRejected, LeaseLost, LocalTrouble, PaymentRequired
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import CHARGED
@@ -34,6 +35,9 @@ HUNG_SECONDS = 1.0
 """The interval of looking while something hangs: a paid call that begins then must not be cut off."""
 NOTIFIER_STATE = "told"
 """The name under which the notifier's state is published, for the next daemon."""
+ENDED_IN = "ended in "
+"""How the name begins under which the projects of an inbox that are to be told of are published, for
+whichever machine works with the inbox by then."""
 
 
 class Telemetry:
@@ -58,6 +62,8 @@ class Telemetry:
         self.leads: Callable[[], bool] = lambda: True
         """Whether this machine sends the notifications that concern all machines of the store."""
         self._context: JobContext | None = None
+        self._taken: set[str] = set()
+        """The inboxes that this machine works with where several share the store."""
         self._running = False
         detector = Detector(
             settings.notify, settings.prices, done=settings.done_folder, failed=settings.failed_folder
@@ -76,11 +82,27 @@ class Telemetry:
         self._context = context
         self.notifier.recall(context.store.published(NOTIFIER_STATE))
 
-    async def _remember(self, memory: Memory) -> None:
+    async def take(self, inbox: str) -> None:
+        """Restore what has ended in an inbox that another machine may have had, and is to be told of. Raises
+        LocalTrouble."""
         if self._context is not None:
-            await self._context.store_thread(
-                self._context.store.publish, NOTIFIER_STATE, memory, self.clock.now()
-            )
+            store = self._context.store
+            projects = await self._context.store_thread(store.published, ENDED_IN + inbox, shared=True)
+            self.notifier.recall({"detected": {"projects": projects or [], "told": {}}, "gathered": {}})
+            self._taken.add(inbox)
+
+    async def _remember(self, memory: Memory) -> None:
+        if self._context is None:
+            return
+        store, write, now = self._context.store, self._context.store_thread, self.clock.now()
+        if store.leases is not None:
+            projects = memory["detected"]["projects"]
+            for inbox in sorted(self._taken):
+                of_inbox = [one for one in projects if one[0] == inbox]
+                with suppress(LeaseLost):  # its new owner writes it
+                    await write(store.publish, ENDED_IN + inbox, of_inbox, now, inbox=inbox)
+            memory = {**memory, "detected": {**memory["detected"], "projects": []}}
+        await write(store.publish, NOTIFIER_STATE, memory, now)
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None
@@ -122,6 +144,7 @@ class Telemetry:
 
     def drop(self, inbox: str) -> None:
         """Forget an inbox's projects: another machine owns it now, and sends their notifications."""
+        self._taken.discard(inbox)
         self.notifier.detector.drop(inbox)
 
     def defect(self, job: Job) -> None:

@@ -16,10 +16,12 @@ import pytest
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
+from hotfolder.telemetry.telemetry import ENDED_IN
 from tests.support.cluster import Cluster
 from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, files_below
+from tests.support.receiver import Receiver
+from tests.support.studio import MERGE, SKY, files_below, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -92,6 +94,34 @@ def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: M
     shared.wait_until(lambda _: Counter(shared.owners().values()) == {"one": 1, "two": 1})
     kept = next(inbox for inbox, owner in shared.owners().items() if owner == "one")
     shared.wait_until(lambda _: scans() == {f"scan of {kept}"})
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
+def test_a_project_is_told_of_by_whoever_works_with_its_inbox_once_it_is_finished(
+    cluster: Make, end: signal.Signals
+) -> None:
+    """Once and with all its sets, whichever machines have made them."""
+    receiver = Receiver()
+    told = {"HOTFOLDER_NOTIFY__URLS": json.dumps([receiver.address]), "HOTFOLDER_NOTIFY__GATHER_SECONDS": "1"}
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS})
+    one = shared.member("one", **told, HOTFOLDER_NOTIFY__FINISHED_QUIET_SECONDS="600")
+    two = shared.member("two", **told, HOTFOLDER_NOTIFY__FINISHED_QUIET_SECONDS="1")
+    one.start()
+    shared.drop("inbox", "12 Elm", "study", bracket())
+    shared.wait_until(all_done(1))
+    shared.wait_until(lambda store: store.published(f"{ENDED_IN}inbox", shared=True))
+    one.runs[-1].stop(end)
+    two.start()
+    wait_for(lambda: receiver.got)
+    assert [body.splitlines()[0] for body in receiver.bodies()] == ["12 Elm: 1 set is done."]
+    # The first one comes back to an inbox of which all has been told.
+    assert two.runs[-1].stop() == 0
+    one.changes["HOTFOLDER_NOTIFY__FINISHED_QUIET_SECONDS"] = "1"
+    one.start()
+    shared.drop("inbox", "14 Elm", "study", bracket())
+    wait_for(lambda: len(receiver.got) == 2)
+    assert receiver.bodies()[1].splitlines()[0] == "14 Elm: 1 set is done."
+    receiver.shutdown()
 
 
 def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) -> None:
