@@ -1,8 +1,9 @@
 """Retention: deletes originals, receipts, bought results and records that are older than the `keep` settings.
 
 Before a file is deleted, its hash must match the recorded one; before originals are deleted, the pictures
-made of them must lie in done/ as delivered; a job whose photos are younger than its recorded end, as after a
-wrong clock, is not old. Purchases and the journal are never deleted.
+made of them must lie in done/ as delivered; nothing is deleted where a link leads; a job whose photos are
+younger than its recorded end, as after a wrong clock, is not old. Purchases and the journal are never
+deleted.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from typing import Literal
 
 from anyio import to_thread
 
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, StoreAway
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import doubt_of_originals, doubt_of_pictures
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.faults import local_trouble, shown, trouble_of
 from hotfolder.outbox.names import originals_folder, safe_name
-from hotfolder.outbox.outputs import RESULTS_MARKER
+from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_in_receipt, printable
-from hotfolder.paths import is_file
+from hotfolder.paths import is_dir, is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -91,8 +92,22 @@ class Retention:
         async for job in self._done():
             for before, of_job in expired:
                 if (job.finished_at or job.updated_at) <= before:
-                    async for one in of_job(job):
-                        yield one
+                    try:
+                        async for one in of_job(job):
+                            yield one
+                    except (OSError, LocalTrouble) as error:
+                        why = await self._trouble(error)
+                        yield Expired("original", self.places.done / safe_name(job.project), 0, why)
+                        break
+
+    async def _trouble(self, error: OSError | LocalTrouble) -> str:
+        """The trouble with the files of one job, which stay. Raises LocalTrouble where it concerns all."""
+        trouble = trouble_of(error)
+        if trouble is None or isinstance(trouble, StoreAway):
+            raise error
+        with local_trouble(self.places.done):
+            await to_thread.run_sync(self.places.done.stat)
+        return trouble.message
 
     async def _too_young(self, job: Job, days: float | None) -> str:
         """Why a job is too young although it was recorded as finished over `days` ago: its photos were taken
@@ -132,10 +147,11 @@ class Retention:
         return why
 
     async def _originals(self, job: Job) -> AsyncIterator[Expired]:
-        doubt, deleted = "", False
+        doubt = ""
         if photos := await self._photos(job):
             pictures = await self.store_thread(self.store.pictures, job.id)
             doubt = await self._too_young(job, self.keep.originals_days)
+            doubt = doubt or await to_thread.run_sync(self._behind_link, photos[0][1].parent)
             doubt = doubt or await doubt_of_originals(job, pictures, self.places, self.decoder, self.limits)
         for photo, path in photos:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
@@ -145,14 +161,24 @@ class Retention:
                 why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
                 if why:
                     await self.store_thread(self.store.let_go, job.id, photo.name, None)
-            deleted |= not why
             yield Expired("original", path, photo.size_bytes, why)
-        if deleted and not self.dry_run:
+        gone = [path for photo, path in await self._photos(job, there=False) if photo.let_go_at]
+        # The folder goes last: one that is still there tells of a process that was killed before.
+        if gone and not self.dry_run and await to_thread.run_sync(self._is_folder, gone[0].parent):
             await self._record_in_receipt(job)
-            await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
+            await to_thread.run_sync(drop_empty_folder, gone[0].parent)
+
+    def _behind_link(self, path: Path) -> str:
+        """Why nothing at a path in done/ may be deleted: a link leads there. "" where none does."""
+        link = link_between(self.places.done, path)
+        return f"{shown(link)} is a link, and nothing is deleted where a link leads" if link else ""
+
+    def _is_folder(self, path: Path) -> bool:
+        """Whether a path in done/ is a folder to which no link leads."""
+        return is_dir(path) and not self._behind_link(path)
 
     async def _record_in_receipt(self, job: Job) -> None:
-        files = await self.store_thread(self.store.files, job.id)
+        files = await self.store_thread(self.store.photos, job.id)
         path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
         recorded = await to_thread.run_sync(originals_in_receipt, path) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
@@ -164,7 +190,7 @@ class Retention:
         originals = recorded.model_copy(update={"deleted": deleted})
         complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
         sha256 = await to_thread.run_sync(complete)
-        if sha256 is not None:
+        if sha256 not in (None, job.receipt_sha256):
             await self.store_thread(self.store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
@@ -173,7 +199,8 @@ class Retention:
         if not job.receipt or not await to_thread.run_sync(is_file, path):
             return
         size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
-        why = await to_thread.run_sync(unlike, path, job.receipt_sha256)
+        why = await to_thread.run_sync(self._behind_link, path)
+        why = why or await to_thread.run_sync(unlike, path, job.receipt_sha256)
         there = {photo for _, photo in await self._photos(job)} - self.gone
         if not why and self.keep.originals_days is not None and there:
             why = "its originals are still there, and are never deleted without it"
@@ -207,7 +234,10 @@ class Retention:
             if used := results & await self.store_thread(results_of, self.store, job):
                 pictures = await self.store_thread(self.store.pictures, job.id)
                 doubt = await self._too_young(job, self.keep.results_days)
-                doubt = doubt or await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+                try:
+                    doubt = doubt or await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+                except LocalTrouble as error:
+                    doubt = await self._trouble(error)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
 

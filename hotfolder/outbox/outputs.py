@@ -208,13 +208,17 @@ def refuse_unwritable(folder: Path) -> None:
 
 def refuse_links(folder: Path, path: Path) -> None:
     """Raise LocalTrouble where `path`, or a folder between it and `folder`, is a link to anywhere."""
+    if link := link_between(folder, path):
+        raise LocalTrouble(
+            f"{shown(link)} is a link, and nothing is put where a link leads",
+            hint="Put a folder in its place, or remove the link; the work continues by itself.",
+        )
+
+
+def link_between(folder: Path, path: Path) -> Path | None:
+    """The link that `path` is or that leads to it from `folder`; None without one."""
     between = [path, *path.parents]
-    for one in between[: between.index(folder)]:
-        if one.is_symlink():
-            raise LocalTrouble(
-                f"{shown(one)} is a link, and nothing is put where a link leads",
-                hint="Put a folder in its place, or remove the link; the work continues by itself.",
-            )
+    return next((one for one in between[: between.index(folder)] if one.is_symlink()), None)
 
 
 def nearest(path: Path) -> Path:

@@ -20,6 +20,7 @@ from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place_as
 from tests.support.pictures import bracket
+from tests.support.processes import WITHOUT_RIGHTS, needs_rights_taken
 from tests.support.studio import ELM, MakeStudio, Studio, environment
 
 
@@ -89,9 +90,6 @@ COMMANDS = [
 ]
 
 
-WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-"""Root without the capabilities that bypass permissions: another user may be unable to run this
-interpreter."""
 STRANGER = """
 import json, sys
 from typer.testing import CliRunner
@@ -102,9 +100,7 @@ print(json.dumps([(name, one.exit_code, one.output + repr(one.exception)) for na
 """
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or subprocess.call([*WITHOUT_RIGHTS, "true"]) != 0, reason="needs root and setpriv"
-)
+@needs_rights_taken
 async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> None:
     await studio.until_idle()
     studio.drop(ELM, "kitchen", bracket())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +24,8 @@ from hotfolder.jobs.states import State
 from hotfolder.rules.delivery import Keep
 from tests.support.crashing import at
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
+from tests.support.processes import WITHOUT_RIGHTS, needs_rights_taken
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, environment, files_below
 
 pytestmark = pytest.mark.long
 
@@ -260,3 +264,49 @@ async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(mak
         assert isinstance(daemon, Daemon)
         await studio.comes_to_say(lambda _: not (studio.done / ELM / "originals" / "kitchen").exists())
     assert (studio.done / ELM / "kitchen.jpg").exists()
+
+
+async def test_what_lies_behind_a_link_stays(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    """Somebody has moved a project's originals to another disk, and put a link in their place."""
+    files = await done_set(studio, shop)
+    originals, elsewhere = studio.done / ELM / "originals", tmp_path / "elsewhere"
+    originals.rename(elsewhere)
+    originals.symlink_to(elsewhere)
+    found = [due for due in await clean(studio) if due.kind == "original"]
+    assert len(found) == len(files) and all("is a link" in due.kept_because for due in found)
+    assert files_below(elsewhere / "kitchen") == files
+
+
+async def test_a_receipt_says_what_went_before_a_process_was_killed(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    with studio.store() as store:
+        [job] = store.in_states([State.DONE])
+        for name in files:
+            store.let_go(job.id, name, datetime.now(UTC))
+            (studio.done / ELM / "originals" / "kitchen" / name).unlink()
+    await clean(studio, Keep(originals_days=30, results_days=None))
+    assert set(studio.receipt("kitchen")["originals"]["deleted"]) == set(files)
+    assert not (studio.done / ELM / "originals" / "kitchen").exists()
+
+
+@needs_rights_taken
+async def test_a_folder_that_may_not_be_read_keeps_no_other_set(make_studio: MakeStudio) -> None:
+    studio, files = make_studio(keep={"originals_days": 1}), bracket(2)
+    for room in ("bath", "kitchen"):
+        folder = studio.drop(ELM, room, files)
+        for name in files:
+            os.utime(folder / name, (0, 0))
+    await studio.until_idle()
+    with studio.store() as store:
+        for job in store.in_states([State.DONE]):
+            store.change(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
+    originals = studio.done / ELM / "originals"
+    (originals / "bath").chmod(0)
+    command = [*WITHOUT_RIGHTS, *studio.command("clean", "--json")]
+    run = partial(subprocess.run, command, capture_output=True, text=True, env=environment(None))
+    ended = await asyncio.to_thread(run)
+    found = json.loads(ended.stdout)["files"]
+    assert sorted(Path(one["path"]).name for one in found if not one["kept_because"]) == sorted(files)
+    [why] = [one["kept_because"] for one in found if one["kept_because"]]
+    assert why.startswith(f"{originals / 'bath'}") and why.endswith("no permission")
+    assert not (originals / "kitchen").exists()

@@ -1,10 +1,21 @@
-"""Other processes, by Linux's process table."""
+"""Other processes, by Linux's process table, and how to run one with fewer rights."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+
+import pytest
+
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Root without the capabilities that bypass permissions: another user may be unable to run this
+interpreter."""
+needs_rights_taken = pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.call([*WITHOUT_RIGHTS, "true"]) != 0, reason="needs root and setpriv"
+)
 
 
 def children_of(process: int) -> list[int]:
