@@ -24,7 +24,7 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.queries import job_named
-from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, IllegalMove, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
@@ -257,7 +257,11 @@ def give_up(installation: Installation, job_id: str) -> None:
     bought again. Raises UsageError, Unknown."""
     job = _in_doubt(installation, job_id)
     reason = f"given up by a person: {job.reason}"
-    installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")
+    try:
+        installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")
+    except IllegalMove:
+        _in_doubt(installation, job.id)  # raises: somebody else has settled it meanwhile
+        raise
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:

@@ -363,6 +363,17 @@ async def test_a_call_that_nobody_wants_is_given_up(shop: Shop, studio: Studio, 
     assert given_up.reason.startswith("given up by a person: ")
 
 
+async def test_of_many_who_give_up_the_same_call_all_but_one_are_told_that_it_is(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    card = await doubtful(shop, studio)
+    give_up = partial(page.post, f"/set/{card.job}/resolve", {"answer": "give-up"})
+    browsers = [f"hotfolder_session={number}" for number in range(8)]
+    answers = await asyncio.gather(*(asyncio.to_thread(give_up, Cookie=one) for one in browsers))
+    assert sorted(answer.status for answer in answers) == [303, *[409] * 7]
+    assert all("nothing to resolve: it is failed" in one.text for one in answers if one.status == 409)
+
+
 async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio, page: PageProcess) -> None:
     card = await doubtful(shop, studio)
     assert page.post(f"/set/{card.job}/resolve", {"answer": "perhaps"}).status == 400
