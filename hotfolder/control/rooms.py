@@ -25,7 +25,7 @@ from hotfolder.control.lookup import (
 )
 from hotfolder.control.opening import existing, now, overview_in, reading
 from hotfolder.daemon.folders import places_of
-from hotfolder.errors import RuleRefused, Unknown
+from hotfolder.errors import RuleRefused, Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
@@ -35,6 +35,7 @@ from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
+from hotfolder.rules.delivery import LABELLED
 from hotfolder.rules.foldernames import composed
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
@@ -46,6 +47,8 @@ from hotfolder.telemetry.overview import Line, line_of
 ROOMS_A_PAGE = 100
 """How many sets of a project are shown at once: a page with 1,000 takes browser and server seconds, and its
 pictures' ids, 70 KB in the URL of their ZIP, are more than a proxy accepts (nginx: 8 KB)."""
+MOST_NAMED = 10
+"""How many files a message names."""
 MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 """The most bytes read of a receipt. Ours are smaller; a file on a share may have been replaced by another."""
 
@@ -178,23 +181,30 @@ def chosen(
     settings: Settings, known: str, picks: Collection[str], rendition: str
 ) -> tuple[str, list[tuple[str, PicturePlace]]]:
     """The project's name, and the pictures with the ids `picks` in that rendition ("" for the picture
-    itself), each with its path below the project's folder in done/. Raises Unknown, StoreError,
-    LocalTrouble."""
+    itself), each with its path below the project's folder in done/. Raises UsageError where a picture lacks
+    that rendition (an unaltered one needs no label), Unknown, StoreError, LocalTrouble."""
     places = places_of(settings)
     with existing(settings) as store:
         inbox, name = known_project(store, known)
         jobs = [job.id for job in queries.jobs_of_project(store, inbox, name)]
         pictures = queries.pictures_of(store, jobs)
     found: dict[str, PicturePlace] = {}
+    lacking: list[str] = []
     for job, all_ in pictures.items():
-        wanted = {
-            (one.altered, one.variant)
-            for one in all_
-            if not one.rendition and picture_id(job, one.path) in picks
-        }
         for one in all_:
-            if one.rendition == rendition and (one.altered, one.variant) in wanted:
-                found["/".join(Path(one.path).parts[1:])] = placed_in(places.done, one.path)
+            if one.rendition or picture_id(job, one.path) not in picks:
+                continue
+            look = (one.altered, one.variant, rendition)
+            sized = [each.path for each in all_ if (each.altered, each.variant, each.rendition) == look]
+            found |= {"/".join(Path(path).parts[1:]): placed_in(places.done, path) for path in sized}
+            if not sized and (one.altered or rendition != LABELLED):
+                lacking.append(Path(one.path).name)
+    if lacking:  # whoever gets the others would miss them without knowing
+        more = " …" if len(lacking) > MOST_NAMED else ""
+        raise UsageError(
+            f"There is no {rendition} of {', '.join(sorted(lacking)[:MOST_NAMED])}{more}.",
+            hint="Choose the other pictures alone, or another size.",
+        )
     return name, sorted(found.items())
 
 

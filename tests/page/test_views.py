@@ -535,6 +535,20 @@ async def test_chosen_pictures_come_as_a_zip_that_can_be_resumed(studio: Studio,
     assert page.get(f"{foreign}/zip?pick={picks[0]}").status == 404
 
 
+async def test_a_zip_in_a_size_that_a_picture_lacks_is_refused(make_studio: MakeStudio) -> None:
+    """As one of a set that was finished before the settings had that size. Only altered ones have a label."""
+    studio = make_studio(deliver={"label": "Digitally altered"})
+    await studio.drop_and_run(ELM, "kitchen", bracket())
+    studio.edit(deliver={"renditions": {"small": {"long_edge": 64}}, "label": "Digitally altered"})
+    await studio.drop_and_run(ELM, FRONT, bracket())
+    with page_process(studio) as page:
+        picks = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
+        address = f"{of_project(studio)}/zip?" + "&".join(f"pick={one}" for one in picks)
+        refused = page.get(f"{address}&rendition=small")
+        assert refused.status == 404 and "There is no small of kitchen.jpg." in refused.text
+        assert page.get(f"{address}&rendition=labelled").status == 200
+
+
 async def test_a_zip_that_would_lack_a_picture_is_refused(studio: Studio, page: PageProcess) -> None:
     await finished(studio)
     picks = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
