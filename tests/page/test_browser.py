@@ -169,9 +169,11 @@ def test_without_a_script_it_works(studio: Studio, shop: Shop, page: PageProcess
         studio.wait_for_states("done")
         opened.goto("/")
         opened.get_by_role("link", name="front").click()
-        # Both pictures stand beside each other, and no control needs a script.
+        # Both pictures stand beside each other, before on the left, and no control needs a script.
         before, after = opened.locator(".compare .before"), opened.locator(".compare .after")
         assert before.is_visible() and after.is_visible()
+        boxes = before.bounding_box(), after.bounding_box()
+        assert boxes[0] is not None and boxes[1] is not None and boxes[0]["x"] < boxes[1]["x"]
         assert opened.locator(".compare input").is_hidden()
         opened.get_by_role("link", name=ELM).click()
         with opened.expect_download() as download:
