@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -156,14 +157,28 @@ def receiver() -> Iterator[Receiver]:
     made.server_close()
 
 
-@pytest.fixture
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process in a time zone with summer time, spelt out so that no zone database is needed."""
+@contextmanager
+def in_zone(monkeypatch: pytest.MonkeyPatch, zone: str) -> Iterator[None]:
+    """This process in a time zone, spelt out so that no zone database is needed."""
     with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        patch.setenv("TZ", zone)
         time.tzset()
         yield
     time.tzset()
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A time zone with summer time."""
+    with in_zone(monkeypatch, "CET-1CEST,M3.5.0,M10.5.0/3"):
+        yield
+
+
+@pytest.fixture
+def chile(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A time zone whose clocks go forward from midnight to one."""
+    with in_zone(monkeypatch, "<-04>4<-03>,M9.1.6/24,M4.1.6/24"):
+        yield
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.jobs.budget import waits_until
+from hotfolder.jobs.budget import midnight, waits_until
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.queries import rooms_finished
@@ -131,9 +131,8 @@ class Reporter:
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
         self._published: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
-        self._changes = -1
-        self._paused: str | None = None
-        self._language = ""
+        self._told: object = None
+        """What the last report went by; None where another one is due."""
         self._news = False
         self._trouble_shown = False
         self._gone: Mapping[str, list[str]] = {}
@@ -205,11 +204,12 @@ class Reporter:
         context = self.context
         paused = await context.store_thread(context.store.paused)
         await self._note_places()
-        language, before = self.live.settings.language, (self._paused, self._changes, self._language)
-        if not self._news and (paused, context.store.changes, language) == before and not stopped:
+        settings, changes = self.live.settings, context.store.changes
+        budget = settings.limits.paid_calls_per_day, midnight(self.clock.now())
+        told = paused, changes, settings.language, budget
+        if not self._news and told == self._told and not stopped:
             return
-        self._news, self._language = False, language
-        self._paused, self._changes = paused, context.store.changes
+        self._news, self._told = False, told
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         # Other machines report the inboxes that they work with.
         others = context.places.inboxes.keys() - self.inboxes.keys()
@@ -220,7 +220,7 @@ class Reporter:
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(seen, stopped=stopped)
         if NOBODY in seen.degraded.values():
-            self._changes = -1  # that page was passed over, and a lease that is renewed is no change
+            self._told = None  # that page was passed over, and a lease that is renewed is no change
 
     def _show(self, seen: Overview, *, stopped: bool = False) -> None:
         """Update the page of each inbox that can be reached."""
@@ -233,7 +233,7 @@ class Reporter:
     def _show_trouble(self, error: LocalTrouble) -> None:
         """Show, once, that the store can't be used (database away, disk full), beside the last known
         state."""
-        self._changes = -1  # report again once it is back
+        self._told = None  # report again once it is back
         if self._trouble_shown:
             return
         self._trouble_shown = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, exists
 from sqlmodel import Session, col, func, select, update
@@ -53,8 +53,10 @@ machine's local time zone."""
 def midnight(now: datetime, *, days: int = 0) -> datetime:
     """The last midnight in the machine's local time zone, plus `days`."""
     day = now.astimezone().date() + timedelta(days=days)
-    # Without an offset, so that midnight gets its own: it differs from now's on two days of the year.
-    return datetime(day.year, day.month, day.day).astimezone()
+    # Without an offset, so that midnight gets its own: it differs from now's on two days of the year. By the
+    # timestamp, since `astimezone` is an hour early where clocks are put forward at midnight.
+    begins = datetime(day.year, day.month, day.day).timestamp()  # noqa: DTZ001
+    return datetime.fromtimestamp(begins, UTC).astimezone()
 
 
 def begun_today(now: datetime) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,6 +127,19 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         # The client of the start keeps its time-out.
         assert daemon.context.paid_seconds == paid_seconds
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
+
+
+async def test_what_is_left_of_the_day_s_budget_goes_by_the_settings_and_the_day(studio: Studio) -> None:
+    """Although nothing else happens."""
+    clock = JumpingClock(2)
+    async with studio.working(live=True, clock=clock) as daemon:
+        studio.drop(ELM, "kitchen", bracket())
+        await studio.comes_to("done")
+        studio.edit(limits={"paid_calls_per_day": 3})
+        daemon.live.ask()
+        await until(lambda: daemon.telemetry.paid_calls_left() == 2)
+        clock.jump(timedelta(days=1))
+        await until(lambda: daemon.telemetry.paid_calls_left() == 3)
 
 
 async def test_people_can_be_named_while_it_runs(studio: Studio, receiver: Receiver) -> None:

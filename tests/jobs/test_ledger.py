@@ -197,6 +197,16 @@ def test_a_day_begins_at_the_midnight_of_this_place(now: str, began: str) -> Non
     assert midnight(at).astimezone(UTC) == datetime.fromisoformat(began).replace(tzinfo=UTC)
 
 
+@pytest.mark.usefixtures("chile")
+def test_where_clocks_go_forward_at_midnight_a_day_begins_at_one() -> None:
+    midday = datetime(2026, 9, 6, 15, tzinfo=UTC)
+    assert (
+        midnight(midday)
+        == midnight(midday - timedelta(days=1), days=1)
+        == datetime(2026, 9, 6, 4, tzinfo=UTC)
+    )
+
+
 LAWN = Lawn(lawn_type="medium")
 BLUE, TWILIGHT = Sky(sky_type="blue"), Sky(sky_type="twilight")
 RECIPES = [
