@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hotfolder.config.settings import PageSettings, Settings
 from hotfolder.control.opening import now, reading
 from hotfolder.daemon.records import make_store, store_of
-from hotfolder.errors import CommandHint, UsageError
+from hotfolder.errors import CommandHint, StoreError, UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.model import PageRole
@@ -28,6 +28,7 @@ FULL, READING = PageRole.FULL, PageRole.READING
 SESSION_SECONDS = access.SESSION_DAYS * 86400
 PACKAGES = ("jinja2", "argon2", "python_multipart", "segno")
 """The packages that the extra `page` installs."""
+NO_PASSWORDS = "The store with the passwords is not there."
 LEAST_LETTERS = 10
 MOST_LETTERS = 500
 
@@ -95,9 +96,12 @@ def refuse_weak(password: str) -> None:
 
 
 def sign_in(settings: Settings, password: str) -> str | None:
-    """Create a session of the role with this password and return its token; None for a wrong password."""
+    """Create a session of the role with this password and return its token; None for a wrong password. Raises
+    StoreError where there is no store: that says nothing of the password."""
     with reading(settings) as store:
-        known = access.passwords(store) if store is not None else {}
+        if store is None:
+            raise StoreError(NO_PASSWORDS)
+        known = access.passwords(store)
     if len(password) > MOST_LETTERS:
         return None
     role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hotfolder import log
 from hotfolder.config.settings import PageSettings
 from hotfolder.config.values import is_loopback
-from hotfolder.control.access import FULL, Visitor, visitor
+from hotfolder.control.access import FULL, NO_PASSWORDS, Visitor, visitor
 from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import Site, settings_of
@@ -244,7 +244,7 @@ async def visitor_of(request: Request) -> Visitor:
     if found.protected:
         site.protected.set()
     elif site.protected.is_set():
-        raise StoreError("The store with the passwords is not there.")
+        raise StoreError(NO_PASSWORDS)
     return found
 
 

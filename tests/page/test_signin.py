@@ -172,6 +172,8 @@ def test_a_store_that_is_away_opens_nothing_and_gets_no_empty_one_in_its_place(
             assert answer.status == 503 and "12 Elm Road" not in answer.text
         assert locked.post("/signout").status == 303
         locked.cookies.clear()
+    told = locked.post("/signin", {"password": PASSWORD})
+    assert told.status == 503 and "The store with the passwords is not there." in told.text
     assert not (studio.state / STORE_FILE).exists()
     kept.rename(studio.state / STORE_FILE)
     assert locked.get("/").status == 401
