@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import PhotoPlace, arriving_id, nothing_waits, opaque, places_in
+from hotfolder.control.lookup import PhotoPlace, arriving_id, no_photos, nothing_waits, opaque, places_in
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
-from hotfolder.errors import BadJob
+from hotfolder.errors import BadJob, Unknown
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.tracker import photo_of
@@ -135,16 +136,22 @@ def look(path: Path, _identity: FileIdentity, limits: PictureLimits) -> PictureF
 
 
 def explain(settings: Settings, path: Path) -> list[Explained]:
-    """Explain a room's folder, or every set of a project or an inbox. Raises UsageError, StoreError,
-    LocalTrouble."""
-    return [explain_place(settings, place) for place in places_in(settings, path)]
+    """Explain a room's folder, or every set of a project or an inbox, without those that the daemon takes
+    meanwhile. Raises UsageError, StoreError, LocalTrouble."""
+    found = []
+    for place in places_in(settings, path):
+        with suppress(Unknown):
+            found.append(explain_place(settings, place))
+    if not found:
+        raise no_photos(path)
+    return found
 
 
 def explain_place(
     settings: Settings, place: PhotoPlace, chosen: Sequence[ChosenSet] = (), look: Look = look
 ) -> Explained:
     """Explain one folder; a whole shoot as if a person had also grouped and approved the `chosen` sets.
-    Raises StoreError, LocalTrouble."""
+    Raises Unknown where it has no photos any more, StoreError, LocalTrouble."""
     with reading(settings) as store:
         return Explainer(settings, store, place, chosen, look).explained()
 

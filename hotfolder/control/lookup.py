@@ -149,8 +149,12 @@ def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
         left = left_alone(settings, folder.parent if is_junk_folder(folder.name) else folder)
         if left:
             raise UsageError(f"Nothing in {path} would be made.", hint=" ".join(left))
-        raise UsageError(f"There are no photos in {path}, nor in its folders.")
+        raise no_photos(path)
     return found[:1] if found[0].path == folder and found[0].folder else found
+
+
+def no_photos(path: Path) -> UsageError:
+    return UsageError(f"There are no photos in {path}, nor in its folders.")
 
 
 def left_alone(settings: Settings, path: Path) -> list[str]:

@@ -20,7 +20,7 @@ from hotfolder.cli.app import app
 from hotfolder.cli.demo import not_made
 from hotfolder.cli.explain import shoot_lines
 from hotfolder.config.settings import InboxSettings
-from hotfolder.control.explain import Explained
+from hotfolder.control.explain import Explained, Explainer
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.daemon.folders import lock_state
 from hotfolder.errors import LocalTrouble
@@ -200,6 +200,23 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
         "Add --calls to see every call, or name one room's folder.",
     ]
     assert "PUT <signed upload address>" in invoke("explain", inbox, "--config", config, "--calls").output
+
+
+def test_explain_of_an_inbox_leaves_out_what_is_taken_meanwhile(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon takes the photos of a set that is done while its folder is still to be looked at."""
+    inbox, explained = config.parent / "inbox", Explainer.explained
+    kitchen, taken = drop(inbox / ELM / "kitchen", 1), drop(inbox / ELM / "loft", 1) / "1.jpg"
+
+    def taken_after(explainer: Explainer) -> Explained:
+        taken.unlink(missing_ok=True)
+        return explained(explainer)
+
+    monkeypatch.setattr(Explainer, "explained", taken_after)
+    result = invoke("explain", inbox, "--config", config)
+    assert (result.exit_code, "loft" in result.output) == (0, False)
+    assert result.output.startswith(str(kitchen))
 
 
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
