@@ -251,7 +251,9 @@ class Ledger:
         with self.session.begin() as session:
             uid = written["call"]["uid"]
             known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()
-            fresh = Purchase.model_validate({**written["call"], "id": known.id if known else None})
+            # Lines from before the store was moved to a server name no machine: they are this one's.
+            call = {"machine": self.store.machine, **written["call"]}
+            fresh = Purchase.model_validate({**call, "id": known.id if known else None})
             held = holder(session, fresh.key) if fresh.state in HOLDING else None
             if held is not None and held.uid != uid:
                 logger.error(

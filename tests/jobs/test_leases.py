@@ -346,6 +346,26 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     assert sum(restored) == len(Store(shared).ledger.all_purchases()) == 40
 
 
+def test_an_answer_from_before_the_store_was_moved_stays_that_of_its_machine(
+    shared: Engine, tmp_path: Path
+) -> None:
+    """It had only reached the journal, in which SQLite's machine has no name. Otherwise `verify` on the other
+    machines would miss in their journals what came of it later."""
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
+    alone = Store(shared, Journal(tmp_path / "one")).ledger
+    call = purchase()
+    number = alone.begin(call, AT)
+    alone.journal_answer(call, "{}", AT)
+    with Session(shared) as session, session.begin():
+        session.get_one(Purchase, number).machine = "one"  # as the move does
+    for machine in (one, two):
+        machine.ledger.restore()
+    assert [known.machine for known in one.ledger.all_purchases()] == ["one"]
+    one.ledger.record_results(number, [result(number)])
+    places = Places(inboxes={}, done=tmp_path, failed=tmp_path, state=tmp_path)
+    assert [list(verify_ledger(machine, places)) for machine in (one, two)] == [[], []]
+
+
 def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, tmp_path: Path) -> None:
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
