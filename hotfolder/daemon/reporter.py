@@ -19,6 +19,7 @@ from hotfolder import log
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
+from hotfolder.display import with_hint
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import midnight, waits_until
@@ -215,6 +216,9 @@ class Reporter:
         others = context.places.inboxes.keys() - self.inboxes.keys()
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
         await self.telemetry.see(seen)
+        trouble = context.breakers.trouble
+        reason, hint = (trouble.message, trouble.hint) if trouble is not None else ("", "")
+        seen = replace(seen, trouble=reason, trouble_hint=hint)  # another machine's holds nothing up here
         self._trouble_shown = False
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
@@ -238,7 +242,7 @@ class Reporter:
             return
         self._trouble_shown = True
         last = self.telemetry.seen or Overview((), {})
-        seen = replace(last, trouble=error.message, trouble_hint=error.hint)
+        seen = replace(last, store_trouble=with_hint(error.message, error.hint))
         self.telemetry.show(seen)
         self._show(seen)
 

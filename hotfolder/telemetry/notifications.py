@@ -69,6 +69,9 @@ class Kind(Enum):
     API_UNREACHABLE = Wording(
         "The API can't be used", "The API can't be used", over="The API can be used again."
     )
+    STORE_UNREACHABLE = Wording(
+        "The job store can't be used", "The job store can't be used", over="The job store can be used again."
+    )
     INBOX_UNREACHABLE = Wording(
         "An inbox is out of reach", "Inboxes are out of reach", over="Every inbox can be reached again."
     )
@@ -92,6 +95,7 @@ OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
 """Alarms about what belongs to one machine where several share a store: its inboxes, its `state`."""
 OWN_DISK = "state"
 ALARMS: Mapping[About, tuple[Kind, float | None]] = {
+    About.STORE: (Kind.STORE_UNREACHABLE, None),
     About.API: (Kind.API_UNREACHABLE, None),
     About.INBOX: (Kind.INBOX_UNREACHABLE, None),
     About.FOLDER: (Kind.FOLDER_UNREACHABLE, None),

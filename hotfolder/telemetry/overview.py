@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from hotfolder.display import with_hint
@@ -106,6 +107,7 @@ class About(StrEnum):
     INBOX = "inbox"
     FOLDER = "folder"
     DISK = "disk"
+    STORE = "store"
     API = "api"
     SCHEDULE = "schedule"
     PAUSE = "pause"
@@ -128,12 +130,13 @@ class Condition:
     @property
     def bad(self) -> bool:
         """Whether something is wrong; all else is intended."""
-        return self.about in (About.SETTINGS, About.INBOX, About.FOLDER, About.DISK, About.API)
+        fine = (About.SANDBOX, About.RESTART, About.SCHEDULE, About.PAUSE)
+        return self.about not in fine
 
     @property
     def stops(self) -> bool:
         """Whether sets aren't accepted or processed meanwhile."""
-        return self.about in (About.INBOX, About.FOLDER, About.API, About.PAUSE)
+        return self.about in (About.INBOX, About.FOLDER, About.STORE, About.API, About.PAUSE)
 
     @property
     def full_text(self) -> str:
@@ -149,8 +152,9 @@ def disk_full(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `paused` why paid
-    calls are paused, `settings_error` why edited settings were rejected; all are empty when all is well.
+    """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `store_trouble`
+    why the store can't be used, `paused` why paid calls are paused, `settings_error` why edited settings were
+    rejected; all are empty when all is well. `notices_of` has each inbox's notices.
     `restart` names edited settings that take effect only after a restart.
     `degraded` has for every inbox why it is unavailable, "" where it isn't.
     `missing` has for `done`, `failed` and `state` why nothing can be written there; empty when all is well.
@@ -166,7 +170,7 @@ class Overview:
     trouble_hint: str = ""
     degraded: Mapping[str, str] = field(default_factory=dict)
     looking: Mapping[str, str] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    notices_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pid: int | None = None
     paused: str = ""
     settings_error: str = ""
@@ -177,6 +181,11 @@ class Overview:
     sandbox: bool = False
     gone: frozenset[str] = frozenset()
     machines: tuple[MachineLine, ...] = ()
+    store_trouble: str = ""
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return tuple(chain.from_iterable(self.notices_of.values()))
 
     @property
     def running_at_all(self) -> bool:
@@ -208,10 +217,11 @@ class Overview:
             for name in self.full_disks
             if not self.missing.get(name)
         )
-        if self.trouble:
-            trouble = with_hint(self.trouble, self.trouble_hint)
-            after = "" if "by itself" in trouble else "Everything continues by itself then."
-            yield Condition(About.API, with_hint(f"The work waits: {trouble}", after))
+        api_trouble = with_hint(self.trouble, self.trouble_hint) if self.trouble else ""
+        for about, trouble in ((About.STORE, self.store_trouble), (About.API, api_trouble)):
+            if trouble:
+                after = "" if "by itself" in trouble else "Everything continues by itself then."
+                yield Condition(about, with_hint(f"The work waits: {trouble}", after))
         if self.schedule:
             yield Condition(About.SCHEDULE, f"Whatever has still to be sent {self.schedule}.")
         if self.paused:
@@ -287,9 +297,13 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     shown = statuses_of_inboxes(statuses, owners)
     inboxes = {name: as_mapping(as_mapping(one.content)["inboxes"])[name] for name, one in shown.items()}
     live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
-    settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
-    waits = as_mapping(daemon.get("waits"))
-    paused = str(trouble.get("reason", ""))
+    settings, waits = as_mapping(daemon.get("settings")), as_mapping(daemon.get("waits"))
+    troubles = {
+        one.machine: {name: str(text) for name, text in trouble.items()}
+        for one in statuses
+        if one.machine in running and (trouble := as_mapping(as_mapping(one.content).get("trouble")))
+    }
+    trouble = trouble_of_all(troubles, machines)
     active = store.in_states(ACTIVE)
     # Queried separately, so that many done sets don't displace those that need a person.
     ended = [
@@ -314,7 +328,12 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     ]
     calls = under_way(store, [job.id for job in active if job.state in ASKS_TO_PAY])
     lines += (
-        line_of(job, paused, str(waits.get(job.id, "")), called=job.id in calls)
+        line_of(
+            job,
+            troubles.get(owners.get(job.inbox) or "", {}).get("reason", ""),
+            str(waits.get(job.id, "")),
+            called=job.id in calls,
+        )
         for job in active
         if job.id not in over
     )
@@ -326,16 +345,16 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     return Overview(
         lines=tuple(lines),
         counts={state: number for state, number in counts.items() if number},
-        trouble=paused,
-        trouble_hint=str(trouble.get("hint", "")),
+        trouble=trouble.get("reason", ""),
+        trouble_hint=trouble.get("hint", ""),
         degraded={
             **{name: NOBODY for name, owner in owners.items() if owner is None and running},
             **{name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
         },
         looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in live.items()},
-        notices=tuple(
-            str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
-        ),
+        notices_of={
+            name: tuple(map(str, as_mapping(inbox).get("notices", ()))) for name, inbox in inboxes.items()
+        },
         pid=pid,
         paused=store.paused() or "",
         settings_error=str(settings.get("error", "")),
@@ -347,6 +366,21 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         gone=gone,
         machines=machines,
     )
+
+
+def trouble_of_all(
+    troubles: Mapping[str, Mapping[str, str]], machines: Sequence[MachineLine]
+) -> Mapping[str, str]:
+    """Why the API isn't called, with its hint, by what each machine says, by id. Where others of those that
+    work with an inbox do call it, the first one's, with that machine's name; empty where all do."""
+    working = [one for one in machines if one.running and one.working]
+    calling = [one for one in working if one.id not in troubles]
+    if not calling:
+        return next(iter(troubles.values()), {})
+    for one in working:
+        if one.id in troubles:
+            return {**troubles[one.id], "reason": f"on {one.name}: {troubles[one.id]['reason']}"}
+    return {}
 
 
 def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, str | None]]:

@@ -54,7 +54,7 @@ def status_page(
         "status.failed": here.failed[::-1],  # the latest first
     }
     whole = (one.text for one in here.conditions() if one.about not in (About.INBOX, About.RESTART))
-    notices = [*whole, *seen.notices, *removed]
+    notices = [*whole, *seen.notices_of.get(inbox, ()), *removed]
     finished_lines = list(finished(lines, ended, now, language))
     return status_text(sections, finished_lines, notices, at=now, stopped=stopped, language=language)
 

@@ -27,6 +27,7 @@ from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
+from tests.support.receiver import Receiver
 from tests.support.studio import ELM, KEY, MERGE, Run, Shop, Studio, begun, environment, until, wait_for
 
 pytestmark = pytest.mark.long
@@ -70,6 +71,26 @@ def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
     wait_for(lambda: studio.status_page() and SAID not in studio.status_page())
     assert daemon.stop() == 0
     assert shop.bought() == 1
+
+
+def test_a_message_says_that_it_is_the_database_and_not_the_api(
+    tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop
+) -> None:
+    receiver = Receiver()
+    notify = {"urls": [receiver.address], "gather_seconds": 1, "unreachable_seconds": 1}
+    store = {"url": proxy.server(str(make_url(postgres.fresh().url).database)).url}
+    studio = Studio(tmp_path / "studio", shop=shop, store=store, notify=notify)
+    daemon = studio.start()
+    try:
+        wait_for(studio.status_page)
+        proxy.cut()
+        told = wait_for(lambda: [one["title"] for one in receiver.got if SAID in one["message"]])
+        assert told == ["hotfolder: The job store can't be used"]
+        proxy.mend()
+        assert daemon.stop() == 0
+    finally:
+        studio.end()
+        receiver.shutdown()
 
 
 def test_a_database_that_stays_away_is_logged_once(studio: Studio, proxy: Proxy) -> None:

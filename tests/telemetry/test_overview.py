@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
+from hotfolder.telemetry.statuspage import status_page
 from tests.support.postgres import Postgres
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -103,6 +105,39 @@ def test_a_machine_that_has_long_had_no_news_hides_no_set_of_another(
         dropped_again = NOON + timedelta(hours=2)
         busy.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, dropped_again)
         assert [line.state for line in overview(busy, pid=None).lines] == ["settling", "failed"]
+
+
+def test_an_api_that_one_machine_can_t_reach_holds_up_no_other(postgres: Postgres, tmp_path: Path) -> None:
+    """What is said of all names the machine, unless it is so on each that works with an inbox."""
+    with postgres.store() as database:
+        stores = {}
+        for name, inbox in (("one", "a"), ("two", "b")):
+            leases = Leases(database, name, tmp_path, ("a", "b"), seconds=600)
+            leases.join()
+            leases.renew((inbox,), ())
+            stores[name] = Store(database, machine=name)
+            hall = NewJob(inbox, "elm", "hall", "hall", "elm", (), Recipe())
+            stores[name].create(hall, "https://api", NOON)
+        trouble = {"reason": "the API can't be reached", "hint": "It goes on by itself."}
+        queued, waits = "waiting for its turn", "the API can't be reached"
+        whole = f"{waits}. It goes on by itself."
+        host = socket.gethostname()
+        for where, reasons, told in (
+            ("one", {"a": waits, "b": queued}, f"on {host} (one): {whole}"),
+            ("two", {"a": waits, "b": waits}, whole),
+        ):
+            stores[where].publish(DAEMON_STATUS, {"trouble": trouble, "inboxes": {}}, NOON)
+            seen = overview(stores["two"], pid=None)
+            assert {line.inbox: line.reason for line in seen.lines} == reasons
+            assert [one.text for one in seen.conditions()] == [f"The work waits: {told}"]
+
+
+def test_what_is_left_alone_in_one_inbox_is_not_told_in_another(store: Store) -> None:
+    inboxes = {"a": {"notices": ["Left alone in elm: x.jpg."]}, "b": {"notices": []}}
+    store.publish(DAEMON_STATUS, {"inboxes": inboxes}, NOON)
+    seen = overview(store, pid=1)
+    assert ["x.jpg" in status_page(seen, inbox, {}, NOON) for inbox in inboxes] == [True, False]
+    assert seen.as_dict()["notices"] == ["Left alone in elm: x.jpg."]
 
 
 def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(store: Store) -> None:
