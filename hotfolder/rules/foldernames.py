@@ -40,8 +40,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 def shown(text: str) -> str:
     """`text` in double quotes, truncated to LONGEST_SHOWN, with control characters made visible."""
-    cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-    return f'"{visible(cut)}"'
+    return in_full(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+
+
+def in_full(text: str) -> str:
+    """As `shown`, but never truncated: for a name that somebody is to give."""
+    return f'"{visible(text)}"'
 
 
 def composed(name: str) -> str:
@@ -128,6 +132,6 @@ def _named(folder: str, what: str, example: str) -> FolderName:
     if not parts.name:
         raise RuleRefused(
             f"The {what} folder {shown(folder)} has no {what} name before its tags.",
-            hint=f"Put the {what}'s name first, like {shown(TAG_MARK.join((example, *(parts.tags))))}.",
+            hint=f"Put the {what}'s name first, like {in_full(TAG_MARK.join((example, *(parts.tags))))}.",
         )
     return parts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hotfolder.display import with_hint
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import in_full, shown
 from hotfolder.rules.grouping.evidence import by_name, without_copies
 from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.routing import Rulebook, matching_by_name
@@ -75,7 +75,7 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
         meant = rulebook.tags.meant(raw)
         if meant:
             return Why(
-                f"Did you mean {shown(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
+                f"Did you mean {in_full(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
                 " made without it",
                 f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
             )

@@ -13,6 +13,7 @@ from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import (
     TAG_MARK,
     FolderName,
+    in_full,
     project_name,
     room_name,
     shown,
@@ -265,7 +266,7 @@ def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType |
         kinds = ", ".join(hyphened(one) for one in get_args(RoomType))
         raise RuleRefused(
             f"Staging needs to know what kind of room {shown(room.name)} is, and its name doesn't say.",
-            hint=f"Put the kind of room in front, like {shown(wanted)}, or give its route a room_type."
+            hint=f"Put the kind of room in front, like {in_full(wanted)}, or give its route a room_type."
             f" Kinds: {kinds}.",
         )
     return operation.model_copy(update={"room_type": room_type})

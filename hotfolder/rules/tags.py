@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import OK, TAG_MARK, nearest, normal, shown, split_name
+from hotfolder.rules.foldernames import OK, TAG_MARK, in_full, nearest, normal, shown, split_name
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.stager.operations import Operation
 
@@ -151,9 +151,9 @@ class TagTable:
         for typed in wrong:
             guess = joined[typed] or self.nearest(typed) or FAMILIES[family_of(typed)].example
             meant = renamed(meant, typed, guess)
-        hint = f"Rename it to {shown(meant)}, then drag it back."
+        hint = f"Rename it to {in_full(meant)}, then drag it back."
         if project:
-            renaming = f"Rename the project's folder in the inbox to {shown(meant)}"
+            renaming = f"Rename the project's folder in the inbox to {in_full(meant)}"
             hint = f"{renaming}, then drag this folder back into it."
         return RuleRefused(message, hint=hint, also=self.families())
 

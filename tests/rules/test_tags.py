@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import OK, normal
+from hotfolder.rules.holds import misnamed
 from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
@@ -129,6 +130,14 @@ def test_the_name_to_give_the_folder_has_every_wrong_tag_mended() -> None:
         TABLE.read(["sky-twilght", "zzzz"], "front__sky-twilght__zzzz")
     assert caught.value.message.endswith('did you mean "sky-twilight"? "zzzz" is unknown, too.')
     assert caught.value.hint.startswith("Rename the folder so that every part after two underscores is a tag")
+
+
+def test_the_name_to_give_the_folder_is_told_whole_however_long() -> None:
+    room = "Living room on the first floor, seen from the door to the terrace, with the curtains open"
+    with pytest.raises(RuleRefused) as refused:
+        plan(Rulebook(), "12 Elm Road", f"{room}__sky-bleu", 3)
+    assert refused.value.hint == f'Rename it to "{room}__sky-blue", then drag it back.'
+    assert f'"{room}__sky-blue"' in str(misnamed(Rulebook(), "12 Elm Road", f"{room}_sky-blue"))
 
 
 def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
