@@ -318,19 +318,15 @@ def latest_of(lines: Sequence[Line]) -> list[Line]:
 
 
 def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
-    """These sets by project, with at most `most` cards each (all that need a person): projects that need a
-    person first, then by the latest change, finished ones last."""
+    """These sets by project, with at most `most` cards each: projects that need a person first, then by the
+    latest change, finished ones last."""
 
     def by_project(card: Card) -> tuple[str, str]:
         return card.inbox, composed(card.project)
 
     bare = [card_of(line) for line in lines]
     groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
-    shown: dict[tuple[str, str], list[Card]] = {}
-    for key, cards in groups.items():
-        first = sorted_cards(cards)
-        urgent = sum(card.rank < IN_HAND for card in first)
-        shown[key] = first[: max(most, urgent)] if most is not None else first
+    shown = {key: sorted_cards(cards)[:most] for key, cards in groups.items()}
     full = iter(with_frames(store, [card for cards in shown.values() for card in cards]))
     found = [ProjectCards.of(*key, groups[key], [next(full) for _ in cards]) for key, cards in shown.items()]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)

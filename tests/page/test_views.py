@@ -126,6 +126,17 @@ def test_each_page_of_a_project_brings_its_pictures_as_a_zip(studio: Studio, pag
         assert sorted(set(re.findall(r"room \d+(?=[.<])", again))) == shown[same]
 
 
+async def test_of_many_rooms_in_need_now_shows_the_latest_and_the_number(
+    studio: Studio, page: PageProcess
+) -> None:
+    for number in range(15):
+        studio.drop(ELM, f"room {number:02}__nope", {"a.jpg": bracket()["DSC0001.jpg"]})
+    await studio.until_idle()
+    now = page.get("/").text
+    assert now.count('class="card bad"') == 12 and "and 3 more" in now and "<dd>15</dd>" in now
+    assert page.get(of_project(studio, ELM)).text.count('class="card bad"') == 15
+
+
 def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
     assert "Drop a folder of exposures" in page.get("/").text
 
