@@ -169,7 +169,9 @@ def init(
     key_stdin: Annotated[
         bool, typer.Option("--key-stdin", help="Read the API key from the first line of standard input.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: what is left out is usual.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Ask nothing; what is left out is as usual.")
+    ] = False,
 ) -> int:
     """Install it: user, folders, settings, key, service.
 

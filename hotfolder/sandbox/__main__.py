@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--merge-delay-seconds", type=float, default=0, help="a merge takes at least so long"
     )
-    options.add_argument("--operation-delay-seconds", type=float, default=0)
+    options.add_argument(
+        "--operation-delay-seconds", type=float, default=0, help="an operation takes at least so long"
+    )
     options.add_argument(
         "--faults", type=Path, metavar="FILE", help="rules for what goes wrong on purpose; see docs/faults.md"
     )
