@@ -19,7 +19,7 @@ from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import lay_environment_over
 from hotfolder.config.yamlfile import Document, Position, read_document, refusal
 from hotfolder.errors import ConfigurationError
-from hotfolder.paths import exists, is_dir
+from hotfolder.paths import is_dir
 from hotfolder.rules.sets import FileIdentity
 
 T = TypeVar("T", bound=BaseModel)
@@ -107,7 +107,7 @@ class SettingsFile:
     def load(self, *, anew: bool = False) -> Settings:
         """Load the settings. Raises ConfigurationError; with `anew` also where the file is missing, since a
         reload from the environment alone would drop all rules."""
-        if anew and not exists(self.path):
+        if anew and is_missing(self.path):
             raise ConfigurationError(f"{self.path}: the file is gone.")
         return load(self.path, self.environ)
 

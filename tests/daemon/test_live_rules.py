@@ -116,6 +116,16 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
         assert daemon.live.settings is before
 
 
+async def test_a_file_that_can_not_be_reached_is_told_like_one_with_an_error(studio: Studio) -> None:
+    async with studio.working(live=True) as daemon:
+        studio.config.rename(studio.root / "aside.yaml")
+        studio.config.symlink_to("x" * 300)
+        daemon.live.ask()
+        await until(lambda: "can't be read: File name too long" in daemon.live.error)
+        (studio.root / "aside.yaml").replace(studio.config)
+        await until(lambda: not daemon.live.error)
+
+
 async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studio) -> None:
     async with studio.working(live=True) as daemon:
         paid_seconds = daemon.context.paid_seconds
