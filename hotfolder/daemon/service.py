@@ -281,7 +281,7 @@ class Daemon:
         return Inbox(
             root,
             claimed=partial(self.worker.context.claimed, name),
-            settings=inbox_settings(self.settings, self.live.rulebooks[name], settle.scan_seconds),
+            settings=inbox_settings(self.live.settings, self.live.rulebooks[name], settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,
             beat=self.telemetry.heartbeats.expect(scan_of(name), max(SCAN_SECONDS, 10 * settle.scan_seconds)),

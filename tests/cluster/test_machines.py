@@ -135,6 +135,23 @@ def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) 
     assert "stopped" in (shared.studio.root / "inbox" / "STATUS.txt").read_text()
 
 
+def test_an_inbox_that_is_taken_over_is_watched_by_the_settings_in_force(cluster: Make) -> None:
+    """Not by those of the machine's start."""
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS})
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
+    two.start()
+    shared.studio.edit(limits={"photo_bytes": 1024})
+    shared.wait_until(lambda _: "settings_changed" in two.text())
+    assert one.runs[-1].stop() == 0
+    shared.wait_until(lambda _: shared.owners() == {"inbox": "two"})
+    shared.drop("inbox", "12 Elm", "study", bracket())
+    shared.wait_until(lambda store: {State.DONE, State.FAILED} & store.counts().keys())
+    with shared.store() as store:
+        assert store.counts() == {State.FAILED: 1}
+
+
 def test_a_command_on_a_machine_that_is_stopped_says_who_takes_it_up(cluster: Make) -> None:
     shared = cluster()
     one, two = shared.member("one"), shared.member("two")
