@@ -56,6 +56,14 @@ def test_receipts_that_are_out_of_reach_are_not_taken_for_none(tmp_path: Path) -
         list(receipts_in(tmp_path, ""))
 
 
+def test_what_is_no_file_among_the_receipts_is_none(tmp_path: Path) -> None:
+    """A folder ended the start, and a pipe held it up for ever."""
+    receipts = tmp_path / "Elm" / "receipts"
+    (receipts / "old.json").mkdir(parents=True)
+    (receipts / "kitchen.json").write_text("{}")
+    assert [path for path, _ in receipts_in(tmp_path, "")] == ["Elm/receipts/kitchen.json"]
+
+
 def test_a_folder_of_the_systems_hides_no_receipts() -> None:
     user = os.geteuid()
     with tempfile.TemporaryDirectory() as name:

@@ -68,7 +68,7 @@ def receipt_files(done: Path) -> list[Path]:
     for project in entries(done):
         with suppress(PermissionError):  # a folder of the system's, as `lost+found` on a disk of its own
             found += entries(receipts_folder(done, project.name))
-    return [path for path in found if path.suffix == ".json"]
+    return [path for path in found if path.suffix == ".json" and is_file(path)]
 
 
 def take_over(store: Store, path: str, receipt: Receipt, own: str) -> None:
