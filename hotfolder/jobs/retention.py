@@ -147,11 +147,10 @@ class Retention:
         return why
 
     async def _originals(self, job: Job) -> AsyncIterator[Expired]:
-        doubt = ""
+        doubt, link = "", await to_thread.run_sync(self._behind_link, job)
         if photos := await self._photos(job):
             pictures = await self.store_thread(self.store.pictures, job.id)
-            doubt = await self._too_young(job, self.keep.originals_days)
-            doubt = doubt or await to_thread.run_sync(self._behind_link, photos[0][1].parent)
+            doubt = link or await self._too_young(job, self.keep.originals_days)
             doubt = doubt or await doubt_of_originals(job, pictures, self.places, self.decoder, self.limits)
         for photo, path in photos:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
@@ -164,18 +163,17 @@ class Retention:
             yield Expired("original", path, photo.size_bytes, why)
         gone = [path for photo, path in await self._photos(job, there=False) if photo.let_go_at]
         # The folder goes last: one that is still there tells of a process that was killed before.
-        if gone and not self.dry_run and await to_thread.run_sync(self._is_folder, gone[0].parent):
+        if gone and not (link or self.dry_run) and await to_thread.run_sync(is_dir, gone[0].parent):
             await self._record_in_receipt(job)
             await to_thread.run_sync(drop_empty_folder, gone[0].parent)
 
-    def _behind_link(self, path: Path) -> str:
-        """Why nothing at a path in done/ may be deleted: a link leads there. "" where none does."""
-        link = link_between(self.places.done, path)
+    def _behind_link(self, job: Job) -> str:
+        """Why nothing of a job may be deleted in done/: a link leads to its originals or its receipt; ""
+        where none does."""
+        done = self.places.done
+        ours = [done / job.receipt, originals_folder(done, safe_name(job.project), job.filed_as or "")]
+        link = next(filter(None, (link_between(done, path) for path in ours)), None)
         return f"{shown(link)} is a link, and nothing is deleted where a link leads" if link else ""
-
-    def _is_folder(self, path: Path) -> bool:
-        """Whether a path in done/ is a folder to which no link leads."""
-        return is_dir(path) and not self._behind_link(path)
 
     async def _record_in_receipt(self, job: Job) -> None:
         files = await self.store_thread(self.store.photos, job.id)
@@ -199,7 +197,7 @@ class Retention:
         if not job.receipt or not await to_thread.run_sync(is_file, path):
             return
         size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
-        why = await to_thread.run_sync(self._behind_link, path)
+        why = await to_thread.run_sync(self._behind_link, job)
         why = why or await to_thread.run_sync(unlike, path, job.receipt_sha256)
         there = {photo for _, photo in await self._photos(job)} - self.gone
         if not why and self.keep.originals_days is not None and there:

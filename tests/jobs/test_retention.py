@@ -266,15 +266,17 @@ async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(mak
     assert (studio.done / ELM / "kitchen.jpg").exists()
 
 
-async def test_what_lies_behind_a_link_stays(studio: Studio, shop: Shop, tmp_path: Path) -> None:
-    """Somebody has moved a project's originals to another disk, and put a link in their place."""
+@pytest.mark.parametrize("linked", ["originals", "receipts"])
+async def test_what_lies_behind_a_link_stays(studio: Studio, shop: Shop, tmp_path: Path, linked: str) -> None:
+    """Somebody has moved a project's originals or receipts to another disk, and put a link in their place."""
     files = await done_set(studio, shop)
-    originals, elsewhere = studio.done / ELM / "originals", tmp_path / "elsewhere"
-    originals.rename(elsewhere)
-    originals.symlink_to(elsewhere)
-    found = [due for due in await clean(studio) if due.kind == "original"]
-    assert len(found) == len(files) and all("is a link" in due.kept_because for due in found)
-    assert files_below(elsewhere / "kitchen") == files
+    folder, elsewhere = studio.done / ELM / linked, tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = files_below(elsewhere)
+    found = [due for due in await clean(studio) if due.kind != "result"]
+    assert len(found) == len(files) + 1 and all("is a link" in due.kept_because for due in found)
+    assert files_below(elsewhere) == before and studio.filed("kitchen") == files
 
 
 async def test_a_receipt_says_what_went_before_a_process_was_killed(studio: Studio, shop: Shop) -> None:
