@@ -271,7 +271,7 @@ def migrate(
     print("The store is moved." if moved else "The store was moved there before; nothing is left to do.")
     print(f"Write this into {config}, and start hotfolder again:")
     print(f"  store:\n    url: {url}")
-    print("The file of SQLite stays in `state` as it was, and is not used any more.")
+    print("The file of SQLite stays in `state`, marked, so that nobody goes on with it.")
     return 0
 
 
