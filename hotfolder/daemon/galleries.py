@@ -99,14 +99,15 @@ class Galleries:
         all_anew, self._all_anew = self._all_anew, False
         try:
             known = await context.store_thread(context.store.published, MADE_UNTIL)
-            everything = all_anew or not known
-            since = datetime.min.replace(tzinfo=UTC) if everything else datetime.fromisoformat(known["until"])
+            now = context.clock.now()  # before the look: a set that ends after it is due in the next pass
+            since = datetime.fromisoformat(known["until"]) if known else now
+            if all_anew or not known or since > now:  # later than now by a clock that was ahead
+                since = datetime.min.replace(tzinfo=UTC)
             due, until = await context.store_thread(due_projects, context.store, since)
             for project in due:
                 well &= await self._remake(project)
             if well and until is not None:
-                until = min(until, context.clock.now())  # by a clock that was ahead it may be far off
-                known = {"until": until.isoformat()}
+                known = {"until": min(until, now).isoformat()}
                 await context.store_thread(context.store.publish, MADE_UNTIL, known, context.clock.now())
         except LocalTrouble as error:
             self._warnings[""].warn(error.message, hint=error.hint)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlmodel import update
+from sqlmodel import col, update
 
-from hotfolder.jobs.gallery import delivered, with_receipts
+from hotfolder.daemon import galleries
+from hotfolder.jobs.gallery import delivered, due_projects, with_receipts
 from hotfolder.jobs.model import Job
 from hotfolder.newfiles import own_prefix, own_temporaries
 from tests.support import crashing
@@ -162,6 +163,48 @@ async def test_a_set_that_ended_by_a_clock_that_was_ahead_keeps_no_later_one_out
     for project in ("14 Elm Road", "16 Elm Road"):
         await studio.drop_and_run(project, "bath", bracket())
         assert len(manifest(studio, project)["pictures"]) == 1
+
+
+async def test_a_set_that_ends_while_others_are_looked_for_is_not_passed_over(
+    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside one that ended by a clock that was ahead, and is found each time."""
+    studio = make_studio(**EVERYTHING)
+
+    def end(project: str, at: datetime) -> None:
+        with studio.store() as store, store.session.begin() as session:
+            session.exec(update(Job).where(col(Job.project) == project).values(updated_at=at))
+
+    def ending_behind(*asked: Any) -> Any:
+        found = due_projects(*asked)
+        if not ended:
+            ended.append("14 Elm Road")
+            end("14 Elm Road", datetime.now(UTC))
+        return found
+
+    ended: list[str] = []
+    for project in (ELM, "14 Elm Road"):
+        await studio.drop_and_run(project, "hall", bracket())
+    end(ELM, datetime.now(UTC) + timedelta(days=1))
+    end("14 Elm Road", datetime.now(UTC) - timedelta(days=1))
+    shutil.rmtree(gallery(studio, "14 Elm Road"))
+    monkeypatch.setattr(galleries, "due_projects", ending_behind)
+    for room in ("bath", "loft"):
+        await studio.drop_and_run("16 Elm Road", room, bracket())
+    assert ended and len(manifest(studio, "14 Elm Road")["pictures"]) == 1
+
+
+async def test_galleries_are_made_although_they_were_recorded_as_made_until_a_time_to_come(
+    make_studio: MakeStudio,
+) -> None:
+    """As by a version that took the time of a clock that was ahead."""
+    studio = make_studio(**EVERYTHING)
+    await studio.drop_and_run(ELM, "hall", bracket())
+    with studio.store() as store:
+        ahead = datetime.now(UTC) + timedelta(days=1)
+        store.publish(galleries.MADE_UNTIL, {"until": ahead.isoformat()}, datetime.now(UTC))
+    await studio.drop_and_run("14 Elm Road", "hall", bracket())
+    assert len(manifest(studio, "14 Elm Road")["pictures"]) == 1
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
