@@ -148,7 +148,8 @@ class Metrics(Collector, Counts):
             ("unfinished", "Age of the oldest set that is not done with.", tuple(ACTIVE)),
         ):
             yield single(f"hotfolder_oldest_{name}_seconds", about, oldest(seen.in_states(states), now))
-        yield single("hotfolder_api_paused", "1 while the API is not asked.", int(bool(seen.trouble)))
+        paused = bool(seen.trouble or seen.store_trouble)
+        yield single("hotfolder_api_paused", "1 while the API is not asked.", int(paused))
         yield single("hotfolder_paid_calls_paused", "1 while nothing is paid for.", int(bool(seen.paused)))
         inboxes = GaugeMetricFamily(
             "hotfolder_inbox_degraded", "1 for an inbox that is out of reach.", labels=["inbox"]

@@ -127,6 +127,11 @@ def test_any_project_name_keeps_the_page_readable(name: str) -> None:
     ] == [1]
 
 
+def test_no_api_is_asked_while_the_store_is_away() -> None:
+    away = metrics_of(Overview((), {}, store_trouble="The database can't be reached."))
+    assert read(away.page().decode())["hotfolder_api_paused", ()] == 1
+
+
 def test_nothing_known_is_nothing_shown() -> None:
     """Before the first overview, and without a budget, there are no such series: not zeros."""
     names = {name for name, _ in samples(metrics_of(None, left=None))}
