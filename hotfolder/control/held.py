@@ -29,7 +29,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.foldernames import TAG_MARK, shown, split_name
+from hotfolder.rules.foldernames import TAG_MARK, in_full, shown, split_name
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.holds import REVIEW, TO_REVIEW, Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
@@ -123,7 +123,7 @@ def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
             "Name it without; what is done with it the routes say.",
         )
     if safe_name(name) != name:
-        better = f"Call it {shown(safe_name(name))}."
+        better = f"Call it {in_full(safe_name(name))}."
         return f"{refused}: not every computer takes that as a file's name.", better
     if why := why_name_taken(name, taken):
         return f"{refused}: {why}.", "Give it another name."

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from hotfolder.control.held import why_no_name
 from hotfolder.control.lookup import folder_id, project_id
+from hotfolder.outbox.names import safe_name
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
@@ -248,6 +250,12 @@ def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "have changed since you looked" in refused.text
     assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+def test_the_name_to_give_a_set_is_told_whole_however_long() -> None:
+    name = "Living room on the first floor, seen from the door to the terrace, with the curtains open?"
+    refused = why_no_name(name, ())
+    assert refused is not None and refused[1] == f'Call it "{safe_name(name)}".'
 
 
 def test_a_set_that_can_t_be_made_says_so_and_has_no_button(studio: Studio, page: PageProcess) -> None:
