@@ -71,8 +71,8 @@ def generation_row(session: Session, scope: str) -> Generation:
 
 
 NOT_THOSE_FILES = (
-    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were"
-    " removed or changed since: what was bought is used again."
+    "`hotfolder retry --pay-again` was said of these photos, but of other files than those that came now:"
+    " what was bought is used again."
 )
 
 

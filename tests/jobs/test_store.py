@@ -170,7 +170,9 @@ def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_sa
     photo, _ = other.files
     pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity})
     photo.ctime_ns += 1
-    assert store.create(other, ORIGIN, AT).generation == 0
+    taken_up_first = store.create(other, ORIGIN, AT)
+    assert taken_up_first.generation == 0
+    assert "but of other files than those that came now" in store.history(taken_up_first.id)[0].text
     assert store.create(new, ORIGIN, AT).generation == 1
     assert store.create(new_job("a", folder="den", room="den"), ORIGIN, AT).generation == 0
 

@@ -159,7 +159,9 @@ async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench
     await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
     [made] = [job for job in bench.studio.status()["jobs"] if job["state"] == "done"]
-    assert "were removed or changed since: what was bought is used again" in logged(bench, made["job"])
+    assert "of other files than those that came now: what was bought is used again" in logged(
+        bench, made["job"]
+    )
     await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1
 
