@@ -72,19 +72,28 @@ def open_file(state: Path) -> Engine:
 
 
 def read_file(state: Path) -> Engine | None:
-    """`read_store` for the file in the folder `state`."""
+    """`read_store` for the file in the folder `state`. What a process wrote that was killed before its commit
+    is taken back, as SQLite has to before anything can be read."""
     path = state / FILE_NAME
     refuse_strangers(state)
     if not exists(path):
         return None
-    uri = f"{path.absolute().as_uri()}?mode=ro"
 
-    def connect() -> sqlite3.Connection:
+    def connect(mode: str = "ro") -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
+    def version_by(mode: str) -> int:
+        with closing(connect(mode)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
     try:
-        with closing(connect()) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
+        try:
+            version = version_by("ro")
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+            version = version_by("rw")
     except sqlite3.OperationalError as error:  # busy or out of reach, not corrupt
         raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
     except sqlite3.DatabaseError as error:

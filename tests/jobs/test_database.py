@@ -4,11 +4,12 @@ all calls of the database."""
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -102,6 +103,23 @@ def test_reading_makes_no_store_and_writes_nothing(tmp_path: Path) -> None:
     assert database is not None
     with pytest.raises(Exception, match="readonly"):
         Store(database).publish("daemon", {}, datetime.now().astimezone())
+    database.dispose()
+
+
+def test_a_store_is_read_whose_writer_was_killed_amid_a_commit(tmp_path: Path) -> None:
+    """The files are as a kill or a power cut leaves them: pages were written, and the old ones are in the
+    journal."""
+    state, killed = tmp_path / "state", tmp_path / "killed"
+    open_store(state).dispose()
+    with closing(sqlite3.connect(state / FILE_NAME, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE pause SET reason = ?", ("x" * 100_000,))
+        shutil.copytree(state, killed)
+    assert (killed / f"{FILE_NAME}-journal").stat().st_size
+    database = read_store(killed)
+    assert database is not None
+    assert Store(database).paused() is None
     database.dispose()
 
 
