@@ -95,14 +95,17 @@ class Telemetry:
         if self._context is None:
             return
         store, write, now = self._context.store, self._context.store_thread, self.clock.now()
-        if store.leases is not None:
-            projects = memory["detected"]["projects"]
-            for inbox in sorted(self._taken):
-                of_inbox = [one for one in projects if one[0] == inbox]
-                with suppress(LeaseLost):  # its new owner writes it
-                    await write(store.publish, ENDED_IN + inbox, of_inbox, now, inbox=inbox)
-            memory = {**memory, "detected": {**memory["detected"], "projects": []}}
-        await write(store.publish, NOTIFIER_STATE, memory, now)
+        if store.leases is None:
+            await write(store.publish, NOTIFIER_STATE, memory, now)
+            return
+        detected = memory["detected"]
+        # First, so that a crash in between sends the message of a finished project twice, and not never.
+        of_machine = {**memory, "detected": {**detected, "projects": []}}
+        await write(store.publish, NOTIFIER_STATE, of_machine, now)
+        for inbox in sorted(self._taken):
+            of_inbox = [one for one in detected["projects"] if one[0] == inbox]
+            with suppress(LeaseLost):  # its new owner writes it
+                await write(store.publish, ENDED_IN + inbox, of_inbox, now, inbox=inbox)
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None

@@ -12,16 +12,21 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon import folders
+from hotfolder.jobs.store import Store
+from hotfolder.telemetry.notifications import Kind
 from hotfolder.telemetry.overview import Line, Overview
-from hotfolder.telemetry.telemetry import Telemetry
+from hotfolder.telemetry.telemetry import ENDED_IN, NOTIFIER_STATE, Telemetry
+from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
 from tests.support.receiver import Manager, Receiver
-from tests.support.studio import until
+from tests.support.studio import ELM, MakeStudio, until
 
 
 def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> Telemetry:
@@ -169,3 +174,28 @@ def test_a_full_disk_is_named_and_one_that_is_away_is_not(
     monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
     assert folders.full_disks(there) == ["done"]
     assert folders.full_disks({"done": Path("/proc")}) == []  # it names no size, as some shares
+
+
+async def test_a_finished_project_is_not_forgotten_by_a_kill_while_it_is_remembered(
+    make_studio: MakeStudio, postgres: Postgres, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where machines share a store, what is to be sent and what has ended in an inbox are two records."""
+    notify = {"urls": [receiver.address], "gather_seconds": 600, "finished_quiet_seconds": 1}
+    studio = make_studio(store={"url": postgres.fresh().url}, notify=notify)
+    publish, written = Store.publish, list[str]()
+    async with studio.working() as daemon:
+        [recipient] = daemon.telemetry.notifier.recipients.values()
+
+        def killed_after_one(store: Store, name: str, *content: Any, **more: Any) -> None:
+            if recipient.batches.by_kind and name in (NOTIFIER_STATE, f"{ENDED_IN}inbox"):
+                written.append(name)
+            if len(written) < 2:
+                publish(store, name, *content, **more)
+
+        monkeypatch.setattr(Store, "publish", killed_after_one)
+        studio.drop(ELM, "kitchen", bracket())
+        await until(lambda: len(written) > 1)
+        store = daemon.context.store
+        state, ended = store.published(NOTIFIER_STATE), store.published(f"{ENDED_IN}inbox", shared=True)
+        waiting = [one["groups"] for one in state["gathered"].values()]
+        assert ended or any(Kind.PROJECT_FINISHED.name in groups for groups in waiting)
