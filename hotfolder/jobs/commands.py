@@ -15,7 +15,7 @@ from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API
 from hotfolder.rules.foldernames import composed, spellings
 
-HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
+HINT = "To have it made after all, drag the folder back into the inbox."
 
 
 class Priority(IntEnum):

@@ -86,6 +86,7 @@ def reason_text(
     when: datetime,
     job: str,
     drag_back_is_enough: bool = True,
+    pays_again: bool = False,
     also: Sequence[str] = (),
 ) -> str:
     """The text of REASON.txt: what happened, what to do, what it cost, and that nothing was lost.
@@ -94,9 +95,11 @@ def reason_text(
     are translated. `files` are in the same folder; `removed` is a sentence about files of the set that
     somebody removed before they could be moved, empty for none. `charged` is a sentence about what was or may
     have been paid, empty for nothing. `when` is shown in its own time zone. `drag_back_is_enough`: else the
-    `hint` must be followed first. `also` are lines shown at the end. The same arguments give the same text.
+    `hint` must be followed first. `pays_again`: the folder's name says so. `also` are lines shown at the end.
+    The same arguments give the same text.
     """
     t, told = partial(word, language), partial(said, language)
+    drag_back = "reason.drag_back_again" if pays_again else "reason.drag_back"
     photos = "\n".join(f"    {plain(name)}" for name in files) or f"    {t('reason.none')}"
     facts = {
         "reason.project": plain(project),
@@ -118,7 +121,7 @@ def reason_text(
         paragraph(lost, "  "),
         photos,
         "",
-        *section(t("reason.again"), t("reason.drag_back" if drag_back_is_enough else "reason.mended_first")),
+        *section(t("reason.again"), t(drag_back if drag_back_is_enough else "reason.mended_first")),
         *(section(t("reason.tags"), *map(told, also)) if also else ()),
         t("reason.job", job=plain(job)),
     ]

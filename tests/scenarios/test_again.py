@@ -122,6 +122,9 @@ async def test_an_again_that_ended_before_it_paid_does_not_let_a_plain_drop_pay(
     bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     if cancelled:
+        page = " ".join(bench.studio.reason_page(AGAIN).split())
+        assert "what was paid for before this attempt is paid for once more" in page
+        assert "is not paid a second time" not in page
         shutil.rmtree(bench.studio.failed / ELM / AGAIN)
     await bench.drop_and_run("kitchen", photos)
     assert bench.shop.bought() == 1

@@ -34,8 +34,9 @@ from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write
 from hotfolder.paths import entries, exists, is_dir
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.foldernames import without_ok
+from hotfolder.rules.foldernames import normal, split_name, without_ok
 from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.tags import AGAIN
 from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.words import word
 
@@ -336,6 +337,7 @@ async def file_in_failed(context: JobContext, job: Job) -> Job:
         when=job.updated_at.astimezone(),
         job=job.id,
         drag_back_is_enough=not (unmakeable or unsure),
+        pays_again=AGAIN in map(normal, split_name(job.folder).tags),
         also=recipe_of(job).notes if unmakeable else (),
     )
     sharing = await to_thread.run_sync(context.places.sharing, job)
