@@ -60,13 +60,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if problems or settings is None:
         raise refusal(problems)
     settings.set_warnings(document.warnings)
-    use_time_zone(settings.time_zone or environ.get("TZ"))
+    use_time_zone(settings, environ)
     return _with_absolute_paths(settings, folder)
 
 
-def use_time_zone(name: str | None) -> None:
-    """Set the time zone of this process and of the child processes that it starts (the variable TZ); None is
-    the machine's."""
+def use_time_zone(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Set the time zone of this process and of the child processes that it starts (the variable TZ): that of
+    the settings, else of `environ`, else the machine's."""
+    name = settings.time_zone or environ.get("TZ")
     if name is None:
         os.environ.pop("TZ", None)
     else:

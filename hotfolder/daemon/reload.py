@@ -9,7 +9,7 @@ from functools import partial
 from anyio import move_on_after, to_thread
 
 from hotfolder import log
-from hotfolder.config.load import SettingsFile, only_at_next_start
+from hotfolder.config.load import SettingsFile, only_at_next_start, use_time_zone
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
@@ -82,6 +82,7 @@ class LiveSettings:
             if reason != self.error:
                 logger.error("settings_invalid", reason=reason, hint=STAYS)
             self.error = reason
+            use_time_zone(self.settings, file.environ)  # `load` has applied that of what is refused
         except Exception:
             # A defect of ours must not end the work.
             logger.exception("settings_not_taken")

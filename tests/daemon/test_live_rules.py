@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -114,6 +115,16 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
         studio.config.write_text(good)
         await studio.comes_to_say(lambda status: not status["settings"]["error"])
         assert daemon.live.settings is before
+
+
+@pytest.mark.usefixtures("berlin")
+async def test_settings_that_are_refused_leave_the_time_zone_as_it_was(studio: Studio) -> None:
+    """The file is well-formed, but who is to be told can't be."""
+    async with studio.working(live=True) as daemon:
+        studio.edit(time_zone="Pacific/Auckland", notify={"urls": ["nonsense"]})
+        daemon.live.ask()
+        await until(lambda: "notify.urls" in daemon.live.error)
+        assert "TZ" not in os.environ
 
 
 async def test_a_file_that_can_not_be_reached_is_told_like_one_with_an_error(studio: Studio) -> None:
