@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
+from anyio import move_on_after
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -174,7 +174,7 @@ class Recipient:
         self._outcome = outcome
         self._failures = 0
         self._failed_at = 0.0
-        self._thread: Thread | None = None
+        self._in_flight = False
 
     def __repr__(self) -> str:
         return f"<Recipient {self.name}>"
@@ -205,29 +205,34 @@ class Recipient:
 
     async def send(self, message: Message) -> bool:
         """Send a message; whether it was accepted. After a timeout it may still arrive, and arrive twice."""
-        accepted = await to_thread.run_sync(self._send_in_time, message, abandon_on_cancel=True)
+        accepted = not self._in_flight and await self._send_in_time(message)
         if accepted and self._failures:
             logger.info("notifying_again", address=self.name)
         elif not accepted and not self._failures:
             hint = (
                 "`hotfolder notify --test` tries it. Messages wait until it works; the work itself does not."
             )
-            hung = self._thread is not None and self._thread.is_alive()
-            why = "it took too long" if hung else "it was refused or could not be reached"
+            why = "it took too long" if self._in_flight else "it was refused or could not be reached"
             logger.warning("not_notified", address=self.name, reason=why, hint=hint)
         self._failures = 0 if accepted else self._failures + 1
         self._outcome("sent" if accepted else "failed")
         return accepted
 
-    def _send_in_time(self, message: Message) -> bool:
+    async def _send_in_time(self, message: Message) -> bool:
         """`_send` in a thread of its own, for at most SEND_SECONDS. A server whose answer doesn't end keeps
         that thread, and gets nothing more until it ends; no exit waits for it."""
-        if self._thread is not None and self._thread.is_alive():
-            return False
-        outcome: list[bool] = []
-        self._thread = Thread(target=lambda: outcome.append(self._send(message)), daemon=True, name="notify")
-        self._thread.start()
-        self._thread.join(SEND_SECONDS)
+        loop, ended, outcome = asyncio.get_running_loop(), asyncio.Event(), list[bool]()
+
+        def send() -> None:
+            outcome.append(self._send(message))
+            self._in_flight = False
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(ended.set)
+
+        self._in_flight = True
+        Thread(target=send, daemon=True, name="notify").start()
+        with move_on_after(SEND_SECONDS):
+            await ended.wait()
         return outcome == [True]
 
     def _send(self, message: Message) -> bool:

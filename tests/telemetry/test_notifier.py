@@ -235,6 +235,26 @@ async def test_an_answer_without_end_keeps_one_thread_and_no_exit(
     assert await recipient.send(Message("a", "b"))
 
 
+STOPPED_AMID = """
+import asyncio, sys, threading
+from hotfolder.telemetry.notifier import Message, Recipient
+async def stopped() -> None:
+    sending = asyncio.create_task(Recipient(sys.argv[1], 1).send(Message("a", "b")))
+    while "notify" not in [one.name for one in threading.enumerate()]:
+        await asyncio.sleep(0.05)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+asyncio.run(stopped())
+"""
+
+
+def test_a_process_that_is_stopped_amid_a_hung_message_ends(receiver: Receiver) -> None:
+    """Within SEND_SECONDS, for which systemd would have to wait with each stop."""
+    receiver.endless = True
+    command = [sys.executable, "-c", STOPPED_AMID, receiver.address]
+    assert subprocess.run(command, cwd=REPOSITORY, timeout=module.SEND_SECONDS - 5).returncode == 0
+
+
 def test_a_message_is_short() -> None:
     """Services refuse what is too long."""
     batch = Batch(0.0)
