@@ -216,9 +216,6 @@ class Reporter:
         others = context.places.inboxes.keys() - self.inboxes.keys()
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
         await self.telemetry.see(seen)
-        trouble = context.breakers.trouble
-        reason, hint = (trouble.message, trouble.hint) if trouble is not None else ("", "")
-        seen = replace(seen, trouble=reason, trouble_hint=hint)  # another machine's holds nothing up here
         self._trouble_shown = False
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
@@ -227,7 +224,11 @@ class Reporter:
             self._told = None  # that page was passed over, and a lease that is renewed is no change
 
     def _show(self, seen: Overview, *, stopped: bool = False) -> None:
-        """Update the page of each inbox that can be reached."""
+        """Update the page of each inbox that can be reached. Of trouble with the API it has this machine's:
+        another's holds nothing up here."""
+        trouble = self.context.breakers.trouble
+        reason, hint = (trouble.message, trouble.hint) if trouble is not None else ("", "")
+        seen = replace(seen, trouble=reason, trouble_hint=hint)
         now, language = self.clock.now().astimezone(), self.live.settings.language
         for name in list(self.inboxes):
             if not seen.degraded.get(name):

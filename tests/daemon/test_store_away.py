@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.states import PurchaseState
 from hotfolder.jobs.store import Store
+from hotfolder.telemetry.overview import Overview
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
@@ -91,6 +93,19 @@ def test_a_message_says_that_it_is_the_database_and_not_the_api(
     finally:
         studio.end()
         receiver.shutdown()
+
+
+async def test_status_pages_say_nothing_of_another_machine_s_api_while_the_database_is_away(
+    studio: Studio, proxy: Proxy
+) -> None:
+    async with studio.working() as daemon:
+        await until(lambda: daemon.telemetry.seen and studio.status_page())
+        last = daemon.telemetry.seen or Overview((), {})
+        daemon.telemetry.show(replace(last, trouble="on another machine: the API can't be reached"))
+        proxy.cut()
+        await until(lambda: SAID in studio.status_page())
+        assert "on another machine" not in studio.status_page()
+        proxy.mend()
 
 
 def test_a_database_that_stays_away_is_logged_once(studio: Studio, proxy: Proxy) -> None:
