@@ -50,6 +50,8 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
     """Log what has ended a thread, in place of a traceback between the lines."""
+    if failed.exc_type is SystemExit:
+        return  # an ordinary end, as for Python's own hook
     name = failed.thread.name if failed.thread else ""
     get("library").warning("thread_failed", thread=name, exc_info=failed.exc_value)
 
