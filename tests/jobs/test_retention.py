@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -238,12 +238,17 @@ async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: S
     assert {due.path.name for due in found if due.kept_because} == {"mine.jpg"}
 
 
-async def test_what_was_about_to_go_when_a_process_was_killed_goes_later(studio: Studio, shop: Shop) -> None:
-    files = await done_set(studio, shop)
+def record_as_gone(studio: Studio, files: Iterable[str]) -> None:
+    """Record that the originals of the only set are deleted, as is done before they are."""
     with studio.store() as store:
         [job] = store.in_states([State.DONE])
         for name in files:
             store.let_go(job.id, name, datetime.now(UTC))
+
+
+async def test_what_was_about_to_go_when_a_process_was_killed_goes_later(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    record_as_gone(studio, files)
     await clean(studio)
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
 
@@ -281,11 +286,9 @@ async def test_what_lies_behind_a_link_stays(studio: Studio, shop: Shop, tmp_pat
 
 async def test_a_receipt_says_what_went_before_a_process_was_killed(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
-    with studio.store() as store:
-        [job] = store.in_states([State.DONE])
-        for name in files:
-            store.let_go(job.id, name, datetime.now(UTC))
-            (studio.done / ELM / "originals" / "kitchen" / name).unlink()
+    record_as_gone(studio, files)
+    for name in files:
+        (studio.done / ELM / "originals" / "kitchen" / name).unlink()
     await clean(studio, Keep(originals_days=30, results_days=None))
     assert set(studio.receipt("kitchen")["originals"]["deleted"]) == set(files)
     assert not (studio.done / ELM / "originals" / "kitchen").exists()

@@ -19,7 +19,7 @@ except ImportError as error:  # all the rest works without
     lensfunpy = None
     hint = "on Debian and Ubuntu: apt-get install libglib2.0-0"  # pip doesn't install GLib, which it needs
     if isinstance(error, ModuleNotFoundError):
-        hint = "Python 3.14 or older has it"
+        hint = "pip has it for Python 3.14 and older"
     logging.getLogger(__name__).warning("lenses are not corrected: %s; %s", error, hint)
 
 MAKE, MODEL, LENS_MODEL = 0x010F, 0x0110, 0xA434

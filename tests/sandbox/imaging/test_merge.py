@@ -206,7 +206,7 @@ def test_a_known_lens_is_corrected_and_an_unknown_one_left_alone(tmp_path: Path)
     ("loading", "said"),
     [
         ("raise ImportError('libglib-2.0.so.0: cannot open')", "apt-get install libglib2.0-0"),
-        ("raise ModuleNotFoundError('No module named lensfunpy')", "Python 3.14 or older has it"),
+        ("raise ModuleNotFoundError('No module named lensfunpy')", "pip has it for Python 3.14 and older"),
     ],
 )
 def test_where_the_lens_library_cant_be_loaded_pictures_stay_as_they_are_and_that_is_said(
