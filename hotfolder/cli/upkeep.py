@@ -100,10 +100,9 @@ def notify(
 ) -> int:
     """Show, or with --test try, who gets messages."""
     from hotfolder.config.load import load
-    from hotfolder.control import upkeep
-    from hotfolder.telemetry.notifier import Message, try_out
+    from hotfolder.telemetry.notifier import Message, addresses_of, try_out
 
-    addresses = upkeep.addresses_of(load(config, os.environ))
+    addresses = addresses_of(load(config, os.environ))
     if not addresses:
         raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     if not test:

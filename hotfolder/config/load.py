@@ -59,7 +59,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     problems += meaning_problems(document, folder)
     if problems or settings is None:
         raise refusal(problems)
-    settings.set_warnings(document.warnings)
+    settings.set_origin(document)
     use_time_zone(settings, environ)
     return _with_absolute_paths(settings, folder)
 
@@ -196,22 +196,35 @@ def checked_key(text: str, what: str) -> str:
     return key
 
 
-def notify_addresses(settings: Settings) -> list[str]:
+def notify_addresses(settings: Settings) -> list[tuple[str, str]]:
     """The addresses of `notify.urls`, then those of the file, one a line without empty lines and those that
-    begin with `#`. Raises ConfigurationError when the file can't be read."""
-    addresses = [one.get_secret_value() for one in settings.notify.urls]
-    if settings.notify.url_file is None:
+    begin with `#`, each behind the place where it stands. Raises ConfigurationError when the file can't be
+    read."""
+    addresses = [
+        (f"{settings.notify_position('urls', index)}: notify.urls", one.get_secret_value())
+        for index, one in enumerate(settings.notify.urls)
+    ]
+    file = settings.notify.url_file
+    if file is None:
         return addresses
     try:
-        text = Path(settings.notify.url_file).read_text(encoding="utf-8")
+        text = Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        position = settings.notify_position("url_file")
         raise ConfigurationError(
-            f"the file that notify.url_file names can't be read: {reason}",
+            f"{position}: the file that notify.url_file names can't be read: {reason}",
             hint="A relative name starts at the folder of the configuration file.",
         ) from None
-    lines = (line.strip() for line in text.splitlines())
-    return [*addresses, *(line for line in lines if line and not line.startswith("#"))]
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
+    return [
+        *addresses,
+        *(
+            (f"{Position(file, number, 1)}: notify.url_file", line)
+            for number, line in lines
+            if line and not line.startswith("#")
+        ),
+    ]
 
 
 def _read_key(path: Path) -> str:

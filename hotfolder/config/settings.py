@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
@@ -41,6 +41,7 @@ from hotfolder.config.values import (
     Variants,
     is_loopback,
 )
+from hotfolder.config.yamlfile import Document, KeyPath, Position
 from hotfolder.rules.delivery import Delivery, Keep
 from hotfolder.rules.kinds import Prices
 from hotfolder.rules.routes import RouteBase, SinglePhoto
@@ -327,6 +328,7 @@ class Settings(BaseSettings):
     """Rules by project, room, tag and photos; the first match wins."""
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _notify_positions: Mapping[KeyPath, Position] = PrivateAttr(default={})
 
     @classmethod
     def settings_customise_sources(
@@ -344,8 +346,18 @@ class Settings(BaseSettings):
         """Warnings about accepted settings that should be changed, each with its position. Not a setting."""
         return self._warnings
 
-    def set_warnings(self, warnings: Iterable[object]) -> None:
-        self._warnings = tuple(map(str, warnings))
+    def notify_position(self, *path: str | int) -> Position:
+        """Where the value at `path` in `notify` was written; for a missing one that of its nearest parent."""
+        while path and path not in self._notify_positions:
+            path = path[:-1]
+        return self._notify_positions.get(path, Position())
+
+    def set_origin(self, document: Document) -> None:
+        """Take over the document's warnings, and the positions in `notify`, which apprise alone can check."""
+        self._warnings = tuple(map(str, document.warnings))
+        self._notify_positions = {
+            path[1:]: position for path, position in document.positions.items() if path[:1] == ("notify",)
+        }
 
     def all_inboxes(self) -> tuple[InboxSettings, ...]:
         """`inboxes`, or a single inbox made from `inbox` where there are none."""

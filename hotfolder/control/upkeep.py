@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hotfolder.config.load import is_missing, load, load_key, notify_addresses
+from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.settings import Settings, StoreSettings
 from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
 from hotfolder.control.opening import Installation, nothing_yet, now, reading
@@ -34,7 +34,7 @@ from hotfolder.outbox.outputs import bring_results, confirm_results
 from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
-from hotfolder.telemetry.notifier import apprise_for
+from hotfolder.telemetry.notifier import addresses_of
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
 
@@ -55,32 +55,26 @@ def check(config: Path, environ: Mapping[str, str]) -> Checked:
     line."""
     settings = load(config, environ)
     hidden = settings.api.key_file is not None and out_of_sight(settings, environ)
-    refusals = list(_no_start(settings, environ, key_hidden=hidden))
+    refusals = list(_no_start(settings, config, environ, key_hidden=hidden))
     if refusals:
-        raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
+        raise ConfigurationError("\n".join(refusals))
     warnings = tuple(state_in_root(settings.state_folder, settings.root_folder))
     return Checked(settings, is_missing(config), hidden, warnings)
 
 
-def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: bool) -> Iterator[str]:
+def _no_start(
+    settings: Settings, config: Path, environ: Mapping[str, str], *, key_hidden: bool
+) -> Iterator[str]:
     """Why `hotfolder run` would fail at its start, although the file is well-formed."""
     try:
         if not key_hidden:
             load_key(settings, environ)
     except ConfigurationError as error:
-        yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
+        yield f"{config}: {error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
     try:
         addresses_of(settings)
     except ConfigurationError as error:
-        yield f"{error.message}. {error.hint}"
-
-
-def addresses_of(settings: Settings) -> Sequence[str]:
-    """The addresses of messages, which contain secrets. Raises ConfigurationError for an invalid one."""
-    addresses = notify_addresses(settings)
-    for number, address in enumerate(addresses, start=1):
-        apprise_for(address, number)
-    return addresses
+        yield error.full_text
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -96,6 +90,10 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         return
     yield ok("settings", f"{config}: fine, {counted(settings.route_count, 'route')}")
     yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
+    try:
+        addresses_of(settings)
+    except ConfigurationError as error:
+        yield problem("messages", error.message, error.hint)
     yield from asyncio.run(remote(settings, environ))
     place = store_of(settings)
     if isinstance(place, StoreServer):

@@ -18,7 +18,8 @@ from anyio import move_on_after
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.config.settings import Notify
+from hotfolder.config.load import notify_addresses
+from hotfolder.config.settings import Notify, Settings
 from hotfolder.display import visible, visible_lines
 from hotfolder.errors import ConfigurationError, to_install
 from hotfolder.telemetry.notifications import (
@@ -46,6 +47,10 @@ MOST_LINE_CHARACTERS = 600
 MOST_CHARACTERS = 3500
 """Of one message: the limit of Telegram and ntfy is about 4000."""
 MORE = "`hotfolder status` lists all."
+UNDERSTOOD = (
+    "https://appriseit.com/services/ says how to write each service's address. Yours is secret, and so isn't"
+    " shown here."
+)
 LOGS_ADDRESSES = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Loggers of libraries that write the addresses, which are secret, into the log."""
 
@@ -170,7 +175,10 @@ class Recipient:
         self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
         self.batches = Batches(Notify())
         self.sending: asyncio.Task[None] | None = None
-        self._apprise = apprise_for(address, number)
+        made = apprise_for(address)
+        if made is None:
+            raise ConfigurationError(not_understood("notify.urls", number), hint=UNDERSTOOD)
+        self._apprise = made
         self._outcome = outcome
         self._failures = 0
         self._failed_at = 0.0
@@ -348,8 +356,27 @@ class Notifier:
                 await self._save()
 
 
-def apprise_for(address: str, number: int) -> Apprise:
-    """An apprise object for one address. Raises ConfigurationError, whose message doesn't contain it."""
+def addresses_of(settings: Settings) -> list[str]:
+    """The addresses of messages, which contain secrets. Raises ConfigurationError with the places of all that
+    are invalid."""
+    found = notify_addresses(settings)
+    problems = [
+        not_understood(place, number)
+        for number, (place, address) in enumerate(found, start=1)
+        if apprise_for(address) is None
+    ]
+    if problems:
+        raise ConfigurationError("\n".join(problems), hint=UNDERSTOOD)
+    return [address for _, address in found]
+
+
+def not_understood(place: str, number: int) -> str:
+    return f"{place}: address {number} is not one that apprise understands"
+
+
+def apprise_for(address: str) -> Apprise | None:
+    """An apprise object for one address, None if it is invalid. Raises ConfigurationError where apprise isn't
+    installed."""
     silence()
     try:
         from apprise import Apprise, AppriseAsset
@@ -362,16 +389,9 @@ def apprise_for(address: str, number: int) -> Apprise:
     asset = AppriseAsset(app_id="hotfolder", async_mode=False, service_timeout=0, storage_mode="memory")
     made = Apprise(asset=asset)
     try:
-        known = bool(made.add(address))
+        return made if made.add(address) else None
     except Exception:
-        known = False
-    if not known:
-        raise ConfigurationError(
-            f"notify.urls: address {number} is not one that apprise understands",
-            hint="https://appriseit.com/services/ says how to write each service's address. Yours is secret,"
-            " and so isn't shown here.",
-        )
-    return made
+        return None
 
 
 def silence() -> None:

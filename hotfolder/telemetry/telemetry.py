@@ -11,7 +11,6 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.config.load import notify_addresses
 from hotfolder.config.settings import Settings
 from hotfolder.display import counted, with_hint
 from hotfolder.errors import KeyRejected, LeaseLost, LocalTrouble, PaymentRequired
@@ -21,7 +20,7 @@ from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation
-from hotfolder.telemetry.notifier import Notifier
+from hotfolder.telemetry.notifier import Notifier, addresses_of
 from hotfolder.telemetry.overview import Overview, line_of
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class Telemetry:
 
     def follow(self, settings: Settings) -> None:
         """Apply new settings. Raises ConfigurationError without having changed anything."""
-        self.notifier.follow(settings.notify, notify_addresses(settings))
+        self.notifier.follow(settings.notify, addresses_of(settings))
         self.notifier.detector.prices = settings.prices
         self.settings = settings
 

@@ -83,6 +83,25 @@ def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest
     assert not (config.parent / "state").exists()
 
 
+def test_wrong_addresses_of_messages_are_all_told_with_their_place(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unshown, and alike by every command that meets them."""
+    monkeypatch.setenv("STAGER_API_KEY", "any-key")
+    beside = config.parent / "addresses"
+    beside.write_text("# secret\njson://localhost\n\nhunter2\n")
+    config.write_text(
+        "root: .\nnotify:\n  url_file: addresses\n  urls:\n    - nonsense://hunter2\n    - json://localhost\n"
+    )
+    for command in (["check"], ["notify"], ["run", "--until-idle"], ["doctor"]):
+        told = invoke(*command, "--config", config).output
+        assert f"{config}:5:7: notify.urls: address 1 is not one that apprise understands\n" in told
+        assert f"{beside}:4:1: notify.url_file: address 4 is not one" in told
+        assert "hunter2" not in told and told.count("apprise understands") == 2
+    monkeypatch.setenv("HOTFOLDER_NOTIFY__URLS", "hunter2")
+    assert "HOTFOLDER_NOTIFY__URLS: notify.urls: address 1 is" in invoke("check", "--config", config).stderr
+
+
 def test_check_warns_of_a_state_that_photographers_can_delete(
     config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
