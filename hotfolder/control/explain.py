@@ -14,6 +14,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, arriving_id, no_photos, nothing_waits, opaque, places_in
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
+from hotfolder.display import visible
 from hotfolder.errors import BadJob, Unknown
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SeenFile, SetFolder
@@ -156,6 +157,22 @@ def explain_place(
         return Explainer(settings, store, place, chosen, look).explained()
 
 
+def is_still(path: Path, identity: FileIdentity) -> bool:
+    """Whether the file at `path` is there unchanged, as far as can be told."""
+    try:
+        return FileIdentity.of(path.lstat()) == identity
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def changing(name: str) -> str:
+    return (
+        f"{visible(name)} was changed, replaced or removed while it was read. Ask again when it is complete."
+    )
+
+
 @dataclass
 class Explainer:
     """Explains one folder by the settings, and by the store, None where nothing has run."""
@@ -188,10 +205,11 @@ class Explainer:
         limits = PictureLimits(self.settings.limits.photo_bytes)
         problems = []
         for file in self._files():
+            path = self.place.path / file.name
             try:
-                self.facts[file.name] = self.look(self.place.path / file.name, file.identity, limits)
+                self.facts[file.name] = self.look(path, file.identity, limits)
             except BadJob as error:
-                problems.append(error.full_text)
+                problems.append(error.full_text if is_still(path, file.identity) else changing(file.name))
         self.problems = tuple(problems)
 
     def photos(self) -> list[Photo]:

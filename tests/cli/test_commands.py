@@ -238,6 +238,26 @@ def test_explain_of_an_inbox_leaves_out_what_is_taken_meanwhile(
     assert result.output.startswith(str(kitchen))
 
 
+def test_explain_says_of_photos_that_change_meanwhile_that_they_do(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while an export replaces them: one is being written, one is taken away. Of one that is at rest and
+    incomplete it is said that it is."""
+    folder, read = drop(config.parent / "inbox" / ELM / "front", 3), Explainer._read_photos
+    (folder / "3.jpg").write_bytes((folder / "3.jpg").read_bytes()[:-100])
+
+    def read_amid(explainer: Explainer) -> None:
+        (folder / "1.jpg").write_bytes((folder / "1.jpg").read_bytes()[:-100])
+        (folder / "2.jpg").unlink()
+        read(explainer)
+
+    monkeypatch.setattr(Explainer, "_read_photos", read_amid)
+    told = invoke("explain", folder, "--config", config).output
+    for name in ("1.jpg", "2.jpg"):
+        assert f"{name} was changed, replaced or removed while it was read. Ask again" in told
+    assert "3.jpg is not complete" in told
+
+
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
     make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
