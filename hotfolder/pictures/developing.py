@@ -102,8 +102,8 @@ def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> t
     """The picture as an upright sRGB JPEG, and its photo's metadata. Raises as `develop` does."""
     if kind == "RAW":
         raw.refuse_without_developer(name)
-        picture, block = raw.develop(file, name)
-        return jpeg_of(picture), Blocks(exif=block)
+        picture, said = raw.develop(file, name)
+        return jpeg_of(picture), said
     if kind == "HEIC":
         picture, said = heic.develop(file, name, limits)
         return jpeg_of(picture), said

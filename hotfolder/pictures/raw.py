@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -14,13 +15,18 @@ from PIL import Image
 
 from hotfolder.errors import to_install
 from hotfolder.metadata import exif, jpegfile
-from hotfolder.metadata.blocks import DamagedMetadata
-from hotfolder.metadata.exif import TiffEntry
+from hotfolder.metadata.blocks import Blocks, DamagedMetadata
+from hotfolder.metadata.exif import TiffEntry, TiffHead
+from hotfolder.pictures.exposure import exposure_in
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """EXIF's orientation by LibRaw's."""
 HINT = "Export it as JPEG or TIFF from your raw developer, and drop that."
+CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+"""Begins the box of a CR3 with its metadata."""
+CANON_HEAD_BYTES = 1 << 20
+"""More than is ahead of the pictures in a CR3, a thumbnail included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,6 @@ def refuse_without_developer(name: str) -> None:
 
 def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
     """Unpack the file to its end and return its facts. Raises `NotWhole` and `NeverUsable`."""
-    block = exif_of_tags(file)
     with raw_photo(file, name) as raw:
         sizes = raw.sizes
         if sizes.width * sizes.height > limits.pixels:
@@ -56,7 +61,7 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
                 hint=HINT,
             )
         _ = raw.raw_image_visible  # unpacks
-        block = block or exif_of_preview(raw) or exif_of_shot(raw)
+        block = exif_of(blocks_in(file).exif, raw)
         # Without an exposure, the set is ordered by brightness.
         copy = developed(raw, half_size=True) if closely or block is None else None
         if copy is not None:
@@ -64,11 +69,11 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
         return RawFacts(sizes.width, sizes.height, ORIENTATIONS.get(sizes.flip, 1), block, copy)
 
 
-def develop(file: BinaryIO, name: str) -> tuple[Image.Image, bytes | None]:
-    """The picture as shot, upright in sRGB, and its EXIF. Raises `NotWhole` and `NeverUsable`."""
-    block = exif_of_tags(file)
+def develop(file: BinaryIO, name: str) -> tuple[Image.Image, Blocks]:
+    """The picture as shot, upright in sRGB, and its metadata. Raises `NotWhole` and `NeverUsable`."""
+    said = blocks_in(file)
     with raw_photo(file, name) as raw:
-        return developed(raw), block or exif_of_preview(raw) or exif_of_shot(raw)
+        return developed(raw), replace(said, exif=exif_of(said.exif, raw))
 
 
 def preview(file: BinaryIO, name: str) -> bytes | None:
@@ -113,14 +118,62 @@ def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def exif_of_tags(file: BinaryIO) -> bytes | None:
-    """The EXIF of a TIFF-based RAW file, as most makers' are; None for other files."""
+def blocks_in(file: BinaryIO) -> Blocks:
+    """The metadata of a RAW file that is built like a TIFF, as most makers' are, or a CR3; empty for others.
+    `exif` is None where nothing is said of the shot."""
     file.seek(0)
-    try:
+    head: TiffHead | None = None
+    with suppress(DamagedMetadata):
         head = exif.read_head(file)
-    except DamagedMetadata:
-        return None
-    return exif.exif_block(head) if head.exif else None
+    head = head or canon_head(file)
+    with suppress(DamagedMetadata):
+        if head is not None:
+            said = exif.read_blocks(head)
+            return said if head.exif else replace(said, exif=None)
+    return Blocks()
+
+
+def canon_head(file: BinaryIO) -> TiffHead | None:
+    """The tags of a CR3, each folder of which is a TIFF in a box of its own; None for other files."""
+    file.seek(0)
+    movie = dict(boxes(file.read(CANON_HEAD_BYTES))).get(b"moov", b"")
+    for kind, content in boxes(movie):
+        if kind == b"uuid" and content.startswith(CANON):
+            found = dict(boxes(content[len(CANON) :]))
+            parts = [BytesIO(found.get(name, b"")) for name in (b"CMT1", b"CMT2", b"CMT4")]
+            with suppress(DamagedMetadata):
+                main, shot, gps = map(exif.read_head, parts)
+                return TiffHead(main.order, main.main, shot.main, gps.main)
+    return None
+
+
+def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The boxes (ISO 14496-12) up to the first that isn't there as a whole; kind and content of each."""
+    position = 0
+    while position + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, position)
+        if not 8 <= size <= len(content) - position:
+            return
+        yield kind, content[position + 8 : position + size]
+        position += size
+
+
+def exif_of(own: bytes | None, raw: Any) -> bytes | None:
+    """The EXIF that says when and how the photo was taken: the file's `own`, else that of its preview (of a
+    RAF, and of an RW2, whose own lacks the ISO), else what LibRaw has read."""
+    if shot_told(own) == 2:
+        return own
+    said = max(own, exif_of_preview(raw), key=shot_told)
+    # To a preview without EXIF LibRaw adds some of its own, which doesn't say when.
+    return said if shot_told(said) else own or exif_of_shot(raw)
+
+
+def shot_told(block: bytes | None) -> int:
+    """2 where the EXIF says when and with which exposure the photo was taken, 1 where it says only when."""
+    shot = exposure_in(block, 1).capture
+    if shot is None or shot.started_seconds is None:
+        return 0
+    return 2 if shot.exposure_value is not None else 1
 
 
 def exif_of_preview(raw: Any) -> bytes | None:
@@ -130,7 +183,9 @@ def exif_of_preview(raw: Any) -> bytes | None:
         return None
     try:
         block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(content))).exif
-        return exif.corrected(block, width=0, height=0, orientation=1) if block is not None else None
+        if block is None:
+            return None
+        return exif.in_srgb(exif.corrected(block, width=0, height=0, orientation=1))
     except DamagedMetadata:
         return None
 
@@ -152,7 +207,7 @@ def exif_of_shot(raw: Any) -> bytes | None:
     shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}
     if other.iso_speed and other.iso_speed >= 1:
         shot[34855] = exif.short(">", min(65535, round(other.iso_speed)))
-    if other.timestamp is not None:
+    if other.timestamp is not None and other.timestamp.timestamp() > 0:  # LibRaw's 0 stands for unknown
         text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
         shot[36867] = TiffEntry(exif.TEXT, len(text), text)
     if not shot:

@@ -8,16 +8,19 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from hotfolder.metadata import jpegfile
 from hotfolder.pictures import raw
 from hotfolder.pictures.developing import develop
+from hotfolder.pictures.exposure import exposure_in
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from tests.support.colours import srgb_linear
-from tests.support.rawfile import dng
+from tests.support.rawfile import byte, cr3, dng, ratio, short, text
 
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
@@ -95,6 +98,65 @@ def test_the_exif_of_the_preview_is_taken_where_the_file_itself_has_none() -> No
 
     block = raw.exif_of_preview(Raw())
     assert block is not None and b"Maker" in block
+
+
+def preview(**options: Any) -> bytes:
+    """A JPEG without JFIF, as cameras write it."""
+    encoded = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(encoded, "JPEG", **options)
+    segments = jpegfile.read_head(io.BytesIO(encoded.getvalue()))
+    return jpegfile.MAGIC[:2] + encoded.getvalue()[2 + len(segments[0].encoded()) :]
+
+
+@needs_rawpy
+def test_the_exif_of_the_preview_is_taken_where_that_of_the_file_lacks_the_exposure(write: Write) -> None:
+    """A Panasonic's RW2 keeps its ISO elsewhere."""
+    exif = Image.Exif()
+    exif[0x8769] = {0x829A: 1 / 60, 0x829D: 8.0, 0x8827: 400, 0x9003: "2026:05:04 17:20:31"}
+    facts = inspect(write("a.dng", dng(without=[34855], preview=preview(exif=exif))), limits=LIMITS)
+    assert facts.capture is not None and facts.capture.iso == 400
+
+
+@needs_rawpy
+def test_what_libraw_writes_into_a_preview_without_exif_is_not_taken_for_the_cameras(
+    write: Write, tmp_path: Path
+) -> None:
+    photo = write("a.dng", dng(without=range(65536), preview=preview()))
+    assert inspect(photo, limits=LIMITS).capture is None
+    develop(photo, tmp_path / "a.jpg", limits=LIMITS)
+    with Image.open(tmp_path / "a.jpg") as made:
+        assert 0x0131 not in made.getexif()
+
+
+def test_a_cr3_tells_its_exif_in_boxes_of_its_own() -> None:
+    shot = {
+        33434: ratio((1, 60)),
+        33437: ratio((8, 1)),
+        34855: short(100),
+        36867: text("2026:05:04 17:20:31"),
+        37521: text("21"),
+    }
+    gps = {1: text("N"), 2: ratio((52, 1), (30, 1), (0, 1))}
+    said = raw.blocks_in(io.BytesIO(cr3({271: text("Canon")}, shot, gps)))
+    capture = exposure_in(said.exif, 1).capture
+    assert capture is not None and capture.make == "Canon"
+    assert capture.started_seconds is not None and capture.started_seconds % 1 == pytest.approx(0.21)
+    assert capture.exposure_value is not None
+    exif = Image.Exif()
+    exif.load(said.exif or b"")
+    assert exif.get_ifd(0x8825)[2] == (52, 30, 0)
+
+
+@needs_rawpy
+def test_a_raw_file_keeps_its_xmp_and_iptc(write: Write, tmp_path: Path) -> None:
+    """As Lightroom writes them into a DNG."""
+    packet, records = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>", b"\x1c\x02\x50\0\x04Jane"
+    more = {700: byte(*packet), 33723: byte(*records)}
+    develop(write("a.dng", dng(more=more)), tmp_path / "a.jpg", limits=LIMITS)
+    with (tmp_path / "a.jpg").open("rb") as made:
+        said = jpegfile.read_blocks(jpegfile.read_head(made))
+    assert said.xmp == packet
+    assert said.resources == {0x0404: records}
 
 
 def test_ratios_say_what_they_are_made_of() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 Entry = tuple[int, int, bytes]
 """Type, count and bytes of a tag's values."""
@@ -44,8 +44,12 @@ def dng(
     seconds: tuple[int, int] = (1, 60),
     taken_at: str = "2026:05:04 17:20:31",
     seed: int = 0,
+    without: Collection[int] = (),
+    more: Mapping[int, Entry] | None = None,
+    preview: bytes = b"",
 ) -> bytes:
-    """A RAW file of one colour (linear, 0 to 65535, before the white balance, which is neutral)."""
+    """A RAW file of one colour (linear, 0 to 65535, before the white balance, which is neutral), `without`
+    these tags, and with `more` and a JPEG as its preview."""
     width, height = size
     red, green, blue = (min(65535, value + seed) for value in colour)
     rows = [struct.pack("<2H", red, green) * (width // 2), struct.pack("<2H", green, blue) * (width // 2)]
@@ -57,6 +61,7 @@ def dng(
         36867: text(taken_at),
         37386: ratio((17, 1)),
     }
+    shot = {tag: entry for tag, entry in shot.items() if tag not in without}
     main = {
         254: long(0),
         256: long(width),
@@ -83,11 +88,35 @@ def dng(
         50721: ratio(*XYZ_TO_SRGB, signed=True),
         50728: ratio((1, 1), (1, 1), (1, 1)),
         50778: short(21),
+        **(more or {}),
     }
+    if not shot:
+        del main[34665]
     folders = 8 + len(folder(main, 8))
-    main[34665] = long(folders)
-    main[273] = long(folders + len(folder(shot, folders)))
-    return b"II*\0" + struct.pack("<I", 8) + folder(main, 8) + folder(shot, folders) + pixels
+    below = folder(shot, folders) if shot else b""
+    if shot:
+        main[34665] = long(folders)
+    main[273] = long(folders + len(below))
+    head = bytearray(folder(main, 8))
+    behind = folders + len(below) + len(pixels)
+    if preview:
+        struct.pack_into("<I", head, 2 + 12 * len(main), behind)
+        small = {513: long(0), 514: long(len(preview))}
+        small[513] = long(behind + len(folder(small, behind)))
+        preview = folder(small, behind) + preview
+    return b"II*\0" + struct.pack("<I", 8) + bytes(head) + below + pixels + preview
+
+
+def cr3(main: Mapping[int, Entry], shot: Mapping[int, Entry], gps: Mapping[int, Entry]) -> bytes:
+    """The beginning of a Canon CR3: its metadata, without a picture."""
+    folders = zip((b"CMT1", b"CMT2", b"CMT4"), (main, shot, gps), strict=True)
+    blocks = [(name, b"II*\0" + struct.pack("<I", 8) + folder(entries, 8)) for name, entries in folders]
+    canon = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48") + b"".join(box(*one) for one in blocks)
+    return box(b"ftyp", b"crx \0\0\0\1crx isom") + box(b"moov", box(b"uuid", canon)) + box(b"mdat", b"")
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
 
 
 def folder(entries: Mapping[int, Entry], position: int) -> bytes:
