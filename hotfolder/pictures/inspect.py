@@ -145,7 +145,7 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
 
 
 def _load(image: Image.Image, pixels: tuple[int, int] = DECODED_PIXELS) -> None:
-    if image.format == "JPEG":
+    if image.format in ("JPEG", "MPO"):  # MPO: a JPEG with a second picture behind it, as most cameras write
         image.draft(image.mode, pixels)
     image.load()
 

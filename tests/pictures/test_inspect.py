@@ -99,6 +99,18 @@ def test_a_glance_tells_all_but_what_the_picture_shows(encode: Encode, write: Wr
     assert replace(glance, brightness=close.brightness, signature=close.signature) == close
 
 
+def test_a_jpeg_with_a_preview_behind_it_is_scaled_down_as_it_is_decoded(
+    encode: Encode, write: Write, tmp_path: Path
+) -> None:
+    """As most cameras write it; decoded at its full size it takes ten times as long."""
+    plain = write("a.jpg", encode("JPEG", size=(1601, 1201)))
+    with Image.open(plain) as picture:
+        picture.save(tmp_path / "b.jpg", "MPO", save_all=True, append_images=[Image.new("RGB", (9, 9))])
+        picture.save(plain)
+    alone, followed = inspect(plain, limits=LIMITS), inspect(tmp_path / "b.jpg", limits=LIMITS)
+    assert (followed.brightness, followed.signature) == (alone.brightness, alone.signature)
+
+
 def test_a_photo_with_metadata_but_no_exposure_is_looked_at_closely(encode: Encode, write: Write) -> None:
     """Its brightness decides which photo is the middle one, whose metadata are copied."""
     exif = Image.Exif()
