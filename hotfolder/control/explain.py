@@ -310,7 +310,7 @@ class Explainer:
         """Why the daemon would hold the room for a person; an empty Why where it wouldn't."""
         if approved(self.seen):
             return Why()
-        place, under_way = self._known_as(), self._under_way()
+        place, under_way = self._known_as(), self.under_way()
         photos = tuple(photo for photo in self.photos() if photo.name not in under_way)
         if not photos:
             return Why()
@@ -320,7 +320,7 @@ class Explainer:
         store = self.store
         return why_room_held(store, self.rulebook, place, found, orphans(store))
 
-    def _under_way(self) -> set[str]:
+    def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
         if self.store is None:
             return set()
@@ -347,10 +347,10 @@ class Explainer:
         if self.store is None:
             return drop
         store = self.store
-        # Before `_under_way`: a set that begins in between must count as under way, not as a taken name.
+        # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
         there = {file.name: file.identity for file in self._files()}
-        return drop.without(kept_out(store, inbox, project, there).keys() | self._under_way())
+        return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 
     def _said(self) -> ReadyFile | None:
         """A person's approval of a flat drop, from the `.ready` file beside its photos; None without one."""

@@ -53,12 +53,15 @@ def approve(settings: Settings, what: str) -> Approval:
     `project/set`. Raises UsageError, LocalTrouble, StoreError."""
     found = _held_set(settings, what)
     return (
-        _approve_sets(settings, *found) if found is not None else approve_folder(place_named(settings, what))
+        _approve_sets(settings, *found)
+        if found is not None
+        else approve_folder(settings, place_named(settings, what))
     )
 
 
-def approve_folder(place: PhotoPlace) -> Approval:
-    """Approve all photos in the folder as they are. Raises UsageError where there are none; LocalTrouble."""
+def approve_folder(settings: Settings, place: PhotoPlace) -> Approval:
+    """Approve all photos in the folder as they are. Raises UsageError where there are none, or jobs have them
+    already; LocalTrouble, StoreError."""
     folder, seen = place.path, place.seen()
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
@@ -68,9 +71,14 @@ def approve_folder(place: PhotoPlace) -> Approval:
             if rooms
             else "A whole shoot in its project's folder is approved, or a room that is held for a review.",
         )
+    with reading(settings) as store:
+        begun = Explainer(settings, store, place).under_way()
+    photos = [photo for photo in seen.photos if photo.name not in begun]
+    if not photos:
+        raise UsageError(f"{shown(place.name)} is being made already.")
     with local_trouble(folder):
         write_ready(place.root, folder.relative_to(place.root).parts)
-    return Approval(folder / READY_NAME, len(seen.photos))
+    return Approval(folder / READY_NAME, len(photos))
 
 
 def approve_sets(
@@ -256,7 +264,7 @@ def approve_held(
     if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if place.folder:
-        return approve_folder(place)
+        return approve_folder(settings, place)
     chosen = [ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}) for one in sets]
     return approve_sets(settings, place, chosen, look)
 

@@ -19,7 +19,15 @@ from hotfolder.control.board import HELD, Board, Card, Status, StoreWatch, board
 from hotfolder.control.explain import Explainer
 from hotfolder.control.gallery import sharing
 from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
-from hotfolder.control.lookup import arriving_id, folder_id, job_of, photo_id, picture_id, project_id
+from hotfolder.control.lookup import (
+    arriving_id,
+    folder_id,
+    job_of,
+    photo_id,
+    picture_id,
+    place_named,
+    project_id,
+)
 from hotfolder.control.rooms import all_projects, project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import FileRole, NewJob, job_file
@@ -111,6 +119,22 @@ async def test_an_end_that_nobody_knows_is_asked_about(shop: Shop, studio: Studi
     assert view.may == {"retry", "pay_again", "resolve"}
     assert view.question is not None and view.question.operation == "sky"
     assert view.anew == ("merge", "sky")
+
+
+async def test_a_room_that_has_begun_is_not_approved_once_more(shop: Shop, studio: Studio) -> None:
+    """Nobody would take its file away, and nothing of it waits."""
+    shop.goes_wrong(SLOW)
+    folder = studio.drop(ELM, "front", bracket(5))
+    assert "the 5 photos there may be made" in studio.say("approve", f"{ELM}/front").stdout
+    async with studio.working():
+        await studio.comes_to("uploading")
+        for what in (f"{ELM}/front", str(folder)):
+            told = studio.say("approve", what)
+            assert told.exit_code == 2 and f'"{ELM}/front" is being made already' in told.stderr
+        assert not (folder / ".ready").exists()
+        place = place_named(load(studio.config, {}), f"{ELM}/front")
+        with pytest.raises(UsageError, match="Nothing of this waits any more"):
+            approve_held(load(studio.config, {}), place, calls="merge")
 
 
 async def test_photos_that_are_up_are_told_while_the_rest_is_sent(shop: Shop, studio: Studio) -> None:
@@ -253,7 +277,7 @@ def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
     draft = [DraftSet(one.name, tuple(photo.key for photo in one.photos)) for one in seen.waiting]
     approve_held(settings, place, draft, [0], seen.waiting[0].bill.calls)
     photos = tuple(job_file(name, FileIdentity(1, 1, 1, 1), FileRole.PHOTO) for name in sets[0])
-    under_way = Explainer._under_way
+    under_way = Explainer.under_way
 
     def begun_right_after(explainer: Explainer) -> set[str]:
         found = under_way(explainer)
@@ -262,6 +286,6 @@ def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
             store.create(job, "https://api.example", datetime.now(UTC))
         return found
 
-    monkeypatch.setattr(Explainer, "_under_way", begun_right_after)
+    monkeypatch.setattr(Explainer, "under_way", begun_right_after)
     waiting = look_at(settings, place).waiting
     assert [[photo.name for photo in one.photos] for one in waiting] == sets[1:]
