@@ -31,7 +31,6 @@ from hotfolder.rules.foldernames import spellings
 from hotfolder.words import LANGUAGES
 
 DAYS = (7, 30, 90, 365)
-MOST_PICTURES = 2000
 SharedGallery = Gallery
 """The type for faces, which may import nothing below `control`."""
 
@@ -125,7 +124,7 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
     Raises UsageError where none of the pictures exists or `days` is none of DAYS; Unknown, StoreError."""
     if days not in DAYS:
         raise UsageError("A link is open for 7, 30, 90 or 365 days.")
-    found, wanted, at = sharing(settings, known), set(chosen[:MOST_PICTURES]), now()
+    found, wanted, at = sharing(settings, known), set(chosen), now()
     paths = [one.path for one in found.choices if one.id in wanted]
     if not paths:
         raise UsageError("No picture is chosen.", hint="Choose one at the least.")

@@ -22,12 +22,12 @@ from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, pl
 from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
+from hotfolder.page.security import MOST_FIELDS
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.templating import render, request_language
 from hotfolder.words import word
 
 NEW = "new"
-MOST_FIELDS = 20_000
 MOST_QUERY = 7000
 """The longest draft that is kept in a URL: proxies refuse URLs of 8 kB."""
 

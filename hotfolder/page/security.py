@@ -127,6 +127,8 @@ logger = log.get("page")
 Refusal = Callable[[Request], Awaitable[Response | None]]
 
 MOST_BODY_BYTES = 256 * 1024
+MOST_FIELDS = 20_000
+"""Of a form with one for each photo or picture: more than MOST_BODY_BYTES have."""
 BODY_SECONDS = 30.0
 """Timeout for receiving a request's whole body."""
 HEADERS = {

@@ -17,10 +17,10 @@ from hotfolder.control.rooms import known_project
 from hotfolder.page.actions import Action, asked
 from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
-from hotfolder.page.security import PublicRoute
+from hotfolder.page.security import MOST_FIELDS, PublicRoute
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import settings_of
-from hotfolder.page.templating import looked_up, render, request_language
+from hotfolder.page.templating import looked_up, picked, render, request_language
 from hotfolder.patience import patiently
 from hotfolder.words import word
 
@@ -34,13 +34,15 @@ async def overview(request: Request, token: str = "") -> Response:
     caller = caller_in(request)
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""
-    return render(request, "share.html", sharing=found, address=address, days=control.DAYS)
+    return render(
+        request, "share.html", sharing=found, address=address, days=control.DAYS, picked=picked(request)
+    )
 
 
 async def make(request: Request) -> Response:
     """Create a link. The response is the page, no redirect, so that the link is in no URL of the browser's
     history."""
-    form = await request.form(max_files=0, max_fields=control.MOST_PICTURES + 10)
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     chosen = [one for one in form.getlist("picture") if isinstance(one, str)]
     days = str(form.get("days", ""))
     settings, known = settings_of(request), request.path_params["known"]

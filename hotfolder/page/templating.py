@@ -128,6 +128,11 @@ def render(
     return response
 
 
+def picked(request: Request) -> bool:
+    """Whether a form of pictures is shown with all of them chosen, as it is without `?pick=none`."""
+    return request.query_params.get("pick") != "none"
+
+
 def request_language(request: Request) -> str:
     """The language of `?lang=`, else of the cookie that an earlier one set, else of Accept-Language."""
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):

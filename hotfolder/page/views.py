@@ -15,7 +15,7 @@ from hotfolder.control.actions import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
 from hotfolder.control.rooms import all_projects, project_view, set_view
 from hotfolder.page.site import settings_of, site_of
-from hotfolder.page.templating import VARY, looked_up, render, request_language
+from hotfolder.page.templating import VARY, looked_up, picked, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words import word
@@ -62,7 +62,7 @@ async def project(request: Request) -> Response:
     asked = request.query_params.get("page", "")
     number = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 1
     view = await looked_up(request, project_view, request.path_params["known"], number)
-    return render(request, "project.html", stamp=stamp, view=view)
+    return render(request, "project.html", stamp=stamp, view=view, picked=picked(request))
 
 
 async def projects(request: Request) -> Response:

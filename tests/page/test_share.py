@@ -98,6 +98,24 @@ def test_a_link_shows_the_chosen_pictures_with_their_unaltered_ones_and_no_other
             assert shared.page.get(f"{path}{size}/{stem}").status == 404
 
 
+def test_a_link_leads_to_however_many_pictures_are_chosen(shared: Shared) -> None:
+    """The last of 3,000 is not left out."""
+    others = [("picture", f"abcdefgh-{number:020x}") for number in range(3000)]
+    answer = shared.page.post(
+        f"/project/{shared.project}/share", [("days", "7"), *others, ("picture", shared.id_of("hall.jpg"))]
+    )
+    assert answer.status == 200 and "/share/" in answer.text and "1 picture, open" in answer.text
+
+
+@pytest.mark.parametrize("below", ["", "/share"])
+def test_all_pictures_or_none_can_be_chosen_to_begin_with(shared: Shared, below: str) -> None:
+    address = f"/project/{shared.project}{below}"
+    for chosen, number in (("", 4), ("?pick=all", 4), ("?pick=none", 0)):
+        page = shared.page.get(f"{address}{chosen}").text
+        assert (page.count('type="checkbox"'), page.count(" checked>")) == (4, number)
+    assert 'pick=none#pictures"' in page and 'pick=all#pictures"' in page
+
+
 def test_an_address_below_a_link_is_no_path(shared: Shared) -> None:
     path = shared.link("hall.jpg")
     for below in (
