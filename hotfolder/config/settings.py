@@ -140,9 +140,9 @@ class Limits(Frozen):
     upload_rate: Rate | None = None
     """The most that all uploads together send: bytes in a second, or such as 5MB/s; left out: no limit."""
     photo_bytes: FileBytes = 200 * MIB
-    """The largest photo that is accepted, in bytes."""
+    """The largest photo that is accepted: bytes, or such as 200MB."""
     result_bytes: FileBytes = 200 * MIB
-    """The largest result that is fetched, in bytes."""
+    """The largest result that is fetched: bytes, or such as 200MB."""
     result_pixels: Annotated[int, Field(strict=True, ge=1_000_000, le=1_000_000_000)] = 200_000_000
     """The largest result that is decoded, width times height in pixels."""
 

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
 from hotfolder.paths import is_file
-from hotfolder.rules.delivery import check_names
+from hotfolder.rules.delivery import check_names, size_in_bytes
 from hotfolder.rules.foldernames import shown
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.stager.operations import OneOperation
@@ -29,7 +29,11 @@ Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
 QuietSeconds = Annotated[float, Field(strict=True, ge=0.2, le=86400)]
 AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
 PaidCalls = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
-FileBytes = Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)]
+FileBytes = Annotated[
+    int,
+    BeforeValidator(size_in_bytes, json_schema_input_type=int | str),
+    Field(strict=True, ge=1024, le=4096 * MIB),
+]
 
 
 def as_list(value: object) -> object:

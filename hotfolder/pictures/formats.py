@@ -165,7 +165,7 @@ def wrong_format(name: str, what: str) -> NeverUsable:
 def too_large(name: str, limits: PictureLimits) -> NeverUsable:
     """The error for a file of too many bytes."""
     return NeverUsable(
-        f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is accepted.",
+        f"{name} is larger than {round(limits.size_bytes / 10**6, 1):g} MB, the most that is accepted.",
         hint="Export the photo as JPEG at its normal size.",
     )
 

@@ -16,7 +16,7 @@ from hotfolder.stager.operations import Frozen
 
 LEAST_QUALITY = 30
 """The lowest JPEG quality: a rendition that is still too large at it is not made."""
-UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
 LONGEST_NAME = 40
@@ -33,19 +33,22 @@ class RenditionFormat(StrEnum):
     JPEG = "jpeg"
 
 
-def _size(value: object) -> object:
+def size_in_bytes(value: object) -> object:
+    """Parse a size like `10MB` into bytes; other types than text are unchanged. Raises ValueError."""
     if not isinstance(value, str):
         return value
     found = SIZE.fullmatch(value.strip())
     unit = UNITS.get(found.group(2).lower()) if found else None
     if found is None or unit is None:
-        message = f"{shown(value)} is no size; write bytes, or a number with KB or MB, such as 10MB"
+        message = f"{shown(value)} is no size; write bytes, or a number with KB, MB or GB, such as 10MB"
         raise ValueError(message)
     return int(float(found.group(1)) * unit)
 
 
 Size = Annotated[
-    int, BeforeValidator(_size, json_schema_input_type=int | str), Field(strict=True, ge=20_000, le=10**10)
+    int,
+    BeforeValidator(size_in_bytes, json_schema_input_type=int | str),
+    Field(strict=True, ge=20_000, le=10**10),
 ]
 
 
