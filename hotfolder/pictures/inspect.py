@@ -44,6 +44,8 @@ GLANCE_BYTES = 16384
 GLANCE_LINES = 64
 """The most bytes and lines of a JPEG's image data that are decoded where brightness and signature aren't
 needed: enough to find that its tables fit its data."""
+USUAL_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended and progressive JPEG with Huffman codes; others are lossless or arithmetic coded."""
 _METADATA = frozenset({"exif", "xmp", "photoshop"})
 
 # In a scan's data, FF 00 is a stuffed byte, FF D0-D7 restarts, FF FF is fill: anything else ends the scan.
@@ -96,6 +98,12 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
     if not whole:
         raise NotWhole(
             f"{name} is not complete: the file breaks off before the picture's end.", hint=COPY_HINT
+        )
+    if kind == "JPEG" and is_rare_jpeg(content):
+        raise NeverUsable(
+            f"{name} is a JPEG that few programs can read (lossless, arithmetic coded or with 12 bits),"
+            " which is not accepted.",
+            hint="Export the photo once more.",
         )
     return replace(_decode(name, kind, content, limits, closely), inode=found.st_ino)
 
@@ -239,6 +247,14 @@ def jpeg_reaches_its_end(content: bytes) -> bool:
     """
     seen = {marker for marker, _, _ in _markers(content)}
     return {SOS, EOI} <= seen
+
+
+def is_rare_jpeg(content: bytes) -> bool:
+    """Whether a JPEG that is whole is of a kind that Pillow and most programs can't decode."""
+    for marker, start, _ in _markers(content):
+        if marker in FRAMES:
+            return marker not in USUAL_FRAMES or content[start + 2] != 8
+    return False
 
 
 def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:

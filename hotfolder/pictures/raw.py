@@ -23,6 +23,8 @@ from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 """EXIF's orientation by LibRaw's."""
 HINT = "Export it as JPEG or TIFF from your raw developer, and drop that."
+DNG_VERSION = 50706
+"""The tag that makes a TIFF a DNG."""
 CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 """Begins the box of a CR3 with its metadata."""
 CANON_HEAD_BYTES = 1 << 20
@@ -120,7 +122,8 @@ def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
 
 def blocks_in(file: BinaryIO) -> Blocks:
     """The metadata of a RAW file that is built like a TIFF, as most makers' are, or a CR3; empty for others.
-    `exif` is None where nothing is said of the shot."""
+    `exif` is None where nothing is said of the shot. XMP is read of a DNG alone, into which people's programs
+    write: a camera's says little more than a rating of 0, which would outrank that of a sidecar."""
     file.seek(0)
     head: TiffHead | None = None
     with suppress(DamagedMetadata):
@@ -129,7 +132,8 @@ def blocks_in(file: BinaryIO) -> Blocks:
     with suppress(DamagedMetadata):
         if head is not None:
             said = exif.read_blocks(head)
-            return said if head.exif else replace(said, exif=None)
+            xmp = said.xmp if DNG_VERSION in head.main else None
+            return replace(said, exif=said.exif if head.exif else None, xmp=xmp)
     return Blocks()
 
 

@@ -82,6 +82,17 @@ def test_a_cut_jpeg_is_not_whole_and_is_named(encode: Encode, write: Write, clos
         inspect(write("kitchen-2.jpg", content[:-9]), limits=LIMITS, closely=closely)
 
 
+@pytest.mark.parametrize("closely", [True, False])
+@pytest.mark.parametrize("frame", [b"\xff\xc3\0\x11\x08", b"\xff\xc9\0\x11\x08", b"\xff\xc1\0\x11\x0c"])
+def test_a_jpeg_of_a_kind_that_few_programs_read_is_refused(
+    encode: Encode, write: Write, frame: bytes, closely: bool
+) -> None:
+    """Lossless, arithmetic coded, 12 bits. At a glance, some were found whole, and bought."""
+    content = encode("JPEG").replace(b"\xff\xc0\0\x11\x08", frame)
+    with pytest.raises(NeverUsable, match="is a JPEG that few programs can read"):
+        inspect(write("a.jpg", content), limits=LIMITS, closely=closely)
+
+
 def test_a_jpeg_that_cannot_be_decoded_is_not_whole_at_a_glance_either(encode: Encode, write: Write) -> None:
     """Its markers lead to its end, but its first scan names a missing table."""
     content = bytearray(encode("JPEG"))

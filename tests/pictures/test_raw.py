@@ -24,6 +24,7 @@ from tests.support.rawfile import byte, cr3, dng, ratio, short, text
 
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
+EXIF_TAGS = (33434, 33437, 34855, 36867, 37386)
 needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `raw` is not installed")
 
 
@@ -121,7 +122,7 @@ def test_the_exif_of_the_preview_is_taken_where_that_of_the_file_lacks_the_expos
 def test_what_libraw_writes_into_a_preview_without_exif_is_not_taken_for_the_cameras(
     write: Write, tmp_path: Path
 ) -> None:
-    photo = write("a.dng", dng(without=range(65536), preview=preview()))
+    photo = write("a.dng", dng(without=EXIF_TAGS, preview=preview()))
     assert inspect(photo, limits=LIMITS).capture is None
     develop(photo, tmp_path / "a.jpg", limits=LIMITS)
     with Image.open(tmp_path / "a.jpg") as made:
@@ -157,6 +158,12 @@ def test_a_raw_file_keeps_its_xmp_and_iptc(write: Write, tmp_path: Path) -> None
         said = jpegfile.read_blocks(jpegfile.read_head(made))
     assert said.xmp == packet
     assert said.resources == {0x0404: records}
+
+
+def test_a_cameras_xmp_does_not_outrank_a_sidecar() -> None:
+    more = {700: byte(*b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")}
+    assert raw.blocks_in(io.BytesIO(dng(more=more))).xmp is not None
+    assert raw.blocks_in(io.BytesIO(dng(more=more, without=[50706]))).xmp is None
 
 
 def test_ratios_say_what_they_are_made_of() -> None:

@@ -92,6 +92,7 @@ def dng(
     }
     if not shot:
         del main[34665]
+    main = {tag: entry for tag, entry in main.items() if tag not in without}
     folders = 8 + len(folder(main, 8))
     below = folder(shot, folders) if shot else b""
     if shot:
