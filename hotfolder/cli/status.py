@@ -20,8 +20,9 @@ from hotfolder.control.board import status as read_status
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
+from hotfolder.telemetry.daemons import MachineLine
 from hotfolder.telemetry.history import JobHistory
-from hotfolder.telemetry.overview import Line, MachineLine
+from hotfolder.telemetry.overview import Line
 from hotfolder.words import day_and_time
 
 MOST_ROWS = 20

@@ -32,19 +32,10 @@ from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.foldernames import composed, split_name
 from hotfolder.rules.kinds import Prices
+from hotfolder.telemetry.daemons import place_key, read_progress
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
-from hotfolder.telemetry.overview import (
-    PROGRESS,
-    RUNNING,
-    SETTLING,
-    Line,
-    Overview,
-    as_mapping,
-    line_of,
-    merged,
-    place_key,
-)
+from hotfolder.telemetry.overview import RUNNING, SETTLING, Line, Overview, line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +350,7 @@ def with_frames(store: Store, cards: Sequence[Card]) -> list[Card]:
     usual = (
         queries.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
     )
-    up = merged([as_mapping(one.content) for one in store.published_by_all(PROGRESS)])
+    up = read_progress(store)
     full = []
     for card in cards:
         middle, count = photos.get(card.job, ("", 0))
@@ -384,15 +375,15 @@ def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame
 
 
 def progress_of(
-    card: Card, call: Purchase | None, up: Mapping[str, object], photos: int, usual: float | None
+    card: Card, call: Purchase | None, up: Mapping[str, tuple[int, int]], photos: int, usual: float | None
 ) -> Progress | None:
-    """The progress of a set, by the store and the daemon's published state; None where it has none to show.
-    `up` is that state, `photos` the number of its photos, `usual` the usual seconds of a merge."""
+    """The progress of a set, by the store and by `up`, the daemons' `read_progress`; None where it has none.
+    `photos` is the number of its photos, `usual` the usual seconds of a merge."""
     if card.state in (SETTLING, State.UPLOADING):
         key = card.job or place_key(card.inbox, card.project, card.folder)
-        found = up.get(key)
-        if isinstance(found, list) and len(found) == 2:
-            return Progress("photos", found[0], max(photos, found[1]))
+        if key in up:
+            uploaded, total = up[key]
+            return Progress("photos", uploaded, max(photos, total))
         return Progress("photos", 0, photos) if card.job else None
     if call is None or card.state not in (State.MERGING, State.EDITING):
         return None

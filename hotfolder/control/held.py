@@ -337,25 +337,37 @@ class Viewer:
             for one in waiting
         ]
         rows = [*draft, *(one for one in left if one.photos)]
-        rooms = [*names_beside(self.place), *self.explainer.drop.given]
         before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
-        found = []
+        rooms = [*names_beside(self.place), *self.explainer.drop.given]
+        drafted = []
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))
             own = [self._photos[photos[key].name] for key in row.photos]
-            taken = [other.name for other in rows[:number]]
-            if was is not None and was.name == row.name:
-                one = was
-            else:
-                one = self._priced(row.name, own)
-                if was is not None:
-                    one = replace(one, evidence=was.evidence, doubts=was.doubts)
-                taken += rooms
-            trouble: Sequence[str] = why_no_name(row.name, taken) or ()
-            if len(own) > MOST_PHOTOS and (was is None or not one.problem):
-                trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}.",)
-            found.append(replace(one, problem=" ".join(trouble)) if trouble else one)
-        return [*found, *(one for one in proposed if not one.waits)]
+            others = [other.name for other in rows[:number]]
+            drafted.append(self._drafted(row.name, own, was, others, rooms))
+        return [*drafted, *(one for one in proposed if not one.waits)]
+
+    def _drafted(
+        self,
+        name: str,
+        photos: Sequence[Photo],
+        was: ExplainedSet | None,
+        taken: Sequence[str],
+        rooms: Sequence[str],
+    ) -> ExplainedSet:
+        """A set of a draft. `was` is the proposed set of the same photos, `taken` are the names of the sets
+        before it, `rooms` those of other rooms, which a proposed name may have."""
+        if was is not None and was.name == name:
+            one = was
+        else:
+            one = self._priced(name, photos)
+            if was is not None:
+                one = replace(one, evidence=was.evidence, doubts=was.doubts)
+            taken = [*taken, *rooms]
+        trouble: Sequence[str] = why_no_name(name, taken) or ()
+        if len(photos) > MOST_PHOTOS and (was is None or not one.problem):
+            trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(photos)}.",)
+        return replace(one, problem=" ".join(trouble)) if trouble else one
 
     def _priced(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """A waiting set under that name, with its cost by the rules; with a problem where they refuse it."""

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from anyio import to_thread
 
@@ -37,15 +37,17 @@ from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.holds import Why
 from hotfolder.rules.hours import opens_at
-from hotfolder.telemetry.overview import (
+from hotfolder.telemetry.daemons import (
     DAEMON_STATUS,
-    MOST_FINISHED,
-    NOBODY,
     PROGRESS,
-    Overview,
-    overview,
+    ApiTrouble,
+    ArrivingSet,
+    DaemonStatus,
+    PublishedInbox,
+    SettingsStatus,
     place_key,
 )
+from hotfolder.telemetry.overview import MOST_FINISHED, NOBODY, Overview, overview
 from hotfolder.telemetry.statuspage import LATELY, MOST_SHOWN, status_page
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -179,19 +181,17 @@ class Reporter:
         context = self.context
         trouble = context.breakers.trouble
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
-        status = {
-            "trouble": {"reason": trouble.message, "hint": trouble.hint} if trouble else None,
-            "schedule": waits_until(opens) if opens is not None else "",
-            "sandbox": context.origin == SANDBOX,
-            "waits": self.intake.worker.reasons(),
-            "settings": {"error": self.live.error, "restart": list(self.live.restart)},
-            "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
-            "full_disks": list(self.telemetry.full_disks),
-            "inboxes": {name: self._inbox(name) for name in self.inboxes},
-        }
-        self._news |= await self._publish_changed(DAEMON_STATUS, status)
-        # Of each group that is being sent: photos uploaded, photos in all. In a row of its own: it changes
-        # often, and the status may be long.
+        status = DaemonStatus(
+            trouble=ApiTrouble(reason=trouble.message, hint=trouble.hint) if trouble else None,
+            schedule=waits_until(opens) if opens is not None else "",
+            sandbox=context.origin == SANDBOX,
+            waits=self.intake.worker.reasons(),
+            settings=SettingsStatus(error=self.live.error, restart=self.live.restart),
+            folders={name: output.trouble for name, output in self.outputs.by_name.items()},
+            full_disks=self.telemetry.full_disks,
+            inboxes={name: self._inbox(name) for name in self.inboxes},
+        )
+        self._news |= await self._publish_changed(DAEMON_STATUS, status.model_dump(mode="json"))
         early = {place_key(*place): group for place, group in context.early.items()}
         groups = {**early, **context.sending}
         await self._publish_changed(
@@ -269,7 +269,7 @@ class Reporter:
         self._published[name] = content
         return True
 
-    def _inbox(self, name: str) -> dict[str, Any]:
+    def _inbox(self, name: str) -> PublishedInbox:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
         self.intake.forget_moved(name, self.inboxes[name].delivered)
         arriving = [
@@ -289,26 +289,27 @@ class Reporter:
                     arriving_set(project, folder, why, room=called, held=True, photo=middle_of(names))
                     for called, (names, why) in {**whole, **hold.sets}.items()
                 ]
-        return {
-            "arriving": arriving,
-            "notices": [
-                *(notice.text_in(path) for notice in status.notices),
-                *self._kept_out(name),
-                *(
-                    f"The gallery of {project} can't be made: {why}"
-                    for project, (inbox, why) in sorted(self.galleries.unmade.items())
-                    if inbox == name
-                ),
-            ],
-            "degraded": status.degraded,
-            "why_looking": status.why_looking,
-            "gone": [
-                job
-                for inbox, jobs in self._gone.items()
-                if inbox == name or inbox not in self.context.places.inboxes
-                for job in jobs
-            ],
-        }
+        notices = (
+            *(notice.text_in(path) for notice in status.notices),
+            *self._kept_out(name),
+            *(
+                f"The gallery of {project} can't be made: {why}"
+                for project, (inbox, why) in sorted(self.galleries.unmade.items())
+                if inbox == name
+            ),
+        )
+        gone = (
+            jobs
+            for inbox, jobs in self._gone.items()
+            if inbox == name or inbox not in self.context.places.inboxes
+        )
+        return PublishedInbox(
+            arriving=tuple(arriving),
+            notices=notices,
+            degraded=status.degraded,
+            why_looking=status.why_looking,
+            gone=tuple(chain.from_iterable(gone)),
+        )
 
     def _kept_out(self, name: str) -> Iterator[str]:
         for inbox, project in sorted(self.intake.shoots.kept):
@@ -348,10 +349,19 @@ def pause_after(took: float, least: float) -> float:
     return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
 
 
-def arriving_set(project: str, folder: str, why: Why, *, held: bool, **more: str) -> dict[str, object]:
-    """A set that is no job yet, in the form that other processes read."""
-    facts = {"project": project, "folder": folder, "room": room_of(folder) or WHOLE_SHOOT, **more}
-    return {**facts, "reason": why.reason, "hint": why.hint, "held": held}
+def arriving_set(
+    project: str, folder: str, why: Why, *, held: bool, room: str = "", photo: str = ""
+) -> ArrivingSet:
+    """A set that is no job yet; by default its room is the folder's."""
+    return ArrivingSet(
+        project=project,
+        folder=folder,
+        room=room or room_of(folder) or WHOLE_SHOOT,
+        reason=why.reason,
+        hint=why.hint,
+        held=held,
+        photo=photo,
+    )
 
 
 def middle_of(names: Iterable[str]) -> str:

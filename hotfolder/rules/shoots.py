@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from operator import attrgetter
 
@@ -80,15 +80,11 @@ def group_shoot(
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
-    kept, doubts = _kept_names(members, back)
+    kept, doubts = _kept_names(members, back, before)
     by_name = {photo.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
     sets = tuple(_still_doubtful(each, unchanged) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
-    for number, files in enumerate(members):
-        for held in before:
-            if held.name and held.photos.keys() <= files and held.name not in kept.values():
-                kept.setdefault(number, held.name)
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
@@ -98,11 +94,11 @@ def group_shoot(
         for each in found.sets
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
-    waiting = [each for each in named if each.doubts]
-    if review or grouping.doubts or not waiting or not _told_apart(grouping, rule.options):
-        waiting = list(named)  # all sets are held together
-    why = _why(review, grouping, waiting)
-    return replace(found, sets=named, why=why, held=frozenset(each.name for each in waiting if why))
+    doubtful = [each for each in named if each.doubts]
+    singly = doubtful and _told_apart(grouping, rule.options) and not (review or grouping.doubts)
+    held = doubtful if singly else named
+    why = _why(review, grouping, held)
+    return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
 def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
@@ -123,9 +119,12 @@ def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
     )
 
 
-def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
-    """The names that sets keep, by their index; and doubts about changes of sets that were paid for or that a
-    person had put together."""
+def _kept_names(
+    members: Sequence[Set[str]], back: Sorted, before: Sequence[HeldSet]
+) -> tuple[dict[int, str], list[str]]:
+    """The names that sets keep, by their index: of the earlier set whose photos came back, or of the held one
+    of which they have all; and doubts about changes of sets that were paid for or that a person had put
+    together."""
     kept: dict[int, str] = {}
     doubts = []
     for number, names in enumerate(members):
@@ -141,6 +140,10 @@ def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[
             f"{room}, which a person had put together, has changed"
             for room in sorted({back.rooms[name] for name in names if name in back.by_person})
         ]
+    for number, names in enumerate(members):
+        for held in before:
+            if held.name and held.photos.keys() <= names and held.name not in kept.values():
+                kept.setdefault(number, held.name)
     return kept, doubts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import chain
@@ -12,17 +12,13 @@ from typing import Any
 from hotfolder.display import with_hint
 from hotfolder.errors import CommandHint
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.model import DaemonState, Job, stamp
+from hotfolder.jobs.model import Job, stamp
 from hotfolder.jobs.queries import under_way
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import FULL_BYTES
+from hotfolder.telemetry.daemons import Daemons, MachineLine, read_daemons
 
-DAEMON_STATUS = "daemon"
-"""The name of the row with a daemon's own status."""
-PROGRESS = "progress"
-"""The name of the row with the upload progress: `[uploaded, total]` photos by job id, and by `place_key` for
-a set that is still arriving."""
 SETTLING = "settling"
 """The state in `status` of a set that has no job yet."""
 
@@ -83,19 +79,6 @@ class Line:
     def explanation(self) -> str:
         """Reason and hint, without a reason that only repeats the state."""
         return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
-
-
-@dataclass(frozen=True, slots=True)
-class MachineLine:
-    """One machine of several that share the store. `seen_at` is its last heartbeat, ISO 8601, UTC; `working`
-    are the inboxes that it owns."""
-
-    id: str
-    name: str
-    version: str
-    running: bool
-    seen_at: str
-    working: tuple[str, ...] = ()
 
 
 class About(StrEnum):
@@ -290,20 +273,8 @@ class Overview:
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: then only what its last status
     says of held sets, notices and removed failed sets is still used. `most_finished` limits the done sets."""
-    machines, owners = machine_lines(store)
-    running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
-    statuses = [one for one in store.published_by_all(DAEMON_STATUS) if not machines or one.machine]
-    daemon = merged([as_mapping(one.content) for one in statuses if one.machine in running])
-    shown = statuses_of_inboxes(statuses, owners)
-    inboxes = {name: as_mapping(as_mapping(one.content)["inboxes"])[name] for name, one in shown.items()}
-    live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
-    settings, waits = as_mapping(daemon.get("settings")), as_mapping(daemon.get("waits"))
-    troubles = {
-        one.machine: {name: str(text) for name, text in trouble.items()}
-        for one in statuses
-        if one.machine in running and (trouble := as_mapping(as_mapping(one.content).get("trouble")))
-    }
-    trouble = trouble_of_all(troubles, machines)
+    daemons = read_daemons(store, pid)
+    running = tuple(daemons.running.values())
     active = store.in_states(ACTIVE)
     # Queried separately, so that many done sets don't displace those that need a person.
     ended = [
@@ -312,126 +283,75 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     ]
     ended.sort(key=lambda job: (job.created_at, job.id))
     over = {job.id for job in ended}  # some may have ended between these two queries
-    # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now, even a
-    # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count.
-    new = [
-        job
-        for job in (*active, *ended)
-        if job.inbox in shown
-        and (job.updated_at if job.folder else job.created_at) > shown[job.inbox].updated_at
-    ]
-    begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
-    lines = [
-        line
-        for line in arriving(inboxes)
-        if line.held or (running and (line.inbox, line.project, line.folder) not in begun)
-    ]
-    calls = under_way(store, [job.id for job in active if job.state in ASKS_TO_PAY])
-    lines += (
-        line_of(
-            job,
-            troubles.get(owners.get(job.inbox) or "", {}).get("reason", ""),
-            str(waits.get(job.id, "")),
-            called=job.id in calls,
-        )
-        for job in active
-        if job.id not in over
+    active = [job for job in active if job.id not in over]
+    gone = frozenset(chain.from_iterable(inbox.gone for inbox in daemons.inboxes.values()))
+    lines = (
+        *arriving(daemons, active, ended),
+        *lines_of_active(store, daemons, active),
+        *(line_of(job, "") for job in ended if job.id not in gone),
     )
-    gone = frozenset(job for inbox in inboxes.values() for job in as_mapping(inbox).get("gone", ()))
-    lines += (line_of(job, "") for job in ended if job.id not in gone)
     counts = store.counts()
     counts[State.FAILED] = counts.get(State.FAILED, 0) - len(gone & over)
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
+    live = {name: inbox for status in running for name, inbox in status.inboxes.items()}
+    unowned = {name: NOBODY for name, owner in daemons.owners.items() if owner is None and running}
+    trouble = daemons.trouble()
     return Overview(
-        lines=tuple(lines),
+        lines=lines,
         counts={state: number for state, number in counts.items() if number},
-        trouble=trouble.get("reason", ""),
-        trouble_hint=trouble.get("hint", ""),
-        degraded={
-            **{name: NOBODY for name, owner in owners.items() if owner is None and running},
-            **{name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
-        },
-        looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in live.items()},
-        notices_of={
-            name: tuple(map(str, as_mapping(inbox).get("notices", ()))) for name, inbox in inboxes.items()
-        },
+        trouble=trouble.reason,
+        trouble_hint=trouble.hint,
+        degraded={**unowned, **{name: inbox.degraded for name, inbox in live.items()}},
+        looking={name: inbox.why_looking for name, inbox in live.items()},
+        notices_of={name: inbox.notices for name, inbox in daemons.inboxes.items()},
         pid=pid,
         paused=store.paused() or "",
-        settings_error=str(settings.get("error", "")),
-        schedule=str(daemon.get("schedule") or ""),
-        missing={name: str(why) for name, why in missing.items()},
-        full_disks=tuple(str(name) for name in daemon.get("full_disks", ())),
-        restart=tuple(str(name) for name in settings.get("restart", ())),
-        sandbox=bool(daemon.get("sandbox")),
+        settings_error=last(status.settings.error for status in running),
+        schedule=last(status.schedule for status in running),
+        missing={
+            name: last(status.folders.get(name, "") for status in running)
+            for name in union(status.folders for status in running)
+        },
+        full_disks=union(status.full_disks for status in running),
+        restart=union(status.settings.restart for status in running),
+        sandbox=any(status.sandbox for status in running),
         gone=gone,
-        machines=machines,
+        machines=daemons.machines,
     )
 
 
-def trouble_of_all(
-    troubles: Mapping[str, Mapping[str, str]], machines: Sequence[MachineLine]
-) -> Mapping[str, str]:
-    """Why the API isn't called, with its hint, by what each machine says, by id. Where others of those that
-    work with an inbox do call it, the first one's, with that machine's name; empty where all do."""
-    working = [one for one in machines if one.running and one.working]
-    calling = [one for one in working if one.id not in troubles]
-    if not calling:
-        return next(iter(troubles.values()), {})
-    for one in working:
-        if one.id in troubles:
-            return {**troubles[one.id], "reason": f"on {one.name}: {troubles[one.id]['reason']}"}
-    return {}
+def last(texts: Iterable[str]) -> str:
+    """The last of these that isn't empty, or ""."""
+    return next(filter(None, reversed(tuple(texts))), "")
 
 
-def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, str | None]]:
-    """The machines, and by inbox the id of the machine that owns it, None where none does."""
-    machines, owners, now = store.machines()
-    known = Counter(one.name for one in machines)
-    lines = (
-        MachineLine(
-            one.id,
-            one.name if known[one.name] == 1 else f"{one.name} ({one.id[:4]})",
-            one.version,
-            one.alive_until > now,
-            stamp(one.heartbeat_at),
-            tuple(sorted(inbox for inbox, owner in owners.items() if owner == one.id)),
-        )
-        for one in machines
+def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """All these names once, in their order."""
+    return tuple(dict.fromkeys(chain.from_iterable(names)))
+
+
+def arriving(daemons: Daemons, active: Sequence[Job], ended: Sequence[Job]) -> Iterator[Line]:
+    """The sets that have no job yet; where no daemon runs, only those that are held."""
+    # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now, even a
+    # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count.
+    new = (
+        job
+        for job in (*active, *ended)
+        if (as_of := daemons.as_of.get(job.inbox))
+        and (job.updated_at if job.folder else job.created_at) > as_of
     )
-    return tuple(lines), owners
+    begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
+    for name, inbox in daemons.inboxes.items():
+        for one in inbox.arriving:
+            if one.held or (daemons.running and (name, one.project, one.folder) not in begun):
+                yield Line(job="", inbox=name, state=SETTLING, **one.model_dump())
 
 
-def merged(statuses: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The statuses of several daemons as one: mappings are merged; of other values the last that isn't empty
-    counts."""
-    whole: dict[str, Any] = {}
-    for one in statuses:
-        for name, content in one.items():
-            if isinstance(content, Mapping) and isinstance(whole.get(name), Mapping):
-                whole[name] = {**whole[name], **{key: value for key, value in content.items() if value}}
-            elif content or name not in whole:
-                whole[name] = content
-    return whole
-
-
-def statuses_of_inboxes(
-    statuses: Sequence[DaemonState], owners: Mapping[str, str | None]
-) -> dict[str, DaemonState]:
-    """The last status that has each inbox: of the machine that owns it, or else of the last one that did."""
-    return {
-        inbox: one
-        for one in statuses
-        for inbox in as_mapping(as_mapping(one.content).get("inboxes"))
-        if owners.get(inbox) in (None, one.machine)
-    }
-
-
-def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
-    for name, inbox in inboxes.items():
-        for found in as_mapping(inbox).get("arriving", ()):
-            # Fields that only a later version on another machine knows are left out.
-            known = {key: value for key, value in found.items() if key in Line.__dataclass_fields__}
-            yield Line(**{"job": "", "inbox": name, "state": SETTLING, **known})
+def lines_of_active(store: Store, daemons: Daemons, jobs: Sequence[Job]) -> Iterator[Line]:
+    calls = under_way(store, [job.id for job in jobs if job.state in ASKS_TO_PAY])
+    waits = dict(chain.from_iterable(status.waits.items() for status in daemons.running.values()))
+    for job in jobs:
+        yield line_of(job, daemons.trouble_at(job.inbox), waits.get(job.id, ""), called=job.id in calls)
 
 
 def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> Line:
@@ -465,12 +385,3 @@ def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> 
         and not (called or job.cancelled_by)
         and reason not in ("", WORDS.get(job.state)),
     )
-
-
-def place_key(inbox: str, project: str, folder: str) -> str:
-    """The key for the folder of a set that has no job yet. It is unique, since no name contains a slash."""
-    return f"{inbox}/{project}/{folder}"
-
-
-def as_mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

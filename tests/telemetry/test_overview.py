@@ -16,7 +16,8 @@ from hotfolder.jobs.model import NewJob
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
-from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
+from hotfolder.telemetry.daemons import DAEMON_STATUS
+from hotfolder.telemetry.overview import Line, Overview, overview
 from hotfolder.telemetry.statuspage import status_page
 from tests.support.postgres import Postgres
 
