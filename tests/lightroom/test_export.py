@@ -154,6 +154,13 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(lightroom: Lightroom) -> 
     assert "12 Elm Road/A-0: the disk is full" in lightroom.said[-1]
 
 
+def test_that_a_busy_catalogue_could_not_remember_an_export_is_told(lightroom: Lightroom) -> None:
+    lightroom.catalog.busy = True
+    lightroom.export(stack(lightroom, "A"))
+    assert startable(lightroom.inbox) == {("12 Elm Road", "A-0"): 3}
+    assert "Bring results home will not know them" in lightroom.said[-1]
+
+
 def test_a_room_that_still_lies_there_from_an_earlier_export_is_left_alone(lightroom: Lightroom) -> None:
     numbers = stack(lightroom, "A", title="kitchen")
     lightroom.export(numbers)

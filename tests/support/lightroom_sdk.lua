@@ -3,7 +3,7 @@
 -- each time one asks; a photo that was just added isn't found before its gate is left.
 --
 -- `disk` does what touches files; `catalog` holds `photos`, each a table with `id`, `path`, `raw`, `formatted`,
--- `properties`, `collections`, `offline`; `said` takes what dialogs say; `answers` has what people answer.
+-- `properties`, `collections`, `offline`, and `busy` while no gate opens; `said` takes what dialogs say; `answers` has what people answer.
 local disk, catalog, said, answers = ...
 
 local function wait(what)
@@ -117,6 +117,7 @@ local function gated(kind)
     local change = kind == "write" and select(2, ...) or ...
     wait("a gate")
     assert(not gate, "a gate inside of another")
+    if catalog.busy then return "aborted" end
     gate = kind
     change({})
     gate = nil

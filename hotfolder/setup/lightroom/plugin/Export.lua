@@ -141,8 +141,9 @@ local function planned(session, settings, catalog)
   return rooms, troubles, where
 end
 
+-- Answers "executed", or what came instead, as where something else held the catalogue for a minute.
 local function remember(catalog, sent)
-  catalog:withPrivateWriteAccessDo(function()
+  return catalog:withPrivateWriteAccessDo(function()
     for _, one in ipairs(sent) do
       local before = one.photo:getPropertyForPlugin(_PLUGIN, "sent")
       one.photo:setPropertyForPlugin(_PLUGIN, "sent", (before and before .. "\n" or "") .. one.mark)
@@ -182,7 +183,10 @@ function service.processRenderedPhotos(_, context)
     drop:give_up(room, "the export was cancelled")
     if room.given_up then failures[#failures + 1] = room.project .. "/" .. room.folder .. ": " .. room.given_up end
   end
-  remember(catalog, sent)
+  if #sent > 0 and remember(catalog, sent) ~= "executed" then
+    LrDialogs.message("The catalogue was busy.", "The rooms are exported, but Bring results home will not know them:"
+      .. " import their pictures from the folder done by hand.", "warning")
+  end
   if #failures > 0 then
     local title = #failures .. " of " .. #rooms .. " rooms were not exported."
     LrDialogs.message(title, table.concat(failures, "\n"), "warning")
