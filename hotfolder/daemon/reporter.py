@@ -100,6 +100,8 @@ PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.5, 10.0, 10
 at most a tenth of the time (1 / SHARE)."""
 WHOLE_SECONDS = 3.0
 """The least interval of `report`: STATUS.txt and notifications."""
+OTHERS_SECONDS = 10.0
+"""The interval of `report` for what other machines of the store do: that is no news here."""
 STORE_SECONDS = 60.0
 FAILED_SECONDS = 60.0
 """The interval of checks of failed/, perhaps on a share: one listing for each project with a failed set."""
@@ -137,6 +139,7 @@ class Reporter:
         self._told: object = None
         """What the last report went by; None where another one is due."""
         self._news = False
+        self._others_at = float("-inf")
         self._trouble_shown = False
         self._gone: Mapping[str, list[str]] = {}
         self._ended: Mapping[str, Mapping[str, Mapping[str, datetime]]] = {}
@@ -208,27 +211,40 @@ class Reporter:
         settings, changes = self.live.settings, context.store.changes
         budget = settings.limits.paid_calls_per_day, midnight(self.clock.now())
         told = paused, changes, settings.language, budget
-        if not self._news and told == self._told and not stopped:
+        news = self._news or told != self._told or stopped
+        if not news and not (context.store.shared and self.clock.monotonic() >= self._others_at):
             return
         self._news, self._told = False, told
+        self._others_at = self.clock.monotonic() + OTHERS_SECONDS
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         # Other machines report the inboxes that they work with.
         others = context.places.inboxes.keys() - self.inboxes.keys()
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
-        await self.telemetry.see(seen)
+        own = self._own(seen)
+        await self.telemetry.see(seen, own)
         self._trouble_shown = False
+        if not news:
+            return  # a page is about what this machine works with
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
-        self._show(seen, stopped=stopped)
+        self._show(own, stopped=stopped)
         if NOBODY in seen.degraded.values():
             self._told = None  # that page was passed over, and a lease that is renewed is no change
 
-    def _show(self, seen: Overview, *, stopped: bool = False) -> None:
-        """Update the page of each inbox that can be reached. Of trouble with the API it has this machine's:
-        another's holds nothing up here."""
+    def _own(self, seen: Overview) -> Overview:
+        """`seen` with this machine's trouble with the API and with folders alone: another's holds nothing up
+        here."""
         trouble = self.context.breakers.trouble
-        reason, hint = (trouble.message, trouble.hint) if trouble is not None else ("", "")
-        seen = replace(seen, trouble=reason, trouble_hint=hint)
+        return replace(
+            seen,
+            trouble=trouble.message if trouble is not None else "",
+            trouble_hint=trouble.hint if trouble is not None else "",
+            missing={name: output.trouble for name, output in self.outputs.by_name.items()},
+            full_disks=self.telemetry.full_disks,
+        )
+
+    def _show(self, seen: Overview, *, stopped: bool = False) -> None:
+        """Update the page of each inbox that can be reached."""
         now, language = self.clock.now().astimezone(), self.live.settings.language
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
@@ -244,8 +260,9 @@ class Reporter:
         self._trouble_shown = True
         last = self.telemetry.seen or Overview((), {})
         seen = replace(last, store_trouble=with_hint(error.message, error.hint))
-        self.telemetry.show(seen)
-        self._show(seen)
+        own = self._own(seen)
+        self.telemetry.show(seen, own)
+        self._show(own)
 
     async def _note_places(self) -> None:
         """Store the folders' identities, so that the next daemon recognizes them, even without a marker."""

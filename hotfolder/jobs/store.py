@@ -466,6 +466,23 @@ class Store:
         states = select(DaemonState).where(DaemonState.name == name)
         return self.rows(states.order_by(col(DaemonState.updated_at)))
 
+    def published_by_ended(self, name: str) -> list[DaemonState]:
+        """The states under that name of machines that don't run any more."""
+        with self.session() as session:
+            running = select(Machine.id).where(Machine.alive_until > database_now(session))
+            states = select(DaemonState).where(DaemonState.name == name, DaemonState.machine != "")
+            return list(session.exec(states.where(col(DaemonState.machine).not_in(running))))
+
+    def replace_published(self, before: DaemonState, content: object) -> None:
+        """Replace another machine's state, unless it has changed since it was read as `before`."""
+        as_read = (
+            col(DaemonState.machine) == before.machine,
+            col(DaemonState.name) == before.name,
+            col(DaemonState.updated_at) == before.updated_at,
+        )
+        with self.session.begin() as session:
+            session.exec(update(DaemonState).where(*as_read).values(content=content))
+
     def machines(self) -> tuple[list[Machine], dict[str, str | None], datetime]:
         """The machines that share the store, sorted by name; the owner's id by inbox, None without a valid
         lease; and the database's time. The first two are empty with SQLite."""

@@ -310,6 +310,17 @@ class Notifier:
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.warning("notifications_not_recalled")
 
+    def inherit(self, memory: Memory) -> Memory:
+        """Take over what another machine has left gathered for these recipients; returns its memory without
+        that. Raises as `Batches.recall`."""
+        gathered = dict(memory["gathered"])
+        for recipient in self.recipients.values():
+            left = Batches(self.detector.notify)
+            left.recall(gathered.pop(recipient.remembered_as, left.memory()))
+            for kind, batch in left.by_kind.items():
+                recipient.batches.put_back(kind, batch)
+        return {**memory, "gathered": gathered}
+
     def queue(self, *notifications: Notification) -> None:
         """Add notifications to the batches of every recipient."""
         now = self._clock.now().timestamp()
@@ -329,12 +340,13 @@ class Notifier:
             self.queue(*self.detector.look(self._facts(), self._clock.monotonic()))
             for recipient in self.recipients.values():
                 recipient.begin(self._clock.now().timestamp())
-            await self._save()
+            await self.save()
             self._warning.over()
         except Exception as error:
             self._warning.warn(f"{type(error).__name__}: {error}")
 
-    async def _save(self) -> None:
+    async def save(self) -> None:
+        """Store the state to keep, where it has changed."""
         gathered = {one.remembered_as: one.batches.memory() for one in self.recipients.values()}
         memory = {"gathered": gathered, "detected": self.detector.memory()}
         if memory != self._remembered:
@@ -353,7 +365,7 @@ class Notifier:
             await asyncio.gather(*late, return_exceptions=True)
         if self.recipients:
             with suppress(Exception):
-                await self._save()
+                await self.save()
 
 
 def addresses_of(settings: Settings) -> list[str]:

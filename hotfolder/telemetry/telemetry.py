@@ -52,9 +52,11 @@ class Telemetry:
         self.clock = clock
         self.systemd = Systemd.of()
         self.heartbeats = Heartbeats(clock.monotonic)
-        self.metrics = Metrics(lambda: self.seen, self.heartbeats, self.paid_calls_left, clock.now)
+        self.metrics = Metrics(lambda: self.own, self.heartbeats, self.paid_calls_left, clock.now)
         self.server: WebServer | None = None
         self.seen: Overview | None = None
+        self.own: Overview | None = None
+        """What was `seen`, with this machine's trouble alone."""
         self.paid_today = 0
         self.full_disks: tuple[str, ...] = ()
         """The folders whose disks are full, set by the code that checks them."""
@@ -64,6 +66,7 @@ class Telemetry:
         self._taken: set[str] = set()
         """The inboxes that this machine works with where several share the store."""
         self._running = False
+        self._not_inherited = log.RecurringWarning(logger, "messages_not_taken_over")
         detector = Detector(
             settings.notify, settings.prices, done=settings.done_folder, failed=settings.failed_folder
         )
@@ -122,18 +125,36 @@ class Telemetry:
         most = self.settings.limits.paid_calls_per_day
         return None if most is None else max(0, most - self.paid_today)
 
-    async def see(self, seen: Overview) -> None:
-        """Take the latest overview for pages, metrics, notifications and systemd's status."""
+    async def see(self, seen: Overview, own: Overview | None = None) -> None:
+        """Take the latest overview: `seen` for notifications, and `own`, where it differs, for pages, metrics
+        and systemd's status, which are about this machine."""
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             paid_today = self._context.ledger.paid_today
             self.paid_today = await self._context.store_thread(paid_today, self.clock.now())
-        self.show(seen)
+        await self._inherit()
+        self.show(seen, own)
 
-    def show(self, seen: Overview) -> None:
+    async def _inherit(self) -> None:
+        """Take over the messages that machines which have ended or died had still to send. Where this one
+        dies meanwhile, they come twice, and not never."""
+        if self._context is None or self._context.store.leases is None or not self.leads():
+            return
+        store, ask = self._context.store, self._context.store_thread
+        for left in await ask(store.published_by_ended, NOTIFIER_STATE):
+            try:
+                without = self.notifier.inherit(left.content)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another release
+                self._not_inherited.warn(f"{type(error).__name__}: {error}", machine=left.machine)
+                continue
+            if without != left.content:
+                await self.notifier.save()
+                await ask(store.replace_published, left, without)
+
+    def show(self, seen: Overview, own: Overview | None = None) -> None:
         """`see` without reading the store."""
-        self.seen = seen
+        self.seen, self.own = seen, own or seen
         if self._running:
-            self.systemd.status(status_sentence(seen))
+            self.systemd.status(status_sentence(self.own))
 
     def ended(self, job: Job) -> None:
         """Send the notifications for a job that has ended."""
@@ -167,7 +188,7 @@ class Telemetry:
 
         served = pages(
             health=lambda: report(self.heartbeats),
-            readiness=lambda: report(self.heartbeats, not_ready(self.seen)),
+            readiness=lambda: report(self.heartbeats, not_ready(self.own)),
             metrics=self.metrics.page,
         )
         try:
@@ -188,7 +209,7 @@ class Telemetry:
     def ready(self) -> None:
         """Tell systemd that the start is complete, or that a reload has ended, successfully or not."""
         self._running = True
-        self.systemd.ready(status_sentence(self.seen) if self.seen else "started")
+        self.systemd.ready(status_sentence(self.own) if self.own else "started")
 
     def reloading(self) -> None:
         self.systemd.reloading()

@@ -8,18 +8,21 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
 
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.daemon.reporter import WHOLE_SECONDS
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
-from hotfolder.telemetry.telemetry import ENDED_IN
+from hotfolder.telemetry.telemetry import ENDED_IN, NOTIFIER_STATE
 from tests.support.cluster import Cluster
+from tests.support.member import API_BY
 from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
+from tests.support.proxy import between
 from tests.support.receiver import Receiver
 from tests.support.studio import MERGE, SKY, files_below, wait_for
 
@@ -42,6 +45,11 @@ def buyers(cluster: Cluster) -> Counter[str]:
     with cluster.store() as store:
         made = [one for one in store.ledger.all_purchases() if one.state != PurchaseState.NOT_EXECUTED]
         return Counter(names[one.machine] for one in made)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 def pictures(cluster: Cluster) -> list[str]:
@@ -77,8 +85,7 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
 def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make) -> None:
     """Otherwise systemd would kill the machine that handed the inbox over as hanging."""
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     one, two = shared.member("one", HOTFOLDER_WEB__PORT=str(port)), shared.member("two")
     one.start()
 
@@ -94,6 +101,63 @@ def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: M
     shared.wait_until(lambda _: Counter(shared.owners().values()) == {"one": 1, "two": 1})
     kept = next(inbox for inbox, owner in shared.owners().items() if owner == "one")
     shared.wait_until(lambda _: scans() == {f"scan of {kept}"})
+
+
+def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> None:
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
+    host, _, api = shared.shop.url.rpartition("/")[2].partition(":")
+    ports = {name: free_port() for name in ("one", "two")}
+
+    def reasons(name: str) -> list[str]:
+        try:
+            with urlopen(f"http://127.0.0.1:{ports[name]}/readyz") as answer:
+                return list(json.load(answer)["reasons"])
+        except HTTPError as error:
+            return list(json.load(error)["reasons"])
+
+    with between((host, int(api))) as proxy:
+        for name, port in ports.items():
+            member = shared.member(name, HOTFOLDER_WEB__PORT=str(port))
+            if name == "one":
+                member.changes[API_BY] = f"http://127.0.0.1:{proxy.port}"
+            member.program = "tests.support.member"
+            member.start()
+        shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
+        proxy.cut()
+        [cut_off] = [inbox for inbox, owner in shared.owners().items() if owner == "one"]
+        shared.drop(cut_off, "12 Elm", "study", bracket())
+        wait_for(lambda: reasons("one"))
+        shared.wait_until(lambda _: "The work waits: on " in shared.members["two"].call("status").stdout)
+        shared.drop("ab".replace(cut_off, ""), "14 Elm", "study", bracket())  # a reason to look again
+        shared.wait_until(lambda store: store.counts().get(State.DONE))
+        time.sleep(WHOLE_SECONDS)
+        assert "can't be reached" in reasons("one")[0]
+        assert reasons("two") == []
+
+
+def test_an_api_that_a_machine_can_t_reach_is_told_of_though_the_others_have_nothing_to_do(
+    cluster: Make,
+) -> None:
+    """Of what concerns all machines the one that leads sends the messages."""
+    receiver = Receiver()
+    notify = {"urls": [receiver.address], "gather_seconds": 1, "unreachable_seconds": 1}
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS}, notify=notify)
+    host, _, api = shared.shop.url.rpartition("/")[2].partition(":")
+    with between((host, int(api))) as proxy:
+        for name in ("one", "two"):
+            shared.member(name).program = "tests.support.member"
+            shared.member(name).start()
+        _leader, other = sorted(shared.members.values(), key=lambda member: member.id_)
+        other.runs[-1].stop()
+        other.changes[API_BY] = f"http://127.0.0.1:{proxy.port}"
+        other.start()
+        shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
+        proxy.cut()
+        [cut_off] = [inbox for inbox, owner in shared.owners().items() if owner == other.name]
+        shared.drop(cut_off, "12 Elm", "study", bracket())
+        [told] = wait_for(lambda: receiver.got)
+        assert told["title"] == "hotfolder: The API can't be used"
+    receiver.shutdown()
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
@@ -121,6 +185,39 @@ def test_a_project_is_told_of_by_whoever_works_with_its_inbox_once_it_is_finishe
     shared.drop("inbox", "14 Elm", "study", bracket())
     wait_for(lambda: len(receiver.got) == 2)
     assert receiver.bodies()[1].splitlines()[0] == "14 Elm: 1 set is done."
+    receiver.shutdown()
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
+def test_messages_that_a_machine_had_gathered_are_sent_by_another_once_it_has_ended(
+    cluster: Make, end: signal.Signals
+) -> None:
+    receiver = Receiver()
+    notify = {
+        "urls": [receiver.address],
+        "finished_quiet_seconds": 1,
+        "gather_seconds": 1,
+    }
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS}, notify=notify)
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    receiver.status = 503
+    shared.drop("inbox", "12 Elm", "study", bracket())
+    shared.drop("inbox", "12 Elm", "hall__skyblu", bracket())
+
+    def gathered(store: Store) -> bool:
+        told = Store(store.database, machine=one.id_).published(NOTIFIER_STATE) or {"gathered": {}}
+        kinds = {kind for each in told["gathered"].values() for kind in each["groups"]}
+        return kinds == {"JOB_FAILED", "PROJECT_FINISHED"}
+
+    shared.wait_until(gathered)
+    one.runs[-1].stop(end)
+    receiver.status = 200
+    two.start()
+    wait_for(lambda: len(receiver.got) == 2, lambda: f"{receiver.bodies()}\n{two.text()}")
+    titles = {"hotfolder: A set came back", "hotfolder: A project is finished"}
+    assert {told["title"] for told in receiver.got} == titles
+    shared.wait_until(lambda store: not gathered(store))  # the first one finds nothing left to send
     receiver.shutdown()
 
 
