@@ -24,6 +24,8 @@ from hotfolder.rules.sets import FileIdentity
 
 PATIENCE_SECONDS = 60.0
 SOON_SECONDS = 2.0
+KEPT_SECONDS = 10.0
+"""How long a late result is kept for the next request, which the page makes by itself after 2 s."""
 MOST_REMEMBERED = 5000
 MOST_AT_ONCE = 4
 MOST_READS_WAITING = 32
@@ -39,6 +41,7 @@ class PhotoReader:
         self._facts: OrderedDict[tuple[str, FileIdentity], PictureFacts] = OrderedDict()
         self._limiter: CapacityLimiter | None = None
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._late: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, work: Callable[[Look], T]) -> T:
         """Run `work` in a thread, with a function that reads a photo. Raises LocalTrouble when too many calls
@@ -49,11 +52,18 @@ class PhotoReader:
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
-        """As `run`; None where photos are still being read after SOON_SECONDS. The work continues then: a
-        later call with the same key waits for it, or repeats it with the cached photos."""
-        task = once(self._running, key, partial(self.run, work))
+        """As `run`; None where the work isn't done after SOON_SECONDS. It continues then: a later call with
+        the same key waits for it, or takes its result, within KEPT_SECONDS. Repeated with the cached photos,
+        the work of thousands would be late each time."""
+        loop = asyncio.get_running_loop()
+        late: asyncio.Task[T] | None = self._late.pop(key, None)
+        task = late or once(self._running, key, partial(self.run, work))
         done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
-        return task.result() if done else None
+        if done:
+            return task.result()
+        self._late[key] = task
+        task.add_done_callback(lambda _: loop.call_later(KEPT_SECONDS, self._late.pop, key, None))
+        return None
 
     def progress(self, place: PhotoPlace) -> tuple[int, int]:
         """How many photos of a folder are in the cache, and how many there are."""
