@@ -22,9 +22,9 @@ from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
 from hotfolder.patience import within_seconds
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.foldernames import OK, normal, shown
+from hotfolder.rules.foldernames import AGAIN, OK, normal, shown
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
-from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
+from hotfolder.rules.tags import TagTable, built_in_tags
 from hotfolder.stager.operations import OneOperation, Operation
 
 FOLDERS = ("done", "failed", "state", "archive", "results")

@@ -30,10 +30,10 @@ from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.paths import is_dir, is_file
-from hotfolder.rules.foldernames import COPIES_MARK, OK, TAG_MARK, normal, split_name
+from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import AGAIN, built_in_tags
+from hotfolder.rules.tags import built_in_tags
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.failures import UrlRefused

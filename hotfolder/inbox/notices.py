@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.display import visible
-from hotfolder.rules.foldernames import COPIES_MARK
-from hotfolder.rules.tags import AGAIN
+from hotfolder.rules.foldernames import AGAIN, COPIES_MARK
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def free_name(wanted: str, used: Iterable[str]) -> str:
 
 
 TAG_MARK = "__"
+AGAIN = "again"
+"""The tag by which a person pays for a room once more. A project can't have it."""
 OK = "ok"
 """The tag by which a person approves what is held in a folder. It is removed from all names."""
 GATHERING = ".hotfolder-back-"
@@ -104,6 +106,12 @@ def without_ok(raw: str) -> str:
     return raw if len(kept) == len(rest) or not first.strip() else TAG_MARK.join((first.rstrip(), *kept))
 
 
+def without_again(name: str) -> str:
+    """The name without the tag AGAIN, as it may be suggested for a project's folder."""
+    first, *tags = name.split(TAG_MARK)
+    return TAG_MARK.join((first, *(tag for tag in tags if normal(tag) != AGAIN)))
+
+
 def without_additions(raw: str) -> str:
     """The name in NFC without the suffixes that file managers add to copies, such as ` (2)` or ` - copy`."""
     text = composed(raw).strip()
@@ -130,8 +138,11 @@ def project_name(folder: str) -> FolderName:
 def _named(folder: str, what: str, example: str) -> FolderName:
     parts = split_name(folder)
     if not parts.name:
+        suggested = TAG_MARK.join((example, *parts.tags))
+        if what == "project":
+            suggested = without_again(suggested)
         raise RuleRefused(
             f"The {what} folder {shown(folder)} has no {what} name before its tags.",
-            hint=f"Put the {what}'s name first, like {in_full(TAG_MARK.join((example, *(parts.tags))))}.",
+            hint=f"Put the {what}'s name first, like {in_full(suggested)}.",
         )
     return parts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hotfolder.display import with_hint
-from hotfolder.rules.foldernames import in_full, shown
+from hotfolder.rules.foldernames import in_full, shown, without_again
 from hotfolder.rules.grouping.evidence import by_name, without_copies
 from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.routing import Rulebook, matching_by_name
@@ -71,8 +71,8 @@ def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool)
 def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
     """Why a room's folder is held because its own or its project's name ends in what looks like a tag but
     isn't one; falsy where neither does."""
-    for raw in filter(None, (folder, project)):
-        meant = rulebook.tags.meant(raw)
+    suggested = (rulebook.tags.meant(folder), without_again(rulebook.tags.meant(project)))
+    for raw, meant in zip((folder, project), suggested, strict=True):
         if meant:
             return Why(
                 f"Did you mean {in_full(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"

@@ -11,6 +11,7 @@ from pydantic import Field
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.foldernames import (
+    AGAIN,
     TAG_MARK,
     FolderName,
     in_full,
@@ -24,7 +25,7 @@ from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.roomtypes import room_type_of
 from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.rules.tags import AGAIN, Tag, TagTable, merged_operations
+from hotfolder.rules.tags import Tag, TagTable, merged_operations
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType, Stage
 
 

@@ -9,12 +9,18 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import OK, TAG_MARK, in_full, nearest, normal, shown, split_name
+from hotfolder.rules.foldernames import (
+    AGAIN,
+    OK,
+    TAG_MARK,
+    in_full,
+    nearest,
+    normal,
+    shown,
+    split_name,
+)
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.stager.operations import Operation
-
-AGAIN = "again"
-
 
 JOINED = re.compile(r"[\s_,;+&\uff3f\u2010-\u2015\uff0d-]+")
 """Separators that people write in place of two underscores."""
@@ -56,20 +62,21 @@ class TagTable:
                 return Tag(name, operations)
         return built_in_tags().get(wanted)
 
-    def nearest(self, typed: str) -> str | None:
-        """The name of the tag that was probably meant; None where nothing is similar, and where `typed` names
-        a family alone, such as `stage`."""
+    def nearest(self, typed: str, *, project: bool = False) -> str | None:
+        """The name of the tag that was probably meant, of a `project`'s folder or a room's; None where
+        nothing is similar, and where `typed` names a family alone, such as `stage`."""
         if family_of(typed):
             return None
         for family in FAMILIES.values():
             for meant, words in family.words.items():
                 if normal(typed) in map(normal, words.split(", ")):
                     return meant
-        return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
+        names = [*self.own, *(tag.name for tag in built_in_tags().values())]
+        return nearest(typed, [name for name in names if not (project and name == AGAIN)])
 
-    def cure(self, typed: str) -> str:
+    def cure(self, typed: str, *, project: bool = False) -> str:
         """A suggestion, for people, for a tag that doesn't exist; "" where nothing is similar."""
-        guess, family = self.nearest(typed), family_of(typed)
+        guess, family = self.nearest(typed, project=project), family_of(typed)
         if family:
             return f"add {FAMILIES[family].lacking}, such as {shown(FAMILIES[family].example)}"
         return f"did you mean {shown(guess)}?" if guess else ""
@@ -135,9 +142,13 @@ class TagTable:
         """The refusal of the tags in the folder's name that don't exist."""
         said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
         said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
-        joined = {typed: TAG_MARK.join(self.several(typed)) for typed in wrong}
+        joined = {
+            typed: TAG_MARK.join(one for one in self.several(typed) if not (project and one == AGAIN))
+            for typed in wrong
+        }
         cures = [
-            f"did you mean {shown(joined[typed])}?" if joined[typed] else self.cure(typed) for typed in wrong
+            f"did you mean {shown(joined[typed])}?" if joined[typed] else self.cure(typed, project=project)
+            for typed in wrong
         ]
         sentences = ("; ".join(filter(None, told)) for told in zip(said, cures, strict=True))
         message = " ".join(one if one.endswith("?") else f"{one}." for one in sentences)
@@ -149,7 +160,9 @@ class TagTable:
             return RuleRefused(message, hint=hint, also=self.families())
         meant = folder
         for typed in wrong:
-            guess = joined[typed] or self.nearest(typed) or FAMILIES[family_of(typed)].example
+            guess = (
+                joined[typed] or self.nearest(typed, project=project) or FAMILIES[family_of(typed)].example
+            )
             meant = renamed(meant, typed, guess)
         hint = f"Rename it to {in_full(meant)}, then drag it back."
         if project:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hotfolder.inbox.contents import is_junk_folder, is_ready, is_temporary
 from hotfolder.outbox.names import FORBIDDEN, RESERVED
-from hotfolder.rules.foldernames import OK, project_name, room_name
-from hotfolder.rules.tags import AGAIN, built_in_tags
+from hotfolder.rules.foldernames import AGAIN, OK, project_name, room_name
+from hotfolder.rules.tags import built_in_tags
 
 pytestmark = pytest.mark.long
 

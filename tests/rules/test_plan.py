@@ -185,6 +185,16 @@ def test_again_counts_on_the_room_and_is_refused_on_the_project() -> None:
         plan(EMPTY, "p__again", "front", 3)
 
 
+@pytest.mark.parametrize(
+    "project", ["__again", "__sky-blue__Again", "p__agian", "p__sky-blue_again", "p__again, sky-blue"]
+)
+def test_no_name_with_again_is_suggested_for_a_project(project: str) -> None:
+    """It would be refused next."""
+    with pytest.raises(RuleRefused) as caught:
+        plan(EMPTY, project, "front", 3)
+    assert "again" not in caught.value.hint.lower()
+
+
 PIECES = ["kitchen", "__", "sky-blue", "again", " copy", " (2)", "\udcff", "\u202e", "stage-modern", "*", "["]
 NAMES = st.one_of(
     st.text(max_size=40),

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import OK, normal
+from hotfolder.rules.foldernames import AGAIN, OK, normal
 from hotfolder.rules.holds import misnamed
 from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, merged_operations
+from hotfolder.rules.tags import Tag, TagTable, built_in_tags, merged_operations
 from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, RoomType, Sky, SkySubType, Stage
 
 TABLE = TagTable()
@@ -138,6 +138,7 @@ def test_the_name_to_give_the_folder_is_told_whole_however_long() -> None:
         plan(Rulebook(), "12 Elm Road", f"{room}__sky-bleu", 3)
     assert refused.value.hint == f'Rename it to "{room}__sky-blue", then drag it back.'
     assert f'"{room}__sky-blue"' in str(misnamed(Rulebook(), "12 Elm Road", f"{room}_sky-blue"))
+    assert 'mean "again__sky-blue"?' in str(misnamed(Rulebook(), "again_sky-blue_again", "front"))
 
 
 def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:

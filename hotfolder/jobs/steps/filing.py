@@ -34,9 +34,8 @@ from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write
 from hotfolder.paths import entries, exists, is_dir
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.foldernames import normal, split_name, without_ok
+from hotfolder.rules.foldernames import AGAIN, normal, split_name, without_ok
 from hotfolder.rules.sets import FileIdentity
-from hotfolder.rules.tags import AGAIN
 from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.words import word
 
