@@ -77,6 +77,18 @@ def test_the_commands_that_are_listed_are_those_that_there_are() -> None:
     assert told == set(get_command(app).commands)  # type: ignore[attr-defined]
 
 
+def test_each_option_stands_beside_its_command() -> None:
+    """But --config, which is told above the table."""
+    rows = re.findall(r"^\| `hotfolder (\w[\w-]*)(.*)", COMMANDS.read_text(encoding="utf-8"), re.M)
+    lacking = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        every = [command, *getattr(command, "commands", {}).values()]
+        options = {one.opts[0] for each in every for one in each.params if not getattr(one, "hidden", False)}
+        told = " ".join(row for of, row in rows if of == name)
+        lacking += [f"{name} {one}" for one in options if one.startswith("--") and one not in told]
+    assert [one for one in lacking if not one.endswith("--config")] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """Every link to a file of this repository names an existing one."""
