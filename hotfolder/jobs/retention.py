@@ -30,7 +30,7 @@ from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_in_receipt, printable
-from hotfolder.paths import is_dir, is_file
+from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -261,10 +261,11 @@ class Retention:
         """Why a job's record is still needed for a later deletion; "" where it isn't. Goes by the store and
         not by what is visible in done/, whose disk may be gone."""
         keep, gone, what = self.keep, self.gone, f"{job.shown_folder} of {job.project}"
-        photos = {path for file, path in await self._photos(job, there=False) if not file.let_go_at}
-        if keep.originals_days is not None and photos - gone:
+        photos = {path for file, path in await self._photos(job, there=False) if not file.let_go_at} - gone
+        if keep.originals_days is not None and photos and not await self._removed_by_hand(job, photos):
             return f"the originals of {what} have to go first"
-        if keep.receipts_days is not None and job.receipt and self.places.done / job.receipt not in gone:
+        receipt = {self.places.done / job.receipt} - gone if job.receipt else set()
+        if keep.receipts_days is not None and receipt and not await self._removed_by_hand(job, receipt):
             return f"the receipt of {what} has to go first"
         bought = await self.store_thread(results_of, self.store, job)
         results = {self.places.results / name for name in bought} - gone
@@ -272,6 +273,21 @@ class Retention:
         if keep.results_days is not None and left:
             return f"what was bought for {what} has to go first"
         return ""
+
+    async def _removed_by_hand(self, job: Job, paths: set[Path]) -> bool:
+        """Whether none of a job's files is there any more, although its pictures are, as delivered: so the
+        disk isn't what is gone."""
+        try:
+            link = await to_thread.run_sync(self._behind_link, job)
+            there = await to_thread.run_sync(lambda: any(map(exists, paths)))
+            if link or there:
+                return False
+            pictures = await self.store_thread(self.store.pictures, job.id)
+            doubt = await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+            return bool(pictures) and not doubt
+        except (OSError, LocalTrouble) as error:
+            await self._trouble(error)
+            return False
 
     async def _lies_in_inbox(self, project: str) -> str:
         """Why a project's records must stay for the sake of its photos in an inbox; "" where they need not. A

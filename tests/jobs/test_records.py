@@ -64,7 +64,7 @@ async def test_records_go_at_once_where_files_are_kept_for_ever(studio: Studio, 
     [
         (lambda done: (done / "kitchen.jpg").write_bytes(b"edited"), "originals of kitchen"),
         (lambda done: (done / "receipts" / "kitchen.json").write_text("{}"), "originals of kitchen"),
-        (lambda done: (done / "originals" / "kitchen" / "DSC0001.jpg").unlink(), "originals of kitchen"),
+        (lambda done: done.rename(done.parent / "elsewhere"), "originals of kitchen"),
     ],
 )
 async def test_a_record_that_something_else_needs_stays(
@@ -75,6 +75,24 @@ async def test_a_record_that_something_else_needs_stays(
     [told] = records(await clean(studio, ALL)).values()
     assert why in told
     assert len(remembered(studio)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "removed", ["originals/kitchen/DSC0001.jpg", "originals/kitchen", "originals", "receipts"]
+)
+async def test_a_record_whose_originals_or_receipt_somebody_removed_goes(
+    studio: Studio, shop: Shop, removed: str
+) -> None:
+    """While their pictures are there as delivered: else it may be the disk that is gone. Originals never go
+    without their receipt, so without it those have to be removed, too."""
+    await done_set(studio, shop)
+    (studio.done / ELM / removed).rename(studio.root / "elsewhere")
+    if removed == "receipts":
+        [told] = records(await clean(studio, ALL)).values()
+        assert "originals of kitchen" in told
+        (studio.done / ELM / "originals").rename(studio.root / "originals")
+    assert records(await clean(studio, ALL)) == {ELM: ""}
+    assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
 
 
 async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio, shop: Shop) -> None:
