@@ -26,7 +26,7 @@ DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES | HEIC_SUFFIXES
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"}) | TIFF_SUFFIXES | HEIC_SUFFIXES
 
 _RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos",

@@ -17,6 +17,7 @@ from PIL import Image
 
 from hotfolder.errors import UnusablePhoto
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect, jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 from tests.support.pictures import needs_brackets, real_brackets
 
@@ -166,6 +167,14 @@ def test_a_format_that_is_not_taken_is_told_by_its_content(encode: Encode, write
 
 def test_a_png_named_jpg_is_taken_as_what_it_is(encode: Encode, write: Write) -> None:
     assert inspect(write("a.jpg", encode("PNG")), limits=LIMITS).format == "PNG"
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".jpe", ".jfif"])
+def test_a_jpeg_is_a_photo_under_each_of_its_suffixes(encode: Encode, write: Write, suffix: str) -> None:
+    """Windows names those that a browser saves .jfif."""
+    photo = write(f"a{suffix}", encode("JPEG"))
+    assert is_photo_name(photo.name)
+    assert inspect(photo, limits=LIMITS).format == "JPEG"
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
