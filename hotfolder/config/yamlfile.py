@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from hotfolder.errors import ConfigurationError
+from hotfolder.errors import CommandHint, ConfigurationError
 from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.rules.foldernames import shown
 
@@ -62,6 +62,8 @@ SYNTAX = {
     "but found another document": "a second YAML document starts here; settings are one document",
 }
 """Our messages, by the beginnings of PyYAML's."""
+
+NAME_IT = CommandHint("Name it with --config, or in HOTFOLDER_CONFIG; `hotfolder init` writes a first one.")
 
 KeyPath = tuple[str | int, ...]
 
@@ -199,8 +201,8 @@ def read_document(path: Path) -> Document:
 
 
 def _read_text(path: Path) -> str:
-    def refuse(message: str) -> Exception:
-        return refusal([Problem(Position(str(path)), message)])
+    def refuse(message: str, hint: str = "") -> Exception:
+        return ConfigurationError(str(Problem(Position(str(path)), message)), hint=hint)
 
     try:
         if exists(path) and not (is_file(path) or is_dir(path)):  # opening a pipe could block for ever
@@ -208,7 +210,7 @@ def _read_text(path: Path) -> str:
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:
-        raise refuse("there is no such file; config.example.yaml shows what goes into it") from None
+        raise refuse("there is no such file; config.example.yaml shows what goes into it", NAME_IT) from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no usable file name"
         raise refuse(f"the file can't be read: {reason}") from None

@@ -15,7 +15,7 @@ from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import has_less, holder_of, places_of
 from hotfolder.daemon.records import store_of
-from hotfolder.errors import Unknown, UsageError
+from hotfolder.errors import CommandHint, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import StorePlace, open_store, read_store, store_trouble
@@ -118,7 +118,10 @@ def store_exists(place: StorePlace) -> bool:
 
 
 def nothing_yet(config: Path) -> UsageError:
-    return UsageError(f"Nothing has run with {config} yet.", hint="There is no job store where it names one.")
+    return UsageError(
+        f"Nothing has run with {config} yet.",
+        hint=CommandHint("Start it with `hotfolder run`, or name the file with which it runs with --config."),
+    )
 
 
 def now() -> datetime:

@@ -171,7 +171,10 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
         StoreSettings(url=url)
     except ValidationError as error:
         message = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
-        raise UsageError(message.replace("store.url", "--to")) from None
+        raise UsageError(
+            message.partition("; leave it out")[0].replace("store.url", "--to"),
+            hint="Name an empty database, like postgresql+psycopg://hotfolder@db.example/hotfolder.",
+        ) from None
     file = settings.store.password_file
     server = StoreServer(url, Path(file) if file else None)
     if not is_dir(settings.state_folder):

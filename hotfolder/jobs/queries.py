@@ -138,7 +138,10 @@ def job_named(store: Store, job_id: str) -> Job:
         found = jobs_at(session, job_id)
         if found:
             return found[0]
-    raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
+    raise Unknown(
+        f"There is no job {job_id}.",
+        hint=CommandHint("Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."),
+    )
 
 
 def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:

@@ -340,13 +340,27 @@ def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
     for words, answer in (
         (("cancel", "12 Elm Road"), "Nothing of 12 Elm Road is under way that could be cancelled."),
         (("cancel", "12 Elm Road/kitchen"), "kitchen is still arriving, and nothing of it has begun."),
-        (("retry", "abc"), "There is no job abc."),
+        (("retry", "abc"), "There is no job abc.\nGive its id, or PROJECT/ROOM, as `hotfolder status`"),
         (("priority", "12 Elm Road/kitchen", "low"), "12 Elm Road/kitchen is still arriving"),
         (("cancel", "14 Elm Road"), "Nothing is known of 14 Elm Road."),
         (("approve", "14 Elm Road"), 'There is no folder of a project or room "14 Elm Road" in'),
     ):
         refused = invoke(*words, "--config", config)
         assert refused.exit_code == 2 and answer in refused.stderr, refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        ("status --config nowhere.yaml", "Name it with --config, or in HOTFOLDER_CONFIG; `hotfolder init`"),
+        ("doctor --config nowhere.yaml", "Name it with --config, or in HOTFOLDER_CONFIG; `hotfolder init`"),
+        ("pause", "Start it with `hotfolder run`, or name the file with which it runs"),
+        ("store migrate --to sqlite:///x", "--to is for a shared database\nName an empty database, like"),
+    ],
+)
+def test_who_begins_is_told_what_to_do(words: str, advice: str, config: Path) -> None:
+    settings: list[str | Path] = [] if "--config" in words else ["--config", config]
+    assert advice in invoke(*words.split(), *settings).output
 
 
 @pytest.mark.parametrize(
