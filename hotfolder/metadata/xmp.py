@@ -8,9 +8,11 @@ from xml.dom import minidom
 from xml.parsers import expat
 
 from hotfolder.metadata.blocks import (
+    DC,
     IPTC_EXT,
     META,
     MOST_FOREIGN_BYTES,
+    PHOTOSHOP,
     RDF,
     DamagedMetadata,
     Level,
@@ -50,6 +52,8 @@ REPLACED = frozenset(
         (IPTC_EXT, "DigitalSourceType"),
         (XMP, "CreatorTool"),
         (XMP, "Thumbnails"),
+        (DC, "format"),
+        (PHOTOSHOP, "SidecarForExtension"),
         (XMP_MM, "InstanceID"),
         (XMP_NOTE, "HasExtendedXMP"),
         (TIFF, "Orientation"),

@@ -71,6 +71,13 @@ def test_a_sidecar_only_tells_what_the_photo_does_not() -> None:
     assert packet.count(b"Jane") == 1
 
 
+def test_what_kind_of_file_the_photo_was_is_not_said_of_the_picture() -> None:
+    """Of a PNG, and of a JPEG made of TIFF or RAW files, it isn't true."""
+    raw = b'xmlns:ps="http://ns.adobe.com/photoshop/1.0/" ps:SidecarForExtension="CR3"'
+    sidecar = PACKET.replace(b'lr:private="kept"', raw + b' dc:format="image/x-canon-cr3"')
+    assert not {"format", "SidecarForExtension"} & {name[1] for name in told(made(None, sidecar).main)}
+
+
 def test_settings_that_wait_to_be_applied_are_dropped() -> None:
     """Lightroom would brighten the picture once more."""
     waiting = PACKET.replace(b'lr:private="kept"', CRS)

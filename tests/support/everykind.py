@@ -43,6 +43,7 @@ ON_PURPOSE = {
     "XMP-exif:ExifImageWidth": "EXIF has the picture's own",
     "XMP-exif:ExifImageHeight": "EXIF has the picture's own",
     "XMP-exif:ColorSpace": "EXIF has it",
+    "XMP-dc:Format": "true only of the photo's file",
     "XMP-xmp:CreatorTool": "it names hotfolder",
     "XMP-xmp:Thumbnails": "it shows another picture",
     "XMP-xmpMM:InstanceID": "true only of the photo's file",
