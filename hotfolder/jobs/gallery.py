@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,7 +16,8 @@ from sqlmodel import col, select
 from hotfolder.display import natural_order
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.context import Places, recipe_of
-from hotfolder.jobs.model import Job, JobFile, Picture
+from hotfolder.jobs.model import FileRole, Job, JobFile, Picture
+from hotfolder.jobs.queries import pictures_of
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.faults import local_trouble
@@ -35,7 +36,7 @@ PROJECT_FIELD = "{project}"
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A job, its delivered pictures and its photos."""
+    """A job, its delivered pictures and, where they were edited without a merge, its photos."""
 
     job: Job
     pictures: Sequence[Picture]
@@ -49,8 +50,15 @@ def delivered(store: Store, project: str) -> list[Delivered]:
     names = [name for name in store.rows(select(Job.project).distinct()) if folded(safe_name(name)) == folder]
     of_project = (col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
     jobs = store.rows(select(Job).where(*of_project).order_by(*OLDEST_FIRST))
-    found = [Delivered(job, store.pictures(job.id), store.photos(job.id)) for job in jobs]
-    return [one for one in found if one.pictures]
+    # Not job by job: each picture that a visitor of a shared gallery loads comes by here.
+    pictures = pictures_of(store, [job.id for job in jobs])
+    photos: dict[str, list[JobFile]] = defaultdict(list)
+    of_photos = select(JobFile).where(JobFile.role == FileRole.PHOTO).order_by(col(JobFile.position))
+    for photo in store.rows_with(
+        of_photos, JobFile.job_id, [one.id for one in jobs if not recipe_of(one).merge]
+    ):
+        photos[photo.job_id].append(photo)
+    return [Delivered(job, pictures[job.id], photos[job.id]) for job in jobs if pictures[job.id]]
 
 
 def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:
