@@ -5,14 +5,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    open_standard_streams()
     heed_an_early_stop()
     from hotfolder.cli.app import app
 
     sys.exit(app())
+
+
+def open_standard_streams() -> None:
+    """Open /dev/null in place of each standard stream that is closed, as some schedulers leave them: else the
+    next file that is opened gets its number, and whatever is printed, by a child process, too."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode)  # noqa: SIM115 - it stays open
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def heed_an_early_stop() -> None:
