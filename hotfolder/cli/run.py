@@ -17,7 +17,7 @@ from hotfolder.cli.page import ask_for_settings, refuse_start, run_beside
 from hotfolder.config.load import SettingsFile, is_missing, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
-from hotfolder.daemon.records import wait_for_store
+from hotfolder.daemon.records import refuse_newer, wait_for_store
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected, StoreAway
 from hotfolder.patience import JOIN_SECONDS, join_threads
@@ -108,6 +108,9 @@ async def serve(
         loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
         try:
             outcome = await daemon.run(stop=stop, until_idle=until_idle)
+        except Exception:
+            refuse_newer(settings)  # may be the cause
+            raise
         finally:
             await daemon.close()
     finally:

@@ -18,7 +18,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import StorePlace, open_store
+from hotfolder.jobs.database import StorePlace, open_store, read_store
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
@@ -82,6 +82,13 @@ def tell_waiting(settings: Settings, why: str) -> None:
     for inbox in places_of(settings).inboxes.values():
         with suppress(LocalTrouble, OSError):
             within_seconds(inbox, partial(tell, inbox), START_SECONDS)
+
+
+def refuse_newer(settings: Settings) -> None:
+    """Raise StoreError where a newer release has migrated the store meanwhile, on another machine."""
+    with suppress(LocalTrouble):
+        if (database := read_store(store_of(settings))) is not None:
+            database.dispose()
 
 
 def make_store(settings: Settings) -> Store:

@@ -11,7 +11,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, Operati
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
-from hotfolder import log
+from hotfolder import __version__, log
 from hotfolder.errors import CommandHint, LocalTrouble, StoreAway, StoreError
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import (
@@ -149,8 +149,18 @@ def format_of(connection: Connection, server: StoreServer, *, moving: bool = Fal
     if not (len(versions) == 1 and versions[0].isdigit() and ours):
         raise StoreError(f"{server.title} is none: another program's tables are there", hint=OF_ITS_OWN)
     version = int(versions[0])
-    refuse_format(server.title, version)
+    refuse_format(server.title, version, newer_release(connection) if version > FORMAT else "")
     return version
+
+
+def newer_release(connection: Connection) -> str:
+    """The release that another machine has run last on a store that is newer than this one; "" where its
+    tables don't say so any more."""
+    others = text("SELECT version FROM machine WHERE version <> :own ORDER BY heartbeat_at DESC LIMIT 1")
+    with suppress(DatabaseError), connection.begin_nested():
+        found = connection.execute(others, {"own": __version__}).scalar()
+        return f"hotfolder {found}, which another machine runs" if found else ""
+    return ""
 
 
 @contextmanager

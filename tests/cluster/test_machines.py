@@ -12,6 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
+from sqlalchemy import text
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.reporter import WHOLE_SECONDS
@@ -292,6 +293,19 @@ def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(clus
     shared.wait_until(all_done(sets))
     assert shared.shop.bought() == sets
     assert len(pictures(shared)) == sets
+
+
+def test_a_machine_that_a_newer_release_s_store_stops_says_so_and_ends_with_code_2(cluster: Make) -> None:
+    shared = cluster()
+    one = shared.member("one")
+    one.start()
+    with shared.store() as store, store.session.begin() as session:
+        session.execute(text("ALTER TABLE jobfile ADD COLUMN newer VARCHAR NOT NULL"))
+        session.execute(text("UPDATE alembic_version SET version_num = '999'"))
+    shared.drop("inbox", "12 Elm", "study", bracket())
+    assert one.runs[-1].process.wait() == 2
+    assert "was written by a newer hotfolder" in one.text()
+    assert "Traceback" not in one.text()
 
 
 P = CrashPoint

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import InternalError
 
+from hotfolder import __version__
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError
 from hotfolder.jobs import postgres as settings_of_server
 from hotfolder.jobs.database import open_store, read_store, store_trouble
@@ -83,6 +84,22 @@ def test_an_older_daemon_refuses_a_newer_store(server: StoreServer) -> None:
     for opening in (open_store, read_store):
         with pytest.raises(StoreError, match="newer hotfolder"):
             opening(server)
+
+
+def test_an_older_daemon_names_the_release_that_the_newer_store_takes(server: StoreServer) -> None:
+    open_store(server).dispose()
+    run(server, "UPDATE alembic_version SET version_num = '999'")
+    for number, version in enumerate((__version__, "9.8", "9.9", __version__)):
+        row = f"'{number}', '', '{version}', '', now() + interval '{number} s', now(), '[]'"
+        columns = "id, name, version, place, heartbeat_at, alive_until, reaches"
+        run(server, f"INSERT INTO machine ({columns}) VALUES ({row})")
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreError) as refused:
+            opening(server)
+        assert refused.value.hint.startswith("Install hotfolder 9.9, which another machine runs;")
+    run(server, "DROP TABLE machine")
+    with pytest.raises(StoreError, match="newer hotfolder"):
+        read_store(server)
 
 
 def test_reading_makes_nothing_and_writes_nothing(server: StoreServer) -> None:
