@@ -154,12 +154,11 @@ def format_of(connection: Connection, server: StoreServer, *, moving: bool = Fal
 
 
 def newer_release(connection: Connection) -> str:
-    """The release that another machine has run last on a store that is newer than this one; "" where its
+    """The version that another machine has run last on a store that is newer than this one; "" where its
     tables don't say so any more."""
     others = text("SELECT version FROM machine WHERE version <> :own ORDER BY heartbeat_at DESC LIMIT 1")
     with suppress(DatabaseError), connection.begin_nested():
-        found = connection.execute(others, {"own": __version__}).scalar()
-        return f"hotfolder {found}, which another machine runs" if found else ""
+        return connection.execute(others, {"own": __version__}).scalar() or ""
     return ""
 
 

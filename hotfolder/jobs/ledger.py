@@ -256,12 +256,20 @@ class Ledger:
             fresh = Purchase.model_validate({**call, "id": known.id if known else None})
             held = holder(session, fresh.key) if fresh.state in HOLDING else None
             if held is not None and held.uid != uid:
-                logger.error(
-                    "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
-                )
-                if fresh.state in CHARGED and (known is None or known.outcome != PurchaseOutcome.PAID_TWICE):
-                    paid_twice(session, session.merge(fresh))
-                return False
+                by_receipt = PurchaseOutcome.BY_RECEIPT
+                if by_receipt not in (held.outcome, fresh.outcome):
+                    logger.error(
+                        "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
+                    )
+                    if fresh.state in CHARGED and (
+                        known is None or known.outcome != PurchaseOutcome.PAID_TWICE
+                    ):
+                        paid_twice(session, session.merge(fresh))
+                    return False
+                # The same one: a machine that started before had only found its receipt.
+                less = fresh if fresh.outcome == by_receipt or fresh.state not in CHARGED else held
+                less.state = PurchaseState.NOT_EXECUTED
+                session.flush()
             if known is not None and RANK[PurchaseState(known.state)] >= RANK[PurchaseState(fresh.state)]:
                 return False  # another machine has learnt as much meanwhile
             merged = session.merge(fresh)

@@ -24,7 +24,7 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 
 def refuse_format(path: Path | str, version: int, newer: str = "") -> None:
     """Raise StoreError for a store that was moved, or whose format is newer or too old to be migrated.
-    `newer` names the release that it takes, where that is known."""
+    `newer` is the version that it takes, where that is known."""
     if version == MOVED:
         raise StoreError(
             f"the store of {path} was moved to a database, and what was bought since is known there alone",
@@ -33,7 +33,9 @@ def refuse_format(path: Path | str, version: int, newer: str = "") -> None:
     if version > FORMAT:
         raise StoreError(
             f"{path} was written by a newer hotfolder (its format is {version}, this one knows {FORMAT})",
-            hint=f"Install {newer or 'the newer hotfolder again'}; nothing was changed.",
+            hint=f"Install hotfolder {newer}, which another machine runs; nothing was changed."
+            if newer
+            else "Install the newer hotfolder again; nothing was changed.",
         )
     if 0 < version < OLDEST_FORMAT:
         raise StoreError(

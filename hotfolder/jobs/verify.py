@@ -201,6 +201,8 @@ def may_have_state(store: Store, call: Purchase, state: str | None) -> bool:
     database."""
     if call.state == PurchaseState.NOT_EXECUTED and (state is None or call.note == NOT_WRITTEN):
         return True  # not sent: its machine may have crashed before it wrote the line
+    if call.state == PurchaseState.NOT_EXECUTED and call.outcome == PurchaseOutcome.BY_RECEIPT:
+        return True  # another machine has put the purchase itself back since
     if state is None:
         return call.machine != store.machine
     learnt_since = RANK[PurchaseState(state)] < RANK[PurchaseState(call.state)]

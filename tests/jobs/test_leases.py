@@ -20,9 +20,9 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import InboxLease, Purchase
+from hotfolder.jobs.model import InboxLease, Purchase, Result
 from hotfolder.jobs.postgres import StoreServer, server_engine
-from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
 from hotfolder.telemetry.history import Paid, entries_of_calls
@@ -326,6 +326,32 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
         assert ("paid twice" in (two.store.paused() or "")) is paused
         assert two.paid_today(datetime.now(UTC)) == 2
         two.store.resume()
+
+
+def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_paid_twice(
+    shared: Engine, tmp_path: Path
+) -> None:
+    """A database was restored, and the machines start one after the other. The one that bought knows more."""
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
+    bought = purchase()
+    number = one.begin(bought, AT)
+    one.answer(number, "{}", AT)
+    one.record_results(number, [result(number)])
+    with shared.begin() as connection:
+        connection.execute(delete(Result))
+        connection.execute(delete(Purchase))
+    by_receipt = purchase()
+    by_receipt.state, by_receipt.outcome = PurchaseState.ANSWERED, PurchaseOutcome.BY_RECEIPT
+    two.adopt(by_receipt)
+    places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
+    for ledger in (one, two):
+        ledger.restore()
+        found = [what for each in (one, two) for _, what in verify_ledger(each.store, places)]
+        assert [what for what in found if "journal" in what] == []
+    known = two.known("k")
+    assert known is not None and known.uid == bought.uid and known.id is not None
+    assert len(two.results(known.id)) == 1
+    assert (two.store.paused(), two.paid_today(datetime.now(UTC))) == (None, 1)
 
 
 def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
