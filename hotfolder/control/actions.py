@@ -83,7 +83,9 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
     def request_pay_again() -> None:
         if pay_again and job.scope:
             # Before the daemon can see the files.
-            generations.pay_again(installation.store, job.scope, returning.gathered())
+            target = returning.target
+            place = job.inbox, target.parent.name, target.name
+            generations.pay_again(installation.store, job.scope, returning.gathered(), place)
 
     returning.arrive(request_pay_again)
     return PutBack(returning.count, returning.target, copied=copied)

@@ -273,7 +273,8 @@ class Explainer:
             return found
         origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
         scope = scope_key(origin, hashes)
-        if pays_again(store, scope, {photo.name: photo.identity for photo in photos}):
+        identities = {photo.name: photo.identity for photo in photos}
+        if pays_again(store, scope, identities, self._known_as()):
             return found
         generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe

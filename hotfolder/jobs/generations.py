@@ -76,12 +76,12 @@ NOT_THOSE_FILES = (
 )
 
 
-def is_stored_file(stored: object, identity: FileIdentity, machine: str) -> bool:
+def is_stored_file(stored: object, identity: FileIdentity, machine: str | None) -> bool:
     """Whether `identity`, as `machine` sees the file, is that of the file `stored`. Where another
     machine stored it, only size and mtime (to the microsecond) are compared: inode and ctime differ between
-    clients of a share."""
+    clients of a share. With None all are compared."""
     match stored:
-        case [int(size), int(mtime_ns), *_, str(by)] if by != machine:
+        case [int(size), int(mtime_ns), *_, str(by)] if machine not in (by, None):
             return (size, mtime_ns // 1000) == (identity.size_bytes, identity.mtime_ns // 1000)
         case [*numbers, str()] | [*numbers]:
             return numbers == list(astuple(identity))
@@ -92,32 +92,44 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
     """Whether `retry --pay-again` has put back exactly these files; None where it wasn't requested for these
     photos. Copies of them that come later, after the folder was removed, don't count. Consumes the matching
     folder's request: other folders of the same photos keep theirs, as one that is still to become a job. On a
-    machine that shares the store all are consumed where none matches: a later copy could pass for its files
-    there."""
+    machine that shares the store the request of the job's own place is consumed also where it doesn't match:
+    a later copy there could pass for its files."""
     row = session.get(Generation, scope, with_for_update=True)
     if row is None or not (asked := asked_for(row)):
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
-    others = [files for files in asked if not are_stored_files(files, photos, machine)]
+    place = [new.inbox, new.project, new.folder]
+    others = [files for files in asked if not are_stored_files(files, photos, machine, place)]
     matched = len(others) < len(asked)
-    if matched or machine:
-        row.pay_again = (others or None) if matched else None
+    if machine and not matched:
+        others = [files for files in asked if files.get(PLACE, place) != place]
+    row.pay_again = others or None
     return matched
 
 
-def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity]) -> None:
-    """Request that the next job with exactly these files, of `scope`, buys everything anew. Idempotent."""
+PLACE = "/"
+"""The key of a request's inbox, project and folder among its files' names: no file is called so. Earlier
+releases wrote none."""
+
+
+def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity], place: Sequence[str]) -> None:
+    """Request that the next job with exactly these files, of `scope`, which are put into `place`, buys
+    everything anew. Idempotent."""
     with store.session.begin() as session:
-        stored = {name: [*astuple(identity), store.machine] for name, identity in files.items()}
+        stored: dict[str, Any] = {
+            name: [*astuple(identity), store.machine] for name, identity in files.items()
+        }
+        stored[PLACE] = [*place]
         row = generation_row(session, scope)
         row.pay_again = [*(one for one in asked_for(row) if one != stored), stored]
 
 
-def pays_again(store: Store, scope: str, photos: Mapping[str, FileIdentity]) -> bool:
+def pays_again(store: Store, scope: str, photos: Mapping[str, FileIdentity], place: Sequence[str]) -> bool:
     """Whether `retry --pay-again` has requested that the next job of exactly these files buys all anew."""
     with store.session() as session:
         row = session.get(Generation, scope)
-    return row is not None and any(are_stored_files(files, photos, store.machine) for files in asked_for(row))
+    asked = asked_for(row) if row is not None else ()
+    return any(are_stored_files(files, photos, store.machine, place) for files in asked)
 
 
 def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
@@ -127,9 +139,13 @@ def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
     return asked if isinstance(asked, list) else [asked]
 
 
-def are_stored_files(files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str) -> bool:
-    """Whether every one of `photos`, as `machine` sees them, is that of the stored folder `files`."""
-    return all(is_stored_file(files.get(name), one, machine) for name, one in photos.items())
+def are_stored_files(
+    files: Mapping[str, Any], photos: Mapping[str, FileIdentity], machine: str, place: Sequence[str]
+) -> bool:
+    """Whether every one of `photos`, as `machine` sees them in `place`, is that of the stored folder `files`.
+    Elsewhere than in its place none is that only looks like it."""
+    there = machine if files.get(PLACE, [*place]) == [*place] else None
+    return all(is_stored_file(files.get(name), one, there) for name, one in photos.items())
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:

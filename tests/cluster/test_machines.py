@@ -261,6 +261,17 @@ def test_a_command_on_a_machine_that_is_stopped_says_who_takes_it_up(cluster: Ma
     assert "is done at the next start" in two.call("priority", "12 Elm", "low").stdout
 
 
+def test_a_pay_again_that_is_said_on_another_machine_buys_again(cluster: Make) -> None:
+    shared = cluster()
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    shared.drop("inbox", "12 Elm", "study__lawn-medium", bracket())  # that has no lawn
+    shared.wait_until(lambda store: store.counts() == {State.FAILED: 1})
+    assert two.call("retry", "12 Elm/study", "--pay-again").returncode == 0
+    shared.wait_until(lambda store: store.counts() == {State.FAILED: 1, State.SUPERSEDED: 1})
+    assert shared.shop.bought(MERGE) == 2
+
+
 def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(cluster: Make) -> None:
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
     one, two = shared.member("one"), shared.member("two")

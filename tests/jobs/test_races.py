@@ -96,7 +96,7 @@ def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store) 
 def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_it(store: Store, new_job: MakeJob) -> None:
     new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
     files = {file.name: file.identity for file in new[0].files if file.role == "photo"}
-    pay_again(store, scope_key("origin", "abc"), files)
+    pay_again(store, scope_key("origin", "abc"), files, ("inbox 0", "elm", "kitchen"))
     made = at_once(*(partial(store.create, one, "origin", AT) for one in new))
     assert sorted(job.generation for job in made) == [0, 0, 0, 1]
 

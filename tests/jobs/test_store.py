@@ -118,6 +118,9 @@ def test_the_store_knows_itself_again(store: Store) -> None:
     assert len(store.identity()) == 32
 
 
+KITCHEN = "inbox", "elm", "kitchen"
+
+
 def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob) -> None:
     """An index ensures it, whoever creates the second job."""
     first = store.create(new_job("a"), ORIGIN, AT)
@@ -157,18 +160,30 @@ def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_ma
     """A later copy is another file on the same machine; another machine sees other inodes."""
     store = Store(database)
     new = new_job("a")
-    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen})
+    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen}, KITCHEN)
     assert Store(database, machine=machine).create(new, ORIGIN, AT).generation == bought_anew
 
 
-def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_said_of(
+def test_files_that_look_like_those_that_another_machine_put_back_are_paid_again_in_their_place_alone(
     database: Engine, new_job: MakeJob
 ) -> None:
+    new, copy = new_job("a"), new_job("a", folder="den", room="den")
+    copy.files[0].ctime_ns += 1
+    pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
+    other = Store(database, machine="other")
+    assert other.create(copy, ORIGIN, AT).generation == 0
+    assert other.create(new, ORIGIN, AT).generation == 1
+
+
+@pytest.mark.parametrize("machine", ["", "one"])
+def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_said_of(
+    database: Engine, new_job: MakeJob, machine: str
+) -> None:
     """As copies for another tag, which somebody asked for at the same time, and which are taken up first."""
-    store = Store(database)
+    store = Store(database, machine=machine)
     new, other = new_job("a"), new_job("a", folder="kitchen__sky-blue", room="kitchen")
     photo, _ = other.files
-    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity})
+    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity}, KITCHEN)
     photo.ctime_ns += 1
     taken_up_first = store.create(other, ORIGIN, AT)
     assert taken_up_first.generation == 0
