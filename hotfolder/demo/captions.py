@@ -6,10 +6,12 @@ from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageFont
+from PIL import ImageFont
 
 from hotfolder.display import signed
-from hotfolder.pictures.exposure import read_exposure
+from hotfolder.errors import UnusablePhoto
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.pictures.inspect import inspect
 from hotfolder.pictures.rendering import letters
 
 WEIGHT = 400
@@ -38,9 +40,8 @@ def dark_to_bright(photos: Sequence[Path]) -> list[Path]:
 def exposure(path: Path) -> tuple[float, float] | None:
     """A photo's EV100 (higher is darker) and its shutter time in seconds; None where they are unknown."""
     try:
-        with Image.open(path) as picture:
-            capture = read_exposure(picture).capture
-    except (OSError, SyntaxError):
+        capture = inspect(path, limits=PictureLimits(), closely=False).capture
+    except (OSError, UnusablePhoto):
         return None
     if capture is None or capture.exposure_value is None or capture.exposure_seconds is None:
         return None

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageDraw
 
 from hotfolder.demo.captions import labels, lines
 from hotfolder.errors import UnusablePhoto, UsageError
+from hotfolder.pictures.facts import PictureLimits
 
 HEADER = "hotfolder demo · before and after"
 PAPER, INK, FAINT, RULE, REFUSED = (
@@ -166,16 +167,13 @@ def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:
 
 
 def opened(path: Path) -> Image.Image:
-    """A picture, upright and as RGB. Raises UnusablePhoto."""
+    """A photo or a picture, upright in sRGB. Raises UnusablePhoto."""
+    from hotfolder.pictures.developing import displayed  # loads large libraries
+
     try:
-        with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+        return displayed(path, None, limits=PictureLimits()).convert("RGB")
     except FileNotFoundError:
-        raise UnusablePhoto(
-            f"{path}: the contact sheet can't show this picture, because the file isn't there",
-            hint="Run it again once the picture is back in its place.",
-        ) from None
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnusablePhoto(
-            f"{path}: the contact sheet can't show this picture: {error}", hint="Is it a whole JPEG or PNG?"
-        ) from None
+        reason, hint = "the file isn't there.", "Run it again once the picture is back in its place."
+    except (OSError, UnusablePhoto) as error:
+        reason, hint = str(error), "Is it a whole picture?"
+    raise UnusablePhoto(f"{path}: the contact sheet can't show this picture: {reason}", hint=hint)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hotfolder.errors import UsageError
 from hotfolder.paths import entries, exists, is_dir, is_file
+from hotfolder.pictures.formats import is_photo_name
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 PROJECT = "my photos"
 PICTURES = Path(__file__).parent / "photos"
 """Brackets of three rooms; `docs/render_demo.py` made them."""
@@ -21,6 +21,7 @@ SETTINGS = """\
 root: .
 settle:
   quiet_seconds: 2
+  give_up_seconds: 15
 """
 
 
@@ -82,7 +83,7 @@ def sets_in(source: Path) -> list[OwnSet]:
     sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
     if not sets:
         raise UsageError(
-            f"There are no JPEG, PNG or TIFF photos in {source}, nor in its folders.",
+            f"There are no photos in {source}, nor in its folders.",
             hint="Give a folder that holds the 1 to 7 exposures of one room, or a folder of such folders.",
         )
     return sets
@@ -105,6 +106,4 @@ def drop_pictures(inbox: Path) -> int:
 
 
 def photos_in(folder: Path) -> Sequence[Path]:
-    return sorted(
-        path for path in folder.iterdir() if is_file(path) and path.suffix.lower() in PHOTO_SUFFIXES
-    )
+    return sorted(path for path in folder.iterdir() if is_file(path) and is_photo_name(path.name))

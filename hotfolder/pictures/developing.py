@@ -1,7 +1,8 @@
 """Developing: a JPEG of a picture that can't be sent as it is (TIFF, HEIC, RAW, other colours, not upright);
 and thumbnails of any photo or picture.
 
-libvips reads large pictures strip by strip, at full bit depth. Only the decoding process imports this.
+libvips reads large pictures strip by strip, at full bit depth. A process that must stay small doesn't import
+this: the decoding one does, and the demonstration for its sheet.
 """
 
 from __future__ import annotations
@@ -83,6 +84,18 @@ def thumbnail(
 
     Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
     """
+    picture = displayed(source, long_edge, limits=limits, roots=roots)
+    part = target.with_suffix(".part")
+    picture.save(part, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    part.replace(target)
+    return picture.size
+
+
+def displayed(
+    source: Path, long_edge: int | None, *, limits: PictureLimits, roots: Sequence[str] = ()
+) -> Image.Image:
+    """`source` upright in sRGB, its longer side at most `long_edge` pixels; of a RAW file its preview. Raises
+    as `thumbnail` does."""
     name = visible(source.name)
     with opened(source, roots) as file:
         kind = kind_of(file, name)
@@ -91,11 +104,7 @@ def thumbnail(
             content = io.BytesIO(raw.preview(file, name) or picture_of(file, name, kind, limits)[0])
         elif kind in ("TIFF", "HEIC"):
             content = io.BytesIO(picture_of(file, name, kind, limits)[0])
-        picture = upright(content, long_edge, limits, name)
-    part = target.with_suffix(".part")
-    picture.save(part, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
-    part.replace(target)
-    return picture.size
+        return upright(content, long_edge, limits, name)
 
 
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:

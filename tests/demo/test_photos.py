@@ -14,7 +14,9 @@ from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
+from hotfolder.demo.captions import labels
 from hotfolder.demo.workspace import PICTURES, drop_pictures
+from tests.support.heics import heic
 
 ROOM, FRONT, GARDEN = "living-room", "front__sky-twilight", "garden__lawn-medium__sky-blue"
 FOLDERS = {ROOM: 5, FRONT: 3, GARDEN: 3}
@@ -99,3 +101,23 @@ def test_what_was_refused_is_on_the_sheet(tmp_path: Path) -> None:
     assert (target / "done" / "my photos" / "Küche 🏠.jpg").is_file()
     with Image.open(target / "contact-sheet.png") as sheet:
         assert sheet.width == 1800
+
+
+def test_photos_of_ones_own_may_have_every_format_that_is_taken(tmp_path: Path) -> None:
+    """HEIC, as phones write it, is made and labelled on the sheet; what can't be read is told at once."""
+    source, target = tmp_path / "photos", tmp_path / "demo"
+    for room in ("hall", "kitchen"):
+        (source / room).mkdir(parents=True)
+        for number, photo in enumerate(photos(ROOM)):
+            with Image.open(photo) as picture:
+                encoded = heic(picture.resize((300, 200)), exif=picture.getexif().tobytes())
+                (source / room / f"{number}.heic").write_bytes(encoded)
+    cut = source / "kitchen" / "0.heic"
+    cut.write_bytes(cut.read_bytes()[:-500])
+    ended = CliRunner().invoke(app, ["demo", str(target), "--photos", str(source)])
+    assert ended.exit_code == 1, ended.output
+    assert "✗ my photos / kitchen: 0.heic is" in ended.output
+    assert (target / "done" / "my photos" / "hall.jpg").is_file()
+    with Image.open(target / "contact-sheet.png") as sheet:
+        assert sheet.width == 1800
+    assert labels(sorted((source / "hall").iterdir()))[0].endswith("EV · 1/250 s")
