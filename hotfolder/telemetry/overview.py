@@ -272,7 +272,8 @@ class Overview:
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: then only what its last status
-    says of held sets, notices and removed failed sets is still used. `most_finished` limits the done sets."""
+    says of arriving and held sets, notices and removed failed sets is used. `most_finished` limits the done
+    sets."""
     daemons = read_daemons(store, pid)
     running = tuple(daemons.running.values())
     active = store.in_states(ACTIVE)
@@ -343,7 +344,7 @@ def arriving(daemons: Daemons, active: Sequence[Job], ended: Sequence[Job]) -> I
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     for name, inbox in daemons.inboxes.items():
         for one in inbox.arriving:
-            if one.held or (daemons.running and (name, one.project, one.folder) not in begun):
+            if one.held or (name, one.project, one.folder) not in begun:
                 yield Line(job="", inbox=name, state=SETTLING, **one.model_dump())
 
 

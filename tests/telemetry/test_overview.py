@@ -78,6 +78,16 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(store: Store) -> N
         assert shown == (["(the whole shoot)", "elm-01"] if seconds else ["elm-01"])
 
 
+@pytest.mark.parametrize("pid", [1, None])
+def test_a_set_that_was_still_arriving_when_the_daemon_was_stopped_stays_in_sight(
+    store: Store, pid: int | None
+) -> None:
+    """As one that was held, of which the machine that took the inbox over and stopped, too, knew no more."""
+    room = {"project": "elm", "folder": "hall", "room": "hall", "reason": "3 photos"}
+    store.publish(DAEMON_STATUS, {"inboxes": {"studio": {"arriving": [room]}}}, NOON)
+    assert [line.reason for line in overview(store, pid=pid).lines] == ["3 photos"]
+
+
 def test_a_set_that_was_finished_since_it_was_called_arriving_is_shown_once(store: Store) -> None:
     """The inbox tells of its job only with its next status."""
     hall = NewJob("studio", "elm", "hall", "hall", "elm", (), Recipe(), reason="Unknown tag")
