@@ -22,7 +22,7 @@ Where the reference is silent, the sandbox does the following. None of it is kno
   one upload for every name, and uses every photo that was uploaded.
 - *A merge* is started once for each group, even if it fails. Before that the group's status is
   `{"status": "created"}`; after a failed merge it is `{"status": "failed", "error": "..."}`.
-- *Paid* are hdr-enhance, stage, lawn-replace and sky-replace, once they are accepted. A 422 is not paid.
+- *Paid* are hdr-enhance and every operation (`OPERATIONS` in `schema.py`), once accepted. A 422 is not paid.
 - *Signed URLs* allow one method on one object; PUT for 15 minutes, GET for an hour. Each answer about a
   picture has a fresh one. Expired: 400 ExpiredToken; wrong: 403. A PUT may be repeated while its URL is
   valid; the last one wins.

@@ -15,9 +15,10 @@ from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.schema import all_settings, json_schema, names
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
+from hotfolder.rules.kinds import FAMILIES
 from hotfolder.rules.routes import Match
 from hotfolder.rules.routing import plan
-from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+from hotfolder.stager.operations import OPERATIONS, HdrOptions, Stage
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
@@ -51,11 +52,16 @@ def test_every_setting_is_in_the_example() -> None:
     assert {path for path, _ in all_settings()} - written == set()
 
 
-@pytest.mark.parametrize("model", [RouteSettings, Match, InboxSettings, Sky, Lawn, Stage])
+@pytest.mark.parametrize("model", [RouteSettings, Match, InboxSettings, *OPERATIONS])
 def test_every_field_of_a_list_is_shown_somewhere(model: type[BaseModel]) -> None:
     """Routes, inboxes and operations are shown with all of their fields."""
     text = EXAMPLE.read_text()
     assert [name for name in names(model) if f"{name}:" not in text] == []
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_every_kind_of_built_in_tag_is_listed(kind: str) -> None:
+    assert f"#   {kind}-" in EXAMPLE.read_text()
 
 
 def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: Path) -> None:

@@ -13,25 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import httpx
 
+from hotfolder.sandbox.schema import OPERATIONS
+from tests.support.reference import EXAMPLES
 from tests.support.sandboxledger import Entry, charges, read_ledger
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller
 
-OPERATIONS = {
-    "stage": (
-        "stage",
-        {
-            "roomType": "BEDROOM",
-            "roomStyle": "modern",
-            "actionType": "subtleStaging",
-            "resolution": "low",
-            "removeFurniture": False,
-        },
-    ),
-    "lawn": ("lawn-replace", {"lawnType": "light", "resolution": "low"}),
-    "sky": ("sky-replace", {"skyType": "blue", "skySubType": "middle", "resolution": "low"}),
-}
 TABLES = ("projects", "groups", "photos", "images")
 PATIENCE_SECONDS = 120.0
 
@@ -137,8 +125,9 @@ class Faulty:
         self.rules()
         caller, api = self.caller, self.caller.api
         if endpoint in OPERATIONS:
-            name, body = OPERATIONS[endpoint]
-            return api.build_request("POST", f"/api/images/{caller.image()}/{name}", json=body)
+            route = OPERATIONS[endpoint].route
+            body = EXAMPLES[route.rpartition("/")[2]]
+            return api.build_request("POST", route.format(imageId=caller.image()), json=body)
         if endpoint == "image":
             return api.build_request("POST", "/api/image", files={"file": ("a.jpg", caller.jpeg())})
         if endpoint == "group-get":

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 
 from hotfolder.sandbox.faults.rules import FAULTS, read_rules
 from hotfolder.sandbox.settings import SandboxError
-from tests.sandbox.faulty import OPERATIONS, Faulty
+from tests.sandbox.conftest import SKY
+from tests.sandbox.faulty import Faulty
 from tests.support.sandboxledger import charges
 
 
@@ -126,11 +128,8 @@ def test_charged_is_exact_under_every_fault_of_a_paid_call(faulty: Faulty) -> No
     faulty.rules(*({"endpoint": "sky", **fault} for fault in faults))
     answered = 0
     for _ in range(25):
-        try:
-            name, body = OPERATIONS["sky"]
-            answered += faulty.caller.post(f"/api/images/{image}/{name}", body).status_code == 200
-        except httpx.TransportError:
-            pass
+        with suppress(httpx.TransportError):
+            answered += faulty.caller.post(f"/api/images/{image}/sky-replace", SKY).status_code == 200
     faulted = faulty.faulted()
     assert {line.fault for line in faulted} == {"reset-before", "reset-after", "reset-mid", "502", "504"}
     assert {line.fault for line in faulted if line.processed} == {"reset-after", "reset-mid", "504"}
@@ -144,9 +143,8 @@ def test_a_processed_answer_that_was_a_refusal_is_not_called_processed(faulty: F
     red = faulty.caller.image(faulty.caller.jpeg((255, 0, 0)))
     before = len(charges(faulty.data))
     faulty.rules({"endpoint": "sky", "fault": "reset-after"})
-    name, body = OPERATIONS["sky"]
     with pytest.raises(httpx.TransportError):
-        faulty.caller.post(f"/api/images/{red}/{name}", body)
+        faulty.caller.post(f"/api/images/{red}/sky-replace", SKY)
     assert faulty.line().processed is False
     assert len(charges(faulty.data)) == before
 

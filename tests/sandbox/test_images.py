@@ -10,9 +10,8 @@ from PIL import Image
 
 from hotfolder.sandbox.schema import OPERATIONS
 from tests.sandbox.conftest import Caller, Start
-from tests.support.reference import ALLOWED, LAWN, SKY, STAGE
+from tests.support.reference import ALLOWED, EXAMPLES, SKY
 
-EXAMPLES = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
 WORDS = {
     (call, field): ALLOWED[field] for call, body in EXAMPLES.items() for field in body if field in ALLOWED
 }

@@ -12,19 +12,18 @@ from hotfolder.errors import OutcomeUnknown, RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_group, parse_results
 from hotfolder.stager.operations import OPERATIONS, HdrOptions, Lawn, Sky, Stage
 from tests.stager.conftest import KEY, Serve, Wire, does
-from tests.support.reference import ALLOWED, LAWN, PICTURE, RESULT, SKY, STAGE, URL
+from tests.support.reference import ALLOWED, EXAMPLES, PICTURE, RESULT, URL
 
-BODIES: dict[type[Any], tuple[dict[str, object], str]] = {
-    Stage: (STAGE, "stage"),
-    Lawn: (LAWN, "lawn-replace"),
-    Sky: (SKY, "sky-replace"),
-}
+PATHS: dict[type[Any], str] = {Stage: "stage", Lawn: "lawn-replace", Sky: "sky-replace"}
 EVERY_VALUE = [
     pytest.param(
-        model, base | {name: [value] if name == "colorTypes" else value}, path, id=f"{path}-{name}-{value}"
+        model,
+        EXAMPLES[path] | {name: [value] if name == "colorTypes" else value},
+        path,
+        id=f"{path}-{name}-{value}",
     )
-    for model, (base, path) in BODIES.items()
-    for name in base
+    for model, path in PATHS.items()
+    for name in EXAMPLES[path]
     if name in ALLOWED
     for value in ALLOWED[name].split(", ")
 ]
@@ -130,7 +129,7 @@ async def test_a_status_that_is_no_word_is_never_shown(status: str, serve: Serve
 
 
 def test_every_kind_of_operation_is_tried() -> None:
-    assert BODIES.keys() == set(OPERATIONS)
+    assert PATHS.keys() == set(OPERATIONS)
 
 
 @pytest.mark.parametrize(("model", "body", "path"), EVERY_VALUE)

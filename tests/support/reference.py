@@ -30,6 +30,8 @@ LAWN: dict[str, object] = {
     "extraInstructions": "Keep the stone pathway intact",
 }
 SKY: dict[str, object] = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
+EXAMPLES = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
+"""The body of each operation, by the last part of its path."""
 URL = "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret"
 PICTURE = {"id": "res_9823192", "imageUrl": URL, "width": 1920, "height": 1280}
 RESULT = {"success": True, "data": [PICTURE]}
