@@ -116,7 +116,8 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A current problem. `subject` identifies it: each is sent once, when it has lasted `after_seconds`."""
+    """A current problem. `subject` identifies it: each is sent once, when it has lasted `after_seconds`
+    since this process first saw it; a restart begins that time anew."""
 
     kind: Kind
     subject: str
@@ -128,9 +129,10 @@ class Alarm:
 class Situation:
     """The daemon's state at one moment.
 
-    `leads`: this machine sends the alarms that concern all machines of the store. `api_needs_person`: waiting
-    won't help (401, 402); `full_disks` names the folders whose disks are full; `spent_budget` is the day's
-    budget of paid calls if all of it is used, else None.
+    `overview` leaves out the sets of inboxes that other machines work with, which send theirs. `leads`: this
+    machine sends the alarms that concern all machines of the store. `api_needs_person`: waiting won't help
+    (401, 402); `full_disks` names the folders whose disks are full; `spent_budget` is the day's budget of
+    paid calls if all of it is used, else None.
     """
 
     overview: Overview
