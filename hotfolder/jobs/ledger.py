@@ -256,8 +256,7 @@ class Ledger:
             fresh = Purchase.model_validate({**call, "id": known.id if known else None})
             held = holder(session, fresh.key) if fresh.state in HOLDING else None
             if held is not None and held.uid != uid:
-                by_receipt = PurchaseOutcome.BY_RECEIPT
-                if by_receipt not in (held.outcome, fresh.outcome):
+                if not one_by_receipt(held, fresh):
                     logger.error(
                         "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                     )
@@ -266,8 +265,9 @@ class Ledger:
                     ):
                         paid_twice(session, session.merge(fresh))
                     return False
-                # The same one: a machine that started before had only found its receipt.
-                less = fresh if fresh.outcome == by_receipt or fresh.state not in CHARGED else held
+                less = min(
+                    fresh, held, key=lambda one: (one.state in CHARGED, one.outcome not in BY_RECEIPTS)
+                )
                 less.state = PurchaseState.NOT_EXECUTED
                 session.flush()
             if known is not None and RANK[PurchaseState(known.state)] >= RANK[PurchaseState(fresh.state)]:
@@ -346,6 +346,14 @@ class Ledger:
     def result_named(self, file: str) -> Result | None:
         """The picture that lies in results/ under that name."""
         return self.store.first(select(Result).where(Result.file == file))
+
+
+def one_by_receipt(first: Purchase, second: Purchase) -> bool:
+    """Whether two purchases with one key are the same one, of which a machine that started before had only
+    found the receipt. Another job's, or one begun at another time, was paid besides."""
+    return (first.job_id, first.started_at) == (second.job_id, second.started_at) and (
+        first.outcome in BY_RECEIPTS or second.outcome in BY_RECEIPTS
+    )
 
 
 def pause_unless_known(session: Session, state: str) -> None:

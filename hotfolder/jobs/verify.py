@@ -16,7 +16,7 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.generations import remember_generation
 from hotfolder.jobs.ledger import NOT_WRITTEN, RANK
 from hotfolder.jobs.model import FileRole, Job, JobFile, Picture, Purchase, scope_key
-from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, BY_RECEIPTS, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import sha256_of
@@ -201,7 +201,7 @@ def may_have_state(store: Store, call: Purchase, state: str | None) -> bool:
     database."""
     if call.state == PurchaseState.NOT_EXECUTED and (state is None or call.note == NOT_WRITTEN):
         return True  # not sent: its machine may have crashed before it wrote the line
-    if call.state == PurchaseState.NOT_EXECUTED and call.outcome == PurchaseOutcome.BY_RECEIPT:
+    if call.state == PurchaseState.NOT_EXECUTED and call.outcome in BY_RECEIPTS:
         return True  # another machine has put the purchase itself back since
     if state is None:
         return call.machine != store.machine

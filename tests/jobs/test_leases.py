@@ -328,10 +328,12 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
         two.store.resume()
 
 
+@pytest.mark.parametrize("outcome", [PurchaseOutcome.BY_RECEIPT, PurchaseOutcome.BY_ANOTHER])
 def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_paid_twice(
-    shared: Engine, tmp_path: Path
+    shared: Engine, tmp_path: Path, outcome: PurchaseOutcome
 ) -> None:
-    """A database was restored, and the machines start one after the other. The one that bought knows more."""
+    """A database was restored, or lost and is another store now, and the machines start one after the other.
+    The one that bought knows more."""
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     bought = purchase()
     number = one.begin(bought, AT)
@@ -341,7 +343,8 @@ def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_pai
         connection.execute(delete(Result))
         connection.execute(delete(Purchase))
     by_receipt = purchase()
-    by_receipt.state, by_receipt.outcome = PurchaseState.ANSWERED, PurchaseOutcome.BY_RECEIPT
+    by_receipt.started_at = bought.started_at
+    by_receipt.state, by_receipt.outcome = PurchaseState.ANSWERED, outcome
     two.adopt(by_receipt)
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
     for ledger in (one, two):
@@ -352,6 +355,32 @@ def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_pai
     assert known is not None and known.uid == bought.uid and known.id is not None
     assert len(two.results(known.id)) == 1
     assert (two.store.paused(), two.paid_today(datetime.now(UTC))) == (None, 1)
+
+
+@pytest.mark.parametrize("put_back", ["one", "two"])
+def test_what_a_receipt_told_and_another_job_has_bought_again_is_taken_for_paid_twice(
+    shared: Engine, tmp_path: Path, put_back: str
+) -> None:
+    """Its receipt was deleted, and the database lost once more, before the other job bought it."""
+    one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
+    by_receipt = purchase(job="before", started_at=datetime.now(UTC))
+    by_receipt.state, by_receipt.outcome = PurchaseState.ANSWERED, PurchaseOutcome.BY_RECEIPT
+
+    def adopt() -> None:
+        two.adopt(by_receipt)
+
+    def buy() -> None:
+        intent = purchase()
+        one.begin(intent, AT)
+        one.journal_answer(intent, "{}", AT)
+
+    for act in (buy, adopt) if put_back == "one" else (adopt, buy):
+        with shared.begin() as connection:
+            connection.execute(delete(Purchase))
+        act()
+    (one if put_back == "one" else two).restore()
+    assert "paid twice" in (two.store.paused() or "")
+    assert two.paid_today(datetime.now(UTC)) == 2
 
 
 def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
