@@ -313,12 +313,17 @@ class Notifier:
     def inherit(self, memory: Memory) -> Memory:
         """Take over what another machine has left gathered for these recipients; returns its memory without
         that. Raises as `Batches.recall`."""
-        gathered = dict(memory["gathered"])
+        gathered, found = dict(memory["gathered"]), []
         for recipient in self.recipients.values():
             left = Batches(self.detector.notify)
             left.recall(gathered.pop(recipient.remembered_as, left.memory()))
-            for kind, batch in left.by_kind.items():
-                recipient.batches.put_back(kind, batch)
+            found += [(recipient, kind, batch) for kind, batch in left.by_kind.items()]
+        for (
+            recipient,
+            kind,
+            batch,
+        ) in found:  # only once all is understood: else it would come again each time
+            recipient.batches.put_back(kind, batch)
         return {**memory, "gathered": gathered}
 
     def queue(self, *notifications: Notification) -> None:

@@ -146,6 +146,20 @@ async def test_a_strange_memory_is_left_aside(rubbish: object) -> None:
     await notifier.close()
 
 
+async def test_of_messages_that_are_not_all_understood_none_is_taken_over(receiver: Receiver) -> None:
+    """A newer release had gathered them, and ended: they would be taken over anew every time."""
+    notifier, _ = notifier_of("")
+    notifier.follow(Notify(), [receiver.address, f"{receiver.address}/other"])
+    ended(notifier, line("failed", "attic", "8 photos."))
+    first, other = notifier.recipients.values()
+    left = {one.remembered_as: one.batches.memory() for one in (first, other)}
+    left[other.remembered_as] = {"groups": {"NO_SUCH_KIND": {"since": 0}}, "sent": {}}
+    with pytest.raises(KeyError):
+        notifier.inherit({"gathered": left, "detected": {}})
+    assert first.batches.by_kind[Kind.JOB_FAILED].count == 1
+    await notifier.close()
+
+
 async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Receiver) -> None:
     """By kind, with their number; an outage is logged once."""
     kept: list[Memory] = []
