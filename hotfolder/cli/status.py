@@ -133,7 +133,9 @@ def finished(found: Status) -> Iterator[RenderableType]:
     """A line for each finished project, and one for each of its sets that has a reason to show."""
     projects = found.finished
     if projects:
-        yield Text(f"\nDone: {sum(map(len, projects))}", "bold")
+        listed = sum(map(len, projects))
+        every = max(listed, found.seen.counts.get(State.DONE, 0))
+        yield Text(f"\nDone: {every}{f', of these the latest {listed}:' if every > listed else ''}", "bold")
     for lines in projects[:MOST_ROWS]:
         last = time_or_day(max(line.updated_at for line in lines))
         name = f"{lines[0].project}{inbox_of(lines[0], found)}"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -47,7 +46,7 @@ from hotfolder.telemetry.daemons import (
     SettingsStatus,
     place_key,
 )
-from hotfolder.telemetry.overview import MOST_FINISHED, NOBODY, Overview, overview
+from hotfolder.telemetry.overview import NOBODY, Overview, overview
 from hotfolder.telemetry.statuspage import LATELY, MOST_SHOWN, status_page
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -174,8 +173,7 @@ class Reporter:
 
     async def _find_gone(self) -> None:
         context, places = self.context, self.context.places
-        newest = partial(context.store.in_states, NEEDS_PERSON, newest=MOST_FINISHED)
-        filed = await context.store_thread(newest)
+        filed = await context.store_thread(context.store.in_states, NEEDS_PERSON)
         self._gone = await to_thread.run_sync(taken_away, places, filed)
 
     async def publish(self) -> None:

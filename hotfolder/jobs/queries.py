@@ -4,7 +4,7 @@ a reader blocks the daemon's writes."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -102,6 +102,14 @@ def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     named = col(Job.project).in_(spellings(project))
     jobs = select(Job).where(Job.inbox == inbox, named, Job.state != State.WITHDRAWN)
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
+
+
+def failed_sets(store: Store, without: Collection[str]) -> list[Job]:
+    """The failed jobs, without those of these ids: of the sets that people throw away, more each year, the
+    ids alone are read."""
+    failed = col(Job.state) == State.FAILED
+    ids = [one for one in store.rows(select(Job.id).where(failed)) if one not in without]
+    return store.rows_with(select(Job).where(failed), Job.id, ids)
 
 
 def projects(store: Store) -> list[tuple[str, str, datetime]]:

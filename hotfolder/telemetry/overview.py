@@ -13,8 +13,8 @@ from hotfolder.display import with_hint
 from hotfolder.errors import CommandHint
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import Job, stamp
-from hotfolder.jobs.queries import under_way
-from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
+from hotfolder.jobs.queries import failed_sets, under_way
+from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import FULL_BYTES
 from hotfolder.telemetry.daemons import Daemons, MachineLine, read_daemons
@@ -277,22 +277,24 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     daemons = read_daemons(store, pid)
     running = tuple(daemons.running.values())
     active = store.in_states(ACTIVE)
-    # Queried separately, so that many done sets don't displace those that need a person.
+    gone = frozenset(chain.from_iterable(inbox.gone for inbox in daemons.inboxes.values()))
+    # Of those that need a person none is left out, however many there are.
+    failed = failed_sets(store, gone)
     ended = [
-        *store.in_states(NEEDS_PERSON, newest=MOST_FINISHED),
+        *store.in_states([State.NEEDS_ATTENTION]),
+        *failed,
         *store.in_states([State.DONE], newest=most_finished),
     ]
     ended.sort(key=lambda job: (job.created_at, job.id))
     over = {job.id for job in ended}  # some may have ended between these two queries
     active = [job for job in active if job.id not in over]
-    gone = frozenset(chain.from_iterable(inbox.gone for inbox in daemons.inboxes.values()))
     lines = (
         *arriving(daemons, active, ended),
         *lines_of_active(store, daemons, active),
-        *(line_of(job, "") for job in ended if job.id not in gone),
+        *(line_of(job, "") for job in ended),
     )
     counts = store.counts()
-    counts[State.FAILED] = counts.get(State.FAILED, 0) - len(gone & over)
+    counts[State.FAILED] = len(failed)
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
     live = {name: inbox for status in running for name, inbox in status.inboxes.items()}
     unowned = {name: NOBODY for name, owner in daemons.owners.items() if owner is None and running}

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,18 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     (studio.root / "kept").rename(folder)
     async with studio.working():
         await studio.comes_to_say(lambda status: listed(status) == ["bath", "hall"])
+
+
+async def test_each_deleted_failed_set_is_found_however_many_there_are(studio: Studio) -> None:
+    at = datetime.now(UTC)
+    with studio.store() as store, store.session.begin() as session:
+        for number in range(1001):
+            room, when = f"hall {number}", at - timedelta(days=number)
+            named = {"inbox": "inbox", "project": ELM, "folder": room, "room": room, "title": ELM}
+            failed = {"state": State.FAILED, "filed_as": room}
+            session.add(Job(id=room, created_at=when, updated_at=when, **named, **failed))
+    async with studio.working():
+        await studio.comes_to_say(lambda status: not status["jobs"] and not status["counts"])
 
 
 def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -> None:

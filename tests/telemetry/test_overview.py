@@ -12,7 +12,7 @@ import pytest
 from hotfolder.display import with_hint
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.leases import Leases
-from hotfolder.jobs.model import NewJob
+from hotfolder.jobs.model import Job, NewJob
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
@@ -164,3 +164,19 @@ def test_a_failed_set_stays_in_sight_however_many_are_done_after_it(store: Store
     seen = overview(store, pid=None, most_finished=2)
     assert [one.folder for one in seen.lines] == ["hall", "1", "2"]
     assert [one.folder for one in seen.failed] == ["hall"]
+
+
+def test_whatever_needs_a_person_stays_in_sight_however_much_came_back_after_it(store: Store) -> None:
+    """Sets in doubt, failed ones, and the number of these, beside more that were thrown away since."""
+    old = [("doubt", State.NEEDS_ATTENTION), ("first", State.FAILED)]
+    thrown_away = [(f"{number}", State.FAILED) for number in range(1001)]
+    with store.session.begin() as session:
+        for minutes, (name, state) in enumerate([*old, *thrown_away]):
+            at = NOON + timedelta(minutes=minutes)
+            named = {"inbox": "studio", "project": "elm", "folder": name, "room": name, "title": "elm"}
+            session.add(Job(id=name, state=state, created_at=at, updated_at=at, **named))
+    gone = {"inboxes": {"studio": {"gone": [name for name, _ in thrown_away]}}}
+    store.publish(DAEMON_STATUS, gone, NOON)
+    seen = overview(store, pid=None)
+    assert [one.job for one in seen.lines] == ["doubt", "first"]
+    assert seen.counts == {State.NEEDS_ATTENTION: 1, State.FAILED: 1}
