@@ -215,8 +215,14 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     Several sets with the same file names may return together: only the jobs with the highest `likeness`
     count."""
     back: dict[str, int] = {}
-    for job in await context.store_thread(context.store.needing_person, new, context.origin):
-        files = await context.store_thread(context.store.files, job.id)
+    jobs = await context.store_thread(context.store.needing_person, new, context.origin)
+    files_of: dict[str, list[JobFile]] = defaultdict(list)
+    ids = [job.id for job in jobs]
+    # Not job by job: all sets of a project may have failed, and then come back one by one.
+    for file in await context.store_thread(context.store.rows_with, select(JobFile), JobFile.job_id, ids):
+        files_of[file.job_id].append(file)
+    for job in jobs:
+        files = files_of[job.id]
         alike = likeness(new, job, files)
         if job.filed_as is None or not alike:
             continue

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from hotfolder.config.load import load
 from hotfolder.control.rooms import all_projects
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.jobs.model import FileRole, NewJob, job_file
+from hotfolder.jobs.previous import dragged_back
+from hotfolder.jobs.states import State
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below, until
@@ -116,6 +124,30 @@ async def test_photos_dragged_back_without_their_folder_forget_the_failure(
         (failed / name).rename(back / name)
     await studio.until_idle()
     assert studio.states() == ["done"]
+
+
+async def test_however_many_sets_of_a_project_failed_one_that_comes_back_is_found_at_once(
+    studio: Studio,
+) -> None:
+    """With a query for each of them, a project of hundreds that comes back would keep the store busy."""
+    now = datetime.now(UTC)
+    asked: list[str] = []
+
+    def ask(*arguments: Any) -> None:
+        asked.append(arguments[2])
+
+    async with studio.working() as daemon:
+        for number in range(20):
+            room, photo = (
+                f"room {number}",
+                job_file(f"{number}.jpg", FileIdentity(1, 1, 1, 1), FileRole.PHOTO),
+            )
+            new = NewJob("inbox", ELM, room, room, ELM, (photo,), Recipe(), reason="Unknown tag")
+            job = daemon.store.create(new, daemon.context.origin, now)
+            daemon.store.advance(job.id, State.FAILED, now, filed_as=room)
+        event.listen(daemon.store.database, "before_cursor_execute", ask)
+        assert await dragged_back(daemon.context, new) == [job.id]
+    assert len([query for query in asked if "FROM jobfile" in query]) == 1
 
 
 async def test_the_photos_of_a_failed_set_that_are_back_and_held_are_not_missed(studio: Studio) -> None:
