@@ -26,7 +26,7 @@ from hotfolder.telemetry.overview import Line
 from hotfolder.words import day_and_time
 
 MOST_ROWS = 20
-"""The most rows shown in each section."""
+"""The most rows shown in each section, and the most notices."""
 WATCH_SECONDS = 2.0
 OTHER_SETTINGS = "Where hotfolder runs with other settings, name their file with --config."
 COLOURS: Mapping[str, str] = {
@@ -98,7 +98,9 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     for name, why in seen.looking.items():
         if why and not seen.degraded.get(name):
             yield f"In {name} changes are found by looking, {why}.", ""
-    yield from ((notice, "yellow") for notice in seen.notices)
+    yield from ((notice, "yellow") for notice in seen.notices[:MOST_ROWS])
+    if len(seen.notices) > MOST_ROWS:
+        yield more_than(seen.notices), "yellow"
 
 
 def machine_told(machine: MachineLine) -> tuple[str, str]:
@@ -126,7 +128,11 @@ def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[Renderabl
         if line.explanation and not (found.seen.trouble and line.reason == found.seen.trouble):
             yield row(line.explanation, "dim", indent=6)
     if len(lines) > MOST_ROWS:
-        yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
+        yield Text(f"  {more_than(lines)}")
+
+
+def more_than(shown: Sequence[object]) -> str:
+    return f"… and {len(shown) - MOST_ROWS} more; `hotfolder status --json` has all."
 
 
 def finished(found: Status) -> Iterator[RenderableType]:

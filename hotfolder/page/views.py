@@ -23,6 +23,8 @@ from hotfolder.words import word
 MOST_PROJECTS = 12
 """How many finished projects Now shows; older ones are only in the list of all projects."""
 
+MOST_NOTICES = 100
+
 
 async def now(request: Request) -> Response:
     live, state = site_of(request).live, request.state
@@ -51,6 +53,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         board=seen,
         projects=[*shown, *finished[:MOST_PROJECTS]],
         older=len(finished) > MOST_PROJECTS,
+        most_notices=MOST_NOTICES,
         # A set that a person cancelled needs no attention.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
         conditions=list(replace(seen.seen, settings_error=error).conditions()),

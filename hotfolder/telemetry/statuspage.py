@@ -17,7 +17,7 @@ from hotfolder.words import day_and_time, word
 from hotfolder.words.saying import room_said, said
 
 MOST_SHOWN = 50
-"""Sets listed in each section."""
+"""Sets listed in each section, and notices."""
 LATELY = timedelta(days=7)
 MOST_PROJECTS = 10
 """Projects listed of which something was finished lately."""
@@ -54,7 +54,7 @@ def status_page(
         "status.failed": here.failed[::-1],  # the latest first
     }
     whole = (one.text for one in here.conditions() if one.about not in (About.INBOX, About.RESTART))
-    notices = [*whole, *seen.notices_of.get(inbox, ()), *removed]
+    notices = [*whole, *removed, *seen.notices_of.get(inbox, ())]
     finished_lines = list(finished(lines, ended, now, language))
     return status_text(sections, finished_lines, notices, at=now, stopped=stopped, language=language)
 
@@ -83,9 +83,11 @@ def status_text(
         parts += [paragraph(t("status.stopped", time=day_and_time(language, at))), ""]
     elif at is not None:
         parts += [t("status.as_of", time=day_and_time(language, at)), ""]
-    for notice in notices:
+    for notice in notices[:MOST_SHOWN]:
         first, *more = f"! {said(language, notice)}".split("\n")  # settings may have several errors
         parts += [paragraph(first), *(paragraph(one, "  ") for one in more), ""]
+    if len(notices) > MOST_SHOWN:
+        parts += [t("status.more", number=len(notices) - MOST_SHOWN), ""]
     for key, lines in (sections or {}).items():
         if lines:
             parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN])]

@@ -178,6 +178,13 @@ def test_a_long_section_of_the_status_page_shows_the_latest_failures_and_says_ho
     assert "… und 10 weitere" in status_page(seen, "inbox", {}, NOON, language="de")
 
 
+def test_of_many_notices_the_status_page_shows_some_and_says_how_many_more() -> None:
+    """The sets stay in sight below them."""
+    notices = tuple(f"'{number}.jpg' is a link and is not followed." for number in range(2000))
+    text = status_page(Overview((), {}, notices_of={"inbox": notices}), "inbox", {}, NOON)
+    assert "'49.jpg'" in text and "'50.jpg'" not in text and "\n… and 1950 more\n\nNothing is waiting" in text
+
+
 def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
     """Sync clients and our own watcher aren't woken for nothing."""
     page = tmp_path / "STATUS.txt"

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -27,6 +28,7 @@ from hotfolder.control.lookup import folder_id, photo_id, project_id
 from hotfolder.jobs.model import SANDBOX
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
+from hotfolder.telemetry.daemons import DAEMON_STATUS
 from tests.bench.browsing import fill
 from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
@@ -608,3 +610,14 @@ async def test_an_open_page_hears_of_each_change_and_only_of_changes(
 def test_what_one_sees_of_now_another_does_not_get_in_another_language(page: PageProcess) -> None:
     for language, word in (("en", "Needs you"), ("de", "Braucht Sie"), ("en", "Needs you")):
         assert word in page.get("/", Accept_Language=language).text
+
+
+def test_of_thousands_of_notices_now_and_status_show_some_and_say_how_many_more(studio: Studio) -> None:
+    notices = [f"'{number}.jpg' is a link and is not followed." for number in range(2000)]
+    with studio.store() as store:
+        store.publish(DAEMON_STATUS, {"inboxes": {"inbox": {"notices": notices}}}, datetime.now(UTC))
+    with page_process(studio) as site:
+        page = site.get("/").text
+    told = studio.say("status").stdout
+    for text, most in ((page, 100), (told, 20)):
+        assert (text.count("is a link"), f"and {2000 - most} more" in text) == (most, True)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,8 +174,8 @@ def test_whatever_needs_a_person_stays_in_sight_however_much_came_back_after_it(
     with store.session.begin() as session:
         for minutes, (name, state) in enumerate([*old, *thrown_away]):
             at = NOON + timedelta(minutes=minutes)
-            named = {"inbox": "studio", "project": "elm", "folder": name, "room": name, "title": "elm"}
-            session.add(Job(id=name, state=state, created_at=at, updated_at=at, **named))
+            named: dict[str, Any] = {"inbox": "studio", "project": "elm", "folder": name, "room": name}
+            session.add(Job(id=name, title="elm", state=state, created_at=at, updated_at=at, **named))
     gone = {"inboxes": {"studio": {"gone": [name for name, _ in thrown_away]}}}
     store.publish(DAEMON_STATUS, gone, NOON)
     seen = overview(store, pid=None)
