@@ -221,13 +221,13 @@ class Reporter:
         own = self._own(seen)
         await self.telemetry.see(seen, own)
         self._trouble_shown = False
+        if NOBODY in seen.degraded.values():
+            self._told = None  # its page is passed over, and a lease that is renewed is no change
         if not news:
             return  # a page is about what this machine works with
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(own, stopped=stopped)
-        if NOBODY in seen.degraded.values():
-            self._told = None  # that page was passed over, and a lease that is renewed is no change
 
     def _own(self, seen: Overview) -> Overview:
         """`seen` with this machine's trouble with the API and with folders alone: another's holds nothing up
