@@ -24,7 +24,7 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
 )
-from hotfolder.jobs.states import ACTIVE, ASKS_API, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.foldernames import composed, spellings
 
@@ -104,12 +104,12 @@ def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
-def failed_sets(store: Store, without: Collection[str]) -> list[Job]:
-    """The failed jobs, without those of these ids: of the sets that people throw away, more each year, the
-    ids alone are read."""
-    failed = col(Job.state) == State.FAILED
-    ids = [one for one in store.rows(select(Job.id).where(failed)) if one not in without]
-    return store.rows_with(select(Job).where(failed), Job.id, ids)
+def needing_person(store: Store, gone: Collection[str]) -> list[Job]:
+    """The jobs that wait for a person, without those of the ids `gone`: of the sets that people throw away,
+    more each year, the ids alone are read."""
+    waiting = col(Job.state).in_(NEEDS_PERSON)
+    ids = [one for one in store.rows(select(Job.id).where(waiting)) if one not in gone]
+    return store.rows_with(select(Job).where(waiting), Job.id, ids)
 
 
 def projects(store: Store) -> list[tuple[str, str, datetime]]:
