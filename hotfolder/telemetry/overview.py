@@ -140,7 +140,8 @@ class Overview:
     rejected; all are empty when all is well. `notices_of` has each inbox's notices.
     `restart` names edited settings that take effect only after a restart.
     `degraded` has for every inbox why it is unavailable, "" where it isn't.
-    `missing` has for `done`, `failed` and `state` why nothing can be written there; empty when all is well.
+    `missing` has for `done`, `failed`, `results` and `state` why nothing can be written there; empty when all
+    is well.
     `full_disks` names the folders whose disk is all but full.
     `looking` has for every inbox why changes are found by scans alone, "" where there are events, too.
     `schedule` says until when no photos are uploaded, empty while they are. `sandbox`: the running daemon

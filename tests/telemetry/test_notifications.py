@@ -406,3 +406,9 @@ def test_a_clock_that_is_set_back_holds_up_nothing(batches: Batches) -> None:
     assert due(batches, 10_060)
     batches.add(Notification(FAILED, "two"), 10_100)
     assert batches.due(3_000)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_is_in_the_handbook_by_its_title(kind: Kind) -> None:
+    handbook = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    assert kind.value.one.lower() in handbook.lower()
