@@ -117,7 +117,7 @@ def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
         output_bps=8,
         gamma=(2.4, 12.92),
     )
-    return Image.fromarray(pixels)
+    return Image.fromarray(pixels.squeeze()).convert("RGB")  # a monochrome camera's has one channel
 
 
 def blocks_in(file: BinaryIO) -> Blocks:

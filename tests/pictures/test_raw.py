@@ -54,6 +54,17 @@ def test_a_raw_file_is_developed_as_shot_and_upright(write: Write, tmp_path: Pat
 
 
 @needs_rawpy
+def test_a_monochrome_cameras_raw_file_is_developed_in_grey(write: Write, tmp_path: Path) -> None:
+    photo = write("a.dng", dng(more={262: short(34892)}, without=(33421, 33422, 50721, 50728)))
+    assert inspect(photo, limits=LIMITS).brightness is not None
+    develop(photo, tmp_path / "a.jpg", limits=LIMITS)
+    with Image.open(tmp_path / "a.jpg") as made:
+        assert made.mode == "RGB"
+        red, *others = (channel.tobytes() for channel in made.split())
+    assert others == [red, red]
+
+
+@needs_rawpy
 def test_frames_of_a_bracket_keep_their_distance_in_brightness(write: Write, tmp_path: Path) -> None:
     """Automatic brightness, a developer's default, would make them all alike."""
     shown = []
