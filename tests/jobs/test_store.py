@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.database import open_store
 from hotfolder.jobs.generations import pay_again
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
@@ -239,3 +242,20 @@ def test_every_active_state_leads_to_an_end_and_no_ended_one_goes_on_by_itself()
         while more := {target for state in reached for target in TRANSITIONS[state]} - reached:
             reached |= more
         assert reached & ({State.DONE} | NEEDS_PERSON)
+
+
+def test_the_newest_jobs_are_found_without_a_look_at_all_of_years(tmp_path: Path) -> None:
+    """Each report of the daemon asks for the latest finished sets."""
+    database = open_store(tmp_path / "state")
+    asked: list[tuple[str, Any]] = []
+
+    def ask(*arguments: Any) -> None:
+        asked.append((arguments[2], arguments[3]))
+
+    event.listen(database, "before_cursor_execute", ask)
+    Store(database).in_states([State.DONE], newest=50)
+    [query] = [one for one in asked if one[0].startswith("SELECT")]
+    with database.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query[0]}", query[1]).all()
+    database.dispose()
+    assert "USING INDEX ix_job_created_at" in str(plan)
