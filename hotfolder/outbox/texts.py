@@ -68,8 +68,8 @@ OWN_REASON_TEXTS = tuple(
     for language in LANGUAGES
 )
 """Matches a whole REASON.txt of ours, in each language."""
-MOST_BYTES = 1024 * 1024
-"""More than any REASON.txt of ours has: it names each photo of a drop, which may be a shoot of thousands."""
+MOST_BYTES = 64 * 1024
+"""More than any REASON.txt of ours has."""
 
 
 def reason_text(

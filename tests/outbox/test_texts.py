@@ -25,10 +25,9 @@ from hotfolder.outbox.receipts import (
     read_receipt,
     written_receipt,
 )
-from hotfolder.outbox.texts import WIDTH, as_file, hash_of_reason, reason_text, write_reason, write_status
+from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page, status_text
-from hotfolder.words import word
 from tests.outbox.conftest import Killed, lines_that_matter
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -110,18 +109,6 @@ def test_names_can_not_forge_lines_of_the_reason() -> None:
     assert "\u202e" not in text
     assert "\r" not in text
     assert "    b c\n" in text
-
-
-def test_the_reason_of_a_shoot_of_thousands_is_known_as_ours(tmp_path: Path, shared: Sharing) -> None:
-    """So it goes once the folder is dragged back, as any other."""
-    title, files = (
-        word("en", "reason.unfinished", room="hall"),
-        [f"IMG_{number}.jpg" for number in range(5000)],
-    )
-    path = write_reason(tmp_path, reason(title=title, files=files), shared=shared)
-    assert hash_of_reason(path)
-    path.write_bytes(path.read_bytes() + b"seen, Ann\r\n")
-    assert not hash_of_reason(path)
 
 
 def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) -> None:
