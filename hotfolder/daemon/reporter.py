@@ -218,7 +218,7 @@ class Reporter:
         # Other machines report the inboxes that they work with.
         others = context.places.inboxes.keys() - self.inboxes.keys()
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
-        own = self._own(seen) if context.store.shared else seen  # one that is kept is enough
+        own = self._own(seen) if context.store.shared else seen  # nobody else's trouble is in it
         await self.telemetry.see(seen, own)
         self._trouble_shown = False
         if NOBODY in seen.degraded.values():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +17,7 @@ from hotfolder.display import natural_order
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.context import Places, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobFile, Picture
-from hotfolder.jobs.queries import pictures_of
+from hotfolder.jobs.queries import files_of, pictures_of
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.faults import local_trouble
@@ -52,13 +52,12 @@ def delivered(store: Store, project: str) -> list[Delivered]:
     jobs = store.rows(select(Job).where(*of_project).order_by(*OLDEST_FIRST))
     # Not job by job: each picture that a visitor of a shared gallery loads comes by here.
     pictures = pictures_of(store, [job.id for job in jobs])
-    photos: dict[str, list[JobFile]] = defaultdict(list)
-    of_photos = select(JobFile).where(JobFile.role == FileRole.PHOTO).order_by(col(JobFile.position))
-    for photo in store.rows_with(
-        of_photos, JobFile.job_id, [one.id for one in jobs if not recipe_of(one).merge]
-    ):
-        photos[photo.job_id].append(photo)
-    return [Delivered(job, pictures[job.id], photos[job.id]) for job in jobs if pictures[job.id]]
+    files = files_of(store, [job.id for job in jobs if not recipe_of(job).merge])
+    return [
+        Delivered(job, pictures[job.id], [one for one in files[job.id] if one.role == FileRole.PHOTO])
+        for job in jobs
+        if pictures[job.id]
+    ]
 
 
 def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:

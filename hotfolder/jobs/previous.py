@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
+from hotfolder.jobs.queries import files_of
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
@@ -216,13 +217,10 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     count."""
     back: dict[str, int] = {}
     jobs = await context.store_thread(context.store.needing_person, new, context.origin)
-    files_of: dict[str, list[JobFile]] = defaultdict(list)
-    ids = [job.id for job in jobs]
     # Not job by job: all sets of a project may have failed, and then come back one by one.
-    for file in await context.store_thread(context.store.rows_with, select(JobFile), JobFile.job_id, ids):
-        files_of[file.job_id].append(file)
+    filed = await context.store_thread(files_of, context.store, [job.id for job in jobs])
     for job in jobs:
-        files = files_of[job.id]
+        files = filed[job.id]
         alike = likeness(new, job, files)
         if job.filed_as is None or not alike:
             continue

@@ -12,6 +12,7 @@ from sqlmodel import col, func, select
 
 from hotfolder.errors import CommandHint, Unknown
 from hotfolder.jobs.commands import Priority, jobs_at
+from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import (
     DaemonState,
     FileRole,
@@ -55,6 +56,28 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
     for pictures in found.values():
         pictures.sort(key=lambda one: (bool(one.altered), one.variant, one.rendition, one.path))
     return found
+
+
+def files_of(store: Store, jobs: Sequence[str]) -> dict[str, list[JobFile]]:
+    """The files of these jobs by job id, as `Store.files` has them."""
+    found: dict[str, list[JobFile]] = defaultdict(list)
+    for file in store.rows_with(select(JobFile).order_by(col(JobFile.position)), JobFile.job_id, jobs):
+        found[file.job_id].append(file)
+    return found
+
+
+def published_by_all(store: Store, name: str) -> list[DaemonState]:
+    """What the daemons of all machines published under that name, the latest last."""
+    states = select(DaemonState).where(DaemonState.name == name)
+    return store.rows(states.order_by(col(DaemonState.updated_at)))
+
+
+def published_by_ended(store: Store, name: str) -> list[DaemonState]:
+    """What machines that don't run any more have published under that name."""
+    with store.session() as session:
+        running = select(Machine.id).where(Machine.alive_until > database_now(session))
+        states = select(DaemonState).where(DaemonState.name == name, DaemonState.machine != "")
+        return list(session.exec(states.where(col(DaemonState.machine).not_in(running))))
 
 
 def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
@@ -104,7 +127,7 @@ def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
-def needing_person(store: Store, gone: Collection[str]) -> list[Job]:
+def all_needing_person(store: Store, gone: Collection[str]) -> list[Job]:
     """The jobs that wait for a person, without those of the ids `gone`: of the sets that people throw away,
     more each year, the ids alone are read."""
     waiting = col(Job.state).in_(NEEDS_PERSON)

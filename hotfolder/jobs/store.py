@@ -463,18 +463,6 @@ class Store:
         )
         return {one.name: one.content for one in self.rows(states)}
 
-    def published_by_all(self, name: str) -> list[DaemonState]:
-        """The states of all machines under that name, the latest last."""
-        states = select(DaemonState).where(DaemonState.name == name)
-        return self.rows(states.order_by(col(DaemonState.updated_at)))
-
-    def published_by_ended(self, name: str) -> list[DaemonState]:
-        """The states under that name of machines that don't run any more."""
-        with self.session() as session:
-            running = select(Machine.id).where(Machine.alive_until > database_now(session))
-            states = select(DaemonState).where(DaemonState.name == name, DaemonState.machine != "")
-            return list(session.exec(states.where(col(DaemonState.machine).not_in(running))))
-
     def replace_published(self, before: DaemonState, content: object) -> None:
         """Replace another machine's state, unless it has changed since it was read as `before`."""
         as_read = (

@@ -10,6 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from hotfolder.jobs.model import stamp
+from hotfolder.jobs.queries import published_by_all
 from hotfolder.jobs.store import Store
 
 DAEMON_STATUS = "daemon"
@@ -135,7 +136,7 @@ def read_daemons(store: Store, pid: int | None) -> Daemons:
     """Read what the daemons of `store` published. `pid` is the running one's, None where there is none; of
     machines that share the store, the store knows which run."""
     machines, owners = machine_lines(store)
-    rows = [row for row in store.published_by_all(DAEMON_STATUS) if not machines or row.machine]
+    rows = [row for row in published_by_all(store, DAEMON_STATUS) if not machines or row.machine]
     statuses = {row.machine: DaemonStatus.model_validate(row.content) for row in rows}
     running = {one.id for one in machines if one.running} or ({""} if pid is not None else set())
     latest = {
@@ -156,7 +157,7 @@ def read_daemons(store: Store, pid: int | None) -> Daemons:
 def read_progress(store: Store) -> dict[str, tuple[int, int]]:
     """The upload progress that all daemons published: photos uploaded and photos in all, by job id or
     `place_key`."""
-    rows = store.published_by_all(PROGRESS)
+    rows = published_by_all(store, PROGRESS)
     return {key: (uploaded, total) for row in rows for key, (uploaded, total) in row.content.items()}
 
 

@@ -318,11 +318,8 @@ class Notifier:
             left = Batches(self.detector.notify)
             left.recall(gathered.pop(recipient.remembered_as, left.memory()))
             found += [(recipient, kind, batch) for kind, batch in left.by_kind.items()]
-        for (
-            recipient,
-            kind,
-            batch,
-        ) in found:  # only once all is understood: else it would come again each time
+        # Only once all is understood: else what came before it would come again each time.
+        for recipient, kind, batch in found:
             recipient.batches.put_back(kind, batch)
         return {**memory, "gathered": gathered}
 

@@ -13,7 +13,7 @@ from hotfolder.display import with_hint
 from hotfolder.errors import CommandHint
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import Job, stamp
-from hotfolder.jobs.queries import needing_person, under_way
+from hotfolder.jobs.queries import all_needing_person, under_way
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import FULL_BYTES
@@ -280,7 +280,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     active = store.in_states(ACTIVE)
     gone = frozenset(chain.from_iterable(inbox.gone for inbox in daemons.inboxes.values()))
     # Of those that need a person none is left out, however many there are.
-    ended = [*needing_person(store, gone), *store.in_states([State.DONE], newest=most_finished)]
+    ended = [*all_needing_person(store, gone), *store.in_states([State.DONE], newest=most_finished)]
     ended.sort(key=lambda job: (job.created_at, job.id))
     over = {job.id for job in ended}  # some may have ended between these two queries
     active = [job for job in active if job.id not in over]

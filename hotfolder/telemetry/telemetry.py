@@ -16,6 +16,7 @@ from hotfolder.display import counted, with_hint
 from hotfolder.errors import KeyRejected, LeaseLost, LocalTrouble, PaymentRequired
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import SANDBOX, Job
+from hotfolder.jobs.queries import published_by_ended
 from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
@@ -140,7 +141,7 @@ class Telemetry:
         if self._context is None or self._context.store.leases is None or not self.leads():
             return
         store, ask = self._context.store, self._context.store_thread
-        for left in await ask(store.published_by_ended, NOTIFIER_STATE):
+        for left in await ask(published_by_ended, store, NOTIFIER_STATE):
             try:
                 without = self.notifier.inherit(left.content)
             except (AttributeError, KeyError, TypeError, ValueError) as error:  # of another release
