@@ -171,7 +171,8 @@ def test_without_a_script_it_works(studio: Studio, shop: Shop, page: PageProcess
         opened.get_by_role("link", name="front").click()
         # Both pictures stand beside each other, before on the left, and no control needs a script.
         before, after = opened.locator(".compare .before"), opened.locator(".compare .after")
-        assert before.is_visible() and after.is_visible()
+        before.wait_for()
+        after.wait_for()
         boxes = before.bounding_box(), after.bounding_box()
         assert boxes[0] is not None and boxes[1] is not None and boxes[0]["x"] < boxes[1]["x"]
         assert opened.locator(".compare input").is_hidden()

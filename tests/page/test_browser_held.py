@@ -62,6 +62,7 @@ def test_one_set_is_approved_after_a_frame_moved(
             again()
             becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "the frame is where it was moved")
         opened.get_by_role("link", name="English").click()
+        first.get_by_role("button", name="Approve this set").wait_for()
         first.get_by_label("Name").fill("Kitchen")
         first.get_by_role("button", name="Approve this set").dblclick()
         opened.get_by_text("Approved. It begins in a moment.").wait_for()
