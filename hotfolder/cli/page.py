@@ -36,7 +36,7 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
     from hotfolder.page.site import site_for
 
     site = site_for(config, dict(os.environ), host=host, port=port)
-    settings = site.settings().settings
+    settings = site.on_disk.current().settings
     log.configure(level=settings.log.level, json=settings.log.as_json)
     return serve(site)
 

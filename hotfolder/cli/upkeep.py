@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 commands, store_commands = typer.Typer(), typer.Typer(no_args_is_help=True)
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "bold red"}
-WORDS = {"original": "originals", "receipt": "receipts", "result": "bought results"}
 
 
 @store_commands.callback()
@@ -205,32 +204,13 @@ def clean(
 
 
 def clean_lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
-    going = [one for one in found if not one.kept_because and one.kind in WORDS]
-    staying = [one for one in found if one.kept_because and one.kind in WORDS]
-    word = "Would go" if dry_run else "Gone"
-    yield f"{word}: {number_and_size(going)}." if going else "Nothing is deleted."
-    for kind, words in WORDS.items():
-        of_kind = [one for one in going if one.kind == kind]
-        if of_kind:
-            yield f"  {words}: {number_and_size(of_kind)}"
-            yield from (f"    {sized(one)}" for one in of_kind)
-    if staying:
-        yield f"Old enough to be deleted, and kept: {number_and_size(staying)}."
-        yield from (f"    {sized(one)}: {one.kept_because}" for one in staying)
-    records = [one for one in found if one.kind == "record"]
-    if records:
-        yield "Records of projects in the job store:"
-    for one in records:
-        stays = f"stay: {one.kept_because}" if one.kept_because else word.lower()
-        yield f"    {visible(one.path.name)}: {stays}"
-
-
-def number_and_size(found: Sequence[Expired]) -> str:
-    return f"{counted(len(found), 'file')}, {megabytes(sum(one.size_bytes for one in found))}"
-
-
-def sized(one: Expired) -> str:
-    return f"{visible(str(one.path))} ({megabytes(one.size_bytes)})"
+    going = [one for one in found if not one.kept_because]
+    files = [one for one in going if one.kind != "record"]
+    size = megabytes(sum(one.size_bytes for one in files))
+    yield f"{'Would go' if dry_run else 'Gone'}: {counted(len(files), 'file')}, {size}."
+    for one in [*going, *(one for one in found if one.kept_because)]:
+        why = f" stays: {one.kept_because}" if one.kept_because else ""
+        yield f"  {one.kind:<8} {visible(str(one.path))} ({megabytes(one.size_bytes)}){why}"
 
 
 def megabytes(size_bytes: int) -> str:

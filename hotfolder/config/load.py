@@ -14,7 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from hotfolder.config.checks import absolute, meaning_problems
-from hotfolder.config.messages import structure_problems
+from hotfolder.config.messages import problem_of
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import lay_environment_over
 from hotfolder.config.yamlfile import Document, Position, read_document, refusal
@@ -52,7 +52,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        problems += structure_problems(error, document)
+        problems += [problem_of(one, document) for one in error.errors(include_url=False)]
     finally:
         WRITTEN.reset(token)
     folder = path.absolute().parent

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic.alias_generators import to_snake
 
 from hotfolder.config.schema import kind_at, model_of, names
@@ -45,12 +44,8 @@ MUST: Mapping[str, str] = {
 """The requirement on a value, by the type of pydantic's error."""
 
 
-def structure_problems(error: ValidationError, document: Document) -> list[Problem]:
-    """One problem for each of pydantic's errors."""
-    return [_problem(one, document) for one in error.errors(include_url=False)]
-
-
-def _problem(error: Mapping[str, Any], document: Document) -> Problem:
+def problem_of(error: Mapping[str, Any], document: Document) -> Problem:
+    """The problem of one of pydantic's errors."""
     path: KeyPath = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
         return Problem(document.position(path, of_name=True), _unknown_name(path))

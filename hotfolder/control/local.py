@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import platform
-import pwd
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from hotfolder import __version__
 from hotfolder.config.settings import Settings
 from hotfolder.errors import HotfolderError, LocalTrouble
 from hotfolder.inbox.guard import confirm_inbox
+from hotfolder.jobs.sqlite import user_named
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES, bytes_left, trouble_of
@@ -82,17 +82,13 @@ def installed(name: str) -> str:
 
 
 def user(number: int) -> Finding:
-    try:
-        name = pwd.getpwuid(number).pw_name
-    except KeyError:
-        name = str(number)
     if number == 0:
         return warning(
             "user",
             "asked as root, who may do more than the service",
             "Ask as the service's user: `sudo -u hotfolder hotfolder doctor --config …`.",
         )
-    return ok("user", f"asked as {name}")
+    return ok("user", f"asked as {user_named(number)}")
 
 
 def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
@@ -143,7 +139,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         if marker_id is not None and trouble_reaching(results) is None and is_dir(results):
             yield from confirmed("results", partial(confirm_results, results, marker_id, met_before=True))
     yield from folder("state", settings.state_folder, new=marker_id is None)
-    yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
+    yield on_local_disk(settings.state_folder, mount_of(settings.state_folder))
     yield from state_in_root(settings.state_folder, settings.root_folder)
     yield from temporary([settings.root_folder, settings.state_folder])
     yield from disks(settings)
@@ -220,35 +216,33 @@ def confirmed(what: str, confirm: Callable[[], None]) -> Iterator[Finding]:
 
 
 def how_noticed(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
-    kind = mount.kind if mount is not None else "unknown"
-    if mount is not None and mount.announces is True:
-        return ok(what, f"on {kind}: changes are noticed at once")
-    looks = f"everything is looked at every {scan_seconds:g} s"
-    if mount is not None and mount.announces is False:
-        return ok(what, f"on {kind}, which doesn't announce what other machines do: {looks}")
-    return ok(what, f"on {kind}, which may or may not announce changes; in any case {looks}")
+    if mount is not None and mount.announces:
+        return ok(what, f"on {mount.kind}: changes are noticed at once")
+    kind = mount.kind if mount is not None else "an unknown file system"
+    return ok(what, f"on {kind}: changes are noticed by looking, every {scan_seconds:g} s")
 
 
-def on_local_disk(what: str, path: Path, mount: Mount | None) -> Finding:
+def on_local_disk(path: Path, mount: Mount | None) -> Finding:
+    """Whether `state` is on a local disk that lasts."""
     if mount is None:
         return warning(
-            what,
+            "state",
             f"this system doesn't say on which file system {path} lies",
             "Make sure that it is a local disk.",
         )
     if mount.network:
         return problem(
-            what,
+            "state",
             f"{path} is on a network file system ({mount.kind}), where the store isn't safe",
             "Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
         )
     if mount.kind in ("tmpfs", "ramfs", "overlay"):
         return warning(
-            what,
+            "state",
             f"{path} is on {mount.kind}, which may be empty once the machine or container starts again",
             "Keep it on a disk or on a volume: it knows what was paid for.",
         )
-    return ok(what, f"on {mount.kind}")
+    return ok("state", f"on {mount.kind}")
 
 
 def disks(settings: Settings) -> Iterator[Finding]:

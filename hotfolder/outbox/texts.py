@@ -9,8 +9,8 @@ import os
 import re
 import stat
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.files import Sharing, make_folder, replace_file
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
-from hotfolder.paths import is_dir, is_file
+from hotfolder.paths import is_file
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 
@@ -174,15 +174,6 @@ HEADLINES = tuple(word(language, "status.headline") for language in LANGUAGES)
 AS_OF = tuple(word(language, "status.as_of", time="") for language in LANGUAGES)
 
 
-@contextmanager
-def still_there(inbox: Path) -> Iterator[None]:
-    """Turn FileNotFoundError into LocalTrouble: an inbox may go away between any two steps of a write."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
-
-
 def without_timestamp(page: bytes) -> list[bytes]:
     """The lines of a page without its timestamp."""
     return [line for line in page.splitlines() if not line.startswith(tuple(map(str.encode, AS_OF)))]
@@ -196,20 +187,21 @@ def write_status(inbox: Path, text: str) -> None:
     inbox isn't there: it is never created.
     """
     path, data = inbox / STATUS_NAME, as_file(text)
-    if not is_dir(inbox):
-        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE)
-    with local_trouble(inbox), still_there(inbox):
-        if linking.status(path) is not None:
-            present = b"" if path.is_symlink() or not is_file(path) else path.read_bytes()
-            if without_timestamp(present) == without_timestamp(data):
-                return
-            if not present.startswith(tuple(map(str.encode, HEADLINES))):
-                set_aside(path, "STATUS (yours)")
-        try:
-            replace_file(path, data, Sharing.of(inbox))
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not overwrite_in_place(inbox, data):
-                raise
+    try:
+        with local_trouble(inbox):
+            if linking.status(path) is not None:
+                present = b"" if path.is_symlink() or not is_file(path) else path.read_bytes()
+                if without_timestamp(present) == without_timestamp(data):
+                    return
+                if not present.startswith(tuple(map(str.encode, HEADLINES))):
+                    set_aside(path, "STATUS (yours)")
+            try:
+                replace_file(path, data, Sharing.of(inbox))
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not overwrite_in_place(inbox, data):
+                    raise
+    except FileNotFoundError:
+        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
 
 
 def overwrite_in_place(inbox: Path, data: bytes) -> bool:

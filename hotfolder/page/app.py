@@ -86,7 +86,7 @@ OPEN = "Whoever uses this computer sees the page and may do everything on it."
 def serve(site: Site) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code, 0 or 130. Raises UsageError where a password is
     missing, StoreError, and LocalTrouble where the address can't be bound."""
-    protected = refuse_unprotected(site.settings().settings, site.page)
+    protected = refuse_unprotected(site.on_disk.current().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
     server = server_of(page_app(site))
     with listener, told_signals(server) as signals:

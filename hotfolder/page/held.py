@@ -3,7 +3,6 @@ would happen to any folder in an inbox, before anything is sent."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +22,7 @@ from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.security import MOST_FIELDS
-from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.site import number_in, settings_of, site_of
 from hotfolder.page.templating import render, request_language
 from hotfolder.words import word
 
@@ -64,11 +63,6 @@ def read_form(fields: Iterable[tuple[str, object]]) -> Form:
             place, _, form.calls = rest.partition(" ")
             form.place = number_in(place)
     return form
-
-
-def number_in(text: str) -> int | None:
-    """`text` as a number; None where it isn't one of at most six digits."""
-    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def rearranged(form: Form, language: str) -> list[DraftSet]:
@@ -174,7 +168,7 @@ def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
 async def preview(request: Request) -> Response:
     """The folders to choose from, and a preview of the chosen one."""
     site, known = site_of(request), request.query_params.get("folder", "")
-    current = site.settings()
+    current = site.on_disk.current()
     view = None
     if known:
         settings, place = await known_place(request, known)

@@ -120,15 +120,13 @@ class Edge(IntEnum):
 
 
 class Thumbnails:
-    """A cache of thumbnails on disk, for one process. Beyond `most_bytes` the least recently used are
-    evicted."""
+    """A cache of thumbnails on disk. Beyond `most_bytes` the least recently used are evicted, by their
+    mtime."""
 
     def __init__(self, state: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self.folder = state / FOLDER
         self._most_bytes = most_bytes
         self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=PATIENCE_SECONDS)
-        self._sizes: OrderedDict[str, int] | None = None
-        self._bytes = 0
         self._making: dict[str, asyncio.Task[bytes]] = {}
 
     @staticmethod
@@ -139,11 +137,8 @@ class Thumbnails:
     async def get(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
         """The JPEG of that name, made from `source` where it is missing. Raises UnusablePhoto for what can't
         be shown, and LocalTrouble."""
-        self._read()
         with suppress(OSError):
-            content = await asyncio.to_thread((self.folder / f"{name}.jpg").read_bytes)
-            self._used(name, len(content))
-            return content
+            return await asyncio.to_thread(self._kept, self.folder / f"{name}.jpg")
         if name not in self._making and len(self._making) >= MOST_COPIES_WAITING:
             raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
         # A cancelled request must not cancel the work that others wait for.
@@ -159,31 +154,21 @@ class Thumbnails:
             raise LocalTrouble(f"Nothing can be put into state/{FOLDER}: {error.strerror}.") from error
         await self._decoder.thumbnail(source, target, edge, PictureLimits(), beneath)
         content = await asyncio.to_thread(target.read_bytes)
-        self._used(name, len(content))
+        await asyncio.to_thread(self._evict)
         return content
 
-    def _read(self) -> None:
-        """Index the thumbnails of an earlier process, the oldest first."""
-        if self._sizes is not None:
-            return
-        found = []
-        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
-            for entry in entries:
-                facts = entry.stat(follow_symlinks=False)
-                found.append((facts.st_mtime_ns, entry.name.removesuffix(".jpg"), facts.st_size))
-        self._sizes = OrderedDict((name, size) for _, name, size in sorted(found))
-        self._bytes = sum(self._sizes.values())
+    def _kept(self, path: Path) -> bytes:
+        os.utime(path)
+        return path.read_bytes()
 
-    def _used(self, name: str, size: int) -> None:
-        sizes = self._sizes
-        assert sizes is not None
-        self._bytes += size - sizes.pop(name, 0)
-        sizes[name] = size
-        while self._bytes > self._most_bytes and len(sizes) > 1:
-            oldest, freed = sizes.popitem(last=False)
-            self._bytes -= freed
-            with suppress(OSError):
-                (self.folder / f"{oldest}.jpg").unlink()
+    def _evict(self) -> None:
+        with suppress(OSError), os.scandir(self.folder) as entries:
+            found = [(entry.stat().st_mtime_ns, entry.stat().st_size, Path(entry)) for entry in entries]
+            excess = sum(size for _, size, _ in found) - self._most_bytes
+            for _, size, path in sorted(found):
+                if excess > 0:
+                    path.unlink()
+                    excess -= size
 
     async def close(self) -> None:
         """End the child process."""

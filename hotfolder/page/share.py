@@ -19,7 +19,7 @@ from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
 from hotfolder.page.security import MOST_FIELDS, PublicRoute
 from hotfolder.page.signin import caller_in
-from hotfolder.page.site import settings_of
+from hotfolder.page.site import number_in, settings_of
 from hotfolder.page.templating import looked_up, picked, render, request_language
 from hotfolder.patience import patiently
 from hotfolder.words import word
@@ -44,11 +44,9 @@ async def make(request: Request) -> Response:
     history."""
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     chosen = [one for one in form.getlist("picture") if isinstance(one, str)]
-    days = str(form.get("days", ""))
+    days = number_in(str(form.get("days", ""))) or 0
     settings, known = settings_of(request), request.path_params["known"]
-    token = await to_thread.run_sync(
-        control.share, settings, known, chosen, int(days) if re.fullmatch("[0-9]{1,3}", days) else 0
-    )
+    token = await to_thread.run_sync(control.share, settings, known, chosen, days)
     return await overview(request, token)
 
 

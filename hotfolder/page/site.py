@@ -96,6 +96,7 @@ class SettingsOnDisk:
         self._seen: tuple[object, ...] = ()  # `current` loads it again: it may have changed since
 
     def current(self) -> CurrentSettings:
+        """The current settings, reloaded if the file has changed."""
         with self._lock:
             settings = self._current.settings
             seen = self._file.identity(settings)
@@ -167,10 +168,6 @@ class Site:
     """The last form of each browser, with its answer and when it came."""
     photos: PhotoReader = field(default_factory=PhotoReader)
 
-    def settings(self) -> CurrentSettings:
-        """The current settings, reloaded if the file has changed."""
-        return self.on_disk.current()
-
 
 def site_for(
     config: Path, environ: Mapping[str, str], *, host: str | None = None, port: int | None = None
@@ -206,6 +203,11 @@ def without_folders(text: str, settings: Settings) -> str:
     return ABSOLUTE.sub(lambda found: found[0].rpartition("/")[2], text)
 
 
+def number_in(text: str) -> int | None:
+    """`text` as a number; None where it isn't one of at most six digits."""
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
+
+
 def site_of(request: Request) -> Site:
     """The site that answers the request."""
     site: Site = request.app.state.site
@@ -214,4 +216,4 @@ def site_of(request: Request) -> Site:
 
 def settings_of(request: Request) -> Settings:
     """The current settings."""
-    return site_of(request).settings().settings
+    return site_of(request).on_disk.current().settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +13,7 @@ from starlette.routing import Route
 from hotfolder.control.actions import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
 from hotfolder.control.rooms import all_projects, project_view, set_view
-from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.site import number_in, settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, picked, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
@@ -45,7 +44,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
     seen = await looked_up(request, board)
     shown = [one for one in seen.projects if one.rank < OVER]
     finished = [one for one in seen.projects if one.rank == OVER]
-    error = site_of(request).settings().error or seen.seen.settings_error
+    error = site_of(request).on_disk.current().error or seen.seen.settings_error
     return render(
         request,
         "now.html",
@@ -62,8 +61,7 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
 
 async def project(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
-    asked = request.query_params.get("page", "")
-    number = int(asked) if re.fullmatch("[0-9]{1,6}", asked) else 1
+    number = number_in(request.query_params.get("page", "")) or 1
     view = await looked_up(request, project_view, request.path_params["known"], number)
     return render(request, "project.html", stamp=stamp, view=view, picked=picked(request))
 
