@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import yaml
@@ -28,7 +28,8 @@ def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -
         inbox = by_title[inbox] if inbox is not None else settings.all_inboxes()[0]
     own = {normal(name) for name in inbox.tags}
     general = {name: items for name, items in settings.tags.items() if normal(name) not in own}
-    table = tag_table({**general, **inbox.tags})
+    tags = {name: operations_of(items, TagTable()) for name, items in {**general, **inbox.tags}.items()}
+    table = TagTable(tags)
     return Rulebook(
         tags=table,
         routes=tuple(_route(one, table) for one in (*inbox.routes, *settings.routes)),
@@ -47,13 +48,6 @@ def _route(route: RouteSettings, table: TagTable) -> Route:
         Variant(name=name, operations=operations_of(items, table)) for name, items in route.variants.items()
     )
     return Route(**kept, operations=operations_of(route.operations, table), variants=variants)
-
-
-def tag_table(own: Mapping[str, Written]) -> TagTable:
-    """The built-in tags and the studio's own, which may use built-in ones only. Raises KeyError for an
-    unknown tag."""
-    built_in = TagTable()
-    return TagTable({name: operations_of(items, built_in) for name, items in own.items()})
 
 
 def operations_of(items: Written, table: TagTable) -> tuple[Operation, ...]:

@@ -70,13 +70,11 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
         if store is None and place.error is not None:
             raise place.error
         seen = overview_in(place.state_folder, store)
-        if store is None:
-            return Status(seen, place.state_folder)
-        paid = store.ledger.paid_operations_today(now())
-    if place.settings is None:
-        error = place.error.message if place.error is not None else ""
-        return Status(replace(seen, settings_error=error), place.state_folder, paid)
-    return Status(seen, place.state_folder, paid, place.settings.prices)
+        paid = store.ledger.paid_operations_today(now()) if store is not None else ()
+    if place.error is not None:
+        seen = replace(seen, settings_error=place.error.message)
+    prices = place.settings.prices if place.settings is not None else Prices()
+    return Status(seen, place.state_folder, paid, prices)
 
 
 def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHistory, Line]:

@@ -240,11 +240,15 @@ class Explainer:
         """A room's folder: one set, or several."""
         explained = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
-            photos, (_, project, folder) = self.photos(), self._known_as()
+            photos, place = self.photos(), self._known_as()
             if self.problems:  # not grouped: only the names of the photos are certain
-                sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
+                sent = dict.fromkeys((file.name for file in self._files()), Sent())
+                sent |= {name: Sent(one.format, one.develop) for name, one in self.facts.items()}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
-            found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
+            room = split_name(place[2]).name or place[2]
+            if self.store is not None:
+                room = room_named(self.store, place, room, photos)
+            found = group_folder(self.rulebook, *place[1:], photos, room=room)
             if len(found.sets) > 1:
                 held = [each.name for each in found.sets] if explained.held else []
                 return replace(explained, several=True, shoot=found, sets=self._sets(found, held))
@@ -328,13 +332,6 @@ class Explainer:
         jobs = [job for job in self.store.active() if place_of(job) == self._known_as()]
         return {file.name for job in jobs for file in self.store.files(job.id)}
 
-    def _room_name(self, photos: Sequence[Photo]) -> str:
-        """The room's name, made unique among those in the store (`room_named`); "" without a store."""
-        if self.store is None:
-            return ""
-        place = self._known_as()
-        return room_named(self.store, place, split_name(place[2]).name or place[2], photos)
-
     @cached_property
     def drop(self) -> Drop:
         """A flat drop: its photos without those of unfinished jobs and those kept out of a set before, with
@@ -366,7 +363,3 @@ def approved(seen: SetFolder | None) -> bool:
     if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
         return seen is not None
     return seen.signal() is not None
-
-
-def sent_of(facts: PictureFacts | None) -> Sent:
-    return Sent(facts.format, facts.develop) if facts is not None else Sent()

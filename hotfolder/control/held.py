@@ -87,7 +87,10 @@ def approve_sets(
     """Approve sets of a shoot, with exactly these photos and names; everything else in the project's folder
     stays held. Raises UsageError where one of them can't be made, and then approves none; LocalTrouble,
     StoreError."""
-    refuse_names(place, [one.name for one in sets])
+    rooms, names = names_beside(place), [one.name for one in sets]
+    for number, name in enumerate(names):
+        if trouble := why_no_name(name, [*rooms, *names[:number]]):
+            raise UsageError(trouble[0], hint=trouble[1])
     return _approve_sets(settings, place, sets, look)
 
 
@@ -104,14 +107,6 @@ def _approve_sets(
         before = said.sets if said is not None else ()
         write_ready(place.root, (place.project,), with_more(before, sets))
     return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
-
-
-def refuse_names(place: PhotoPlace, names: Sequence[str]) -> None:
-    """Raise UsageError for a name that is invalid, given twice, or that of a room beside the photos."""
-    rooms = names_beside(place)
-    for number, name in enumerate(names):
-        if trouble := why_no_name(name, [*rooms, *names[:number]]):
-            raise UsageError(trouble[0], hint=trouble[1])
 
 
 def names_beside(place: PhotoPlace) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +72,7 @@ async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding
     proxy = settings.api.proxy_url
     found = [*proxies(proxy, environ)]
     try:
-        found += await api(settings.api.base_url, lambda: secret or NO_KEY, known=bool(secret), proxy=proxy)
+        found += await api(settings, secret)
         hosts = settings.api.storage_hosts
         found += await asyncio.gather(*(storage(host, proxy=proxy) for host in hosts))
     except ConfigurationError as error:  # SSL_CERT_FILE
@@ -94,31 +94,31 @@ def proxies(proxy: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-async def api(
-    base_url: str, secret: Callable[[], str], *, known: bool, proxy: str | None = None
-) -> list[Finding]:
+async def api(settings: Settings, key: str) -> list[Finding]:
+    base_url = settings.api.base_url
     try:
-        answer = await probe(base_url, secret, proxy)
+        answer = await probe(settings, key or NO_KEY)
     except HotfolderError as error:
         hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
         why = (error.detail if isinstance(error, BadWorld) else "") or error.message
         return [problem("API", f"{base_url} can't be reached: {why}", hint)]
     ahead = (datetime.now(UTC) - answer.at).total_seconds() if answer.at is not None else None
-    return [*api_findings(base_url, answer, known=known), clock(ahead, "the API's", EXPIRING_SECONDS)]
+    return [*api_findings(base_url, answer, known=bool(key)), clock(ahead, "the API's", EXPIRING_SECONDS)]
 
 
 async def accepts(settings: Settings, key: str) -> bool:
     """Whether the API accepts this key, by a free request; True where the API can't be reached."""
     try:
-        answer = await probe(settings.api.base_url, lambda: key, settings.api.proxy_url)
+        answer = await probe(settings, key)
     except HotfolderError:
         return True
     return answer.status not in (401, 403)
 
 
-async def probe(base_url: str, secret: Callable[[], str], proxy: str | None) -> Probe:
+async def probe(settings: Settings, key: str) -> Probe:
     """The answer to a free request. Raises HotfolderError where there is none."""
-    async with aclosing(StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)) as client:
+    base_url, proxy = settings.api.base_url, settings.api.proxy_url
+    async with aclosing(StagerClient(base_url, lambda: key, timeouts=TIMEOUTS, proxy=proxy)) as client:
         return await client.probe()
 
 

@@ -227,8 +227,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         left = left_of(store, job, [photo.sha256 for photo in history.photos], made_of, job.generation)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         generation = present_generation(store, job.scope)
-    done = Path(settings.root, settings.done)
-    receipt, changed = receipt_of(done, job)
+    receipt, changed = receipt_of(settings.done_folder, job)
     return SetView(
         card=card,
         history=history,

@@ -101,7 +101,9 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     identity, found = records(settings)
     yield from folders(settings, identity)
     yield found
-    yield from machine(count_folders(settings))
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    # The daemon watches two levels below each inbox.
+    yield from machine(sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes))
 
 
 def records(settings: Settings) -> tuple[str | None, Finding]:
@@ -121,12 +123,6 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
     except (StoreError, LocalTrouble) as error:
         return None, problem("store", error.message, error.hint)
     return identity, ok("service", service) if pid is not None else warning("service", service, START)
-
-
-def count_folders(settings: Settings) -> int:
-    """The number of readable folders to watch: the inboxes and two levels below them."""
-    inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
-    return sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes)
 
 
 def verify(installation: Installation) -> Iterator[Disagreement]:

@@ -133,7 +133,10 @@ def written_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
         names = names_in(folder) if is_dir(folder) else []
         for path in namesakes(folder, names, safe_name(stem), ".json"):
             written = read_receipt(path)
-            if written is not None and same_outcome(written, receipt):
+            if written is None:
+                continue
+            changing = {name: getattr(receipt, name) for name in ("finished_at", "cost", "hotfolder_version")}
+            if written.model_copy(update=changing) == receipt:
                 return path
     return None
 
@@ -180,8 +183,3 @@ def originals_in_receipt(path: Path) -> ReceiptOriginals | None:
     with local_trouble(path):
         written = read_receipt(path) if is_file(path) else None
     return None if written is None else written.originals
-
-
-def same_outcome(one: Receipt, other: Receipt) -> bool:
-    changing = {"finished_at", "cost", "hotfolder_version"}
-    return one.model_copy(update={name: getattr(other, name) for name in changing}) == other

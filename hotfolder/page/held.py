@@ -24,6 +24,7 @@ from hotfolder.page.actions import Action
 from hotfolder.page.security import MOST_FIELDS
 from hotfolder.page.site import number_in, settings_of, site_of
 from hotfolder.page.templating import render, request_language
+from hotfolder.rules.foldernames import free_name
 from hotfolder.words import word
 
 NEW = "new"
@@ -81,20 +82,14 @@ def rearranged(form: Form, language: str) -> list[DraftSet]:
             one._replace(photos=tuple(key for key in one.photos if key not in form.picked)) for one in sets
         ]
         if form.to == NEW:
-            names = {one.name for one in sets}
             first = next(number for number, one in enumerate(form.sets) if set(one.photos) & form.picked)
-            sets.insert(first + 1, DraftSet(another_name(sets[first].name, names), moved))
+            name = free_name(sets[first].name, [one.name for one in sets])
+            sets.insert(first + 1, DraftSet(name, moved))
         elif (to := number_in(form.to)) is not None and to < len(sets):
             sets[to] = sets[to]._replace(photos=sets[to].photos + moved)
         else:
             raise HTTPException(400)
     return [one for one in sets if one.photos]
-
-
-def another_name(name: str, taken: set[str]) -> str:
-    """The first of `name-b`, `name-c` … that isn't taken."""
-    every = (f"{name}-{letter}" for letter in "bcdefghijklmnopqrstuvwxyz")
-    return next((one for one in every if one not in taken), f"{name}-z")
 
 
 async def show(request: Request) -> Response:

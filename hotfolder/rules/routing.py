@@ -91,7 +91,11 @@ def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Pla
     project_tags = _project_tags(rulebook.tags, project_parts, project)
     room_tags = rulebook.tags.read(room_parts.tags, folder)
     if photo_count > MOST_PHOTOS:
-        raise _too_many(photo_count)
+        raise RuleRefused(
+            f"The folder holds {photo_count} photos, and at most {MOST_PHOTOS} can become one picture.",
+            hint="Give each view a folder of its own, with its exposures alone, and drag those into the"
+            " project's folder.",
+        )
     tags = tuple(dict.fromkeys(tag.name for tag in (*room_tags, *project_tags)))
     subject = Subject(project_parts.name, room_parts.name, tags)
     route, verdicts = _first_match(rulebook.routes, subject, photo_count)
@@ -127,7 +131,7 @@ def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int)
         return SettleRule(quiet_seconds=max(named, default=None), expected_photos=None)
     lowest = max(photo_count, 1)
     counts = range(lowest, max(lowest, MOST_PHOTOS) + 1)
-    routes = [_first_for_count(matching, count) for count in counts]
+    routes = [next((route for route in matching if _takes(route, count)), None) for count in counts]
     quiet = [route.quiet_seconds if route else None for route in routes]
     expected = (
         count
@@ -155,10 +159,6 @@ def _takes(route: Route, photo_count: int) -> bool:
     return route.match.photos is None or photo_count in route.match.photos
 
 
-def _first_for_count(matching: Sequence[Route], photo_count: int) -> Route | None:
-    return next((route for route in matching if _takes(route, photo_count)), None)
-
-
 def _earlier_takes_more(matching: Sequence[Route], route: Route, photo_count: int) -> bool:
     earlier = matching[: matching.index(route)]
     return any(_takes(one, count) for one in earlier for count in range(photo_count + 1, MOST_PHOTOS + 1))
@@ -173,14 +173,6 @@ def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag
             hint=f"Take {shown(AGAIN)} off the project's folder and put it on the rooms to be made again.",
         )
     return tags
-
-
-def _too_many(photo_count: int) -> RuleRefused:
-    return RuleRefused(
-        f"The folder holds {photo_count} photos, and at most {MOST_PHOTOS} can become one picture.",
-        hint="Give each view a folder of its own, with its exposures alone, and drag those into the project's"
-        " folder.",
-    )
 
 
 def _first_match(

@@ -56,11 +56,8 @@ class TagTable:
 
     def find(self, typed: str) -> Tag | None:
         """The tag whose `normal` spelling equals that of `typed`, or None."""
-        wanted = normal(typed)
-        for name, operations in self.own.items():
-            if normal(name) == wanted:
-                return Tag(name, operations)
-        return built_in_tags().get(wanted)
+        own = {normal(name): Tag(name, operations) for name, operations in self.own.items()}
+        return own.get(normal(typed)) or built_in_tags().get(normal(typed))
 
     def nearest(self, typed: str, *, project: bool = False) -> str | None:
         """The name of the tag that was probably meant, of a `project`'s folder or a room's; None where
@@ -117,7 +114,9 @@ class TagTable:
                 guess = self.nearest(tail)
                 near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= NEARLY
                 tag = self.find(guess) if guess and near else None
-            if tag is not None and (_alters(tag, self) or set("_\uff3f") & set(joint.group())):
+            # No room has the name of a built-in tag with operations.
+            alters = tag is not None and tag.operations and tag.name not in self.own
+            if tag is not None and (alters or set("_\uff3f") & set(joint.group())):
                 return room, tag.name
         return None
 
@@ -184,11 +183,6 @@ def renamed(folder: str, typed: str, tag: str) -> str:
     """The folder's name with the tag `typed` replaced by `tag`."""
     name, tags = split_name(folder).name, split_name(folder).tags
     return TAG_MARK.join((name, *(tag if one == typed else one for one in tags)))
-
-
-def _alters(tag: Tag, table: TagTable) -> bool:
-    """Whether it is a built-in tag with operations: no room has such a name."""
-    return bool(tag.operations) and tag.name not in table.own
 
 
 def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
