@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?\Z")
 STORAGE_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?\Z")
-RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
+RATE = re.compile(r"\s*(\d{1,15}(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
