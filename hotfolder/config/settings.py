@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, SecretStr
 from pydantic_settings import (
@@ -50,22 +49,7 @@ from hotfolder.stager.operations import Frozen, HdrOptions
 PAGE_PORT = 8480
 
 
-class LogLevel(StrEnum):
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    AUTO = "auto"
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class Language(StrEnum):
-    ENGLISH = "en"
-    GERMAN = "de"
+Language = Literal["en", "de"]
 
 
 class Api(Frozen):
@@ -169,7 +153,7 @@ class GallerySettings(Frozen):
     base_url: GalleryUrl | None = None
     """Where galleries are put for everybody to see, such as https://pictures.example.com/galleries: that of a
     project is below it under its folder's name, or where {project} stands. Left out: there is no QR code."""
-    language: Language = Language.ENGLISH
+    language: Language = "en"
     """The language that it opens in: en or de; the other one is a click away."""
 
 
@@ -215,15 +199,15 @@ class Notify(Frozen):
 class Log(Frozen):
     """What the daemon says while it runs."""
 
-    level: LogLevel = LogLevel.INFO
+    level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is said."""
-    format: LogFormat = LogFormat.AUTO
+    format: Literal["auto", "json", "console"] = "auto"
     """auto: readable on a terminal, JSON lines elsewhere."""
 
     @property
     def as_json(self) -> bool | None:
         """Whether log lines are JSON; None: JSON unless they are written to a terminal."""
-        return None if self.format is LogFormat.AUTO else self.format is LogFormat.JSON
+        return None if self.format == "auto" else self.format == "json"
 
 
 class RouteSettings(RouteBase):
@@ -292,7 +276,7 @@ class Settings(BaseSettings):
     """Where jobs and purchases are recorded."""
     time_zone: TimeZone | None = None
     """The time zone of all times and days, such as Europe/Berlin; left out: this machine's own."""
-    language: Language = Language.ENGLISH
+    language: Language = "en"
     """The language of STATUS.txt and REASON.txt: en or de."""
     api: Api = Api()
     """How the API is reached."""
@@ -320,7 +304,7 @@ class Settings(BaseSettings):
     """What the daemon says while it runs."""
     hdr: HdrOptions = HdrOptions()
     """What every merge corrects; all are on by default."""
-    single_photo: SinglePhoto = SinglePhoto.MERGE
+    single_photo: SinglePhoto = "merge"
     """One photo alone without operations: merge sends it through the merge, refuse turns it away."""
     tags: dict[str, OwnTagItems] = Field(default={})
     """Own tags: a name, and the operations it stands for."""

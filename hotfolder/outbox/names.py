@@ -17,7 +17,7 @@ NOT_ROOMS = frozenset({"originals", "receipts", GALLERY})
 def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Path:
     """The folder of a room's pictures; `project` and `room` are names of folders in the inbox."""
     folder = done / safe_name(project)
-    if folders is Folders.FLAT:
+    if folders == "flat":
         return folder
     name = safe_name(room)
     return folder / (f"{name}_" if folded(name) in NOT_ROOMS else name)

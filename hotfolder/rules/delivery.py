@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -27,10 +27,6 @@ LABELLED = "labelled"
 TAKEN = ("originals", "receipts", GALLERY, LABELLED)
 LABEL = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
 """The characters that can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
-
-
-class RenditionFormat(StrEnum):
-    JPEG = "jpeg"
 
 
 def size_in_bytes(value: object) -> object:
@@ -55,7 +51,7 @@ Size = Annotated[
 class Rendition(Frozen):
     """One further file of every delivered picture: sRGB, with the picture's metadata."""
 
-    format: RenditionFormat = RenditionFormat.JPEG
+    format: Literal["jpeg"] = "jpeg"
     """jpeg."""
     quality: Annotated[int, Field(strict=True, ge=LEAST_QUALITY, le=100)] = 90
     """The quality of the JPEG; lowered as far as max_bytes makes it necessary."""
@@ -179,11 +175,8 @@ Template = Annotated[
 ]
 
 
-class Folders(StrEnum):
-    """Where in a project's folder its pictures lie: all together, or in a folder for each room."""
-
-    FLAT = "flat"
-    ROOM = "room"
+Folders = Literal["flat", "room"]
+"""Where in a project's folder its pictures lie: all together, or in a folder for each room."""
 
 
 class Originals(StrEnum):
@@ -199,7 +192,7 @@ class Delivery(Frozen):
 
     name: Template = USUAL_NAME
     """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
-    folders: Folders = Folders.FLAT
+    folders: Folders = "flat"
     """flat: a project's pictures lie together; room: in a folder for each room."""
     renditions: Renditions = Field(default={})
     """Further files of every picture, by name, each in a folder of that name; mls-2048 and web-1280 need only

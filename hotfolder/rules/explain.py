@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from hotfolder.display import counted, visible
-from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
+from hotfolder.rules.delivery import LABELLED, Originals, filled
 from hotfolder.rules.foldernames import shown
 from hotfolder.rules.kinds import hyphened, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
@@ -145,7 +145,7 @@ class Explanation:
 
     def _delivered(self) -> list[str]:
         where = "a folder for the room in the project's folder"
-        if self.plan.recipe.delivery.folders is Folders.FLAT:
+        if self.plan.recipe.delivery.folders == "flat":
             where = "the project's folder"
         lines = [f"Delivers into {where}", *(f"  {visible(name)}" for name in delivered_names(self.plan))]
         for name, wanted in self.plan.recipe.delivery.renditions.items():

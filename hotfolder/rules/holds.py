@@ -12,7 +12,6 @@ from typing import NamedTuple
 from hotfolder.display import with_hint
 from hotfolder.rules.foldernames import in_full, shown, without_again
 from hotfolder.rules.grouping.evidence import by_name, without_copies
-from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
@@ -56,7 +55,7 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
     and a pattern for rooms."""
     for route in matching_by_name(rulebook, project, room):
         if route.group is not None and route.match.room:
-            return route.group is GroupMode.REVIEW
+            return route.group == "review"
     return False
 
 

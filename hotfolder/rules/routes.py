@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -30,18 +29,8 @@ GAPS = re.compile(r"[-_\s]+")
 ANY = ("*",)
 
 
-class SinglePhoto(StrEnum):
-    """What becomes of a set of one photo that no operation is asked for."""
-
-    MERGE = "merge"
-    REFUSE = "refuse"
-
-
-class GroupMode(StrEnum):
-    """Whether the sets of a whole shoot start by themselves where nothing is doubtful about them."""
-
-    AUTO = "auto"
-    REVIEW = "review"
+SinglePhoto = Literal["merge", "refuse"]
+"""What becomes of a set of one photo that no operation is asked for."""
 
 
 def _as_list(value: object) -> object:
@@ -130,7 +119,7 @@ class RouteBase(Frozen):
     counted off in sets of so many."""
     single_photo: SinglePhoto | None = None
     """What becomes of one photo alone without operations: merge or refuse."""
-    group: GroupMode | None = None
+    group: Literal["auto", "review"] | None = None
     """Photos that lie in the project's folder itself: auto makes the sets that are beyond doubt, review waits
     for a person (__ok at the folder's name, a file READY.txt in it, or `hotfolder approve`) in any case; in a
     route with room, review holds those rooms as well."""

@@ -34,7 +34,7 @@ class Defaults(Frozen):
 
     hdr: HdrOptions = HdrOptions()
     quiet_seconds: float = Field(default=15.0, gt=0)
-    single_photo: SinglePhoto = SinglePhoto.MERGE
+    single_photo: SinglePhoto = "merge"
     delivery: Delivery = Delivery()
 
 
@@ -211,7 +211,7 @@ def _recipe(
     operations = () if told else variants[0].operations
     nothing = not told and not operations
     single = route.single_photo or defaults.single_photo
-    if photo_count == 1 and nothing and single is SinglePhoto.REFUSE:
+    if photo_count == 1 and nothing and single == "refuse":
         raise RuleRefused(
             "The folder holds one photo without any tag, and a single photo is not merged here.",
             hint="Add the other exposures or a tag such as sky-blue, or set single_photo: merge.",

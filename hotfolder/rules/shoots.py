@@ -12,7 +12,7 @@ from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_s
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
 from hotfolder.rules.holds import REVIEW, asks_review
 from hotfolder.rules.late import EarlierSet, Sorted, sort_out
-from hotfolder.rules.routes import GroupMode, Route
+from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import FileIdentity, Photo
 
@@ -49,13 +49,9 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
         if route.brackets is not None and (route.match.photos is None or route.brackets in route.match.photos)
     )
     brackets = next(counts, None)
-    mode = next((route.group for route in routes if route.group is not None), GroupMode.AUTO)
+    mode = next((route.group for route in routes if route.group is not None), "auto")
     names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
-    return ShootRule(
-        mode is GroupMode.REVIEW,
-        GroupingOptions(brackets=brackets, over_seven=_over_seven(routes)),
-        names,
-    )
+    return ShootRule(mode == "review", GroupingOptions(brackets, _over_seven(routes)), names)
 
 
 def sort_shoot(

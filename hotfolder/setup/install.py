@@ -43,12 +43,8 @@ class InstalledService:
     page: bool = False
 
 
-def drop_in(site: InstalledService) -> str:
-    """The text of a file for `hotfolder.service.d/`."""
-    return "\n".join(drop_in_lines(site)) + "\n"
-
-
-def drop_in_lines(site: InstalledService) -> Iterator[str]:
+def drop_in(site: InstalledService) -> Iterator[str]:
+    """The lines of a file for `hotfolder.service.d/`."""
     yield "# Written by `hotfolder install-service`, which writes it anew. Changes of your own belong in"
     yield "# another drop-in: `systemctl edit hotfolder`."
     yield "[Unit]"
@@ -138,7 +134,7 @@ DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
 
 def unit_files(site: InstalledService) -> Mapping[str, str]:
     """The unit and its drop-in, by their names in the folder of units."""
-    return {UNIT: text_of(UNIT), DROP_IN: drop_in(site)}
+    return {UNIT: text_of(UNIT), DROP_IN: "\n".join([*drop_in(site), ""])}
 
 
 def installed(directory: Path) -> dict[str, str]:

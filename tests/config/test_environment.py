@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.config.load import load
-from hotfolder.config.settings import LogLevel, Settings
+from hotfolder.config.settings import Settings
 from hotfolder.config.sources import all_variables
 from hotfolder.errors import ConfigurationError
 
@@ -27,7 +27,7 @@ def test_variables_win_over_the_file(settings_of: Loader) -> None:
         HOTFOLDER_ROUTES="[{name: a, operations: [sky-blue]}]",
     )
     assert (loaded.settle.quiet_seconds, loaded.settle.scan_seconds) == (1, 7)
-    assert loaded.log.level is LogLevel.DEBUG
+    assert loaded.log.level == "debug"
     assert loaded.api.storage_hosts == ("127.0.0.2", "storage.googleapis.com")
     assert loaded.hdr.lens_correction is False
     assert loaded.inbox == "2024: new", "a text is taken as it is, whatever YAML would make of it"

@@ -13,7 +13,7 @@ from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.explain import Sent, delivered_names, explain
 from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.routes import Match, PhotoRange, Route, SinglePhoto
+from hotfolder.rules.routes import Match, PhotoRange, Route
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, SettleRule, plan, settle_rule
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import TagTable
@@ -161,10 +161,10 @@ def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:
     """The setting `single_photo` decides, in general and per route."""
     assert plan(EMPTY, "p", "front", 1).recipe.merge
     with pytest.raises(RuleRefused, match="one photo without any tag"):
-        plan(book(single_photo=SinglePhoto.REFUSE), "p", "front", 1)
+        plan(book(single_photo="refuse"), "p", "front", 1)
     assert plan(book(always(single_photo="merge"), single_photo="refuse"), "p", "front", 1).recipe.merge
-    assert plan(book(single_photo=SinglePhoto.REFUSE), "p", "front__sky-blue", 1).recipe.operations == (BLUE,)
-    assert plan(book(single_photo=SinglePhoto.REFUSE), "p", "front", 2).recipe.merge
+    assert plan(book(single_photo="refuse"), "p", "front__sky-blue", 1).recipe.operations == (BLUE,)
+    assert plan(book(single_photo="refuse"), "p", "front", 2).recipe.merge
 
 
 def test_more_than_seven_photos_are_refused_and_none_is_a_callers_mistake() -> None:

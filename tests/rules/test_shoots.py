@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
-from hotfolder.rules.routes import GroupMode, Match, Route
+from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import Photo, sharing_stem
 from hotfolder.rules.shoots import group_shoot, shoot_rule
@@ -26,10 +26,10 @@ def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_i
     """A route for certain rooms doesn't apply to a shoot, whose rooms are unknown yet."""
     rule = shoot_rule(
         book(
-            Route(name="front", match=Match(room=("front*",)), group=GroupMode.AUTO, brackets=1),
+            Route(name="front", match=Match(room=("front*",)), group="auto", brackets=1),
             Route(name="other", match=Match(project=("* Lane",)), over_seven=OverSeven.SPLIT),
-            Route(name="elm", match=Match(project=("* Road",)), group=GroupMode.REVIEW),
-            Route(name="all", group=GroupMode.AUTO, brackets=5, name_sets=NameScheme.FIRST_FILE),
+            Route(name="elm", match=Match(project=("* Road",)), group="review"),
+            Route(name="all", group="auto", brackets=5, name_sets=NameScheme.FIRST_FILE),
         ),
         ELM,
     )

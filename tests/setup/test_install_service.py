@@ -35,7 +35,7 @@ usual: dict[str, Any] = {
 
 
 def said(**changes: Any) -> list[str]:
-    return drop_in(InstalledService(**{**usual, **changes})).splitlines()
+    return [*drop_in(InstalledService(**{**usual, **changes}))]
 
 
 def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:

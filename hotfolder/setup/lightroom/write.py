@@ -17,7 +17,6 @@ from hotfolder.newfiles import folder_at, write_whole
 from hotfolder.outbox.faults import TROUBLES, shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import FAMILIES
-from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.tags import TagTable
 
 Value = str | bool | int | float | Sequence["Value"] | Mapping[str, "Value"]
@@ -225,7 +224,7 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
         "title": inbox.title,
         "folder": there(settings, settings.inbox_folder(inbox), share),
         # A `.ready` file approves: where the rules require a review, an export must not write one.
-        "ready": not any(route.group is GroupMode.REVIEW for route in rules.routes),
+        "ready": not any(route.group == "review" for route in rules.routes),
         "families": [{"name": name, "tags": tags} for name, tags in families.items() if tags],
         "kinds": kinds,
     }
