@@ -198,7 +198,6 @@ def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
 
 
-LONGEST_ID = 100
 MOST_HASHES = 10_000
 SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
 """The first bytes of the picture formats that browsers show, by media type."""
@@ -237,8 +236,6 @@ class OpenPicture:
 def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     """The place of the delivered picture, original or arriving photo with that id; None for an unknown id.
     The file may be missing. Raises StoreError, LocalTrouble."""
-    if len(known) > LONGEST_ID:
-        return None
     places = places_of(settings)
     with reading(settings) as store:
         found = _of_job(store, places, known) if store is not None else None

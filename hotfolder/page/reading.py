@@ -28,7 +28,6 @@ KEPT_SECONDS = 10.0
 """How long a late result is kept for the next request, which the page makes by itself after 2 s."""
 MOST_REMEMBERED = 5000
 MOST_AT_ONCE = 4
-MOST_READS_WAITING = 32
 
 T = TypeVar("T")
 
@@ -44,11 +43,8 @@ class PhotoReader:
         self._late: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, work: Callable[[Look], T]) -> T:
-        """Run `work` in a thread, with a function that reads a photo. Raises LocalTrouble when too many calls
-        wait already."""
+        """Run `work` in a thread, with a function that reads a photo."""
         self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
-        if self._limiter.statistics().tasks_waiting >= MOST_READS_WAITING:
-            raise LocalTrouble("Too much is asked for at once.", hint="Try again in a moment.")
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
@@ -108,7 +104,6 @@ def once(
 FOLDER = "thumbnails"
 """The cache's folder in `state`."""
 MOST_BYTES = 1024 * 1024 * 1024
-MOST_COPIES_WAITING = 2000
 MEMORY_BYTES = 2 * 1024**3
 
 
@@ -139,8 +134,6 @@ class Thumbnails:
         be shown, and LocalTrouble."""
         with suppress(OSError):
             return await asyncio.to_thread(self._kept, self.folder / f"{name}.jpg")
-        if name not in self._making and len(self._making) >= MOST_COPIES_WAITING:
-            raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
         # A cancelled request must not cancel the work that others wait for.
         made = partial(self._made, name, source, edge, roots)
         return await asyncio.shield(once(self._making, name, made))

@@ -82,11 +82,9 @@ class Plan:
 def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Plan:
     """Decide what happens to a settled set.
 
-    `project` and `folder` are raw folder names. Raises RuleRefused when the names, the tags or the number
-    of photos don't allow a picture, and ValueError when `photo_count` is below 1, which no set has.
+    `project` and `folder` are raw folder names, `photo_count` is 1 or more. Raises RuleRefused when the
+    names, the tags or the number of photos don't allow a picture.
     """
-    if photo_count < 1:
-        raise ValueError("a set has at least one photo")
     project_parts, room_parts = project_name(project), room_name(folder)
     project_tags = _project_tags(rulebook.tags, project_parts, project)
     room_tags = rulebook.tags.read(room_parts.tags, folder)

@@ -44,15 +44,10 @@ def built_in_tags() -> Mapping[str, Tag]:
 
 @dataclass(frozen=True)
 class TagTable:
-    """The built-in tags and the studio's own (name → operations). Creation raises ValueError for an own tag
-    that is empty or shadows a built-in one."""
+    """The built-in tags and the studio's own (name → operations), none of which is spelt as a built-in
+    one."""
 
     own: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in self.own:
-            if not normal(name) or normal(name) in built_in_tags():
-                raise ValueError(f"the own tag {shown(name)} is empty or shadows a built-in one")
 
     def find(self, typed: str) -> Tag | None:
         """The tag whose `normal` spelling equals that of `typed`, or None."""

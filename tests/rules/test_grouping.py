@@ -16,7 +16,6 @@ from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
 from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 from tests.support.camera import (
     CANON_ORDER,
-    FILE,
     MIDDLE,
     PHONE,
     SHUTTER,
@@ -231,12 +230,6 @@ def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> No
         if photo.capture
     ]
     assert names_of(group([by.photos[0], *moved])) == by.truth
-
-
-def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:
-    photo = Photo("a.jpg", FILE, "", 60, 40, 0.5, capture=Capture(started_seconds=1.0))
-    with pytest.raises(ValueError, match="one name"):
-        group([photo, photo])
 
 
 maybe = st.none

@@ -167,13 +167,11 @@ def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:
     assert plan(book(single_photo="refuse"), "p", "front", 2).recipe.merge
 
 
-def test_more_than_seven_photos_are_refused_and_none_is_a_callers_mistake() -> None:
+def test_more_than_seven_photos_are_refused() -> None:
     """No photo is dropped silently."""
     assert plan(EMPTY, "p", "a", 7).recipe.merge
     with pytest.raises(RuleRefused, match="The folder holds 8 photos, and at most 7 can become one picture"):
         plan(EMPTY, "p", "a", 8)
-    with pytest.raises(ValueError, match="at least one photo"):
-        plan(EMPTY, "p", "a", 0)
 
 
 def test_again_counts_on_the_room_and_is_refused_on_the_project() -> None:

@@ -213,10 +213,3 @@ def test_own_tags_join_the_table_and_are_suggested() -> None:
     assert "Curb Appeal" in table.families()
     with pytest.raises(RuleRefused, match="contradict"):
         table.read(["curb-appeal", "sky-twilight"], "x")
-
-
-@pytest.mark.parametrize("name", ["sky-blue", "SkyBlue", "again", "stage_modern", "--", ""])
-def test_an_own_tag_cannot_take_a_built_in_name(name: str) -> None:
-    """`sky-blue` means the same in every studio."""
-    with pytest.raises(ValueError, match="shadows"):
-        TagTable({name: ()})

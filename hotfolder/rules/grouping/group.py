@@ -79,7 +79,7 @@ EXPORT_WITH_CAMERA_DATA = (
 
 
 def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
-    """Group a flat drop. The order of `photos` doesn't matter. Raises ValueError if two have one name."""
+    """Group a flat drop. The order of `photos` doesn't matter; no two have one name."""
     own, kept_out = _own_photos(photos)
     with_times = [photo for photo in own if has_times(photo)]
     without_times = [photo for photo in own if not has_times(photo)]
@@ -105,7 +105,7 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
     doubt, and there are too many for one set (with over_seven REFUSE) or the capture data prove it.
 
     The proof is that each set repeats an exposure of the previous set or was taken with another setup. A
-    pause proves nothing: people are interrupted. Raises ValueError if two photos have the same name.
+    pause proves nothing: people are interrupted.
     """
     own, kept_out = _own_photos(photos)
     found = group(photos, replace(options, brackets=None))
@@ -130,8 +130,6 @@ def _apart(before: GroupedSet, after: GroupedSet) -> bool:
 
 
 def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    if len({photo.name for photo in photos}) < len(photos):
-        raise ValueError("two photos of a drop can't have one name")
     kept, copies = without_copies(sorted(photos, key=by_name))
     return sorted(kept, key=by_name), copies
 
