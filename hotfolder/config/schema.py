@@ -9,6 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import WithDefaultSchema
 
 from hotfolder.config.settings import Settings
 from hotfolder.config.yamlfile import KeyPath
@@ -68,34 +70,23 @@ def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iter
             yield from all_settings(info.annotation, (*above, name))
 
 
+class NullAllowed(GenerateJsonSchema):
+    """Allows null wherever there is a default: an empty setting means that."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        found = super().default_schema(schema)
+        if {"type": "null"} in found.get("anyOf", ()):
+            return found
+        return {"default": found.pop("default"), "anyOf": [found, {"type": "null"}]}
+
+
 def json_schema() -> Schema:
     """A JSON Schema (draft 2020-12) of the settings, with the documented spelling of their names."""
-    schema = _loosened(Settings.model_json_schema(by_alias=True))
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _loosened(node: Any) -> Any:
-    """The schema with null allowed wherever there is a default."""
-    if isinstance(node, list):
-        return [_loosened(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    loose = {name: _loosened(part) for name, part in node.items()}
-    if isinstance(described := loose.get("description"), str):
-        loose["description"] = " ".join(described.split())
-    properties = loose.get("properties")
-    if isinstance(properties, dict) and loose.get("type") == "object":
+    schema = Settings.model_json_schema(by_alias=True, schema_generator=NullAllowed)
+    for model in (schema, *schema["$defs"].values()):
+        properties = model.get("properties", {})
         properties.pop("kind", None)
-        required = loose.get("required", [])
-        loose["properties"] = {
-            name: part if name in required else _or_nothing(part) for name, part in properties.items()
-        }
-    return loose
-
-
-def _or_nothing(schema: Schema) -> Schema:
-    if {"type": "null"} in schema.get("anyOf", ()):
-        return schema
-    about: Schema = {name: schema[name] for name in ("title", "description", "default") if name in schema}
-    rest: Schema = {name: part for name, part in schema.items() if name not in about}
-    return about | {"anyOf": [rest, {"type": "null"}]}
+        for described in (model, *properties.values()):
+            if "description" in described:
+                described["description"] = " ".join(described["description"].split())
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

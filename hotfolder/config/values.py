@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Mapping
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated
@@ -22,8 +23,6 @@ MIB = 1024 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 HOST_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?\Z")
 STORAGE_HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?\Z")
-RATE = re.compile(r"\s*(\d{1,15}(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
 QuietSeconds = Annotated[float, Field(strict=True, ge=0.2, le=86400)]
@@ -59,10 +58,11 @@ def _rate(value: object) -> object:
     ValueError."""
     if not isinstance(value, str):
         return value
-    found = RATE.fullmatch(value)
-    if found is None:
-        raise ValueError(f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
-    return round(float(found[1]) * UNITS[found[2].lower()])
+    size, _, second = value.partition("/")
+    with suppress(ValueError):
+        if second.strip() in ("s", "sec", "second"):
+            return size_in_bytes(size)
+    raise ValueError(f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
 
 
 Rate = Annotated[
