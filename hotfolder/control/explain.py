@@ -17,7 +17,7 @@ from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.display import visible
 from hotfolder.errors import BadJob, Unknown
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
-from hotfolder.inbox.contents import SeenFile, SetFolder
+from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.generations import pays_again, present_generation
@@ -175,7 +175,8 @@ def changing(name: str) -> str:
 
 @dataclass
 class Explainer:
-    """Explains one folder by the settings, and by the store, None where nothing has run."""
+    """Explains one folder by the settings, and by the store, None where nothing has run. Raises Unknown where
+    the folder has no photos any more."""
 
     settings: Settings
     store: Store | None
@@ -185,39 +186,26 @@ class Explainer:
 
     def __post_init__(self) -> None:
         self.rulebook: Rulebook = rulebook_for(self.settings, self.place.inbox)
-        self.seen = self.place.seen()
-        self.facts: dict[str, PictureFacts] = {}
-        """The facts of the usable photos by name, in their order."""
+        seen = self.place.seen()
+        if seen is None:
+            raise nothing_waits()
+        self.seen: SetFolder = seen
+        self.photos: list[Photo] = []
+        """The usable photos."""
         self.problems: tuple[str, ...] = ()
         """Why the other photos can't be used."""
 
     def explained(self) -> Explained:
-        """Raises Unknown where the folder has no photos any more."""
-        if not self._files():
-            raise nothing_waits()
-        self._read_photos()
-        return self._room() if self.place.folder else self._shoot()
-
-    def _files(self) -> Sequence[SeenFile]:
-        return self.seen.photos if self.seen is not None else ()
-
-    def _read_photos(self) -> None:
         limits = PictureLimits(self.settings.limits.photo_bytes)
         problems = []
-        for file in self._files():
+        for file in self.seen.photos:
             path = self.place.path / file.name
             try:
-                self.facts[file.name] = self.look(path, file.identity, limits)
+                self.photos.append(photo_of(path, file.identity, self.look(path, file.identity, limits)))
             except BadJob as error:
                 problems.append(error.full_text if is_still(path, file.identity) else changing(file.name))
         self.problems = tuple(problems)
-
-    def photos(self) -> list[Photo]:
-        return [
-            photo_of(self.place.path / file.name, file.identity, self.facts[file.name])
-            for file in self._files()
-            if file.name in self.facts
-        ]
+        return self._room() if self.place.folder else self._shoot()
 
     def _shoot(self) -> Explained:
         """A whole shoot in a project's folder: its readable photos."""
@@ -240,10 +228,9 @@ class Explainer:
         """A room's folder: one set, or several."""
         explained = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
-            photos, place = self.photos(), self._known_as()
+            photos, place = self.photos, self._known_as()
             if self.problems:  # not grouped: only the names of the photos are certain
-                sent = dict.fromkeys((file.name for file in self._files()), Sent())
-                sent |= {name: Sent(one.format, one.develop) for name, one in self.facts.items()}
+                sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_as(photos)}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
             room = split_name(place[2]).name or place[2]
             if self.store is not None:
@@ -272,7 +259,7 @@ class Explainer:
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with the operations that were bought before at the configured API. Raises BadJob."""
-        found = self._set(name, photos, {photo.name: Sent(photo.format, photo.develop) for photo in photos})
+        found = self._set(name, photos, sent_as(photos))
         if self.store is None or found.explanation.plan.again:
             return found
         origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
@@ -316,7 +303,7 @@ class Explainer:
         if approved(self.seen):
             return Why()
         place, under_way = self._known_as(), self.under_way()
-        photos = tuple(photo for photo in self.photos() if photo.name not in under_way)
+        photos = tuple(photo for photo in self.photos if photo.name not in under_way)
         if not photos:
             return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
@@ -336,7 +323,7 @@ class Explainer:
     def drop(self) -> Drop:
         """A flat drop: its photos without those of unfinished jobs and those kept out of a set before, with
         the approvals of a person and the earlier sets in the store."""
-        photos, said = self.photos(), self._said()
+        photos, said = self.photos, self._said()
         inbox, project, _ = self._known_as()
         found = BracketSet(self.place.root, project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
@@ -347,19 +334,22 @@ class Explainer:
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
-        there = {file.name: file.identity for file in self._files()}
+        there = {file.name: file.identity for file in self.seen.photos}
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 
     def _said(self) -> ReadyFile | None:
         """A person's approval of a flat drop, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
-        ready = self.seen.ready if self.seen is not None else None
+        ready = self.seen.ready
         return read_ready(self.place.root, self.place.path / ready.name) if ready is not None else ReadyFile()
 
 
-def approved(seen: SetFolder | None) -> bool:
+def approved(seen: SetFolder) -> bool:
     """Whether a person has approved the folder: by the tag `ok` in a name, or by a valid `.ready` file."""
-    if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
-        return seen is not None
-    return seen.signal() is not None
+    marked = without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder
+    return marked or seen.signal() is not None
+
+
+def sent_as(photos: Sequence[Photo]) -> dict[str, Sent]:
+    return {photo.name: Sent(photo.format, photo.develop) for photo in photos}

@@ -274,7 +274,7 @@ class Viewer:
 
     def view(self, draft: Sequence[DraftSet]) -> HeldView:
         explained = self.explainer.explained()
-        self._photos = {photo.name: photo for photo in self.explainer.photos()}
+        self._photos = {photo.name: photo for photo in self.explainer.photos}
         sets = [*explained.sets, *self._others(explained)]
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)

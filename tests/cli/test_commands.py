@@ -243,15 +243,15 @@ def test_explain_says_of_photos_that_change_meanwhile_that_they_do(
 ) -> None:
     """As while an export replaces them: one is being written, one is taken away. Of one that is at rest and
     incomplete it is said that it is."""
-    folder, read = drop(config.parent / "inbox" / ELM / "front", 3), Explainer._read_photos
+    folder, read = drop(config.parent / "inbox" / ELM / "front", 3), Explainer.explained
     (folder / "3.jpg").write_bytes((folder / "3.jpg").read_bytes()[:-100])
 
-    def read_amid(explainer: Explainer) -> None:
+    def read_amid(explainer: Explainer) -> Explained:
         (folder / "1.jpg").write_bytes((folder / "1.jpg").read_bytes()[:-100])
         (folder / "2.jpg").unlink()
-        read(explainer)
+        return read(explainer)
 
-    monkeypatch.setattr(Explainer, "_read_photos", read_amid)
+    monkeypatch.setattr(Explainer, "explained", read_amid)
     told = invoke("explain", folder, "--config", config).output
     for name in ("1.jpg", "2.jpg"):
         assert f"{name} was changed, replaced or removed while it was read. Ask again" in told

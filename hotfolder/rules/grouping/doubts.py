@@ -94,12 +94,8 @@ def _odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPatt
     deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)
     if deliberate and alike > 1:
         return
-    if any(number < len(each) and _near(ours, each[:number]) for each in patterns):
-        draft.doubts.append(
-            f"it has {counted(number, 'frame')} where others have {usual}, and begins as they do: "
-            "perhaps it was stopped"
-        )
-    elif not _evenly_spaced(ours) and alike < 2:
+    stopped = any(number < len(each) and _near(ours, each[:number]) for each in patterns)
+    if stopped or (not _evenly_spaced(ours) and alike < 2):
         draft.doubts.append(f"it has {counted(number, 'frame')} where others have {usual}")
 
 

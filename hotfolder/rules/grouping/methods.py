@@ -94,16 +94,13 @@ def _compare(drafts: Sequence[Draft]) -> None:
     orders = [_order(draft) for draft in drafts]
     usual, times = Counter(orders).most_common(1)[0]
     for draft, order in zip(drafts, orders, strict=True):
-        if times * 2 <= len(drafts):
+        if times * 2 <= len(drafts) or order != usual:
             draft.doubts.append("its photos get dark and bright in another order than those of other sets")
-        elif order != usual:
-            draft.doubts.append("its photos get dark and bright in another order than those of most sets")
 
 
 def _order(draft: Draft) -> tuple[int, ...]:
     """The indices of the photos, sorted from dark to bright."""
-    by_brightness = sorted(range(len(draft.photos)), key=lambda number: draft.photos[number].luma)
-    return tuple(by_brightness)
+    return tuple(sorted(range(len(draft.photos)), key=lambda number: draft.photos[number].luma))
 
 
 _LEAST_BRIGHTNESS_STEP = 0.01
@@ -124,7 +121,9 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
                 if len(its_like.photos) == 1 and _whole(draft, usual):
                     continue  # a whole set has no place for a further frame
                 draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
-    _odd_sizes(drafts, usual)
+    for draft in drafts:
+        if len(draft.photos) not in (1, usual):
+            draft.doubts.append(f"it has {counted(len(draft.photos), 'frame')} where others have {usual}")
     _homeless(drafts, usual)
     _equally_bright(drafts)
     return drafts
@@ -139,12 +138,6 @@ def _whole(draft: Draft, usual: int) -> bool:
         if near is None or near > SAME_UP_TO_SHARE:
             return False
     return True
-
-
-def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
-    for draft in drafts:
-        if len(draft.photos) not in (1, usual):
-            draft.doubts.append(f"it has {counted(len(draft.photos), 'frame')} where others have {usual}")
 
 
 def _homeless(drafts: Sequence[Draft], usual: int) -> None:
