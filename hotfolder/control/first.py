@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -30,10 +30,8 @@ GIVEN = (ROOT_VARIABLE, KEY_VARIABLE, "HOTFOLDER_API__KEY_FILE")
 runs."""
 
 
-class Wrong(StrEnum):
-    FOLDER = "folder_wrong"
-    KEY = "key_wrong"
-    REFUSED = "key_refused"
+Wrong = Literal["folder_wrong", "key_wrong", "key_refused"]
+"""What can be wrong with the input, as the set-up page's texts are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,13 @@ async def wrong_with(config: Path, environ: Mapping[str, str], first: FirstSetti
     """Why hotfolder can't start with this input; None where it can. Makes a free API request to check the
     key. Raises ConfigurationError for other errors of the environment."""
     if not first.root.is_absolute() or not os.access(first.root, os.W_OK | os.X_OK):
-        return Wrong.FOLDER
+        return "folder_wrong"
     try:
         key = checked_key(first.key, "The API key")
     except ConfigurationError:
-        return Wrong.KEY
+        return "key_wrong"
     settings = load(config, {**environ, ROOT_VARIABLE: str(first.root)})
-    return None if await accepts(settings, key) else Wrong.REFUSED
+    return None if await accepts(settings, key) else "key_refused"
 
 
 def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> None:

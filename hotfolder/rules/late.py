@@ -34,10 +34,10 @@ from hotfolder.rules.sets import BracketSet, Photo
 MOST_TOLD = 3
 """The number of waiting photos or sets that a message names."""
 
+APPROVE = "add __ok to the folder's name, put a file named READY.txt beside them, or say `hotfolder approve`"
 TO_MAKE_ANEW = (
     "Such photos are not paid for by themselves. To have such a set made anew, as a new revision, drop all"
-    " its photos together; else move these out, or let them be made as they are: add __ok to the folder's"
-    " name, put a file named READY.txt beside them, or say `hotfolder approve`."
+    f" its photos together; else move these out, or let them be made as they are: {APPROVE}."
 )
 
 LATE = timedelta(hours=1)
@@ -279,19 +279,11 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     come long after the latest set, or are at least two and as many as it had."""
     if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
         return Why()
-    name = photos[0].name
-    if len(photos) == 1:
-        return Why(
-            f"{name} came alone, after the other photos of its shoot had begun, and is not paid for by"
-            " itself",
-            "If it is a picture of its own, add __ok to the folder's name, put a file named READY.txt beside"
-            " it, or say `hotfolder approve`; else move it out.",
-        )
+    who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
     return Why(
-        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had begun; they"
-        " are fewer than its latest set had, and are not paid for by themselves",
-        "If they are a set of their own, add __ok to the folder's name, put a file named READY.txt beside"
-        " them, or say `hotfolder approve`; else move them out.",
+        f"{photos[0].name} {who} after the other photos of the shoot had begun: so few photos are not"
+        " paid for by themselves",
+        f"If they are a set of their own, {APPROVE}; else move them out.",
     )
 
 
@@ -333,8 +325,7 @@ def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
         f"{', '.join(names[:MOST_TOLD])}: finished pictures that hotfolder made are not paid for as if they"
         " were photos",
         "Move them out; to have other pictures of their rooms, drop their original photos. If they are to be"
-        " made as they are, add __ok to the folder's name, put a file named READY.txt beside them, or say"
-        " `hotfolder approve`.",
+        f" made as they are, {APPROVE}.",
     )
 
 
@@ -350,9 +341,8 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
         return Why()
     return Why(
         f"{names} came after the set had been paid for, and nothing more is paid for unasked",
-        "To have them made as a picture of their own, add __ok to the folder's name, put a file named"
-        " READY.txt into it, say `hotfolder approve`, or use a new folder; to make the set again with them,"
-        " drop all its photos together.",
+        f"If they are a set of their own, {APPROVE}; to make the set again with them, drop all its photos"
+        " together.",
     )
 
 

@@ -40,7 +40,7 @@ from hotfolder.setup.deployment import (
     VALUES,
     text_of,
 )
-from hotfolder.setup.install import InstalledService
+from hotfolder.setup.install import InstalledService, group_id, user_id
 from hotfolder.telemetry.web import listening
 
 UNITS = Path("/etc/systemd/system")
@@ -115,7 +115,7 @@ def refuse_foreign(root: Path, user: str, group: str) -> None:
     share = mount.kind if mount is not None and mount.network else ""
     if not is_dir(root) or not (share or any(root.iterdir())):
         return
-    found, (uid, gid) = root.stat(), numbers(user, group)
+    found, uid, gid = root.stat(), user_id(user), group_id(group)
     if uid == found.st_uid or gid == found.st_gid:
         return
     owner, owners = user_name(found.st_uid), group_name(found.st_gid)
@@ -184,7 +184,7 @@ def make(answers: Answers) -> Iterator[str]:
 def accounts(user: str, group: str) -> Iterator[str]:
     """Create the user and the group, and make the user its member, for commands that are run as that user."""
     missing: dict[str, str] = {}
-    if not install.known(user):
+    if user_id(user) < 0:
         missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
     if install.lacks_group(user, group):
         missing[f"g {group}"] = f"Made the group {group}."
@@ -206,7 +206,7 @@ def is_member(user: str, group: str) -> bool:
 def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
     """Create a folder with this owner and mode, or correct an empty one. One that isn't empty only gets the
     setgid bit, by which new folders get its group."""
-    owner = numbers(user, group)
+    owner = user_id(user), group_id(group)
     if not exists(path):
         with made_anywhere(path):
             path.mkdir(parents=True)
@@ -344,12 +344,6 @@ def is_text(path: Path, text: str) -> bool:
         return path.read_text(encoding="utf-8") == text
     except (OSError, ValueError):
         return False
-
-
-def numbers(user: str, group: str) -> tuple[int, int]:
-    """The ids of a user and a group; -1 for one that doesn't exist yet."""
-    owner = pwd.getpwnam(user).pw_uid if install.known(user) else -1
-    return owner, grp.getgrnam(group).gr_gid if install.known_group(group) else -1
 
 
 def user_name(number: int) -> str:

@@ -223,7 +223,7 @@ def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
 
 def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[str]:
     """What a person does next, in order. `again` is the command that writes the files, unless it was done."""
-    if not known(site.user):
+    if user_id(site.user) < 0:
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
     if lacks_group(site.user, site.group):
@@ -299,22 +299,21 @@ def service_may(site: InstalledService, how: str, path: Path) -> bool:
             os.close(opened)
 
 
-def known(user: str) -> bool:
+def user_id(name: str) -> int:
+    """The id of a user; -1 where there is no such user."""
     try:
-        pwd.getpwnam(user)
+        return pwd.getpwnam(name).pw_uid
     except KeyError:
-        return False
-    return True
+        return -1
+
+
+def group_id(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return -1
 
 
 def lacks_group(user: str, group: str) -> bool:
     """Whether the group has to be made by itself: a new user gets one of its own name."""
-    return not known_group(group) and (group != user or known(user))
-
-
-def known_group(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
+    return group_id(group) < 0 and (group != user or user_id(user) >= 0)

@@ -151,7 +151,7 @@ def entries_of_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) ->
         paid = PAID[state]
         if call.outcome == PurchaseOutcome.PAID_TWICE:
             end, paid = "; it was bought again before its answer came, and is paid twice", Paid.YES
-        asked = sentence(f"{name_of(call)} is asked for{end}")
+        asked = sentence(f"{name_of(call)} is asked for" + end)
         yield HistoryEntry(stamp(call.started_at), "call", asked, paid, call.id)
         if call.answered_at is not None and state != PurchaseState.UNKNOWN:
             text = answer_text(call, results, later=later is not None)
