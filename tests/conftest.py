@@ -30,6 +30,7 @@ if sys.dont_write_bytecode:
 
 from hotfolder.pictures.decoder import Decoder  # noqa: E402
 from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
+from tests.support.proxy import held_port  # noqa: E402
 from tests.support.receiver import Receiver  # noqa: E402
 from tests.support.studio import MakeStudio, Shop, Studio  # noqa: E402
 
@@ -155,6 +156,13 @@ def receiver() -> Iterator[Receiver]:
     yield made
     made.shutdown()
     made.server_close()
+
+
+@pytest.fixture
+def free_port() -> Iterator[int]:
+    """A port on which nobody listens but whoever asks for it by number."""
+    with held_port() as port:
+        yield port
 
 
 @contextmanager

@@ -12,9 +12,9 @@ FIELDS = {"project", "room", "folder", "state", "reason"}
 
 
 def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
-    tmp_path: Path, make_studio: MakeStudio, unused_tcp_port: int
+    tmp_path: Path, make_studio: MakeStudio, free_port: int
 ) -> None:
-    api = {"base_url": f"http://127.0.0.1:{unused_tcp_port}", "storage_hosts": ["127.0.0.2"]}
+    api = {"base_url": f"http://127.0.0.1:{free_port}", "storage_hosts": ["127.0.0.2"]}
     studio = make_studio(api=api)
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
@@ -26,7 +26,7 @@ def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
     assert status["api"]["reason"]
     assert files_below(folder) == photos
     assert not studio.failed.exists() or not files_below(studio.failed)
-    with Shop(tmp_path / "shop", port=unused_tcp_port) as shop:
+    with Shop(tmp_path / "shop", port=free_port) as shop:
         studio.wait_for_states("done")
         assert shop.bought() == 1
 

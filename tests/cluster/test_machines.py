@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from tests.support.cluster import Cluster
 from tests.support.member import API_BY
 from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
-from tests.support.proxy import between
+from tests.support.proxy import between, held_port
 from tests.support.receiver import Receiver
 from tests.support.studio import MERGE, SKY, files_below, wait_for
 
@@ -46,11 +45,6 @@ def buyers(cluster: Cluster) -> Counter[str]:
     with cluster.store() as store:
         made = [one for one in store.ledger.all_purchases() if one.state != PurchaseState.NOT_EXECUTED]
         return Counter(names[one.machine] for one in made)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def pictures(cluster: Cluster) -> list[str]:
@@ -83,16 +77,15 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert [machine["running"] for machine in told["machines"]] == [False, False]
 
 
-def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make) -> None:
+def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make, free_port: int) -> None:
     """Otherwise systemd would kill the machine that handed the inbox over as hanging."""
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
-    port = free_port()
-    one, two = shared.member("one", HOTFOLDER_WEB__PORT=str(port)), shared.member("two")
+    one, two = shared.member("one", HOTFOLDER_WEB__PORT=str(free_port)), shared.member("two")
     one.start()
 
     def scans() -> set[str]:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            with urlopen(f"http://127.0.0.1:{free_port}/healthz") as answer:
                 return {part for part in json.load(answer)["parts"] if part.startswith("scan of")}
         except URLError:  # not served yet
             return set()
@@ -107,7 +100,6 @@ def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: M
 def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> None:
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
     host, _, api = shared.shop.url.rpartition("/")[2].partition(":")
-    ports = {name: free_port() for name in ("one", "two")}
 
     def reasons(name: str) -> list[str]:
         try:
@@ -116,7 +108,8 @@ def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> 
         except HTTPError as error:
             return list(json.load(error)["reasons"])
 
-    with between((host, int(api))) as proxy:
+    with between((host, int(api))) as proxy, held_port() as first, held_port() as second:
+        ports = {"one": first, "two": second}
         for name, port in ports.items():
             member = shared.member(name, HOTFOLDER_WEB__PORT=str(port))
             if name == "one":

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def studio(make_studio: MakeStudio, unused_tcp_port: int) -> Studio:
-    return make_studio(page={"port": unused_tcp_port})
+def studio(make_studio: MakeStudio, free_port: int) -> Studio:
+    return make_studio(page={"port": free_port})
 
 
 def told(run: Run, event: str) -> list[dict[str, Any]]:
@@ -48,9 +48,9 @@ def pages_of(run: Run) -> list[int]:
     return found
 
 
-def test_the_page_comes_and_goes_with_the_daemon(studio: Studio, unused_tcp_port: int) -> None:
+def test_the_page_comes_and_goes_with_the_daemon(studio: Studio, free_port: int) -> None:
     run = studio.start("--page")
-    wait_for(lambda: answers(unused_tcp_port), run.text)
+    wait_for(lambda: answers(free_port), run.text)
     [page] = pages_of(run)
     assert run.stop() == 0
     assert not pages_of(run) and told(run, "page_stopped")
@@ -58,14 +58,14 @@ def test_the_page_comes_and_goes_with_the_daemon(studio: Studio, unused_tcp_port
         os.kill(page, 0)
 
 
-def test_a_page_outlives_no_daemon_that_is_killed(studio: Studio, unused_tcp_port: int) -> None:
+def test_a_page_outlives_no_daemon_that_is_killed(studio: Studio, free_port: int) -> None:
     run = studio.start("--page")
-    wait_for(lambda: answers(unused_tcp_port), run.text)
+    wait_for(lambda: answers(free_port), run.text)
     assert run.stop(signal.SIGKILL) == -signal.SIGKILL
     wait_for(lambda: not pages_of(run), run.text)
 
 
-def test_a_page_that_is_killed_often_changes_no_job(studio: Studio, unused_tcp_port: int, shop: Shop) -> None:
+def test_a_page_that_is_killed_often_changes_no_job(studio: Studio, free_port: int, shop: Shop) -> None:
     """The page is restarted each time; the daemon makes its picture meanwhile, and pays once."""
     run = studio.start("--page")
     studio.drop("12 Elm Road", "kitchen", bracket())
@@ -74,7 +74,7 @@ def test_a_page_that_is_killed_often_changes_no_job(studio: Studio, unused_tcp_p
         os.kill(page, signal.SIGKILL)
         wait_for(lambda: page not in pages_of(run), run.text)  # noqa: B023 - called at once
     studio.wait_for_states("done")
-    wait_for(lambda: answers(unused_tcp_port), run.text)
+    wait_for(lambda: answers(free_port), run.text)
     assert run.stop() == 0
     assert shop.bought() == 1 and len(told(run, "page_ended")) == 5
     assert studio.call("verify").returncode == 0
@@ -82,8 +82,8 @@ def test_a_page_that_is_killed_often_changes_no_job(studio: Studio, unused_tcp_p
     assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 4, 4]
 
 
-def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(studio: Studio, unused_tcp_port: int) -> None:
-    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(studio: Studio, free_port: int) -> None:
+    with socket.create_server(("127.0.0.1", free_port)):
         run = studio.start("--page")
         wait_for(lambda: len(told(run, "page_ended")) == 4, run.text)
         assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 8]

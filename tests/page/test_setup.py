@@ -66,11 +66,11 @@ Start = Callable[..., Container]
 
 
 @pytest.fixture
-def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Start]:
+def start(tmp_path: Path, shop: Shop, free_port: int) -> Iterator[Start]:
     made: list[Container] = []
 
     def starting(**variables: str) -> Container:
-        made.append(Container(tmp_path / f"data{len(made)}", shop, unused_tcp_port, **variables))
+        made.append(Container(tmp_path / f"data{len(made)}", shop, free_port, **variables))
         return made[-1]
 
     yield starting

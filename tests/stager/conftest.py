@@ -229,14 +229,6 @@ async def serve() -> AsyncIterator[Serve]:
         await wire.stop()
 
 
-@pytest.fixture
-def refused_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 ClientOf = Callable[..., StagerClient]
 
 

@@ -157,9 +157,9 @@ async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_s
 @pytest.mark.parametrize(
     "refusal", [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"", b"HTTP/1.1 2", b"no"]
 )
-async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(refused_port: int, refusal: bytes) -> None:
+async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(free_port: int, refusal: bytes) -> None:
     proxy = Proxy(1, refusal)
-    for address in (await proxy.start(), f"http://127.0.0.1:{refused_port}"):
+    for address in (await proxy.start(), f"http://127.0.0.1:{free_port}"):
         client = StagerClient("https://stager.invalid", lambda: KEY, proxy=address)
         for call in (client.create_project("a"), client.enhance("p", "g")):
             with pytest.raises(Unreachable, match=r"proxy made no connection|connection was refused"):

@@ -92,9 +92,9 @@ async def test_a_picture_that_changes_on_the_way(change: str, serve: Serve, tmp_
         await wire.client.upload_image(photo, "01.jpg", "image/jpeg")
 
 
-async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, refused_port: int, tmp_path: Path) -> None:
+async def test_only_a_plain_file_is_uploaded(client_of: ClientOf, free_port: int, tmp_path: Path) -> None:
     """A missing file, a symlink, a FIFO and a folder are told apart from trouble with the network."""
-    client = client_of(f"http://127.0.0.1:{refused_port}")
+    client = client_of(f"http://127.0.0.1:{free_port}")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "real.jpg").write_bytes(b"x")
     (tmp_path / "link.jpg").symlink_to("real.jpg")

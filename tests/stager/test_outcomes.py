@@ -97,9 +97,9 @@ async def test_each_failure_has_one_meaning(name: str, serve: Serve, client_of: 
 
 
 @pytest.mark.parametrize("call", FREE + PAID)
-async def test_a_refused_connection_sent_nothing(call: Call, client_of: ClientOf, refused_port: int) -> None:
+async def test_a_refused_connection_sent_nothing(call: Call, client_of: ClientOf, free_port: int) -> None:
     """It is safe to repeat, even when paid."""
-    error = await failure(call(client_of(f"http://127.0.0.1:{refused_port}", KEY)))
+    error = await failure(call(client_of(f"http://127.0.0.1:{free_port}", KEY)))
     assert type(error) is Unreachable and "refused" in error.message
 
 

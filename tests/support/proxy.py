@@ -1,4 +1,4 @@
-"""A TCP proxy before the database or the API, which can be cut."""
+"""A port that stays free, and a TCP proxy before the database or the API, which can be cut."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from tests.support.postgres import USER
 PORT_FILE = ".s.PGSQL.5432"
 
 
+@contextmanager
+def held_port() -> Iterator[int]:
+    """A port on which nobody listens. Bound here until the block ends, it is given to nobody who takes any
+    free one; who asks for this one may listen on it, as often as they like."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 Target = str | tuple[str, int]
 """A socket's path, or host and port."""
 
@@ -23,13 +33,12 @@ class Proxy:
     """Forwards everything, until it is told to `hang` (accept, and forward nothing), or to `cut` (end all
     connections, and refuse new ones)."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, target: Target, port: int) -> None:
+        self._target, self.port = target, port
         self._open = threading.Event()
         self._open.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener: socket.socket | None = None
-        self.port = 0
         self.mend()
 
     def server(self, database: str) -> StoreServer:
@@ -39,7 +48,6 @@ class Proxy:
         """Forward everything again."""
         if self._listener is None:
             self._listener = socket.create_server(("127.0.0.1", self.port))
-            self.port = self._listener.getsockname()[1]
             threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
         self._open.set()
 
@@ -71,6 +79,10 @@ class Proxy:
                     client.close()
                     continue
                 self._pairs.append((client, server))
+                if self._listener is not listener:  # cut while this one was accepted
+                    client.close()
+                    server.close()
+                    return
                 for pair in ((client, server), (server, client)):
                     threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
 
@@ -85,8 +97,9 @@ class Proxy:
 @contextmanager
 def between(target: Path | Target) -> Iterator[Proxy]:
     """A proxy before an address, or before the database server in a folder, until the block ends."""
-    proxy = Proxy(str(target / PORT_FILE) if isinstance(target, Path) else target)
-    try:
-        yield proxy
-    finally:
-        proxy.cut()
+    with held_port() as port:
+        proxy = Proxy(str(target / PORT_FILE) if isinstance(target, Path) else target, port)
+        try:
+            yield proxy
+        finally:
+            proxy.cut()

@@ -19,12 +19,12 @@ class Receiver(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self) -> None:
         self.got: list[dict[str, str]] = []
         self.status = 200
         self.delay_seconds = 0.0
         self.endless = False
-        super().__init__(("127.0.0.1", port), Answering)
+        super().__init__(("127.0.0.1", 0), Answering)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     @property

@@ -67,10 +67,10 @@ async def get(telemetry: Telemetry, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch, telemetry, path)
 
 
-async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_the_pages_follow_what_goes_on(tmp_path: Path, free_port: int) -> None:
     """It is not ready before the first overview, ready after it, not while a share is away; always
     healthy."""
-    telemetry = telemetry_of(tmp_path, unused_tcp_port)
+    telemetry = telemetry_of(tmp_path, free_port)
     telemetry.heartbeats.expect("scan", 60)
     async with at_work(telemetry):
         await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
@@ -87,9 +87,9 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: in
         assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(telemetry, "/metrics"))[1]
 
 
-async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_tcp_port: int) -> None:
+async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, free_port: int) -> None:
     """The pages have a thread of their own, so that a hang can be seen from outside, with its name."""
-    telemetry = telemetry_of(tmp_path, unused_tcp_port)
+    telemetry = telemetry_of(tmp_path, free_port)
     telemetry.heartbeats.expect("queue", 0.2)
     async with at_work(telemetry):
         await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
