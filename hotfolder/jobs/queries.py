@@ -73,10 +73,12 @@ def published_by_all(store: Store, name: str) -> list[DaemonState]:
 
 
 def published_by_ended(store: Store, name: str) -> list[DaemonState]:
-    """What machines that don't run any more have published under that name."""
+    """What other machines that don't run any more have published under that name."""
     with store.session() as session:
         running = select(Machine.id).where(Machine.alive_until > database_now(session))
-        states = select(DaemonState).where(DaemonState.name == name, DaemonState.machine != "")
+        states = select(DaemonState).where(
+            DaemonState.name == name, col(DaemonState.machine).not_in(("", store.machine))
+        )
         return list(session.exec(states.where(col(DaemonState.machine).not_in(running))))
 
 

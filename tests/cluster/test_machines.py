@@ -125,8 +125,10 @@ def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> 
         shared.drop("ab".replace(cut_off, ""), "14 Elm", "study", bracket())  # a reason to look again
         shared.wait_until(lambda store: store.counts().get(State.DONE))
         time.sleep(WHOLE_SECONDS)
-        assert "can't be reached" in reasons("one")[0]
-        assert reasons("two") == []
+        assert "can't be reached" not in str(reasons("two"))
+        # A lease that has just run out, on a slow machine, is another reason for a moment.
+        wait_for(lambda: "can't be reached" in str(reasons("one")))
+        wait_for(lambda: reasons("two") == [])
 
 
 def test_an_api_that_a_machine_can_t_reach_is_told_of_though_the_others_have_nothing_to_do(
@@ -203,7 +205,8 @@ def test_messages_that_a_machine_had_gathered_are_sent_by_another_once_it_has_en
         kinds = {kind for each in told["gathered"].values() for kind in each["groups"]}
         return kinds == {"JOB_FAILED", "PROJECT_FINISHED"}
 
-    shared.wait_until(gathered)
+    # Killed between the two records, it would tell of the project twice.
+    shared.wait_until(lambda store: gathered(store) and not store.published(f"{ENDED_IN}inbox", shared=True))
     one.runs[-1].stop(end)
     receiver.status = 200
     two.start()

@@ -11,14 +11,17 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import update
 
 from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon import folders
+from hotfolder.jobs.model import Machine
 from hotfolder.jobs.store import Store
 from hotfolder.telemetry.notifications import Kind
 from hotfolder.telemetry.overview import Line, Overview
@@ -174,6 +177,22 @@ def test_a_full_disk_is_named_and_one_that_is_away_is_not(
     monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
     assert folders.full_disks(there) == ["done"]
     assert folders.full_disks({"done": Path("/proc")}) == []  # it names no size, as some shares
+
+
+async def test_a_machine_that_was_late_does_not_take_over_its_own_messages(
+    make_studio: MakeStudio, postgres: Postgres, receiver: Receiver
+) -> None:
+    """Its sign of life has run out, as after a pause of its virtual machine."""
+    store = {"url": postgres.fresh().url, "lease_seconds": 600}
+    studio = make_studio(store=store, notify={"urls": [receiver.address], "gather_seconds": 600})
+    studio.drop(ELM, "hall__skyblu", bracket(1))
+    async with studio.working() as daemon:
+        [recipient] = daemon.telemetry.notifier.recipients.values()
+        await until(lambda: "JOB_FAILED" in str(daemon.context.store.published(NOTIFIER_STATE)))
+        with daemon.context.store.session.begin() as session:
+            session.execute(update(Machine).values(alive_until=datetime.now(UTC) - timedelta(hours=1)))
+        await daemon.telemetry.see(daemon.telemetry.seen or Overview((), {}))
+        assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 1
 
 
 async def test_a_finished_project_is_not_forgotten_by_a_kill_while_it_is_remembered(
