@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tests.support.browser import becomes, everywhere, tab
+from tests.support.browser import becomes, everywhere, tab, window
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, Fault, MakeStudio, Shop, Studio
@@ -51,44 +51,40 @@ class BadGateway(BaseHTTPRequestHandler):
 
 
 def test_an_open_page_says_that_its_server_is_gone_and_comes_back_behind_a_proxy(
-    studio: Studio, browser: Browser
+    studio: Studio, browser: Browser, free_port: int
 ) -> None:
-    with page_process(studio) as served:
-        context = browser.new_context(base_url=f"http://127.0.0.1:{served.port}", locale="en-US")
-        opened = context.new_page()
+    with page_process(studio, "--port", str(free_port)) as served, window(browser, served) as opened:
         opened.goto("/")
         told = opened.get_by_text("hotfolder's page doesn't answer just now.")
         becomes(lambda: told.count() == 1 and not told.is_visible(), "a page that is served")
         served.stop()
         told.wait_for()
-    with HTTPServer(("127.0.0.1", served.port), BadGateway) as proxy:
-        Thread(target=proxy.serve_forever).start()
-        becomes(lambda: BadGateway.asked, "the proxy is asked")
-        assert told.is_visible()
-        proxy.shutdown()
-    studio.drop(ELM, FRONT, bracket())
-    with page_process(studio, "--port", str(served.port)):
-        opened.get_by_role("heading", name="front").wait_for()
-        becomes(lambda: not told.is_visible(), "a page that is served")
-        context.close()
+        with HTTPServer(("127.0.0.1", free_port), BadGateway) as proxy:
+            Thread(target=proxy.serve_forever, daemon=True).start()
+            becomes(lambda: BadGateway.asked, "the proxy is asked")
+            assert told.is_visible()
+            proxy.shutdown()
+        studio.drop(ELM, FRONT, bracket())
+        with page_process(studio, "--port", str(free_port)):
+            opened.get_by_role("heading", name="front").wait_for()
+            becomes(lambda: not told.is_visible(), "a page that is served")
 
 
 def test_an_open_page_says_that_the_server_is_silent(page: PageProcess, browser: Browser) -> None:
     """As where its machine has no power: nothing ends the connection."""
-    context = browser.new_context(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
-    opened = context.new_page()
-    opened.clock.install()
-    opened.goto("/")
-    told = opened.get_by_text("hotfolder's page doesn't answer just now.")
-    opened.clock.run_for(30_000)
-    assert not told.is_visible()
-    page.process.send_signal(signal.SIGSTOP)
-    opened.clock.run_for(50_000)
-    told.wait_for(timeout=5000)
-    page.process.send_signal(signal.SIGCONT)
-    opened.clock.run_for(10_000)
-    becomes(lambda: not told.is_visible(), "a page that is served")
-    context.close()
+    with window(browser, page) as opened:
+        opened.clock.install(time=0)
+        opened.clock.pause_at(1000)
+        opened.goto("/")
+        told = opened.get_by_text("hotfolder's page doesn't answer just now.")
+        opened.clock.run_for(30_000)
+        assert told.count() == 1 and not told.is_visible()
+        page.process.send_signal(signal.SIGSTOP)
+        opened.clock.run_for(50_000)
+        told.wait_for()
+        page.process.send_signal(signal.SIGCONT)
+        opened.clock.resume()
+        becomes(lambda: not told.is_visible(), "a page that is served")
 
 
 def test_the_link_to_the_content_leaves_the_page_as_it_is(opened: Page) -> None:
@@ -191,6 +187,9 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
         opened.get_by_role("link", name="front").click()
         edge = opened.locator(".compare.sliding")
         edge.wait_for()
+        pictures = opened.locator(".compare img")
+        loaded = "all => all.every(one => one.complete && one.naturalWidth > 0)"
+        becomes(lambda: pictures.evaluate_all(loaded), "both pictures, with the size that they keep")
         slider = opened.get_by_role("slider")
 
         def stands() -> int:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.lookup import folder_id
-from tests.support.browser import becomes, everywhere, tab
+from tests.support.browser import becomes, everywhere, go, tab, window
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
@@ -57,7 +57,8 @@ def test_one_set_is_approved_after_a_frame_moved(
         opened.get_by_role("button", name="Move").click()
         becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "a frame moved")
         first = opened.locator(".sorted").first
-        assert "1 paid call" in first.inner_text() and shop.bought() == 0
+        becomes(lambda: "1 paid call" in first.inner_text(), "the price of the set")
+        assert shop.bought() == 0
         for again in (opened.reload, lambda: opened.get_by_role("link", name="Deutsch").click()):
             again()
             becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "the frame is where it was moved")
@@ -87,13 +88,12 @@ def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
 def test_a_step_that_the_server_did_not_take_is_said_to_be_tried_again(
     page: PageProcess, browser: Browser, sets: Sets
 ) -> None:
-    opened = browser.new_page(base_url=f"http://127.0.0.1:{page.port}", locale="en-US")
-    opened.goto(SHOOT)
-    opened.get_by_label(sets[1][0]).check()
-    page.stop()
-    opened.get_by_role("button", name="Move").click()
-    opened.get_by_text("Try the same again in a moment.").wait_for()
-    opened.close()
+    with window(browser, page) as opened:
+        go(opened, SHOOT)
+        opened.get_by_label(sets[1][0]).check()
+        page.stop()
+        opened.get_by_role("button", name="Move").click()
+        opened.get_by_text("Try the same again in a moment.").wait_for()
 
 
 def test_an_open_page_of_a_project_that_is_gone_says_so(

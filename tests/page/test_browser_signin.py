@@ -28,9 +28,12 @@ def page(studio: Studio) -> Iterator[PageProcess]:
 def test_a_person_signs_in_and_out_by_keyboard(page: PageProcess, browser: Browser, script: bool) -> None:
     with tab(browser, page, java_script_enabled=script) as opened:
         assert opened.title().startswith("Sign in")
-        opened.keyboard.type("guessed")  # the field has the focus
+        field = opened.locator("input:focus")  # it gets the focus by itself
+        field.wait_for()
+        opened.keyboard.type("guessed")
         opened.keyboard.press("Enter")
         opened.get_by_role("alert").get_by_text("That is not the password.").wait_for()
+        field.wait_for()
         opened.keyboard.type(PASSWORD)
         opened.keyboard.press("Enter")
         opened.get_by_role("button", name="Sign out").wait_for()
@@ -42,6 +45,7 @@ def test_a_person_signs_in_and_out_by_keyboard(page: PageProcess, browser: Brows
 def test_another_tab_of_who_signs_out_asks_to_sign_in(opened: Page) -> None:
     opened.get_by_label("The studio's password").fill(PASSWORD)
     opened.get_by_role("button", name="Sign in").click()
+    opened.get_by_role("button", name="Sign out").wait_for()
     other = opened.context.new_page()
     other.goto(opened.url)
     opened.get_by_role("button", name="Sign out").click()

@@ -177,9 +177,9 @@ def test_what_keeps_sets_from_being_approved_stands_beside_them(
     joined = Form(page.read(f"/held/{SHOOT}")).post(page, "join 1")
     assert "A picture is made of at most 7 photos; these are 10." in joined.text
     assert "a folder of its own" not in joined.text
-    german = page.get(f"/held/{SHOOT}", Accept_Language="de")
+    german = page.read(f"/held/{SHOOT}?lang=de")
     told = page.post(f"/held/{SHOOT}", [*Form(german).fields, ("do", "join 1")]).headers["location"]
-    assert "Ein Bild entsteht aus höchstens 7 Fotos" in page.get(told, Accept_Language="de").text
+    assert "Ein Bild entsteht aus höchstens 7 Fotos" in page.read(told).text
     assert not shop.bought()
 
 

@@ -200,16 +200,20 @@ def test_everybody_can_use_it_at_every_size_in_both_languages(start: Start) -> N
                 assert page.title().startswith(title)
                 assert faults_at_every_size(page) == []
         with tab(opened, browser, path) as page:
-            page.keyboard.type("not a key")  # its field has the focus
+            field = page.locator("input:focus")  # that of the key
+            field.wait_for()
+            page.keyboard.type("not a key")
             for label in ("A password for the page", "Once more"):
                 page.get_by_label(label).fill(PASSWORD)
             page.get_by_label("The folder of the photos").fill(str(container.data))
             page.keyboard.press("Enter")
             page.get_by_role("alert").wait_for()
             assert faults(page) == []
+            field.wait_for()
             page.keyboard.type(KEY)
             for label in ("A password for the page", "Once more"):
                 page.get_by_label(label).fill(PASSWORD)
             page.keyboard.press("Enter")
             page.get_by_role("heading", name="hotfolder begins").wait_for()
+            page.wait_for_load_state()
             assert page.evaluate("getComputedStyle(document.body).margin") == "0px"  # its style was loaded

@@ -34,27 +34,43 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
+def window(browser: Browser, site: PageProcess, **options: Any) -> Iterator[Page]:
+    """An empty tab with a fresh profile."""
+    options.setdefault("locale", "en-US")
+    context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", **options)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def go(opened: Page, path: str) -> None:
+    """Open the page there once it has read its photos."""
+
+    def is_read() -> bool:
+        answer = opened.goto(path)
+        return answer is None or "refresh" not in answer.headers
+
+    becomes(is_read, "its photos are read")
+
+
+@contextmanager
 def tab(browser: Browser, site: PageProcess, path: str = "/", **options: Any) -> Iterator[Page]:
-    """A tab with a fresh profile at that path. Fails at its end where the console showed an error, such as a
-    script or style that the page's policy forbids."""
+    """A window at that path. Fails at its end where the console showed an error, such as a script or style
+    that the page's policy forbids."""
     met: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
         if message.type == "error" and "status of" not in message.text:
             met.append(message.text)
 
-    options.setdefault("locale", "en-US")
-    context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", **options)
-    context.set_default_timeout(PATIENCE_SECONDS * 1000)
-    try:
-        opened = context.new_page()
+    with window(browser, site, **options) as opened:
         opened.on("console", hear)
         opened.on("pageerror", lambda error: met.append(str(error)))
-        opened.goto(path)
+        go(opened, path)
         yield opened
         assert met == []
-    finally:
-        context.close()
 
 
 def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
@@ -62,7 +78,7 @@ def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
     with tab(browser, site, paths[0]) as opened:
         found = []
         for path in paths:
-            opened.goto(path)
+            go(opened, path)
             found += [f"{path}: {fault}" for fault in faults_at_every_size(opened)]
     return found
 
@@ -86,6 +102,7 @@ def faults(opened: Page) -> list[str]:
     """Accessibility faults of the page by axe-core, and whether it is wider than its window."""
     from axe_playwright_python.sync_playwright import Axe
 
+    opened.wait_for_load_state()
     found = Axe().run(opened).response["violations"]
     told = [f"{one['id']}: {[node['html'][:200] for node in one['nodes']][:3]}" for one in found]
     wide = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
