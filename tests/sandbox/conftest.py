@@ -181,7 +181,13 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
     """One sandbox for all tests of a module, each of which sets its fault rules."""
-    folder = tmp_path_factory.mktemp("faulty")
+    with obeying(tmp_path_factory.mktemp("faulty")) as made:
+        yield made
+
+
+@contextmanager
+def obeying(folder: Path) -> Iterator[Faulty]:
+    """A sandbox that obeys fault rules, until the block ends."""
     (path := folder / "faults.yaml").write_text("[]")
     with running(replace(usual_settings(folder / "data"), faults=path)) as caller:
         yield Faulty(caller, path)

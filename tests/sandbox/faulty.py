@@ -52,8 +52,10 @@ class Seen:
         return int(self.content.split(b" ")[1])
 
 
-def fire(request: httpx.Request, *, patience_seconds: float = PATIENCE_SECONDS) -> Seen:
-    """Send a request on a connection of its own, and read until that ends."""
+def fire(
+    request: httpx.Request, *, patience_seconds: float = PATIENCE_SECONDS, enough: bytes | None = None
+) -> Seen:
+    """Send a request on a connection of its own, and read until that ends, or until `enough` was received."""
     headers = {**request.headers, "connection": "close"}
     lines = [f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items())]) + "\r\n\r\n"
@@ -64,6 +66,8 @@ def fire(request: httpx.Request, *, patience_seconds: float = PATIENCE_SECONDS) 
             while piece := connection.recv(65536):
                 first = first or time.monotonic() - begin
                 content += piece
+                if enough is not None and enough in content:
+                    break
             ending: Literal["closed", "reset"] = "closed"
         except (ConnectionResetError, BrokenPipeError):
             ending = "reset"

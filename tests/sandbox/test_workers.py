@@ -55,7 +55,7 @@ def test_a_broken_operation_is_a_500_with_a_reason(start: Start, missing: str) -
 
 def test_the_server_answers_while_work_is_done(start: Start) -> None:
     """A slow operation delays no other request."""
-    with start(merge_delay_seconds=10) as caller:
+    with start(merge_delay_seconds=60) as caller:
         group = caller.merge()
         for _ in range(10):
             caller.project()
