@@ -39,6 +39,10 @@ def as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
+OR_ONE_TEXT = BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])
+"""For a list of texts: a single one may stand for it."""
+
+
 def _no_control(text: str) -> str:
     if CONTROL.search(text):
         raise ValueError("a control character, such as a line break, can't be part of this text")
@@ -105,14 +109,8 @@ def _proxy_network(text: str) -> str:
         ) from None
 
 
-HostNames = Annotated[
-    tuple[Annotated[HostText, AfterValidator(_host_name)], ...],
-    BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...]),
-]
-Networks = Annotated[
-    tuple[Annotated[HostText, AfterValidator(_proxy_network)], ...],
-    BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...]),
-]
+HostNames = Annotated[tuple[Annotated[HostText, AfterValidator(_host_name)], ...], OR_ONE_TEXT]
+Networks = Annotated[tuple[Annotated[HostText, AfterValidator(_proxy_network)], ...], OR_ONE_TEXT]
 
 
 def _web_address(text: str) -> SplitResult | None:
@@ -157,9 +155,7 @@ def _storage_host(text: str) -> str:
 
 
 StorageHosts = Annotated[
-    tuple[Annotated[Text, AfterValidator(_storage_host)], ...],
-    BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...]),
-    Field(min_length=1),
+    tuple[Annotated[Text, AfterValidator(_storage_host)], ...], OR_ONE_TEXT, Field(min_length=1)
 ]
 
 

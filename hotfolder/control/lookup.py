@@ -205,17 +205,15 @@ SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
 
 @dataclass(frozen=True, slots=True)
 class PicturePlace:
-    """A picture's `name` and its possible paths, each beneath one of the folders `roots`."""
+    """A picture's possible paths, each beneath one of the folders `roots`, and all with one name."""
 
-    name: str
     paths: tuple[Path, ...]
     roots: tuple[Path, ...]
 
 
 def placed_in(done: Path, name: str) -> PicturePlace:
     """The place of the file at that path beneath `done`."""
-    path = done / name
-    return PicturePlace(path.name, (path,), (done,))
+    return PicturePlace((done / name,), (done,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +222,6 @@ class OpenPicture:
     folders `roots`. `kind` is its media type where browsers show it, else ""; `version` changes with the
     file."""
 
-    name: str
     path: Path
     roots: tuple[Path, ...]
     descriptor: int
@@ -252,7 +249,7 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
     for file in store.files(job.id):
         if file.role == FileRole.PHOTO and photo_id(job.id, file.name) == known:
             with suppress(LocalTrouble):  # its inbox is not in the settings any more
-                return PicturePlace(file.name, tuple(places.of_original(job, file)), _roots(places))
+                return PicturePlace(tuple(places.of_original(job, file)), _roots(places))
     return None
 
 
@@ -264,7 +261,7 @@ def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | 
             seen = place.seen()
             for photo in seen.photos if seen is not None else ():
                 if arriving_id(place.inbox.title, place.project, place.folder, photo.name) == known:
-                    return PicturePlace(photo.name, (place.path / photo.name,), _roots(places))
+                    return PicturePlace((place.path / photo.name,), _roots(places))
     return None
 
 
@@ -350,4 +347,4 @@ def _opened_picture(place: PicturePlace, path: Path, descriptor: int) -> OpenPic
     head = os.pread(descriptor, HEAD_BYTES, 0)
     kind = next((kind for kind, begins in SHOWN.items() if head.startswith(begins)), "")
     version = "-".join(f"{one:x}" for one in (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-    return OpenPicture(place.name, path, place.roots, descriptor, facts.st_size, kind, version)
+    return OpenPicture(path, place.roots, descriptor, facts.st_size, kind, version)

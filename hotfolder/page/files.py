@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -89,7 +88,7 @@ async def thumb(request: Request) -> Response:
 async def opened(request: Request, known: str) -> OpenPicture:
     """Open the picture of that id. Raises HTTPException (404) where there is none."""
     place = await looked_up(request, find_picture, known)
-    there = await patiently(Path(place.name), open_picture, place) if place is not None else None
+    there = await patiently(place.paths[0], open_picture, place) if place is not None else None
     if there is None:
         raise HTTPException(404)
     return there
@@ -98,7 +97,7 @@ async def opened(request: Request, known: str) -> OpenPicture:
 def picture_response(request: Request, there: OpenPicture, *, download: bool = False) -> Response:
     """A picture's file or the requested range of it; its descriptor is closed at the end. Unless it is for
     `download`, raises HTTPException (404) for a type that browsers don't show."""
-    headers = saved_as(there.name) if download else {}
+    headers = saved_as(there.path.name) if download else {}
     try:
         if not there.kind and not download:
             raise HTTPException(404)

@@ -199,7 +199,7 @@ def test_a_pipe_is_no_picture_and_nobody_waits_for_its_other_end(trap: tuple[Stu
 
 def test_a_device_is_no_picture() -> None:
     """A device has endless bytes."""
-    assert open_picture(PicturePlace("zero", (Path("/dev/zero"),), (Path("/dev"),))) is None
+    assert open_picture(PicturePlace((Path("/dev/zero"),), (Path("/dev"),))) is None
 
 
 def test_a_picture_that_can_t_be_read_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ def test_a_picture_that_can_t_be_read_is_closed(tmp_path: Path, monkeypatch: pyt
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "pread", fails)
-    assert open_picture(PicturePlace("a.jpg", (tmp_path / "a.jpg",), (tmp_path,))) is None
+    assert open_picture(PicturePlace((tmp_path / "a.jpg",), (tmp_path,))) is None
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(*opened)
 
