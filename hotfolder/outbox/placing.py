@@ -187,11 +187,15 @@ def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> 
 
 
 def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
-    regular = stat.S_ISREG(found.st_mode)
-    if regular and (expected is None or FileIdentity.of(found).same(expected)):
-        return
-    what = "has changed since it was looked at" if regular else "is not a plain file"
-    raise SetChanged(f"{shown(source)} {what}", hint="The folder is looked at anew.")
+    same = expected is None or FileIdentity.of(found).same(expected)
+    if not (stat.S_ISREG(found.st_mode) and same):
+        raise changed(source)
+
+
+def changed(source: Path) -> SetChanged:
+    return SetChanged(
+        f"{shown(source)} has changed since it was looked at", hint="The folder is looked at anew."
+    )
 
 
 def taken_by_another(target: Path) -> LocalTrouble:
@@ -248,9 +252,7 @@ def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> No
 def confirm_same(source: Path, before: os.stat_result) -> None:
     now = linking.status(source)
     if now is None or not (linking.same_file(before, now) and linking.same_state(before, now)):
-        raise SetChanged(
-            f"{shown(source)} changed while it was being moved", hint="The folder is looked at anew."
-        )
+        raise changed(source)
 
 
 def drop_source(source: Path, before: os.stat_result) -> None:
@@ -265,9 +267,7 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
         return
     with suppress(FileExistsError):
         linking.put(target, source)
-    raise SetChanged(
-        f"{shown(source)} was replaced while it was being moved", hint="The folder is looked at anew."
-    )
+    raise changed(source)
 
 
 def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda: None) -> bool:

@@ -10,7 +10,6 @@ all photos belong to its set.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -201,15 +200,13 @@ def belonging(
 
 
 def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -> Iterator[EarlierSet]:
-    """The sets that have a frame taken within `seconds` of one of the photos. It limits the work: a project
-    may have thousands of sets, too many to group again for each drop."""
-    times = sorted(started(photo) for photo in photos)
+    """The sets that have a frame taken while the photos were, or within `seconds` of that. It limits the
+    work: a project may have thousands of sets, too many to group again for each drop."""
+    times = sorted(map(started, photos))
     for one in sets:
-        for at in (started(photo) for photo in one.photos if has_times(photo)):
-            number = bisect_left(times, at - seconds)
-            if number < len(times) and times[number] <= at + seconds:
-                yield one
-                break
+        taken = (started(photo) for photo in one.photos if has_times(photo))
+        if any(times[0] - seconds <= at <= times[-1] + seconds for at in taken):
+            yield one
 
 
 def _key(photo: Photo) -> Hashable:

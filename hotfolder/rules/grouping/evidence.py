@@ -261,19 +261,14 @@ def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
     """The steps between consecutive frames without flash. Where flash frames lie between, the idle time is
     the longest pause on the way, since the flash exposures are not idle time."""
     steps: list[Step] = []
-    last: Photo | None = None
-    steps_since_last: list[Step] = []
-    for before, frame in zip([None, *frames], frames, strict=False):
-        if before is not None and last is not None:
-            steps_since_last.append(step_between(before, frame))
-        if fired(frame):
-            continue
-        if last is not None:
-            longest = max(steps_since_last, key=lambda step: step.idle_seconds)
-            burst = all(step.burst for step in steps_since_last)
-            idle, dark = longest.idle_seconds, longest.dark_frame
-            steps.append(replace(step_between(last, frame), idle_seconds=idle, burst=burst, dark_frame=dark))
-        last, steps_since_last = frame, []
+    unlit = [number for number, frame in enumerate(frames) if not fired(frame)]
+    for start, end in pairwise(unlit):
+        passed = [step_between(*pair) for pair in pairwise(frames[start : end + 1])]
+        longest = max(passed, key=lambda step: step.idle_seconds)
+        burst = all(step.burst for step in passed)
+        step = step_between(frames[start], frames[end])
+        idle, dark = longest.idle_seconds, longest.dark_frame
+        steps.append(replace(step, idle_seconds=idle, burst=burst, dark_frame=dark))
     return steps
 
 
