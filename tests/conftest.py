@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # `tests.support` must be importable, here and by the sandbox's workers, however pytest was started.
 REPOSITORY = Path(__file__).parents[1]
@@ -36,8 +36,12 @@ from tests.support.studio import MakeStudio, Shop, Studio  # noqa: E402
 
 STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
-# An example's duration depends on the machine.
-settings.register_profile("any machine", deadline=None)
+# How long an example and its data take depends on the machine. Examples share what they don't change.
+settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("any machine")
 
 

@@ -47,7 +47,7 @@ def test_real_brackets_copied_in_slowly_are_one_job(make_studio: MakeStudio, hou
     studio = make_studio(settle={"quiet_seconds": 3})
     run = studio.start("--sandbox")
     copy_slowly(studio.inbox / ELM / ROOM, house, seconds_between=2)
-    status = studio.wait_for_states("done", within_seconds=90)
+    status = studio.wait_for_states("done")
     assert len(status["jobs"]) == 1
     assert_delivered(studio, house)
     assert run.stop() == 0
@@ -80,12 +80,14 @@ def test_a_daemon_that_is_killed_over_its_tiffs_makes_them_once(shop: Shop, stud
         )
         for number in range(4)
     }
+    shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})  # they stay until they are up
     run = studio.start()
     studio.drop(ELM, "kitchen", files)
     darkroom: Path = studio.state / "developed"
     wait_for(lambda: any(darkroom.iterdir()), run.text)
     run.process.send_signal(signal.SIGKILL)
     run.process.wait()
+    shop.goes_wrong()
     assert studio.start("--until-idle").wait() == 0
     assert (studio.states(), shop.bought()) == (["done"], 1)
     assert studio.filed("kitchen") == files

@@ -82,7 +82,7 @@ def test_what_people_see_of_a_run(make_studio: MakeStudio) -> None:
     studio = make_studio(prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     studio.drop(ELM, "kitchen__sky-blue", bracket(3))
     studio.drop(ELM, "bath__skyblu", bracket(2))
-    assert studio.start("--until-idle").wait(150) == 1
+    assert studio.start("--until-idle").wait() == 1
     receipt = studio.receipt("kitchen__sky-blue")
     assert receipt["cost"] == "1.15 EUR"
     [failed] = [job["job"] for job in studio.status()["jobs"] if job["state"] == "failed"]
@@ -104,7 +104,7 @@ def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeSt
     studio = make_studio(prices={"merge": 0.8})
     studio.drop(ELM, "kitchen", bracket(2))
     run = studio.start("--sandbox")
-    studio.wait_for_states("done", within_seconds=150)
+    studio.wait_for_states("done")
     assert "SANDBOX: nothing is bought" in " ".join(on_screen(studio, 80, "status"))
     assert "SANDBOX: nothing is bought" in run.text()
     assert "SANDBOX: nothing is bought" in (studio.inbox / "STATUS.txt").read_text()

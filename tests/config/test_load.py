@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hotfolder.config.load import load
@@ -155,7 +155,7 @@ def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
         assert rulebook_for(loaded).routes[0].operations == TagTable().find(name).operations  # type: ignore[union-attr]
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150)
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -170,7 +170,7 @@ async def test_people_can_be_named_while_it_runs(studio: Studio, receiver: Recei
         daemon.live.ask()
         await until(lambda: bool(daemon.live.settings.notify.urls))
         studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
-        await until(lambda: any("twilihgt" in body for body in receiver.bodies()), 12)
+        await until(lambda: any("twilihgt" in body for body in receiver.bodies()))
 
 
 def settings_of(folder: Path, text: str) -> Settings:

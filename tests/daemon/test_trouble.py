@@ -70,7 +70,7 @@ async def test_a_page_that_was_passed_over_while_the_store_was_away_is_written_o
     monkeypatch.setattr(reporter, "overview", failing)
     async with studio.working():
         await until(lambda: "the database is away" in studio.status_page())
-        await until(lambda: "away" not in studio.status_page(), 30)
+        await until(lambda: "away" not in studio.status_page())
 
 
 async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: Studio, shop: Shop) -> None:

@@ -252,7 +252,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STEPS, st.sampled_from([None, 2]))
 def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
     steps: list[tuple[float, str, str]], expected: int | None

@@ -17,19 +17,27 @@ from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.rules.sets import BracketSet
 from tests.inbox.conftest import quick
 from tests.support.listening import listening
-from tests.support.studio import until
+from tests.support.studio import PATIENCE_SECONDS, until
 
 Open = Callable[..., Inbox]
 Drop = Callable[..., Path]
 
 
 class Share:
-    """Blocks every look that begins while it is `hung`, until `back`; counts them."""
+    """Blocks every look that begins while it is `hung`, until `back`; counts them. Patience is short until it
+    answers: then a slow look is none that hangs."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Callable[[float], None]) -> None:
+        self._patience = patience
+        patience(0.2)
         self.hung = False
         self.looks = 0
         self.back = threading.Event()
+
+    def answer(self) -> None:
+        self._patience(PATIENCE_SECONDS)
+        self.hung = False
+        self.back.set()
 
     def holding(self, look: Callable[..., Any]) -> Callable[..., Any]:
         def held(*arguments: Any) -> Any:
@@ -43,11 +51,13 @@ class Share:
 
 @pytest.fixture
 def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
-    made = Share()
+    def patience(seconds: float) -> None:
+        for module in (inbox_module, guard):
+            monkeypatch.setattr(module, "PATIENCE_SECONDS", seconds)
+
+    made = Share(patience)
     monkeypatch.setattr(guard, "scan", made.holding(scan))
     monkeypatch.setattr(guard, "scan_folders", made.holding(scan_folders))
-    for module in (inbox_module, guard):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     yield made
     made.back.set()
 
@@ -60,8 +70,7 @@ async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
         share.hung = True
         await until(lambda: "doesn't answer" in inbox.status().degraded)
         drop("12 Elm Road/kitchen", 2)
-        share.hung = False
-        share.back.set()
+        share.answer()
         await heard.until(1)
         assert not inbox.degraded
         assert isinstance(heard.events[0][1], BracketSet)
@@ -91,8 +100,7 @@ async def test_time_in_which_nothing_was_seen_is_not_quiet_time(
     look = asyncio.create_task(inbox.look())
     await until(lambda: inbox.degraded)
     clock.pass_seconds(600)
-    share.back.set()
-    share.hung = False
+    share.answer()
     assert await look == ()
     assert await inbox.look() == ()
     clock.pass_seconds(15)
@@ -151,8 +159,7 @@ async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
     await handed.wait()
     share.hung = True
     await until(lambda: inbox.degraded)
-    share.hung = False
-    share.back.set()
+    share.answer()
     await until(lambda: not inbox.degraded)
     go_on.set()
     running.cancel()

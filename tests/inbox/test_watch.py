@@ -16,6 +16,7 @@ from hotfolder.inbox import watch
 from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.watch import Watch
 from hotfolder.mounts import Mount
+from tests.support.studio import PATIENCE_SECONDS, until
 
 KITCHEN = ("p", "kitchen")
 
@@ -37,7 +38,7 @@ class Listener:
 
     async def heard(self) -> frozenset[SetKey] | None:
         """All hints that come soon after the next wake-up."""
-        await asyncio.wait_for(self.woken.wait(), 20)
+        await asyncio.wait_for(self.woken.wait(), PATIENCE_SECONDS)
         await asyncio.sleep(0.15)
         self.woken.clear()
         return self.watch.take()
@@ -130,9 +131,7 @@ async def test_a_file_system_that_may_not_announce_is_named(
 ) -> None:
     monkeypatch.setattr(watch, "mount_of", lambda path: Mount(path, kind))
     listener.ensure()
-    async with asyncio.timeout(60):
-        while listener.watch.why_none == "not looked yet":  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.02)
+    await until(lambda: listener.watch.why_none != "not looked yet")
     assert listener.watch.alive is observed
     assert listener.watch.why_none == ("" if kind == "ext4" else f"{kind} may not announce what others do")
 

@@ -56,7 +56,7 @@ def legal_everywhere(name: str) -> bool:
 
 @pytest.mark.parametrize("version", ["5.1", "5.4"])
 @given(names, names, st.lists(st.sampled_from(TAGS), unique=True, max_size=3))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_the_daemon_reads_names_as_meant(version: str, project: str, room: str, tags: list[str]) -> None:
     made = lua(version, "Names")
     meant = [made.clean(text.encode("utf-8", "replace"), b"room").decode() for text in (project, room)]
@@ -74,7 +74,7 @@ def test_the_daemon_reads_names_as_meant(version: str, project: str, room: str, 
 
 @pytest.mark.parametrize("version", ["5.1", "5.4"])
 @given(st.binary(max_size=120))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_bytes_a_name_has_it_becomes_utf8(version: str, name: bytes) -> None:
     assert legal_everywhere(lua(version, "Names").clean(name, b"room").decode())
 
@@ -123,7 +123,7 @@ json_values = st.recursive(
 
 @pytest.mark.parametrize("version", ["5.1", "5.4"])
 @given(json_values, st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_json_is_read_as_it_was_written(version: str, value: Any, ascii_only: bool) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     assert plain(lua(version, "Json").decode(text)) == encoded(value)

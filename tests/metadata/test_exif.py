@@ -48,7 +48,7 @@ def test_tags_that_claim_the_same_bytes_again_and_again_do_not_fill_the_memory()
     assert sum(len(entry.value) for entry in head.main.values()) <= exif.MOST_FOLDER_BYTES
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from("<>"), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=12))
 def test_a_damaged_file_is_damaged_or_says_something(order: str, changes: list[tuple[int, int]]) -> None:
     content = bytearray(block(order))

@@ -15,7 +15,7 @@ from threading import Thread
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -170,7 +170,7 @@ def recorded(store: Store, path: str) -> str:
 
 
 @given(NAMES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @example("link.jpg")
 @example("way/secret.jpg")
 @example("../secret.jpg")

@@ -272,7 +272,7 @@ options = st.builds(
 ) | st.builds(GroupingOptions, over_seven=st.sampled_from(OverSeven))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(drops, options, st.booleans(), st.randoms(use_true_random=False))
 def test_every_photo_is_in_one_set_or_named_and_their_order_is_of_no_account(
     drop: list[Photo], chosen: GroupingOptions, room: bool, chance: random.Random

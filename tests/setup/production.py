@@ -15,11 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.machine import NAMESPACES, SITE, SOURCE, Machine, wait_for
+from tests.support.machine import NAMESPACES, PATIENCE_SECONDS, SITE, SOURCE, Machine, wait_for
 from tests.support.pictures import bracket
 from tests.test_readme import README, ROOT, blocks
 
-PATIENCE_SECONDS = 300.0
 PYTHON = "/opt/python"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 KEY = "a-key-of-some-length"
@@ -75,7 +74,7 @@ def first_picture(machine: Machine, folder: Path) -> None:
     sh(machine, f"install -d -o hotfolder -m 2770 '{Path(ROOM).parent}' '{ROOM}'")
     sh(machine, f"cp /photos/*.jpg '{ROOM}' && chown -R hotfolder: '{ROOM}'")
     there = lambda: "yes" in sh(machine, f"test -s '{DONE}' && echo yes || echo no")  # noqa: E731
-    assert wait_for(there, PATIENCE_SECONDS), machine.journal("hotfolder.service")
+    assert wait_for(there), machine.journal("hotfolder.service")
 
 
 def main(root: Path, wheelhouse: Path) -> None:

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C")
 INIT = Path("/usr/lib/systemd/systemd")
 PYTHON = f"{sys.base_prefix}/bin/python3"
+PATIENCE_SECONDS = 300.0
 SITE, SOURCE = "/site", "/src"
 """The paths of the installed packages and of this checkout inside."""
 
@@ -84,7 +85,7 @@ class Machine:
             raise
 
     def _await_boot(self) -> None:
-        if not wait_for(self._up, 40):
+        if not wait_for(self._up):
             last = self.console.read_text(errors="replace").strip().splitlines()[-1:]
             raise NoMachine(f"systemd did not boot here: {' '.join(last)}")
 
@@ -92,9 +93,10 @@ class Machine:
         if self._process.poll() is not None:
             return False
         ours = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        for child in ours.read_text().split():
-            if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
-                self.leader = int(child)
+        with suppress(FileNotFoundError, ProcessLookupError):  # the steps before it end at any time
+            for child in ours.read_text().split():
+                if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                    self.leader = int(child)
         if not self.leader:
             return False
         state = self.sh("systemctl", "is-system-running", check=False).strip()
@@ -138,7 +140,7 @@ class Machine:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        wait_for(self._cleared, 30)
+        wait_for(self._cleared)
 
     def _cleared(self) -> bool:
         clear = ["unshare", "-m", "--propagation", "private", "bash", "-c", CLEAR, self.name]
@@ -158,9 +160,9 @@ def booted(folder: Path, *, binds: Sequence[str] = ()) -> Iterator[Machine]:
         made.end()
 
 
-def wait_for(condition: Callable[[], object], seconds: float) -> bool:
+def wait_for(condition: Callable[[], object]) -> bool:
     """Whether `condition` became true in time."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if condition():
             return True

@@ -95,7 +95,7 @@ def first_picture(machine: Machine, folder: Path) -> None:
         " chown -R hotfolder:photos '/srv/photos/inbox/12 Elm Road/hall'",
     )
     done = "test -s '/srv/photos/done/12 Elm Road/hall.jpg' && echo done"
-    assert wait_for(lambda: "done" in sh(machine, done, check=False), PATIENCE_SECONDS), machine.journal(UNIT)
+    assert wait_for(lambda: "done" in sh(machine, done, check=False)), machine.journal(UNIT)
 
 
 def uninstall(machine: Machine) -> None:
@@ -131,7 +131,7 @@ def test_what_is_not_ours_is_refused_before_anything_is_made(machine: Machine) -
     assert "The API key holds characters that no key has" in said
     taken = f"systemd-run {PYTHON}/bin/python3 -m http.server --bind 127.0.0.1 8480"
     machine.sh(*taken.split())
-    assert wait_for(lambda: "8480" in sh(machine, "ss -ltn", check=False), PATIENCE_SECONDS)
+    assert wait_for(lambda: "8480" in sh(machine, "ss -ltn", check=False))
     said = sh(machine, f"{PROGRAM} init --yes --root /srv/new --page", check=False)
     assert "port 8480: Address already in use" in said and "--page-port" in said
     assert sh(machine, "ls -d /etc/hotfolder /srv/new; id hotfolder", check=False).count("o such") == 3

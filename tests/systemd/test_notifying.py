@@ -45,19 +45,21 @@ def killed_by_watchdog(worker: Machine, signal: str, restarts: int) -> float:
     """Make the service hang and wait for its restart; how long that took in seconds."""
     before, began = worker.show(NAME, "MainPID"), time.monotonic()
     worker.sh("systemctl", "kill", "-s", signal, "--kill-whom=main", NAME)
-    assert wait_for(lambda: int(worker.show(NAME, "NRestarts")) > restarts, 20)
+    assert wait_for(lambda: int(worker.show(NAME, "NRestarts")) > restarts)
     took = time.monotonic() - began
-    assert wait_for(lambda: worker.show(NAME, "ActiveState") == "active", 20)
+    assert wait_for(lambda: worker.show(NAME, "ActiveState") == "active")
     assert worker.show(NAME, "MainPID") not in (before, "0")
     return took
 
 
 def test_a_start_ends_when_it_is_ready_and_the_status_is_a_sentence(machine: Machine) -> None:
     """Type=notify: `start` returns once READY=1 has come, a second after the process began."""
-    machine.sh("systemctl", "start", "--no-block", NAME)
-    assert wait_for(lambda: machine.show(NAME, "ActiveState") == "activating", 10)
     machine.sh("systemctl", "start", NAME)
     assert machine.show(NAME, "ActiveState") == "active"
+    began, ended = (
+        int(machine.show(NAME, f"{at}TimestampMonotonic")) for at in ("ExecMainStart", "ActiveEnter")
+    )
+    assert ended - began >= 1_000_000
     assert machine.show(NAME, "StatusText") == "3 being merged, 12 waiting for its turn, 1 needs a person"
     machine.sh("systemctl", "stop", NAME)
     assert machine.show(NAME, "Result") == "success"

@@ -69,12 +69,12 @@ def pages(machine: Machine) -> list[str]:
 
 
 def comes_back(machine: Machine, killed: str) -> None:
-    assert wait_for(lambda: pages(machine) not in ([], [killed]), PATIENCE_SECONDS), machine.journal(UNIT)
-    assert wait_for(lambda: answers(machine), PATIENCE_SECONDS), machine.journal(UNIT)
+    assert wait_for(lambda: pages(machine) not in ([], [killed])), machine.journal(UNIT)
+    assert wait_for(lambda: answers(machine)), machine.journal(UNIT)
 
 
 def test_the_page_is_up_with_the_service_and_comes_back_when_either_is_killed(machine: Machine) -> None:
-    assert wait_for(lambda: answers(machine), PATIENCE_SECONDS), machine.journal(UNIT)
+    assert wait_for(lambda: answers(machine)), machine.journal(UNIT)
     [page], daemon = pages(machine), machine.show(UNIT, "MainPID")
     machine.sh("kill", "-KILL", page)
     comes_back(machine, page)
