@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.telemetry.web import MOST_CONNECTIONS, WebServer
+from tests.support.studio import PATIENCE_SECONDS
 from tests.telemetry.conftest import Serve
 
 
@@ -77,8 +78,8 @@ def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
 
 
 def ended(channel: socket.socket) -> bool:
-    """Whether the server closes a connection within ten seconds."""
-    channel.settimeout(10)
+    """Whether the server closes a connection."""
+    channel.settimeout(PATIENCE_SECONDS)
     try:
         return channel.recv(1) == b""
     except ConnectionResetError:
