@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -45,7 +46,8 @@ WHOLE_SKY = 0.5
 # A share of the picture: as much that is as bright as the sky, below the glass that was found, is a
 # doubt. A sill in the sun is smaller.
 LEAST_BELOW = 0.001
-# The least share with structure just below a sky.
+# The least spread of L* of what has structure, and its least share just below a sky.
+LIVELY = 3
 LEAST_LIFE_BELOW = 0.4
 # The least gradient of L* per pixel; the least share of it, or of outdoors, in a row or column with a view.
 LEAST_UNEVEN, LEAST_LIVE_LINE = 1.0, 0.4
@@ -76,47 +78,114 @@ class View:
 def find_view(small: Picture) -> View:
     """The outside as seen through the windows of `small`; all empty where it shows none."""
     lab = to_lab(small)
-    lightness, blue_yellow = np.ascontiguousarray(lab[:, :, 0]), lab[:, :, 2]
-    lively = local_spread(lightness, 7) > 3
-    looks = [
-        sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
-        for level in SKY_LEVELS
-    ]
-    clear = np.asarray(np.sum(looks, axis=0) > 1)
     surfaces = even_surfaces(lab)
     found = [
         (pane, room)
         for pane, room in find_panes_of_room(small, surfaces)
         if np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
-    skies = regions(clear, LEAST_SKY * clear.size)
+    anywhere = clear_sky(lab)
     # A lamp's shade or a bright panel is no window, and is kept.
-    clear &= grow(fill([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
+    clear = anywhere & grow(fill([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32), whole=True)
-    alive = lively | clear | foliage(lab)
-    alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
-    bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
-    lit = bright.copy()
-    # Below the horizon, what is as bright as the sky is a leaf, a wall or water.
-    horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
-    bright[horizon:] = alike[horizon:] = False
-    rims = long_and_thin(bright & ~clear)
-    outside = clear | foliage(lab) | bright & alike & ~rims
+    signs = Signs.of(lab, clear)
     sky_numbers = set(surfaces[clear].tolist())
     thin = {number: row for number, row in thin_ones(surfaces).items() if number not in sky_numbers}
-    panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
-    panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
+    panes = [Pane.of(corners, room, lab, signs.outside, surfaces, thin) for corners, room in found]
+    panes = [
+        pane for pane in panes if pane.glass.any() and signs.alive[pane.glass].mean() > LEAST_LIFE_IN_PANE
+    ]
+    sure, doubting, frames = sorted_out(panes, signs)
+    glass = agreed_glass(sure, frames, clear.shape)
+    sky = glass & signs.sky
+    doubtful = (looks_at(doubting, frames, clear.shape)[0] >= LEAST_AGREEING) & signs.alive & ~grow(glass, 4)
+    # A paving in the sun is as even as a frame is, and outdoors.
+    below = (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
+    # Without a frame that is told, neither are its bars nor its foot.
+    whole = bool(frames) and not (
+        regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
+        or regions(grow(grow(signs.leaves_beyond(glass), -1), 1), LEAST_GLASS * glass.size)
+        or regions(grow(signs.lit & below, -2), LEAST_BELOW * glass.size)
+        or any(glass[region.bits].mean() <= WHOLE_SKY for region in regions(anywhere, LEAST_SKY * glass.size))
+        or has_bars(glass, signs.lightness)
+    )
+    # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
+    glass[:-8] &= glass[8:] | clear[:-8]
+    return View(sky & glass, glass.astype(np.float32), whole)
+
+
+def clear_sky(lab: Plane) -> Bits:
+    """What looks like sky in a pane, wherever it is in the picture."""
+    lightness, blue_yellow = np.ascontiguousarray(lab[:, :, 0]), lab[:, :, 2]
+    lively = local_spread(lightness, 7) > LIVELY
+    looks = [
+        sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
+        for level in SKY_LEVELS
+    ]
+    return np.asarray(np.sum(looks, axis=0) > 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Signs:
+    """What in the picture looks like the outside, given its `clear` sky.
+
+    `lit` is as bright and neutral as that sky, and `bright` that down to the horizon: below it, what is as
+    bright is a leaf, a wall or water. `alike` has the sky's colour down to there, and `lively` structure.
+    """
+
+    lightness: Plane
+    clear: Bits
+    lit: Bits
+    bright: Bits
+    alike: Bits
+    lively: Bits
+    leaves: Bits
+
+    @classmethod
+    def of(cls, lab: Plane, clear: Bits) -> Signs:
+        lightness = np.ascontiguousarray(lab[:, :, 0])
+        lit = (lightness >= np.percentile(lightness[clear], 5)) & (lab[:, :, 2] < MOST_YELLOW)
+        alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
+        bright = lit.copy()
+        horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + clear.shape[0] // 20
+        bright[horizon:] = alike[horizon:] = False
+        return cls(lightness, clear, lit, bright, alike, local_spread(lightness, 7) > LIVELY, foliage(lab))
+
+    @cached_property
+    def rims(self) -> Bits:
+        return long_and_thin(self.bright & ~self.clear)
+
+    @cached_property
+    def outside(self) -> Bits:
+        return self.clear | self.leaves | self.bright & self.alike & ~self.rims
+
+    @property
+    def sky(self) -> Bits:
+        return self.clear | (self.bright | self.alike) & ~self.rims
+
+    @cached_property
+    def alive(self) -> Bits:
+        return self.lively | self.clear | self.leaves
+
+    def leaves_beyond(self, glass: Bits) -> Bits:
+        """Leaves with sky between them, which are outdoors whether or not a pane was found there."""
+        return self.lively & grow(self.leaves, 4) & grow(self.bright | self.alike, 4) & ~grow(glass, MARGIN)
+
+
+def sorted_out(panes: Sequence[Pane], signs: Signs) -> tuple[list[Pane], list[Pane], set[int]]:
+    """The panes that surely show the outside, those that may, and the surfaces that frame the former."""
     views = [
         pane
         for pane in panes
-        if bright[pane.glass].mean() > LEAST_SKY_IN_PANE or outside[pane.glass].mean() > MOSTLY_OUTSIDE
+        if signs.bright[pane.glass].mean() > LEAST_SKY_IN_PANE
+        or signs.outside[pane.glass].mean() > MOSTLY_OUTSIDE
     ]
     # A pane that extends below its frame includes chairs and the floor between their legs.
     seeing_sky = [
         pane
         for pane in views
-        if not pane.cut_off and not pane.overlong and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
+        if not pane.cut_off and not pane.overlong and signs.clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
     ]
     # A pane in the same frame is glass too, and needs no sky; with few other signs, two sides must be in it.
     frames = set[int]().union(*(side for pane in seeing_sky for side in pane.sides))
@@ -126,25 +195,8 @@ def find_view(small: Picture) -> View:
         if pane not in seeing_sky and pane.sides_in(frames) > (pane not in views) + pane.cut_off
     ]
     sure = [*seeing_sky, *(pane for pane in beside if not pane.overlong)]
-    glass = agreed_glass(sure, frames, bright.shape)
-    sky = glass & (clear | (bright | alike) & ~rims)
     doubting = [pane for pane in panes if pane in [*views, *beside] and not pane.cut_off]
-    doubtful = (looks_at(doubting, frames, bright.shape)[0] >= LEAST_AGREEING) & alive & ~grow(glass, 4)
-    # Leaves with sky between them are outdoors, whether or not a pane was found there.
-    leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
-    # A paving in the sun is as even as a frame is, and outdoors.
-    lit &= (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
-    # Without a frame that is told, neither are its bars nor its foot.
-    whole = bool(frames) and not (
-        regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
-        or regions(grow(grow(leaves, -1), 1), LEAST_GLASS * glass.size)
-        or regions(grow(lit, -2), LEAST_BELOW * glass.size)
-        or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
-        or has_bars(glass, lightness)
-    )
-    # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
-    glass[:-8] &= glass[8:] | clear[:-8]
-    return View(sky & glass, glass.astype(np.float32), whole)
+    return sure, doubting, frames
 
 
 @dataclass(frozen=True, eq=False)
