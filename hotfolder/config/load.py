@@ -125,27 +125,16 @@ class SettingsFile:
         return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class StateLocation:
-    """The state folder and the store, with the `settings`, or with the `error` in them instead."""
-
-    state_folder: Path
-    store: StoreSettings
-    settings: Settings | None = None
-    error: ConfigurationError | None = None
-
-
-def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
-    """Find the state folder of the settings at `path`, even where they have an error.
+def load_for_reading(path: Path, environ: Mapping[str, str]) -> tuple[Settings, ConfigurationError | None]:
+    """The settings at `path`; where they have an error, those that lead to the store, and that error.
 
     A running daemon keeps the last valid settings, so its work must be visible while the file has an error.
     Then `root` and `state` must be in the file or the environment, before the error where the file isn't
-    YAML; where it is, a `state` that is left out is the default one, if that is there. Raises the
-    ConfigurationError of `load` where they aren't, or where `store` is invalid.
+    YAML; where it is, a `state` that is left out is the default one, if that is there. All others have their
+    defaults. Raises the ConfigurationError of `load` where they aren't, or where `store` is invalid.
     """
     try:
-        settings = load(path, environ)
-        return StateLocation(settings.state_folder, settings.store, settings)
+        return load(path, environ), None
     except ConfigurationError as error:
         try:
             document = read_document(path)
@@ -162,8 +151,9 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
             store = StoreSettings.model_validate(document.at(("store",)) or {})
         except ValidationError:
             raise error from None
-        folder = Path(absolute(above, root.strip()), state.strip())
-        return StateLocation(folder, _with_absolute_file(store, "password_file", above), error=error)
+        store = _with_absolute_file(store, "password_file", above)
+        root = absolute(above, root.strip())
+        return Settings.model_construct(root=root, state=state.strip(), store=store), error
 
 
 def load_key(settings: Settings, environ: Mapping[str, str]) -> SecretStr:

@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path, PurePath
 
-from hotfolder.config.load import state_location
+from hotfolder.config.load import load_for_reading
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import (
     arriving_id,
@@ -65,28 +65,27 @@ class Status:
 def status(config: Path, environ: Mapping[str, str]) -> Status:
     """The state of all sets. Works with erroneous settings, as long as they name the records; else raises
     ConfigurationError. Raises StoreError, LocalTrouble."""
-    place = state_location(config, environ)
-    with reading(place) as store:
-        if store is None and place.error is not None:
-            raise place.error
-        seen = overview_in(place.state_folder, store)
+    settings, error = load_for_reading(config, environ)
+    with reading(settings) as store:
+        if store is None and error is not None:
+            raise error
+        seen = overview_in(settings.state_folder, store)
         paid = store.ledger.paid_operations_today(now()) if store is not None else ()
-    if place.error is not None:
-        seen = replace(seen, settings_error=place.error.message)
-    prices = place.settings.prices if place.settings is not None else Prices()
-    return Status(seen, place.state_folder, paid, prices)
+    if error is not None:
+        seen = replace(seen, settings_error=error.message)
+    return Status(seen, settings.state_folder, paid, settings.prices)
 
 
 def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHistory, Line]:
     """The history of one job, by its id or `project/room`, and its line in `status`. Raises as `status`, and
     UsageError, Unknown."""
-    place = state_location(config, environ)
-    with reading(place) as store:
+    settings, error = load_for_reading(config, environ)
+    with reading(settings) as store:
         if store is None:
-            raise place.error or nothing_yet(config)
+            raise error or nothing_yet(config)
         with no_job_yet(store, job):
             history = history_of(store, job)
-        lines = {line.job: line for line in overview_in(place.state_folder, store).lines}
+        lines = {line.job: line for line in overview_in(settings.state_folder, store).lines}
     return history, lines.get(history.job.id) or line_of(history.job, "")
 
 

@@ -71,7 +71,9 @@ def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:
     yield ok("libraries", ", ".join([f"SQLite {sqlite3.sqlite_version}", *libraries]))
     yield user(os.geteuid())
     yield watches(folders, inotify)
-    yield time_zone(datetime.now().astimezone())
+    now = datetime.now().astimezone()
+    zone = f"{now.tzname()} (UTC{now:%z})"
+    yield ok("time zone", f"{zone}; a day of budgets and schedules begins at its midnight")
 
 
 def installed(name: str) -> str:
@@ -111,12 +113,6 @@ def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
             " until then what can't be watched is found by looking.",
         )
     return ok("watches", text)
-
-
-def time_zone(now: datetime) -> Finding:
-    return ok(
-        "time zone", f"{now.tzname()} (UTC{now:%z}); a day of budgets and schedules begins at its midnight"
-    )
 
 
 def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from hotfolder.config.load import StateLocation, load
+from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import has_less, holder_of, places_of
 from hotfolder.daemon.records import store_of
@@ -50,7 +50,7 @@ class Installation:
 
 
 @contextmanager
-def reading(settings: Settings | StateLocation) -> Iterator[Store | None]:
+def reading(settings: Settings) -> Iterator[Store | None]:
     """The store, opened read-only; None where nothing has run yet. Raises StoreError and LocalTrouble."""
     database = read_store(store_of(settings))
     if database is None:

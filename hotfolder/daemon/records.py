@@ -13,7 +13,6 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import SystemClock, sleep_unless
-from hotfolder.config.load import StateLocation
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
@@ -35,7 +34,7 @@ from hotfolder.telemetry.statuspage import status_text
 logger = log.get("daemon")
 
 
-def store_of(settings: Settings | StateLocation) -> StorePlace:
+def store_of(settings: Settings) -> StorePlace:
     """Where the store is, by the settings: a state folder or a server."""
     store = settings.store
     if store.url is None:
