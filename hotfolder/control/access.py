@@ -50,8 +50,6 @@ def missing_packages() -> list[str]:
 def visitor(settings: Settings, token: str | None) -> Visitor:
     """The visitor with that session token; None for a browser without one."""
     with reading(settings) as store:
-        if store is None:
-            return Visitor(protected=False)
         role = access.signed_in(store, token, now()) if token else None
         return Visitor(role is not None or bool(access.passwords(store)), role)
 
@@ -98,9 +96,7 @@ def refuse_weak(password: str) -> None:
 def sign_in(settings: Settings, password: str) -> str | None:
     """Create a session of the role with this password and return its token; None for a wrong password. Raises
     StoreError where there is no store: that says nothing of the password."""
-    with reading(settings) as store:
-        if store is None:
-            raise StoreError(NO_PASSWORDS)
+    with reading(settings, StoreError(NO_PASSWORDS)) as store:
         known = access.passwords(store)
     role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)
     if role is None:
@@ -112,7 +108,7 @@ def sign_in(settings: Settings, password: str) -> str | None:
 def sign_out(settings: Settings, token: str) -> None:
     """End the session with that token. Idempotent."""
     with reading(settings) as store:
-        if store is None:  # `changing` would make an empty one in place of a store that is away
+        if access.signed_in(store, token, now()) is None:  # or the store is away: none is made in its place
             return
     with changing(settings) as store:
         access.sign_out(store, token)

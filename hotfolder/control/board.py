@@ -66,11 +66,9 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     """The state of all sets. Works with erroneous settings, as long as they name the records; else raises
     ConfigurationError. Raises StoreError, LocalTrouble."""
     settings, error = load_for_reading(config, environ)
-    with reading(settings) as store:
-        if store is None and error is not None:
-            raise error
+    with reading(settings, error) as store:
         seen = overview_in(settings.state_folder, store)
-        paid = store.ledger.paid_operations_today(now()) if store is not None else ()
+        paid = store.ledger.paid_operations_today(now())
     if error is not None:
         seen = replace(seen, settings_error=error.message)
     return Status(seen, settings.state_folder, paid, settings.prices)
@@ -80,9 +78,7 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHist
     """The history of one job, by its id or `project/room`, and its line in `status`. Raises as `status`, and
     UsageError, Unknown."""
     settings, error = load_for_reading(config, environ)
-    with reading(settings) as store:
-        if store is None:
-            raise error or nothing_yet(config)
+    with reading(settings, error or nothing_yet(config)) as store:
         with no_job_yet(store, job):
             history = history_of(store, job)
         lines = {line.job: line for line in overview_in(settings.state_folder, store).lines}
@@ -279,12 +275,8 @@ class StoreWatch:
 
 def board(settings: Settings) -> Board:
     """The board of all projects. Raises StoreError, LocalTrouble."""
-    several = len(settings.all_inboxes()) > 1
     with reading(settings) as store:
-        seen = overview_in(settings.state_folder, store)
-        if store is None:
-            return Board(now(), seen, several_inboxes=several)
-        at = now()
+        seen, at = overview_in(settings.state_folder, store), now()
         return Board(
             at=at,
             seen=seen,
@@ -292,7 +284,7 @@ def board(settings: Settings) -> Board:
             paid_today=store.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(store.ledger.paid_operations_today(at)),
-            several_inboxes=several,
+            several_inboxes=len(settings.all_inboxes()) > 1,
         )
 
 

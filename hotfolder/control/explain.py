@@ -175,11 +175,11 @@ def changing(name: str) -> str:
 
 @dataclass
 class Explainer:
-    """Explains one folder by the settings, and by the store, None where nothing has run. Raises Unknown where
-    the folder has no photos any more."""
+    """Explains one folder by the settings and the store. Raises Unknown where the folder has no photos any
+    more."""
 
     settings: Settings
-    store: Store | None
+    store: Store
     place: PhotoPlace
     chosen: Sequence[ChosenSet] = ()
     look: Look = look
@@ -232,9 +232,7 @@ class Explainer:
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_as(photos)}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
-            room = split_name(place[2]).name or place[2]
-            if self.store is not None:
-                room = room_named(self.store, place, room, photos)
+            room = room_named(self.store, place, split_name(place[2]).name or place[2], photos)
             found = group_folder(self.rulebook, *place[1:], photos, room=room)
             if len(found.sets) > 1:
                 held = [each.name for each in found.sets] if explained.held else []
@@ -260,7 +258,7 @@ class Explainer:
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with the operations that were bought before at the configured API. Raises BadJob."""
         found = self._set(name, photos, sent_as(photos))
-        if self.store is None or found.explanation.plan.again:
+        if found.explanation.plan.again:
             return found
         origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
         scope = scope_key(origin, hashes)
@@ -307,15 +305,10 @@ class Explainer:
         if not photos:
             return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
-        if self.store is None:
-            return why_room_held(None, self.rulebook, place, found)
-        store = self.store
-        return why_room_held(store, self.rulebook, place, found, orphans(store))
+        return why_room_held(self.store, self.rulebook, place, found, orphans(self.store))
 
     def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
-        if self.store is None:
-            return set()
         jobs = [job for job in self.store.active() if place_of(job) == self._known_as()]
         return {file.name for job in jobs for file in self.store.files(job.id)}
 
@@ -329,8 +322,6 @@ class Explainer:
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
-        if self.store is None:
-            return drop
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
         drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))

@@ -144,8 +144,8 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one. None
     for an unknown, revoked or expired token, and where no picture is left."""
     with reading(settings) as store:
-        link = access.shared_by(store, token, now()) if store is not None else None
-        if store is None or link is None:
+        link = access.shared_by(store, token, now())
+        if link is None:
             return None
         jobs = delivered_from(store, link.inbox, link.project)
     if not jobs:

@@ -235,7 +235,7 @@ def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     The file may be missing. Raises StoreError, LocalTrouble."""
     places = places_of(settings)
     with reading(settings) as store:
-        found = _of_job(store, places, known) if store is not None else None
+        found = _of_job(store, places, known)
     return found or _arriving(settings, places, known)
 
 

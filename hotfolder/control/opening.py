@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,10 +15,10 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import has_less, holder_of, places_of
 from hotfolder.daemon.records import store_of
-from hotfolder.errors import CommandHint, Unknown, UsageError
+from hotfolder.errors import CommandHint, HotfolderError, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import StorePlace, open_store, read_store, store_trouble
+from hotfolder.jobs.database import StorePlace, empty_store, open_store, read_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
@@ -50,12 +50,13 @@ class Installation:
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[Store | None]:
-    """The store, opened read-only; None where nothing has run yet. Raises StoreError and LocalTrouble."""
+def reading(settings: Settings, otherwise: HotfolderError | None = None) -> Iterator[Store]:
+    """The store, opened read-only. Where nothing has run yet, raises `otherwise`, or without one yields an
+    empty store. Raises StoreError and LocalTrouble."""
     database = read_store(store_of(settings))
-    if database is None:
-        yield None
-        return
+    if database is None and otherwise is not None:
+        raise otherwise
+    database = database or empty_store()
     try:
         with store_trouble():
             yield Store(database)
@@ -63,20 +64,15 @@ def reading(settings: Settings) -> Iterator[Store | None]:
         database.dispose()
 
 
-@contextmanager
-def existing(settings: Settings) -> Iterator[Store]:
+def existing(settings: Settings) -> AbstractContextManager[Store]:
     """`reading`, but raises Unknown where nothing has run yet."""
-    with reading(settings) as store:
-        if store is None:
-            raise Unknown("Nothing has been made here yet.")
-        yield store
+    return reading(settings, Unknown("Nothing has been made here yet."))
 
 
-def overview_in(state: Path, store: Store | None) -> Overview:
+def overview_in(state: Path, store: Store) -> Overview:
     """The overview of all sets by the store; `missing` also has a notice where the disk of `state` has no
     room for it, when a daemon can't say so."""
-    pid = holder_of(state)
-    seen = Overview((), {}, pid=pid) if store is None else overview(store, pid=pid)
+    seen = overview(store, pid=holder_of(state))
     if has_less(state, STORE_BYTES):
         seen = replace(seen, missing={**seen.missing, "state": TROUBLES[errno.ENOSPC][0]})
     return seen

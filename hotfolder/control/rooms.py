@@ -127,8 +127,6 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
     """Every project with a job or an arriving set whose name contains `wanted`, ignoring case: first those
     with an arriving set, then the latest. Raises StoreError, LocalTrouble."""
     with reading(settings) as store:
-        if store is None:
-            return []
         found: dict[tuple[str, str], datetime] = {}
         for inbox, name, at in queries.projects(store):
             found.setdefault((inbox, composed(name)), at)

@@ -14,13 +14,13 @@ from pydantic import ValidationError
 from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.settings import Settings, StoreSettings
 from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
-from hotfolder.control.opening import Installation, nothing_yet, now, reading
+from hotfolder.control.opening import Installation, existing, nothing_yet, now
 from hotfolder.control.remote import key, out_of_sight, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
-from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, UsageError
+from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, Unknown, UsageError
 from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
@@ -113,11 +113,10 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
     service = f"running (process {pid})" if pid is not None else "not running"
     identity: str | None = None
     try:
-        with reading(settings) as opened:
-            if opened is None:
-                service = f"{service}; nothing has run with these settings yet"
-            else:
-                identity = opened.identity()
+        with existing(settings) as opened:
+            identity = opened.identity()
+    except Unknown:
+        service = f"{service}; nothing has run with these settings yet"
     except StoreAway:
         pass  # reported by `server`
     except (StoreError, LocalTrouble) as error:

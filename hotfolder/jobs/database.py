@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
@@ -36,7 +36,7 @@ from hotfolder.jobs.postgres import (
     take_turn,
 )
 from hotfolder.jobs.sqlite import CHECK_DISK, FILE_NAME, cant_write, open_file, read_file
-from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
+from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, make_tables, refuse_format, refuse_older
 from hotfolder.paths import exists
 
 P = ParamSpec("P")
@@ -68,6 +68,14 @@ def read_store(place: StorePlace) -> Engine | None:
     creating it. Raises StoreError for what is no store or has another format than the present one, and
     LocalTrouble where it can't be read now."""
     return read_file(place) if isinstance(place, Path) else read_server(place)
+
+
+def empty_store() -> Engine:
+    """A store in memory for reading, where none has been made yet."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        make_tables(connection)
+    return engine
 
 
 def inode_of(place: StorePlace) -> int:

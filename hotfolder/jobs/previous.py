@@ -95,7 +95,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
 
 
 def why_room_held(
-    store: Store | None,
+    store: Store,
     rulebook: Rulebook,
     place: Place,
     found: BracketSet,
@@ -105,19 +105,19 @@ def why_room_held(
     of these reasons, used by the daemon and by `explain`.
 
     `place` is inbox, project and folder. `found` holds all photos that the folder has now, not grouped yet.
-    `store` is None where nothing has run; `orphaned` are merges whose jobs are not in the store (`orphans`).
+    `orphaned` are merges whose jobs are not in the store (`orphans`).
     """
     inbox, project, folder = place
     if why := why_part(found, orphaned):
         return why
-    latest = latest_set(store, *place) if store is not None else None
+    latest = latest_set(store, *place)
     if latest is not None and (why := why_late_in_room(found, latest)):
         return why
-    if store is not None and (why := why_part(found, merged_sets(store, inbox, project))):
+    if why := why_part(found, merged_sets(store, inbox, project)):
         return why
     if found.approved:
         return Why()
-    if store is not None and (why := why_own(found.photos, own_pictures(store, found.photos))):
+    if why := why_own(found.photos, own_pictures(store, found.photos)):
         return why
     if why := why_shapes_held(found.photos):
         return why

@@ -68,8 +68,13 @@ def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
     if not empty:
         command.upgrade(config, "head")
         return
+    make_tables(connection)
+    command.stamp(config, "head")
+
+
+def make_tables(connection: Connection) -> None:
+    """Create the tables of an empty store, with the rows that each store has."""
     Job.metadata.create_all(connection)
     with Session(connection) as session:
         session.add_all([StoreIdentity(), Pause()])
         session.flush()
-    command.stamp(config, "head")
