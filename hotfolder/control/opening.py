@@ -18,7 +18,7 @@ from hotfolder.daemon.records import store_of
 from hotfolder.errors import CommandHint, HotfolderError, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import StorePlace, empty_store, open_store, read_store, store_trouble
+from hotfolder.jobs.database import empty_store, open_store, read_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
@@ -85,9 +85,12 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
     places, place = places_of(settings), store_of(settings)
-    if not store_exists(place):
-        raise nothing_yet(config)
-    database = open_store(place)
+    if isinstance(place, Path):
+        refuse_strangers(place, writing=True)
+    with reading(settings, nothing_yet(config)):
+        # Refuses one that isn't migrated yet: only a starting daemon migrates it, since one of the older
+        # release, or another machine, may be using it.
+        database = open_store(place)
     try:
         journal, shared = Journal(places.state / JOURNAL_FILE), settings.store.url is not None
         machine = known_machine(places.state) if shared else ""
@@ -99,18 +102,6 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
             yield Installation(store, settings, places)
     finally:
         database.dispose()
-
-
-def store_exists(place: StorePlace) -> bool:
-    """Whether a store exists there. Raises StoreError where this user may not write SQLite's file, and for a
-    store that isn't migrated yet: only a starting daemon migrates it, since one of the older release, or
-    another machine, may be using it."""
-    if isinstance(place, Path):
-        refuse_strangers(place, writing=True)
-    database = read_store(place)
-    if database is not None:
-        database.dispose()
-    return database is not None
 
 
 def nothing_yet(config: Path) -> UsageError:
