@@ -39,7 +39,7 @@ from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio
 
-SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
+SLOW = {"endpoint": "put", "fault": "hang", "seconds": 3600, "when": {"from": 3, "to": 5}}
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
 
 

@@ -30,7 +30,7 @@ from hotfolder.outbox.texts import NAME as REASON_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statuspage import status_page
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, Studio, until
+from tests.support.studio import ELM, PATIENCE_SECONDS, Studio, until, words_of
 
 pytestmark = pytest.mark.long
 
@@ -64,7 +64,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
 
     def confirm(inbox: Path) -> None:
         if inbox == inboxes["a"]:
-            answers.wait(60)
+            answers.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     shown = Pages(inboxes, confirm)
@@ -73,11 +73,11 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
             shown.show(name, f"{HEADLINES[0]}\n{news}\n")
         await asyncio.sleep(0.05)
     await shown.finish()
-    assert "third" in (inboxes["b"] / STATUS_NAME).read_text()
+    await until(lambda: "third" in words_of(inboxes["b"] / STATUS_NAME))
     assert not (inboxes["a"] / STATUS_NAME).exists()
     answers.set()
+    await until(lambda: "third" in words_of(inboxes["a"] / STATUS_NAME))
     await shown.finish()
-    assert "third" in (inboxes["a"] / STATUS_NAME).read_text()
 
 
 async def test_the_page_says_that_the_disk_of_the_store_is_full(

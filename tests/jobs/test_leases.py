@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import InternalError
-from sqlmodel import Session, delete
+from sqlmodel import Session, delete, update
 from structlog.testing import capture_logs
 
 from hotfolder.errors import LeaseLost, LocalTrouble, StoreAway
@@ -20,7 +20,7 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import InboxLease, Purchase, Result
+from hotfolder.jobs.model import InboxLease, Machine, Purchase, Result
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
@@ -69,6 +69,14 @@ def settle(*machines: Leases) -> list[set[str]]:
         for one in machines:
             look(one)
     return [set(one.owned) for one in machines]
+
+
+def run_out(shared: Engine) -> None:
+    """End all leases and signs of life by the database's clock; the machines' own go on."""
+    before = datetime.now(UTC) - timedelta(hours=1)
+    with shared.begin() as connection:
+        connection.execute(update(InboxLease).values(expires_at=before))
+        connection.execute(update(Machine).values(alive_until=before))
 
 
 def test_the_only_machine_has_every_inbox_that_it_reaches(machine: MakeMachine) -> None:
@@ -151,7 +159,7 @@ def test_nothing_is_done_that_cannot_be_undone_while_the_database_is_away(
 ) -> None:
     with between(postgres.folder) as proxy:
         engine = server_engine(proxy.server(str(shared.url.database)))
-        one = Leases(engine, "one", tmp_path, INBOXES, seconds=SECONDS)
+        one = Leases(engine, "one", tmp_path, INBOXES, seconds=AGES)
         one.join()
         look(one)
         one.confirm_now("a")
@@ -167,7 +175,7 @@ def test_a_machine_that_stops_amid_a_look_keeps_its_locks_no_longer_than_the_ser
     """Several leases are renewed at once; the timer that ends an idle transaction runs then, too."""
     url = shared.url.update_query_dict({"options": "-c idle_in_transaction_session_timeout=300"})
     engine = server_engine(StoreServer(url.render_as_string()))
-    one = Leases(engine, "one", tmp_path, INBOXES, seconds=SECONDS)
+    one = Leases(engine, "one", tmp_path, INBOXES, seconds=AGES)
     one.join()
     look(one)
 
@@ -196,8 +204,8 @@ def test_an_inbox_goes_to_who_reaches_it(machine: MakeMachine) -> None:
 def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine, tmp_path: Path) -> None:
     for name in ("original", "copy"):
         (tmp_path / name).mkdir()
-    original = Leases(shared, "m", tmp_path / "original", INBOXES, seconds=SECONDS)
-    copy = Leases(shared, "m", tmp_path / "copy", INBOXES, seconds=SECONDS)
+    original = Leases(shared, "m", tmp_path / "original", INBOXES, seconds=AGES)
+    copy = Leases(shared, "m", tmp_path / "copy", INBOXES, seconds=AGES)
     assert original.join() is None
     look(original)
     first = copy.join()
@@ -205,7 +213,7 @@ def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine
     second = copy.join()
     assert first is not None and second is not None
     assert second > first  # a waiting machine sees that the other one is alive
-    time.sleep(SECONDS)
+    run_out(shared)
     assert copy.join() is None
 
 
@@ -222,12 +230,12 @@ def test_what_one_machine_hears_of_a_host_the_others_know(machine: MakeMachine) 
 def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
     machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
-    one = machine("one", ("inbox",), seconds=SECONDS)
+    one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
-    time.sleep(SECONDS)
-    look(machine("two", ("inbox",), seconds=SECONDS), reached=("inbox",))
+    run_out(shared)
+    look(machine("two", ("inbox",)), reached=("inbox",))
     for change in (
         lambda: store.create(new_job(room="other"), "origin", AT),
         lambda: store.advance(job.id, State.UPLOADING, AT),
@@ -243,12 +251,12 @@ def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
 def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
     machine: MakeMachine, shared: Engine, new_job: MakeJob
 ) -> None:
-    one, two = machine("one", ("inbox",), seconds=SECONDS), machine("two", ("inbox",), seconds=SECONDS)
+    one, two = machine("one", ("inbox",)), machine("two", ("inbox",))
     look(one, reached=("inbox",))
     store = Store(shared, machine="one", leases=one)
     job = store.create(new_job(), "origin", AT)
     for other in (two, one):  # the lease is lost and regained before anything here notices
-        time.sleep(SECONDS)
+        run_out(shared)
         other.renew(("inbox",), ())
         assert set(other.owned) == {"inbox"}
     with pytest.raises(LeaseLost):
@@ -258,12 +266,12 @@ def test_what_was_begun_in_an_epoch_is_not_done_in_a_later_one(
 
 
 def test_facts_about_money_are_recorded_whoever_has_the_inbox(machine: MakeMachine, shared: Engine) -> None:
-    one = machine("one", ("inbox",), seconds=SECONDS)
+    one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
     ledger = Store(shared, machine="one", leases=one).ledger
     number = ledger.begin(purchase(), AT)
-    time.sleep(SECONDS)
-    look(machine("two", ("inbox",), seconds=SECONDS), reached=("inbox",))
+    run_out(shared)
+    look(machine("two", ("inbox",)), reached=("inbox",))
     with pytest.raises(LeaseLost):
         ledger.begin(purchase("other"), AT)
     two = Store(shared, machine="two").ledger
