@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -47,6 +48,16 @@ def buyers(cluster: Cluster) -> Counter[str]:
         return Counter(names[one.machine] for one in made)
 
 
+def shared_out(cluster: Cluster) -> dict[str | None, str]:
+    """The inbox of each of two machines, once both have one."""
+
+    def inboxes() -> dict[str | None, str]:
+        found = {owner: inbox for inbox, owner in cluster.owners().items()}
+        return found if found.keys() == {"one", "two"} else {}
+
+    return wait_for(inboxes)
+
+
 def pictures(cluster: Cluster) -> list[str]:
     done = files_below(cluster.studio.done)
     return [name for name in done if name.count("/") == 1 and name.endswith((".jpg", ".png"))]
@@ -67,14 +78,16 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert buyers(shared) == {"one": 8, "two": 8}
     assert len(pictures(shared)) == 16
 
+    def told(*running: bool) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(two.call("status", "--json").stdout)
+        return found if [machine["running"] for machine in found["machines"]] == [*running] else {}
+
     # Every machine reports all jobs.
-    told = json.loads(two.call("status", "--json").stdout)
-    assert [machine["running"] for machine in told["machines"]] == [True, True]
-    assert sorted(name for machine in told["machines"] for name in machine["working"]) == list("abcd")
-    assert len(told["jobs"]) == 8
+    status = wait_for(lambda: told(True, True))
+    assert sorted(name for machine in status["machines"] for name in machine["working"]) == list("abcd")
+    assert len(status["jobs"]) == 8
     assert (one.runs[-1].stop(), two.runs[-1].stop()) == (0, 0)
-    told = json.loads(two.call("status", "--json").stdout)
-    assert [machine["running"] for machine in told["machines"]] == [False, False]
+    assert told(False, False)
 
 
 def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make, free_port: int) -> None:
@@ -92,8 +105,7 @@ def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: M
 
     shared.wait_until(lambda _: scans() == {"scan of a", "scan of b"})
     two.start()
-    shared.wait_until(lambda _: Counter(shared.owners().values()) == {"one": 1, "two": 1})
-    kept = next(inbox for inbox, owner in shared.owners().items() if owner == "one")
+    kept = shared_out(shared)["one"]
     shared.wait_until(lambda _: scans() == {f"scan of {kept}"})
 
 
@@ -116,9 +128,8 @@ def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> 
                 member.changes[API_BY] = f"http://127.0.0.1:{proxy.port}"
             member.program = "tests.support.member"
             member.start()
-        shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
+        cut_off = shared_out(shared)["one"]
         proxy.cut()
-        [cut_off] = [inbox for inbox, owner in shared.owners().items() if owner == "one"]
         shared.drop(cut_off, "12 Elm", "study", bracket())
         wait_for(lambda: reasons("one"))
         shared.wait_until(lambda _: "The work waits: on " in shared.members["two"].call("status").stdout)
@@ -147,9 +158,8 @@ def test_an_api_that_a_machine_can_t_reach_is_told_of_though_the_others_have_not
         other.runs[-1].stop()
         other.changes[API_BY] = f"http://127.0.0.1:{proxy.port}"
         other.start()
-        shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
+        cut_off = shared_out(shared)[other.name]
         proxy.cut()
-        [cut_off] = [inbox for inbox, owner in shared.owners().items() if owner == other.name]
         shared.drop(cut_off, "12 Elm", "study", bracket())
         wait_for(lambda: "hotfolder: The API can't be used" in [told["title"] for told in receiver.got])
     receiver.shutdown()
@@ -251,7 +261,7 @@ def test_a_command_on_a_machine_that_is_stopped_says_who_takes_it_up(cluster: Ma
     one.start()
     shared.drop("inbox", "12 Elm", "study", bracket())
     shared.wait_until(all_done(1))
-    assert "takes it up within a second" in two.call("priority", "12 Elm", "high").stdout
+    wait_for(lambda: "takes it up within a second" in two.call("priority", "12 Elm", "high").stdout)
     assert one.runs[-1].stop() == 0
     assert "is done at the next start" in two.call("priority", "12 Elm", "low").stdout
 
@@ -272,15 +282,12 @@ def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(c
     one, two = shared.member("one"), shared.member("two")
     one.start()
     two.start()
-    shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
     with page_process(shared.studio) as page:
-        assert page.get("/").text.count("works with") == 2
+        wait_for(lambda: page.get("/").text.count("works with") == 2)
         two.signal(signal.SIGKILL)
-        shared.wait_until(lambda _: set(shared.owners().values()) == {"one"})
-        shown = page.get("/").text
-        assert "works with a, b" in shown
-        assert "not running, last seen" in shown
-        assert page.get("/?lang=de").text.count("läuft nicht, zuletzt gesehen") == 1
+        wait_for(lambda: "works with a, b" in page.get("/").text)
+        assert "not running, last seen" in page.get("/").text
+        wait_for(lambda: page.get("/?lang=de").text.count("läuft nicht, zuletzt gesehen") == 1)
 
 
 def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(cluster: Make) -> None:
@@ -350,11 +357,10 @@ def test_a_machine_that_freezes_beside_a_live_one_does_nothing_twice_when_it_wak
     )
     one, two = shared.member("one"), shared.member("two")
     frozen = one.start(freeze_at=step, nth=nth)
-    shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
-    two.start()
     photos = bracket()
     shared.drop("inbox", "12 Elm", folder, photos)
     shared.wait_until(lambda _: '"event": "frozen"' in frozen.text())
+    two.start()  # not before: where this machine is slow, it could have the inbox by then
     time.sleep(2 * LEASE_SECONDS)
     one.signal(signal.SIGCONT)
     shared.wait_until(lambda store: store.counts() and not store.active())
