@@ -125,7 +125,7 @@ async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.Capt
     async with at_work(notifier) as running:
         await until(lambda: clock.seconds > 3600)
         assert not running.done()
-    await asyncio.wait_for(notifier.close(), 3)
+    await asyncio.wait_for(notifier.close(), 30)
     logged = capsys.readouterr().out
     assert logged.count("notifications_not_looked_for") == 1 and logged.count("not_notified") == 1
 

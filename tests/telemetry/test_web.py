@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.telemetry.web import MOST_CONNECTIONS, WebServer
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import PATIENCE_SECONDS, wait_for
 from tests.telemetry.conftest import Serve
 
 
@@ -106,18 +106,16 @@ def test_a_port_in_use_is_said_for_people(serve: Serve) -> None:
     assert "web.port" in caught.value.hint
 
 
-def test_stopping_frees_the_port_and_the_thread() -> None:
+def test_stopping_frees_the_port_and_the_thread(free_port: int) -> None:
     """It starts and stops several times on one port, with open connections: no thread and no port is left."""
-    port = 0
     for _ in range(3):
-        server = WebServer(Starlette(), port=port)
-        port = server.port
-        hanging = socket.create_connection(("127.0.0.1", port))
-        assert get(port, "/nothing")[0] == 404
+        server = WebServer(Starlette(), port=free_port)
+        hanging = socket.create_connection(("127.0.0.1", free_port))
+        assert get(free_port, "/nothing")[0] == 404
         server.stop()
         server.stop()
+        wait_for(lambda: "web" not in [thread.name for thread in threading.enumerate()])
         hanging.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "web"]
 
 
 def test_ipv6_works_where_there_is_one() -> None:
