@@ -209,8 +209,10 @@ def clean_lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
     size = megabytes(sum(one.size_bytes for one in files))
     yield f"{'Would go' if dry_run else 'Gone'}: {counted(len(files), 'file')}, {size}."
     for one in [*going, *(one for one in found if one.kept_because)]:
-        why = f" stays: {one.kept_because}" if one.kept_because else ""
-        yield f"  {one.kind:<8} {visible(str(one.path))} ({megabytes(one.size_bytes)}){why}"
+        why = f"; stays: {one.kept_because}" if one.kept_because else ""
+        file = f"{visible(str(one.path))} ({megabytes(one.size_bytes)})"
+        what = f"{visible(one.path.name)}, in the job store" if one.kind == "record" else file
+        yield f"  {one.kind:<8} {what}{why}"
 
 
 def megabytes(size_bytes: int) -> str:
