@@ -221,10 +221,9 @@ def _read_key(path: Path) -> str:
     try:
         with path.open("rb") as stream:
             return stream.read(LARGEST_KEY_FILE_BYTES + 1).decode("latin-1")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a usable file name"
+    except OSError as error:
         raise ConfigurationError(
-            f"The file that api.key_file names can't be read: {reason}.",
+            f"The file that api.key_file names can't be read: {error.strerror}.",
             hint="A relative name starts at the folder of the configuration file.",
         ) from None
 

@@ -3,7 +3,7 @@ approval."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -157,12 +157,14 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
         place = PhotoPlace(inbox, settings.inbox_folder(inbox), Path(around).name, "")
         if is_dir(place.path / name) or place.seen() is None:
             continue
-        shoot = explain_place(settings, place).shoot
-        if shoot is None or name not in shoot.held:
-            continue
-        [photos] = (each.photos for each in shoot.sets if each.name == name)
-        return place, [ChosenSet(name, {photo.name: photo.sha256 for photo in photos})]
+        for one in explain_place(settings, place).sets:
+            if one.waits and one.name == name:
+                return place, [as_chosen(one)]
     return None
+
+
+def as_chosen(one: ExplainedSet) -> ChosenSet:
+    return ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos})
 
 
 def _rooms_of(project: PhotoPlace) -> list[PhotoPlace]:
@@ -236,7 +238,7 @@ def look_at(
     the photos have changed since the draft, Unknown where none are there any more; StoreError,
     LocalTrouble."""
     with reading(settings) as store:
-        return Viewer(Explainer(settings, store, place, look=look)).view(draft)
+        return Viewer(settings, store, place, look=look).view(draft)
 
 
 def approve_held(
@@ -260,26 +262,20 @@ def approve_held(
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if place.folder:
         return approve_folder(settings, place)
-    chosen = [ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}) for one in sets]
-    return approve_sets(settings, place, chosen, look)
+    return approve_sets(settings, place, [as_chosen(one) for one in sets], look)
 
 
-class Viewer:
+class Viewer(Explainer):
     """Makes the view of a held folder from its explanation."""
 
-    def __init__(self, explainer: Explainer) -> None:
-        self.explainer = explainer
-        self.place = explainer.place
-        self._photos: dict[str, Photo] = {}
-
     def view(self, draft: Sequence[DraftSet]) -> HeldView:
-        explained = self.explainer.explained()
-        self._photos = {photo.name: photo for photo in self.explainer.photos}
+        explained = self.explained()
+        named = {photo.name: photo for photo in self.photos}
         sets = [*explained.sets, *self._others(explained)]
         if not self.place.folder:
-            sets = self._as_drafted(sets, draft)
+            sets = self._as_drafted(sets, draft, named)
         kept_out = explained.shoot.kept_out if explained.shoot is not None else {}
-        photos = self.explainer.shown([self._photos[name] for name in kept_out if name in self._photos])
+        photos = self.shown([named[name] for name in kept_out if name in named])
         aside = tuple((photo, kept_out[photo.name]) for photo in photos)
         return HeldView(explained, self._why(explained), tuple(sets), aside)
 
@@ -303,11 +299,11 @@ class Viewer:
             names = {photo.name for each in parts for photo in each.photos} | explained.shoot.kept_out.keys()
         if self.place.folder:
             return
-        drop = self.explainer.drop
+        drop = self.drop
         late = [photo for photo in drop.photos if photo.name not in names]
         if late:
             given = {*drop.given, *(each.name for each in explained.sets)}
-            found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
+            found = group_shoot(self.rulebook, self.place.project, late, given)
             doubts = tuple(why.reason for why in explained.waiting)
             for each in found.sets:
                 yield replace(self._priced(each.name, each.photos), evidence=each.evidence, doubts=doubts)
@@ -317,7 +313,9 @@ class Viewer:
         for each in grouping.refused:
             yield self._problem(each.name, each.photos, with_hint(each.reason, each.hint))
 
-    def _as_drafted(self, proposed: Sequence[ExplainedSet], draft: Sequence[DraftSet]) -> list[ExplainedSet]:
+    def _as_drafted(
+        self, proposed: Sequence[ExplainedSet], draft: Sequence[DraftSet], named: Mapping[str, Photo]
+    ) -> list[ExplainedSet]:
         """The sets of the draft, followed by the remaining photos in their proposed sets, and the approved
         sets. Raises UsageError where a photo of the draft doesn't wait any more or is in two of its sets, or
         one of these is empty."""
@@ -333,11 +331,11 @@ class Viewer:
         ]
         rows = [*draft, *(one for one in left if one.photos)]
         before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
-        rooms = [*names_beside(self.place), *self.explainer.drop.given]
+        rooms = [*names_beside(self.place), *self.drop.given]
         drafted = []
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))
-            own = [self._photos[photos[key].name] for key in row.photos]
+            own = [named[photos[key].name] for key in row.photos]
             others = [other.name for other in rows[:number]]
             drafted.append(self._drafted(row.name, own, was, others, rooms))
         return [*drafted, *(one for one in proposed if not one.waits)]
@@ -367,9 +365,9 @@ class Viewer:
     def _priced(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """A waiting set under that name, with its cost by the rules; with a problem where they refuse it."""
         try:
-            return replace(self.explainer.set_of(name, photos), waits=True)
+            return replace(self.set_of(name, photos), waits=True)
         except BadJob as error:
             return self._problem(name, photos, error.full_text)
 
     def _problem(self, name: str, photos: Sequence[Photo], why: str) -> ExplainedSet:
-        return ExplainedSet(name, self.explainer.shown(photos), waits=True, problem=why)
+        return ExplainedSet(name, self.shown(photos), waits=True, problem=why)
