@@ -76,12 +76,12 @@ def refuse_of_systemd(answers: setup.Answers) -> None:
 def with_answers(answers: setup.Answers) -> setup.Answers:
     """The answers, completed by asking a person; what is given or installed already isn't asked for."""
     if answers.root is None and setup.settings_at(answers.config) is None:
-        answers = replace(answers, root=asked_root(setup.root_of(answers)))
+        answers = replace(answers, root=asked_root(setup.chosen(answers).root))
     if answers.group is None:
-        usual = setup.group_of(answers)
+        usual = setup.chosen(answers).group
         answers = replace(answers, group=typer.prompt("The group of those who use it", default=usual))
     if answers.page is None and not missing_packages():
-        usually = setup.page_of(answers)
+        usually = setup.chosen(answers).page
         wanted = typer.confirm("Serve the page for browsers on this computer?", default=usually)
         answers = replace(answers, page=wanted)
     return answers

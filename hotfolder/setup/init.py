@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hotfolder.config.load import checked_key, load
 from hotfolder.config.settings import PAGE_PORT, Settings
@@ -91,8 +92,9 @@ def refuse(answers: Answers) -> None:
             f"{answers.config} is there already and says another root: {settings.root_folder}.",
             hint="Change it there, or name another file with --config.",
         )
-    refuse_foreign(root_of(answers), user_of(answers), group_of(answers))
-    if page_of(answers) and not running():
+    root, user, group, page = chosen(answers)
+    refuse_foreign(root, user, group)
+    if page and not running():
         port = settings.page.port if settings is not None else answers.page_port
         listening("The page", "127.0.0.1", port, "with --page-port").close()
 
@@ -134,42 +136,37 @@ def settings_at(config: Path) -> Settings | None:
     return load(config, {}) if exists(config) else None
 
 
-def root_of(answers: Answers) -> Path:
-    settings = settings_at(answers.config)
-    return settings.root_folder if settings is not None else answers.root or ROOT
+class Chosen(NamedTuple):
+    """The answers, completed by what is installed already, or else by the defaults."""
+
+    root: Path
+    user: str
+    group: str
+    page: bool
 
 
-def user_of(answers: Answers) -> str:
-    return answers.user or install.installed(UNITS).get("User", USER)
-
-
-def group_of(answers: Answers) -> str:
-    """The chosen group, else that of the root folder; where that is root's, the installed one, or the user's
-    own."""
-    if answers.group:
-        return answers.group
-    root = root_of(answers)
-    number = root.stat().st_gid if exists(root) else 0
-    return group_name(number) if number else install.installed(UNITS).get("Group", user_of(answers))
-
-
-def page_of(answers: Answers) -> bool:
-    return install.has_page(install.installed(UNITS)) if answers.page is None else answers.page
+def chosen(answers: Answers) -> Chosen:
+    settings, before = settings_at(answers.config), install.installed(UNITS)
+    root = settings.root_folder if settings is not None else answers.root or ROOT
+    user = answers.user or before.get("User", USER)
+    number = root.stat().st_gid if exists(root) else 0  # of root's own group nobody else is a member
+    group = answers.group or (group_name(number) if number else before.get("Group", user))
+    page = install.has_page(before) if answers.page is None else answers.page
+    return Chosen(root, user, group, page)
 
 
 def site_of(answers: Answers) -> InstalledService:
     """The installation according to the configuration file."""
-    settings = load(answers.config, {})
-    user, group, page = user_of(answers), group_of(answers), page_of(answers)
-    return install.site_of(settings, answers.config, user, group, page=page)
+    _, user, group, page = chosen(answers)
+    return install.site_of(load(answers.config, {}), answers.config, user, group, page=page)
 
 
 def make(answers: Answers) -> Iterator[str]:
     """Create what is missing; yields a sentence after each step. Raises UsageError and LocalTrouble."""
-    user, group = user_of(answers), group_of(answers)
+    root, user, group, _ = chosen(answers)
     yield from accounts(user, group)
-    yield from folder(root_of(answers), user, group, SHARED_MODE)
-    yield from configuration(answers)
+    yield from folder(root, user, group, SHARED_MODE)
+    yield from configuration(answers, root)
     site = site_of(answers)
     for path in site.folders:
         yield from folder(path, user, group, SHARED_MODE)
@@ -227,9 +224,9 @@ def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
             yield f"Set {path} so that new folders in it get its group, {group}."
 
 
-def configuration(answers: Answers) -> Iterator[str]:
+def configuration(answers: Answers, root: Path) -> Iterator[str]:
     page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else None
-    text = smallest(root_of(answers), answers.state, KEY, page)
+    text = smallest(root, answers.state, KEY, page)
     with made_anywhere(answers.config.parent):
         answers.config.parent.mkdir(parents=True, exist_ok=True)
     if write_once(answers.config, text, 0o644):
