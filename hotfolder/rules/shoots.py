@@ -50,7 +50,7 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     )
     brackets = next(counts, None)
     mode = next((route.group for route in routes if route.group is not None), "auto")
-    names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
+    names: NameScheme = next((route.name_sets for route in routes if route.name_sets is not None), "numbered")
     return ShootRule(mode == "review", GroupingOptions(brackets, _over_seven(routes)), names)
 
 
@@ -159,13 +159,13 @@ def group_folder(
     grouping = group_room(photos, options)
     room = room or split_name(folder).name or folder
     parts = grouping.parts()
-    names = (room,) if len(parts) == 1 else name_sets(parts, NameScheme.NUMBERED, room, given)
+    names = (room,) if len(parts) == 1 else name_sets(parts, "numbered", room, given)
     return _named(grouping, names)
 
 
 def _over_seven(routes: Sequence[Route]) -> OverSeven:
-    """The `over_seven` of the first route that sets it; by default REFUSE."""
-    return next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
+    """The `over_seven` of the first route that sets it; by default `refuse`."""
+    return next((route.over_seven for route in routes if route.over_seven is not None), "refuse")
 
 
 def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
+from hotfolder.rules.grouping.group import group, group_room, name_sets
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
 from hotfolder.rules.sets import MOST_PHOTOS, FileIdentity, Photo
 from tests.support.camera import (
@@ -54,7 +55,7 @@ def test_frames_lie_from_dark_to_bright_whatever_order_they_were_taken_in(by: Ph
     captures = [photo.capture for photo in only.photos if photo.capture]
     times = [capture.exposure_seconds for capture in captures if capture.exposure_seconds]
     assert times == sorted(times) and len(times) == 5
-    assert name_sets([only], NameScheme.FIRST_FILE) == ("IMG_0001",)
+    assert name_sets([only], "first_file") == ("IMG_0001",)
 
 
 def test_a_long_pause_next_to_a_burst_is_evidence_and_says_how_long(by: Photographer) -> None:
@@ -268,8 +269,8 @@ photos = st.builds(
 )
 drops = st.lists(photos, max_size=24, unique_by=lambda photo: photo.name)
 options = st.builds(
-    GroupingOptions, brackets=st.integers(1, 9), over_seven=st.sampled_from(OverSeven)
-) | st.builds(GroupingOptions, over_seven=st.sampled_from(OverSeven))
+    GroupingOptions, brackets=st.integers(1, 9), over_seven=st.sampled_from(get_args(OverSeven))
+) | st.builds(GroupingOptions, over_seven=st.sampled_from(get_args(OverSeven)))
 
 
 @settings(max_examples=80)

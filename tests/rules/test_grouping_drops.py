@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
+from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, group, group_room, name_sets
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions
 from hotfolder.rules.sets import Photo
 from tests.support.camera import CANON_ORDER, FILE, MIDDLE, SONY, Photographer, names_of
 
@@ -65,12 +65,12 @@ def test_more_than_seven_are_refused_whole_by_default(by: Photographer) -> None:
     assert grouping.sets == ()
     assert {photo.name for photo in grouping.refused[0].photos} == set(by.sets[0])
     assert grouping.refused[0].reason.startswith("9 photos belong to one set, from IMG_0001.jpg to IMG_0009")
-    assert name_sets(grouping.refused, NameScheme.FIRST_FILE) == ("IMG_0001",)
+    assert name_sets(grouping.refused, "first_file") == ("IMG_0001",)
 
 
 def test_more_than_seven_can_be_split_each_part_from_dark_to_bright(by: Photographer) -> None:
     by.burst(by.room(), MIDDLE, NINE)
-    grouping = group(by.photos, GroupingOptions(over_seven=OverSeven.SPLIT))
+    grouping = group(by.photos, GroupingOptions(over_seven="split"))
     assert [len(each.photos) for each in grouping.sets] == [5, 4]
     assert kept(grouping) == set(by.sets[0])
     assert grouping.sets[1].evidence[-1] == "part 2 of 2 of a set of 9"
@@ -78,7 +78,7 @@ def test_more_than_seven_can_be_split_each_part_from_dark_to_bright(by: Photogra
 
 def test_more_than_seven_can_be_spread_and_what_is_left_out_is_named(by: Photographer) -> None:
     by.burst(by.room(), MIDDLE, NINE)
-    grouping = group(by.photos, GroupingOptions(over_seven=OverSeven.SPREAD))
+    grouping = group(by.photos, GroupingOptions(over_seven="spread"))
     (only,) = grouping.sets
     assert len(only.photos) == 7
     times = {photo.name: photo.capture.exposure_seconds or 0 for photo in by.photos if photo.capture}
@@ -132,8 +132,8 @@ def test_a_stripped_room_is_one_set(by: Photographer) -> None:
 def test_sets_are_numbered_or_called_by_the_photo_taken_first(by: Photographer) -> None:
     by.rooms(2, (0, -2, 2))
     grouping = group(by.photos)
-    assert name_sets(grouping.sets, NameScheme.NUMBERED, "elm-road") == ("elm-road-01", "elm-road-02")
-    assert name_sets(grouping.sets, NameScheme.FIRST_FILE) == ("IMG_0001", "IMG_0004")
+    assert name_sets(grouping.sets, "numbered", "elm-road") == ("elm-road-01", "elm-road-02")
+    assert name_sets(grouping.sets, "first_file") == ("IMG_0001", "IMG_0004")
 
 
 def test_names_differ_even_where_case_does_not_count(by: Photographer) -> None:
@@ -141,7 +141,7 @@ def test_names_differ_even_where_case_does_not_count(by: Photographer) -> None:
         by.single(by.room(), MIDDLE)
         by.photos[-1] = replace(by.photos[-1], name=name)
         by.walk(40, 41)
-    assert name_sets(group(by.photos).sets, NameScheme.FIRST_FILE) == ("Hall", "hall-2")
+    assert name_sets(group(by.photos).sets, "first_file") == ("Hall", "hall-2")
 
 
 def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:

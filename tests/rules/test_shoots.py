@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hotfolder.rules.grouping.group import NameScheme
-from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import Photo, sharing_stem
@@ -27,15 +25,15 @@ def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_i
     rule = shoot_rule(
         book(
             Route(name="front", match=Match(room=("front*",)), group="auto", brackets=1),
-            Route(name="other", match=Match(project=("* Lane",)), over_seven=OverSeven.SPLIT),
+            Route(name="other", match=Match(project=("* Lane",)), over_seven="split"),
             Route(name="elm", match=Match(project=("* Road",)), group="review"),
-            Route(name="all", group="auto", brackets=5, name_sets=NameScheme.FIRST_FILE),
+            Route(name="all", group="auto", brackets=5, name_sets="first_file"),
         ),
         ELM,
     )
     assert rule.review
     assert rule.options.brackets == 5
-    assert (rule.options.over_seven, rule.names) == (OverSeven.REFUSE, NameScheme.FIRST_FILE)
+    assert (rule.options.over_seven, rule.names) == ("refuse", "first_file")
 
 
 def test_a_count_that_its_route_never_takes_counts_nothing_off() -> None:
@@ -58,7 +56,7 @@ def test_sets_are_numbered_after_those_made_before_and_bear_no_tags() -> None:
 
 
 def test_a_first_files_name_never_becomes_a_tag_nor_an_earlier_sets_name() -> None:
-    rules = book(Route(name="all", brackets=1, name_sets=NameScheme.FIRST_FILE))
+    rules = book(Route(name="all", brackets=1, name_sets="first_file"))
     found = group_shoot(rules, ELM, [photo("a__b.jpg"), photo("c.jpg")], {"C"})
     assert [each.name for each in found.sets] == ["a_b", "c-2"]
 

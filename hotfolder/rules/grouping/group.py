@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from itertools import pairwise, product
 from math import inf
 from pathlib import PurePath
+from typing import Literal
 
 from hotfolder.display import natural_order
 from hotfolder.rules.foldernames import free_name
@@ -33,17 +33,12 @@ from hotfolder.rules.grouping.model import (
     GroupedSet,
     Grouping,
     GroupingOptions,
-    OverSeven,
     RefusedSet,
 )
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
-
-class NameScheme(StrEnum):
-    """`<stem>-01`, `<stem>-02`, …; or the name of the photo that was taken first, without its suffix."""
-
-    NUMBERED = "numbered"
-    FIRST_FILE = "first_file"
+NameScheme = Literal["numbered", "first_file"]
+"""`<stem>-01`, `<stem>-02`, …; or the name of the photo that was taken first, without its suffix."""
 
 
 def name_sets(
@@ -55,7 +50,7 @@ def name_sets(
     """Names for the `parts` of a grouping, in their order, unique among themselves and `given` (ignoring
     case). Numbers continue after the highest in `given`."""
     firsts = [min(each.photos, key=_taken).name for each in parts]
-    if scheme is NameScheme.NUMBERED:
+    if scheme == "numbered":
         start = 1 + max((_number(name, stem) for name in given), default=0)
         digits = max(2, len(str(start + len(firsts) - 1)))
         return tuple(f"{stem}-{number:0{digits}d}" for number in range(start, start + len(firsts)))
@@ -102,7 +97,7 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
 
 def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
     """Group a room's folder: one set, unless the photos form several sets of at least two photos without any
-    doubt, and there are too many for one set (with over_seven REFUSE) or the capture data prove it.
+    doubt, and there are too many for one set (with over_seven: refuse) or the capture data prove it.
 
     The proof is that each set repeats an exposure of the previous set or was taken with another setup. A
     pause proves nothing: people are interrupted.
@@ -111,7 +106,7 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
     found = group(photos, replace(options, brackets=None))
     several = len(found.sets) > 1 and all(len(each.photos) > 1 for each in found.sets)
     if several and found.sure and not found.refused:
-        too_many = len(photos) > MOST_PHOTOS and options.over_seven is OverSeven.REFUSE
+        too_many = len(photos) > MOST_PHOTOS and options.over_seven == "refuse"
         proved = all(has_times(photo) for photo in own) and all(
             _apart(*pair) for pair in pairwise(found.sets)
         )
@@ -156,9 +151,9 @@ def _finished(
         ordered = _dark_to_bright(draft.photos)
         if len(ordered) <= MOST_PHOTOS:
             sets.append(_set(ordered, draft, draft.evidence))
-        elif options.over_seven is OverSeven.REFUSE:
+        elif options.over_seven == "refuse":
             refused.append(methods.refused_set(ordered))
-        elif options.over_seven is OverSeven.SPREAD:
+        elif options.over_seven == "spread":
             chosen, out = methods.spread(ordered)
             kept_out |= out
             sets.append(_set(chosen, draft, draft.evidence))

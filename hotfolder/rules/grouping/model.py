@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Literal
 
 from hotfolder.display import counted
 from hotfolder.rules.sets import Photo
@@ -18,12 +18,8 @@ SAME_EXPOSURE_EV = 0.2
 MOST_DOUBTS = 3
 
 
-class OverSeven(StrEnum):
-    """A set of more photos than the API takes: not made, made in parts, or made of those that span it."""
-
-    REFUSE = "refuse"
-    SPLIT = "split"
-    SPREAD = "spread"
+OverSeven = Literal["refuse", "split", "spread"]
+"""A set of more photos than the API takes: not made, made in parts, or made of those that span it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +28,7 @@ class GroupingOptions:
     capture data, and photos without capture data by their content."""
 
     brackets: int | None = None
-    over_seven: OverSeven = OverSeven.REFUSE
+    over_seven: OverSeven = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
