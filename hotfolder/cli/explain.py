@@ -74,7 +74,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
     if not brief:
         yield from (f"  {line}" for each in one.sets for line in each.explanation.lines(calls=bool(calls)))
         yield from (f"  To pay   {priced(bill, prices)}" for bill in one.bills)
-    for reason in one.shoot.kept_out.values() if one.shoot is not None else ():
+    for reason in one.shoot.kept_out.values():
         yield f"{margin}Kept out of the merge: {reason}"
     if one.held:
         yield f"{margin}HELD: {one.held} Nothing is paid before that."
@@ -96,7 +96,7 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
             yield from (f"      {line}" for line in each.explanation.lines(calls=calls))
     if one.earlier:
         yield f"  Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
-    if one.shoot is not None:
+    if one.shoot.parts():
         yield from (f"  {line}" for line in shoot_remarks(one, one.shoot))
     yield from (f"  Waits: {why}" for why in one.waiting)
     yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
@@ -121,14 +121,14 @@ def as_dict(one: Explained) -> dict[str, object]:
     """The explanation as a JSON object."""
     path, problems = {"path": str(one.place.path)}, {"problems": list(one.problems)}
     if one.several:
-        found = shoot_as_dict(one, one.shoot) if one.shoot is not None else {}
+        found = shoot_as_dict(one, one.shoot)
         return {**path, **found, "waiting": [str(why) for why in one.waiting], **problems}
     return {
         **path,
         **(one.sets[0].explanation.as_dict() if one.sets else {}),
         "remembered_calls": sum(len(each.remembered) for each in one.sets),
         "held": bool(one.held),
-        "kept_out": list(one.shoot.kept_out.values()) if one.shoot is not None else [],
+        "kept_out": list(one.shoot.kept_out.values()),
         **problems,
     }
 

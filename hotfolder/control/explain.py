@@ -109,11 +109,11 @@ class Explained:
     """The explanation of the photos in one folder: a room with one set, or `several` sets, as of a whole
     shoot. `held` is why a person must approve it; `held_whole` whether all of it, or only doubtful sets.
     `earlier` is the number of photos left out as earlier ones, `waiting` why others wait, `problems` what
-    somebody must fix first. `shoot` is the grouping of the photos, None where it isn't possible."""
+    somebody must fix first. `shoot` is the grouping of the photos, empty where it isn't possible."""
 
     place: PhotoPlace
     several: bool = False
-    shoot: Grouping | None = None
+    shoot: Grouping = field(default_factory=lambda: Grouping(()))
     sets: tuple[ExplainedSet, ...] = ()
     held: Why = field(default_factory=Why)
     held_whole: bool = True

@@ -138,11 +138,9 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
     hint = "Look at the shoot again, and approve it as it is now."
     if found.problems:
         raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
-    shoot = found.shoot
-    if shoot is None or shoot.unmade:
-        reason = shoot.unmade[0] if shoot is not None else f"No photos of {shown(found.place.name)} wait"
-        raise UsageError(f"{reason}.", hint=hint)
-    making = {each.name for each in shoot.sets if each.by_person}
+    if found.shoot.unmade:
+        raise UsageError(f"{found.shoot.unmade[0]}.", hint=hint)
+    making = {each.name for each in found.shoot.sets if each.by_person}
     for one in sets:
         if one.name not in making:
             raise UsageError(f"{shown(one.name)} is being made already.", hint=hint)
@@ -197,7 +195,7 @@ class HeldView:
 
     @property
     def remarks(self) -> Sequence[str]:
-        return self.explained.shoot.notices if self.explained.shoot is not None else ()
+        return self.explained.shoot.notices
 
     @property
     def bill(self) -> Bill:
@@ -274,7 +272,7 @@ class Viewer(Explainer):
         sets = [*explained.sets, *self._others(explained)]
         if not self.place.folder:
             sets = self._as_drafted(sets, draft, named)
-        kept_out = explained.shoot.kept_out if explained.shoot is not None else {}
+        kept_out = explained.shoot.kept_out
         photos = self.shown([named[name] for name in kept_out if name in named])
         aside = tuple((photo, kept_out[photo.name]) for photo in photos)
         return HeldView(explained, self._why(explained), tuple(sets), aside)
@@ -283,7 +281,7 @@ class Viewer(Explainer):
         """Why the folder is held; for a shoot only reasons about the whole: its sets have their own. The
         view itself is the review that a route asks for, and says no other way to it."""
         shoot = explained.shoot
-        if not explained.several or shoot is None or not explained.held:
+        if not (explained.several and explained.held):
             held = Why(REVIEW) if explained.held == TO_REVIEW else explained.held
             return together((held, *explained.waiting))
         doubts = {doubt for each in shoot.sets for doubt in each.doubts}
@@ -293,7 +291,7 @@ class Viewer(Explainer):
     def _others(self, explained: Explained) -> Iterator[ExplainedSet]:
         """The sets that aren't made: refused ones, and those of photos that wait for other reasons."""
         names: set[str] = set()
-        if explained.several and explained.shoot is not None:
+        if explained.several:
             yield from self._refused(explained.shoot)
             parts = explained.shoot.parts()
             names = {photo.name for each in parts for photo in each.photos} | explained.shoot.kept_out.keys()
