@@ -17,7 +17,7 @@ from hotfolder.stager.operations import Frozen
 LEAST_QUALITY = 30
 """The lowest JPEG quality: a rendition that is still too large at it is not made."""
 UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30}
+UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "bytes": 1}
 SIZE = re.compile(r"(\d{1,15}(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
 LONGEST_NAME = 40
