@@ -47,12 +47,9 @@ def window(browser: Browser, site: PageProcess, **options: Any) -> Iterator[Page
 
 def go(opened: Page, path: str) -> None:
     """Open the page there once it has read its photos."""
-
-    def is_read() -> bool:
-        answer = opened.goto(path)
-        return answer is None or "refresh" not in answer.headers
-
-    becomes(is_read, "its photos are read")
+    opened.goto(path)
+    read = "document.readyState == 'complete' && !document.querySelector('.empty progress')"
+    becomes(lambda: opened.evaluate(read), "its photos are read")
 
 
 @contextmanager
