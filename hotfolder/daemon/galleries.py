@@ -107,8 +107,7 @@ class Galleries:
             for project in due:
                 well &= await self._remake(project)
             if well and until is not None:
-                known = {"until": min(until, now).isoformat()}
-                await context.store_thread(context.store.publish, MADE_UNTIL, known, context.clock.now())
+                await context.publish(MADE_UNTIL, {"until": min(until, now).isoformat()})
         except LocalTrouble as error:
             self._warnings[""].warn(error.message, hint=error.hint)
             well = False

@@ -123,18 +123,16 @@ class Intake:
     def forget_moved(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
         """Forget the holds of photos that were moved out of the inbox. `there` returns, for project and
         folder, the names of the delivered files that are still there unchanged."""
-        for place in [place for place in self.held if place[0] == inbox]:
-            left = self.held[place].of(there(*place[1:]))
-            if left:
-                self.held[place] = left
-            else:
-                del self.held[place]
+        left = {
+            place: hold.of(there(*place[1:])) if place[0] == inbox else hold
+            for place, hold in self.held.items()
+        }
+        self.held = {place: hold for place, hold in left.items() if hold}
 
     async def drop(self, inbox: str) -> None:
         """Forget what is held and sent ahead of an inbox whose lease another machine may have now."""
         await self.early.close(inbox)
-        for place in [place for place in self.held if place[0] == inbox]:
-            del self.held[place]
+        self.held = {place: hold for place, hold in self.held.items() if place[0] != inbox}
         self._orphans = None
 
     def job_ended(self, place: Place) -> bool:
@@ -161,10 +159,9 @@ def room_of(folder: str) -> str:
     return split_name(folder).name or folder
 
 
-AGAIN_SECONDS = 30.0
-"""The delay after a failed upload before the same photos are tried again."""
 FORGET_SECONDS = 120.0
-"""A group without an event for this long, and without a job about to take it over, is abandoned."""
+"""A group that is without an event or has failed for this long, and has no job about to take it over, is
+abandoned."""
 
 
 class Early:
@@ -195,17 +192,12 @@ class Early:
             group = None
         if group is None:
             group = await self._opened(place, arriving.photo_count)
-        if group is None:
-            return
-        if not group.failed:
-            group.heard_at = now
-            for photo in photos:
-                if photo.name not in group.photos:
-                    group.send(photo)
-        elif group.refused:  # sent again, it would be refused again; the job says so
-            group.heard_at = now
-        elif now - group.heard_at > AGAIN_SECONDS:
-            self._drop(place)
+        if group is None or group.failed:
+            return  # the job sends them, and says what is wrong
+        group.heard_at = now
+        for photo in photos:
+            if photo.name not in group.photos:
+                group.send(photo)
 
     async def close(self, inbox: str | None = None) -> None:
         """Cancel all uploads, or those of one inbox."""

@@ -34,7 +34,6 @@ from hotfolder.outbox.texts import NAME as REASON
 from hotfolder.outbox.texts import write_status
 from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.holds import Why
 from hotfolder.rules.hours import opens_at
 from hotfolder.telemetry.daemons import (
     DAEMON_STATUS,
@@ -280,7 +279,7 @@ class Reporter:
     async def _publish_changed(self, name: str, content: object) -> bool:
         if self._published.get(name) == content:
             return False
-        await self.context.store_thread(self.context.store.publish, name, content, self.clock.now())
+        await self.context.publish(name, content)
         self._published[name] = content
         return True
 
@@ -288,10 +287,12 @@ class Reporter:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
         self.intake.forget_moved(name, self.inboxes[name].delivered)
         arriving = [
-            arriving_set(
-                one.project,
-                one.folder,
-                Why(one.reason.removesuffix("."), one.hint),
+            ArrivingSet(
+                project=one.project,
+                folder=one.folder,
+                room=room_of(one.folder) or WHOLE_SHOOT,
+                reason=one.reason.removesuffix("."),
+                hint=one.hint,
                 held=not one.may_proceed,
             )
             for one in status.settling
@@ -300,8 +301,9 @@ class Reporter:
             if inbox == name:
                 there = self.inboxes[name].delivered(project, folder)
                 whole = {room_of(folder) or WHOLE_SHOOT: (there, hold.why)} if hold.why else {}
+                place = {"project": project, "folder": folder, "held": True}
                 arriving += [
-                    arriving_set(project, folder, why, room=called, held=True, photo=middle_of(names))
+                    ArrivingSet(room=called, photo=middle_of(names), **why._asdict(), **place)
                     for called, (names, why) in {**whole, **hold.sets}.items()
                 ]
         notices = (
@@ -362,21 +364,6 @@ def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
 def pause_after(took: float, least: float) -> float:
     """The seconds to pause after a call that took `took` seconds, at least `least`."""
     return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
-
-
-def arriving_set(
-    project: str, folder: str, why: Why, *, held: bool, room: str = "", photo: str = ""
-) -> ArrivingSet:
-    """A set that is no job yet; by default its room is the folder's."""
-    return ArrivingSet(
-        project=project,
-        folder=folder,
-        room=room or room_of(folder) or WHOLE_SHOOT,
-        reason=why.reason,
-        hint=why.hint,
-        held=held,
-        photo=photo,
-    )
 
 
 def middle_of(names: Iterable[str]) -> str:

@@ -176,29 +176,16 @@ class Shoots:
         """Store the sets that wait while others are made: without those, grouping may find nothing
         doubtful."""
         if now != list(before):
-            context = self.worker.context
-            await context.store_thread(
-                context.store.publish,
-                held_title(inbox, project),
-                [*map(held_as_json, now)],
-                context.clock.now(),
-                inbox=inbox,
-            )
+            content = [*map(held_as_json, now)]
+            await self.worker.context.publish(held_title(inbox, project), content, inbox=inbox)
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Grouping) -> None:
-        context = self.worker.context
         there = identities(found.photos)
         new = {name: (there[name], reason) for name, reason in shoot.kept_out.items()}
         if not new:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
-        await context.store_thread(
-            context.store.publish,
-            title(inbox, found.project),
-            as_json(kept),
-            context.clock.now(),
-            inbox=inbox,
-        )
+        await self.worker.context.publish(title(inbox, found.project), as_json(kept), inbox=inbox)
         self.kept[inbox, found.project] = kept
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:

@@ -223,6 +223,10 @@ class JobContext:
         LocalTrouble."""
         return await self.store_thread(self.store.advance, job.id, state, self.clock.now(), **changes)
 
+    async def publish(self, name: str, content: object, *, inbox: str = "") -> None:
+        """`Store.publish` at the present time. Raises LocalTrouble, LeaseLost."""
+        await self.store_thread(self.store.publish, name, content, self.clock.now(), inbox=inbox)
+
     async def recheck_photos(self, job: Job) -> None:
         """Check the photos once more before money is spent. Raises SetChanged; OutOfReach and LocalTrouble
         where the inbox can't be read."""

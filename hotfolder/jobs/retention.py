@@ -198,7 +198,6 @@ class Retention:
             return
         size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
         why = await to_thread.run_sync(self._behind_link, job)
-        why = why or await to_thread.run_sync(unlike, path, job.receipt_sha256)
         there = {photo for _, photo in await self._photos(job)} - self.gone
         if not why and self.keep.originals_days is not None and there:
             why = "its originals are still there, and are never deleted without it"

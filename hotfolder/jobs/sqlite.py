@@ -79,21 +79,15 @@ def read_file(state: Path) -> Engine | None:
     if not exists(path):
         return None
 
-    def connect(mode: str = "ro") -> sqlite3.Connection:
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
-
-    def version_by(mode: str) -> int:
-        with closing(connect(mode)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    def connect() -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
     try:
-        try:
-            version = version_by("ro")
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_READONLY_ROLLBACK:
-                raise
-            version = version_by("rw")
+        with closing(connect()) as connection:
+            version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     except sqlite3.OperationalError as error:  # busy or out of reach, not corrupt
         raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
     except sqlite3.DatabaseError as error:

@@ -218,11 +218,7 @@ class Store:
         with self.session.begin() as session:
             self.fenced_job(session, job_id)
             for name, identity in identities.items():
-                session.exec(
-                    update(JobFile)
-                    .where(col(JobFile.job_id) == job_id, col(JobFile.name) == name)
-                    .values(asdict(identity))
-                )
+                session.get_one(JobFile, (job_id, name)).sqlmodel_update(asdict(identity))
 
     def of_project(self, project: str) -> list[Job]:
         """All jobs of a project, from all inboxes."""
@@ -397,14 +393,9 @@ class Store:
     def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
         """Delete the recorded id of a project that the API doesn't know any more, unless replaced since."""
         with self.session.begin() as session:
-            session.exec(
-                delete(ApiProject).where(
-                    col(ApiProject.origin) == origin,
-                    col(ApiProject.inbox) == inbox,
-                    col(ApiProject.project) == project,
-                    col(ApiProject.api_id) == api_id,
-                )
-            )
+            row = session.get(ApiProject, (origin, inbox, project), with_for_update=True)
+            if row is not None and row.api_id == api_id:
+                session.delete(row)
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
         """Set `JobFile.let_go_at` before a file of a job is deleted; None clears it."""

@@ -180,16 +180,10 @@ def sizes_of(results: Sequence[Result]) -> str:
 
 def answer_text(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """The text of a call's answer, without its pictures where they came `later`."""
-    accepted = f"{name_of(call)} was accepted"
     sizes = sizes_of(results)
     note = f" ({note_of(call)})" if call.note else ""
-    if later:
-        return f"{accepted}{note}."
-    return (
-        f"{accepted}{note}; it brought {sizes}."
-        if sizes
-        else f"{accepted}{note}; its picture is not here yet."
-    )
+    brought = "" if later else f"; it brought {sizes}" if sizes else "; its picture is not here yet"
+    return f"{name_of(call)} was accepted{note}{brought}."
 
 
 def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:

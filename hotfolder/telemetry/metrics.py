@@ -22,7 +22,6 @@ from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
 MOST_CHARACTERS = 100
-MOST_INBOXES = 100
 MOST_PROJECTS = 100
 PHASE_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 PHASES = ("uploading", "merging", "editing", "publishing", "filing")
@@ -154,7 +153,7 @@ class Metrics(Collector, Counts):
         inboxes = GaugeMetricFamily(
             "hotfolder_inbox_degraded", "1 for an inbox that is out of reach.", labels=["inbox"]
         )
-        for inbox, why in sorted(seen.degraded.items())[:MOST_INBOXES]:
+        for inbox, why in sorted(seen.degraded.items()):
             inboxes.add_metric([label(inbox)], int(bool(why)))
         yield inboxes
 

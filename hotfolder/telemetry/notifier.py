@@ -184,9 +184,6 @@ class Recipient:
         self._failed_at = 0.0
         self._in_flight = False
 
-    def __repr__(self) -> str:
-        return f"<Recipient {self.name}>"
-
     def begin(self, now: float, *, hurry: bool = False) -> None:
         """Start a task that delivers what is due, unless one is running. After a failure there is a backoff,
         which `hurry` skips."""

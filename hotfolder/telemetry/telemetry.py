@@ -97,18 +97,18 @@ class Telemetry:
     async def _remember(self, memory: Memory) -> None:
         if self._context is None:
             return
-        store, write, now = self._context.store, self._context.store_thread, self.clock.now()
-        if store.leases is None:
-            await write(store.publish, NOTIFIER_STATE, memory, now)
+        publish = self._context.publish
+        if self._context.store.leases is None:
+            await publish(NOTIFIER_STATE, memory)
             return
         detected = memory["detected"]
         # First, so that a crash in between sends the message of a finished project twice, and not never.
         of_machine = {**memory, "detected": {**detected, "projects": []}}
-        await write(store.publish, NOTIFIER_STATE, of_machine, now)
+        await publish(NOTIFIER_STATE, of_machine)
         for inbox in sorted(self._taken):
             of_inbox = [one for one in detected["projects"] if one[0] == inbox]
             with suppress(LeaseLost):  # its new owner writes it
-                await write(store.publish, ENDED_IN + inbox, of_inbox, now, inbox=inbox)
+                await publish(ENDED_IN + inbox, of_inbox, inbox=inbox)
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None

@@ -65,12 +65,8 @@ class WebServer:
         listener = listening("Health and metrics", host, port, "at `web.port`")
         self.port = listener.getsockname()[1]
         self._server = uvicorn.Server(server_config(app, MOST_CONNECTIONS, MOST_HEADER_BYTES, 1))
-        self._thread = threading.Thread(target=self._work, args=(listener,), name="web", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="web", daemon=True)
         self._thread.start()
-
-    def _work(self, listener: socket.socket) -> None:
-        with listener:
-            self._server.run(sockets=[listener])
 
     def stop(self) -> None:
         """Stop serving; waits at most two seconds. Idempotent."""

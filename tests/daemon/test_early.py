@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 
-from hotfolder.daemon import intake
 from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, Fault, MakeStudio, Shop, Studio, until
@@ -134,10 +133,9 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
 
 
 async def test_a_photo_that_is_refused_is_not_sent_again_while_its_set_arrives(
-    patient: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    patient: Studio, shop: Shop
 ) -> None:
     """As one that is too large."""
-    monkeypatch.setattr(intake, "AGAIN_SECONDS", 0.1)
     shop.goes_wrong({"endpoint": "put", "fault": 413})
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -317,27 +317,13 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
     async with context.limits.uploads.hold(PICTURE), context.breakers.at(API):
         image_id = await context.client.upload_image(path, f"picture.{extension}", media_type)
     CrashPoint.IMAGE_UPLOADED.passed()
+    # Without a merge its photo must be unchanged; else only its folder may have other tags by now.
+    last_check = context.refuse_moved if recipe_of(job).merge else context.recheck_photos
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
-        request = partial(operate, context, image_id, operation)
-        return await pay(context, intent, request, last_check=partial(check_before_operation, context, job))
-
-
-async def operate(
-    context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
-) -> Answer:
-    """Request the operation (paid). `leaves` is called before the request leaves."""
-    with context.limits.operations.feedback():
-        return await context.client.operate(image_id, operation, leaves)
-
-
-async def check_before_operation(context: JobContext, job: Job) -> None:
-    """The last check before an operation is paid: that a photo edited without a merge is unchanged; for a
-    merge only that its folder wasn't renamed, perhaps to other tags. Raises SetChanged."""
-    if recipe_of(job).merge:
-        await context.refuse_moved(job)
-    else:
-        await context.recheck_photos(job)
+        request = partial(context.client.operate, image_id, operation)
+        with context.limits.operations.feedback():
+            return await pay(context, intent, request, last_check=partial(last_check, job))
 
 
 async def download_results(context: JobContext, call: Purchase) -> list[Result]:

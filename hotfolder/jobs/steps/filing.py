@@ -233,19 +233,13 @@ async def delete_photos(context: JobContext, job: Job) -> str:
 async def delete_reasons(context: JobContext, job: Job) -> list[JobFile]:
     """Delete the REASON.txt that earlier attempts wrote and that came back with the set, since it says that
     the set failed; returns the job's other files. One that somebody has added to stays among them."""
+    for file in await context.files(job):
+        if ALL_NAMES.fullmatch(file.name):
+            path = context.places.folder(job) / file.name
+            if sha256 := await to_thread.run_sync(hash_of_reason, path):
+                await delete_file(context, job, file, sha256)
     files = await context.files(job)
-    may_be_reasons = [file for file in files if ALL_NAMES.fullmatch(file.name)]
-    for file in may_be_reasons:
-        path = context.places.folder(job) / file.name
-        if sha256 := await to_thread.run_sync(hash_of_reason, path):
-            await delete_file(context, job, file, sha256)
-    if may_be_reasons:
-        files = [
-            file
-            for file in await context.files(job)
-            if file.let_go_at is None or not ALL_NAMES.fullmatch(file.name)
-        ]
-    return files
+    return [file for file in files if file.let_go_at is None or not ALL_NAMES.fullmatch(file.name)]
 
 
 async def was_deleted(context: JobContext, job: Job, photo: JobFile) -> bool:

@@ -98,12 +98,6 @@ class OpenGroup:
         """Whether a task has failed, so that the group can't be used any more."""
         return any(task.done() and (task.cancelled() or task.exception() is not None) for task in self._tasks)
 
-    @property
-    def refused(self) -> bool:
-        """Whether a task has failed since the API or the storage refused its request."""
-        over = [task for task in self._tasks if task.done() and not task.cancelled()]
-        return any(isinstance(task.exception(), RequestRefused) for task in over)
-
     def part_of(self, photos: Iterable[JobFile]) -> bool:
         """Whether every photo sent so far is one of these, with the same identity and content."""
         wanted = {photo.name: photo for photo in photos}
