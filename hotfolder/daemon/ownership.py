@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,35 +38,28 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
                 raise UsageError(why)
 
 
+@dataclass(eq=False)
 class Ownership:
     """Starts work with an inbox when this machine gets its lease, and stops it when the lease is lost.
 
     Leases are renewed on a thread of their own, so that slow queries of the store can't delay it.
     """
 
-    def __init__(
-        self,
-        leases: Leases,
-        store: Store,
-        inboxes: Mapping[str, Path],
-        breakers: CircuitBreakers,
-        clock: Clock,
-        *,
-        paying: Callable[[], Collection[str]],
-        begin: Callable[[str], Coroutine[Any, Any, None]],
-        drop: Callable[[str], Awaitable[None]],
-    ) -> None:
-        """`paying` returns the inboxes in which paid calls are in flight. `begin` works with an inbox until
-        cancelled; `drop` discards all state of one that another machine may work with now, and touches none
-        of its files."""
-        self.leases = leases
-        self._store = store
-        self._inboxes = inboxes
-        self._breakers = breakers
-        self._clock = clock
-        self._paying = paying
-        self._begin = begin
-        self._drop = drop
+    leases: Leases
+    store: Store
+    inboxes: Mapping[str, Path]
+    breakers: CircuitBreakers
+    clock: Clock
+    _: KW_ONLY
+    paying: Callable[[], Collection[str]]
+    """Returns the inboxes in which paid calls are in flight."""
+    begin: Callable[[str], Coroutine[Any, Any, None]]
+    """Works with an inbox until cancelled."""
+    drop: Callable[[str], Awaitable[None]]
+    """Discards all state of an inbox that another machine may work with now, and touches none of its
+    files."""
+
+    def __post_init__(self) -> None:
         self._thread = StoreThread()
         self._reached: set[str] = set()
         self._tried: set[str] = set()
@@ -78,21 +72,21 @@ class Ownership:
         """Renew leases and follow them until cancelled. Raises StoreError where a copy of this machine's
         `state` is running, and whatever unexpected error ends the work with an inbox."""
         await self._join()
-        looking = [asyncio.create_task(self._keep_reaching(name)) for name in self._inboxes]
+        looking = [asyncio.create_task(self._keep_reaching(name)) for name in self.inboxes]
         trouble = log.RecurringWarning(logger, "leases_not_renewed")
         try:
             while True:
                 try:
-                    published = await self._thread(self.leases.exchange, self._breakers.host_pauses())
-                    self._breakers.adopt_pauses(published)
+                    published = await self._thread(self.leases.exchange, self.breakers.host_pauses())
+                    self.breakers.adopt_pauses(published)
                     reached = frozenset(self._reached)
-                    await self._thread(self.leases.renew, reached, self._paying())
+                    await self._thread(self.leases.renew, reached, self.paying())
                     self._asked_for = reached
                     trouble.over()
                 except LocalTrouble as error:
                     trouble.warn(error.message)
                 self._follow()
-                await self._clock.sleep(self.leases.pause_seconds)
+                await self.clock.sleep(self.leases.pause_seconds)
         finally:
             # The inboxes' state is kept for the last report; `leave` follows.
             ending = [*looking, *(task for _, task in self._work.values())]
@@ -109,7 +103,7 @@ class Ownership:
     def settled(self) -> bool:
         """Whether every inbox that this machine can reach has an owner, this machine or another, and the work
         has begun here for those it owns."""
-        tried = self._tried == self._inboxes.keys() and self._asked_for == self._reached
+        tried = self._tried == self.inboxes.keys() and self._asked_for == self._reached
         return tried and self.leases.settled and self._work.keys() == self.leases.owned.keys()
 
     async def leave(self) -> None:
@@ -125,11 +119,11 @@ class Ownership:
         """Register this machine. A killed predecessor with this `state` may have run on another host: wait
         until its heartbeat hasn't changed for the length of a lease. Raises StoreError where it changes."""
         seen, report = None, log.RecurringWarning(logger, "store_not_reached").warn
-        while alive := await insist(self._clock, partial(self._thread, self.leases.join), report):
+        while alive := await insist(self.clock, partial(self._thread, self.leases.join), report):
             if seen is not None and alive != seen:
                 raise copied(self.leases.state)
             seen = alive
-            await self._clock.sleep(self.leases.pause_seconds)
+            await self.clock.sleep(self.leases.pause_seconds)
 
     def _follow(self) -> None:
         """Start and stop work as the leases say. Awaits nothing: a slow stop must not delay the other leases'
@@ -150,7 +144,7 @@ class Ownership:
             if name not in self._work and name not in self._ending:
                 logger.info("inbox_taken", inbox=name, epoch=epoch)
                 self.leases.begun[name] = epoch
-                self._work[name] = epoch, asyncio.create_task(self._begin(name))
+                self._work[name] = epoch, asyncio.create_task(self.begin(name))
 
     def _end(self, name: str) -> None:
         _, task = self._work.pop(name)
@@ -161,11 +155,11 @@ class Ownership:
 
     async def _drop_after(self, name: str, task: asyncio.Task[None]) -> None:
         await asyncio.gather(task, return_exceptions=True)
-        await self._drop(name)
+        await self.drop(name)
         self._doubted.discard(name)
 
     async def _keep_reaching(self, name: str) -> None:
-        path = self._inboxes[name]
+        path = self.inboxes[name]
         while True:
             try:
                 can = await patiently(path, self._can_reach, name, path)
@@ -173,7 +167,7 @@ class Ownership:
                 can = False
             (self._reached.add if can else self._reached.discard)(name)
             self._tried.add(name)
-            await self._clock.sleep(REACH_SECONDS)
+            await self.clock.sleep(REACH_SECONDS)
 
     def _can_reach(self, name: str, path: Path) -> bool:
         """Whether the inbox's folder is there, and has this name on all machines. One without a marker is
@@ -183,4 +177,4 @@ class Ownership:
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)
         with store_trouble():
-            return not self._store.folder_known("inbox", name)
+            return not self.store.folder_known("inbox", name)

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -108,30 +108,23 @@ MOST_ROOMS = 1000
 WHOLE_SHOOT = "(the whole shoot)"
 
 
+@dataclass(eq=False)
 class Reporter:
     """Tells other processes of changes twice a second, and people about every three seconds."""
 
-    def __init__(
-        self,
-        context: JobContext,
-        inboxes: Mapping[str, Inbox],
-        outputs: OutputFolders,
-        intake: Intake,
-        telemetry: Telemetry,
-        live: LiveSettings,
-        galleries: Galleries,
-    ) -> None:
+    context: JobContext
+    inboxes: Mapping[str, Inbox]
+    outputs: OutputFolders
+    intake: Intake
+    telemetry: Telemetry
+    live: LiveSettings
+    galleries: Galleries
+
+    def __post_init__(self) -> None:
         """Registers the heartbeat "store", which is beaten when the store answers a report."""
-        self.telemetry = telemetry
-        self._beat = telemetry.heartbeats.expect("store", STORE_SECONDS)
-        self.context = context
-        self.inboxes = inboxes
-        self.outputs = outputs
-        self.intake = intake
-        self.live = live
-        self.galleries = galleries
-        self.clock = context.clock
-        self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
+        self._beat = self.telemetry.heartbeats.expect("store", STORE_SECONDS)
+        self.clock = self.context.clock
+        self.pages = Pages(self.context.places.inboxes, self.context.places.confirm_inbox)
         self._published: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._told: object = None

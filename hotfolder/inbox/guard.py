@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +44,7 @@ class RootStatus:
     lockable: bool = True
 
 
+@dataclass
 class Root:
     """The inbox's folder and its marker, a file with one line: `marker_id`, which is the store's, and, where
     machines share a store, a space and the `name` that the inbox has on all of them.
@@ -55,24 +56,14 @@ class Root:
     not whether another process uses the inbox.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        marker_id: str,
-        *,
-        first_start: bool,
-        known_identity: tuple[int, int] | None = None,
-        lock: FolderLock | None = None,
-        name: str = "",
-    ) -> None:
-        self.path = path
-        self._marker = path / MARKER_NAME
-        self._marker_id = marker_id
-        self._unmet = first_start
-        self._identity = known_identity
-        self._lock = lock
-        self._name = name
-        self._alone = False
+    path: Path
+    marker_id: str
+    _: KW_ONLY
+    first_start: bool
+    known_identity: tuple[int, int] | None = None
+    lock: FolderLock | None = None
+    name: str = ""
+    _alone: bool = field(default=False, init=False)
 
     def check(self) -> RootStatus:
         """Check the folder, its marker and its lock; blocking. Writes a missing marker where the class allows
@@ -98,25 +89,25 @@ class Root:
         facts = os.fstat(folder)
         identity = (signed(facts.st_dev), signed(facts.st_ino))
         found = marker_in(folder)
-        ours, missing = found is not None and found.store == self._marker_id, found is None
-        if found and ours and self._name and (why := named_otherwise(self.path, self._name, found)):
+        ours, missing = found is not None and found.store == self.marker_id, found is None
+        if found and ours and self.name and (why := named_otherwise(self.path, self.name, found)):
             return RootStatus(degraded=why)
-        if not (ours or self._unmet or (missing and identity == self._identity)):
+        if not (ours or self.first_start or (missing and identity == self.known_identity)):
             return RootStatus(degraded=self._doubt(found))
-        locked = self._lock is not None and self._lock.hold(folder)
-        if self._lock is not None and not self._alone:
-            refuse_neighbours(self.path, self._marker_id)
+        locked = self.lock is not None and self.lock.hold(folder)
+        if self.lock is not None and not self._alone:
+            refuse_neighbours(self.path, self.marker_id)
             self._alone = True
         if not (ours or missing or locked):
             return RootStatus(degraded=self._doubt(found))
-        if not ours or (self._name and found and not found.name):
-            write_whole(folder, MARKER_NAME, f"{self._marker_id} {self._name}".strip().encode() + b"\n")
-        self._unmet = False
-        self._identity = identity
+        if not ours or (self.name and found and not found.name):
+            write_whole(folder, MARKER_NAME, f"{self.marker_id} {self.name}".strip().encode() + b"\n")
+        self.first_start = False
+        self.known_identity = identity
         return RootStatus(
             identity=identity,
             taken_over=not (ours or missing),
-            lockable=locked or self._lock is None,
+            lockable=locked or self.lock is None,
         )
 
     def _in_use(self, held: Held) -> str:
@@ -127,7 +118,7 @@ class Root:
         )
 
     def _doubt(self, found: Marker | None) -> str:
-        way_out = f"write {self._marker_id} into {self._marker}."
+        way_out = f"write {self.marker_id} into {self.path / MARKER_NAME}."
         if found is None:
             return (
                 f"The inbox {self.path} has no {MARKER_NAME}: it looks like an empty mount point, or another "

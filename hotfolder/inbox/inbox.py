@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -40,6 +41,7 @@ COMPLETE = "the set is complete and waits for its turn"
 """Why a set has no job yet although it has settled: those before it are still being taken."""
 
 
+@dataclass(eq=False)
 class Inbox:
     """Watches `root`, an absolute folder of `<project>/<folder>/` sets.
 
@@ -48,26 +50,22 @@ class Inbox:
     closes the decoder.
     """
 
-    def __init__(
-        self,
-        root: Root,
-        *,
-        beat: Callable[[], None] = lambda: None,
-        moved: Callable[[], None] = lambda: None,
-        claimed: Claimed,
-        settings: InboxOptions,
-        decoder: Decoder,
-        clock: Clock,
-    ) -> None:
-        path = self._path = root.path
-        self._claimed = claimed
-        self._settings = settings
-        self._clock = clock
-        self._looker = Looker(root, beat, moved)
+    root: Root
+    _: KW_ONLY
+    beat: Callable[[], None] = lambda: None
+    moved: Callable[[], None] = lambda: None
+    claimed: Claimed
+    settings: InboxOptions
+    decoder: Decoder
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        path = self._path = self.root.path
+        self._looker = Looker(self.root, self.beat, self.moved)
         self._watch: Watch | None = None
-        self._book = PhotoBook(path, decoder, settings.limits, clock)
+        self._book = PhotoBook(path, self.decoder, self.settings.limits, self.clock)
         self._tracker = SetTracker(path)
-        self._approvals = Approvals(path, claimed)
+        self._approvals = Approvals(path, self.claimed)
         self._marker_notice: Notice | None = None
         self._lock_notice: Notice | None = None
         self._events: asyncio.Queue[InboxEvent | None] = asyncio.Queue()
@@ -90,7 +88,7 @@ class Inbox:
         status = self._looker.check_at_once()
         if status.holder:
             raise UsageError(status.degraded)
-        self._take_status(status, self._clock.monotonic())
+        self._take_status(status, self.clock.monotonic())
 
     async def events(self) -> AsyncGenerator[InboxEvent, None]:
         """Scan and emit events until closed: each set that is ready or refused once, and those that are still
@@ -132,7 +130,7 @@ class Inbox:
 
     def follow(self, settings: InboxOptions) -> None:
         """Replace the settings and scan the whole inbox soon."""
-        self._settings = settings
+        self.settings = settings
         self._book.limits = settings.limits
         self._scan_soon()
 
@@ -142,7 +140,7 @@ class Inbox:
 
     def status(self) -> InboxStatus:
         """The inbox's status as of the last look."""
-        settling = (*self._tracker.settling(self._clock.monotonic()), *self._handed.values())
+        settling = (*self._tracker.settling(self.clock.monotonic()), *self._handed.values())
         looks = self._wake.is_set() or self._again or not self._looked
         return InboxStatus(
             settling=settling,
@@ -165,7 +163,7 @@ class Inbox:
         self._wake.set()
 
     async def _keep_looking(self) -> None:
-        watch = self._watch = Watch(self._path, self._clock, self._wake.set)
+        watch = self._watch = Watch(self._path, self.clock, self._wake.set)
         reading = asyncio.create_task(self._keep_reading())
         try:
             while not reading.done():
@@ -189,7 +187,7 @@ class Inbox:
         try:
             while not (await asyncio.wait({treated}, timeout=PATIENCE_SECONDS))[0]:
                 status, _ = await self._looker.look(frozenset(), self._take_stall)
-                self._take_status(status, self._clock.monotonic())
+                self._take_status(status, self.clock.monotonic())
         finally:
             treated.cancel()
             self._handed.clear()
@@ -212,7 +210,7 @@ class Inbox:
 
     def _due(self, touched: frozenset[SetKey] | None) -> frozenset[SetKey] | None:
         """The sets to look at now, given those `touched` by events; None for the whole inbox."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         again, self._again = self._again, set()
         if touched is None or self.degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
             return None
@@ -220,30 +218,30 @@ class Inbox:
 
     async def _rest(self, reading: asyncio.Task[None]) -> None:
         """Sleep until an event, a decoded photo, the next scan, or the next time at which a set is due."""
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         until = min(self._scan_at, self._tracker.next_look())
         if self.degraded:
-            until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
+            until = now + min(_DEGRADED_SECONDS, self.settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())
-        sleeping = asyncio.create_task(self._clock.sleep(max(0.0, until - now)))
+        sleeping = asyncio.create_task(self.clock.sleep(max(0.0, until - now)))
         try:
             await asyncio.wait({waking, sleeping, reading}, return_when=asyncio.FIRST_COMPLETED)
             if self._wake.is_set():
-                early = self._observed_at + _GATHER_SECONDS - self._clock.monotonic()
-                await self._clock.sleep(max(0.0, early))
+                early = self._observed_at + _GATHER_SECONDS - self.clock.monotonic()
+                await self.clock.sleep(max(0.0, early))
         finally:
             waking.cancel()
             sleeping.cancel()
 
     async def _observe(self, scope: Scope) -> list[InboxEvent]:
-        now = self._observed_at = self._clock.monotonic()
+        now = self._observed_at = self.clock.monotonic()
         if scope is None:
-            self._scan_at = now + self._settings.scan_seconds
+            self._scan_at = now + self.settings.scan_seconds
         status, snapshot = await self._looker.look(scope, self._take_stall)
         if scope is None:  # the interval begins at the scan's end, so that long scans don't follow at once
-            self._scan_at += self._clock.monotonic() - now
+            self._scan_at += self.clock.monotonic() - now
         if self.degraded:
-            now = self._clock.monotonic()  # the look may have waited for the share before it saw this
+            now = self.clock.monotonic()  # the look may have waited for the share before it saw this
         self._take_status(status, now)
         if snapshot is None:
             return []
@@ -256,7 +254,7 @@ class Inbox:
 
     def _take_stall(self, reason: str) -> None:
         """Mark the inbox degraded and cancel the decoding in progress: the decoder process is shared."""
-        self._take_status(RootStatus(degraded=reason), self._clock.monotonic())
+        self._take_status(RootStatus(degraded=reason), self.clock.monotonic())
         self._book.break_off()
 
     def _take_status(self, status: RootStatus, now: float) -> None:
@@ -277,9 +275,7 @@ class Inbox:
         self.degraded = status.degraded
 
     def _take(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:
-        decided = self._tracker.take(
-            snapshot, now, pace_of=self._pace, claimed=self._claimed, book=self._book
-        )
+        decided = self._tracker.take(snapshot, now, pace_of=self._pace, claimed=self.claimed, book=self._book)
         if snapshot.scope is None:
             self._looked = True
             folders = snapshot.folders.items()
@@ -300,7 +296,7 @@ class Inbox:
                 yield SetArriving(*key, photos, verdict.photo_count)
 
     def _pace(self, key: SetKey, photo_count: int) -> Pace:
-        settings = self._settings
+        settings = self.settings
         rule = settle_rule(settings.rulebook, *key, max(1, photo_count))
         quiet = rule.quiet_seconds
         if quiet is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
 
@@ -68,6 +68,7 @@ EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
 
+@dataclass(eq=False)
 class Store:
     """Jobs, their files and their pictures; and the `ledger` of what they bought. Every method is one durable
     transaction; the rows it returns are detached.
@@ -77,19 +78,15 @@ class Store:
     or changed; None for a single machine, and for commands, which any machine may give.
     """
 
-    def __init__(
-        self,
-        database: Engine,
-        journal: Journal | None = None,
-        *,
-        machine: str = "",
-        leases: Leases | None = None,
-    ) -> None:
-        self.database = database
-        self.machine = machine
-        self.leases = leases
-        self.session = sessions(database)
-        self.ledger = Ledger(self, journal)
+    database: Engine
+    journal: Journal | None = None
+    _: KW_ONLY
+    machine: str = ""
+    leases: Leases | None = None
+
+    def __post_init__(self) -> None:
+        self.session = sessions(self.database)
+        self.ledger = Ledger(self, self.journal)
         self.changes = 0
         """A counter of this object's changes to jobs, by which readers in this process notice them."""
 

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import structlog
@@ -122,25 +122,20 @@ class JobEntry:
         self.bad_since, self.failures, self.keeps_place, self.reason = None, 0, False, ""
 
 
+@dataclass(eq=False)
 class Worker:
     """Drives all jobs of one store, at most `most_jobs` at once. `beat` is called at least every BEAT_SECONDS
     while the worker is alive, `ended` with each job that has ended, `defect` with a job that an unexpected
     exception, a defect of ours, has left as it was."""
 
-    def __init__(
-        self,
-        context: JobContext,
-        *,
-        most_jobs: int,
-        ended: Ended,
-        defect: Ended,
-        beat: Callable[[], None],
-    ) -> None:
-        self.context = context
-        self.beat = beat
-        self.most_jobs = most_jobs
-        self.ended = ended
-        self.defect = defect
+    context: JobContext
+    _: KW_ONLY
+    most_jobs: int
+    ended: Ended
+    defect: Ended
+    beat: Callable[[], None]
+
+    def __post_init__(self) -> None:
         self._jobs: dict[str, JobEntry] = {}
         self._work = asyncio.Event()
         self._receipts = asyncio.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ PHASE_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
 PHASES = ("uploading", "merging", "editing", "publishing", "filing")
 
 
+@dataclass(eq=False)
 class Metrics(Collector, Counts):
     """All metrics of one daemon. The methods that count are fast and thread-safe.
 
@@ -34,17 +36,12 @@ class Metrics(Collector, Counts):
     `paid_calls_left` is what the daily budget still allows, None where there is no limit.
     """
 
-    def __init__(
-        self,
-        seen: Callable[[], Overview | None],
-        heartbeats: Heartbeats,
-        paid_calls_left: Callable[[], int | None],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._seen = seen
-        self._heartbeats = heartbeats
-        self._paid_calls_left = paid_calls_left
-        self._now = now
+    seen: Callable[[], Overview | None]
+    heartbeats: Heartbeats
+    paid_calls_left: Callable[[], int | None]
+    now: Callable[[], datetime]
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._projects: OrderedDict[tuple[str, str], None] = OrderedDict()
         # Otherwise every counter has a second series with the time of its creation.
@@ -126,13 +123,13 @@ class Metrics(Collector, Counts):
         silent = GaugeMetricFamily(
             "hotfolder_part_silent_seconds", "Seconds since a part last showed life.", labels=["part"]
         )
-        for beat in self._heartbeats.beats():
+        for beat in self.heartbeats.beats():
             silent.add_metric([label(beat.part)], beat.silent_seconds)
         yield silent
-        left = self._paid_calls_left()
+        left = self.paid_calls_left()
         if left is not None:
             yield single("hotfolder_paid_calls_left", "Paid calls that today's budget still allows.", left)
-        seen = self._seen()
+        seen = self.seen()
         if seen is not None:
             yield from self._of(seen)
 
@@ -141,7 +138,7 @@ class Metrics(Collector, Counts):
         for state in (SETTLING, *State):
             jobs.add_metric([state], seen.counts.get(state, 0))
         yield jobs
-        now = self._now()
+        now = self.now()
         for name, about, states in (
             ("waiting", "Age of the oldest set that no work has begun on.", (State.QUEUED,)),
             ("unfinished", "Age of the oldest set that is not done with.", tuple(ACTIVE)),

@@ -50,11 +50,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A message's title, for one notification and for several, and the text `over` of the all-clear. If that
-    is empty, no all-clear is sent."""
+    """A message's title, for one notification and, where it differs, for several, and the text `over` of the
+    all-clear. If that is empty, no all-clear is sent."""
 
     one: str
-    several: str
+    several: str = ""
     severity: Severity = Severity.FAILURE
     over: str = ""
 
@@ -66,12 +66,8 @@ class Kind(Enum):
     JOB_FAILED = Wording("A set came back", "{} sets came back", Severity.WARNING)
     NEEDS_PERSON = Wording("A set needs you", "{} sets need you")
     HELD = Wording("Photos wait for you", "Photos wait for you in {} places", Severity.WARNING)
-    API_UNREACHABLE = Wording(
-        "The API can't be used", "The API can't be used", over="The API can be used again."
-    )
-    STORE_UNREACHABLE = Wording(
-        "The job store can't be used", "The job store can't be used", over="The job store can be used again."
-    )
+    API_UNREACHABLE = Wording("The API can't be used", over="The API can be used again.")
+    STORE_UNREACHABLE = Wording("The job store can't be used", over="The job store can be used again.")
     INBOX_UNREACHABLE = Wording(
         "An inbox is out of reach", "Inboxes are out of reach", over="Every inbox can be reached again."
     )
@@ -81,14 +77,9 @@ class Kind(Enum):
     DISK_FULL = Wording("A disk is full", "Disks are full", over="There is room on every disk again.")
     BUDGET_SPENT = Wording("A budget is spent", "Budgets are spent", Severity.WARNING)
     SETTINGS_REFUSED = Wording(
-        "The settings have an error",
-        "The settings have an error",
-        Severity.WARNING,
-        "The settings are valid again.",
+        "The settings have an error", severity=Severity.WARNING, over="The settings are valid again."
     )
-    PAUSED = Wording(
-        "Paid calls are paused", "Paid calls are paused", Severity.WARNING, "Paid calls continue."
-    )
+    PAUSED = Wording("Paid calls are paused", severity=Severity.WARNING, over="Paid calls continue.")
 
 
 OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)

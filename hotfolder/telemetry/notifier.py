@@ -95,8 +95,8 @@ class Batch:
             body = f"{body[:MOST_CHARACTERS].rstrip()}\n… and more; {MORE}"
         if self.over:
             return Message(f"Over: {words.one[0].lower()}{words.one[1:]}", body, Severity.SUCCESS)
-        title = words.one if self.count == 1 else words.several.format(self.count)
-        return Message(title, body, words.severity)
+        title = words.several if words.several and self.count > 1 else words.one
+        return Message(title.format(self.count), body, words.severity)
 
 
 class Batches:
@@ -256,26 +256,20 @@ class Recipient:
         return False
 
 
+@dataclass(eq=False)
 class Notifier:
     """Looks for notifications and sends them: `run` it as a task. Its errors are logged once, and stop
-    nothing. Without recipients it does nothing."""
+    nothing. Without recipients it does nothing. `facts` is called every second; `remember` gets the state to
+    keep whenever that has changed."""
 
-    def __init__(
-        self,
-        detector: Detector,
-        clock: Clock,
-        facts: Callable[[], Situation],
-        remember: Callable[[Memory], Awaitable[None]],
-        *,
-        outcome: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        """`facts` is called every second; `remember` gets the state to keep whenever that has changed."""
-        self.detector = detector
+    detector: Detector
+    clock: Clock
+    facts: Callable[[], Situation]
+    remember: Callable[[Memory], Awaitable[None]]
+    outcome: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
         self.recipients: dict[tuple[int, str], Recipient] = {}
-        self._clock = clock
-        self._facts = facts
-        self._remember = remember
-        self._outcome = outcome
         self._remembered: Memory = {}
         self._warning = log.RecurringWarning(logger, "notifications_not_looked_for")
 
@@ -285,8 +279,7 @@ class Notifier:
         wanted = list(enumerate(addresses, start=1))
         known = self.recipients
         self.recipients = {
-            place: known.get(place) or Recipient(place[1], place[0], outcome=self._outcome)
-            for place in wanted
+            place: known.get(place) or Recipient(place[1], place[0], outcome=self.outcome) for place in wanted
         }
         for gone in (known[place] for place in known.keys() - self.recipients.keys()):
             if gone.batches.by_kind:
@@ -322,7 +315,7 @@ class Notifier:
 
     def queue(self, *notifications: Notification) -> None:
         """Add notifications to the batches of every recipient."""
-        now = self._clock.now().timestamp()
+        now = self.clock.now().timestamp()
         for recipient in self.recipients.values():
             for notification in notifications:
                 recipient.batches.add(notification, now)
@@ -332,13 +325,13 @@ class Notifier:
         while True:
             if self.recipients:
                 await self._look()
-            await self._clock.sleep(LOOK_SECONDS)
+            await self.clock.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
         try:
-            self.queue(*self.detector.look(self._facts(), self._clock.monotonic()))
+            self.queue(*self.detector.look(self.facts(), self.clock.monotonic()))
             for recipient in self.recipients.values():
-                recipient.begin(self._clock.now().timestamp())
+                recipient.begin(self.clock.now().timestamp())
             await self.save()
             self._warning.over()
         except Exception as error:
@@ -349,13 +342,13 @@ class Notifier:
         gathered = {one.remembered_as: one.batches.memory() for one in self.recipients.values()}
         memory = {"gathered": gathered, "detected": self.detector.memory()}
         if memory != self._remembered:
-            await self._remember(memory)
+            await self.remember(memory)
             self._remembered = memory
 
     async def close(self) -> None:
         """Send what was batched, as far as the pauses allow and within five seconds; store the rest."""
         for recipient in self.recipients.values():
-            recipient.begin(self._clock.now().timestamp(), hurry=True)
+            recipient.begin(self.clock.now().timestamp(), hurry=True)
         sending = [one.sending for one in self.recipients.values() if one.sending is not None]
         if sending:
             _, late = await asyncio.wait(sending, timeout=STOP_SECONDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,16 +14,16 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.context import JobContext, chain_of, recipe_of
+from hotfolder.jobs.context import JobContext, Places, chain_of, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import purchases_here
+from hotfolder.jobs.takeover import identity_of_same
 from hotfolder.jobs.verify import doubt_of_originals
 from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
-from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import MountIdentity, confirm_archive
@@ -49,10 +48,8 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> str:
     """Reserve a folder name in `parent` that no other job has. Folders spelt differently, or in different
     inboxes, may lead to the same name at the same time."""
     there = await to_thread.run_sync(present, parent)
-    now = context.clock.now()
-    folder, stem = FILED + safe_name(job.project), safe_name(job.shown_folder)
-    take = partial(take_name, context.store, job.id, folder, stem, present=there, at=now)
-    name = await context.store_thread(take)
+    folder, stem, now = FILED + safe_name(job.project), safe_name(job.shown_folder), context.clock.now()
+    name = await context.store_thread(take_name, context.store, job.id, folder, stem, present=there, at=now)
     CrashPoint.FOLDER_RESERVED.passed()
     return name
 
@@ -114,18 +111,14 @@ def removed_words(gone: int, total: int) -> str:
     )
 
 
-def present_identity(path: Path, file: JobFile) -> FileIdentity:
-    """The identity to expect of a file: its present one where it has changed but holds the recorded bytes,
-    else the recorded one. Raises LocalTrouble."""
-    known = file.identity
+def present_identity(places: Places, job: Job, file: JobFile) -> FileIdentity:
+    """The identity to expect of a file: its present one where it has changed but `identity_of_same` finds its
+    content as recorded, else the recorded one. Raises LocalTrouble."""
+    path = places.folder(job) / file.name
     with local_trouble(path):
         found = status(path)
-        if found is None or not file.sha256 or not stat.S_ISREG(found.st_mode):
-            return known
-        now = FileIdentity.of(found)
-        if now.same(known) or now.size_bytes != known.size_bytes or sha256_of(path) != file.sha256:
-            return known
-        return now
+        changed = found is not None and not FileIdentity.of(found).same(file.identity)
+        return (identity_of_same(places, job, file) if changed else None) or file.identity
 
 
 def refuse_links(context: JobContext, job: Job) -> None:
@@ -152,7 +145,7 @@ def move_each(
             source, moved = context.places.folder(job) / file.name, target / file.name
             try:
                 refuse_links(context, job)
-                expected = present_identity(source, file)
+                expected = present_identity(context.places, job, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
                 context.places.confirm_inbox(context.places.inbox(job.inbox))

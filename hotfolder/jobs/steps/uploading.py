@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +45,7 @@ PUT_ATTEMPTS = 3
 one."""
 
 
+@dataclass(eq=False)
 class OpenGroup:
     """An API group that is opened at once in a task, and into which photos are sent in tasks.
 
@@ -52,28 +54,22 @@ class OpenGroup:
     settings. Belongs to the event loop on which it is made.
     """
 
-    def __init__(
-        self,
-        context: JobContext,
-        place: Place,
-        title: str,
-        hdr: HdrOptions,
-        rank: Rank,
-        job: str | None = None,
-    ) -> None:
-        self.hdr = hdr
+    context: JobContext
+    place: Place
+    title: str
+    hdr: HdrOptions
+    rank: Rank
+    job: str | None = None
+
+    def __post_init__(self) -> None:
         self.photos: dict[str, JobFile] = {}
         self.uploaded = 0
         """The number of photos uploaded so far."""
-        self.heard_at = context.clock.monotonic()
+        self.heard_at = self.context.clock.monotonic()
         """The monotonic time of the last event of the set that still arrives."""
-        self._context = context
-        self.rank = rank
-        self._place = place
-        self._folder = context.places.inbox(place[0]) / place[1] / place[2]
+        self._folder = self.context.places.inbox(self.place[0]).joinpath(*self.place[1:])
         self._begun = False
-        self._job = job
-        self._opening = background_task(self._open(title))
+        self._opening = background_task(self._open())
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
     def send(self, photo: JobFile) -> None:
@@ -86,12 +82,12 @@ class OpenGroup:
     @property
     def _owner(self) -> str:
         """The owner of its developed photos in the darkroom."""
-        return self._job or f"group {id(self)}"
+        return self.job or f"group {id(self)}"
 
     def assign_to(self, job: str, rank: Rank) -> None:
         """Assign the group and its developed photos to a job."""
-        self._context.darkroom.hand_over(self._owner, job)
-        self._job, self.rank = job, rank
+        self.context.darkroom.hand_over(self._owner, job)
+        self.job, self.rank = job, rank
 
     @property
     def failed(self) -> bool:
@@ -124,19 +120,19 @@ class OpenGroup:
         """Cancel all uploads. The group's content is undefined afterwards, and it is never merged."""
         for task in self._tasks:
             task.cancel()
-        if self._job is None:
-            self._context.darkroom.release(self._owner)
+        if self.job is None:
+            self.context.darkroom.release(self._owner)
 
     async def close(self) -> None:
         """`abandon`, and wait until all uploads have ended."""
         self.abandon()
         await asyncio.wait(self._tasks)
 
-    async def _open(self, title: str) -> tuple[str, str]:
-        context = self._context
-        inbox, project, _ = self._place
+    async def _open(self) -> tuple[str, str]:
+        context = self.context
+        inbox, project, _ = self.place
         known = await context.store_thread(context.store.api_project, context.origin, inbox, project)
-        project_id = known or await api_project(context, inbox, project, title)
+        project_id = known or await api_project(context, inbox, project, self.title)
         try:
             async with context.breakers.at(API):
                 group_id = await context.client.create_group(project_id, self.hdr)
@@ -146,14 +142,14 @@ class OpenGroup:
                 await context.store_thread(
                     context.store.forget_api_project, context.origin, inbox, project, project_id
                 )
-                raise Unreachable(f"the API doesn't know its project {title!r} any more") from None
+                raise Unreachable(f"the API doesn't know its project {self.title!r} any more") from None
             raise
         CrashPoint.GROUP_CREATED.passed()
         return project_id, group_id
 
     async def _send(self, photo: JobFile, name: str) -> None:
         """Upload one photo into the group, exactly once. Raises SetChanged where it differs from `photo`."""
-        context = self._context
+        context = self.context
         project_id, group_id = await asyncio.shield(self._opening)
         original = self._folder / photo.name
         path, size_bytes = original, photo.identity.size_bytes
