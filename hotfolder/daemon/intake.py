@@ -220,7 +220,6 @@ class Early:
         if await context.store_thread(context.store.latest_of_folder, *place) is not None:
             return None
         group = context.early[place] = OpenGroup(context, place, *merge, (1, stamp(now), place[2]))
-        logger.debug("group_opened_early", project=place[1], folder=place[2])
         return group
 
     def _drop(self, place: Place) -> None:

@@ -13,15 +13,12 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.paths import is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.sets import FileIdentity, signed
-
-logger = log.get("darkroom")
 
 LIMITS = PictureLimits()
 
@@ -69,7 +66,6 @@ class Darkroom:
                 except SetChanged:
                     target.unlink(missing_ok=True)  # it may have been made of other bytes
                     raise
-                logger.debug("photo_developed", photo=source.name)
         return target
 
     def hand_over(self, owner: str, to: str) -> None:

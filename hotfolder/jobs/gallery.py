@@ -25,7 +25,7 @@ from hotfolder.outbox.gallery import manifest_of
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
 from hotfolder.outbox.names import folded, receipts_folder, safe_name
 from hotfolder.outbox.placing import unlike
-from hotfolder.outbox.receipts import Receipt, read_receipt
+from hotfolder.outbox.receipts import SHARED, Receipt, read_receipt
 from hotfolder.paths import entries, exists, is_file
 from hotfolder.rules.delivery import GALLERY, LABELLED
 from hotfolder.rules.kinds import operation_word
@@ -105,9 +105,8 @@ def of_receipt(receipt: Receipt) -> Delivered:
         created_at=receipt.finished_at,
         updated_at=receipt.finished_at,
     )
-    known = {"sha256", "width", "height", "rendition", "variant"}
     pictures = [
-        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=known))
+        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=SHARED))
         for one in receipt.pictures
         if PurePath(one.file).parts[:1] == (folder,) and ".." not in PurePath(one.file).parts
     ]

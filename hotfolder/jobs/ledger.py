@@ -103,7 +103,6 @@ class Ledger:
                 session.exec(update(Job).where(col(Job.id) == intent.job_id).values(reason="", hint=""))
         except IntegrityError:
             raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
-        assert intent.id is not None
         try:
             self._append_to_journal(intent)
         except OSError:
@@ -156,7 +155,6 @@ class Ledger:
 
         After three unknown outcomes in a row all paid calls are paused, until a person has looked.
         """
-        assert call.id is not None
         since = set(PurchaseState) - {call.state}
         moved = self._move(call.id, state, unless_in=since, note=note, outcome=outcome or "")
         self._append_to_journal(moved)
@@ -253,7 +251,7 @@ class Ledger:
             known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()
             # Lines from before the store was moved to a server name no machine: they are this one's.
             call = {"machine": self.store.machine, **written["call"]}
-            fresh = Purchase.model_validate({**call, "id": known.id if known else None})
+            fresh = Purchase.model_validate({**call, "id": known.id} if known else call)
             held = holder(session, fresh.key) if fresh.state in HOLDING else None
             if held is not None and held.uid != uid:
                 if not one_by_receipt(held, fresh):
@@ -295,7 +293,7 @@ class Ledger:
             with self.session() as session:
                 those = col(Purchase.uid).in_(some)
                 purchases = session.exec(select(Purchase).where(those).order_by(col(Purchase.id))).all()
-                brought: dict[int | None, list[Result]] = defaultdict(list)
+                brought: dict[int, list[Result]] = defaultdict(list)
                 for result in session.exec(select(Result).join(Purchase).where(those)).all():
                     brought[result.purchase_id].append(result)
             self.journal.append(*(entry(one, brought[one.id]) for one in purchases))
@@ -450,7 +448,7 @@ def read_chain(
             else:
                 continue  # only the picture before it tells the key
             purchase = holder(session, key)
-            if purchase is None or purchase.id is None:
+            if purchase is None:
                 continue
             results = tuple(results_of(session, purchase.id))
             steps.append(PurchaseStep(path, purchase, results))

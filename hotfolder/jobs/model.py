@@ -145,7 +145,7 @@ class Purchase(SQLModel, table=True):
         ),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)  # by the database
     uid: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
     key: str
     job_id: str = Field(index=True)
@@ -252,7 +252,7 @@ class ProjectPriority(SQLModel, table=True):
 class JobEvent(SQLModel, table=True):
     """One line of a job's history."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int = Field(default=None, primary_key=True)  # by the database
     job_id: str = Field(index=True)
     at: datetime = Field(sa_type=UtcDateTime)
     state: str

@@ -185,7 +185,7 @@ def verify_ledger(store: Store, places: Places) -> Iterator[Disagreement]:
             differs = f"{call.state} in the database, and {state} in the journal"
             what = "missing in the journal" if state is None else differs
             yield call.job_id, f"a paid call ({call.operation}) is {what}"
-        if call.state == PurchaseState.SUCCEEDED and call.id is not None:
+        if call.state == PurchaseState.SUCCEEDED:
             for result in ledger.results(call.id):
                 path = places.results / result.file
                 if is_file(path) and sha256_of(path) != result.sha256:

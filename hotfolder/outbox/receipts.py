@@ -74,6 +74,10 @@ class ReceiptPicture(ReceiptPart):
     variant: str = ""
 
 
+SHARED = {"sha256", "width", "height", "rendition", "variant"}
+"""The fields of a ReceiptPicture that a row of the store has under the same names."""
+
+
 class ReceiptOriginals(ReceiptPart):
     """What was done with the originals after delivery, and by which `rule` (keep, archive, delete). `folder`
     has those that are left, relative to done/ or to the archive; the photos in `deleted` no longer exist;

@@ -137,7 +137,6 @@ def entries_of_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) ->
     """The job's paid calls and their answers. A merge's answer only accepts it: its picture arrives when the
     job enters its next state."""
     for call in ledger.of_job(job_id):
-        assert call.id is not None
         state, results = PurchaseState(call.state), ledger.results(call.id)
         later = came_later(call, results, events)
         if later is not None:

@@ -80,7 +80,6 @@ async def merge(context: JobContext, job: Job) -> Job:
                 url = await wait_until_completed(context, call, just_begun=just_begun)
             if url is None:
                 return job  # the step runs again with the ledger's present state
-            assert call.id is not None
             anew = partial(wait_until_completed, context, call)
             result = await fetch_patiently(context, call, 0, url, anew=anew)
             await context.store_thread(context.ledger.record_results, call.id, [result])
@@ -323,7 +322,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
 async def download_results(context: JobContext, call: Purchase) -> list[Result]:
     """Download every picture of a recorded answer and return them. Where one can't be had, the others are
     kept, the purchase doesn't become SUCCEEDED, and OutcomeUnknown is raised."""
-    assert call.id is not None and call.answer is not None
+    assert call.answer is not None
     try:
         images = parse_results(Answer.from_json(call.answer))
     except OutcomeUnknown as error:

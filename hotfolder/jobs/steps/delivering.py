@@ -30,6 +30,7 @@ from hotfolder.outbox.names import (
 )
 from hotfolder.outbox.placing import Placed, place_as, placed_before
 from hotfolder.outbox.receipts import (
+    SHARED,
     Receipt,
     ReceiptCall,
     ReceiptPhoto,
@@ -117,13 +118,7 @@ def receipt_of(
         group_id=job.group_id,
         generation=job.generation,
         photos=tuple(
-            ReceiptPhoto(
-                name=photo.name,
-                sha256=photo.sha256,
-                size_bytes=photo.size_bytes,
-                exposure_value=photo.exposure_value,
-                developed=photo.develop,
-            )
+            ReceiptPhoto(developed=photo.develop, **photo.model_dump(include=set(ReceiptPhoto.model_fields)))
             for photo in photos
         ),
         recipe=recipe.model_dump(mode="json", by_alias=True),
@@ -140,15 +135,7 @@ def receipt_of(
         ),
         cost=prices.sum_text(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(
-            ReceiptPicture(
-                file=picture.path,
-                sha256=picture.sha256,
-                width=picture.width,
-                height=picture.height,
-                altered=picture.kinds,
-                rendition=picture.rendition,
-                variant=picture.variant,
-            )
+            ReceiptPicture(file=picture.path, altered=picture.kinds, **picture.model_dump(include=SHARED))
             for picture in pictures
         ),
         altered=tuple(

@@ -51,7 +51,6 @@ async def fetch(
     Raises UnusablePhoto where the download is no complete picture, OutcomeUnknown for a URL that must not be
     followed or after MOST_FAILED_DOWNLOADS failures, and what the storage client raises.
     """
-    assert call.id is not None
     results = context.places.results
     name = f"{call.key[:24]}-{call.id}-{position}"
     part = results / f"{name}.{own_token()}.part"  # another machine may be downloading the same
@@ -177,7 +176,7 @@ async def confirm_api(context: JobContext, met: Unreachable) -> None:
 
 async def results_here(context: JobContext, call: Purchase | None) -> list[Result]:
     """The pictures of a purchase; empty unless all of them are in results/."""
-    results = await context.store_thread(context.ledger.results, call.id) if call and call.id else []
+    results = await context.store_thread(context.ledger.results, call.id) if call else []
     return results if await are_here(context, results) else []
 
 
