@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import KW_ONLY, dataclass
 
 from hotfolder import log
-from hotfolder.clock import Clock
+from hotfolder.clock import Clock, sleep_unless
 from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
 from hotfolder.inbox.approvals import Approvals, marked_folder
@@ -72,7 +72,8 @@ class Inbox:
         self._handed: dict[SetKey, SettlingSet] = {}
         """The sets that are ready or refused, until the consumer has processed their events."""
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
-        self._again: set[SetKey] = set()
+        self._touched: set[SetKey | None] = set()
+        """The sets to look at again; None for the whole inbox."""
         self._observed_at = float("-inf")
         self._scan_at = float("-inf")
         self._looked = False
@@ -125,14 +126,14 @@ class Inbox:
         """Look at a set soon, and scan the whole inbox where `folder` is "": a job has released the files
         that it left there."""
         if not folder:
-            self._scan_soon()
+            self._look_again(None)
         self._look_again((project, folder))
 
     def follow(self, settings: InboxOptions) -> None:
         """Replace the settings and scan the whole inbox soon."""
         self.settings = settings
         self._book.limits = settings.limits
-        self._scan_soon()
+        self._look_again(None)
 
     def delivered(self, project: str, folder: str) -> frozenset[str]:
         """Names of the set's files that were part of a verdict and have not changed since."""
@@ -141,7 +142,7 @@ class Inbox:
     def status(self) -> InboxStatus:
         """The inbox's status as of the last look."""
         settling = (*self._tracker.settling(self.clock.monotonic()), *self._handed.values())
-        looks = self._wake.is_set() or self._again or not self._looked
+        looks = self._wake.is_set() or self._touched or not self._looked
         return InboxStatus(
             settling=settling,
             notices=self._notices(),
@@ -154,24 +155,21 @@ class Inbox:
             ),
         )
 
-    def _scan_soon(self) -> None:
-        self._scan_at = float("-inf")
-        self._wake.set()
-
-    def _look_again(self, key: SetKey) -> None:
-        self._again.add(key)
+    def _look_again(self, key: SetKey | None) -> None:
+        self._touched.add(key)
         self._wake.set()
 
     async def _keep_looking(self) -> None:
-        watch = self._watch = Watch(self._path, self.clock, self._wake.set)
+        watch = self._watch = Watch(self._path, self.clock, self._look_again)
         reading = asyncio.create_task(self._keep_reading())
+        reading.add_done_callback(lambda _: self._wake.set())
         try:
             while not reading.done():
                 self._wake.clear()
-                await self._hand_over(await self._observe(self._due(watch.take())))
+                await self._hand_over(await self._observe(self._due()))
                 if not self.degraded:
                     watch.ensure(self.identity)
-                await self._rest(reading)
+                await self._rest()
             reading.result()
         finally:
             reading.cancel()
@@ -208,30 +206,24 @@ class Inbox:
                 return
             yield waiting[0]
 
-    def _due(self, touched: frozenset[SetKey] | None) -> frozenset[SetKey] | None:
-        """The sets to look at now, given those `touched` by events; None for the whole inbox."""
-        now = self.clock.monotonic()
-        again, self._again = self._again, set()
-        if touched is None or self.degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
+    def _due(self) -> frozenset[SetKey] | None:
+        """The sets to look at now; None for the whole inbox."""
+        now, touched = self.clock.monotonic(), frozenset(key for key in self._touched if key is not None)
+        whole, self._touched = None in self._touched, set()
+        if whole or self.degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
             return None
-        return touched.union(again, self._tracker.due(now))
+        return touched.union(self._tracker.due(now))
 
-    async def _rest(self, reading: asyncio.Task[None]) -> None:
+    async def _rest(self) -> None:
         """Sleep until an event, a decoded photo, the next scan, or the next time at which a set is due."""
         now = self.clock.monotonic()
         until = min(self._scan_at, self._tracker.next_look())
         if self.degraded:
             until = now + min(_DEGRADED_SECONDS, self.settings.scan_seconds)
-        waking = asyncio.create_task(self._wake.wait())
-        sleeping = asyncio.create_task(self.clock.sleep(max(0.0, until - now)))
-        try:
-            await asyncio.wait({waking, sleeping, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if self._wake.is_set():
-                early = self._observed_at + _GATHER_SECONDS - self.clock.monotonic()
-                await self.clock.sleep(max(0.0, early))
-        finally:
-            waking.cancel()
-            sleeping.cancel()
+        await sleep_unless(self._wake, self.clock, max(0.0, until - now))
+        if self._wake.is_set():
+            early = self._observed_at + _GATHER_SECONDS - self.clock.monotonic()
+            await self.clock.sleep(max(0.0, early))
 
     async def _observe(self, scope: Scope) -> list[InboxEvent]:
         now = self._observed_at = self.clock.monotonic()
@@ -248,7 +240,7 @@ class Inbox:
         decided = self._take(snapshot, now)
         unsettled = {one.project for one in self._tracker.settling(now) if one.may_proceed}
         if await self._approvals.apply(snapshot, unsettled):
-            self._scan_soon()
+            self._look_again(None)
         self._tell_new_notices()
         return [*decided, *self._arriving(snapshot)]
 

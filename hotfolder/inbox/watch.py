@@ -39,33 +39,24 @@ _RETRY_SECONDS = 300.0
 
 
 class Watch(FileSystemEventHandler):
-    """Collects the sets that were touched in one inbox. Must be created within the event loop, in which
-    `wake` is called when the first hint arrives.
+    """Tells of the sets that are touched in one inbox. Must be created within the event loop, in which
+    `touched` is called with each of them, and with None where any set may have been.
 
     The observer is restarted when one of its threads has died, or when another folder is at `inbox`: an
     unmount ends the watches silently.
     """
 
-    def __init__(self, inbox: Path, clock: Clock, wake: Callable[[], object]) -> None:
+    def __init__(self, inbox: Path, clock: Clock, touched: Callable[[SetKey | None], object]) -> None:
         self.why_none = "not looked yet"
         """The reason why events may be missing; "" where every change causes one."""
         self._inbox = inbox
         self._clock = clock
-        self._wake = wake
+        self._touched = touched
         self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._hints: set[SetKey | None] = set()
         self._observer: BaseObserver | None = None
         self._identity: Identity = None
         self._retry_at = float("-inf")
         self._beginning: asyncio.Task[None] | None = None
-
-    def take(self) -> frozenset[SetKey] | None:
-        """The sets touched since the last call; None where any set may have been."""
-        with self._lock:
-            hints, self._hints = self._hints, set()
-        sets = frozenset(key for key in hints if key is not None)
-        return sets if len(sets) == len(hints) else None
 
     @property
     def alive(self) -> bool:
@@ -110,12 +101,8 @@ class Watch(FileSystemEventHandler):
                     self._hint(None)
 
     def _hint(self, key: SetKey | None) -> None:
-        with self._lock:
-            woken = bool(self._hints)
-            self._hints.add(key)
-        if not woken:
-            with suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._wake)
+        with suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._touched, key)
 
     def _begin(self, identity: Identity) -> None:
         self._end()
