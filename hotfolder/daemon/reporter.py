@@ -131,7 +131,6 @@ class Reporter:
         """What the last report went by; None where another one is due."""
         self._news = False
         self._others_at = float("-inf")
-        self._trouble_shown = False
         self._gone: Mapping[str, list[str]] = {}
         self._ended: Mapping[str, Mapping[str, Mapping[str, datetime]]] = {}
 
@@ -212,7 +211,6 @@ class Reporter:
         seen = replace(seen, lines=tuple(line for line in seen.lines if line.inbox not in others))
         own = self._own(seen) if context.store.shared else seen  # nobody else's trouble is in it
         await self.telemetry.see(seen, own)
-        self._trouble_shown = False
         if NOBODY in seen.degraded.values():
             self._told = None  # its page is passed over, and a lease that is renewed is no change
         if not news:
@@ -242,12 +240,8 @@ class Reporter:
                 self.pages.show(name, status_page(seen, name, ended, now, stopped=stopped, language=language))
 
     def _show_trouble(self, error: LocalTrouble) -> None:
-        """Show, once, that the store can't be used (database away, disk full), beside the last known
-        state."""
+        """Show that the store can't be used (database away, disk full), beside the last known state."""
         self._told = None  # report again once it is back
-        if self._trouble_shown:
-            return
-        self._trouble_shown = True
         last = self.telemetry.seen or Overview((), {})
         seen = replace(last, store_trouble=with_hint(error.message, error.hint))
         own = self._own(seen)
