@@ -110,13 +110,10 @@ def jobs_of_room(
     one with flash, go with the first job, whose history says why. The room is called `name`, or as its folder
     where that is empty. Raises LocalTrouble."""
     room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
-    parts = room.parts()
-    if len(parts) == 1 and not room.kept_out:
-        return [named(new_job(inbox, found, rulebook), parts[0].name)]
     left = {path.name: path for path in found.companions}
     aside = tuple(photo.path for photo in found.photos if photo.name in room.kept_out)
     jobs = []
-    for each in parts:
+    for each in room.parts():
         part = replace(found, photos=each.photos, companions=travelling(left, each.photos))
         jobs.append(named(new_job(inbox, part, rulebook), each.name))
     rest = companions((*left.values(), *aside))

@@ -27,8 +27,10 @@ class Priority(IntEnum):
 
 
 def jobs_at(session: Session, place: str, inbox: str = "") -> Sequence[Job]:
-    """The jobs of `project/room` (room or folder name, maybe after a path), the newest first: those of all
-    inboxes, or of `inbox`."""
+    """The job of that id, or the jobs of `project/room` (room or folder name, maybe after a path), the newest
+    first: those of all inboxes, or of `inbox`."""
+    if (job := session.get(Job, place)) is not None:
+        return [job]
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
     named = or_(col(Job.room).in_(spellings(room)), col(Job.folder).in_(spellings(room)))
     found = select(Job).where(col(Job.project).in_(spellings(project)), named, _is_of(inbox))
@@ -53,9 +55,7 @@ def resolve_target(
     may have no job yet; `arriving` those in which that room's photos still arrive. Raises Unknown where
     nothing matches, UsageError where the room is still arriving, or several inboxes have the project, or
     unfinished jobs of the room, and `inbox` is empty."""
-    job = session.get(Job, target)
-    found = [job] if job is not None else jobs_at(session, target, inbox)
-    if found:
+    if found := jobs_at(session, target, inbox):
         going = [job for job in found if job.state in ACTIVE]
         _refuse_several(f"room {target}", {job.inbox for job in going})
         return (going or found)[:1], "", ""

@@ -164,12 +164,8 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
 
 def job_named(store: Store, job_id: str) -> Job:
     """The job of that id or `project/room`. Raises Unknown."""
-    job = store.job(job_id)
-    if job is not None:
-        return job
     with store.session() as session:
-        found = jobs_at(session, job_id)
-        if found:
+        if found := jobs_at(session, job_id):
             return found[0]
     raise Unknown(
         f"There is no job {job_id}.",
