@@ -99,8 +99,7 @@ def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[Cho
 
 def _set_in(text: str) -> ChosenSet:
     """Parse one line without its prefix. Raises ValueError."""
-    found = json.loads(text)
-    match found:
+    match json.loads(text):
         case {"name": str(name), "photos": dict(photos)} if name:
             if all(isinstance(sha256, str) for sha256 in photos.values()):
                 return ChosenSet(name, photos)

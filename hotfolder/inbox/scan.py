@@ -104,7 +104,7 @@ class _Pass:
     def snapshot(self, scope: frozenset[SetKey] | None) -> Snapshot:
         """The result so far."""
         return Snapshot(
-            folders=dict(sorted(self._folders.items())),
+            folders=self._folders,
             scope=scope,
             notices=tuple(sorted(self._notices, key=lambda notice: (str(notice.path), notice.text))),
             unreadable=frozenset(self._unreadable),

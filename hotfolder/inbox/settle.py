@@ -141,7 +141,7 @@ def settle(
     free = _without(seen, claimed | given.keys())
     files, changed_at = _sightings(before, free, now)
     state = SetState(changed_at, files, given)
-    if not (free.photos or free.temporaries or free.obstacles):
+    if not (free.photos or free.temporaries or any(obstacle.blocks for obstacle in free.obstacles)):
         # No photos to time: `pace_of` isn't needed for an emptied folder.
         return state, _alone(state, free, now)
     judgements = tuple((file, judgement_of(file)) for file in free.photos)
@@ -226,8 +226,6 @@ def _judge(look: _Look) -> Verdict:
         return _transfer_under_way(free, look.now, look.gives_up_at)
     if blocking is not None:
         return Waiting(len(free.photos), blocking.notice.text, may_proceed=False)
-    if not free.photos:
-        return Nothing()
     return look.when_quiet() if look.now >= look.quiet_at else look.before_quiet()
 
 

@@ -70,10 +70,9 @@ class PhotoBook:
         return None if stale and entry.judgement.unfinished else entry.judgement
 
     def photo(self, key: SetKey, file: SeenFile) -> Photo:
-        """The photo. Raises KeyError unless it was found whole in this state."""
+        """The photo, which was found whole in this state."""
         judgement = self.judgement(key, file)
-        if judgement is None or judgement.facts is None:
-            raise KeyError(key, file.name)
+        assert judgement is not None and judgement.facts is not None
         return photo_of(self._inbox.joinpath(*key, file.name), file.identity, judgement.facts)
 
     def keep_only(self, files: Set[tuple[SetKey, str]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
@@ -38,8 +37,7 @@ class AdaptiveLimit:
         self.most = most
         self.priorities: Mapping[str, int] = {}
         self._held = 0
-        self._came = itertools.count()
-        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Rank, asyncio.Future[None]]] = []
         self._successes = 0
         self._stale = 0
 
@@ -70,7 +68,7 @@ class AdaptiveLimit:
     def succeeded(self) -> None:
         if self.most is None or self._is_stale():
             return
-        self._successes += any(not woken.done() for _, _, woken in self._waiting)
+        self._successes += any(not woken.done() for _, woken in self._waiting)
         if self._successes >= self.number:
             self._successes = 0
             self._resize(min(self.number + 1, self.most))
@@ -94,7 +92,7 @@ class AdaptiveLimit:
 
     async def _acquire(self, rank: Rank) -> None:
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((rank, next(self._came), woken))
+        self._waiting.append((rank, woken))
         self._wake()
         try:
             await woken
@@ -105,17 +103,16 @@ class AdaptiveLimit:
             raise
 
     def _wake(self) -> None:
-        self._waiting = [one for one in self._waiting if not one[2].done()]
+        self._waiting = [one for one in self._waiting if not one[1].done()]
         while self._waiting and self._held < self.number:
-            # Not a heap: priorities may change while jobs wait.
-            first = min(self._waiting, key=self._order)
+            # Not a heap: priorities may change while jobs wait. `min` takes the first of equals.
+            first = min(self._waiting, key=lambda one: self._order(*one[0]))
             self._waiting.remove(first)
             self._held += 1
-            first[2].set_result(None)
+            first[1].set_result(None)
 
-    def _order(self, one: tuple[Rank, int, asyncio.Future[None]]) -> tuple[int, int, str, str, int]:
-        (kind, created_at, job_id), came, _ = one
-        return (kind, self.priorities.get(job_id, Priority.NORMAL), created_at, job_id, came)
+    def _order(self, kind: int, created_at: str, job_id: str) -> tuple[int, int, str, str]:
+        return (kind, self.priorities.get(job_id, Priority.NORMAL), created_at, job_id)
 
 
 class ConcurrencyLimits:

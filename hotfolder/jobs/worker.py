@@ -138,7 +138,6 @@ class Worker:
     def __post_init__(self) -> None:
         self._jobs: dict[str, JobEntry] = {}
         self._work = asyncio.Event()
-        self._receipts = asyncio.Lock()
         self._receipts_adopted = False
         self.crashed: set[str] = set()
         """Ids of the jobs that a defect has left as they were, until the next start."""
@@ -451,7 +450,7 @@ class Worker:
 
     async def _adopt_from_receipts(self) -> None:
         """Once in a process, before its first purchase, adopt the purchases that only receipts know."""
-        async with self._receipts:
+        async with self.context.lock("receipts"):
             if not self._receipts_adopted:
                 await adopt_from_receipts(self.context)
                 self._receipts_adopted = True

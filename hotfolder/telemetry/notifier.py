@@ -135,10 +135,9 @@ class Batches:
     def put_back(self, kind: Kind, batch: Batch) -> None:
         """Return a batch that could not be sent, and add what came meanwhile to it."""
         self._sent.pop(kind, None)
-        later = self.by_kind.get(kind)
-        for text, times in later.lines.items() if later is not None else ():
-            batch.add(text, times)
-        if later is not None:
+        if (later := self.by_kind.get(kind)) is not None:
+            for text, times in later.lines.items():
+                batch.add(text, times)
             batch.unlisted += later.unlisted
             batch.over = later.over
         self.by_kind[kind] = batch
