@@ -140,6 +140,8 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
         raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
     if found.shoot.unmade:
         raise UsageError(f"{found.shoot.unmade[0]}.", hint=hint)
+    if not found.shoot.sets:
+        raise UsageError(f"No photos of {shown(found.place.name)} wait.", hint=hint)
     making = {each.name for each in found.shoot.sets if each.by_person}
     for one in sets:
         if one.name not in making:

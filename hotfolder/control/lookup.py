@@ -198,6 +198,7 @@ def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
 
 
+MOST_HASHES = 10_000
 SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
 """The first bytes of the picture formats that browsers show, by media type."""
 
@@ -323,10 +324,19 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
 
 
 def content_of(there: OpenPicture) -> str:
-    """The SHA-256 of the file, "" where it can't be read."""
-    with suppress(OSError), os.fdopen(there.descriptor, "rb", closefd=False) as stream:
-        return file_digest(stream, "sha256").hexdigest()
-    return ""
+    """The SHA-256 of the file, "" where it can't be read. Cached by `version`: a gallery asks for each of its
+    pictures several times, perhaps from a share."""
+    known = _contents.get(there.version, "")
+    if not known:
+        with suppress(OSError), os.fdopen(there.descriptor, "rb", closefd=False) as stream:
+            known = file_digest(stream, "sha256").hexdigest()
+            if len(_contents) >= MOST_HASHES:
+                _contents.clear()
+            _contents[there.version] = known
+    return known
+
+
+_contents: dict[str, str] = {}
 
 
 def _opened_picture(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:

@@ -160,8 +160,7 @@ def room_of(folder: str) -> str:
 
 
 FORGET_SECONDS = 120.0
-"""A group that is without an event or has failed for this long, and has no job about to take it over, is
-abandoned."""
+"""A group without an event for this long, and without a job about to take it over, is abandoned."""
 
 
 class Early:
@@ -192,9 +191,11 @@ class Early:
             group = None
         if group is None:
             group = await self._opened(place, arriving.photo_count)
-        if group is None or group.failed:
-            return  # the job sends them, and says what is wrong
+        if group is None:
+            return
         group.heard_at = now
+        if group.failed:
+            return  # the job sends them, and says what is wrong
         for photo in photos:
             if photo.name not in group.photos:
                 group.send(photo)

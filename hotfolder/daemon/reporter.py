@@ -157,12 +157,15 @@ class Reporter:
 
     async def watch_failed(self) -> None:
         """Check each minute which failed sets have no folder in failed/ any more, until cancelled."""
-        context = self.context
         while True:
             with suppress(LocalTrouble):  # a folder that can't be read doesn't count as deleted
-                filed = await context.store_thread(context.store.in_states, NEEDS_PERSON)
-                self._gone = await to_thread.run_sync(taken_away, context.places, filed)
+                await self._find_gone()
             await self.clock.sleep(FAILED_SECONDS)
+
+    async def _find_gone(self) -> None:
+        context, places = self.context, self.context.places
+        filed = await context.store_thread(context.store.in_states, NEEDS_PERSON)
+        self._gone = await to_thread.run_sync(taken_away, places, filed)
 
     async def publish(self) -> None:
         """Write what has changed since the last call into the store, for other processes. What the store

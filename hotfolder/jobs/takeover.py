@@ -24,7 +24,7 @@ from hotfolder.rules.sets import FileIdentity
 
 logger = log.get("takeover")
 
-NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
 
 
 async def identities_here(context: JobContext, job: Job) -> None:

@@ -207,7 +207,7 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
 
 
 def few(status: dict[str, Any]) -> bool:
-    return any(job["held"] and "fewer than its latest set had" in job["reason"] for job in status["jobs"])
+    return any(job["held"] and "so few photos are not paid for" in job["reason"] for job in status["jobs"])
 
 
 async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is_not(

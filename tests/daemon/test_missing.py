@@ -93,6 +93,18 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.say("verify").exit_code == 0
 
 
+async def test_a_folder_in_the_place_of_a_photo_holds_nothing_up(studio: Studio) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket())
+
+    def put_a_folder_there() -> None:
+        (folder / "DSC0002.jpg").unlink()
+        (folder / "DSC0002.jpg").mkdir()
+
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECORDED, put_a_folder_there)):
+        await studio.comes_to("done")
+    assert studio.receipt("kitchen")["originals"]["removed"] == ["DSC0002.jpg"]
+
+
 async def test_a_photo_that_is_replaced_while_its_set_is_made_is_told_of(studio: Studio, shop: Shop) -> None:
     """The dropped photo is gone, and its replacement, no original of the set, stays and is explained."""
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -314,9 +314,16 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
     last_check = context.refuse_moved if recipe_of(job).merge else context.recheck_photos
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
-        request = partial(context.client.operate, image_id, operation)
-        with context.limits.operations.feedback():
-            return await pay(context, intent, request, last_check=partial(last_check, job))
+        request = partial(operate, context, image_id, operation)
+        return await pay(context, intent, request, last_check=partial(last_check, job))
+
+
+async def operate(
+    context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
+) -> Answer:
+    """Request the operation (paid). `leaves` is called before the request leaves."""
+    with context.limits.operations.feedback():
+        return await context.client.operate(image_id, operation, leaves)
 
 
 async def download_results(context: JobContext, call: Purchase) -> list[Result]:
