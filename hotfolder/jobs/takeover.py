@@ -24,7 +24,7 @@ from hotfolder.rules.sets import FileIdentity
 
 logger = log.get("takeover")
 
-NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 async def identities_here(context: JobContext, job: Job) -> None:
@@ -57,17 +57,21 @@ def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | 
     OSError."""
     path = places.folder(job) / file.name
     try:
-        with os.fdopen(open_beneath(places.inbox(job.inbox), path), "rb") as opened:
-            facts = os.fstat(opened.fileno())
+        descriptor = open_beneath(places.inbox(job.inbox), path)
+        try:
+            facts = os.fstat(descriptor)
             if not stat.S_ISREG(facts.st_mode) or facts.st_size != file.size_bytes:
                 return None
             if file.sha256:
-                same = hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+                with os.fdopen(descriptor, "rb", closefd=False) as content:
+                    same = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
             else:
                 same = FileIdentity.of(facts).alike(file.identity)
-            before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(opened.fileno()))
+            before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(descriptor))
             # Later checks use the path, which may lead to another file than the opened one by now.
             return after if same and before == after == FileIdentity.of(path.lstat()) else None
+        finally:
+            os.close(descriptor)
     except OSError as error:
         if error.errno in NOT_THERE:
             return None

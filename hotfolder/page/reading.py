@@ -115,12 +115,14 @@ class Edge(IntEnum):
 
 
 class Thumbnails:
-    """A cache of thumbnails on disk. Beyond `most_bytes` the least recently used are evicted, by their
-    mtime."""
+    """A cache of thumbnails on disk. Beyond `most_bytes`, to within a hundredth, the least recently used are
+    evicted, by their mtime."""
 
     def __init__(self, state: Path, *, most_bytes: int = MOST_BYTES) -> None:
         self.folder = state / FOLDER
         self._most_bytes = most_bytes
+        self._new_bytes = 0
+        """How much has been made since the cache's size was last looked at."""
         self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=PATIENCE_SECONDS)
         self._making: dict[str, asyncio.Task[bytes]] = {}
 
@@ -147,12 +149,18 @@ class Thumbnails:
             raise LocalTrouble(f"Nothing can be put into state/{FOLDER}: {error.strerror}.") from error
         await self._decoder.thumbnail(source, target, edge, PictureLimits(), beneath)
         content = await asyncio.to_thread(target.read_bytes)
-        await asyncio.to_thread(self._evict)
+        self._new_bytes += len(content)
+        # Not each time: a full cache has tens of thousands of files to look at.
+        if self._new_bytes > self._most_bytes / 100:
+            self._new_bytes = 0
+            await asyncio.to_thread(self._evict)
         return content
 
     def _kept(self, path: Path) -> bytes:
-        os.utime(path)
-        return path.read_bytes()
+        content = path.read_bytes()
+        with suppress(OSError):  # the disk may be read-only
+            os.utime(path)
+        return content
 
     def _evict(self) -> None:
         with suppress(OSError), os.scandir(self.folder) as entries:

@@ -21,6 +21,7 @@ from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.page.files import asked_of, pieces, saved_as
 
 MOST_BYTES = 2**32 - 1
+MOST_ENTRIES = 2**16 - 1
 """A larger ZIP needs the ZIP64 format, which not every program opens."""
 HEADER, DESCRIPTOR, DIRECTORY, END = 30, 16, 46, 22
 """Sizes in bytes of the records around the contents, without names (APPNOTE 4.3)."""
@@ -76,7 +77,7 @@ def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: st
             hint="Choose the other pictures alone, or see whether done is in reach.",
         )
     found = Zip(visible(title), tuple(entries))
-    if found.size_bytes > MOST_BYTES:
+    if found.size_bytes > MOST_BYTES or len(entries) > MOST_ENTRIES:
         raise TooMuchForZip
     return found
 

@@ -109,9 +109,11 @@ class TagTable:
                 guess = self.nearest(tail)
                 near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= NEARLY
                 tag = self.find(guess) if guess and near else None
+            if tag is None:
+                continue
             # No room has the name of a built-in tag with operations.
-            alters = tag is not None and tag.operations and tag.name not in self.own
-            if tag is not None and (alters or set("_\uff3f") & set(joint.group())):
+            alters = tag.operations and tag.name not in self.own
+            if alters or set("_\uff3f") & set(joint.group()):
                 return room, tag.name
         return None
 
