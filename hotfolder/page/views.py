@@ -122,7 +122,7 @@ async def another(request: Request) -> Response:
     found = await looked_up(request, offer, job, asked) if asked else None
     groups: dict[str, list[str]] = {family: [] for family in (*FAMILIES, "own")}
     for tag in tags:
-        groups[next((one for one in FAMILIES if tag.startswith(f"{one}-")), "own")].append(tag)
+        groups[next((name for name, family in FAMILIES.items() if tag in family.tags), "own")].append(tag)
     return render(request, "another.html", card=view.card, groups=groups, offer=found)
 
 

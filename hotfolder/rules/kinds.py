@@ -38,11 +38,13 @@ class Family:
 
     tags: Mapping[str, Operation]
     lines: tuple[str, ...]
-    """The list of all tags, for people."""
+    """The family's part of the list of all tags that refusals give."""
     example: str
+    """The tag that is proposed to whoever names the family alone."""
     lacking: str
-    """What a tag that names the family alone lacks."""
+    """Completes "add …, such as <example>"."""
     choice: str
+    """Completes "Rename the folder, with …, then drag it back."; German has it after "mit"."""
     words: Mapping[str, str]
     """Common wrong spellings, comma-separated, by the tag that they mean, or by the family where they are
     ambiguous."""
@@ -66,7 +68,7 @@ FAMILIES: Mapping[str, Family] = {
         },
         lines=("sky-blue", "sky-twilight (or with -" + ", -".join(get_args(SkySubType)) + ")"),
         example="sky-blue",
-        lacking="which sky",
+        lacking="a kind of sky",
         choice="sky-blue or sky-twilight",
         words={
             "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night,"
@@ -82,7 +84,7 @@ FAMILIES: Mapping[str, Family] = {
         tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in get_args(LawnType)},
         lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in get_args(LawnType)),),
         example="lawn-medium",
-        lacking="how strong",
+        lacking="a strength",
         choice="lawn-light, lawn-medium or lawn-strong",
         words={"lawn": "grass, green, green-grass, green-lawn"},
         called="lawn",

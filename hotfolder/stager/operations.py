@@ -122,7 +122,7 @@ class Sky(OperationParameters):
 
 
 Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
-OPERATIONS: tuple[type[Stage | Lawn | Sky], ...] = get_args(get_args(Operation)[0])
+OPERATIONS: tuple[type[OperationParameters], ...] = get_args(get_args(Operation)[0])
 
 
 def _short(model: type[OperationParameters]) -> BeforeValidator:

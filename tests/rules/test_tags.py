@@ -94,7 +94,7 @@ def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> N
         ("Blue Sky", 'did you mean "sky-blue"?', "front__sky-blue__lawn-light"),
         ("stage", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
         ("staging", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
-        ("grass", 'add how strong, such as "lawn-medium".', "front__lawn-medium__lawn-light"),
+        ("grass", 'add a strength, such as "lawn-medium".', "front__lawn-medium__lawn-light"),
         ("sky-blue_again", 'did you mean "sky-blue__again"?', "front__sky-blue__again__lawn-light"),
         (
             "sky-blue, stage-modern",
@@ -123,7 +123,7 @@ def test_the_name_to_give_the_folder_has_every_wrong_tag_mended() -> None:
     assert caught.value.message == (
         'Unknown tag "sky-twilght" in the folder name "front__sky-twilght__lawn"; did you mean'
         ' "sky-twilight"?'
-        ' "lawn" is unknown, too; add how strong, such as "lawn-medium".'
+        ' "lawn" is unknown, too; add a strength, such as "lawn-medium".'
     )
     assert caught.value.hint == 'Rename it to "front__sky-twilight__lawn-medium", then drag it back.'
     with pytest.raises(RuleRefused) as caught:

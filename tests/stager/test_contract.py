@@ -2,7 +2,7 @@
 
 By default that is the sandbox. With HOTFOLDER_CONTRACT_URL, HOTFOLDER_CONTRACT_KEY and, where it isn't
 Google's, HOTFOLDER_CONTRACT_STORAGE_HOSTS (separated by commas) it is the real API, **which costs money**:
-one merge and three operations. All values in turn and wrong requests are for the sandbox alone.
+one merge and an operation of each kind. All values in turn and wrong requests are for the sandbox alone.
 """
 
 from __future__ import annotations

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from hotfolder.rules.kinds import FAMILIES
+from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.words.saying import FIELD, NUMBERS, room_said, said, templates
 from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
 
@@ -115,6 +118,13 @@ def test_every_text_of_the_code_has_its_german() -> None:
         and not is_covered(part, KNOWN)
     ]
     assert not lacking
+
+
+def test_every_word_for_an_operation_has_its_german() -> None:
+    """The check above looks at texts of two words and more only."""
+    of_tags = [(one.called, one.altered, one.lacking, one.choice) for one in FAMILIES.values()]
+    words = {*chain.from_iterable(of_tags), *PAID_KINDS.values()}
+    assert words <= {one.english for one in templates()}
 
 
 def test_a_template_has_the_same_fields_in_both_languages() -> None:
