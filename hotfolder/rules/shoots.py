@@ -72,14 +72,16 @@ def group_shoot(
     """Group `photos`, one or more, and name the sets. `given` are the names of the project's earlier sets;
     `back` says which photos were in one, whose name is kept. A set whose photos were all held `before` keeps
     the doubts of then as long as none of those photos changed, since the sets that it was compared with may
-    be gone. A new set that has all photos of a held one keeps its name in any case."""
+    be gone; where no other photo is there, those alone. A new set that has all photos of a held one keeps
+    its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
     kept, doubts = _kept_names(members, back, before)
     by_name = {photo.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
-    sets = tuple(_still_doubtful(each, unchanged) for each in grouping.sets)
+    known = {name for held in unchanged for name in held.photos}
+    sets = tuple(_as_doubtful_as(unchanged, each, new=by_name.keys() > known) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
@@ -97,14 +99,16 @@ def group_shoot(
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
-def _still_doubtful(each: GroupedSet, held: Sequence[HeldSet]) -> GroupedSet:
-    """The set with the earlier doubts added, if each of its photos was `held`; else unchanged."""
+def _as_doubtful_as(held: Sequence[HeldSet], each: GroupedSet, *, new: bool) -> GroupedSet:
+    """The set with the doubts of the `held` ones, if each of its photos was in one; else unchanged. Its own
+    doubts are added only if the drop has `new` photos: held sets alone say less about each other than the
+    whole drop did. That a route asked for a review is no doubt: the routes in force say so, or don't."""
     files = {photo.name for photo in each.photos}
     mine = [one for one in held if one.photos.keys() & files]
     if not files <= {name for one in mine for name in one.photos}:
         return each
-    doubts = (*each.doubts, *(doubt for one in mine for doubt in one.doubts))
-    return replace(each, doubts=tuple(dict.fromkeys(doubts)))
+    then = (doubt for one in mine for doubt in one.doubts if doubt != REVIEW)
+    return replace(each, doubts=tuple(dict.fromkeys((*(each.doubts if new else ()), *then))))
 
 
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:

@@ -83,7 +83,8 @@ class Kind(Enum):
 
 
 OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
-"""Alarms about what belongs to one machine where several share a store: its inboxes, its `state`."""
+"""Alarms whose all-clear is sent by their own machine, whether or not it leads: about its inboxes, its
+`state`."""
 OWN_DISK = "state"
 ALARMS: Mapping[About, tuple[Kind, float | None]] = {
     About.STORE: (Kind.STORE_UNREACHABLE, None),

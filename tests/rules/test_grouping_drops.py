@@ -152,6 +152,21 @@ def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(
     assert grouping.notices == (EXPORT_WITH_CAMERA_DATA,)
 
 
+def test_a_frame_with_flash_and_no_time_is_kept_out_too(by: Photographer) -> None:
+    for _ in range(2):
+        scene = by.room()
+        by.burst(scene, MIDDLE, (0, -2, 2))
+        by.lit(scene, MIDDLE)
+        by.walk(40, 50)
+    undated = [
+        replace(photo, capture=replace(photo.capture, started_seconds=None)) if photo.capture else photo
+        for photo in by.photos
+    ]
+    grouping = group(undated)
+    assert grouping.kept_out.keys() == set(by.flash)
+    assert sorted(map(sorted, names_of(grouping))) == sorted(map(sorted, by.truth))
+
+
 def test_stripped_photos_that_show_nothing_are_held() -> None:
     photos = [Photo(f"{number}.jpg", FILE, "", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
     grouping = group(photos)

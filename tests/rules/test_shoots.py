@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import Photo, sharing_stem
-from hotfolder.rules.shoots import group_shoot, shoot_rule
-from tests.support.camera import FILE
+from hotfolder.rules.shoots import HeldSet, group_shoot, shoot_rule
+from tests.support.camera import CANON_ORDER, FILE, MIDDLE, Photographer
 from tests.support.studio import ELM
 
 
@@ -59,6 +60,36 @@ def test_a_first_files_name_never_becomes_a_tag_nor_an_earlier_sets_name() -> No
     rules = book(Route(name="all", brackets=1, name_sets="first_file"))
     found = group_shoot(rules, ELM, [photo("a__b.jpg"), photo("c.jpg")], {"C"})
     assert [each.name for each in found.sets] == ["a_b", "c-2"]
+
+
+def held_of(found: Grouping) -> list[HeldSet]:
+    """The held sets as they are stored while the others are made."""
+    waiting = [each for each in found.sets if each.name in found.held]
+    return [
+        HeldSet(each.name, {photo.name: photo.identity for photo in each.photos}, found.why_waits(each))
+        for each in waiting
+    ]
+
+
+def test_held_sets_keep_their_doubts_and_get_none_from_each_other(by: Photographer) -> None:
+    for frames in (5, 3, 5, 5, 2):
+        by.burst(by.room(), MIDDLE, CANON_ORDER[:frames])
+        by.walk(40, 50)
+    found = group_shoot(book(), ELM, by.photos)
+    held = held_of(found)
+    left = [photo for photo in by.photos if any(photo.name in one.photos for one in held)]
+    assert len(held) > 1 and len(left) < len(by.photos)
+    again = group_shoot(book(), ELM, left, before=held)
+    assert [each.doubts for each in again.sets] == [one.doubts for one in held]
+
+
+def test_a_review_that_no_route_asks_for_any_more_holds_nothing(by: Photographer) -> None:
+    review = book(Route(name="all", group="review"))
+    by.rooms(3)
+    held = held_of(group_shoot(review, ELM, by.photos))[1:]
+    left = [photo for photo in by.photos if any(photo.name in one.photos for one in held)]
+    assert len(group_shoot(review, ELM, left, before=held).held) == 2
+    assert group_shoot(book(), ELM, left, before=held).held == frozenset()
 
 
 def test_what_travels_with_a_photo_has_its_stem_or_its_whole_name() -> None:

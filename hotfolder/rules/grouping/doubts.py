@@ -40,13 +40,15 @@ def examine(drafts: Sequence[Draft]) -> None:
     for draft, alike, all_alike in zip(drafts, usual, _with_neighbours(drafts, usual), strict=True):
         draft.doubts += [] if alike else draft.weak
         draft.doubts += [] if all_alike else draft.mutual
+    coming = last_of_several(drafts[-1], drafts[:-1])
     for draft in several:
-        _odd_size(draft, patterns[id(draft)], list(patterns.values()))
+        if not (coming and draft is drafts[-1]):
+            _odd_size(draft, patterns[id(draft)], list(patterns.values()))
         _odd_values(draft)
         odd_pictures(draft)
     for draft in drafts:
         draft.doubts += piece_of_bracket(draft)
-    drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
+    drafts[-1].doubts += coming
     for before, after in pairwise(drafts):
         _stray_frame(before, after)
     for before, after in pairwise(drafts):

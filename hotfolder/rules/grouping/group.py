@@ -82,7 +82,11 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
     if options.brackets is None:
         drafts = drafts_by_capture(with_times)
         lit, alone = lit_frames(with_times)
-        drafts += alone + drafts_by_picture(without_times)
+        drafts += alone
+        for draft in drafts_by_picture(without_times):
+            draft.photos, lit_there = _unlit(draft.photos)
+            lit |= lit_there
+            drafts.append(draft)
         if with_times and without_times:
             doubts.append(
                 f"{len(without_times)} of {len(own)} photos lack camera data and may belong to sets of the"

@@ -131,7 +131,8 @@ def some(doubts: Sequence[str]) -> str:
 class Draft:
     """A set under construction, its photos in the order taken. `weak` doubts are dropped if the set's
     exposures match those of most sets of the drop, `mutual` ones if those of all sets that share them do too;
-    `doubts` stay. `lit` counts the flash frames in its burst."""
+    `doubts` stay. `lit` counts the flash frames in one burst with its frames; others may be kept out beside
+    it (`lit_frames`)."""
 
     photos: list[Photo]
     evidence: tuple[str, ...] = ()
