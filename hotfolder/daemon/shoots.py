@@ -21,6 +21,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
+from hotfolder.rules.grouping.evidence import without_copies
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why, together
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
@@ -151,7 +152,7 @@ class Shoots:
             return Hold(together((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
-        await self._keep_out(inbox, found, shoot)
+        await self._keep_out(inbox, found, shoot, waiting)
         await self._hold_back(
             inbox, project, [*map(held_set, waiting), *map(held_set, refusals)], drop.before
         )
@@ -179,14 +180,23 @@ class Shoots:
             content = [*map(held_as_json, now)]
             await self.worker.context.publish(held_title(inbox, project), content, inbox=inbox)
 
-    async def _keep_out(self, inbox: str, found: BracketSet, shoot: Grouping) -> None:
-        there = identities(found.photos)
-        new = {name: (there[name], reason) for name, reason in shoot.kept_out.items()}
-        if not new:
+    async def _keep_out(
+        self, inbox: str, found: BracketSet, shoot: Grouping, waiting: Sequence[GroupedSet]
+    ) -> None:
+        """Store the photos that are kept out, except for copies of photos that wait: either may be removed
+        before a person approves."""
+        out = [photo for photo in found.photos if photo.name in shoot.kept_out]
+        if not out:
             return
-        kept = {**await self._known(inbox, found.project, found.photos), **new}
-        await self.worker.context.publish(title(inbox, found.project), as_json(kept), inbox=inbox)
-        self.kept[inbox, found.project] = kept
+        known = await self._known(inbox, found.project, found.photos)
+        new = {photo.name: (photo.identity, shoot.kept_out[photo.name]) for photo in out}
+        waits = [photo for each in waiting for photo in each.photos]
+        copies = {photo.name for photo in out if photo.name in without_copies([*waits, photo])[1]}
+        stored = {name: one for name, one in new.items() if name not in copies}
+        if stored:
+            content = as_json({**known, **stored})
+            await self.worker.context.publish(title(inbox, found.project), content, inbox=inbox)
+        self.kept[inbox, found.project] = {**known, **new}
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
         """The notices about that project's sets and about photos kept out of them, where these are still

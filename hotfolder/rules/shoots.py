@@ -81,7 +81,8 @@ def group_shoot(
     by_name = {photo.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
     known = {name for held in unchanged for name in held.photos}
-    sets = tuple(_as_doubtful_as(unchanged, each, new=by_name.keys() > known) for each in grouping.sets)
+    alone = all(names <= known for names in members)
+    sets = tuple(_as_doubtful_as(unchanged, each, alone=alone) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
@@ -99,16 +100,16 @@ def group_shoot(
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
-def _as_doubtful_as(held: Sequence[HeldSet], each: GroupedSet, *, new: bool) -> GroupedSet:
+def _as_doubtful_as(held: Sequence[HeldSet], each: GroupedSet, *, alone: bool) -> GroupedSet:
     """The set with the doubts of the `held` ones, if each of its photos was in one; else unchanged. Its own
-    doubts are added only if the drop has `new` photos: held sets alone say less about each other than the
-    whole drop did. That a route asked for a review is no doubt: the routes in force say so, or don't."""
+    doubts go where held sets are `alone`: they say less about each other than the whole drop did. That a
+    route asked for a review is no doubt: the routes in force say so, or don't."""
     files = {photo.name for photo in each.photos}
     mine = [one for one in held if one.photos.keys() & files]
     if not files <= {name for one in mine for name in one.photos}:
         return each
     then = (doubt for one in mine for doubt in one.doubts if doubt != REVIEW)
-    return replace(each, doubts=tuple(dict.fromkeys((*(each.doubts if new else ()), *then))))
+    return replace(each, doubts=tuple(dict.fromkeys((*(() if alone else each.doubts), *then))))
 
 
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:

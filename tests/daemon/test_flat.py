@@ -14,7 +14,7 @@ from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support import crashing
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import held, held_sets, shoot, stripped
+from tests.support.rolls import exported_anew, held, held_sets, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
@@ -284,6 +284,24 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(studio: 
         await studio.comes_to(*["done"] * 7)
     assert shop.bought() == 7 and files_below(folder) == {}
     assert set(studio.filed(name)) == set(sets[3])
+
+
+async def test_of_two_exports_in_a_held_set_the_older_is_used_once_the_newer_is_gone(
+    studio: Studio, shop: Shop
+) -> None:
+    """A person tidies up before approving."""
+    files, sets, _ = shoot(rooms=7, by_hand=(3,))
+    older = sets[3][1]
+    newer = f"{Path(older).stem}-2.jpg"
+    folder = studio.drop(ELM, "", {**files, newer: exported_anew(files[older])})
+    await studio.until_idle()
+    assert shop.bought() == 6 and set(files_below(folder)) == {*sets[3], newer}
+    assert f"{older} is an earlier export of {newer}" in studio.status_page()
+    (folder / newer).unlink()
+    studio.say("approve", ELM)
+    await studio.until_idle()
+    assert shop.bought() == 7 and files_below(folder) == {}
+    assert {name.split("/")[1] for name in studio.filed()} == set(files)
 
 
 async def test_a_held_set_stays_held_when_its_project_is_renamed(studio: Studio, shop: Shop) -> None:
