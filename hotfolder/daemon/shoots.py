@@ -239,7 +239,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
 def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
     """The photos that the store has as kept out of a drop, and that are `there` unchanged."""
     content = store.published(title(inbox, project), shared=True)
-    kept = as_kept(content or {}, there if store.shared else {})
+    kept = as_kept(content or {}, there)
     return {name: one for name, one in kept.items() if there.get(name) == one[0]}
 
 
@@ -247,10 +247,7 @@ def held_before(store: Store, inbox: str, project: str, there: Mapping[str, File
     """The sets of a drop that were held singly, as stored; `there` are its files now. Sets stored under the
     folder's former name are found by their files; their `name` is empty, and they are named anew."""
     published = store.published_of_inboxes(held_title(inbox, ""))
-    held = {
-        name: [as_held(each, there if store.shared else {}) for each in content]
-        for name, content in published.items()
-    }
+    held = {name: [as_held(each, there) for each in content] for name, content in published.items()}
     mine = held.pop(held_title(inbox, project), [])
     known = {name for one in mine for name in one.photos}
     renamed = [
@@ -274,8 +271,8 @@ def as_json(kept: Kept) -> dict[str, object]:
 
 
 def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Kept:
-    """Parse what `as_json` made. Another machine may have written it: files in `there` that are alike get the
-    identity that they have on this machine."""
+    """Parse what `as_json` made. Files in `there` that are alike get the identity that they have now: another
+    machine may have written it, a share may number its files anew, and `chmod` changes the ctime."""
     kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
     return {
         name: (there[name] if name in there and was.alike(there[name]) else was, reason)

@@ -286,6 +286,24 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(studio: 
     assert set(studio.filed(name)) == set(sets[3])
 
 
+async def test_what_waits_or_is_kept_out_stays_so_where_only_its_inode_and_ctime_are_new(
+    studio: Studio, shop: Shop
+) -> None:
+    """As on a share that numbers its files anew when it is mounted, or after `chmod`. Alone the set isn't
+    doubtful."""
+    files, sets, flash = shoot(rooms=4, flash=True)
+    folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in sets[3][3:]})
+    await studio.until_idle()
+    waiting = set(files_below(folder))
+    assert shop.bought() == 3 and waiting == {*sets[3][:3], *flash}
+    for name in waiting:
+        shutil.copy2(folder / name, folder / f".{name}")
+        (folder / f".{name}").replace(folder / name)
+    await studio.until_idle()
+    assert shop.bought() == 3 and set(files_below(folder)) == waiting
+    assert "was taken with flash" not in studio.status_page()
+
+
 async def test_of_two_exports_in_a_held_set_the_older_is_used_once_the_newer_is_gone(
     studio: Studio, shop: Shop
 ) -> None:
