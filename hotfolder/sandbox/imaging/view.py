@@ -21,7 +21,7 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.surfaces import Labels, even_surfaces, surfaces_along, thin_ones
+from hotfolder.sandbox.imaging.surfaces import LEAST_AREA, Labels, even_surfaces, surfaces_along, thin_ones
 from hotfolder.sandbox.imaging.windows import LEAST_HEIGHT, Corners, fill, find_panes_of_room
 
 # A sky behind glass is a region at two of these thresholds of L*, however bright the merge is: at one a jamb
@@ -58,7 +58,8 @@ LEAST_BAR, MOST_BAR, LEAST_LIGHT = 3, 0.15, 0.1
 WIDEST_LINE, LEAST_LINE, ACROSS = 7, 5.0, 0.93
 # In CIELAB: what is as near as this to the clear sky's colour, behind glass, is sky.
 SAME_SKY = 7.0
-# In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane.
+# In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane or
+# the glass.
 SAME_BAR, MARGIN = 10.0, 12
 
 
@@ -112,6 +113,7 @@ def find_view(small: Picture) -> View:
     )
     # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
     glass[:-8] &= glass[8:] | clear[:-8]
+    whole &= not stands_before(glass, surfaces, signs.lit | signs.outside)
     return View(sky & glass, glass.astype(np.float32), whole)
 
 
@@ -286,6 +288,16 @@ def has_bars(glass: Bits, lightness: Plane) -> bool:
         if (shares[within] > ACROSS).any():
             return True
     return False
+
+
+def stands_before(glass: Bits, surfaces: Labels, outside: Bits) -> bool:
+    """Whether an even surface, neither sky nor leaves, extends from the glass far beyond it: a chair's back,
+    say."""
+    seen, beyond = (
+        np.bincount(surfaces[part], minlength=int(surfaces.max()) + 1)
+        for part in (glass & ~outside, ~grow(glass, MARGIN))
+    )
+    return bool((beyond[1:][seen[1:] > LEAST_AREA] > 0).any())
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:

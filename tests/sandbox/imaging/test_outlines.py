@@ -159,3 +159,19 @@ def test_the_demonstrations_room_shows_its_windows_at_each_size_of_its_merge() -
         assert overlap(found.astype(np.float32), usual) > 0.85, long_edge
     # At this size, one candidate includes the curtain, which is a doubt.
     glass_found(room_merged(outline, 800), outline)
+
+
+@pytest.mark.parametrize("colour", [(72, 46, 22), (200, 190, 175)])
+@pytest.mark.parametrize("place", [(365, 355, 400, 392), (340, 350, 390, 400), (430, 350, 480, 420)])
+def test_a_chair_before_a_window_stays(place: tuple[int, ...], colour: tuple[int, ...]) -> None:
+    """Its back, smooth and hardly larger than what is seen of it before the glass, was painted as a view."""
+    room = room_merged(GLASS["the demonstration's room"], 3000).copy()
+    left, top, right, bottom = (round(edge * room.shape[1] / 1000) for edge in place)
+    room[top:bottom, left:right] = colour
+    try:
+        outdoors = find_sky(room).outdoors
+    except Unsuitable as refusal:
+        assert "looked for windows whose glass can be told whole" in str(refusal)
+    else:
+        assert outdoors is not None
+        assert not (outdoors[top + 2 : bottom - 2, left + 2 : right - 2] > 0).any()
