@@ -23,7 +23,7 @@ from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
-from hotfolder.jobs.queries import job_named
+from hotfolder.jobs.queries import job_meant, job_named
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, IllegalMove, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
@@ -67,7 +67,7 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
     one that it shows (`after`). `job_id` may be `project/room`. Idempotent: after an interruption, repeat the
     call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
-        job = job_named(installation.store, job_id)
+        job = job_meant(installation.store, job_id, {*NEEDS_PERSON, *([State.DONE] if pay_again else [])})
     if after is not None and after != str(present_generation(installation.store, job.scope)):
         raise UsageError(
             "Since you looked at the price, this set was bought anew already.",
@@ -192,7 +192,7 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
 def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
     with no_job_yet(installation.store, job_id):
-        job = job_named(installation.store, job_id)
+        job = job_meant(installation.store, job_id, [State.NEEDS_ATTENTION])
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"Job {job_id} has nothing to resolve: it is {state_words(job)}.")
     return job

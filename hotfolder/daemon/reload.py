@@ -64,7 +64,8 @@ class LiveSettings:
             seen = await to_thread.run_sync(file.identity, self.settings)
             if asked:
                 telemetry.reloading()
-            if asked or (seen == before and seen != read_at):
+            # What an error is about, as a file that is named, need not be watched: looked at again each time.
+            if asked or (seen == before and (seen != read_at or self.error)):
                 await self._read(file, follow, asked=asked)
                 read_at = seen
             if asked:
@@ -78,7 +79,7 @@ class LiveSettings:
             fresh = await to_thread.run_sync(partial(file.load, anew=self._had_file))
             self._take(fresh, follow, asked=asked)
         except ConfigurationError as error:
-            reason = f"{error.message} {error.hint}".strip()
+            reason = error.full_text
             if reason != self.error:
                 logger.error("settings_invalid", reason=reason, hint=STAYS)
             self.error = reason

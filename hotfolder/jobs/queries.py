@@ -10,7 +10,7 @@ from statistics import median
 
 from sqlmodel import col, func, select
 
-from hotfolder.errors import CommandHint, Unknown
+from hotfolder.errors import CommandHint, Unknown, UsageError
 from hotfolder.jobs.commands import Priority, jobs_at
 from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import (
@@ -163,7 +163,7 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
 
 
 def job_named(store: Store, job_id: str) -> Job:
-    """The job of that id or `project/room`. Raises Unknown."""
+    """The job of that id, or the newest of that `project/room`. Raises Unknown."""
     with store.session() as session:
         if found := jobs_at(session, job_id):
             return found[0]
@@ -171,6 +171,21 @@ def job_named(store: Store, job_id: str) -> Job:
         f"There is no job {job_id}.",
         hint=CommandHint("Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."),
     )
+
+
+def job_meant(store: Store, job_id: str, states: Collection[State]) -> Job:
+    """As `job_named`, for a command that changes jobs in one of these `states`: the newest of them, or of the
+    others where none is in one. Raises Unknown, and UsageError where several folders have such jobs."""
+    newest = job_named(store, job_id)
+    with store.session() as session:
+        found = jobs_at(session, job_id)
+    there = [one for one in found if one.state not in (State.WITHDRAWN, State.SUPERSEDED)]
+    meant = [one for one in there if one.state in states] or there or [newest]
+    folders = {(one.inbox, one.project, one.shown_folder): one.id for one in reversed(meant)}
+    if len(folders) > 1:
+        listed = ", ".join(f"{known} ({'/'.join(place)})" for place, known in folders.items())
+        raise UsageError(f"Several sets are called {job_id}.", hint=f"Give the id of one: {listed}.")
+    return meant[0]
 
 
 def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:

@@ -234,7 +234,7 @@ class Overview:
         }
 
     def count_words(self) -> Iterator[str]:
-        """The number of sets in each state, such as "3 done"."""
+        """The number of sets in each state, such as "3 done"; without those that came again or changed."""
         held = sum(line.held for line in self.lines)
         counts = Counter(self.counts)
         counts[SETTLING] -= held
@@ -243,8 +243,8 @@ class Overview:
                 counts[line.state] -= 1
                 counts[State.QUEUED] += 1
         for state, number in counts.items():
-            if number > 0:
-                yield f"{number} {WORDS.get(state, state)}"
+            if number > 0 and state in WORDS:
+                yield f"{number} {WORDS[state]}"
         if held:
             yield f"{held} {HELD_WORDS}"
 

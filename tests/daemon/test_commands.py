@@ -246,3 +246,22 @@ async def test_a_room_in_two_inboxes_is_the_one_of_the_inbox_that_is_named(make_
         [cancelled] = [job for job in studio.status()["jobs"] if job["state"] == "failed"]
         assert cancelled["inbox"] == "one"
         assert "(job " in await ask(studio, "cancel", f"{ELM}/{ROOM}")  # the only one that is left
+
+
+async def test_a_room_s_name_means_the_look_that_needs_a_person_or_none_where_several_could_be_meant(
+    studio: Studio, shop: Shop
+) -> None:
+    photos = bracket()
+    await studio.drop_and_run(ELM, "front__lawn-light", photos)
+    await studio.drop_and_run(ELM, "front__sky-blue", photos)
+    assert sorted(studio.states()) == ["done", "failed"] and shop.bought() == 2
+    anew = studio.say("retry", f"{ELM}/front", "--pay-again")
+    assert anew.exit_code == 2 and "Several sets are called 12 Elm Road/front" in anew.stderr
+    for job in studio.status()["jobs"]:
+        assert f"{job['job']} (inbox/{ELM}/{job['folder']})" in " ".join(anew.stderr.split())
+    assert studio.say("retry", f"{ELM}/front").exit_code == 0
+    assert {f"front__lawn-light/{name}" for name in photos} <= set(files_below(studio.inbox / ELM))
+    await studio.until_idle()
+    assert shop.bought() == 2
+    assert studio.say("retry", f"{ELM}/front__sky-blue", "--pay-again").exit_code == 0
+    assert {name.split("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}

@@ -118,6 +118,15 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
 
 
 @pytest.mark.usefixtures("berlin")
+async def test_an_error_about_a_file_beside_the_settings_goes_when_that_file_comes(studio: Studio) -> None:
+    async with studio.working(live=True):
+        studio.edit(notify={"url_file": "urls.txt"})
+        told = await studio.comes_to_say(lambda status: "url_file" in status["settings"]["error"])
+        assert "No such file or directory. A relative name" in told["settings"]["error"]
+        (studio.root / "urls.txt").write_text("json://127.0.0.1:9/x\n")
+        await studio.comes_to_say(lambda status: not status["settings"]["error"])
+
+
 async def test_settings_that_are_refused_leave_the_time_zone_as_it_was(studio: Studio) -> None:
     """The file is well-formed, but who is to be told can't be."""
     async with studio.working(live=True) as daemon:

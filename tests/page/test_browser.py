@@ -117,6 +117,24 @@ def test_a_set_goes_on_by_the_button_beside_it(studio: Studio, shop: Shop, opene
     assert shop.bought() == 1
 
 
+def test_news_leave_a_choice_that_was_not_sent_and_the_focus(studio: Studio, opened: Page) -> None:
+    assert studio.say("pause").exit_code == 0
+    studio.drop(ELM, FRONT, bracket())
+    opened.get_by_role("link", name="front").click()
+    level = opened.get_by_label("Priority")
+    level.select_option("high")
+    opened.get_by_role("button", name="Set").click()
+    told = opened.get_by_text("The priority is set")
+    told.wait_for()
+    level.select_option("low")
+    level.focus()
+    opened.evaluate("history.replaceState(null, '', location.pathname)")  # as the page does after 8 s
+    studio.drop(ELM, "hall", bracket())
+    told.wait_for(state="detached")
+    assert level.input_value() == "low"
+    assert level.evaluate("one => one === document.activeElement")
+
+
 def test_a_missing_picture_is_asked_for_again(studio: Studio, page: PageProcess, browser: Browser) -> None:
     """Its photo is just being moved."""
     studio.drop(ELM, FRONT, bracket())

@@ -18,11 +18,20 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.daemons import DAEMON_STATUS
-from hotfolder.telemetry.overview import Line, Overview, overview
+from hotfolder.telemetry.history import ENTERED
+from hotfolder.telemetry.overview import WORDS, Line, Overview, overview
 from hotfolder.telemetry.statuspage import status_page
+from hotfolder.words import CATALOGUE
 from tests.support.postgres import Postgres
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_its_words(state: State) -> None:
+    """Those of jobs whose photos came again or changed are in their history and on pages alone."""
+    assert state in ENTERED and f"state.{state}" in CATALOGUE
+    assert (state in WORDS) == (state not in (State.WITHDRAWN, State.SUPERSEDED))
 
 
 @pytest.fixture
