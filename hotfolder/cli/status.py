@@ -65,10 +65,11 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
 def page(found: Status) -> RenderableType:
     """The whole status: general information first, then the sets, beginning with those that need a person."""
     seen = found.seen
+    begun = "Being worked on" if seen.running_at_all else "Continues when hotfolder is started again"
     parts = (
         ("Needs a person", seen.needing_person),
         ("Came back", seen.failed),
-        ("Being worked on", seen.running),
+        (begun, seen.running),
         ("Waiting", seen.waiting),
     )
     return Group(
