@@ -21,7 +21,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
-from hotfolder.rules.grouping.evidence import without_copies
+from hotfolder.rules.grouping.evidence import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why, together
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
@@ -152,10 +152,10 @@ class Shoots:
             return Hold(together((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
-        await self._keep_out(inbox, found, shoot, waiting)
-        await self._hold_back(
-            inbox, project, [*map(held_set, waiting), *map(held_set, refusals)], drop.before
-        )
+        copies = copies_that_wait(found, shoot, waiting)
+        await self._keep_out(inbox, found, shoot, copies)
+        held = [*map(held_set, waiting), *map(held_set, refusals), *copies]
+        await self._hold_back(inbox, project, held, drop.before)
         if shoot.notices:
             self._notices[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
         going = replace(
@@ -181,18 +181,16 @@ class Shoots:
             await self.worker.context.publish(held_title(inbox, project), content, inbox=inbox)
 
     async def _keep_out(
-        self, inbox: str, found: BracketSet, shoot: Grouping, waiting: Sequence[GroupedSet]
+        self, inbox: str, found: BracketSet, shoot: Grouping, copies: Sequence[HeldSet]
     ) -> None:
-        """Store the photos that are kept out, except for copies of photos that wait: either may be removed
-        before a person approves."""
+        """Store the photos that are kept out, except for the `copies` of photos that wait."""
         out = [photo for photo in found.photos if photo.name in shoot.kept_out]
         if not out:
             return
         known = await self._known(inbox, found.project, found.photos)
         new = {photo.name: (photo.identity, shoot.kept_out[photo.name]) for photo in out}
-        waits = [photo for each in waiting for photo in each.photos]
-        copies = {photo.name for photo in out if photo.name in without_copies([*waits, photo])[1]}
-        stored = {name: one for name, one in new.items() if name not in copies}
+        waits = {name for one in copies for name in one.photos}
+        stored = {name: one for name, one in new.items() if name not in waits}
         if stored:
             content = as_json({**known, **stored})
             await self.worker.context.publish(title(inbox, found.project), content, inbox=inbox)
@@ -329,6 +327,18 @@ def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
 def held_set(each: GroupedSet | RefusedSet) -> HeldSet:
     doubts = (each.reason,) if isinstance(each, RefusedSet) else each.doubts
     return HeldSet(each.name, identities(each.photos), doubts)
+
+
+def copies_that_wait(found: BracketSet, shoot: Grouping, waiting: Sequence[GroupedSet]) -> list[HeldSet]:
+    """The older exports of photos that wait, which wait with them: either may be removed before a person
+    approves, and without the newer ones these may look like a set beyond doubt."""
+    out = [photo for photo in found.photos if photo.name in shoot.kept_out]
+    copies = copies_among(out, [photo for each in waiting for photo in each.photos])
+    return [
+        HeldSet("", {photo.name: photo.identity}, (shoot.kept_out[photo.name].rstrip("."),))
+        for photo in out
+        if photo.name in copies
+    ]
 
 
 async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None = None) -> None:

@@ -174,18 +174,20 @@ def job_named(store: Store, job_id: str) -> Job:
 
 
 def job_meant(store: Store, job_id: str, states: Collection[State]) -> Job:
-    """As `job_named`, for a command that changes jobs in one of these `states`: the newest of them, or of the
-    others where none is in one. Raises Unknown, and UsageError where several folders have such jobs."""
+    """As `job_named`, for a command on jobs in one of these `states`: that of the set whose newest job is in
+    one, else the newest. Raises Unknown, and UsageError where several sets could be meant."""
     newest = job_named(store, job_id)
     with store.session() as session:
         found = jobs_at(session, job_id)
     there = [one for one in found if one.state not in (State.WITHDRAWN, State.SUPERSEDED)]
-    meant = [one for one in there if one.state in states] or there or [newest]
-    folders = {(one.inbox, one.project, one.shown_folder): one.id for one in reversed(meant)}
-    if len(folders) > 1:
-        listed = ", ".join(f"{known} ({'/'.join(place)})" for place, known in folders.items())
+    sets = {
+        (one.inbox, composed(one.project), composed(one.folder), one.room): one for one in reversed(there)
+    }
+    meant = [one for one in sets.values() if one.state in states]
+    if len(meant) > 1:
+        listed = ", ".join(f"{one.id} ({one.inbox}/{one.project}/{one.folder or one.room})" for one in meant)
         raise UsageError(f"Several sets are called {job_id}.", hint=f"Give the id of one: {listed}.")
-    return meant[0]
+    return next(iter([*meant, *there, newest]))
 
 
 def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:

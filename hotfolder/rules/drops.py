@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
+from hotfolder.rules.grouping.evidence import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why
 from hotfolder.rules.late import (
@@ -132,7 +133,9 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     new = {} if drop.found.approved else of_new_sets(shoot, drop)
     if new and drop.latest is not None and (why := why_late_in_shoot(list(new.values()), drop.latest)):
         waiting.append(why)
-        drop = drop.without(new)
+        # Nor is a picture made of the older exports of what waits.
+        out = (photo for photo in drop.photos if photo.name in shoot.kept_out)
+        drop = drop.without({*new, *copies_among(out, new.values())})
         return drop.grouped(rulebook) if drop.photos else None, tuple(waiting)
     return shoot, tuple(waiting)
 

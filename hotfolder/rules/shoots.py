@@ -82,7 +82,9 @@ def group_shoot(
     unchanged = [held for held in before if held.there(by_name)]
     known = {name for held in unchanged for name in held.photos}
     alone = all(names <= known for names in members)
-    sets = tuple(_as_doubtful_as(unchanged, each, alone=alone) for each in grouping.sets)
+    # A route asks for a review of all because of one set, which may have been made meanwhile.
+    forget = set() if any(asks_review(rulebook, project, name) for name in given) else {REVIEW}
+    sets = tuple(_as_doubtful_as(unchanged, each, forget, alone=alone) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
@@ -100,15 +102,17 @@ def group_shoot(
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
-def _as_doubtful_as(held: Sequence[HeldSet], each: GroupedSet, *, alone: bool) -> GroupedSet:
-    """The set with the doubts of the `held` ones, if each of its photos was in one; else unchanged. Its own
-    doubts go where held sets are `alone`: they say less about each other than the whole drop did. That a
-    route asked for a review is no doubt: the routes in force say so, or don't."""
+def _as_doubtful_as(
+    held: Sequence[HeldSet], each: GroupedSet, forget: Set[str], *, alone: bool
+) -> GroupedSet:
+    """The set with the doubts of the `held` ones but for `forget`, if each of its photos was in one; else
+    unchanged. Its own doubts go where held sets are `alone`: they say less about each other than the whole
+    drop did."""
     files = {photo.name for photo in each.photos}
     mine = [one for one in held if one.photos.keys() & files]
     if not files <= {name for one in mine for name in one.photos}:
         return each
-    then = (doubt for one in mine for doubt in one.doubts if doubt != REVIEW)
+    then = (doubt for one in mine for doubt in one.doubts if doubt not in forget)
     return replace(each, doubts=tuple(dict.fromkeys((*(() if alone else each.doubts), *then))))
 
 

@@ -12,6 +12,7 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
+from tests.support.rolls import shoot
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, files_into, until
 
 pytestmark = pytest.mark.long
@@ -265,3 +266,10 @@ async def test_a_room_s_name_means_the_look_that_needs_a_person_or_none_where_se
     assert shop.bought() == 2
     assert studio.say("retry", f"{ELM}/front__sky-blue", "--pay-again").exit_code == 0
     assert {name.split("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}
+
+
+async def test_the_folder_of_two_sets_means_neither(studio: Studio, shop: Shop) -> None:
+    await studio.drop_and_run(ELM, "hall", shoot(rooms=2)[0])
+    assert shop.bought() == 2
+    anew = studio.say("retry", f"{ELM}/hall", "--pay-again")
+    assert anew.exit_code == 2 and "Several sets are called" in anew.stderr

@@ -322,6 +322,44 @@ async def test_of_two_exports_in_a_held_set_the_older_is_used_once_the_newer_is_
     assert {name.split("/")[1] for name in studio.filed()} == set(files)
 
 
+async def test_the_older_exports_of_a_held_set_wait_when_the_newer_ones_are_gone(
+    studio: Studio, shop: Shop
+) -> None:
+    """Whoever deletes a set's photos doesn't want it."""
+    files, sets, _ = shoot(rooms=7)
+    lacking = {sets[4][4], *(sets[number][frame] for number in (5, 6) for frame in (1, 4))}
+    newer = {f"{Path(name).stem}-2.jpg": exported_anew(files[name]) for name in sets[4][:4]}
+    folder = studio.drop(ELM, "", {name: files[name] for name in files if name not in lacking} | newer)
+    await studio.until_idle()
+    assert shop.bought() == 6 and set(files_below(folder)) == {*sets[4][:4], *newer}
+    for name in newer:
+        (folder / name).unlink()
+    await studio.until_idle()
+    assert shop.bought() == 6 and set(files_below(folder)) == set(sets[4][:4])
+    assert held_sets(studio.status())
+
+
+async def test_late_photos_and_their_older_exports_wait_together(studio: Studio, shop: Shop) -> None:
+    await studio.drop_and_run(ELM, "", shoot(rooms=2)[0])
+    few = shoot(rooms=1, seed=9, later_seconds=4000, stops=[0.0, -2.0, 2.0])[0]
+    late = {f"L{name}": content for name, content in few.items()}
+    newer = {f"{Path(name).stem}-2.jpg": exported_anew(content) for name, content in late.items()}
+    folder = studio.drop(ELM, "", {**late, **newer})
+    await studio.until_idle()
+    assert shop.bought() == 2 and set(files_below(folder)) == {*late, *newer}
+
+
+async def test_a_review_for_one_set_of_a_shoot_holds_the_others_once_that_is_approved(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    studio = make_studio(routes=[{"name": "second", "match": {"room": "*-02"}, "group": "review"}])
+    await studio.drop_and_run(ELM, "", shoot()[0])
+    assert studio.say("approve", f"{ELM}/{ELM}-02").exit_code == 0
+    for _ in range(2):
+        await studio.until_idle()
+        assert shop.bought() == 1 and held_sets(studio.status()).keys() == {f"{ELM}-01", f"{ELM}-03"}
+
+
 async def test_a_held_set_stays_held_when_its_project_is_renamed(studio: Studio, shop: Shop) -> None:
     """Alone the set isn't doubtful, and a new project name is no approval."""
     files, sets, _ = shoot(rooms=4)

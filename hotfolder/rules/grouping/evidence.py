@@ -332,6 +332,12 @@ def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]
     return kept, out | more
 
 
+def copies_among(out: Iterable[Photo], photos: Iterable[Photo]) -> set[str]:
+    """The names of those in `out` that are exports of one of `photos`."""
+    keys = {key for photo in photos for key in (photo.sha256, _named_capture_key(photo)) if key}
+    return {photo.name for photo in out if not keys.isdisjoint((photo.sha256, _named_capture_key(photo)))}
+
+
 def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[str, str]]:
     """The newest photo of each key and the reasons for the others. Photos with a falsy key are all kept, and
     so are those that show another picture than the newest."""
