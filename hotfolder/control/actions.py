@@ -67,7 +67,8 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
     one that it shows (`after`). `job_id` may be `project/room`. Idempotent: after an interruption, repeat the
     call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
-        job = job_meant(installation.store, job_id, {*NEEDS_PERSON, *([State.DONE] if pay_again else [])})
+        states = NEEDS_PERSON | {State.DONE} if pay_again else NEEDS_PERSON
+        job = job_meant(installation.store, job_id, states)
     if after is not None and after != str(present_generation(installation.store, job.scope)):
         raise UsageError(
             "Since you looked at the price, this set was bought anew already.",

@@ -164,9 +164,13 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
 
 def job_named(store: Store, job_id: str) -> Job:
     """The job of that id, or the newest of that `project/room`. Raises Unknown."""
+    return _jobs_named(store, job_id)[0]
+
+
+def _jobs_named(store: Store, job_id: str) -> Sequence[Job]:
     with store.session() as session:
         if found := jobs_at(session, job_id):
-            return found[0]
+            return found
     raise Unknown(
         f"There is no job {job_id}.",
         hint=CommandHint("Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."),
@@ -176,9 +180,7 @@ def job_named(store: Store, job_id: str) -> Job:
 def job_meant(store: Store, job_id: str, states: Collection[State]) -> Job:
     """As `job_named`, for a command on jobs in one of these `states`: that of the set whose newest job is in
     one, else the newest. Raises Unknown, and UsageError where several sets could be meant."""
-    newest = job_named(store, job_id)
-    with store.session() as session:
-        found = jobs_at(session, job_id)
+    found = _jobs_named(store, job_id)
     there = [one for one in found if one.state not in (State.WITHDRAWN, State.SUPERSEDED)]
     sets = {
         (one.inbox, composed(one.project), composed(one.folder), one.room): one for one in reversed(there)
@@ -187,7 +189,7 @@ def job_meant(store: Store, job_id: str, states: Collection[State]) -> Job:
     if len(meant) > 1:
         listed = ", ".join(f"{one.id} ({one.inbox}/{one.project}/{one.folder or one.room})" for one in meant)
         raise UsageError(f"Several sets are called {job_id}.", hint=f"Give the id of one: {listed}.")
-    return next(iter([*meant, *there, newest]))
+    return [*meant, *there, *found][0]
 
 
 def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:

@@ -84,7 +84,7 @@ def group_shoot(
     alone = all(names <= known for names in members)
     # A route asks for a review of all because of one set, which may have been made meanwhile.
     forget = set() if any(asks_review(rulebook, project, name) for name in given) else {REVIEW}
-    sets = tuple(_as_doubtful_as(unchanged, each, forget, alone=alone) for each in grouping.sets)
+    sets = tuple(_still_doubtful(each, unchanged, forget, alone=alone) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
     given = {*given, *kept.values(), *(one.name for one in before if one.name)}
@@ -102,8 +102,8 @@ def group_shoot(
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
-def _as_doubtful_as(
-    held: Sequence[HeldSet], each: GroupedSet, forget: Set[str], *, alone: bool
+def _still_doubtful(
+    each: GroupedSet, held: Sequence[HeldSet], forget: Set[str], *, alone: bool
 ) -> GroupedSet:
     """The set with the doubts of the `held` ones but for `forget`, if each of its photos was in one; else
     unchanged. Its own doubts go where held sets are `alone`: they say less about each other than the whole

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.files import Plane, Unsuitable
+from hotfolder.sandbox.imaging.sky import find_sky
 
 Picture = npt.NDArray[np.uint8]
 Bits = npt.NDArray[np.bool_]
@@ -158,3 +160,14 @@ def merged(
         long_edge=long_edge,
     )
     return np.asarray(Image.open(target))
+
+
+def view_of(room: Picture) -> Plane | None:
+    """What is found to be outdoors in a room; None where its windows are refused."""
+    try:
+        outdoors = find_sky(room).outdoors
+    except Unsuitable as refusal:
+        assert "looked for windows whose glass can be told whole" in str(refusal)
+        return None
+    assert outdoors is not None
+    return outdoors
