@@ -19,6 +19,7 @@ from hotfolder.control.board import Status, history
 from hotfolder.control.board import status as read_status
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
+from hotfolder.jobs.model import SANDBOX
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.daemons import MachineLine
 from hotfolder.telemetry.history import JobHistory
@@ -187,6 +188,8 @@ def history_lines(told: JobHistory, line: Line) -> Iterator[str]:
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"
     photos = counted(len(told.photos), "photo")
     yield visible(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
+    if job.origin == SANDBOX:
+        yield "Made by the sandbox: what is called paid has cost nothing."
     day = ""
     for entry in told.entries:
         at = datetime.fromisoformat(entry.at).astimezone()

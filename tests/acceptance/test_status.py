@@ -100,7 +100,7 @@ def test_what_people_see_of_a_run(make_studio: MakeStudio) -> None:
 
 
 def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeStudio) -> None:
-    """The terminal, STATUS.txt and `status` say so, and no receipt has a price."""
+    """The terminal, STATUS.txt, `status` and `logs` say so, and no receipt has a price."""
     studio = make_studio(prices={"merge": 0.8})
     studio.drop(ELM, "kitchen", bracket(2))
     run = studio.start("--sandbox")
@@ -108,6 +108,7 @@ def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: MakeSt
     assert "SANDBOX: nothing is bought" in " ".join(on_screen(studio, 80, "status"))
     assert "SANDBOX: nothing is bought" in run.text()
     assert "SANDBOX: nothing is bought" in (studio.inbox / "STATUS.txt").read_text()
+    assert "what is called paid has cost nothing" in studio.say("logs", f"{ELM}/kitchen").stdout
     assert "cost" not in studio.receipt("kitchen")
     assert run.stop() == 0
 
