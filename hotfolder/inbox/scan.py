@@ -246,10 +246,12 @@ def recheck(
 
 def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
     """Raise SetChanged where none of the `expected` photos (by name) is left in the set's folder and all of
-    them are in another folder of the inbox: the folder was renamed. A room's photos are looked for in rooms'
-    folders only, a flat drop's in projects' folders only. Raises OSError if the inbox can't be listed."""
+    them are in another folder of the inbox: the folder was renamed. Other photos may be there by now under
+    their names. A room's photos are looked for in rooms' folders only, a flat drop's in projects' folders
+    only. Raises OSError if the inbox can't be listed."""
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
-    if seen and any(file.name in expected for file in seen.photos):
+    left = {file.name: file.identity for file in seen.photos} if seen else {}
+    if any(name in left and left[name].same(one) for name, one in expected.items()):
         return
     for key, found in scan(inbox).folders.items():
         there = {file.name: file.identity for file in found.photos}

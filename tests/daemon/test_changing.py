@@ -70,6 +70,30 @@ async def test_a_project_renamed_while_it_is_made_is_made_under_its_new_name(
     assert ELM not in studio.status_page() and ELM not in studio.say("status").output
 
 
+async def test_two_rooms_whose_names_are_exchanged_while_they_are_made_are_made_under_their_new_names(
+    studio: Studio, shop: Shop
+) -> None:
+    """The photos in each have the same names. The sky is for the room that is called so by now."""
+    photos, others = bracket(), bracket()
+    front = studio.drop(ELM, "front__sky-blue", photos)
+    bath = studio.drop(ELM, "bath", others)
+
+    def exchange() -> None:
+        front.rename(front.with_name("x"))
+        bath.rename(front)
+        front.with_name("x").rename(bath)
+
+    async with studio.working(crash_point=at(CrashPoint.ANSWER_RECEIVED, exchange, 2)):
+        await studio.comes_to("done", "done")
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 1)
+    assert (studio.filed("front__sky-blue"), studio.filed("bath")) == (others, photos)
+    assert {path.name for path in (studio.done / ELM).glob("*.*")} == {
+        "bath.jpg",
+        "front.jpg",
+        "front__sky-blue.png",
+    }
+
+
 async def test_photos_that_leave_their_room_during_its_merge_for_a_shoot_are_no_renamed_room(
     studio: Studio,
 ) -> None:
