@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlmodel import update
 
@@ -22,6 +23,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon import folders
 from hotfolder.jobs.model import Machine
+from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.telemetry.notifications import Kind
 from hotfolder.telemetry.overview import Line, Overview
@@ -198,6 +200,25 @@ async def test_a_machine_that_was_late_does_not_take_over_its_own_messages(
             session.execute(update(Machine).values(alive_until=datetime.now(UTC) - timedelta(hours=1)))
         await daemon.telemetry.see(daemon.telemetry.seen or Overview((), {}))
         assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 1
+
+
+async def test_a_job_that_ends_while_the_database_hangs_holds_nothing_up_and_is_told_of_later(
+    make_studio: MakeStudio, postgres: Postgres, receiver: Receiver
+) -> None:
+    """With prices, what it has paid for is asked of the store."""
+    database = postgres.fresh()
+    notify = {"urls": [receiver.address], "gather_seconds": 600}
+    studio = make_studio(store={"url": database.url}, prices={"merge": 0.8}, notify=notify)
+    studio.drop(ELM, "hall__skyblu", bracket(1))
+    async with studio.working() as daemon:
+        [recipient] = daemon.telemetry.notifier.recipients.values()
+        await until(lambda: Kind.JOB_FAILED in recipient.batches.by_kind)
+        [job] = daemon.context.store.in_states([State.FAILED])
+        with psycopg.connect(database.url.replace("+psycopg", "")) as another:
+            another.execute("LOCK TABLE purchase IN ACCESS EXCLUSIVE MODE")
+            daemon.telemetry.ended(job)
+        await daemon.telemetry.see(daemon.telemetry.seen or Overview((), {}))
+        assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 2
 
 
 async def test_a_finished_project_is_not_forgotten_by_a_kill_while_it_is_remembered(
