@@ -74,6 +74,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
     if not brief:
         yield from (f"  {line}" for each in one.sets for line in each.explanation.lines(calls=bool(calls)))
         yield from (f"  To pay   {priced(bill, prices)}" for bill in one.bills)
+    yield from (f"{margin}COMES BACK: {text}" for each in one.sets for text in each.unknown)
     for reason in one.shoot.kept_out.values():
         yield f"{margin}Kept out of the merge: {reason}"
     if one.held:
@@ -92,6 +93,7 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
         evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
         yield f"  {visible(each.name)}: {each.explanation.brief()}; {priced(each.bill, prices)}{evidence}"
         yield from (f"      DOUBT: {text}" for text in each.doubts)
+        yield from (f"      COMES BACK: {text}" for text in each.unknown)
         if calls is not None:
             yield from (f"      {line}" for line in each.explanation.lines(calls=calls))
     if one.earlier:
@@ -127,6 +129,7 @@ def as_dict(one: Explained) -> dict[str, object]:
         **path,
         **(one.sets[0].explanation.as_dict() if one.sets else {}),
         "remembered_calls": sum(len(each.remembered) for each in one.sets),
+        "unknown": [text for each in one.sets for text in each.unknown],
         "held": bool(one.held),
         "kept_out": list(one.shoot.kept_out.values()),
         **problems,
@@ -139,6 +142,7 @@ def shoot_as_dict(one: Explained, shoot: Grouping) -> dict[str, object]:
             {
                 **each.explanation.as_dict(),
                 "remembered_calls": len(each.remembered),
+                "unknown": list(each.unknown),
                 "evidence": list(each.evidence),
                 "doubts": list(each.doubts),
             }

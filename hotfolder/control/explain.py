@@ -14,7 +14,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, arriving_id, no_photos, nothing_waits, opaque, places_in
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
-from hotfolder.display import visible
+from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SetFolder
@@ -24,6 +24,8 @@ from hotfolder.jobs.generations import pays_again, present_generation
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.states import PurchaseState
+from hotfolder.jobs.steps.paying import ASK_BEFORE, untold
 from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
@@ -80,12 +82,15 @@ class SeenPhoto:
 class ExplainedSet:
     """One set as the rules treat it, with its readable photos. `remembered` are the kinds of its paid calls
     that were made before, `evidence` and `doubts` say how it was grouped. It `waits` for a person. With a
-    `problem` it can't be made, and isn't `planned`."""
+    `problem` it can't be made, and isn't `planned`. `unknown` are the purchases whose end nobody knows, a
+    sentence each; for them the set comes back, and the kinds of calls in `not_made` are not paid for."""
 
     name: str
     photos: tuple[SeenPhoto, ...]
     planned: Explanation | None = None
     remembered: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    not_made: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     waits: bool = False
@@ -101,7 +106,8 @@ class ExplainedSet:
     def bill(self) -> Bill:
         if self.planned is None:
             return Bill()
-        return Bill(self.planned.plan.recipe.paid_kinds(), self.remembered, len(self.planned.photos))
+        kinds = Counter(self.planned.plan.recipe.paid_kinds()) - Counter(self.not_made)
+        return Bill(tuple(kinds.elements()), self.remembered, len(self.planned.photos))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +274,17 @@ class Explainer:
         generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
         links = read_chain(store, origin, hashes, recipe, generation)
-        return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
+        unknown = {link.path: link.purchase for link in links if link.purchase.state == PurchaseState.UNKNOWN}
+        # Behind a merge that may still be learnt of from its group, the operations are paid for.
+        not_made = [
+            path for path in recipe.steps() if any(one and path[: len(one)] == one for one in unknown)
+        ]
+        return replace(
+            found,
+            remembered=tuple(link.purchase.operation for link in bought(links)),
+            unknown=tuple(with_hint(untold(one.operation, one.note), ASK_BEFORE) for one in unknown.values()),
+            not_made=(*(["merge"] if () in unknown else []), *(path[-1].kind for path in not_made)),
+        )
 
     def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:
         """One set by the rules. Its room is `name`, or "" for the name in the folder. Raises BadJob."""
@@ -298,13 +314,12 @@ class Explainer:
 
     def _why_held(self) -> Why:
         """Why the daemon would hold the room for a person; an empty Why where it wouldn't."""
-        if approved(self.seen):
-            return Why()
         place, under_way = self._known_as(), self.under_way()
         photos = tuple(photo for photo in self.photos if photo.name not in under_way)
         if not photos:
             return Why()
-        found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
+        inbox = self.place.path.parent.parent
+        found = BracketSet(inbox, *place[1:], photos, approved=approved(self.seen))
         return why_room_held(self.store, self.rulebook, place, found, orphans(self.store))
 
     def under_way(self) -> set[str]:

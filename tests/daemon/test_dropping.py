@@ -11,7 +11,7 @@ from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
 
@@ -69,6 +69,21 @@ async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_t
     assert (studio.states(), shop.bought()) == (["needs_attention"], 1)
     [folder] = (studio.failed / ELM).iterdir()
     folder.rename(studio.inbox / ELM / "kitchen__again")
+    await studio.until_idle()
+    assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
+
+
+async def test_explain_says_that_what_nobody_knows_the_end_of_is_not_bought_again(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    shop.goes_wrong()
+    folder = studio.inbox / ELM / ROOM
+    (studio.failed / ELM / ROOM).rename(folder)
+    told = " ".join(studio.say("explain", str(folder)).stdout.split())
+    assert "To pay 0 paid calls (1 more paid already)" in told
+    assert "COMES BACK: Nobody here can tell whether the sky replacement was charged" in told
     await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
@@ -136,6 +151,18 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
     assert shop.bought(MERGE) == 2
     [filed] = (studio.done / ELM / "originals").glob("*/DSC0004.jpg")
     assert len(files_below(filed.parent)) == 4
+
+
+async def test_explain_says_that_an_approved_straggler_waits_for_the_end_of_its_set(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(limits={"paid_calls_per_day": 1})
+    folder = studio.drop(ELM, ROOM, bracket())
+    await studio.until_idle()
+    (folder / "DSC0009.jpg").write_bytes(jpeg())
+    (folder / "READY.txt").touch()
+    explained = " ".join(studio.say("explain", str(folder)).stdout.split())
+    assert "HELD: DSC0009.jpg came while the rest of the set is being worked on" in explained
 
 
 @pytest.mark.parametrize("copy", ["", "-2"])

@@ -24,6 +24,8 @@ logger = log.get("paying")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+ASK_BEFORE = "Ask Stager AI whether it was charged before you buy it again."
+
 PaidRequest = Callable[[Callable[[], None]], Awaitable[Answer]]
 """A paid call of StagerClient. Takes a callback that it calls just before the request is sent; where that
 raises, nothing is sent."""
@@ -171,7 +173,9 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     ):
         why = f"how {PAID_KINDS[call.operation]} ended has just become known"
         raise LocalTrouble(why, hint="It goes on by itself.")
-    raise OutcomeUnknown(
-        f"Nobody here can tell whether {PAID_KINDS[call.operation]} was charged: {reason}",
-        hint="Ask Stager AI whether it was charged before you buy it again.",
-    )
+    raise OutcomeUnknown(untold(call.operation, reason), hint=ASK_BEFORE)
+
+
+def untold(operation: str, why: str) -> str:
+    """The message for a purchase of this kind that is UNKNOWN."""
+    return f"Nobody here can tell whether {PAID_KINDS[operation]} was charged: {why}"
