@@ -1,4 +1,4 @@
-"""All errors, as one tree. The class of an error decides what happens next.
+"""All errors, as one tree. The class of an error decides what happens next. A few modules derive their own.
 
 HotfolderError
 ├── ConfigurationError   the settings are wrong: nothing starts, exit code 2
@@ -7,11 +7,11 @@ HotfolderError
 ├── StoreError           the job store can't be used: nothing starts, and nothing is recreated
 ├── BadJob               this set can't be made: it goes to failed/ with its reason
 │   ├── RuleRefused      the folder's name or the rules don't allow it
-│   ├── UnusablePhoto    a photo can't be read, or is of a format that the API doesn't take
+│   ├── UnusablePhoto    a photo can't be used; `pictures.facts` tells apart what may become readable
 │   ├── RequestRefused   the API answered 4xx to this very request
-│   ├── SetChanged       the photos changed after the set had settled; the set is scanned again
+│   ├── SetChanged       the photos or the folder changed after the set had settled; it is scanned again
 │   └── Cancelled        a person has cancelled it
-├── BadWorld             nothing moves: the queue pauses, says why, and resumes by itself
+├── BadWorld             the job waits, says why, and continues by itself; so does whatever else needs the same
 │   ├── Unreachable      no connection, a timeout, or a 5xx on a call that is free to repeat
 │   │   └── HostInTrouble   the server answers, with a 5xx or 408
 │   ├── KeyRejected      401: the key file is read again
@@ -89,7 +89,7 @@ class RuleRefused(BadJob):
 
 
 class UnusablePhoto(BadJob):
-    """A photo that never becomes readable, or has a format that isn't accepted."""
+    """A photo that can't be used: NotWhole may become readable, NeverUsable can't."""
 
 
 class RequestRefused(BadJob):
@@ -105,7 +105,8 @@ class RequestRefused(BadJob):
 
 
 class SetChanged(BadJob):
-    """A photo changed, vanished or joined after the set had settled and before it was paid for."""
+    """A photo or its folder changed, vanished, joined or was renamed after the set had settled. Checked before
+    each paid call, and until the set's pictures are placed; what was paid by then is remembered."""
 
 
 class Cancelled(BadJob):

@@ -313,7 +313,7 @@ class Explainer:
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
     def _why_held(self) -> Why:
-        """Why the daemon would hold the room for a person; an empty Why where it wouldn't."""
+        """Why the daemon would hold the room; an empty Why where it wouldn't."""
         place, under_way = self._known_as(), self.under_way()
         photos = tuple(photo for photo in self.photos if photo.name not in under_way)
         if not photos:

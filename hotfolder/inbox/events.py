@@ -39,7 +39,7 @@ class SetRefused:
 
 @dataclass(frozen=True, slots=True)
 class SetArriving:
-    """A set that hasn't settled yet. `photos` are those that decode to their end, possibly none;
+    """A set that hasn't settled yet. `photos` are those that are whole, possibly none;
     `photo_count` counts all. Emitted at every look."""
 
     project: str

@@ -16,8 +16,8 @@ from hotfolder.rules.sets import FileIdentity
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The decoder's result for one state of one photo: its `facts` where it is whole, decoded to its end;
-    else the `reason`, with a `hint`, for the photographer. `final`: it can never become whole."""
+    """The decoder's result for one state of one photo: its `facts` where it is whole, else the `reason`, with
+    a `hint`, for the photographer. `final`: it can never become whole."""
 
     facts: PictureFacts | None = None
     reason: str = ""
@@ -26,7 +26,7 @@ class Judgement:
 
     @property
     def unfinished(self) -> bool:
-        """Whether it could not be decoded to its end, and may become whole."""
+        """Whether it isn't whole yet, and may become so."""
         return bool(self.reason) and not self.final
 
 
@@ -69,7 +69,7 @@ class Waiting:
     """The set has not settled. `to_judge` photos are to be decoded now; `look_at` is the monotonic time at
     which the verdict may change without any change in the folder, None if it can't.
 
-    `complete` are the photos that decode to their end, while others may still arrive. `quiet_from` is set
+    `complete` are the photos that are whole, while others may still arrive. `quiet_from` is set
     while only the quiet time is missing. `may_proceed` is False where a person must act; `hint` says how.
     """
 

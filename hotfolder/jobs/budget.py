@@ -31,11 +31,12 @@ BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_proj
 
 
 class NotAllowed(BadWorld):
-    """No paid call may be made now. The job waits, and continues by itself or after `resume`."""
+    """No paid call may be made now, or no photo be sent. The job waits, and continues by itself or after
+    `resume`."""
 
 
 def refuse_outside(hours: Hours, now: datetime) -> None:
-    """Raise NotAllowed unless photos may be sent at `now`, in this machine's local time zone."""
+    """Raise NotAllowed unless photos may be sent at `now`, by the clock of the configured time zone."""
     opens = opens_at(hours, now.astimezone())
     if opens is not None:
         raise NotAllowed(waits_until(opens), hint="schedule.active says when photos are sent.")
@@ -46,12 +47,12 @@ def waits_until(opens: time) -> str:
 
 
 Budgets = Mapping[str, int | None]
-"""The maximum of paid calls by the name of the setting; None, or left out, for no limit. A day is one in the
-machine's local time zone."""
+"""The maximum of paid calls by the name of the setting; None, or left out, for no limit. A day is one of
+the configured time zone, which `config.load` makes the process's own."""
 
 
 def midnight(now: datetime, *, days: int = 0) -> datetime:
-    """The last midnight in the machine's local time zone, plus `days`."""
+    """The last midnight in the configured time zone, plus `days`."""
     day = now.astimezone().date() + timedelta(days=days)
     # Without an offset, so that midnight gets its own: it differs from now's on two days of the year. By the
     # timestamp, since `astimezone` is an hour early where clocks are put forward at midnight.

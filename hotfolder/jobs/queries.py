@@ -34,7 +34,8 @@ UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
 
 
 def change_stamp(store: Store) -> str:
-    """A text that changes when anything that a page shows may have changed. Cheap enough for polling."""
+    """A text that changes when anything of the sets or the daemons that a page shows may have changed. Cheap
+    enough for polling."""
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
     newest_status = select(func.max(DaemonState.updated_at)).scalar_subquery()

@@ -105,7 +105,7 @@ class RouteBase(Frozen):
     the defaults."""
 
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-    """A name for this route; it appears in `hotfolder explain` and in receipts."""
+    """A name for this route; it appears in `hotfolder explain` and `logs`."""
     match: Match = Match()
     """Which sets this route is for. Left out: all."""
     hdr: HdrOptions = HdrOptions()

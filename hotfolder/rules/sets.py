@@ -64,7 +64,7 @@ def signed(number: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One exposure, which decoded to its end in the state `identity`.
+    """One exposure, which was whole in the state `identity`.
 
     `folder` is absolute; `folder` and `format` are empty where the photo comes from the store. `name` and
     `folder` are raw names. `width`, `height`, `brightness`, `orientation`, `capture`, `signature` and
