@@ -11,7 +11,7 @@ HotfolderError
 │   ├── RequestRefused   the API answered 4xx to this very request
 │   ├── SetChanged       the photos or the folder changed after the set had settled; it is scanned again
 │   └── Cancelled        a person has cancelled it
-├── BadWorld             the job waits, says why, and continues by itself; so does whatever else needs the same
+├── BadWorld             whatever needs the same thing waits, says why, and continues by itself
 │   ├── Unreachable      no connection, a timeout, or a 5xx on a call that is free to repeat
 │   │   └── HostInTrouble   the server answers, with a 5xx or 408
 │   ├── KeyRejected      401: the key file is read again
@@ -105,8 +105,8 @@ class RequestRefused(BadJob):
 
 
 class SetChanged(BadJob):
-    """A photo or its folder changed, vanished, joined or was renamed after the set had settled. Checked before
-    each paid call, and until the set's pictures are placed; what was paid by then is remembered."""
+    """A photo or its folder changed, vanished, joined or was renamed after the set had settled. Checked
+    before each paid call, and until the set's pictures are placed; what was paid by then is remembered."""
 
 
 class Cancelled(BadJob):

@@ -96,6 +96,17 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("name", ["architecture", "changing"])
+def test_the_files_that_are_named_for_a_change_exist(name: str) -> None:
+    """A path with a folder is one of the repository or of the package."""
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.[a-z]+)`", text)
+    assert len(named) > 20
+    assert [
+        path for path in named if not ((ROOT / path).exists() or (ROOT / "hotfolder" / path).exists())
+    ] == []
+
+
 def test_the_compose_file_has_settings_that_exist_and_waits_for_the_longest_paid_call(tmp_path: Path) -> None:
     """Its variables are settings, and Docker waits as long as a paid answer may take."""
     service = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]["hotfolder"]

@@ -93,9 +93,9 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     yield from map(machine_told, seen.machines)
     if not (seen.running_at_all or seen.machines):
         yield f"Nothing works with the state folder {found.state_folder}. {OTHER_SETTINGS}", ""
-    if found.paid_today:
-        cost = found.prices.sum_text(found.paid_today)
-        yield f"Today: {counted(len(found.paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
+    if found.kinds_paid_today:
+        cost = found.prices.sum_text(found.kinds_paid_today)
+        yield f"Today: {counted(len(found.kinds_paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
     yield from ((one.full_text, "yellow" if one.bad or one.stops else "") for one in seen.conditions())
     for name, why in seen.looking.items():
         if why and not seen.degraded.get(name):

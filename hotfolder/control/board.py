@@ -45,7 +45,7 @@ class Status:
 
     seen: Overview
     state_folder: Path
-    paid_today: Sequence[str] = ()
+    kinds_paid_today: Sequence[str] = ()
     prices: Prices = field(default_factory=Prices)
 
     @property

@@ -302,7 +302,7 @@ class Viewer(Explainer):
         drop = self.drop
         late = [photo for photo in drop.photos if photo.name not in names]
         if late:
-            given = {*drop.given, *(each.name for each in explained.sets)}
+            given = {*drop.used_names, *(each.name for each in explained.sets)}
             found = group_shoot(self.rulebook, self.place.project, late, given)
             doubts = tuple(why.reason for why in explained.waiting)
             for each in found.sets:
@@ -331,7 +331,7 @@ class Viewer(Explainer):
         ]
         rows = [*draft, *(one for one in left if one.photos)]
         before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
-        rooms = [*names_beside(self.place), *self.drop.given]
+        rooms = [*names_beside(self.place), *self.drop.used_names]
         drafted = []
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))

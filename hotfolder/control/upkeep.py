@@ -24,9 +24,9 @@ from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreE
 from hotfolder.inbox.guard import folders_below
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
-from hotfolder.jobs.moving import identity_of, move_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
+from hotfolder.jobs.storemove import identity_of, move_store
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries

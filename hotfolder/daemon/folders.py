@@ -163,7 +163,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)
-    refuse_left_behind(places, store)
+    refuse_failed_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start
@@ -172,7 +172,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
     return outputs
 
 
-def refuse_left_behind(places: Places, store: Store) -> None:
+def refuse_failed_left_behind(places: Places, store: Store) -> None:
     """Raise UsageError where failed sets lie in the folder that `failed` named at the last start, and not in
     the present one, where retries look. Where `done` is another one, too, the root was moved or copied, and
     the failed sets with it."""

@@ -85,7 +85,7 @@ class Intake:
         rulebook = context.settings.rulebooks[place[0]]
         if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned):
             return why
-        given = await context.store_thread(context.store.rooms, place[0], found.project)
+        used_names = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS:
@@ -93,7 +93,7 @@ class Intake:
         room = await context.store_thread(
             room_named, context.store, place, room_of(found.folder), found.photos
         )
-        for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
+        for new in await patiently(found.path, jobs_of_room, place[0], found, used_names, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.worker.submit(new)

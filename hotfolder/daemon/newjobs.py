@@ -104,12 +104,12 @@ def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ..
 
 
 def jobs_of_room(
-    inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
+    inbox: str, found: BracketSet, used_names: Collection[str], rulebook: Rulebook, name: str = ""
 ) -> list[NewJob]:
     """The jobs of a room's folder: one, unless it holds several sets. Photos kept out of the merges, such as
     one with flash, go with the first job, whose history says why. The room is called `name`, or as its folder
     where that is empty. Raises LocalTrouble."""
-    room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
+    room = group_folder(rulebook, found.project, found.folder, found.photos, used_names, name)
     left = {path.name: path for path in found.companions}
     aside = tuple(photo.path for photo in found.photos if photo.name in room.kept_out)
     jobs = []

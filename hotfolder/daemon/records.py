@@ -21,15 +21,15 @@ from hotfolder.jobs.database import StorePlace, open_store, read_store
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
-from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.storemove import is_moved
 from hotfolder.outbox.texts import STATUS_NAME, write_status
 from hotfolder.paths import is_file
 from hotfolder.patience import START_SECONDS, within_seconds
 from hotfolder.telemetry.health import Systemd
-from hotfolder.telemetry.statuspage import status_text
+from hotfolder.telemetry.statusfile import status_text
 
 logger = log.get("daemon")
 
@@ -93,11 +93,11 @@ def refuse_newer(settings: Settings) -> None:
 def make_store(settings: Settings) -> Store:
     """Open the store, created where there is none. Raises StoreError, with nothing created, and
     LocalTrouble."""
-    refuse_left_behind(settings)
+    refuse_sqlite_left_behind(settings)
     return Store(open_store(store_of(settings)))
 
 
-def refuse_left_behind(settings: Settings) -> None:
+def refuse_sqlite_left_behind(settings: Settings) -> None:
     """Raise StoreError where `state` holds an SQLite store and the settings name a server: its jobs and
     purchases would be ignored."""
     state = settings.state_folder

@@ -17,7 +17,7 @@ from hotfolder.paths import exists
 from hotfolder.rules.routing import Rulebook
 from hotfolder.telemetry.telemetry import Telemetry
 
-logger = log.get("rules")
+logger = log.get("reload")
 
 LOOK_SECONDS = 2.0
 """The interval of the checks for a change. A file counts as written to its end when two checks agree."""

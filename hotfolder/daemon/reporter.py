@@ -46,7 +46,7 @@ from hotfolder.telemetry.daemons import (
     place_key,
 )
 from hotfolder.telemetry.overview import NOBODY, Overview, overview
-from hotfolder.telemetry.statuspage import LATELY, MOST_SHOWN, status_page
+from hotfolder.telemetry.statusfile import LATELY, MOST_SHOWN, status_page
 from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("reporter")
@@ -54,7 +54,7 @@ logger = log.get("reporter")
 STOP_SECONDS = 2.0
 
 
-class Pages:
+class StatusFiles:
     """Writes the STATUS.txt of each inbox, always its latest text. Writes to one inbox are sequential, so a
     write that hangs is never overtaken."""
 
@@ -124,7 +124,7 @@ class Reporter:
         """Registers the heartbeat "store", which is beaten when the store answers a report."""
         self._beat = self.telemetry.heartbeats.expect("store", STORE_SECONDS)
         self.clock = self.context.clock
-        self.pages = Pages(self.context.places.inboxes, self.context.places.confirm_inbox)
+        self.pages = StatusFiles(self.context.places.inboxes, self.context.places.confirm_inbox)
         self._published: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._told: object = None

@@ -226,7 +226,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
     there = identities(drop.found.photos)
     return replace(
         drop,
-        given=store.rooms(inbox, project),
+        used_names=store.rooms(inbox, project),
         earlier=earlier_sets(store, inbox, project),
         before=held_before(store, inbox, project, there),
         latest=latest_set(store, inbox, project, ""),

@@ -1,9 +1,9 @@
 """Approval of held sets by a person: a `.ready` file in the folder, or the tag `ok` on its name.
 
-A `.ready` file approves all photos beside it that are no newer, as the rules group them, or the sets that its
-lines name: `set ` and, as JSON, the set's name and the content hashes of its photos by their names. The set then
-starts at once, without the quiet time. `hotfolder approve`, the page and the plug-ins write one; a person may put
-READY.txt in its place. It is removed once the set's jobs exist.
+A `.ready` file approves all photos beside it that are no newer, as the rules group them, or the sets that
+its lines name: `set ` and, as JSON, the set's name and the content hashes of its photos by their names. The
+set then starts at once, without the quiet time. `hotfolder approve`, the page and the plug-ins write one; a
+person may put READY.txt in its place. It is removed once the set's jobs exist.
 
 A folder with the tag gets a `.ready` file once its sets have settled, and is renamed to its name without the
 tag. So jobs, numbers and done/ never see the tag, and keep the name that the folder had before.

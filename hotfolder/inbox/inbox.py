@@ -24,7 +24,7 @@ from hotfolder.inbox.events import (
 from hotfolder.inbox.guard import Looker, Root, RootStatus, Scope
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
-from hotfolder.inbox.settle import Pace, Ready, Refused
+from hotfolder.inbox.settle import Pace, Refused, Settled
 from hotfolder.inbox.tracker import PhotoBook, SetTracker
 from hotfolder.inbox.watch import Watch
 from hotfolder.patience import PATIENCE_SECONDS
@@ -295,7 +295,7 @@ class Inbox:
             quiet = settings.rulebook.defaults.quiet_seconds
         return Pace(quiet, max(quiet, settings.give_up_seconds), rule.expected_photos)
 
-    def _event(self, key: SetKey, verdict: Ready | Refused) -> BracketSet | SetRefused:
+    def _event(self, key: SetKey, verdict: Settled | Refused) -> BracketSet | SetRefused:
         folder = self._path.joinpath(*key)
         if isinstance(verdict, Refused):
             files = tuple(folder / file.name for file in verdict.files)

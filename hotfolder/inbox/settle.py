@@ -85,7 +85,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class Settled:
     """The set has settled; returned once. `approved`: `.ready` was written after its photos."""
 
     photos: tuple[SeenFile, ...]
@@ -102,7 +102,7 @@ class Refused:
     hint: str
 
 
-Verdict = Nothing | Waiting | Ready | Refused
+Verdict = Nothing | Waiting | Settled | Refused
 
 
 TWO_LOOKS_SECONDS = 0.2
@@ -126,7 +126,7 @@ def settle(
     """The set's new state and its verdict. `now` is monotonic; files named in `claimed` belong to running
     jobs and are ignored; `pace_of` takes the number of the photos that remain.
 
-    `Ready` and `Refused` are returned once: their files are `given` in the returned state, and ignored as
+    `Settled` and `Refused` are returned once: their files are `given` in the returned state, and ignored as
     long as they stay unchanged. `given` is cleared, so that all unclaimed files are judged again, when a flat
     drop changes in any way, and when a new `.ready` appears in a room's folder without claimed files. A flat
     drop is never refused as a whole: `Waiting` with `may_proceed` False takes the place of `Refused`.
@@ -146,7 +146,7 @@ def settle(
         return state, _alone(state, free, now)
     judgements = tuple((file, judgement_of(file)) for file in free.photos)
     verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements))
-    if isinstance(verdict, Ready):
+    if isinstance(verdict, Settled):
         state = _give(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
         verdict = Waiting(len(free.photos), verdict.reason, may_proceed=False, hint=verdict.hint)
@@ -273,14 +273,14 @@ class _Look:
             return Waiting(count, f"{counted(count, 'photo')}, being read", to_judge=unknown)
         unfinished = [one for one in known if one.unfinished]
         if not unfinished:
-            return self._ready()
+            return self._settled()
         if self.now >= self.gives_up_at:
             return self._refused(unfinished)
         return Waiting(count, unfinished[0].reason, look_at=self.gives_up_at)
 
     def before_quiet(self) -> Verdict:
         """The verdict during the quiet time. Photos are decoded in this time already, so that none of them
-        delays the set after it; a hurried set is `Ready` as soon as all its photos are complete."""
+        delays the set after it; a hurried set is `Settled` as soon as all its photos are complete."""
         count = len(self.judgements)
         expected = self.pace.expected_photos
         hurried = self.free.signal() is not None or count == expected
@@ -288,7 +288,7 @@ class _Look:
         due = [(file, judgement) for file, judgement in self.judgements if due_at[file] <= self.now]
         complete = tuple(file for file, judgement in due if judgement is not None and not judgement.reason)
         if hurried and len(complete) == count:
-            return self._ready()
+            return self._settled()
         photos = counted(count, "photo")
         if expected is not None and count < expected:
             photos = f"{count} of {counted(expected, 'photo')}"
@@ -302,11 +302,11 @@ class _Look:
             quiet_seconds=self.pace.quiet_seconds,
         )
 
-    def _ready(self) -> Ready:
+    def _settled(self) -> Settled:
         free = self.free
         ready = free.signal() if free.flat else free.ready
         signal = (ready,) if ready is not None else ()
-        return Ready(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
+        return Settled(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
 
     def _refused(self, bad: list[Judgement]) -> Refused:
         of_all = counted(len(self.judgements), "photo")

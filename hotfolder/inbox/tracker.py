@@ -21,9 +21,9 @@ from hotfolder.inbox.settle import (
     Judgement,
     Nothing,
     Pace,
-    Ready,
     Refused,
     SetState,
+    Settled,
     Verdict,
     Waiting,
     left_out,
@@ -143,7 +143,7 @@ def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
     )
 
 
-Decided = list[tuple[SetKey, Ready | Refused]]
+Decided = list[tuple[SetKey, Settled | Refused]]
 
 
 @dataclass(slots=True)
@@ -203,7 +203,7 @@ class SetTracker:
             waits = verdict if isinstance(verdict, Waiting) else None
             told = self._left_alone(key, seen, verdict, left_out(state, names))
             self._sets[key] = _Tracked(state, waits, told, waits.to_judge if waits is not None else ())
-            if isinstance(verdict, Ready | Refused):
+            if isinstance(verdict, Settled | Refused):
                 decided.append((key, verdict))
         return decided
 

@@ -230,14 +230,14 @@ class Ledger:
             for uid, (state, _) in written.items()
             if uid not in known or RANK[known[uid][0]] < RANK[state]
         }
-        restored = sum(self._take_over(one) for one in (self.journal.read(lost) if lost else ()))
+        restored = sum(self._restore(one) for one in (self.journal.read(lost) if lost else ()))
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
             known = self._journal_states()
         self.journal_again([uid for uid, how in known.items() if written.get(uid) != how])
         return restored
 
-    def _take_over(self, written: Entry) -> bool:
+    def _restore(self, written: Entry) -> bool:
         """Record a purchase from the journal; False where the database knows as much, or another purchase
         holds its key."""
         try:

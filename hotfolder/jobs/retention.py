@@ -24,7 +24,7 @@ from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.verify import doubt_of_originals, doubt_of_pictures
+from hotfolder.jobs.verify import why_not_as_delivered, why_not_deletable
 from hotfolder.outbox.faults import local_trouble, shown, trouble_of
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
@@ -151,7 +151,7 @@ class Retention:
         if photos := await self._photos(job):
             pictures = await self.store_thread(self.store.pictures, job.id)
             doubt = link or await self._too_young(job, self.keep.originals_days)
-            doubt = doubt or await doubt_of_originals(job, pictures, self.places, self.decoder, self.limits)
+            doubt = doubt or await why_not_deletable(job, pictures, self.places, self.decoder, self.limits)
         for photo, path in photos:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not self.dry_run:
@@ -232,7 +232,9 @@ class Retention:
                 pictures = await self.store_thread(self.store.pictures, job.id)
                 doubt = await self._too_young(job, self.keep.results_days)
                 try:
-                    doubt = doubt or await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+                    doubt = doubt or await why_not_as_delivered(
+                        pictures, self.places, self.decoder, self.limits
+                    )
                 except LocalTrouble as error:
                     doubt = await self._trouble(error)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
@@ -282,7 +284,7 @@ class Retention:
             if link or there:
                 return False
             pictures = await self.store_thread(self.store.pictures, job.id)
-            doubt = await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
+            doubt = await why_not_as_delivered(pictures, self.places, self.decoder, self.limits)
             return bool(pictures) and not doubt
         except (OSError, LocalTrouble) as error:
             await self._trouble(error)

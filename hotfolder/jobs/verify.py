@@ -27,7 +27,7 @@ from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
-logger = log.get("ledger")
+logger = log.get("verify")
 
 MARGIN = timedelta(days=1)
 """How far the clocks of the disk and of this computer may differ."""
@@ -47,7 +47,7 @@ async def adopt_from_receipts(context: JobContext) -> None:
         if receipt is None:
             logger.warning("receipt_can_not_be_read", receipt=path)
         else:
-            await context.store_thread(take_over, context.store, path, receipt, own)
+            await context.store_thread(adopt_receipt, context.store, path, receipt, own)
 
 
 def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt | None]]:
@@ -71,7 +71,7 @@ def receipt_files(done: Path) -> list[Path]:
     return [path for path in found if path.suffix == ".json" and is_file(path)]
 
 
-def take_over(store: Store, path: str, receipt: Receipt, own: str) -> None:
+def adopt_receipt(store: Store, path: str, receipt: Receipt, own: str) -> None:
     """Adopt the purchases of a receipt that the ledger doesn't know. Those of another store than `own` count
     as bought, but not in this store's budgets."""
     anothers = receipt.store not in (own, "")
@@ -209,7 +209,7 @@ def may_have_state(store: Store, call: Purchase, state: str | None) -> bool:
     return state == call.state or (learnt_since and call.machine != "")
 
 
-async def doubt_of_pictures(
+async def why_not_as_delivered(
     pictures: Iterable[Picture], places: Places, decoder: Decoder, limits: PictureLimits
 ) -> str:
     """Why these pictures aren't as delivered; "" where each lies in done/, has the recorded hash and decodes
@@ -224,7 +224,7 @@ async def doubt_of_pictures(
     return ""
 
 
-async def doubt_of_originals(
+async def why_not_deletable(
     job: Job, pictures: Collection[Picture], places: Places, decoder: Decoder, limits: PictureLimits
 ) -> str:
     """Why a job's originals must not be deleted; "" where they may: its receipt and `pictures`, all that are
@@ -234,7 +234,7 @@ async def doubt_of_originals(
         return "no picture of the set is recorded"
     if all(picture.altered or picture.rendition for picture in pictures):
         return "every picture of the set is altered, and only the originals show the room as it was"
-    if doubt := await doubt_of_pictures(pictures, places, decoder, limits):
+    if doubt := await why_not_as_delivered(pictures, places, decoder, limits):
         return doubt
     changed = await to_thread.run_sync(unlike, places.done / job.receipt, job.receipt_sha256)
     return "the receipt of its set is not as it was put there" if changed else ""

@@ -50,16 +50,16 @@ class ChosenSet:
 class Drop:
     """A flat drop and its context. `photos` are those that belong to no set under way and were not kept out
     before; `found` has the others too, and is `approved` where a person approved all. `chosen` are sets that
-    a person put together. `earlier` are the project's sets, `back` relates the photos to them, `given` are
-    the names in use, `before` the sets that were held. `latest` is the set made last; `orphans` are merges
-    whose sets the store has lost; `own` are the hashes of photos that are pictures made by hotfolder."""
+    a person put together. `earlier` are the project's sets, `back` relates the photos to them, `before` are
+    the sets that were held. `latest` is the set made last; `orphans` are merges whose sets the store has
+    lost; `own` are the hashes of photos that are pictures made by hotfolder."""
 
     found: BracketSet
     photos: Sequence[Photo]
     chosen: Sequence[ChosenSet] = ()
     earlier: Sequence[EarlierSet] = ()
     back: Sorted = field(default_factory=Sorted)
-    given: Collection[str] = ()
+    used_names: Collection[str] = ()
     before: Sequence[HeldSet] = ()
     latest: LatestSet | None = None
     orphans: Sequence[MergedSet] = ()
@@ -74,7 +74,7 @@ class Drop:
         chosen set can't be made and wasn't before, the reason is in `unmade` and a doubt of the sets that
         have its photos."""
         project = self.found.project
-        shoot = group_shoot(rulebook, project, self.photos, self.given, self.back, self.before)
+        shoot = group_shoot(rulebook, project, self.photos, self.used_names, self.back, self.before)
         if not self.chosen:
             return shoot
         there = {photo.name: photo for photo in self.photos}
@@ -87,8 +87,8 @@ class Drop:
         unmade = tuple(dict.fromkeys(broken.values()))
         if not rest:
             return Grouping(tuple(making), (), out, shoot.notices, unmade=unmade)
-        given = {*self.given, *(each.name for each in making)}
-        found = group_shoot(rulebook, project, rest, given, self.back, held)
+        used_names = {*self.used_names, *(each.name for each in making)}
+        found = group_shoot(rulebook, project, rest, used_names, self.back, held)
         kept_out = {**out, **found.kept_out}
         return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
 
@@ -99,7 +99,7 @@ class Drop:
         for one in self.chosen:
             made = [photo.name for each in making for photo in each.photos]
             kept = {self.back.rooms.get(photo) for photo in one.photos}
-            names = {*(name for name in self.given if name not in kept), *(each.name for each in making)}
+            names = {*(name for name in self.used_names if name not in kept), *(each.name for each in making)}
             why = why_not(one, there, made) or why_name_taken(one.name, names)
             if not why:
                 own = tuple(there[name] for name in sorted(one.photos))
@@ -172,9 +172,9 @@ def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = 
     return ""
 
 
-def why_name_taken(name: str, given: Collection[str]) -> str:
-    """The reason why a set can't have a name, where one of `given` equals it regardless of case; else ""."""
-    alike = next((one for one in sorted(given) if one.casefold() == name.casefold()), None)
+def why_name_taken(name: str, used_names: Collection[str]) -> str:
+    """Why a set can't have a name, where one of `used_names` equals it regardless of case; else ""."""
+    alike = next((one for one in sorted(used_names) if one.casefold() == name.casefold()), None)
     return f"the project has a set {shown(alike)} already" if alike is not None else ""
 
 

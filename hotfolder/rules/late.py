@@ -265,7 +265,7 @@ class LatestSet:
     ended_at: datetime | None
     paid_for: bool
 
-    def too_old_for(self, photos: Sequence[Photo]) -> bool:
+    def ended_long_before(self, photos: Sequence[Photo]) -> bool:
         """Whether the newest of the photos (by ctime) came more than LATE after its end."""
         newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
@@ -274,7 +274,7 @@ class LatestSet:
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
     come long after the latest set, or are at least two and as many as it had."""
-    if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
+    if len(photos) >= max(2, len(latest.photos)) or latest.ended_long_before(photos):
         return Why()
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
     return Why(
@@ -332,7 +332,7 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
     if latest.ended_at is None:
         return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
-    if found.approved or not latest.paid_for or latest.too_old_for(found.photos):
+    if found.approved or not latest.paid_for or latest.ended_long_before(found.photos):
         return Why()
     if whole_again(found, latest):
         return Why()

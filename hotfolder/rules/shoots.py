@@ -65,11 +65,11 @@ def group_shoot(
     rulebook: Rulebook,
     project: str,
     photos: Sequence[Photo],
-    given: Collection[str] = (),
+    used_names: Collection[str] = (),
     back: Sorted | None = None,
     before: Sequence[HeldSet] = (),
 ) -> Grouping:
-    """Group `photos`, one or more, and name the sets. `given` are the names of the project's earlier sets;
+    """Group `photos`, one or more, and name the sets. `used_names` are those of the project's earlier sets;
     `back` says which photos were in one, whose name is kept. A set whose photos were all held `before` keeps
     the doubts of then as long as none of those photos changed, since the sets that it was compared with may
     be gone; where no other photo is there, those alone. A new set that has all photos of a held one keeps
@@ -83,12 +83,12 @@ def group_shoot(
     known = {name for held in unchanged for name in held.photos}
     alone = all(names <= known for names in members)
     # A route asks for a review of all because of one set, which may have been made meanwhile.
-    forget = set() if any(asks_review(rulebook, project, name) for name in given) else {REVIEW}
+    forget = set() if any(asks_review(rulebook, project, name) for name in used_names) else {REVIEW}
     sets = tuple(_still_doubtful(each, unchanged, forget, alone=alone) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
-    given = {*given, *kept.values(), *(one.name for one in before if one.name)}
-    names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
+    used_names = {*used_names, *kept.values(), *(one.name for one in before if one.name)}
+    names = iter(name_sets(new, rule.names, split_name(project).name or project, used_names))
     found = _named(grouping, [kept.get(number) or next(names) for number in range(len(members))])
     named = tuple(
         replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
@@ -157,18 +157,18 @@ def group_folder(
     project: str,
     folder: str,
     photos: Sequence[Photo],
-    given: Collection[str] = (),
+    used_names: Collection[str] = (),
     room: str = "",
 ) -> Grouping:
     """Group the photos of a room's folder, one or more, as `group_room` does. A single set gets the name
-    `room`, by default the folder's; several are numbered after it. None is held. `given` are the names of
+    `room`, by default the folder's; several are numbered after it. None is held. `used_names` are those of
     the project's earlier sets.
     """
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
     grouping = group_room(photos, options)
     room = room or split_name(folder).name or folder
     parts = grouping.parts()
-    names = (room,) if len(parts) == 1 else name_sets(parts, "numbered", room, given)
+    names = (room,) if len(parts) == 1 else name_sets(parts, "numbered", room, used_names)
     return _named(grouping, names)
 
 

@@ -27,7 +27,7 @@ from hotfolder.telemetry.overview import Overview, line_of
 if TYPE_CHECKING:
     from hotfolder.telemetry.web import WebServer
 
-logger = log.get("service")
+logger = log.get("telemetry")
 
 PINGS_PER_INTERVAL = 3
 """Pings in each interval of the watchdog, so that one may be late or lost without a kill."""

@@ -19,10 +19,10 @@ from hotfolder.crashpoints import MoveStep
 from hotfolder.errors import StoreError, UsageError
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import PageRole
-from hotfolder.jobs.moving import TABLES
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.sqlite import FILE_NAME
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.storemove import TABLES
 from tests.support import crashing
 from tests.support.audit import Audit, Originals
 from tests.support.pictures import bracket

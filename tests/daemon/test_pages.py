@@ -19,7 +19,7 @@ from hotfolder.control.board import board
 from hotfolder.control.rooms import project_view
 from hotfolder.daemon import reporter as module
 from hotfolder.daemon.records import tell_waiting
-from hotfolder.daemon.reporter import Pages
+from hotfolder.daemon.reporter import StatusFiles
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.model import Job
@@ -28,7 +28,7 @@ from hotfolder.jobs.states import State
 from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
 from hotfolder.outbox.texts import NAME as REASON_NAME
 from hotfolder.telemetry.overview import Line, Overview
-from hotfolder.telemetry.statuspage import status_page
+from hotfolder.telemetry.statusfile import status_page
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, PATIENCE_SECONDS, Studio, until, words_of
 
@@ -48,7 +48,7 @@ async def test_a_bare_mount_point_gets_no_page(tmp_path: Path) -> None:
         if inbox == inboxes["a"]:
             raise LocalTrouble("no marker")
 
-    shown = Pages(inboxes, confirm)
+    shown = StatusFiles(inboxes, confirm)
     for name in inboxes:
         shown.show(name, f"{HEADLINES[0]}\nnews\n")
     await shown.finish()
@@ -67,7 +67,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
             answers.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
-    shown = Pages(inboxes, confirm)
+    shown = StatusFiles(inboxes, confirm)
     for news in ("first", "second", "third"):
         for name in inboxes:
             shown.show(name, f"{HEADLINES[0]}\n{news}\n")

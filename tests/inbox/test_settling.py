@@ -13,9 +13,9 @@ from hotfolder.inbox.settle import (
     Judgement,
     Nothing,
     Pace,
-    Ready,
     Refused,
     SetState,
+    Settled,
     Verdict,
     Waiting,
     settle,
@@ -43,7 +43,7 @@ class Room:
     folder: str = "r"
     changes: int = 0
     state: SetState | None = None
-    said: list[Ready | Refused] = field(default_factory=list)
+    said: list[Settled | Refused] = field(default_factory=list)
 
     def put(self, *names: str) -> None:
         for name in names:
@@ -88,7 +88,7 @@ class Room:
             claimed=frozenset(self.claimed),
             judgement_of=lambda file: self.judgements.get(file.name, WHOLE),
         )
-        if isinstance(verdict, Ready | Refused):
+        if isinstance(verdict, Settled | Refused):
             self.said.append(verdict)
         return verdict
 
@@ -96,7 +96,7 @@ class Room:
 def test_what_comes_after_its_set_was_taken_is_named_once_it_stays_alone() -> None:
     room = Room()
     room.arrive("a.jpg", "a.xmp")
-    assert isinstance(room.look(15), Ready)
+    assert isinstance(room.look(15), Settled)
     assert room.look(100) == Nothing()
     room.put("b.xmp")
     assert room.look() == Waiting(0, "no photo has come yet", look_at=room.now + 2)
@@ -108,7 +108,7 @@ def test_what_comes_after_its_set_was_taken_is_named_once_it_stays_alone() -> No
 
 
 def photo_names(verdict: Verdict) -> list[str]:
-    assert isinstance(verdict, Ready)
+    assert isinstance(verdict, Settled)
     return [file.name for file in verdict.photos]
 
 
@@ -116,7 +116,7 @@ def test_no_single_look_settles_anything_however_short_the_quiet_time() -> None:
     room = Room(quiet=0.0)
     room.put("a.jpg")
     room.waits()
-    assert isinstance(room.look(0.2), Ready)
+    assert isinstance(room.look(0.2), Settled)
 
 
 def test_a_change_an_arrival_and_a_removal_each_start_the_quiet_time_anew() -> None:
@@ -132,7 +132,7 @@ def test_a_change_an_arrival_and_a_removal_each_start_the_quiet_time_anew() -> N
         change(room)
         room.waits(14)
         room.waits(14)
-        assert isinstance(room.look(1), Ready)
+        assert isinstance(room.look(1), Settled)
 
 
 def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing() -> None:
@@ -145,7 +145,7 @@ def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing(
     room.waits(14)
     room.waits(14)
     verdict = room.look(1)
-    assert isinstance(verdict, Ready)
+    assert isinstance(verdict, Settled)
     assert [file.name for file in verdict.companions] == ["a.xmp"]
 
 
@@ -223,7 +223,7 @@ def test_a_ready_file_written_last_starts_the_set_and_goes_with_it() -> None:
     room = Room(ready_at=5)
     room.arrive("a.jpg", "b.jpg")
     verdict = room.look(0.2)
-    assert isinstance(verdict, Ready)
+    assert isinstance(verdict, Settled)
     assert [file.name for file in verdict.companions] == [".ready"]
 
 
@@ -237,12 +237,12 @@ def test_a_ready_file_older_than_a_photo_says_nothing() -> None:
 def test_a_given_file_that_leaves_and_returns_is_a_new_one() -> None:
     room = Room()
     room.arrive("a.jpg")
-    assert isinstance(room.look(QUIET), Ready)
+    assert isinstance(room.look(QUIET), Settled)
     held = room.files.pop("a.jpg")
     room.look(1)
     room.files["a.jpg"] = held
     room.look(1)
-    assert isinstance(room.look(QUIET), Ready)
+    assert isinstance(room.look(QUIET), Settled)
 
 
 NAMES = st.sampled_from(["a.jpg", "b.jpg", "c.jpg", "a.xmp", "a.jpg.part"])
@@ -257,7 +257,7 @@ STEPS = st.lists(
 def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
     steps: list[tuple[float, str, str]], expected: int | None
 ) -> None:
-    """Against any history: Ready means unchanged for the quiet time; without further changes everything is
+    """Against any history: Settled means unchanged for the quiet time; without further changes everything is
     reported exactly once."""
     room = Room(expected=expected)
     touched: dict[str, float] = {}
@@ -273,7 +273,7 @@ def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
         elif what == "unfinished":
             room.judgements[name] = UNFINISHED
         verdict = room.look()
-        if isinstance(verdict, Ready):
+        if isinstance(verdict, Settled):
             ages = [room.now - touched[file.name] for file in verdict.photos]
             hurried = expected == len(verdict.photos)
             assert min(ages) >= (0.2 if hurried else QUIET) - 1e-6
@@ -294,8 +294,8 @@ def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
     assert len(said) == len(set(said))
 
 
-def _photos(verdict: Ready | Refused) -> tuple[SeenFile, ...]:
-    return verdict.photos if isinstance(verdict, Ready) else verdict.files
+def _photos(verdict: Settled | Refused) -> tuple[SeenFile, ...]:
+    return verdict.photos if isinstance(verdict, Settled) else verdict.files
 
 
 def settled_drop() -> Room:
@@ -334,7 +334,7 @@ def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() 
     room = settled_drop()
     room.ready_at = room.changes + 1
     verdict = room.look()
-    assert isinstance(verdict, Ready) and verdict.approved
+    assert isinstance(verdict, Settled) and verdict.approved
     assert photo_names(verdict) == ["a.jpg", "b.jpg"]
     assert isinstance(room.look(100), Nothing)
 

@@ -27,7 +27,7 @@ from hotfolder.outbox.receipts import (
 )
 from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line, Overview
-from hotfolder.telemetry.statuspage import status_page, status_text
+from hotfolder.telemetry.statusfile import status_page, status_text
 from tests.outbox.conftest import Killed, lines_that_matter
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ import yaml
 
 from hotfolder.config.load import load
 from hotfolder.inbox.scan import scan
-from hotfolder.inbox.settle import Judgement, Pace, Ready, settle
+from hotfolder.inbox.settle import Judgement, Pace, Settled, settle
 from hotfolder.setup.lightroom.write import PLUGIN, write
 
 lua51 = pytest.importorskip("lupa.lua51", reason="there is no lupa for this Python")
@@ -215,7 +215,7 @@ def startable(inbox: Path) -> Mapping[tuple[str, str], int]:
                 claimed=frozenset(),
                 judgement_of=lambda _: Judgement(),
             )
-            if isinstance(verdict, Ready):
+            if isinstance(verdict, Settled):
                 found[key] = len(verdict.photos)
                 break
     return found

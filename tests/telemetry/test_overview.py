@@ -20,7 +20,7 @@ from hotfolder.rules.recipes import Recipe
 from hotfolder.telemetry.daemons import DAEMON_STATUS
 from hotfolder.telemetry.history import ENTERED
 from hotfolder.telemetry.overview import WORDS, Line, Overview, overview
-from hotfolder.telemetry.statuspage import status_page
+from hotfolder.telemetry.statusfile import status_page
 from hotfolder.words import CATALOGUE
 from tests.support.postgres import Postgres
 

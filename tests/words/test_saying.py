@@ -33,7 +33,7 @@ SAYING = (
     "outbox/returning.py",
     "telemetry/overview.py",
     "telemetry/history.py",
-    "telemetry/statuspage.py",
+    "telemetry/statusfile.py",
     "daemon/reporter.py",
     "daemon/shoots.py",
     "control/actions.py",

@@ -48,7 +48,7 @@ from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group, parse_results
 from hotfolder.stager.operations import PAID_KINDS, Operation
 
-logger = log.get("merging")
+logger = log.get("buying")
 
 SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 """The pause between two polls of a group: a tenth of the merge's duration so far, within these bounds."""
@@ -241,7 +241,7 @@ async def edit(context: JobContext, job: Job) -> Job:
             raise
         except (BadJob, OutcomeUnknown) as error:
             error.message += for_variants(recipe_of(job), path)
-            log.get("editing").warning("operation_not_made", operation=path[-1].kind, reason=error.message)
+            logger.warning("operation_not_made", operation=path[-1].kind, reason=error.message)
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])

@@ -186,8 +186,8 @@ async def deliver(
     if wanted:
         metadata = await metadata_of(context, job, files)
         placed: list[Picture] = []
-        for number, delivery in enumerate(wanted):
-            placed += await deliver_one(context, job, metadata, delivery, number, notes)
+        for number, new in enumerate(wanted):
+            placed += await deliver_one(context, job, metadata, new, number, notes)
         await context.store_thread(context.store.add_pictures, placed)
         CrashPoint.PICTURES_RECORDED.passed()
     pictures = await context.store_thread(context.store.pictures, job.id)
@@ -240,12 +240,12 @@ async def deliver_one(
     context: JobContext,
     job: Job,
     metadata: Carrying,
-    delivery: NewPicture,
+    new: NewPicture,
     number: int,
     notes: list[str],
 ) -> list[Picture]:
     """Place a picture and its renditions and return them; adds omissions in its metadata to `notes`."""
-    result, variant, stem = delivery
+    result, variant, stem = new
     altered = tuple(operation.kind for operation in variant.operations)
     shown = context.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
     metadata = replace(metadata, altered=altered)
@@ -254,14 +254,14 @@ async def deliver_one(
         logger.warning("metadata_left_out", picture=stem, reason=note)
     notes += [note for note in left_out if note not in notes]
     try:
-        placed = [await place_picture(context, job, delivery, shown, result)]
+        placed = [await place_picture(context, job, new, shown, result)]
         for name, (wanted, label) in renditions_of(job, altered).items():
             path = shown.with_suffix(".rendition.jpg")
             made = await make_rendition(context, metadata, shown, path, wanted, label)
             if made is None:
                 logger.warning("rendition_not_made", rendition=name, picture=stem)
             else:
-                placed.append(await place_picture(context, job, delivery, path, made, name))
+                placed.append(await place_picture(context, job, new, path, made, name))
                 await to_thread.run_sync(partial(path.unlink, missing_ok=True))
     finally:
         await to_thread.run_sync(partial(shown.unlink, missing_ok=True))
@@ -280,13 +280,13 @@ def renditions_of(job: Job, altered: Sequence[str]) -> dict[str, tuple[Rendition
 async def place_picture(
     context: JobContext,
     job: Job,
-    delivery: NewPicture,
+    new: NewPicture,
     made: Path,
     size: Result | Rendered,
     rendition: str = "",
 ) -> Picture:
     """Place the file `made`, a picture of this size, in done/ and return its row."""
-    result, variant, stem = delivery
+    result, variant, stem = new
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
     content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
     purpose = f"{result.purchase_id}/{result.position}"

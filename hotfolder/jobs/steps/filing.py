@@ -21,7 +21,7 @@ from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import purchases_here
 from hotfolder.jobs.takeover import identity_of_same
-from hotfolder.jobs.verify import doubt_of_originals
+from hotfolder.jobs.verify import why_not_deletable
 from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import status, sync_folder
@@ -38,7 +38,7 @@ from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.words import word
 
-logger = log.get("moving")
+logger = log.get("filing")
 
 REMOVED = "removed or replaced before"
 """The words for originals that somebody has removed or rewritten."""
@@ -211,7 +211,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
     if left:
         pictures = await context.store_thread(context.store.pictures, job.id)
         limits = context.settings.result_limits
-        doubt = await doubt_of_originals(job, pictures, context.places, context.decoder, limits)
+        doubt = await why_not_deletable(job, pictures, context.places, context.decoder, limits)
     if doubt:
         for photo in left:
             await context.store_thread(context.store.let_go, job.id, photo.name, None)

@@ -45,19 +45,19 @@ def name_sets(
     parts: Sequence[GroupedSet | RefusedSet],
     scheme: NameScheme,
     stem: str = "",
-    given: Collection[str] = (),
+    used_names: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Names for the `parts` of a grouping, in their order, unique among themselves and `given` (ignoring
-    case). Numbers continue after the highest in `given`."""
+    """Names for the `parts` of a grouping, in their order, unique among themselves and `used_names` (ignoring
+    case). Numbers continue after the highest in `used_names`."""
     firsts = [min(each.photos, key=_taken).name for each in parts]
     if scheme == "numbered":
-        start = 1 + max((_number(name, stem) for name in given), default=0)
+        start = 1 + max((_number(name, stem) for name in used_names), default=0)
         digits = max(2, len(str(start + len(firsts) - 1)))
         return tuple(f"{stem}-{number:0{digits}d}" for number in range(start, start + len(firsts)))
     names: list[str] = []
     for first in firsts:
         # Two underscores begin a tag.
-        names.append(free_name(re.sub("_{2,}", "_", PurePath(first).stem), (*given, *names)))
+        names.append(free_name(re.sub("_{2,}", "_", PurePath(first).stem), (*used_names, *names)))
     return tuple(names)
 
 

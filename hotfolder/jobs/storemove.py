@@ -42,7 +42,7 @@ from hotfolder.paths import is_file
 TABLES = Job.metadata.sorted_tables
 OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)
 
-logger = log.get("moving")
+logger = log.get("storemove")
 
 
 def move_store(state: Path, server: StoreServer, machine: str) -> bool:
