@@ -201,7 +201,7 @@ class Daemon:
             context.breakers,
             self.clock,
             paying=lambda: {call.inbox for call in context.paying.values()},
-            begin=self._begin_with,
+            begin=self._work_with,
             drop=self._drop,
         )
         context.lease_lost = ownership.doubt
@@ -214,7 +214,7 @@ class Daemon:
     def _leads(self) -> bool:
         return self.leases is None or self.leases.leads
 
-    async def _begin_with(self, name: str) -> None:
+    async def _work_with(self, name: str) -> None:
         """Work with an inbox and its jobs until cancelled."""
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)

@@ -272,7 +272,7 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
 
 def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda: None) -> bool:
     """Delete the file at `path` for good and fsync its folder, after a check of its hash: the only place
-    where that is done. False where there is no file.
+    where an original is. False where there is no file.
 
     Raises `SetChanged` where it isn't a regular file with this SHA-256, `LocalTrouble`, and what `last_look`
     raises, which is called after the hash was checked. The file is untouched then.

@@ -51,7 +51,7 @@ class ReceiptPhoto(ReceiptPart):
 
 
 class ReceiptCall(ReceiptPart):
-    """One API request. `key` is its content key; `remembered` means that its result was bought earlier."""
+    """One paid call. `key` is its content key; `remembered` means that its result was bought earlier."""
 
     operation: str
     key: str

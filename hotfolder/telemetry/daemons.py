@@ -53,7 +53,7 @@ class PublishedInbox(Published):
 
 
 class ApiTrouble(Published):
-    """Why the API isn't called at the moment."""
+    """Why the API, or its storage, isn't called at the moment."""
 
     reason: str = ""
     hint: str = ""

@@ -135,7 +135,7 @@ def disk_full(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that `status` shows. `trouble` is why the API isn't called at the moment, `store_trouble`
+    """Everything that `status` shows. `trouble` is why the API or its storage isn't called, `store_trouble`
     why the store can't be used, `paused` why paid calls are paused, `settings_error` why edited settings were
     rejected; all are empty when all is well. `notices_of` has each inbox's notices.
     `restart` names edited settings that take effect only after a restart.
