@@ -87,7 +87,6 @@ class Ledger:
 
         When this returns, the intent is durable in database and journal; only then may the request leave.
         """
-        intent.state = PurchaseState.STARTED
         intent.machine = self.store.machine
         intent.started_at = at
         try:
@@ -369,7 +368,6 @@ def paid_twice(session: Session, purchase: Purchase) -> None:
     tells it from one that cost nothing."""
     purchase.state, purchase.outcome = PurchaseState.NOT_EXECUTED, PurchaseOutcome.PAID_TWICE
     purchase.note = ""
-    session.flush()
     lock_money(session)
     bought = f"{PAID_KINDS[purchase.operation]} of {purchase.project}"
     reason = (

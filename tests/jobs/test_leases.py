@@ -307,10 +307,11 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
     assert ("paid_call_answered_that_was_bought_again" in {one["event"] for one in told}) is again
     assert one.paid_today(datetime.now(UTC)) == 1 + again
     assert ("paid twice" in (two.store.paused() or "")) is again
-    calls = [entry for entry in entries_of_calls(one, "job1", ()) if entry.what == "call"]
-    assert [("paid twice" in entry.text, entry.paid) for entry in calls if entry.call == number] == [
+    told_of = [entry for entry in entries_of_calls(one, "job1", ()) if entry.call == number]
+    assert [("paid twice" in entry.text, entry.paid) for entry in told_of if entry.what == "call"] == [
         (again, Paid.YES)
     ]
+    assert not [entry for entry in told_of if "never asked for" in entry.text]
 
 
 @pytest.mark.parametrize("recorded", [True, False], ids=["taken for never sent", "lost with the database"])
