@@ -75,9 +75,8 @@ async def merge(context: JobContext, job: Job) -> Job:
         if not await results_here(context, call):
             # The limit ends with the wait, since the API's cluster is free before the download.
             async with context.limits.merges.hold(photo_rank(job)):
-                just_begun = call is None
                 call = call or await buy_merge(context, job, key, photos)
-                url = await wait_until_completed(context, call, just_begun=just_begun)
+                url = await wait_until_completed(context, call)
             if url is None:
                 return job  # the step runs again with the ledger's present state
             anew = partial(wait_until_completed, context, call)
@@ -107,9 +106,7 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
         raise
 
 
-async def wait_until_completed(
-    context: JobContext, call: Purchase, *, just_begun: bool = False
-) -> SignedUrl | None:
+async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl | None:
     """Poll the group until it is completed; returns its picture's URL. Also decides a merge whose answer was
     lost. None where an earlier process never sent the request, or its outcome became known meanwhile: the
     step runs again.
@@ -127,8 +124,6 @@ async def wait_until_completed(
     # `untouched`: an earlier process recorded the intent, and ended before there was an answer.
     here = any(task.get_name() == call.job_id for task in context.paying)
     untouched = call.state == PurchaseState.STARTED and not here
-    if just_begun:
-        await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
         group = await state_of(context, call, group_in_trouble=group_in_trouble)
         group_in_trouble = group.status == NOT_ANSWERED

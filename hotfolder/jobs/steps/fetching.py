@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
@@ -24,7 +24,6 @@ from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
-from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.failures import ResultGone, UrlRefused
 from hotfolder.stager.operations import PAID_KINDS, Operation
@@ -194,7 +193,7 @@ def is_intact(context: JobContext, result: Result) -> bool:
     with local_trouble(path.parent):
         context.places.guard(path.parent)
         try:
-            intact = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
+            intact = sha256_of(path) == result.sha256
         except FileNotFoundError:
             return False
         if not intact:
@@ -209,12 +208,6 @@ def put_in_place(part: Path, kept: Path) -> None:
     with local_trouble(kept):
         part.replace(kept)
         sync_folder(kept.parent)
-
-
-@lru_cache(maxsize=256)
-def hash_of(path: Path, _identity: FileIdentity) -> str:
-    """The file's SHA-256, cached by path and identity."""
-    return sha256_of(path)
 
 
 async def purchases_here(context: JobContext, job: Job) -> list[PurchaseStep]:
