@@ -9,7 +9,6 @@ from functools import partial
 from itertools import count
 
 from anyio import to_thread
-from sqlalchemy.orm import load_only
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, recipe_of
@@ -172,11 +171,7 @@ def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo])
     inbox, project, folder = place
     given_up = (State.FAILED, State.WITHDRAWN, State.SUPERSEDED)
     like_it = re.compile(re.escape(wanted) + "(-[1-9][0-9]*)?", re.IGNORECASE)
-    # Only some columns: this runs for every set, and a project may have thousands of jobs.
-    names = ("id", "inbox", "folder", "room", "state")
-    some = load_only(*(getattr(Job, name) for name in names))
-    everywhere = select(Job).where(Job.project == project).options(some)
-    jobs = store.rows(everywhere.order_by(col(Job.created_at)))
+    jobs = store.rows(select(Job).where(Job.project == project).order_by(col(Job.created_at)))
     alike = [job for job in jobs if like_it.fullmatch(job.room)]
     own: list[str] = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
     if own:
