@@ -270,7 +270,7 @@ class SetTracker:
         self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]
     ) -> tuple[Notice, ...]:
         told = [obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken]
-        if isinstance(verdict, Nothing) and verdict.left and not seen.flat:
+        if isinstance(verdict, Nothing) and verdict.left and not (seen.flat or seen.photos):
             told += left_files(self._root.joinpath(*key), verdict.left, notices.without_a_photo)
         return tuple(told)
 

@@ -73,6 +73,22 @@ async def test_the_outlook_tells_what_is_waited_for(open_inbox: Open, drop: Drop
     assert not inbox.status().may_proceed
 
 
+async def test_a_file_beside_photos_that_wait_is_named_only_once_they_are_gone(
+    drop: Drop, open_inbox: Open, clock: Any
+) -> None:
+    inbox, folder = open_inbox(), drop("12 Elm Road/kitchen", 2)
+    await settled(inbox, clock)  # and held by whoever was told
+    (folder / "IMG_1.xmp").write_bytes(b"<x/>")
+    for photos_stay in (True, False):
+        if not photos_stay:
+            for photo in folder.glob("*.jpg"):
+                photo.unlink()
+        await inbox.look()
+        clock.pass_seconds(3)
+        await inbox.look()
+        assert bool(inbox.status().notices) is not photos_stay
+
+
 async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: Any) -> None:
     folder = drop("12 Elm Road/kitchen", 3)
     decoder = CountingDecoder()
