@@ -90,7 +90,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     paid_for = job.state == State.DONE or store.first(of_job) is not None
     photos = [(file.name, file.sha256) for file in store.photos(job.id)]
     ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
-    return LatestSet(photos, ended, paid_for)
+    return LatestSet(photos, ended, paid_for, cancelled=bool(job.cancelled_by))
 
 
 def why_room_held(

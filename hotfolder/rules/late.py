@@ -259,16 +259,26 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 @dataclass(frozen=True, slots=True)
 class LatestSet:
     """The latest set that was, or is being, made of a folder. `photos` are pairs of name and content hash;
-    `ended_at` is timezone-aware, None while the set is in work. `paid_for`: it has a purchase."""
+    `ended_at` is timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a
+    person took it back."""
 
     photos: Sequence[tuple[str, str]]
     ended_at: datetime | None
     paid_for: bool
+    cancelled: bool = False
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
         """Whether the newest of the photos (by ctime) came more than LATE after its end."""
         newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
+
+    def left_behind(self, photos: Sequence[Photo]) -> bool:
+        """Whether all the photos lay beside the set (by ctime), changed or added since it began, when it was
+        cancelled: only its own went to failed/."""
+        if not self.cancelled or self.ended_at is None:
+            return False
+        own, ended = {sha256 for _, sha256 in self.photos}, self.ended_at.timestamp()
+        return all(photo.sha256 not in own and photo.identity.ctime_ns / 1e9 <= ended for photo in photos)
 
 
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
@@ -332,15 +342,20 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
     if latest.ended_at is None:
         return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
+    hint = (
+        f"If they are a set of their own, {APPROVE}; to make the set again with them, drop all its photos"
+        " together."
+    )
+    if not found.approved and latest.left_behind(found.photos):
+        return Why(
+            f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
+            hint,
+        )
     if found.approved or not latest.paid_for or latest.ended_long_before(found.photos):
         return Why()
     if whole_again(found, latest):
         return Why()
-    return Why(
-        f"{names} came after the set had been paid for, and nothing more is paid for unasked",
-        f"If they are a set of their own, {APPROVE}; to make the set again with them, drop all its photos"
-        " together.",
-    )
+    return Why(f"{names} came after the set had been paid for, and nothing more is paid for unasked", hint)
 
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import unicodedata
 
 import pytest
@@ -11,7 +12,7 @@ from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
-from tests.support.pictures import bracket
+from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, files_into, until
 
@@ -52,6 +53,30 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
     assert originals(studio) == photos and shop.bought() == 0
     assert "Cancelled by anna" in studio.reason_page(ROOM) and "was cancelled" in studio.reason_page(ROOM)
     assert "Nothing was charged." in studio.reason_page(ROOM)
+
+
+@pytest.mark.parametrize("names", [["DSC0002.jpg"], ["DSC0004.jpg"], list(bracket())])
+async def test_what_was_changed_or_added_while_a_cancelled_set_waited_is_not_paid_for(
+    studio: Studio, shop: Shop, names: list[str]
+) -> None:
+    """It is held; the folder that is dragged back onto it is a set with it, unless that has all its names."""
+    photos, others = bracket(), {name: jpeg() for name in names}
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, ROOM, photos)
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.drop(ELM, ROOM, others)
+        await ask(studio, "cancel", ELM)
+        await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
+        daemon.store.resume()
+        await studio.comes_to("failed", "settling")
+        assert shop.bought() == 0
+        for name, content in originals(studio).items():
+            (studio.inbox / ELM / ROOM / name).write_bytes(content)
+        shutil.rmtree(studio.failed / ELM / ROOM)
+        if others.keys() != photos.keys():
+            await studio.comes_to("done")
+    assert shop.bought(MERGE) == (others.keys() != photos.keys())
 
 
 async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio: Studio, shop: Shop) -> None:
