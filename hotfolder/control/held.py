@@ -36,6 +36,7 @@ from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
 
 NOTHING = Bill()
+CHANGED = "The photos here have changed since you looked at them."
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
 
@@ -250,8 +251,9 @@ def approve_held(
     look: Look = look,
 ) -> Approval:
     """Approve the `wanted` sets of the draft, by their indices in `HeldView.waiting`, or a room's folder as
-    it is. `calls` is the `Bill.calls` that the person was shown. Raises UsageError where the paid calls would
-    differ or a set can't be made, and then approves none; StoreError, LocalTrouble."""
+    it is; a `draft` of that says what the person was shown. `calls` is the `Bill.calls` that they were shown.
+    Raises UsageError where photos have changed since, the paid calls would differ or a set can't be made, and
+    then approves none; StoreError, LocalTrouble."""
     view = look_at(settings, place, draft, look)
     sets = [one for number, one in enumerate(view.waiting) if place.folder or number in wanted]
     problem = next((one.problem for one in sets if one.problem), "")
@@ -261,6 +263,9 @@ def approve_held(
     if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if place.folder:
+        looked_at = {key for one in draft for key in one.photos}
+        if draft and looked_at != {photo.key for one in sets for photo in one.photos}:
+            raise UsageError(CHANGED, hint=LOOK_AGAIN)
         return approve_folder(settings, place)
     return approve_sets(settings, place, [as_chosen(one) for one in sets], look)
 
@@ -324,7 +329,7 @@ class Viewer(Explainer):
         spoken_for = [key for one in draft for key in one.photos]
         doubled, empty = len(set(spoken_for)) < len(spoken_for), not all(one.photos for one in draft)
         if doubled or empty or any(key not in photos for key in spoken_for):
-            raise UsageError("The photos here have changed since you looked at them.", hint=LOOK_AGAIN)
+            raise UsageError(CHANGED, hint=LOOK_AGAIN)
         left = [
             DraftSet(one.name, tuple(photo.key for photo in one.photos if photo.key not in spoken_for))
             for one in waiting

@@ -16,7 +16,7 @@ from hotfolder.control.held import why_no_name
 from hotfolder.control.lookup import folder_id, project_id
 from hotfolder.outbox.names import safe_name
 from tests.support.pageprocess import Answer, PageProcess
-from tests.support.pictures import bracket
+from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
@@ -281,6 +281,19 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     late = (page.read(f"/held/{KITCHEN}"), page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}))
     assert all(answer.status == 404 and "Nothing waits here" in answer.text for answer in late)
     assert shop.bought() == 2
+
+
+@pytest.mark.parametrize("names", [["DSC0001.jpg"], ["DSC0004.jpg"]], ids=["exported anew", "added"])
+def test_a_room_whose_photos_changed_since_they_were_looked_at_is_not_approved(
+    studio: Studio, shop: Shop, page: PageProcess, names: list[str]
+) -> None:
+    folder = waits(studio, bracket(), "kitchen")
+    form = Form(page.read(f"/held/{KITCHEN}"))
+    studio.drop(ELM, "kitchen", {name: jpeg() for name in names})
+    approval = [*form.fields, ("do", form.buttons["Approve this room"])]
+    refused = page.post(f"/held/{KITCHEN}", approval)
+    assert refused.status == 409 and "have changed since you looked" in refused.text
+    assert not (folder / ".ready").exists() and shop.bought() == 0
 
 
 def test_each_folder_is_explained_with_rules_and_calls(studio: Studio, shop: Shop, page: PageProcess) -> None:
