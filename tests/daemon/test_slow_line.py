@@ -35,6 +35,17 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
     assert shop.bought(MERGE) == 1
 
 
+async def test_a_photo_alone_that_is_not_merged_waits_for_the_hours_unless_its_sky_was_bought(
+    studio: Studio, shop: Shop
+) -> None:
+    [photo, other] = [bracket(1), bracket(1)]
+    await studio.drop_and_run(ELM, "front__sky-blue", photo)
+    studio.edit(schedule={"active": hours_from(datetime.now().astimezone(), 2, 4)})
+    await studio.drop_and_run(ELM, "back__sky-blue", other)
+    await studio.drop_and_run(ELM, "front again__sky-blue", photo)
+    assert sorted(studio.states()) == ["done", "done", "queued"] and shop.bought() == 1
+
+
 async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_are(
     make_studio: MakeStudio, shop: Shop
 ) -> None:

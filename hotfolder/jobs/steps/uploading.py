@@ -26,10 +26,10 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.budget import refuse_outside
-from hotfolder.jobs.context import JobContext, Place, place_of, recipe_of
+from hotfolder.jobs.context import JobContext, Place, chain_of, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
-from hotfolder.jobs.model import Job, JobFile, merge_key
+from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import plan
@@ -238,19 +238,16 @@ def worst(errors: Sequence[BaseException]) -> BaseException:
 async def begin(context: JobContext, job: Job) -> Job:
     """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
     to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours."""
-    photos = [file.sha256 for file in await context.photos(job)]
-    job = await with_current_rules(context, job, len(photos))
+    job = await with_current_rules(context, job, len(await context.photos(job)))
     recipe = recipe_of(job)
-    if not recipe.merge:
-        state = State.EDITING
-    elif await context.store_thread(
-        context.ledger.known, merge_key(job.origin, photos, recipe.hdr, job.generation)
-    ):
-        state = State.MERGING
-    else:
-        state = State.UPLOADING
-        if place_of(job) not in context.early:
-            refuse_outside(context.settings.hours, context.clock.now())
+    first = {()} if recipe.merge else {path[:1] for path in recipe.steps()}
+    chain = await context.store_thread(chain_of, context.store, job)
+    sends = not first <= {step.path for step in chain}
+    if sends and place_of(job) not in context.early:
+        refuse_outside(context.settings.hours, context.clock.now())
+    state = State.EDITING
+    if recipe.merge:
+        state = State.UPLOADING if sends else State.MERGING
     if state is not State.UPLOADING and (group := context.early.pop(place_of(job), None)) is not None:
         group.abandon()
     return await context.advance(job, state)
