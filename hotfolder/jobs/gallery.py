@@ -136,13 +136,23 @@ def gallery_address(base_url: str | None, folder: str) -> str:
     return f"{base_url.rstrip('/')}/{name}/"
 
 
+def still_named(jobs: Sequence[Delivered]) -> list[Delivered]:
+    """The jobs without the pictures whose place a later one's picture has taken: no file is ever replaced, so
+    somebody had removed them from done/."""
+    latest = {picture.path: picture.sha256 for one in jobs for picture in one.pictures}
+    return [
+        replace(one, pictures=[each for each in one.pictures if latest[each.path] == each.sha256])
+        for one in jobs
+    ]
+
+
 def gallery_of(
     jobs: Sequence[Delivered], places: Places, base_url: str | None = None, language: str = "en"
 ) -> Gallery:
     """The content of the gallery of these jobs, of which there is at least one."""
     newest = {made_of(one.job): one.job.id for one in jobs}
     scenes: dict[str, Scene] = {}
-    for one in jobs:
+    for one in still_named(jobs):
         scene = scene_of(one, places, earlier=newest[made_of(one.job)] != one.job.id)
         key = scene.unaltered.path if scene.unaltered is not None else one.job.id
         known = scenes.get(key)
@@ -199,7 +209,7 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
     shows = gallery_in(places.done / folder / GALLERY)
     address = gallery_address(base_url, folder)
     named: set[str] = set()
-    for one in jobs:
+    for one in still_named(jobs):
         unaltered = scene_of(one, places, earlier=False).unaltered
         no_pair = why_no_pair(unaltered, places)
         labels = Counter(looks_of(picture) for picture in one.pictures if is_label(picture, places))

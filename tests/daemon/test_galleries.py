@@ -87,6 +87,22 @@ def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
     return found
 
 
+async def test_a_picture_that_was_deleted_and_made_anew_under_its_name_is_shown(
+    make_studio: MakeStudio,
+) -> None:
+    """Beside none of the earlier pictures, which were made of other photos."""
+    studio = make_studio(**EVERYTHING)
+    await studio.drop_and_run(ELM, "front__sky-blue", bracket())
+    (studio.done / ELM / "front.jpg").unlink()
+    await studio.drop_and_run(ELM, "front__sky-blue", bracket())
+    anew = digest(studio.done / ELM / "front.jpg")
+    beside = {one["delivered"].partition("/")[2]: one["unaltered"] for one in manifest(studio)["pictures"]}
+    assert beside == {"front.jpg": "", "front__sky-blue (2).png": anew, "front__sky-blue.png": ""}
+    assert "left out" not in studio.say("gallery", ELM).output
+    lacking = studio.say("verify", "--disclosure", ELM, columns=999).output
+    assert "(2)" not in lacking and "front__sky-blue.png: there is no unaltered picture" in lacking
+
+
 async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStudio) -> None:
     """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
     studio = make_studio(**EVERYTHING)
