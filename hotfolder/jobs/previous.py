@@ -88,7 +88,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         return None
     of_job = select(Purchase).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     paid_for = job.state == State.DONE or store.first(of_job) is not None
-    photos = [(file.name, file.sha256) for file in store.photos(job.id)]
+    photos = photos_of(store, [job.id])[job.id]
     ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for, cancelled=bool(job.cancelled_by))
 

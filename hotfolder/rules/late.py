@@ -258,11 +258,11 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LatestSet:
-    """The latest set that was, or is being, made of a folder. `photos` are pairs of name and content hash;
-    `ended_at` is timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a
-    person took it back."""
+    """The latest set that was, or is being, made of a folder, with its `photos` as recorded. `ended_at` is
+    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a person took
+    it back."""
 
-    photos: Sequence[tuple[str, str]]
+    photos: Sequence[Photo]
     ended_at: datetime | None
     paid_for: bool
     cancelled: bool = False
@@ -277,8 +277,13 @@ class LatestSet:
         cancelled: only its own went to failed/."""
         if not self.cancelled or self.ended_at is None:
             return False
-        own, ended = {sha256 for _, sha256 in self.photos}, self.ended_at.timestamp()
+        own, ended = {photo.sha256 for photo in self.photos}, self.ended_at.timestamp()
         return all(photo.sha256 not in own and photo.identity.ctime_ns / 1e9 <= ended for photo in photos)
+
+    def exported_anew(self, photos: Sequence[Photo]) -> set[str]:
+        """The names of its photos of which the given ones are other exports."""
+        own = EarlierSet("", "", EarlierState.MADE, tuple(self.photos))
+        return {match.of.name for match in matched(photos, [own]).values() if not match.same_content}
 
 
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
@@ -351,16 +356,17 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
             f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
             hint,
         )
-    if found.approved or not latest.paid_for or latest.ended_long_before(found.photos):
+    if found.approved or not latest.paid_for or whole_again(found, latest):
         return Why()
-    if whole_again(found, latest):
+    if latest.ended_long_before(found.photos) and not latest.exported_anew(found.photos):
         return Why()
     return Why(f"{names} came after the set had been paid for, and nothing more is paid for unasked", hint)
 
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:
-    """Whether `found` has all photos of the latest set, by content or by name (without a copy's suffix)."""
+    """Whether `found` has all photos of the latest set, by content, by what the camera recorded, or by name
+    (without a copy's suffix)."""
     names = {photo.name for photo in found.photos}
-    names |= {uncopied(name) for name in names}
+    names |= {uncopied(name) for name in names} | latest.exported_anew(found.photos)
     hashes = {photo.sha256 for photo in found.photos}
-    return all(name in names or sha256 in hashes for name, sha256 in latest.photos)
+    return all(photo.name in names or photo.sha256 in hashes for photo in latest.photos)

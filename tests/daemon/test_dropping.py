@@ -4,13 +4,16 @@ HTTP."""
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
+from tests.support.clocks import JumpingClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
+from tests.support.rolls import exported_anew, shoot
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
@@ -174,6 +177,22 @@ async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop
             (folder / name.replace(".jpg", f"{copy}.jpg")).write_bytes(jpeg())
         await studio.comes_to("done", "done")
     assert shop.bought(MERGE) == 2
+
+
+async def test_photos_exported_anew_are_known_however_late_and_however_they_are_called(
+    studio: Studio, shop: Shop
+) -> None:
+    """By what the camera recorded: some of them are held, and all of them are made anew."""
+    photos, _, _ = shoot(rooms=1)
+    clock = JumpingClock(4)
+    clock.jump(timedelta(hours=-2))
+    studio.drop(ELM, "hall", photos)
+    await studio.until_idle(clock=clock)
+    anew = {f"hall-{number}.jpg": exported_anew(content) for number, content in enumerate(photos.values())}
+    for number in (4, 5):
+        await studio.drop_and_run(ELM, "hall", dict([*anew.items()][:number]))
+        assert studio.states().count("settling") == (number == 4)
+        assert shop.bought(MERGE) == number - 3
 
 
 async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person_decides(
