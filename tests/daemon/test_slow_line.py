@@ -35,6 +35,19 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
     assert shop.bought(MERGE) == 1
 
 
+async def test_a_room_that_is_renamed_while_it_waits_for_the_hours_waits_under_its_new_name_alone(
+    make_studio: MakeStudio,
+) -> None:
+    studio: Studio = make_studio(schedule={"active": hours_from(datetime.now().astimezone(), 2, 4)})
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working():
+        await studio.comes_to("queued")
+        folder.rename(folder.with_name("scullery__sky-blue"))
+        await studio.comes_to_say(
+            lambda status: [job["folder"] for job in status["jobs"]] == ["scullery__sky-blue"]
+        )
+
+
 async def test_a_photo_alone_that_is_not_merged_waits_for_the_hours_unless_its_sky_was_bought(
     studio: Studio, shop: Shop
 ) -> None:

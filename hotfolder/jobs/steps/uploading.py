@@ -237,13 +237,15 @@ def worst(errors: Sequence[BaseException]) -> BaseException:
 
 async def begin(context: JobContext, job: Job) -> Job:
     """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
-    to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours."""
+    to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours, and
+    SetChanged where its folder was renamed since."""
     job = await with_current_rules(context, job, len(await context.photos(job)))
     recipe = recipe_of(job)
     first = {()} if recipe.merge else {path[:1] for path in recipe.steps()}
     chain = await context.store_thread(chain_of, context.store, job)
     sends = not first <= {step.path for step in chain}
     if sends and place_of(job) not in context.early:
+        await context.refuse_moved(job)
         refuse_outside(context.settings.hours, context.clock.now())
     state = State.EDITING
     if recipe.merge:
