@@ -39,6 +39,11 @@ TO_MAKE_ANEW = (
     f" its photos together; else move these out, or let them be made as they are: {APPROVE}."
 )
 
+TO_JOIN = (
+    f"If they are a set of their own, {APPROVE}; to make the set again with them, drop all its photos"
+    " together."
+)
+
 LATE = timedelta(hours=1)
 """Photos that appear within this time after their folder's latest set ended are taken for the rest of it."""
 
@@ -286,9 +291,24 @@ class LatestSet:
         return {match.of.name for match in matched(photos, [own]).values() if not match.same_content}
 
 
+def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
+    """Why photos must not be paid for that lay in the folder of a set when a person cancelled it; falsy where
+    they didn't."""
+    if not latest.left_behind(photos):
+        return Why()
+    names = ", ".join(photo.name for photo in photos[:MOST_TOLD])
+    return Why(
+        f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
+        TO_JOIN,
+    )
+
+
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
-    come long after the latest set, or are at least two and as many as it had."""
+    come long after the latest set, or are at least two and as many as it had, unless they lay beside it when
+    a person cancelled it."""
+    if why := why_left_behind(photos, latest):
+        return why
     if len(photos) >= max(2, len(latest.photos)) or latest.ended_long_before(photos):
         return Why()
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
@@ -347,20 +367,15 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
     names = ", ".join(photo.name for photo in found.photos[:MOST_TOLD])
     if latest.ended_at is None:
         return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
-    hint = (
-        f"If they are a set of their own, {APPROVE}; to make the set again with them, drop all its photos"
-        " together."
-    )
-    if not found.approved and latest.left_behind(found.photos):
-        return Why(
-            f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
-            hint,
-        )
-    if found.approved or not latest.paid_for or whole_again(found, latest):
+    if found.approved:
+        return Why()
+    if why := why_left_behind(found.photos, latest):
+        return why
+    if not latest.paid_for or whole_again(found, latest):
         return Why()
     if latest.ended_long_before(found.photos) and not latest.exported_anew(found.photos):
         return Why()
-    return Why(f"{names} came after the set had been paid for, and nothing more is paid for unasked", hint)
+    return Why(f"{names} came after the set had been paid for, and nothing more is paid for unasked", TO_JOIN)
 
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:

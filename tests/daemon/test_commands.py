@@ -13,7 +13,7 @@ from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import shoot
+from tests.support.rolls import exported_anew, shoot
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, files_into, until
 
 pytestmark = pytest.mark.long
@@ -77,6 +77,22 @@ async def test_what_was_changed_or_added_while_a_cancelled_set_waited_is_not_pai
         if others.keys() != photos.keys():
             await studio.comes_to("done")
     assert shop.bought(MERGE) == (others.keys() != photos.keys())
+
+
+async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_paid_for(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=2)
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, "", files)
+        await studio.comes_to("merging", "merging")
+        studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0]})
+        await ask(studio, "cancel", ELM)
+        await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
+        daemon.store.resume()
+        await studio.comes_to("failed", "failed", "settling")
+    assert shop.bought() == 0
 
 
 async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio: Studio, shop: Shop) -> None:
