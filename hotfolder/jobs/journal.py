@@ -64,33 +64,22 @@ class Journal:
     def states(self) -> dict[str, JournalState]:
         """The state of each purchase by its last line: by uid, in the order in which they began. Raises
         StoreError when the file can't be read at all."""
-        found: dict[str, JournalState] = {}
-        for uid, entry in self._lines():
-            if entry is None:
-                found.pop(uid, None)
-            else:
-                found[uid] = journal_state(entry["call"])
-        return found
+        return {uid: journal_state(entry["call"]) for uid, entry in self._lines()}
 
     def read(self, uids: Collection[str] | None = None) -> list[Entry]:
         """The last line of the purchases with these uids, None for all, in the order in which they began.
         Raises StoreError. All of several years take much memory."""
-        found: dict[str, Entry] = {}
-        for uid, entry in self._lines():
-            if entry is None:
-                found.pop(uid, None)
-            elif uids is None or uid in uids:
-                found[uid] = entry
+        found = {uid: entry for uid, entry in self._lines() if uids is None or uid in uids}
         return list(found.values())
 
-    def _lines(self) -> Iterator[tuple[str, Entry | None]]:
-        """Uids and entries; None where an earlier release has deleted the purchase. An incomplete line, cut
-        off by a crash, is logged and skipped: it tells nothing that the database doesn't."""
+    def _lines(self) -> Iterator[tuple[str, Entry]]:
+        """Uids and entries. An incomplete line, cut off by a crash, is logged and skipped: it tells nothing
+        that the database doesn't."""
         try:
             with self.path.open("rb") as file:
                 for number, line in enumerate(file, start=1):
                     try:
-                        yield from parsed(line)
+                        yield parsed(line)
                     except (ValueError, TypeError, KeyError, RecursionError):
                         logger.warning("journal_line_not_whole", file=str(self.path), line=number)
         except FileNotFoundError:
@@ -102,20 +91,15 @@ class Journal:
             ) from None
 
 
-def parsed(line: bytes) -> list[tuple[str, Entry | None]]:
-    """Uids and entries of a line; none for a blank one. Raises ValueError, TypeError or KeyError for an
-    incomplete one."""
-    if not line.strip():
-        return []
+def parsed(line: bytes) -> tuple[str, Entry]:
+    """Uid and entry of a line. Raises ValueError, TypeError or KeyError for an incomplete one."""
     found = json.loads(line)
-    if "forgotten" in found:
-        return [(str(uid), None) for uid in found["forgotten"]]
     call = found["call"]
     journal_state(call)
     if "outcome" not in call:
         outcome, note = outcome_in_note(call.get("note", ""))
         call |= {"outcome": outcome, "note": note}
-    return [(call["uid"], {"call": call, "results": list(found["results"])})]
+    return call["uid"], {"call": call, "results": list(found["results"])}
 
 
 def journal_state(call: Mapping[str, Any]) -> JournalState:
