@@ -82,8 +82,9 @@ class Ledger:
 
     def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises NotAllowed, Cancelled, what
-        `Leases.refuse_purchase` raises, OSError where the journal can't be written, and IllegalMove where
-        another purchase holds its key. The job's reason for waiting is removed.
+        `Leases.refuse_purchase` raises, and IllegalMove where another purchase holds its key; and OSError
+        where the journal can't be written, which `withdraw` must follow. The job's reason for waiting is
+        removed.
 
         When this returns, the intent is durable in database and journal; only then may the request leave.
         """
@@ -102,21 +103,16 @@ class Ledger:
                 session.exec(update(Job).where(col(Job.id) == intent.job_id).values(reason="", hint=""))
         except IntegrityError:
             raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
-        try:
-            self._append_to_journal(intent)
-        except OSError:
-            concluded = self._move(intent.id, PurchaseState.NOT_EXECUTED, note=NOT_WRITTEN)
-            with suppress(OSError):  # the line may be there, and only its sync have failed
-                self._append_to_journal(concluded)
-            raise
+        self._append_to_journal(intent)
         return intent.id
 
     def withdraw(self, intent: Purchase) -> None:
-        """Record that the request of a purchase was not sent, if `begin` has recorded the intent: where the
-        database was lost during `begin`, that isn't known. Idempotent."""
+        """Record that the request of a purchase was not sent, after `begin` has failed: where the database or
+        the journal was lost meanwhile, the intent may be recorded. Idempotent."""
         for known in self.store.rows(select(Purchase).where(Purchase.uid == intent.uid)):
             if known.state == PurchaseState.STARTED:
-                self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
+                with suppress(OSError):  # the intent's line may be there, and only its sync have failed
+                    self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
     def journal_answer(self, call: Purchase, answer: str, at: datetime) -> None:
         """Append the raw 2xx answer to the journal, before it is parsed. Needs no database; may be called
