@@ -10,6 +10,7 @@ import pytest
 
 from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
+from hotfolder.errors import UsageError
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket, jpeg
@@ -108,6 +109,16 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
     studio.by_hand(actions.resolve, newest(studio), paid_result=None)
     await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
+
+
+async def test_a_set_is_not_put_back_where_a_file_has_its_name(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "hall__no-such-tag", bracket(1))
+    [job] = studio.status()["jobs"]
+    before = files_below(studio.failed)
+    (studio.inbox / ELM / "hall__no-such-tag").write_text("notes")
+    with pytest.raises(UsageError, match="in the way: it is not a folder"):
+        studio.by_hand(actions.retry, job["job"], pay_again=False)
+    assert files_below(studio.failed) == before
 
 
 def newest(studio: Studio) -> str:

@@ -74,6 +74,16 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
     assert shop.bought() == 0
 
 
+async def test_a_set_that_is_held_is_made_once_the_new_rules_settle_the_doubt(studio: Studio) -> None:
+    studio.edit(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    async with studio.working(live=True) as daemon:
+        studio.drop(ELM, "kitchen", bracket())
+        await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
+        studio.edit(routes=[])
+        daemon.live.ask()
+        await studio.comes_to("done")
+
+
 async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio) -> None:
     """Its merge may be paid for, so it ends as it began; the next set uses the new rules."""
     running: list[Daemon] = []

@@ -71,6 +71,17 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(archiving
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
+async def test_a_set_whose_archive_the_settings_name_no_more_says_so_and_waits(archiving: Studio) -> None:
+    studio, photos = archiving, bracket()
+    studio.drop(ELM, "kitchen", photos)
+    async with studio.working():
+        await studio.comes_to_say(lambda status: "not there" in str(status["jobs"]))
+    studio.edit(archive=None, deliver={})
+    async with studio.working():
+        await studio.comes_to_say(lambda status: "no archive is known" in str(status["jobs"]))
+    assert files_below(studio.inbox / ELM / "kitchen") == photos
+
+
 async def test_a_folder_that_comes_and_goes_has_nothing_tried_all_the_time(
     archiving: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:

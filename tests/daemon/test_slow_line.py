@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hotfolder.jobs.limits import START
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, MakeStudio, Shop, Studio, until
@@ -89,3 +90,13 @@ async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: MakeSt
     async with studio.working(clock=JumpingClock(20)) as daemon:
         await studio.comes_to("done")
         assert daemon.throttle.bytes_per_second == 40_000
+
+
+async def test_fewer_merges_are_asked_for_at_once_after_the_api_has_refused_one(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "enhance", "fault": 429, "when": 1})
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working() as daemon:
+        await studio.comes_to("done")
+        assert daemon.context.limits.merges.number == START["merges"] // 2

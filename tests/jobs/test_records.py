@@ -78,6 +78,24 @@ async def test_a_record_that_something_else_needs_stays(
 
 
 @pytest.mark.parametrize(
+    ("keep", "why"),
+    [
+        (Keep(receipts_days=MONTH, records_days=MONTH, results_days=None), "the receipt of kitchen"),
+        (Keep(results_days=MONTH, records_days=MONTH), "what was bought for kitchen"),
+    ],
+)
+async def test_a_record_that_tells_what_may_go_later_stays(
+    studio: Studio, shop: Shop, keep: Keep, why: str
+) -> None:
+    await done_set(studio, shop)
+    (studio.done / ELM / "kitchen.jpg").write_bytes(b"edited")
+    receipt = studio.done / ELM / "receipts" / "kitchen.json"
+    receipt.write_text(receipt.read_text() + " ")
+    [told] = records(await clean(studio, keep)).values()
+    assert why in told
+
+
+@pytest.mark.parametrize(
     "removed", ["originals/kitchen/DSC0001.jpg", "originals/kitchen", "originals", "receipts"]
 )
 async def test_a_record_whose_originals_or_receipt_somebody_removed_goes(

@@ -84,6 +84,16 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
     assert made == [1, 0, 0]
 
 
+def test_how_often_photos_were_bought_is_known_when_their_records_are_gone(
+    store: Store, ledger: Ledger, new_job: MakeJob
+) -> None:
+    """Else the next `__again` would be given what the one before has bought."""
+    job = store.create(new_job(again=True), ORIGIN, AT)
+    ledger.begin(purchase(job=job.id), AT)
+    store.delete_records([job], AT)
+    assert store.create(new_job(again=True), ORIGIN, AT).generation == job.generation + 1
+
+
 def failed(store: Store, new: NewJob) -> str:
     job = store.create(new, ORIGIN, AT)
     store.advance(job.id, State.FAILED, AT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import time
@@ -19,9 +20,11 @@ from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.receipts import (
     Receipt,
     ReceiptCall,
+    ReceiptOriginals,
     ReceiptPhoto,
     ReceiptPicture,
     as_bytes,
+    complete_receipt,
     read_receipt,
     written_receipt,
 )
@@ -73,6 +76,17 @@ def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: 
     assert written_receipt(tmp_path / "receipts", "living-room", later) == placed.path
     assert read_receipt(placed.path) == RECEIPT
     assert json.loads(placed.path.read_bytes())["altered"] == ["sky"]
+
+
+@pytest.mark.parametrize("edited", [b"{}", as_bytes(RECEIPT.model_copy(update={"notes": ("for her",)}))])
+def test_a_receipt_that_somebody_has_edited_is_not_written_over(
+    tmp_path: Path, shared: Sharing, edited: bytes
+) -> None:
+    path = tmp_path / "living-room.json"
+    path.write_bytes(edited)
+    sha256 = hashlib.sha256(as_bytes(RECEIPT)).hexdigest()
+    assert complete_receipt(path, ReceiptOriginals(rule="keep"), sha256=sha256, shared=shared) is None
+    assert path.read_bytes() == edited
 
 
 def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""What `verify` says of a finished set whose files or records have changed."""
+
+from __future__ import annotations
+
+from sqlmodel import col, delete, select
+
+from hotfolder.jobs.model import Purchase, Result
+from tests.support.pictures import bracket
+from tests.support.studio import ELM, Studio
+
+
+async def test_whatever_has_changed_or_is_gone_is_named(studio: Studio) -> None:
+    for room in ("bath", "hall", "kitchen"):
+        studio.drop(ELM, room, bracket(1))
+    await studio.until_idle()
+    originals = studio.done / ELM / "originals"
+    [changed] = (originals / "bath").iterdir()
+    [gone] = (originals / "hall").iterdir()
+    result = studio.kept_results()[0]
+    changed.write_bytes(b"changed")
+    gone.unlink()
+    result.write_bytes(b"damaged")
+    (studio.done / ELM / "bath.jpg").unlink()
+    (studio.done / ELM / "hall.jpg").write_bytes(b"edited")
+    with studio.store() as store, store.session.begin() as session:
+        session.exec(delete(Result).where(col(Result.file) != result.name))
+        session.exec(delete(Purchase).where(col(Purchase.id).not_in(select(Result.purchase_id))))
+    said = studio.say("verify", columns=500)
+    assert said.exit_code != 0
+    for words in (
+        f"the original {changed} has changed",
+        f"the original {gone.name} is not where it was put",
+        f"the bought result {result} is damaged",
+        f"the picture {studio.done / ELM / 'bath.jpg'} is not where it was put",
+        f"the picture {studio.done / ELM / 'hall.jpg'} has changed",
+        "a paid call (merge) is missing in the database",
+    ):
+        assert words in said.output, words
