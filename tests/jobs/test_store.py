@@ -188,6 +188,19 @@ def test_files_that_look_like_those_that_another_machine_put_back_are_paid_again
     assert other.create(new, ORIGIN, AT).generation == 1
 
 
+def test_a_pay_again_ends_with_other_files_in_its_place_on_another_machine(
+    database: Engine, new_job: MakeJob
+) -> None:
+    """A later copy of them could pass for the files that were put back."""
+    new, others = new_job("a"), new_job("a")
+    others.files[0].mtime_ns += 999_000
+    pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
+    store = Store(database, machine="other")
+    first = store.create(others, ORIGIN, AT)
+    store.advance(first.id, State.REFUSING, AT, reason="bad")
+    assert store.create(new, ORIGIN, AT).generation == first.generation == 0
+
+
 @pytest.mark.parametrize("machine", ["", "one"])
 def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_said_of(
     database: Engine, new_job: MakeJob, machine: str
