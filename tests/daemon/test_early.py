@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 
 import pytest
 
+from hotfolder.daemon import intake
 from tests.support.audit import sha256
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, MERGE, Fault, MakeStudio, Shop, Studio, until
@@ -111,6 +113,20 @@ async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
         await until(lambda: up(shop) == 2)  # the hall's, which was dropped last
         await asyncio.sleep(0.5)
     assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
+
+
+async def test_a_set_that_is_taken_away_leaves_its_place_to_the_next(
+    patient: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would go up early any more, once as many were taken away as jobs may run at once."""
+    monkeypatch.setattr(intake, "FORGET_SECONDS", 1)
+    folder = patient.drop(ELM, ROOM, bracket(2))
+    async with patient.working() as daemon:
+        daemon.worker.most_jobs = 1
+        await until(lambda: up(shop) == 2)
+        shutil.rmtree(folder)
+        patient.drop(ELM, "hall", bracket(2))
+        await until(lambda: up(shop) == 4)
 
 
 @pytest.mark.parametrize(
