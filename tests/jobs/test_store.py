@@ -16,6 +16,7 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.generations import pay_again
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
+from hotfolder.jobs.previous import likeness
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, TRANSITIONS, IllegalMove, State, change_state
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity, signed
@@ -106,6 +107,27 @@ def test_who_needs_a_person_is_found_by_project_or_by_photos(store: Store, new_j
     failed(store, new_job("y", reason="bad", project="oak"))
     store.create(new_job("z"), ORIGIN, AT)
     assert {job.id for job in store.needing_person(new_job("bca"), ORIGIN)} == {same_project, same_photos}
+
+
+@pytest.mark.parametrize(
+    ("hashes", "changes", "expected"),
+    [
+        ("ax", {}, 4),
+        ("ax", {"folder": "den"}, 3),
+        ("xy", {}, 2),
+        ("xb", {"room": "den"}, 1),
+        ("xy", {"room": "den"}, 0),
+    ],
+)
+def test_the_return_of_a_set_is_known_by_photos_before_rooms_before_names(
+    store: Store, new_job: MakeJob, hashes: str, changes: dict[str, str], expected: int
+) -> None:
+    job = store.create(new_job("ab", reason="bad"), ORIGIN, AT)
+    new = new_job(hashes, **changes)
+    for file in new.files:
+        if file.name == "b.jpg":
+            file.sha256 = "another export"
+    assert likeness(new, job, store.files(job.id)) == expected
 
 
 def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob) -> None:
