@@ -256,8 +256,14 @@ def record_result_url(ledger: Ledger, call: Purchase, url: str, at: datetime) ->
 
 def give_up(installation: Installation, job_id: str) -> None:
     """Move a job in NEEDS_ATTENTION to FAILED. The keys of its calls in doubt stay held, so they are not
-    bought again. Raises UsageError, Unknown."""
+    bought again. Raises UsageError, also where its photos have left failed/, as after `resolve`; Unknown."""
     job = _in_doubt(installation, job_id)
+    if job.filed_as and not is_dir(installation.places.failed / safe_name(job.project) / job.filed_as):
+        raise UsageError(
+            f"The photos of {job.project} / {job.room} don't lie in failed any more.",
+            hint="Where somebody has put them back into the inbox, the set is made anew; take them out to stop"
+            " that.",
+        )
     reason = f"given up by a person: {job.reason}"
     try:
         installation.store.advance(job.id, State.FAILED, now(), reason=reason, hint="")

@@ -77,6 +77,19 @@ async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_t
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
+async def test_what_somebody_has_put_back_is_not_given_up(studio: Studio, shop: Shop) -> None:
+    """As from a page that was opened before."""
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    shop.goes_wrong()
+    job = newest(studio)
+    studio.by_hand(actions.resolve, job, paid_result=None)
+    with pytest.raises(UsageError, match="don't lie in failed any more"):
+        studio.by_hand(actions.give_up, job)
+    await studio.until_idle()
+    assert (studio.states(), shop.bought(SKY)) == (["done"], 2)
+
+
 async def test_explain_says_that_what_nobody_knows_the_end_of_is_not_bought_again(
     studio: Studio, shop: Shop
 ) -> None:
@@ -90,6 +103,16 @@ async def test_explain_says_that_what_nobody_knows_the_end_of_is_not_bought_agai
     assert "COMES BACK: Nobody here can tell whether the sky replacement was charged" in told
     await studio.until_idle()
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_a_merge_that_is_refused_although_it_is_made_is_taken_from_its_group(
+    studio: Studio, shop: Shop, status: int
+) -> None:
+    """As where a proxy sends a request twice: the second answer comes."""
+    shop.goes_wrong({"endpoint": "enhance", "fault": status, "processed": True})
+    await studio.drop_and_run(ELM, "hall", bracket())
+    assert (studio.states(), shop.bought()) == (["done"], 1)
 
 
 async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:

@@ -94,16 +94,29 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
     intent = intent_of(context, job, key, "merge", recipe_of(job).hdr)
     intent.api_project_id, intent.group_id = project_id, group_id
     intent.photos = " ".join(photo.sha256 for photo in photos)
+
+    async def enhance(leaves: Callable[[], None]) -> Answer:
+        try:
+            return await context.client.enhance(project_id, group_id, leaves)
+        except RequestRefused as error:
+            # A proxy may have sent it twice, and this answer the second: the group tells.
+            if error.status is not None and await is_begun(context, group_id):
+                raise OutcomeUnknown("the merge is begun all the same", why=error.why) from None
+            raise
+
     try:
-        return await pay(
-            context,
-            intent,
-            partial(context.client.enhance, project_id, group_id),
-            last_check=lambda: context.recheck_photos(job),
-        )
+        return await pay(context, intent, enhance, last_check=lambda: context.recheck_photos(job))
     except TooManyRequests:
         context.limits.merges.refused()
         raise
+
+
+async def is_begun(context: JobContext, group_id: str) -> bool:
+    """Whether the group's merge is under way or completed; False where the API doesn't tell."""
+    with suppress(BadWorld, RequestRefused):
+        group = await context.client.group(group_id)
+        return group.done or group.status == "processing"
+    return False
 
 
 async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl | None:
