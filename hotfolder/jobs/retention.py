@@ -250,8 +250,13 @@ class Retention:
                 why = why or await self._too_young(job, self.keep.records_days)
                 if not why and job.state == State.DONE:
                     why = await self._needed(job)
-            if why or self.dry_run or await self.store_thread(self.store.delete_records, jobs, self.now):
-                yield Expired("record", self.places.done / safe_name(project), 0, why)
+            if not why and not self.dry_run:
+                deleted = await self.store_thread(self.store.delete_records, jobs, self.now)
+                if deleted is None:
+                    continue
+                # After a crash before this write, `Ledger.restore` writes the lines at the next start.
+                await self.store_thread(self.store.ledger.journal_again, deleted)
+            yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:
         """Why a job's record is still needed for a later deletion; "" where it isn't. Goes by the store and

@@ -236,29 +236,31 @@ class Store:
         )
         return self.rows(statement)
 
-    def delete_records(self, jobs: Sequence[Job], at: datetime) -> bool:
+    def delete_records(self, jobs: Sequence[Job], at: datetime) -> list[str] | None:
         """Delete the records of these jobs, all jobs of one project. Their purchases stay, with
-        `job_let_go_at` set, which `Ledger.restore` writes into the journal at the next start. False, with
-        nothing changed, where the project's jobs or their states have changed meanwhile."""
+        `job_let_go_at` set; returns their uids, for the journal. Returns None, with nothing changed, where
+        the project's jobs or their states have changed meanwhile."""
+        uids: list[str] = []
         with self.session.begin() as session:
             those = col(Job.project).in_({job.project for job in jobs})
             there = select(Job.id, Job.state).where(those).with_for_update()
             for inbox in sorted({job.inbox for job in jobs}):
                 self.fence(session, inbox)
             if {(job.id, job.state) for job in jobs} != set(session.exec(there).all()):
-                return False
+                return None
             for job in jobs:
                 if job.generation and job.scope:  # how often these photos were bought anew
                     row = generation_row(session, job.scope)
                     row.number, _ = bought_generation(session, job.scope)
             for some in batches([job.id for job in jobs]):
                 own = col(Purchase.job_id).in_(some)
+                uids += session.exec(select(Purchase.uid).where(own).order_by(col(Purchase.id))).all()
                 session.exec(update(Purchase).where(own).values(job_let_go_at=at))
                 for table in (JobFile, Picture, JobEvent, TakenName):
                     session.exec(delete(table).where(col(table.job_id).in_(some)))
                 session.exec(delete(Job).where(col(Job.id).in_(some)))
         self.changes += 1
-        return True
+        return uids
 
     def active(self, inbox: str | None = None) -> list[Job]:
         """Unfinished jobs, oldest first: all, or those of one inbox."""

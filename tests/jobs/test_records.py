@@ -149,5 +149,5 @@ async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio
     jobs, _ = remembered(studio)
     await done_set(studio, shop, "hall")
     with studio.store() as store:
-        assert store.delete_records(jobs, LATER) is False
+        assert store.delete_records(jobs, LATER) is None
         assert len(store.in_states([State.DONE])) == 2
