@@ -261,8 +261,8 @@ def give_up(installation: Installation, job_id: str) -> None:
     if job.filed_as and not is_dir(installation.places.failed / safe_name(job.project) / job.filed_as):
         raise UsageError(
             f"The photos of {job.project} / {job.room} don't lie in failed any more.",
-            hint="Where somebody has put them back into the inbox, the set is made anew; take them out to stop"
-            " that.",
+            hint="Where somebody has put them back into the inbox, the set is made anew; take them out to"
+            " stop that.",
         )
     reason = f"given up by a person: {job.reason}"
     try:

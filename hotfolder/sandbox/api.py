@@ -178,7 +178,7 @@ FILE_FIELDS = ("file", "File")
 FILE_FIELD = {
     "type": "string",
     "format": "binary",
-    "description": "A JPEG or PNG. The reference's spelling `File` is taken as well.",
+    "description": "A JPEG or PNG. `File`, as the reference may mean, is taken as well.",
 }
 FORM_SCHEMA = {
     "type": "object",

@@ -1,7 +1,7 @@
 """Answers of the API: stored raw, then parsed.
 
-Parsing is lenient: all that an answer must hold of a picture is its URL, since the downloaded file is decoded
-completely before it counts.
+Parsing is lenient: all that an answer must hold of a picture is its URL, since the downloaded file must
+prove to be a whole picture before it counts.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ KEY = re.compile(r"[\x21-\x7e]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 KEY_HEADER = "stager-api-key"
 KEY_HINT = "Put the key alone into STAGER_API_KEY, or into the file named by api.key_file."
-# The reference doesn't name the multipart field.
+# The reference says "File: binary_image_payload" of the form, which may name the multipart field or its type.
 UPLOAD_FIELD = "file"
 NOBODYS_GROUP = "hotfolder-doctor"
 

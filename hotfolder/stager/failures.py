@@ -30,7 +30,7 @@ SENTENCE_LETTERS = 300
 
 
 class UrlExpired(BadWorld):
-    """A signed upload URL is no longer valid: request one fresh URL and upload the photo there."""
+    """A signed upload URL is no longer valid: the set goes up anew, with fresh ones."""
 
 
 class ResultGone(BadWorld):

@@ -103,6 +103,18 @@ def test_a_jpeg_that_cannot_be_decoded_is_not_whole_at_a_glance_either(encode: E
             inspect(write("a.jpg", bytes(content)), limits=LIMITS, closely=closely)
 
 
+@pytest.mark.parametrize("closely", [True, False])
+def test_a_progressive_jpeg_with_a_damaged_later_scan_is_not_whole(
+    encode: Encode, write: Write, closely: bool
+) -> None:
+    """Its first scan fits its tables; no program opens it."""
+    content = bytearray(encode("JPEG", size=(640, 480), progressive=True))
+    table = content.rindex(b"\xff\xc4")
+    content[table + 5 : table + 21] = b"\xff" * 16
+    with pytest.raises(NotWhole):
+        inspect(write("a.jpg", bytes(content)), limits=LIMITS, closely=closely)
+
+
 def test_a_glance_tells_all_but_what_the_picture_shows(encode: Encode, write: Write) -> None:
     path = write("a.jpg", encode("JPEG", size=(640, 480)))
     glance = inspect(path, limits=LIMITS, closely=False)

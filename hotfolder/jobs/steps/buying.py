@@ -46,6 +46,7 @@ from hotfolder.jobs.steps.paying import (
 )
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group, parse_results
+from hotfolder.stager.failures import may_have_been_charged
 from hotfolder.stager.operations import PAID_KINDS, Operation
 
 logger = log.get("buying")
@@ -101,7 +102,7 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
         except RequestRefused as error:
             # A proxy may have sent it twice, and this answer the second: the group tells.
             if error.status is not None and await is_begun(context, group_id):
-                raise OutcomeUnknown("the merge is begun all the same", why=error.why) from None
+                raise may_have_been_charged(PAID_KINDS["merge"], error.why) from None
             raise
 
     try:

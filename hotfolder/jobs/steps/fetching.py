@@ -137,7 +137,7 @@ async def verify_download(context: JobContext, part: Path, sha256: str) -> Pictu
     try:
         if await to_thread.run_sync(is_webp, part):
             sha256 = await replace_by_png(context, part)
-        # Not closely: what it shows doesn't matter, and decoding to the end shows that it is complete.
+        # Not closely: what it shows doesn't matter, and whether it is whole is found without that.
         facts = await context.decoder.inspect(part, context.settings.result_limits, closely=False)
         if facts.sha256 != sha256:
             raise UnusablePhoto("what lies on the disk is not what came")
