@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from anyio import to_thread
+from watchdog.events import FileCreatedEvent
 
 from hotfolder.inbox import watch
 from hotfolder.inbox.contents import SetKey
@@ -93,6 +94,14 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
     fresh.write_text("1 set is waiting")
     fresh.replace(root / "STATUS.txt")
     (root / ".hotfolder-root").write_text("x")
+    assert await listener.silent()
+
+
+async def test_an_event_of_another_place_raises_nothing_in_the_thread_that_brings_it(
+    listener: Listener,
+) -> None:
+    """An exception there would end all events, without a word."""
+    listener.watch.on_any_event(FileCreatedEvent("/somewhere/else/a.jpg"))
     assert await listener.silent()
 
 
