@@ -19,6 +19,7 @@ from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.texts import ALL_NAMES
 from hotfolder.paths import exists
+from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.holds import Why, why_name_held, why_shapes_held
 from hotfolder.rules.late import (
     EarlierSet,
@@ -136,7 +137,8 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
     merges = (
         select(Purchase.photos, Job.room)
         .join(Job, col(Purchase.job_id) == col(Job.id))
-        .where(Purchase.inbox == inbox, Purchase.project == project, Purchase.photos != "")
+        .where(Purchase.inbox == inbox, col(Purchase.project).in_(spellings(project)))
+        .where(Purchase.photos != "")
         .where(col(Purchase.state).in_(HOLDING))
         .order_by(col(Purchase.id))
     )

@@ -4,6 +4,7 @@ HTTP."""
 from __future__ import annotations
 
 import json
+import unicodedata
 from datetime import timedelta
 
 import pytest
@@ -248,6 +249,17 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
     (folder / "READY.txt").touch()
     await studio.until_idle()
     assert studio.states() == ["done"] * 3 and shop.bought(MERGE) == 2
+
+
+async def test_a_part_of_a_set_is_known_where_the_projects_name_is_spelled_otherwise(
+    studio: Studio, shop: Shop
+) -> None:
+    """A Mac's spelling of an accent, and a PC's."""
+    photos = bracket()
+    await studio.drop_and_run(unicodedata.normalize("NFD", "Café"), "kitchen", photos)
+    photos.popitem()
+    await studio.drop_and_run("Café", "scullery", photos)
+    assert sorted(studio.states()) == ["done", "settling"] and shop.bought() == 1
 
 
 async def test_sets_that_come_back_together_with_the_same_names_in_them_are_told_apart(
