@@ -29,7 +29,8 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
-from hotfolder.paths import is_dir, is_file
+from hotfolder.outbox.texts import ALL_NAMES
+from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
@@ -256,9 +257,10 @@ def record_result_url(ledger: Ledger, call: Purchase, url: str, at: datetime) ->
 
 def give_up(installation: Installation, job_id: str) -> None:
     """Move a job in NEEDS_ATTENTION to FAILED. The keys of its calls in doubt stay held, so they are not
-    bought again. Raises UsageError, also where its photos have left failed/, as after `resolve`; Unknown."""
+    bought again. Raises UsageError, also where its photos have left failed/, as after `resolve`; Unknown and
+    LocalTrouble."""
     job = _in_doubt(installation, job_id)
-    if job.filed_as and not is_dir(installation.places.failed / safe_name(job.project) / job.filed_as):
+    if job.filed_as and not _still_in_failed(installation, job):
         raise UsageError(
             f"The photos of {job.project} / {job.room} don't lie in failed any more.",
             hint="Where somebody has put them back into the inbox, the set is made anew; take them out to"
@@ -270,6 +272,14 @@ def give_up(installation: Installation, job_id: str) -> None:
     except IllegalMove:
         _in_doubt(installation, job.id)  # raises: somebody else has settled it meanwhile
         raise
+
+
+def _still_in_failed(installation: Installation, job: Job) -> bool:
+    """Whether a file of the job, other than its REASON.txt, lies where it was filed. Raises LocalTrouble."""
+    folder = installation.places.failed / safe_name(job.project) / (job.filed_as or "")
+    installation.places.guard(folder)
+    own = [file.name for file in installation.store.files(job.id) if not ALL_NAMES.fullmatch(file.name)]
+    return any(exists(folder / name) for name in own)
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:

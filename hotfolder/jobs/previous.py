@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -91,7 +92,12 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     paid_for = job.state == State.DONE or store.first(of_job) is not None
     photos = photos_of(store, [job.id])[job.id]
     ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
-    return LatestSet(photos, ended, paid_for, cancelled=bool(job.cancelled_by))
+    latest = LatestSet(photos, ended, paid_for)
+    if not (job.cancelled_by and job.state == State.FAILED):
+        return latest
+    of_folder = select(Job.id).where(Job.inbox == inbox, Job.project == project, Job.folder == folder)
+    known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(of_folder))
+    return replace(latest, cancelled_since=job.created_at, known=frozenset(store.rows(known)))
 
 
 def why_room_held(

@@ -20,6 +20,7 @@ from hotfolder.rules.late import (
     MergedSet,
     Sorted,
     why_late_in_shoot,
+    why_left_behind,
     why_own,
     why_part,
 )
@@ -130,14 +131,29 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
-    new = {} if drop.found.approved else of_new_sets(shoot, drop)
-    if new and drop.latest is not None and (why := why_late_in_shoot(list(new.values()), drop.latest)):
-        waiting.append(why)
+    late = {} if drop.found.approved else _late_photos(of_new_sets(shoot, drop), drop.latest, waiting)
+    if late:
         # Nor is a picture made of the older exports of what waits.
         out = (photo for photo in drop.photos if photo.name in shoot.kept_out)
-        drop = drop.without({*new, *copies_among(out, new.values())})
+        drop = drop.without({*late, *copies_among(out, late.values())})
         return drop.grouped(rulebook) if drop.photos else None, tuple(waiting)
     return shoot, tuple(waiting)
+
+
+def _late_photos(
+    sets: Sequence[Sequence[Photo]], latest: LatestSet | None, waiting: list[Why]
+) -> dict[str, Photo]:
+    """The photos of new sets that must wait as late ones, by name; adds why to `waiting`."""
+    if latest is None:
+        return {}
+    left = [photo for each in sets if latest.left_behind(each) for photo in each]
+    others = [photo for each in sets if not latest.left_behind(each) for photo in each]
+    waits: list[Photo] = []
+    for photos, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
+        if photos and (why := why_late(photos, latest)):
+            waiting.append(why)
+            waits += photos
+    return {photo.name: photo for photo in waits}
 
 
 def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
@@ -149,12 +165,12 @@ def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
     return [one for one in shoot.refused if drop.chosen or {photo.name for photo in one.photos} <= known]
 
 
-def of_new_sets(shoot: Grouping, drop: Drop) -> dict[str, Photo]:
-    """The photos, by name, of the sets that share no photo with an earlier, a held or a chosen set."""
+def of_new_sets(shoot: Grouping, drop: Drop) -> list[Sequence[Photo]]:
+    """The photos of each set that shares none with an earlier, a held or a chosen set."""
     known = {name for one in drop.before for name in one.photos} | drop.back.rooms.keys()
     known |= {name for one in drop.chosen for name in one.photos}
-    sets = [{photo.name: photo for photo in each.photos} for each in shoot.parts()]
-    return {name: photo for each in sets if not each.keys() & known for name, photo in each.items()}
+    sets = [each.photos for each in shoot.parts()]
+    return [each for each in sets if not {photo.name for photo in each} & known]
 
 
 def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = ()) -> str:

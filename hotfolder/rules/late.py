@@ -11,7 +11,7 @@ all photos belong to its set.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -264,26 +264,28 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 @dataclass(frozen=True, slots=True)
 class LatestSet:
     """The latest set that was, or is being, made of a folder, with its `photos` as recorded. `ended_at` is
-    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a person took
-    it back."""
+    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled_since` is when it
+    began, if a person took it back, and `known` then has the hashes of all sets that the folder had."""
 
     photos: Sequence[Photo]
     ended_at: datetime | None
     paid_for: bool
-    cancelled: bool = False
+    cancelled_since: datetime | None = None
+    known: frozenset[str] = frozenset()
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
         """Whether the newest of the photos (by ctime) came more than LATE after its end."""
         newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
 
-    def left_behind(self, photos: Sequence[Photo]) -> bool:
-        """Whether all the photos lay beside the set (by ctime), changed or added since it began, when it was
-        cancelled: only its own went to failed/."""
-        if not self.cancelled or self.ended_at is None:
-            return False
-        own, ended = {photo.sha256 for photo in self.photos}, self.ended_at.timestamp()
-        return all(photo.sha256 not in own and photo.identity.ctime_ns / 1e9 <= ended for photo in photos)
+    def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
+        """Those of the photos that were changed or added (by ctime) between the set's begin and its
+        cancelling: only its own went to failed/."""
+        if self.cancelled_since is None or self.ended_at is None:
+            return []
+        since, ended = self.cancelled_since.timestamp(), self.ended_at.timestamp()
+        new = [photo for photo in photos if photo.sha256 not in self.known]
+        return [photo for photo in new if since <= photo.identity.ctime_ns / 1e9 <= ended]
 
     def exported_anew(self, photos: Sequence[Photo]) -> set[str]:
         """The names of its photos of which the given ones are other exports."""
@@ -292,11 +294,12 @@ class LatestSet:
 
 
 def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
-    """Why photos must not be paid for that lay in the folder of a set when a person cancelled it; falsy where
-    they didn't."""
-    if not latest.left_behind(photos):
+    """Why a set must not be paid for that has photos which lay in another's folder when a person cancelled
+    that; falsy where none did, or where photos of a set of that folder came back to them."""
+    left = latest.left_behind(photos)
+    if not left or any(photo.sha256 in latest.known for photo in photos):
         return Why()
-    names = ", ".join(photo.name for photo in photos[:MOST_TOLD])
+    names = ", ".join(photo.name for photo in left[:MOST_TOLD])
     return Why(
         f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
         TO_JOIN,
@@ -305,10 +308,7 @@ def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
 
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
-    come long after the latest set, or are at least two and as many as it had, unless they lay beside it when
-    a person cancelled it."""
-    if why := why_left_behind(photos, latest):
-        return why
+    come long after the latest set, or are at least two and as many as it had."""
     if len(photos) >= max(2, len(latest.photos)) or latest.ended_long_before(photos):
         return Why()
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"

@@ -158,20 +158,24 @@ class Detector:
         self._gone_since: dict[str, float] = {}
         self._sent: dict[str, Kind] = {}
 
-    def ended(self, line: Line, paid: Sequence[str] = ()) -> list[Notification]:
-        """The notifications for a job that has just ended and paid for these operations. A job that is done
-        is reported with its project, unless originals of it were removed."""
+    def ended(self, line: Line) -> list[Notification]:
+        """The notifications for a job that has just ended. A job that is done is reported with its project,
+        unless originals of it were removed."""
         if line.state not in ENDED:
             return []
         project = self._projects.setdefault((line.inbox, composed(line.project)), Project())
         project.ended[line.folder] = line.state
-        project.paid.extend(paid)
         where = f"{line.project} / {line.room}"
         if line.state == State.DONE:
             removed = REMOVED in line.reason
             return [Notification(Kind.NEEDS_PERSON, f"{where}: {line.reason}")] if removed else []
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
         return [Notification(kind, f"{where}: {with_hint(line.reason, line.hint)}")]
+
+    def paid(self, inbox: str, project: str, operations: Sequence[str]) -> None:
+        """Count operations that a job of the project, which has `ended`, has paid for."""
+        if (known := self._projects.get((inbox, composed(project)))) is not None:
+            known.paid.extend(operations)
 
     def drop(self, inbox: str) -> None:
         """Forget what has ended in an inbox."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,7 @@ class Telemetry:
         self.leads: Callable[[], bool] = lambda: True
         """Whether this machine sends the notifications that concern all machines of the store."""
         self._context: JobContext | None = None
-        self._ended: list[Job] = []
+        self._unpriced: list[Job] = []
         """Jobs that have ended, until the next overview, when what was paid for them is read."""
         self._taken: set[str] = set()
         """The inboxes that this machine works with where several share the store."""
@@ -134,11 +134,7 @@ class Telemetry:
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             paid_today = self._context.ledger.paid_today
             self.paid_today = await self._context.store_thread(paid_today, self.clock.now())
-        while self._ended:
-            job = self._ended[0]
-            paid = await self._paid_for(job)
-            if job in self._ended:  # not dropped meanwhile
-                self._tell(job, paid)
+        await self._price()
         await self._inherit()
         self.show(seen, own)
 
@@ -165,25 +161,25 @@ class Telemetry:
             self.systemd.status(status_sentence(self.own))
 
     def ended(self, job: Job) -> None:
-        """Send the notifications for a job that has ended, with the next overview."""
+        """Send the notifications for a job that has ended."""
         if self.notifier.recipients:
-            self._ended.append(job)
+            self.notifier.queue(*self.notifier.detector.ended(line_of(job, "")))
+            if self.settings.prices.sum(()) is not None and job.origin != SANDBOX:
+                self._unpriced.append(job)
 
-    async def _paid_for(self, job: Job) -> list[str]:
-        """The operations that a job has paid for; empty where no prices are set."""
-        if self._context is None or self.settings.prices.sum(()) is None or job.origin == SANDBOX:
-            return []
-        calls = await self._context.store_thread(self._context.ledger.of_job, job.id)
-        return [call.operation for call in calls if call.state in CHARGED]
-
-    def _tell(self, job: Job, paid: Sequence[str] = ()) -> None:
-        self._ended.remove(job)
-        self.notifier.queue(*self.notifier.detector.ended(line_of(job, ""), paid))
+    async def _price(self) -> None:
+        """Add what was paid for the jobs that have ended since to what is to be told of their projects."""
+        while self._context is not None and self._unpriced:
+            job = self._unpriced[0]
+            calls = await self._context.store_thread(self._context.ledger.of_job, job.id)
+            if job in self._unpriced:  # not dropped meanwhile
+                self._unpriced.remove(job)
+                paid = [call.operation for call in calls if call.state in CHARGED]
+                self.notifier.detector.paid(job.inbox, job.project, paid)
 
     def drop(self, inbox: str) -> None:
         """Forget an inbox's projects: another machine owns it now, and sends their notifications."""
-        for job in [job for job in self._ended if job.inbox == inbox]:
-            self._tell(job)
+        self._unpriced = [job for job in self._unpriced if job.inbox != inbox]
         self._taken.discard(inbox)
         self.notifier.detector.drop(inbox)
 
@@ -242,8 +238,6 @@ class Telemetry:
     async def close(self, *, all_done: bool = False) -> None:
         """Send the last notifications, and close the port. `all_done`: the run ends for lack of work, and its
         projects are finished without a quiet time."""
-        for job in list(self._ended):  # the store could not be read any more
-            self._tell(job)
         if all_done and self.seen is not None:
             self.notifier.queue(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
         await self.notifier.close()

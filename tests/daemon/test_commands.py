@@ -82,7 +82,9 @@ async def test_what_was_changed_or_added_while_a_cancelled_set_waited_is_not_pai
 async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_paid_for(
     studio: Studio, shop: Shop
 ) -> None:
-    files, sets, _ = shoot(rooms=2)
+    """Nor when another set is dropped beside it, which is."""
+    files, sets, _ = shoot(rooms=3)
+    another = {name: files.pop(name) for name in sets[2]}
     async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
         studio.drop(ELM, "", files)
@@ -92,7 +94,32 @@ async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_p
         await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
         daemon.store.resume()
         await studio.comes_to("failed", "failed", "settling")
-    assert shop.bought() == 0
+        assert shop.bought() == 0
+        studio.drop(ELM, "", another)
+        await studio.comes_to_say(lambda status: "done" in [one["state"] for one in status["jobs"]])
+        await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
+    assert shop.bought() == 1
+
+
+async def test_a_folder_that_lay_ready_is_made_in_place_of_a_cancelled_one(
+    studio: Studio, shop: Shop
+) -> None:
+    """Its photos are older than the cancelling."""
+    ready = studio.root / "ready"
+    files_into(ready, bracket())
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, ROOM, bracket())
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        await ask(studio, "cancel", ELM)
+        await studio.comes_to("failed")
+        daemon.store.resume()
+        if (there := studio.inbox / ELM / ROOM).exists():
+            there.rmdir()
+        there.parent.mkdir(exist_ok=True)
+        ready.rename(there)
+        await studio.comes_to("done", "failed")
+    assert shop.bought(MERGE) == 1
 
 
 async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio: Studio, shop: Shop) -> None:

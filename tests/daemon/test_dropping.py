@@ -106,12 +106,14 @@ async def test_explain_says_that_what_nobody_knows_the_end_of_is_not_bought_agai
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
-@pytest.mark.parametrize("status", [404, 409])
 async def test_a_merge_that_is_refused_although_it_is_made_is_taken_from_its_group(
-    studio: Studio, shop: Shop, status: int
+    studio: Studio, shop: Shop
 ) -> None:
-    """As where a proxy sends a request twice: the second answer comes."""
-    shop.goes_wrong({"endpoint": "enhance", "fault": status, "processed": True})
+    """As where a proxy sends a request twice, and the answer to the second comes."""
+    shop.goes_wrong(
+        {"endpoint": "enhance", "fault": 409, "processed": True},
+        {"endpoint": "group-get", "fault": 503, "when": 1},
+    )
     await studio.drop_and_run(ELM, "hall", bracket())
     assert (studio.states(), shop.bought()) == (["done"], 1)
 

@@ -66,11 +66,13 @@ def test_a_finished_project_is_told_once_with_counts_and_links(detector: Detecto
 
 def test_a_finished_project_says_what_it_cost_where_there_are_prices(detector: Detector) -> None:
     """The sum of all its sets, also from before a restart; nothing where no price is set."""
-    detector.ended(line("done", "a"), ["merge", "sky"])
+    detector.ended(line("done", "a"))
+    detector.paid("inbox", "12 Elm Road", ["merge", "sky"])
     again = new_detector()
     again.recall(json.loads(json.dumps(detector.memory())))
     again.prices = Prices(currency="EUR", merge=Decimal("0.8"), sky=Decimal("0.35"))
-    again.ended(line("done", "b"), ["merge"])
+    again.ended(line("done", "b"))
+    again.paid("inbox", "12 Elm Road", ["merge"])
     [told] = again.finished(Overview((), {}), 0)
     assert told.text.endswith("\n  Paid: 1.95 EUR")
     [told] = detector.finished(Overview((), {}), 0)

@@ -202,7 +202,7 @@ async def test_a_machine_that_was_late_does_not_take_over_its_own_messages(
         assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 1
 
 
-async def test_a_job_that_ends_while_the_database_hangs_holds_nothing_up_and_is_told_of_later(
+async def test_a_job_that_ends_while_the_database_hangs_is_told_of_and_its_price_is_read_later(
     make_studio: MakeStudio, postgres: Postgres, receiver: Receiver
 ) -> None:
     """With prices, what it has paid for is asked of the store."""
@@ -217,8 +217,8 @@ async def test_a_job_that_ends_while_the_database_hangs_holds_nothing_up_and_is_
         with psycopg.connect(database.url.replace("+psycopg", "")) as another:
             another.execute("LOCK TABLE purchase IN ACCESS EXCLUSIVE MODE")
             daemon.telemetry.ended(job)
+            assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 2
         await daemon.telemetry.see(daemon.telemetry.seen or Overview((), {}))
-        assert recipient.batches.by_kind[Kind.JOB_FAILED].count == 2
 
 
 async def test_a_finished_project_is_not_forgotten_by_a_kill_while_it_is_remembered(

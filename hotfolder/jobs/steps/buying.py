@@ -23,7 +23,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.jobs.breaker import API
+from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import Job, JobFile, Purchase, Result, merge_key, operation_key
@@ -54,6 +54,9 @@ logger = log.get("buying")
 SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 """The pause between two polls of a group: a tenth of the merge's duration so far, within these bounds."""
 
+CONFLICT = 409
+"""The status of a refusal that may mean that the same was asked for already."""
+BEGUN_ATTEMPTS = 4
 UNTOUCHED = "created"
 """The status of a group whose merge was never requested. By the API's reference a requested one is processing
 or completed; no other word, such as "pending", counts as not begun."""
@@ -100,8 +103,8 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
         try:
             return await context.client.enhance(project_id, group_id, leaves)
         except RequestRefused as error:
-            # A proxy may have sent it twice, and this answer the second: the group tells.
-            if error.status is not None and await is_begun(context, group_id):
+            # A proxy may have sent it twice, and this be the second's answer: the group tells.
+            if error.status == CONFLICT and await is_begun(context, group_id):
                 raise may_have_been_charged(PAID_KINDS["merge"], error.why) from None
             raise
 
@@ -113,11 +116,17 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
 
 
 async def is_begun(context: JobContext, group_id: str) -> bool:
-    """Whether the group's merge is under way or completed; False where the API doesn't tell."""
-    with suppress(BadWorld, RequestRefused):
-        group = await context.client.group(group_id)
-        return group.done or group.status == "processing"
-    return False
+    """Whether the group's merge is under way or completed, or nobody tells in BEGUN_ATTEMPTS."""
+    for attempt in range(1, BEGUN_ATTEMPTS + 1):
+        try:
+            group = await context.client.group(group_id)
+        except RequestRefused:
+            return False
+        except BadWorld:
+            await context.clock.sleep(backoff_seconds(attempt))
+        else:
+            return group.done or group.status.lower() == "processing"
+    return True
 
 
 async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl | None:

@@ -292,6 +292,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     group = take_early(context, job, photos)
     if group is None:
+        await context.refuse_moved(job)
         refuse_outside(context.settings.hours, context.clock.now())
         group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:
