@@ -15,6 +15,8 @@ from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.hours import Hours, opens_at
 
 UNKNOWN_IN_A_ROW = 3
+HOURS_RECHECK_SECONDS = 15.0
+"""The retry interval of a job outside of the hours: a whole night's sets may wait."""
 SPENT = (
     (col(Purchase.state) != PurchaseState.NOT_EXECUTED)
     | (col(Purchase.outcome) == PurchaseOutcome.PAID_TWICE)
@@ -39,7 +41,8 @@ def refuse_outside(hours: Hours, now: datetime) -> None:
     """Raise NotAllowed unless photos may be sent at `now`, by the clock of the configured time zone."""
     opens = opens_at(hours, now.astimezone())
     if opens is not None:
-        raise NotAllowed(waits_until(opens), hint="schedule.active says when photos are sent.")
+        hint = "schedule.active says when photos are sent."
+        raise NotAllowed(waits_until(opens), hint=hint, retry_after_seconds=HOURS_RECHECK_SECONDS)
 
 
 def waits_until(opens: time) -> str:

@@ -394,7 +394,7 @@ class Worker:
             await self._note_trouble(one, error)
         seconds = 0.0
         if isinstance(error, NotAllowed | OutOfReach):  # nothing was tried
-            one.failures, seconds = 0, RECHECK_SECONDS
+            one.failures, seconds = 0, error.retry_after_seconds or RECHECK_SECONDS
         elif isinstance(error, LocalTrouble) or one.failures > 1:
             seconds = retry_seconds(error, one.failures)
         if isinstance(error, NotAllowed):
