@@ -23,14 +23,14 @@ from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
+from hotfolder.jobs.previous import still_in_failed
 from hotfolder.jobs.queries import job_meant, job_named
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, IllegalMove, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
-from hotfolder.outbox.texts import ALL_NAMES
-from hotfolder.paths import exists, is_dir, is_file
+from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
@@ -260,7 +260,8 @@ def give_up(installation: Installation, job_id: str) -> None:
     bought again. Raises UsageError, also where its photos have left failed/, as after `resolve`; Unknown and
     LocalTrouble."""
     job = _in_doubt(installation, job_id)
-    if job.filed_as and not _still_in_failed(installation, job):
+    files = installation.store.files(job.id)
+    if job.filed_as and not still_in_failed(installation.places, job, files):
         raise UsageError(
             f"The photos of {job.project} / {job.room} don't lie in failed any more.",
             hint="Where somebody has put them back into the inbox, the set is made anew; take them out to"
@@ -272,14 +273,6 @@ def give_up(installation: Installation, job_id: str) -> None:
     except IllegalMove:
         _in_doubt(installation, job.id)  # raises: somebody else has settled it meanwhile
         raise
-
-
-def _still_in_failed(installation: Installation, job: Job) -> bool:
-    """Whether a file of the job, other than its REASON.txt, lies where it was filed. Raises LocalTrouble."""
-    folder = installation.places.failed / safe_name(job.project) / (job.filed_as or "")
-    installation.places.guard(folder)
-    own = [file.name for file in installation.store.files(job.id) if not ALL_NAMES.fullmatch(file.name)]
-    return any(exists(folder / name) for name in own)
 
 
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:

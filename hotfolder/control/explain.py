@@ -21,7 +21,7 @@ from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.generations import pays_again, present_generation
-from hotfolder.jobs.ledger import bought, read_chain
+from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import orphans, room_named, why_room_held
 from hotfolder.jobs.states import PurchaseState
@@ -281,7 +281,7 @@ class Explainer:
         ]
         return replace(
             found,
-            remembered=tuple(link.purchase.operation for link in bought(links)),
+            remembered=tuple(link.purchase.operation for link in links if link.path not in unknown),
             unknown=tuple(with_hint(untold(one.operation, one.note), ASK_BEFORE) for one in unknown.values()),
             not_made=(*(["merge"] if () in unknown else []), *(path[-1].kind for path in not_made)),
         )

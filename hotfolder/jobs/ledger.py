@@ -449,8 +449,3 @@ def read_chain(
             if results:
                 sources[path] = results[0].sha256
     return steps
-
-
-def bought(steps: Sequence[PurchaseStep]) -> list[PurchaseStep]:
-    """The steps that have results."""
-    return [step for step in steps if step.results]

@@ -6,17 +6,16 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import count
 
 from anyio import to_thread
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.context import JobContext, Place, recipe_of
+from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.queries import files_of
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
-from hotfolder.jobs.store import OLDEST_FIRST, Store
+from hotfolder.jobs.store import OLDEST_FIRST, Store, in_project
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.texts import ALL_NAMES
 from hotfolder.paths import exists
@@ -95,9 +94,9 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     latest = LatestSet(photos, ended, paid_for)
     if not (job.cancelled_by and job.state == State.FAILED):
         return latest
-    of_folder = select(Job.id).where(Job.inbox == inbox, Job.project == project, Job.folder == folder)
+    of_folder = select(Job.id).where(in_project(inbox, project), Job.folder == folder)
     known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(of_folder))
-    return replace(latest, cancelled_since=job.created_at, known=frozenset(store.rows(known)))
+    return replace(latest, cancelled=True, known=frozenset(store.rows(known)))
 
 
 def why_room_held(
@@ -211,6 +210,17 @@ def number_of_room(store: Store, job: Job) -> int:
     return store.rows(as_begun).index(job.room) + 1
 
 
+def still_in_failed(places: Places, job: Job, files: Sequence[JobFile]) -> bool:
+    """Whether any of a filed job's `files`, all of them, lies in its folder in failed/. Raises LocalTrouble
+    where that is out of reach."""
+    folder = places.failed / safe_name(job.project) / (job.filed_as or "")
+    # Files on a disk that is gone must not count as dragged away.
+    places.guard(folder)
+    # The page that says why it failed may stay behind, and so may those of earlier attempts.
+    own = [file.name for file in files if not ALL_NAMES.fullmatch(file.name)]
+    return any(exists(folder / name) for name in own)
+
+
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     """The ids of failed or halted jobs that `new` supersedes: none of their files but a REASON.txt is in
     failed/ any more, and `new` is the return of their photos, under the same room or another. Raises
@@ -227,13 +237,7 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         alike = likeness(new, job, files)
         if job.filed_as is None or not alike:
             continue
-        folder = context.places.failed / safe_name(job.project) / job.filed_as
-        # Files on a disk that is gone must not count as dragged away.
-        await to_thread.run_sync(context.places.guard, folder)
-        # The page that says why it failed may stay behind, and so may those of earlier attempts.
-        own = [file.name for file in files if not ALL_NAMES.fullmatch(file.name)]
-        still_there = partial(any, (exists(folder / name) for name in own))
-        if not await to_thread.run_sync(still_there):
+        if not await to_thread.run_sync(still_in_failed, context.places, job, files):
             back[job.id] = alike
     most = max(back.values(), default=0)
     return [job_id for job_id, alike in back.items() if alike == most]

@@ -131,8 +131,7 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
-    late = {} if drop.found.approved else _late_photos(of_new_sets(shoot, drop), drop.latest, waiting)
-    if late:
+    if not drop.found.approved and (late := _late_photos(of_new_sets(shoot, drop), drop.latest, waiting)):
         # Nor is a picture made of the older exports of what waits.
         out = (photo for photo in drop.photos if photo.name in shoot.kept_out)
         drop = drop.without({*late, *copies_among(out, late.values())})
@@ -146,14 +145,15 @@ def _late_photos(
     """The photos of new sets that must wait as late ones, by name; adds why to `waiting`."""
     if latest is None:
         return {}
-    left = [photo for each in sets if latest.left_behind(each) for photo in each]
-    others = [photo for each in sets if not latest.left_behind(each) for photo in each]
-    waits: list[Photo] = []
+    left, others = list[Photo](), list[Photo]()
+    for each in sets:
+        (left if latest.left_behind(each) else others).extend(each)
+    late: dict[str, Photo] = {}
     for photos, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
         if photos and (why := why_late(photos, latest)):
             waiting.append(why)
-            waits += photos
-    return {photo.name: photo for photo in waits}
+            late |= {photo.name: photo for photo in photos}
+    return late
 
 
 def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:

@@ -264,13 +264,13 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 @dataclass(frozen=True, slots=True)
 class LatestSet:
     """The latest set that was, or is being, made of a folder, with its `photos` as recorded. `ended_at` is
-    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled_since` is when it
-    began, if a person took it back, and `known` then has the hashes of all sets that the folder had."""
+    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a person took
+    it back; `known` then has the hashes of all sets that the folder had."""
 
     photos: Sequence[Photo]
     ended_at: datetime | None
     paid_for: bool
-    cancelled_since: datetime | None = None
+    cancelled: bool = False
     known: frozenset[str] = frozenset()
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
@@ -279,13 +279,14 @@ class LatestSet:
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
 
     def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
-        """Those of the photos that were changed or added (by ctime) between the set's begin and its
-        cancelling: only its own went to failed/."""
-        if self.cancelled_since is None or self.ended_at is None:
+        """Those of the photos that were changed or added after the set's own (by ctime) and before it was
+        cancelled: only its own went to failed/."""
+        if not self.cancelled or self.ended_at is None:
             return []
-        since, ended = self.cancelled_since.timestamp(), self.ended_at.timestamp()
+        since_ns = max((photo.identity.ctime_ns for photo in self.photos), default=0)
+        ended_ns = self.ended_at.timestamp() * 1e9
         new = [photo for photo in photos if photo.sha256 not in self.known]
-        return [photo for photo in new if since <= photo.identity.ctime_ns / 1e9 <= ended]
+        return [photo for photo in new if since_ns < photo.identity.ctime_ns <= ended_ns]
 
     def exported_anew(self, photos: Sequence[Photo]) -> set[str]:
         """The names of its photos of which the given ones are other exports."""

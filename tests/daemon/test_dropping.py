@@ -205,6 +205,20 @@ async def test_explain_says_that_an_approved_straggler_waits_for_the_end_of_its_
     assert "HELD: DSC0009.jpg came while the rest of the set is being worked on" in explained
 
 
+async def test_explain_counts_what_is_paid_for_also_where_its_picture_is_not_here(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "result-get", "fault": "html", "when": {"from": 2}})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    shop.goes_wrong()
+    folder = studio.inbox / ELM / ROOM
+    (studio.failed / ELM / ROOM).rename(folder)
+    told = " ".join(studio.say("explain", str(folder)).stdout.split())
+    assert "To pay 0 paid calls (2 more paid already)" in told and "COMES BACK" not in told
+    await studio.until_idle()
+    assert (studio.states(), shop.bought()) == (["done"], 2)
+
+
 @pytest.mark.parametrize("copy", ["", "-2"])
 async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop, copy: str) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
