@@ -92,7 +92,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     photos = photos_of(store, [job.id])[job.id]
     ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
     latest = LatestSet(photos, ended, paid_for)
-    if not (job.cancelled_by and job.state == State.FAILED):
+    if not job.cancelled_by or job.state == State.DONE:  # or it was too late to cancel it
         return latest
     of_folder = select(Job.id).where(in_project(inbox, project), Job.folder == folder)
     known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(of_folder))

@@ -10,6 +10,7 @@ all photos belong to its set.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -281,10 +282,10 @@ class LatestSet:
     def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
         """Those of the photos that were changed or added after the set's own (by ctime) and before it was
         cancelled: only its own went to failed/."""
-        if not self.cancelled or self.ended_at is None:
+        if not self.cancelled:
             return []
         since_ns = max((photo.identity.ctime_ns for photo in self.photos), default=0)
-        ended_ns = self.ended_at.timestamp() * 1e9
+        ended_ns = self.ended_at.timestamp() * 1e9 if self.ended_at is not None else math.inf
         new = [photo for photo in photos if photo.sha256 not in self.known]
         return [photo for photo in new if since_ns < photo.identity.ctime_ns <= ended_ns]
 
