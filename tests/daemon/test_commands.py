@@ -8,6 +8,7 @@ import unicodedata
 
 import pytest
 
+from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
@@ -66,7 +67,7 @@ async def test_what_was_changed_or_added_while_a_cancelled_set_waited_is_not_pai
         studio.drop(ELM, ROOM, photos)
         await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
         studio.drop(ELM, ROOM, others)
-        await ask(studio, "cancel", ELM)
+        studio.by_hand(actions.cancel, ELM, by="ann")  # before the daemon, in this loop, can see the change
         await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
         daemon.store.resume()
         await studio.comes_to("failed", "settling")
@@ -90,7 +91,7 @@ async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_p
         studio.drop(ELM, "", files)
         await studio.comes_to("merging", "merging")
         studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0]})
-        await ask(studio, "cancel", ELM)
+        studio.by_hand(actions.cancel, ELM, by="ann")
         await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
         daemon.store.resume()
         await studio.comes_to("failed", "failed", "settling")
