@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import count
 
 from anyio import to_thread
@@ -89,14 +91,28 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         return None
     of_job = select(Purchase).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     paid_for = job.state == State.DONE or store.first(of_job) is not None
-    photos = photos_of(store, [job.id])[job.id]
-    ended = None if job.state in ACTIVE else job.finished_at or job.updated_at
-    latest = LatestSet(photos, ended, paid_for)
-    if not job.cancelled_by or job.state == State.DONE:  # or it was too late to cancel it
+    of_folder = (in_project(inbox, project), Job.folder == folder)
+    # One that is done was cancelled too late.
+    cancelled = store.rows(select(Job).where(*of_folder, Job.cancelled_by != "", Job.state != State.DONE))
+    photos = photos_of(store, {job.id, *(one.id for one in cancelled)})
+    latest = LatestSet(photos[job.id], ended(job), paid_for)
+    if not cancelled:
         return latest
-    of_folder = select(Job.id).where(in_project(inbox, project), Job.folder == folder)
-    known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(of_folder))
-    return replace(latest, cancelled=True, known=frozenset(store.rows(known)))
+    jobs = select(Job.id).where(*of_folder)
+    known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(jobs))
+    since_until = [
+        (
+            max((photo.identity.ctime_ns for photo in photos[one.id]), default=0),
+            at.timestamp() * 1e9 if (at := ended(one)) is not None else math.inf,
+        )
+        for one in cancelled
+    ]
+    return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
+
+
+def ended(job: Job) -> datetime | None:
+    """When a job ended, timezone-aware; None while it is in work."""
+    return None if job.state in ACTIVE else job.finished_at or job.updated_at
 
 
 def why_room_held(

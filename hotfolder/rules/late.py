@@ -10,7 +10,6 @@ all photos belong to its set.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -265,13 +264,16 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 @dataclass(frozen=True, slots=True)
 class LatestSet:
     """The latest set that was, or is being, made of a folder, with its `photos` as recorded. `ended_at` is
-    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `cancelled`: a person took
-    it back; `known` then has the hashes of all sets that the folder had."""
+    timezone-aware, None while the set is in work. `paid_for`: it has a purchase.
+
+    `cancelled` has a pair for each set of the folder that a person took back: the ctime of its newest photo,
+    and the time of its end (infinity while it is in work), in ns since the epoch. `known` then has the hashes
+    of all sets that the folder had."""
 
     photos: Sequence[Photo]
     ended_at: datetime | None
     paid_for: bool
-    cancelled: bool = False
+    cancelled: Sequence[tuple[int, float]] = ()
     known: frozenset[str] = frozenset()
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
@@ -280,14 +282,14 @@ class LatestSet:
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
 
     def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
-        """Those of the photos that were changed or added after the set's own (by ctime) and before it was
+        """Those of the photos that were changed or added after a set's own (by ctime) and before that was
         cancelled: only its own went to failed/."""
-        if not self.cancelled:
-            return []
-        since_ns = max((photo.identity.ctime_ns for photo in self.photos), default=0)
-        ended_ns = self.ended_at.timestamp() * 1e9 if self.ended_at is not None else math.inf
-        new = [photo for photo in photos if photo.sha256 not in self.known]
-        return [photo for photo in new if since_ns < photo.identity.ctime_ns <= ended_ns]
+        return [
+            photo
+            for photo in photos
+            if photo.sha256 not in self.known
+            and any(since < photo.identity.ctime_ns <= ended for since, ended in self.cancelled)
+        ]
 
     def exported_anew(self, photos: Sequence[Photo]) -> set[str]:
         """The names of its photos of which the given ones are other exports."""
