@@ -128,6 +128,10 @@ def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By 
             )
         for job in found.taken:
             print(visible(f"Cancelled: {named(job)}."))
+        for room in found.arriving:
+            print(visible(f"Not cancelled, since it has not begun: {found.project} / {room}."))
+        if found.arriving:
+            print("To keep such a set from being made, take its photos out of the inbox.")
         print(when(installation), "A paid call under way is waited for, and its picture is delivered.")
     return 0
 

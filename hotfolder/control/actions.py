@@ -31,14 +31,14 @@ from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.paths import is_dir, is_file
-from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, normal, split_name
+from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, composed, normal, split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import built_in_tags
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.failures import UrlRefused
-from hotfolder.telemetry.overview import WORDS
+from hotfolder.telemetry.overview import WORDS, overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,13 @@ class PutBack:
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """The jobs that are being cancelled, and those for which it is too late. `project` is the name of the
-    project that was given, "" for a single job."""
+    project that was given, "" for a single job; `arriving` are the rooms of its sets that have no job yet and
+    get one by themselves: these are not cancelled."""
 
     taken: Sequence[Job]
     too_late: Sequence[Job]
     project: str
+    arriving: Sequence[str] = ()
 
 
 def retry(installation: Installation, job_id: str, *, pay_again: bool, after: str | None = None) -> PutBack:
@@ -279,12 +281,17 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     store = installation.store
     with no_job_yet(store, target, inbox), store.session() as session, session.begin():
-        jobs, _, project = commands.resolve_target(
+        jobs, of_inbox, project = commands.resolve_target(
             session, target, inbox, **_inboxes_with(installation, target)
         )
         _refuse_ended(jobs)
         taken = commands.cancel(session, jobs, by, now())
-    return Cancellation(taken, [job for job in jobs if job not in taken], project)
+    arriving = [
+        line.room
+        for line in overview(store, pid=None).lines
+        if not (line.job or line.held) and (line.inbox, composed(line.project)) == (of_inbox, project)
+    ]
+    return Cancellation(taken, [job for job in jobs if job not in taken], project, arriving)
 
 
 def prioritise(

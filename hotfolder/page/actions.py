@@ -103,8 +103,9 @@ def target_of(installation: Installation, request: Request) -> dict[str, str]:
     return {"target": project, "inbox": inbox}
 
 
-def _cancel(installation: Installation, request: Request) -> bool:
-    return bool(actions.cancel(installation, **target_of(installation, request), by=BY).taken)
+def _cancel(installation: Installation, request: Request) -> str:
+    found = actions.cancel(installation, **target_of(installation, request), by=BY)
+    return ("cancel_begun" if found.arriving else "cancel") if found.taken else "too_late"
 
 
 def _prioritise(installation: Installation, request: Request, level: str) -> None:
@@ -122,7 +123,7 @@ async def resume(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    return back(request, "cancel" if await asked(request, _cancel, request) else "too_late")
+    return back(request, await asked(request, _cancel, request))
 
 
 async def prioritise(request: Request) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
@@ -131,7 +132,7 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
-    if not drop.found.approved and (late := _late_photos(of_new_sets(shoot, drop), drop.latest, waiting)):
+    if not drop.found.approved and (late := _late_photos(shoot, drop, waiting)):
         # Nor is a picture made of the older exports of what waits.
         out = (photo for photo in drop.photos if photo.name in shoot.kept_out)
         drop = drop.without({*late, *copies_among(out, late.values())})
@@ -139,17 +140,18 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     return shoot, tuple(waiting)
 
 
-def _late_photos(
-    sets: Sequence[Sequence[Photo]], latest: LatestSet | None, waiting: list[Why]
-) -> dict[str, Photo]:
-    """The photos of new sets that must wait as late ones, by name; adds why to `waiting`."""
+def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, Photo]:
+    """The photos of sets that must wait as late ones, by name; adds why to `waiting`."""
+    latest = drop.latest
     if latest is None:
         return {}
-    left, others = list[Photo](), list[Photo]()
-    for each in sets:
-        (left if latest.left_behind(each) else others).extend(each)
+    # A set that was withdrawn since it changed has no job while its project is cancelled.
+    unpaid = _without_photos_of(shoot, drop, drop.back.made)
+    left = [each for each in unpaid if latest.left_behind(each)]
+    others = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
     late: dict[str, Photo] = {}
-    for photos, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
+    for sets, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
+        photos = [*chain.from_iterable(sets)]
         if photos and (why := why_late(photos, latest)):
             waiting.append(why)
             late |= {photo.name: photo for photo in photos}
@@ -165,9 +167,9 @@ def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
     return [one for one in shoot.refused if drop.chosen or {photo.name for photo in one.photos} <= known]
 
 
-def of_new_sets(shoot: Grouping, drop: Drop) -> list[Sequence[Photo]]:
-    """The photos of each set that shares none with an earlier, a held or a chosen set."""
-    known = {name for one in drop.before for name in one.photos} | drop.back.rooms.keys()
+def _without_photos_of(shoot: Grouping, drop: Drop, earlier: Collection[str]) -> list[Sequence[Photo]]:
+    """The photos of each set that shares none with the `earlier` sets' (by name), a held or a chosen set."""
+    known = {*earlier, *(name for one in drop.before for name in one.photos)}
     known |= {name for one in drop.chosen for name in one.photos}
     sets = [each.photos for each in shoot.parts()]
     return [each for each in sets if not {photo.name for photo in each} & known]

@@ -47,10 +47,13 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
         daemon.store.pause("the boss is away")
         studio.drop(ELM, ROOM, photos)
         await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.drop(ELM, "hall", {"IMG_1.jpg.part": b""})
+        await studio.comes_to_say(lambda status: "under way" in str(status["jobs"]))
         said = await ask(studio, "cancel", ELM, "--by", "anna")
-        await studio.comes_to("failed")
+        await studio.comes_to("failed", "settling")
         assert daemon.outcome.needing_person == 0
     assert "Cancelled: 12 Elm Road / front" in said and "within a second" in said
+    assert "Not cancelled, since it has not begun: 12 Elm Road / hall." in said
     assert originals(studio) == photos and shop.bought() == 0
     assert "Cancelled by anna" in studio.reason_page(ROOM) and "was cancelled" in studio.reason_page(ROOM)
     assert "Nothing was charged." in studio.reason_page(ROOM)
@@ -89,7 +92,7 @@ async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_p
     async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
         studio.drop(ELM, "", files)
-        await studio.comes_to("merging", "merging")
+        await studio.comes_to_say(lambda status: str(status["jobs"]).count("boss") == 2)
         studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0]})
         studio.by_hand(actions.cancel, ELM, by="ann")
         await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
@@ -101,6 +104,31 @@ async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_p
     await studio.until_idle()
     assert "when the set was cancelled" in str(studio.status()["jobs"])
     assert shop.bought() == 1
+
+
+async def test_what_just_arrives_when_its_project_is_cancelled_is_told_and_a_changed_set_is_held(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    """It was withdrawn since it changed, and has no job that could be cancelled."""
+    studio = make_studio(settle={"quiet_seconds": 6})
+    files, sets, _ = shoot(rooms=2)
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, "", files)
+        (studio.inbox / ELM / ".ready").touch()
+        await studio.comes_to_say(lambda status: str(status["jobs"]).count("boss") == 2)
+        studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0]})
+        await until(lambda: [one["state"] for one in studio.status()["jobs"]] == ["settling", "merging"])
+        said = studio.by_hand(actions.cancel, ELM, by="ann")  # before it settles
+        assert (len(said.taken), said.arriving) == (1, ["(the whole shoot)"])
+        await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
+        daemon.store.resume()
+    await studio.until_idle()
+    assert sorted(studio.states()) == ["failed", "settling"] and shop.bought() == 0
+    told = studio.say("approve", ELM)
+    assert told.exit_code == 0, told.output
+    await studio.until_idle()
+    assert sorted(studio.states()) == ["done", "failed"] and shop.bought() == 1
 
 
 async def test_a_folder_that_lay_ready_is_made_in_place_of_a_cancelled_one(

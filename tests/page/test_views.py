@@ -512,7 +512,11 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         assert "high" in {card.priority for card in cards(studio)}
         refused = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "mad"})
         assert refused.status == 409
-        await asyncio.to_thread(page.post, f"{of_project(studio)}/cancel")
+        studio.drop(ELM, "kitchen", {"IMG_1.jpg.part": b""})
+        await studio.comes_to_say(lambda status: "under way" in str(status["jobs"]))
+        answer = await asyncio.to_thread(page.post, f"{of_project(studio)}/cancel")
+        assert "What is still arriving is not" in page.get(went_to(answer)).text
+        shutil.rmtree(studio.inbox / ELM / "kitchen")
         await studio.comes_to("failed", "failed")
     for card in cards(studio):
         told = set_page(page, card)
