@@ -16,7 +16,10 @@ from hotfolder.newfiles import TEMPORARY_PREFIX
 FULL_BYTES = 200 * 1024 * 1024
 """A disk with less free space than this counts as full: a picture and its copies need about as much."""
 SPACE = "Make room on that disk; the work continues by itself."
-RIGHTS = "Give the user that hotfolder runs as the right to write there; the work continues by itself."
+RIGHTS = (
+    "Give the user that hotfolder runs as the right to write to it and its folder; the work continues by"
+    " itself."
+)
 SHARE = "Check that the disk or share is connected; the work continues by itself."
 SOON = "It is tried again by itself."
 MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
