@@ -31,7 +31,16 @@ from hotfolder.outbox.faults import shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.paths import is_dir, is_file
-from hotfolder.rules.foldernames import AGAIN, COPIES_MARK, OK, TAG_MARK, composed, normal, split_name
+from hotfolder.rules.foldernames import (
+    AGAIN,
+    COPIES_MARK,
+    OK,
+    TAG_MARK,
+    composed,
+    normal,
+    spellings,
+    split_name,
+)
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import built_in_tags
@@ -175,7 +184,8 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
     if call is None and not returning.begun:  # an interrupted attempt has recorded its outcome
         raise UsageError(
             f"No paid call of job {job.id} is in doubt.",
-            hint="To have it made, drag its folder back into the inbox.",
+            hint="Where somebody has put its photos back into the inbox, the set is made anew; else drag"
+            " its folder back into the inbox.",
         )
     if paid_result is not None:
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
@@ -266,8 +276,8 @@ def give_up(installation: Installation, job_id: str) -> None:
     if job.filed_as and not still_in_failed(installation.places, job, files):
         raise UsageError(
             f"The photos of {job.project} / {job.room} don't lie in failed any more.",
-            hint="Where somebody has put them back into the inbox, the set is made anew; take them out to"
-            " stop that.",
+            hint="Where somebody has put its photos back into the inbox, the set is made anew; take them out"
+            " to stop that.",
         )
     reason = f"given up by a person: {job.reason}"
     try:
@@ -322,9 +332,13 @@ def _inboxes_with(installation: Installation, target: str) -> dict[str, Sequence
     inboxes = installation.places.inboxes.items()
     return {
         "above": [path.name for _, path in inboxes],
-        "dropped": [title for title, path in inboxes if name and is_dir(path / name)],
-        "arriving": [title for title, path in inboxes if project and is_dir(path / project / name)],
+        "dropped": [title for title, path in inboxes if name and _is_in(path, name)],
+        "arriving": [title for title, path in inboxes if project and _is_in(path, f"{project}/{name}")],
     }
+
+
+def _is_in(inbox: Path, folder: str) -> bool:
+    return any(is_dir(inbox / spelt) for spelt in spellings(folder))
 
 
 def _refuse_ended(jobs: Sequence[Job]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,14 +30,14 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.foldernames import TAG_MARK, in_full, shown, split_name
+from hotfolder.rules.foldernames import TAG_MARK, composed, in_full, shown, spellings, split_name
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.holds import REVIEW, TO_REVIEW, Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
 
 NOTHING = Bill()
-CHANGED = "The photos here have changed since you looked at them."
+CHANGED = "The photos that wait here have changed since you looked at them."
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
 
@@ -154,12 +155,12 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
     around, _, name = what.rpartition("/")
     if not (around and name) or is_dir(Path(what)):
         return None
-    for inbox in settings.all_inboxes():
-        place = PhotoPlace(inbox, settings.inbox_folder(inbox), Path(around).name, "")
+    for inbox, project in product(settings.all_inboxes(), spellings(Path(around).name)):
+        place = PhotoPlace(inbox, settings.inbox_folder(inbox), project, "")
         if is_dir(place.path / name) or place.seen() is None:
             continue
         for one in explain_place(settings, place).sets:
-            if one.waits and one.name == name:
+            if one.waits and composed(one.name) == composed(name):
                 return place, [as_chosen(one)]
     return None
 

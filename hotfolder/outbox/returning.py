@@ -67,7 +67,8 @@ class Returning:
             if not coming:
                 raise UsageError(
                     f"{shown(self._source)} is not there any more.",
-                    hint="Drop the photos into the inbox again.",
+                    hint="Where somebody has put its photos back into the inbox, the set is made anew;"
+                    " else drop the photos into the inbox again.",
                 )
             self._check_target({folded(path.name) for path in coming})
             make_folder(self._gathering, self._shared)

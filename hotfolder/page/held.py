@@ -129,7 +129,7 @@ async def change(request: Request) -> Response:
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
     if left:
         return await shown(request, left, told="approved")
-    return RedirectResponse(f"/project/{place.project_id}", 303)
+    return RedirectResponse(f"/project/{place.project_id}?told=approved", 303)
 
 
 async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:

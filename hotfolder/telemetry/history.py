@@ -186,13 +186,15 @@ def answer_text(call: Purchase, results: Sequence[Result], *, later: bool) -> st
 
 
 def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
-    """Purchases of earlier jobs that this one uses, at the time when it entered the phase that needs them."""
+    """Purchases of other jobs that this one uses, at the time when it entered the phase that needs them; not
+    those that a later job made once this one had left it."""
     for link in chain:
         if link.purchase.job_id == job_id:
             continue
         phase = State.MERGING if link.operation is None else State.EDITING
         at = [event.at for event in events if event.state == phase]
-        if at:
+        left = [event.at for event in events if at and event.at >= at[-1] and event.state != phase]
+        if at and not (left and link.purchase.started_at > left[0]):
             name = name_of(link.purchase)
             text, paid = f"{name} was bought by job {link.purchase.job_id} and is used again.", Paid.NO
             if link.purchase.state == PurchaseState.UNKNOWN:

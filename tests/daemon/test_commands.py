@@ -229,6 +229,29 @@ async def test_names_are_found_however_their_accents_are_spelt(studio: Studio) -
     assert (studio.inbox / project / room / ".ready").is_file()
 
 
+async def test_a_held_shoot_is_found_however_its_accents_are_spelt(make_studio: MakeStudio) -> None:
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    project = unicodedata.normalize("NFD", "Café")
+    await studio.drop_and_run(project, "", shoot(rooms=2)[0])
+    typed = unicodedata.normalize("NFC", project)
+    for words in (("priority", typed, "high"), ("approve", f"{typed}/{typed}-02")):
+        said = studio.say(*words)
+        assert said.exit_code == 0, said.output
+    assert (studio.inbox / project / ".ready").is_file()
+
+
+async def test_a_set_that_somebody_has_put_back_already_is_not_said_to_be_dropped_anew(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    assert studio.say("resolve", f"{ELM}/front", "--not-charged").exit_code == 0
+    for words in (("retry",), ("retry", "--pay-again"), ("resolve", "--not-charged")):
+        said = studio.say(words[0], f"{ELM}/front", *words[1:])
+        assert said.exit_code == 2
+        assert "somebody has put its photos back into the inbox" in " ".join(said.stderr.split()), said.stderr
+
+
 @pytest.mark.parametrize(
     ("first", "paid", "second"),
     [

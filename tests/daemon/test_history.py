@@ -107,6 +107,19 @@ async def test_a_call_that_nobody_knows_the_end_of_was_neither_accepted_nor_is_i
     assert (merge["paid"], sky["paid"]) == ("not paid", "may be paid")
 
 
+async def test_a_call_that_a_later_attempt_bought_was_not_used_by_the_one_before(
+    studio: Studio, shop: Shop
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    first = job_id(studio)
+    shop.mark()
+    (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
+    await studio.until_idle()
+    assert shop.bought() == 1
+    assert not [entry for entry in logs(studio, first)["entries"] if entry["what"] == "reuse"]
+
+
 @pytest.mark.parametrize("budget", [0, 1])
 async def test_why_a_job_waits_is_part_of_its_history(make_studio: MakeStudio, budget: int) -> None:
     """It is called waiting there, as in the status, and not being merged or edited."""

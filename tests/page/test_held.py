@@ -161,7 +161,9 @@ def test_sets_are_split_and_joined_and_all_approved(studio: Studio, shop: Shop, 
     every = form.sets
     assert form.buttons["Approve all"] == "approve all merge,merge,merge"
     done = form.post(page, form.buttons["Approve all"])
-    assert done.status == 303 and done.headers["location"] == f"/project/{project_id('inbox', ELM)}"
+    told = f"/project/{project_id('inbox', ELM)}?told=approved"
+    assert done.status == 303 and done.headers["location"] == told
+    assert "Approved. It begins in a moment." in page.get(told).text
     studio.wait_for_states("done", "done", "done")
     assert shop.bought() == 3
     assert studio.filed().keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
@@ -239,6 +241,18 @@ def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: Page
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "other paid calls than were shown" in refused.text
     assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+def test_what_somebody_else_has_approved_meanwhile_is_not_said_to_have_changed(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    folder, _ = shoot_waits(studio)
+    form = Form(page.read(f"/held/{SHOOT}"))
+    studio.runs[-1].stop()
+    assert studio.say("approve", ELM).exit_code == 0
+    refused = form.post(page, form.buttons["Approve this set"])
+    assert refused.status == 409 and "wait here have changed since you looked" in refused.text
+    assert (folder / ".ready").read_text() == "" and shop.bought() == 0
 
 
 def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
