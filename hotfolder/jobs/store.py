@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
+from sqlalchemy import ColumnElement, Engine, and_, exists, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 from sqlmodel.sql.expression import Select, SelectOfScalar
@@ -294,9 +294,11 @@ class Store:
         return self.rows(select(Job).where(col(Job.state).in_(NEEDS_PERSON), same))
 
     def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
-        """The newest job whose photos lay in this folder, withdrawn ones excluded; None without any."""
+        """The newest job whose photos lay in this folder, without withdrawn ones and those of unusable
+        photos; None without any."""
         of_folder = (in_project(inbox, project), Job.folder == folder, Job.state != State.WITHDRAWN)
-        return self.first(select(Job).where(*of_folder).order_by(col(Job.created_at).desc()))
+        has_photos = exists().where(col(JobFile.role) == FileRole.PHOTO, col(JobFile.job_id) == col(Job.id))
+        return self.first(select(Job).where(*of_folder, has_photos).order_by(col(Job.created_at).desc()))
 
     def rooms(self, inbox: str, project: str) -> set[str]:
         """The rooms of a project that have or had a job, withdrawn ones excluded."""

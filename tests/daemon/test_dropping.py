@@ -193,6 +193,22 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
     assert len(files_below(filed.parent)) == 4
 
 
+@pytest.mark.parametrize("made_before", [False, True], ids=["by its name", "as a straggler"])
+async def test_an_unusable_photo_that_is_refused_releases_nothing_that_is_held_beside_it(
+    studio: Studio, shop: Shop, made_before: bool
+) -> None:
+    room = "kitchen" if made_before else "kitchen_sky-blue"
+    if made_before:
+        await studio.drop_and_run(ELM, room, bracket())
+    folder = studio.drop(ELM, room, {"DSC0009.jpg": jpeg()})
+    async with studio.working():
+        await studio.comes_to_say(lambda status: any(job["held"] for job in status["jobs"]))
+        (folder / "view.webp").write_bytes(b"not a picture")
+        await studio.comes_to_say(lambda status: "failed" in [job["state"] for job in status["jobs"]])
+    await studio.until_idle()
+    assert shop.bought() == made_before and (folder / "DSC0009.jpg").is_file()
+
+
 async def test_explain_says_that_an_approved_straggler_waits_for_the_end_of_its_set(
     make_studio: MakeStudio,
 ) -> None:
