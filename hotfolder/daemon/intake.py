@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -120,7 +120,7 @@ class Intake:
         with suppress(LocalTrouble):
             await (self.early.see if arriving.folder else self.shoots.glimpse)(inbox, arriving)
 
-    def forget_moved(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
+    def forget_moved(self, inbox: str, there: Callable[[str, str], Set[str]]) -> None:
         """Forget the holds of photos that were moved out of the inbox. `there` returns, for project and
         folder, the names of the delivered files that are still there unchanged."""
         left = {

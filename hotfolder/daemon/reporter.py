@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,11 +18,12 @@ from hotfolder import log
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake, room_of
 from hotfolder.daemon.reload import LiveSettings
+from hotfolder.daemon.shoots import Hold
 from hotfolder.display import with_hint
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import midnight, waits_until
-from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.context import JobContext, Place, Places
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.queries import rooms_finished
 from hotfolder.jobs.states import NEEDS_PERSON, State
@@ -126,6 +127,8 @@ class Reporter:
         self.clock = self.context.clock
         self.pages = StatusFiles(self.context.places.inboxes, self.context.places.confirm_inbox)
         self._published: dict[str, object] = {}
+        self._held: dict[str, dict[Place, tuple[Hold, tuple[ArrivingSet, ...]]]] = {}
+        """By inbox, the lines of each hold. They are made once: thousands may wait."""
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._told: object = None
         """What the last report went by; None where another one is due."""
@@ -183,12 +186,16 @@ class Reporter:
             full_disks=self.telemetry.full_disks,
             inboxes={name: self._inbox(name) for name in self.inboxes},
         )
-        self._news |= await self._publish_changed(DAEMON_STATUS, status.model_dump(mode="json"))
+        if changed := self._published.get(DAEMON_STATUS) != status:
+            await context.publish(DAEMON_STATUS, status.model_dump(mode="json"))
+            self._published[DAEMON_STATUS] = status
+        self._news |= changed
         early = {place_key(*place): group for place, group in context.early.items()}
         groups = {**early, **context.sending}
-        await self._publish_changed(
-            PROGRESS, {name: [one.uploaded, len(one.photos)] for name, one in groups.items()}
-        )
+        progress = {name: [one.uploaded, len(one.photos)] for name, one in groups.items()}
+        if self._published.get(PROGRESS) != progress:
+            await context.publish(PROGRESS, progress)
+            self._published[PROGRESS] = progress
 
     async def report(self, *, stopped: bool = False) -> None:
         """Call `publish`, then update notifications and pages if anything has changed, or if `stopped`, which
@@ -263,13 +270,6 @@ class Reporter:
             await self.context.store_thread(self.context.store.remember_folder, role, name, folder)
             self._remembered[role, name] = folder
 
-    async def _publish_changed(self, name: str, content: object) -> bool:
-        if self._published.get(name) == content:
-            return False
-        await self.context.publish(name, content)
-        self._published[name] = content
-        return True
-
     def _inbox(self, name: str) -> PublishedInbox:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
         self.intake.forget_moved(name, self.inboxes[name].delivered)
@@ -284,15 +284,15 @@ class Reporter:
             )
             for one in status.settling
         ]
-        for (inbox, project, folder), hold in self.intake.held.items():
-            if inbox == name:
-                there = self.inboxes[name].delivered(project, folder)
-                whole = {room_of(folder) or WHOLE_SHOOT: (there, hold.why)} if hold.why else {}
-                place = {"project": project, "folder": folder, "held": True}
-                arriving += [
-                    ArrivingSet(room=called, photo=middle_of(names), **why._asdict(), **place)
-                    for called, (names, why) in {**whole, **hold.sets}.items()
-                ]
+        known = self._held.get(name, {})
+        held = self._held[name] = {
+            place: known[place]
+            if place in known and known[place][0] is hold
+            else (hold, lines_of_hold(*place[1:], hold, self.inboxes[name].delivered(*place[1:])))
+            for place, hold in self.intake.held.items()
+            if place[0] == name
+        }
+        arriving += chain.from_iterable(lines for _, lines in held.values())
         notices = (
             *(notice.text_in(path) for notice in status.notices),
             *self._kept_out(name),
@@ -320,6 +320,17 @@ class Reporter:
             if inbox == name:
                 there = self.inboxes[name].delivered(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
+
+
+def lines_of_hold(project: str, folder: str, hold: Hold, there: Set[str]) -> tuple[ArrivingSet, ...]:
+    """The lines of what is held in a folder; `there` are the files that wait in it."""
+    whole = {room_of(folder) or WHOLE_SHOOT: (there, hold.why)} if hold.why else {}
+    return tuple(
+        ArrivingSet(
+            project=project, folder=folder, room=room, photo=middle_of(names), held=True, **why._asdict()
+        )
+        for room, (names, why) in {**whole, **hold.sets}.items()
+    )
 
 
 def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:

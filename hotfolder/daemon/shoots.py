@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,8 +46,10 @@ class Hold:
     def __bool__(self) -> bool:
         return bool(self.why or self.sets)
 
-    def of(self, there: frozenset[str]) -> Hold:
-        """The hold reduced to the files that are still `there`."""
+    def of(self, there: Set[str]) -> Hold:
+        """The hold reduced to the files that are still `there`; the same object where nothing goes."""
+        if there and all(names & there for names, _ in self.sets.values()):
+            return self
         sets = {name: one for name, one in self.sets.items() if one[0] & there}
         return Hold(self.why if there else Why(), sets)
 
@@ -196,7 +198,7 @@ class Shoots:
             await self.worker.context.publish(title(inbox, found.project), content, inbox=inbox)
         self.kept[inbox, found.project] = {**known, **new}
 
-    def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
+    def notices(self, inbox: str, project: str, there: Set[str]) -> list[str]:
         """The notices about that project's sets and about photos kept out of them, where these are still
         `there`."""
         if not there and not self.worker.context.claimed(inbox, project, ""):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Set
 from dataclasses import KW_ONLY, dataclass
 
 from hotfolder import log
@@ -135,7 +135,7 @@ class Inbox:
         self._book.limits = settings.limits
         self._look_again(None)
 
-    def delivered(self, project: str, folder: str) -> frozenset[str]:
+    def delivered(self, project: str, folder: str) -> Set[str]:
         """Names of the set's files that were part of a verdict and have not changed since."""
         return self._tracker.given((project, folder))
 

@@ -211,10 +211,10 @@ class SetTracker:
         """Discard the set's state."""
         self._sets.pop(key, None)
 
-    def given(self, key: SetKey) -> frozenset[str]:
+    def given(self, key: SetKey) -> Set[str]:
         """Names of the set's files that were part of a verdict and were unchanged at the last look."""
         one = self._sets.get(key)
-        return frozenset(one.state.given) if one is not None else frozenset()
+        return one.state.given.keys() if one is not None else frozenset()
 
     def restart(self, now: float) -> None:
         """Restart every set's quiet time, after a period without observations."""
