@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import col, delete, select
 
 from hotfolder.jobs.model import Purchase, Result
-from tests.support.pictures import bracket
+from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, Studio
 
 
@@ -36,3 +36,12 @@ async def test_whatever_has_changed_or_is_gone_is_named(studio: Studio) -> None:
         "a paid call (merge) is missing in the database",
     ):
         assert words in said.output, words
+
+
+async def test_a_picture_that_has_the_name_of_one_that_was_deleted_is_right(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "hall", bracket())
+    (picture := studio.done / ELM / "hall.jpg").unlink()
+    await studio.drop_and_run(ELM, "hall", {name: jpeg(size=(80, 60)) for name in bracket()})
+    assert studio.say("verify").exit_code == 0
+    picture.write_bytes(b"edited")
+    assert "2 disagreements" in studio.say("verify").output
