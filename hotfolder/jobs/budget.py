@@ -88,14 +88,15 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     pause = lock_money(session)
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}")
+    # The day's comes last: where another is used up too, tomorrow changes nothing.
     checks = (
-        (DAILY, "today", begun_today(now)),
+        (OF_JOB, THIS_SET, col(Purchase.job_id) == wanted.job_id),
         (
             OF_PROJECT,
             f"{THE_PROJECT}{wanted.project}",
             (col(Purchase.inbox) == wanted.inbox) & col(Purchase.project).in_(spellings(wanted.project)),
         ),
-        (OF_JOB, THIS_SET, col(Purchase.job_id) == wanted.job_id),
+        (DAILY, "today", begun_today(now)),
     )
     for setting, what, condition in checks:
         if (most := budgets.get(setting)) is None:

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled
-from hotfolder.jobs.budget import DAILY, NotAllowed, midnight
+from hotfolder.jobs.budget import DAILY, OF_PROJECT, NotAllowed, midnight
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger, move, read_chain
@@ -178,6 +178,15 @@ def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger
     assert ledger.store.resume()
     ledger.begin(purchase("k3"), before, {DAILY: 2})
     assert (ledger.paid_today(before), ledger.paid_today(AT)) == (2, 1)
+
+
+def test_where_the_project_s_budget_is_used_up_too_nobody_is_told_to_wait_for_tomorrow(
+    ledger: Ledger,
+) -> None:
+    ledger.begin(purchase("k1"), AT, {})
+    with pytest.raises(NotAllowed, match="for the project ") as refused:
+        ledger.begin(purchase("k2"), AT, {DAILY: 1, OF_PROJECT: 1})
+    assert "tomorrow" not in refused.value.hint
 
 
 @pytest.mark.usefixtures("berlin")
