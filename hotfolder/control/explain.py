@@ -20,7 +20,7 @@ from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
-from hotfolder.jobs.generations import pays_again, present_generation
+from hotfolder.jobs.generations import generation_for, pays_again
 from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import orphans, room_named, why_room_held
@@ -271,8 +271,8 @@ class Explainer:
         identities = {photo.name: photo.identity for photo in photos}
         if pays_again(store, scope, identities, self._known_as()):
             return found
-        generation = present_generation(store, scope)
         recipe = found.explanation.plan.recipe
+        generation = generation_for(store, origin, hashes, recipe, self._known_as()[2])
         links = read_chain(store, origin, hashes, recipe, generation)
         unknown = {link.path: link.purchase for link in links if link.purchase.state == PurchaseState.UNKNOWN}
         # Behind a merge that may still be learnt of from its group, the operations are paid for.

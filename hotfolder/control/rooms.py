@@ -29,7 +29,7 @@ from hotfolder.errors import RuleRefused, Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.generations import present_generation
+from hotfolder.jobs.generations import generation_for, present_generation
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
 from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
@@ -222,7 +222,11 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         middle = next((photo.name for photo in history.photos if photo.is_middle), shown)
         recipe = recipe_now(settings, job, len(history.photos))
         made_of = recipe or recipe_of(job)
-        left = left_of(store, job, [photo.sha256 for photo in history.photos], made_of, job.generation)
+        hashes = [photo.sha256 for photo in history.photos]
+        made_in = job.generation
+        if State(job.state) in NEEDS_PERSON:
+            made_in = generation_for(store, job.origin, hashes, made_of, return_name(job))
+        left = left_of(store, job, hashes, made_of, made_in)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         generation = present_generation(store, job.scope)
     receipt, changed = receipt_of(settings.done_folder, job)

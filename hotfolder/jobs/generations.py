@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
-from hotfolder.jobs.states import ACTIVE, HOLDING, State
+from hotfolder.jobs.ledger import read_chain
+from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase, scope_key
+from hotfolder.jobs.states import ACTIVE, HOLDING, NEEDS_PERSON, State
+from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 
 if TYPE_CHECKING:
@@ -23,10 +26,11 @@ TICK_SECONDS = 0.05
 
 
 def next_generation(
-    session: Session, scope: str, new: NewJob, returning: Iterable[Job], *, anew: bool
+    session: Session, scope: str, new: NewJob, returning: Iterable[Job], present: int, *, anew: bool
 ) -> int:
-    """The generation that a new job buys in: the next one where its folder has the tag `__again`, or where
-    `--pay-again` asked for it (`anew`). It counts for later jobs only once something was bought in it.
+    """The generation that a new job buys in: the `present` one (`generation_for`); the next one where its
+    folder has the tag `__again`, or where `--pay-again` asked for it (`anew`). It counts for later jobs only
+    once something was bought in it.
 
     One `__again` raises the generation once: photos that return from failed/ under their name there stay in
     their generation, and so do photos that already lay in the inbox while the last job was being made.
@@ -35,10 +39,10 @@ def next_generation(
     if anew:
         return latest + 1
     if not new.again or not scope:
-        return latest
+        return present
     for old in returning:
         if old.scope == scope and new.folder in (old.folder, old.filed_as):
-            return max(latest, old.generation)
+            return max(present, old.generation)
     obeyed = latest > 0 and last is not None and was_there(session, new, last)
     return latest if obeyed else latest + 1
 
@@ -47,6 +51,20 @@ def present_generation(store: Store, scope: str) -> int:
     """The highest generation in which these photos were bought; 0 for none."""
     with store.session() as session:
         return bought_generation(session, scope)[0]
+
+
+def generation_for(store: Store, origin: str, photos: Sequence[str], recipe: Recipe, folder: str) -> int:
+    """The generation in which a set of these photos (sha256 each) in that folder is made where nobody asked
+    to buy it anew: the highest in which they were bought; or that of this folder's latest failed set, where
+    more is paid for in that one, as after another version of the photos was bought anew."""
+    scope = scope_key(origin, photos)
+    latest = present_generation(store, scope)
+    of_folder = or_(col(Job.folder) == folder, col(Job.filed_as) == folder)
+    failed = select(Job.generation).where(Job.scope == scope, col(Job.state).in_(NEEDS_PERSON), of_folder)
+    own = store.first(failed.order_by(col(Job.created_at).desc()))
+    if own is None or own >= latest:
+        return latest
+    return max(latest, own, key=lambda one: len(read_chain(store, origin, photos, recipe, one)))
 
 
 def remember_generation(store: Store, scope: str, number: int) -> None:

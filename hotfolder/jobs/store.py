@@ -20,6 +20,7 @@ from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
     asked_to_pay_again,
     bought_generation,
+    generation_for,
     generation_row,
     next_generation,
 )
@@ -132,6 +133,8 @@ class Store:
         """Record a new job. Jobs of the ids `supersedes` that wait for a person become SUPERSEDED. Raises
         LocalTrouble while another job of the same set is open."""
         scope = scope_of(new, origin)
+        hashes = [file.sha256 for file in new.files if file.role == FileRole.PHOTO]
+        present = generation_for(self, origin, hashes, new.recipe, new.folder)
         job = Job(
             id=new.id,
             inbox=new.inbox,
@@ -155,7 +158,7 @@ class Store:
             self.fence(session, new.inbox)
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
             anew = asked_to_pay_again(session, scope, new, self.machine)
-            job.generation = next_generation(session, scope, new, returning, anew=bool(anew))
+            job.generation = next_generation(session, scope, new, returning, present, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if old.state in NEEDS_PERSON:

@@ -24,6 +24,7 @@ from starlette.routing import Route
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
+from hotfolder.control.explain import explain
 from hotfolder.control.lookup import folder_id, photo_id, project_id
 from hotfolder.jobs.model import SANDBOX
 from hotfolder.page.app import ROUTES
@@ -486,6 +487,35 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
     went_to(page.post(f"/set/{card.job}/pay-again"))
     await studio.until_idle()
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "way", "fields", "left"),
+    [(422, "retry", {}, 1), ("reset-after", "resolve", {"answer": "charged"}, 0)],
+)
+async def test_what_a_failed_set_paid_for_is_used_though_another_version_was_bought_anew_since(
+    shop: Shop, studio: Studio, page: PageProcess, fault: object, way: str, fields: dict[str, str], left: int
+) -> None:
+    studio.edit(prices={**PRICES, "stage": 2})
+    photos, failing = bracket(), "Bedroom__sky-blue__stage-modern"
+    await studio.drop_and_run(ELM, "Bedroom__sky-twilight", photos)
+    shop.goes_wrong({"endpoint": "stage", "fault": fault})
+    await studio.drop_and_run(ELM, failing, photos)
+    [made] = [card for card in cards(studio) if card.state == "done"]
+    [failed] = [card for card in cards(studio) if card.state != "done"]
+    studio.by_hand(actions.retry, made.job, pay_again=True)
+    await studio.until_idle()
+    if left:
+        assert "Still to be paid: 2.00 EUR" in set_page(page, failed)
+    else:
+        [stage] = [one for one in shop.entries() if one.route.endswith("/stage") and "image" in one.ids][-1:]
+        fields = {**fields, "address": shop.result_address(stage.ids["image"])}
+    shop.mark()
+    went_to(page.post(f"/set/{failed.job}/{way}", fields))
+    [told] = explain(load(studio.config, {}), studio.inbox / ELM)
+    assert [len(bill.left) for bill in told.bills] == [left]
+    await studio.until_idle()
+    assert shop.bought() == left and {card.state for card in cards(studio)} == {"done"}
 
 
 async def test_sets_and_projects_are_cancelled_and_get_their_priority(
