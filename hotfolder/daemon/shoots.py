@@ -232,7 +232,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
         earlier=earlier_sets(store, inbox, project),
         before=held_before(store, inbox, project, there),
         latest=latest_set(store, inbox, project, ""),
-        own=own_pictures(store, drop.photos),
+        own=own_pictures(store, (inbox, project, ""), drop.photos),
     )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import count
 
 from anyio import to_thread
+from sqlalchemy import and_, or_
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
@@ -138,18 +139,28 @@ def why_room_held(
         return why
     if found.approved:
         return Why()
-    if why := why_own(found.photos, own_pictures(store, found.photos)):
+    if why := why_own(found.photos, own_pictures(store, place, found.photos)):
         return why
     if why := why_shapes_held(found.photos):
         return why
     return why_name_held(rulebook, project, folder, known=latest is not None)
 
 
-def own_pictures(store: Store, photos: Iterable[Photo]) -> set[str]:
-    """The hashes of those photos that are delivered pictures and were never photos of a job."""
+def own_pictures(store: Store, place: Place, photos: Iterable[Photo]) -> set[str]:
+    """The hashes of those photos that are delivered pictures. Photos that were delivered as they were are
+    excluded, and those that had a job in this folder: `place` is inbox, project and folder."""
+    inbox, project, folder = place
     hashes = {photo.sha256 for photo in photos}
     delivered = {*store.rows_with(select(Picture.sha256), Picture.sha256, hashes)}
-    were_photos = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO)
+    of_job = select(Picture.sha256).where(col(Picture.job_id) == col(JobFile.job_id))
+    were_photos = (
+        select(JobFile.sha256)
+        .join(Job, col(JobFile.job_id) == col(Job.id))
+        .where(JobFile.role == FileRole.PHOTO)
+        .where(
+            or_(col(JobFile.sha256).in_(of_job), and_(in_project(inbox, project), col(Job.folder) == folder))
+        )
+    )
     return delivered - {*store.rows_with(were_photos, JobFile.sha256, delivered)}
 
 

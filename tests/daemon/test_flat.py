@@ -392,6 +392,20 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(studio: St
     assert shop.bought() > bought and files_below(folder).keys() >= {"kitchen.jpg"}
 
 
+async def test_a_finished_picture_stays_held_when_a_copy_of_it_is_approved_elsewhere(
+    studio: Studio, shop: Shop
+) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
+    picture = {"kitchen.jpg": (studio.done / ELM / "kitchen.jpg").read_bytes()}
+    folder = studio.drop("again", "kitchen", {**picture, "another.jpg": jpeg()})
+    studio.drop("finished", "", picture)
+    await studio.until_idle()
+    assert shop.bought() == 1 and studio.say("approve", "finished").exit_code == 0
+    for _ in range(2):
+        await studio.until_idle()
+    assert shop.bought() == 2 and files_below(folder).keys() == {"kitchen.jpg", "another.jpg"}
+
+
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, shop: Shop) -> None:
     """Other sets of the project are being made at that time: nothing is lost, paid twice or renamed."""
     files, sets, _ = shoot(rooms=4, by_hand=(2,))
