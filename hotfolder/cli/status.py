@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -115,19 +116,21 @@ def machine_told(machine: MachineLine) -> tuple[str, str]:
 
 def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[RenderableType]:
     """A section: its heading, and for each of at most MOST_ROWS sets a line, followed by its reason unless
-    that is shown above for all. Sets that have ended are sorted newest first."""
+    that is shown above for all, or below for several. Sets that have ended are sorted newest first."""
     if not lines:
         return
     yield Text(f"\n{title}: {len(lines)}", "bold")
     ended = lines[0].state in COLOURS
-    for line in (list(reversed(lines)) if ended else lines)[:MOST_ROWS]:
+    shown = (list(reversed(lines)) if ended else lines)[:MOST_ROWS]
+    for line, following in zip_longest(shown, shown[1:]):
         place = f"{line.project} / {line.room}" if line.room else line.project
         place += inbox_of(line, found)
         high_or_low = f", {line.priority} priority" if line.priority in ("high", "low") else ""
         job = f" ({line.job})" if line.job else ""
         words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
         yield row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
-        if line.explanation and not (found.seen.trouble and line.reason == found.seen.trouble):
+        above = found.seen.trouble and line.reason == found.seen.trouble
+        if line.explanation and not (above or line.same_explanation(following)):
             yield row(line.explanation, "dim", indent=6)
     if len(lines) > MOST_ROWS:
         yield Text(f"  {more_than(lines)}")

@@ -80,6 +80,10 @@ class Line:
         """Reason and hint, without a reason that only repeats the state."""
         return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
 
+    def same_explanation(self, following: Line | None) -> bool:
+        """Whether the line that follows explains this one, too: lists then show it once, below both."""
+        return following is not None and following.explanation == self.explanation
+
 
 class About(StrEnum):
     """What a condition is about. With its `name` it identifies the condition over a restart."""

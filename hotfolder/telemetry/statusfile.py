@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import zip_longest
 
 from hotfolder.jobs.model import stamp
 from hotfolder.jobs.states import State
@@ -90,7 +91,9 @@ def status_text(
         parts += [t("status.more", number=len(notices) - MOST_SHOWN), ""]
     for key, lines in (sections or {}).items():
         if lines:
-            parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines[:MOST_SHOWN])]
+            shown = lines[:MOST_SHOWN]
+            entries = (entry(*pair, language) for pair in zip_longest(shown, shown[1:]))
+            parts += [f"{t(key)}: {len(lines)}", *entries]
             parts += [t("status.more", number=len(lines) - MOST_SHOWN)] * (len(lines) > MOST_SHOWN) + [""]
     if sections is not None and not any(sections.values()):
         parts += [t("status.nothing"), ""]
@@ -100,13 +103,14 @@ def status_text(
     return "\n".join(parts) + "\n"
 
 
-def entry(line: Line, language: str) -> str:
-    """The lines of one set."""
+def entry(line: Line, following: Line | None, language: str) -> str:
+    """The lines of one set; without its reason where the `following` one has the same, and shows it."""
     # A set without a job goes by its folder's name, since two folders may belong to one room.
     called = line.folder if line.state == SETTLING and line.folder else line.room
     room, state = room_said(language, called), said(language, line.words)
     reason = "" if line.reason == line.words else line.reason
-    extras = (said(language, extra) for extra in (reason, line.hint) if plain(extra))
+    why = () if line.same_explanation(following) else (reason, line.hint)
+    extras = (said(language, extra) for extra in why if plain(extra))
     first = f"  {plain(line.project)} / {plain(room)}: {plain(state)}"
     return "\n".join([first, *(paragraph(extra, "      ") for extra in extras)])
 

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Studio, environment, files_into
+from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Studio, environment, files_into, until
 
 
 def test_status_watch_shows_what_changes_until_ctrl_c(studio: Studio) -> None:
@@ -129,3 +129,18 @@ async def test_where_there_are_several_inboxes_each_set_is_shown_with_its_own(
     text = " ".join(on_screen(studio, 80, "status"))
     assert f"{ELM} / bath__skyblu (inbox inbox) (" in text and f"{ELM} / bath__skyblu (inbox ann) (" in text
     assert f"{ELM} (inbox inbox): 1 set, the last" in text and f"{ELM} (inbox ann): 1 set, the last" in text
+
+
+async def test_a_reason_that_several_sets_share_is_shown_once_below_them(studio: Studio) -> None:
+    rooms = ("bath", "hall", "study")
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        for room in rooms:
+            studio.drop(ELM, room, bracket(2))
+        await studio.comes_to_say(lambda status: str(status["jobs"]).count("boss") == len(rooms))
+        page = studio.inbox / "STATUS.txt"
+        await until(lambda: all(f"/ {room}: waiting" in page.read_text() for room in rooms))
+        for lines in (on_screen(studio, 100, "status"), page.read_text().splitlines()):
+            told = [line for line in lines if line.startswith("  ")]
+            assert [ELM in line for line in told[:4]] == [True, True, True, False]
+            assert len([line for line in told if "boss" in line]) == 1
