@@ -14,12 +14,13 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
+from hotfolder.control.explain import Bill
 from hotfolder.control.lookup import no_job_yet
 from hotfolder.control.opening import Installation, existing, now
 from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.context import chain_of
+from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
@@ -73,11 +74,18 @@ class Cancellation:
     arriving: Sequence[str] = ()
 
 
-def retry(installation: Installation, job_id: str, *, pay_again: bool, after: str | None = None) -> PutBack:
+def retry(
+    installation: Installation,
+    job_id: str,
+    *,
+    pay_again: bool,
+    after: str | None = None,
+    calls: str | None = None,
+) -> PutBack:
     """Move a failed set back into the inbox, as dragging it would; with `pay_again` it is bought anew, and a
-    finished set, too, by copies of its originals; by a form only if the generation bought last is still the
-    one that it shows (`after`). `job_id` may be `project/room`. Idempotent: after an interruption, repeat the
-    call. Raises UsageError, Unknown, LocalTrouble."""
+    finished set, too, by copies of its originals; by a form only if the generation bought last and the paid
+    calls are still those that it shows (`after`, `calls`). `job_id` may be `project/room`. Idempotent: after
+    an interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
         states = NEEDS_PERSON | {State.DONE} if pay_again else NEEDS_PERSON
         job = job_meant(installation.store, job_id, states)
@@ -86,6 +94,9 @@ def retry(installation: Installation, job_id: str, *, pay_again: bool, after: st
             "Since you looked at the price, this set was bought anew already.",
             hint="See its other versions; to buy it once more, look at the price again.",
         )
+    if calls is not None:
+        recipe = recipe_now(installation.settings, job, len(installation.store.photos(job.id)))
+        Bill((recipe or recipe_of(job)).paid_kinds()).confirm(calls)
     copied = pay_again and job.state == State.DONE
     if copied:
         returning = copies_of(installation, job, return_name(job), AGAIN)
@@ -119,8 +130,8 @@ def _retriable(installation: Installation, job: Job) -> Returning:
 
 
 def state_words(job: Job) -> str:
-    """The job's state in the words of `status`."""
-    return WORDS.get(job.state, job.state)
+    """The job's state in the words of `status`, which shows no superseded ones."""
+    return "replaced by a later attempt" if job.state == State.SUPERSEDED else WORDS.get(job.state, job.state)
 
 
 def return_name(job: Job) -> str:
@@ -363,6 +374,17 @@ def resume(installation: Installation) -> bool:
     return installation.store.resume()
 
 
+def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
+    """The recipe by which the job's set would be made if it came again: by the rules in force for one that
+    ended, else its own. None where the rules refuse its folder's name."""
+    if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
+        return recipe_of(job)
+    try:
+        return plan(rulebook_for(settings, job.inbox), job.project, return_name(job), photos).recipe
+    except (RuleRefused, KeyError):  # of an inbox that is none any more
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A set made once more with another tag: its new folder, and the kinds of the paid calls still to be made
@@ -392,11 +414,13 @@ def offer(settings: Settings, job_id: str, tag: str) -> Offer:
         return _offer(settings, store, job_id, tag)
 
 
-def another(installation: Installation, job_id: str, tag: str) -> PutBack:
+def another(installation: Installation, job_id: str, tag: str, calls: str | None = None) -> PutBack:
     """Put a set's photos into the inbox, in a folder with its room's name and this tag: copies of a finished
-    set's originals, or a failed set's own files. Idempotent: after an interruption, repeat the call. Raises
-    UsageError, RuleRefused, LocalTrouble."""
+    set's originals, or a failed set's own files; by a form only for the paid calls that it shows (`calls`).
+    Idempotent: after an interruption, repeat the call. Raises UsageError, RuleRefused, LocalTrouble."""
     found = _offer(installation.settings, installation.store, job_id, tag)
+    if calls is not None:
+        Bill(found.left).confirm(calls)
     job = found.job
     if job.state == State.FAILED:
         # Gathered as by `retry`, so that either of the two can complete an interrupted other one.

@@ -15,7 +15,7 @@ from hotfolder.control.lookup import PhotoPlace, arriving_id, no_photos, nothing
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.display import visible, with_hint
-from hotfolder.errors import BadJob, Unknown
+from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
@@ -61,6 +61,14 @@ class Bill:
     def calls(self) -> str:
         """`left` as text, as a form sends it back."""
         return ",".join(sorted(self.left))
+
+    def confirm(self, shown: str) -> None:
+        """Raise UsageError where the `calls` aren't those that a person was shown."""
+        if self.calls != shown:
+            raise UsageError(
+                "This would come to other paid calls than were shown.",
+                hint="Open the page anew, and look at the price as it is now.",
+            )
 
     def __add__(self, other: Bill) -> Bill:
         return Bill(self.kinds + other.kinds, self.remembered + other.remembered, self.photos + other.photos)

@@ -261,8 +261,7 @@ def approve_held(
     if not sets or problem or view.explained.problems:
         reasons = (problem, *view.explained.problems, "Nothing of this waits any more.")
         raise UsageError(next(filter(None, reasons)), hint=LOOK_AGAIN)
-    if sum((one.bill for one in sets), NOTHING).calls != calls:
-        raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
+    sum((one.bill for one in sets), NOTHING).confirm(calls)
     if place.folder:
         looked_at = {key for one in draft for key in one.photos}
         if draft and looked_at != {photo.key for one in sets for photo in one.photos}:

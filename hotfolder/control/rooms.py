@@ -11,9 +11,8 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import left_of, open_question, return_name
+from hotfolder.control.actions import left_of, open_question, recipe_now, return_name
 from hotfolder.control.board import Card, ProjectCards, card_of, latest_of, sorted_cards, with_frames
 from hotfolder.control.lookup import (
     PicturePlace,
@@ -25,7 +24,7 @@ from hotfolder.control.lookup import (
 )
 from hotfolder.control.opening import existing, now, overview_in, reading
 from hotfolder.daemon.folders import places_of
-from hotfolder.errors import RuleRefused, Unknown, UsageError
+from hotfolder.errors import Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
@@ -38,7 +37,6 @@ from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.delivery import LABELLED
 from hotfolder.rules.foldernames import composed
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import from_middle
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
@@ -260,17 +258,6 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
         yield PhotoView(
             photo_id(job, photo.name), photo.name, ev, photo.name == middle, bool(photo.let_go_at)
         )
-
-
-def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
-    """The recipe by which the job's set would be made if it came again: by the rules in force for one that
-    ended, else its own. None where the rules refuse its folder's name."""
-    if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
-        return recipe_of(job)
-    try:
-        return plan(rulebook_for(settings, job.inbox), job.project, return_name(job), photos).recipe
-    except (RuleRefused, KeyError):  # of an inbox that is none any more
-        return None
 
 
 def possible(

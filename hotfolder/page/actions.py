@@ -72,9 +72,14 @@ async def asked(
 
 async def field(request: Request, name: str) -> str:
     """A field of the form, stripped; "" where it is missing."""
+    return await optional_field(request, name) or ""
+
+
+async def optional_field(request: Request, name: str) -> str | None:
+    """As `field`; None where it is missing."""
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     found = form.get(name)
-    return found.strip() if isinstance(found, str) else ""
+    return found.strip() if isinstance(found, str) else None
 
 
 async def moved(
@@ -137,8 +142,9 @@ async def retry(request: Request) -> Response:
 
 
 async def pay_again(request: Request) -> Response:
-    shown = await field(request, "generation") or None
-    put_back = await moved(request, actions.retry, pay_again=True, after=shown)
+    shown = await optional_field(request, "generation")
+    calls = await optional_field(request, "calls")
+    put_back = await moved(request, actions.retry, pay_again=True, after=shown, calls=calls)
     return back(request, "another" if put_back.copied else "retry")
 
 
@@ -156,7 +162,8 @@ async def resolve(request: Request) -> Response:
 
 
 async def make_another(request: Request) -> Response:
-    put_back = await moved(request, another, await field(request, "tag"))
+    calls = await optional_field(request, "calls")
+    put_back = await moved(request, another, await field(request, "tag"), calls)
     return back(request, "another" if put_back.copied else "retry")
 
 

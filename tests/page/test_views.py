@@ -295,6 +295,19 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     assert studio.call("verify").returncode == 0
 
 
+@pytest.mark.parametrize(("way", "tag"), [("pay-again", ""), ("another", "sky-blue")])
+async def test_what_would_cost_other_than_was_shown_is_not_bought(
+    shop: Shop, studio: Studio, page: PageProcess, way: str, tag: str
+) -> None:
+    card = await finished(studio, "front")
+    asked = set_page(page, card, f"/{way}?tag={tag}" if tag else f"/{way}")
+    shown = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked))
+    studio.edit(routes=[{"name": "all", "match": {"room": "*"}, "operations": ["lawn-light"]}])
+    refused = page.post(f"/set/{card.job}/{way}", shown)
+    assert refused.status == 409 and "other paid calls than were shown" in refused.text
+    assert not files_below(studio.inbox / ELM)
+
+
 async def test_a_form_to_buy_anew_buys_once_whoever_sends_it_later(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
@@ -386,6 +399,28 @@ async def test_of_many_who_give_up_the_same_call_all_but_one_are_told_that_it_is
     answers = await asyncio.gather(*(asyncio.to_thread(give_up, Cookie=one) for one in browsers))
     assert sorted(answer.status for answer in answers) == [303, *[409] * 7]
     assert all("nothing to resolve: it is failed" in one.text for one in answers if one.status == 409)
+
+
+async def test_naming_a_picture_tells_the_price_of_what_is_bought_after_it(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.edit(prices={**PRICES, "lawn": 0.75})
+    shop.goes_wrong(LOST)
+    card = await finished(studio, "front__sky-blue__lawn-light")
+    told = set_page(page, card)
+    charged = told.index('id="charged"')
+    assert "Still to be paid: 2.00 EUR." in told[:charged]
+    assert "Still to be paid: 0.75 EUR." in told[charged:]
+
+
+async def test_a_page_of_an_attempt_that_was_replaced_says_so_in_german_too(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    card = await doubtful(shop, studio)
+    (studio.failed / ELM / FRONT).rename(studio.inbox / ELM / FRONT)
+    await studio.until_idle()
+    refused = page.post(f"/set/{card.job}/resolve?lang=de", {"answer": "not-charged"})
+    assert refused.status == 409 and "durch einen späteren Versuch ersetzt" in refused.text
 
 
 async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio, page: PageProcess) -> None:
