@@ -9,13 +9,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from hotfolder.crashpoints import HandStep
-from hotfolder.errors import UsageError
+from hotfolder.errors import SetChanged, UsageError
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.files import Sharing, make_folder, pieces_of
@@ -62,7 +62,7 @@ class Returning:
     def gather(self) -> None:
         """Move the files from `source` to the gathering folder. Raises LocalTrouble, and UsageError where
         there is nothing to put back, or where `target` isn't free; nothing is moved then."""
-        with local_trouble(self._source):
+        with local_trouble(self._source), self._undisturbed():
             coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
             if not coming:
                 raise UsageError(
@@ -84,7 +84,7 @@ class Returning:
     def copy(self, originals: Sequence[Path]) -> None:
         """Copy these files to the gathering folder, in place of `gather`. Raises UsageError, LocalTrouble."""
         self._check_target({folded(path.name) for path in originals})
-        with local_trouble(self._gathering):
+        with local_trouble(self._gathering), self._undisturbed():
             make_folder(self._gathering, self._shared)
             for path in originals:
                 content = partial(pieces_of, path)
@@ -101,7 +101,7 @@ class Returning:
 
         Raises UsageError where something has come into the way meanwhile, and LocalTrouble.
         """
-        with local_trouble(self.target):
+        with local_trouble(self.target), self._undisturbed():
             self._check_target({folded(path.name) for path in _plain_files(self._gathering)})
             for path in _plain_files(self.target):
                 if not is_photo_name(path.name):  # a photo that came just now makes the rename below fail
@@ -111,6 +111,17 @@ class Returning:
             HandStep.OUTCOME_RECORDED.passed()
             self._become_target()
         HandStep.SET_BACK.passed()
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Raise UsageError where the files vanish on their way, as when two people put the set back at once."""
+        try:
+            yield
+        except (FileNotFoundError, SetChanged) as error:
+            raise UsageError(
+                f"Somebody has just moved the photos on their way to {shown(self.target)}.",
+                hint="See where they are now.",
+            ) from error
 
     def _become_target(self) -> None:
         with suppress(OSError):  # the room's folder stays the photographer's

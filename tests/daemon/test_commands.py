@@ -9,10 +9,12 @@ import unicodedata
 import pytest
 
 from hotfolder.control import actions
-from hotfolder.crashpoints import CrashPoint
+from hotfolder.crashpoints import CrashPoint, HandStep
+from hotfolder.errors import UsageError
 from hotfolder.jobs.model import Purchase
 from tests.support import crashing
 from tests.support.clocks import JumpingClock
+from tests.support.crashing import hooked
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import exported_anew, shoot
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, files_into, until
@@ -238,6 +240,28 @@ async def test_a_held_shoot_is_found_however_its_accents_are_spelt(make_studio: 
         said = studio.say(*words)
         assert said.exit_code == 0, said.output
     assert (studio.inbox / project / ".ready").is_file()
+
+
+@pytest.mark.parametrize("step", [HandStep.FILE_GATHERED, HandStep.OUTCOME_RECORDED])
+async def test_of_two_who_put_a_set_back_at_the_same_moment_one_is_told_so(
+    studio: Studio, step: HandStep
+) -> None:
+    """As on the pages of two machines."""
+    photos = bracket()
+    await studio.drop_and_run(ELM, "front__sky-twilihgt", photos)
+    [job] = studio.status()["jobs"]
+    failed, back = (folder / ELM / "front__sky-twilihgt" for folder in (studio.failed, studio.inbox))
+
+    def other(passed: object) -> None:
+        if passed is step and not back.exists():
+            gathering = back.with_name(f".hotfolder-back-{job['job']}")
+            for path in failed.glob("*"):
+                path.rename(gathering / path.name)
+            gathering.rename(back)
+
+    with hooked(other), pytest.raises(UsageError, match="has just moved the photos"):
+        studio.by_hand(actions.retry, job["job"], pay_again=False)
+    assert {name: content for name, content in files_below(back).items() if name in photos} == photos
 
 
 async def test_a_set_that_somebody_has_put_back_already_is_not_said_to_be_dropped_anew(
