@@ -84,14 +84,18 @@ def approve_folder(settings: Settings, place: PhotoPlace) -> Approval:
 
 
 def approve_sets(
-    settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
+    settings: Settings,
+    place: PhotoPlace,
+    sets: Sequence[ChosenSet],
+    look: Look = look,
+    proposed: Collection[str] = (),
 ) -> Approval:
-    """Approve sets of a shoot, with exactly these photos and names; everything else in the project's folder
-    stays held. Raises UsageError where one of them can't be made, and then approves none; LocalTrouble,
-    StoreError."""
+    """Approve sets of a shoot, with exactly these photos and names, of which a person didn't choose those
+    `proposed`; everything else in the project's folder stays held. Raises UsageError where one of them can't
+    be made, and then approves none; LocalTrouble, StoreError."""
     rooms, names = names_beside(place), [one.name for one in sets]
     for number, name in enumerate(names):
-        if trouble := why_no_name(name, [*rooms, *names[:number]]):
+        if trouble := why_no_name(name, [*rooms, *names[:number]], proposed):
             raise UsageError(trouble[0], hint=trouble[1])
     return _approve_sets(settings, place, sets, look)
 
@@ -117,8 +121,9 @@ def names_beside(place: PhotoPlace) -> list[str]:
         return [split_name(one.name).name for one in folders_in(place.path)]
 
 
-def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
-    """Why a set can't have that name, and a hint; None where it can. `taken` are the names of other sets."""
+def why_no_name(name: str, taken: Collection[str], proposed: Collection[str] = ()) -> tuple[str, str] | None:
+    """Why a set can't have that name, and a hint; None where it can. `taken` are the names of other sets;
+    those `proposed` come from the project's folder, and may have what pictures' names are rid of."""
     if not name.strip():
         return "A set has no name.", "Give it one: its picture is called so."
     refused = f"A set can't be called {shown(name)}"
@@ -127,7 +132,7 @@ def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
             f"{refused}: two underscores begin a tag.",
             "Name it without; what is done with it the routes say.",
         )
-    if safe_name(name) != name:
+    if safe_name(name) != name and name not in proposed:
         better = f"Call it {in_full(safe_name(name))}."
         return f"{refused}: not every computer takes that as a file's name.", better
     if why := why_name_taken(name, taken):
@@ -267,7 +272,8 @@ def approve_held(
         if draft and looked_at != {photo.key for one in sets for photo in one.photos}:
             raise UsageError(CHANGED, hint=LOOK_AGAIN)
         return approve_folder(settings, place)
-    return approve_sets(settings, place, [as_chosen(one) for one in sets], look)
+    proposed = {one.name for one in view.explained.sets}
+    return approve_sets(settings, place, [as_chosen(one) for one in sets], look, proposed)
 
 
 class Viewer(Explainer):
@@ -337,12 +343,13 @@ class Viewer(Explainer):
         rows = [*draft, *(one for one in left if one.photos)]
         before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
         rooms = [*names_beside(self.place), *self.drop.used_names]
+        names = {one.name for one in proposed}
         drafted = []
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))
             own = [named[photos[key].name] for key in row.photos]
             others = [other.name for other in rows[:number]]
-            drafted.append(self._drafted(row.name, own, was, others, rooms))
+            drafted.append(self._drafted(row.name, own, was, others, rooms, names))
         return [*drafted, *(one for one in proposed if not one.waits)]
 
     def _drafted(
@@ -352,9 +359,10 @@ class Viewer(Explainer):
         was: ExplainedSet | None,
         taken: Sequence[str],
         rooms: Sequence[str],
+        proposed: Collection[str],
     ) -> ExplainedSet:
         """A set of a draft. `was` is the proposed set of the same photos, `taken` are the names of the sets
-        before it, `rooms` those of other rooms, which a proposed name may have."""
+        before it, `rooms` those of other rooms, which a `proposed` name may have."""
         if was is not None and was.name == name:
             one = was
         else:
@@ -362,7 +370,7 @@ class Viewer(Explainer):
             if was is not None:
                 one = replace(one, evidence=was.evidence, doubts=was.doubts)
             taken = [*taken, *rooms]
-        trouble: Sequence[str] = why_no_name(name, taken) or ()
+        trouble: Sequence[str] = why_no_name(name, taken, proposed) or ()
         if len(photos) > MOST_PHOTOS and (was is None or not one.problem):
             trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(photos)}.",)
         return replace(one, problem=" ".join(trouble)) if trouble else one

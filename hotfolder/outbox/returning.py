@@ -114,7 +114,7 @@ class Returning:
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Raise UsageError where the files vanish on their way, as when two people put the set back at once."""
+        """Raise UsageError where the files vanish on their way, as when two people put a set back at once."""
         try:
             yield
         except (FileNotFoundError, SetChanged) as error:
