@@ -58,7 +58,8 @@ def generation_for(store: Store, origin: str, photos: Sequence[str], recipe: Rec
     to buy it anew: the highest in which they were bought; or that of this folder's latest failed set, where
     more is paid for in that one, as after another version of the photos was bought anew."""
     scope = scope_key(origin, photos)
-    latest = present_generation(store, scope)
+    if not (latest := present_generation(store, scope)):
+        return latest  # nothing was ever bought anew
     of_folder = or_(col(Job.folder) == folder, col(Job.filed_as) == folder)
     failed = select(Job.generation).where(Job.scope == scope, col(Job.state).in_(NEEDS_PERSON), of_folder)
     own = store.first(failed.order_by(col(Job.created_at).desc()))
