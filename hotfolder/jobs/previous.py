@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
 from anyio import to_thread
-from sqlalchemy import and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
@@ -35,7 +35,7 @@ from hotfolder.rules.late import (
     why_part,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, Photo, photo_from
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
 
 
 def earlier_sets(
@@ -92,11 +92,11 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         return None
     of_job = select(Purchase).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     paid_for = job.state == State.DONE or store.first(of_job) is not None
-    of_folder = (in_project(inbox, project), Job.folder == folder)
+    of_folder = (in_project(inbox, project), col(Job.folder) == folder)
     # One that is done was cancelled too late.
     cancelled = store.rows(select(Job).where(*of_folder, Job.cancelled_by != "", Job.state != State.DONE))
     photos = photos_of(store, {job.id, *(one.id for one in cancelled)})
-    latest = LatestSet(photos[job.id], ended(job), paid_for)
+    latest = LatestSet(photos[job.id], ended(job), paid_for, usual_size(store, *of_folder))
     if not cancelled:
         return latest
     jobs = select(Job.id).where(*of_folder)
@@ -109,6 +109,20 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         for one in cancelled
     ]
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
+
+
+def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
+    """The number of photos that most sets of a folder had, withdrawn ones and photos alone excluded; the
+    larger one of two, and at least 2."""
+    sizes = (
+        select(func.count())
+        .select_from(JobFile)
+        .join(Job, col(JobFile.job_id) == col(Job.id))
+        .where(*of_folder, Job.state != State.WITHDRAWN, JobFile.role == FileRole.PHOTO)
+        .group_by(col(Job.id))
+    )
+    counts = Counter(size for size in store.rows(sizes) if 1 < size <= MOST_PHOTOS)
+    return max(counts, key=lambda size: (counts[size], size), default=2)
 
 
 def ended(job: Job) -> datetime | None:

@@ -148,7 +148,8 @@ def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, P
     # A set that was withdrawn since it changed has no job while its project is cancelled.
     unpaid = _without_photos_of(shoot, drop, drop.back.made)
     left = [each for each in unpaid if latest.left_behind(each)]
-    others = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
+    new = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
+    others = [each for each in new if not latest.ended_long_before(each)]
     late: dict[str, Photo] = {}
     for sets, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
         photos = [*chain.from_iterable(sets)]

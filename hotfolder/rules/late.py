@@ -264,7 +264,8 @@ def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
 @dataclass(frozen=True, slots=True)
 class LatestSet:
     """The latest set that was, or is being, made of a folder, with its `photos` as recorded. `ended_at` is
-    timezone-aware, None while the set is in work. `paid_for`: it has a purchase.
+    timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `usual` is the number of
+    photos of most of the folder's sets, without photos alone.
 
     `cancelled` has a pair for each set of the folder that a person took back: the ctime of its newest photo,
     and the time of its end (infinity while it is in work), in ns since the epoch. `known` then has the hashes
@@ -273,13 +274,14 @@ class LatestSet:
     photos: Sequence[Photo]
     ended_at: datetime | None
     paid_for: bool
+    usual: int
     cancelled: Sequence[tuple[int, float]] = ()
     known: frozenset[str] = frozenset()
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
-        """Whether the newest of the photos (by ctime) came more than LATE after its end."""
-        newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
-        return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
+        """Whether all of the photos came (by ctime) more than LATE after its end."""
+        oldest = min(photo.identity.ctime_ns for photo in photos) / 1e9
+        return self.ended_at is not None and oldest > (self.ended_at + LATE).timestamp()
 
     def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
         """Those of the photos that were changed or added after a set's own (by ctime) and before that was
@@ -312,8 +314,8 @@ def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
 
 def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
     """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
-    come long after the latest set, or are at least two and as many as it had."""
-    if len(photos) >= max(2, len(latest.photos)) or latest.ended_long_before(photos):
+    are as many as most sets of the folder had."""
+    if len(photos) >= latest.usual:
         return Why()
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
     return Why(

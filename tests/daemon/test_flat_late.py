@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from hotfolder.daemon.service import Daemon
+from hotfolder.inbox.approvals import write_ready
 from hotfolder.jobs.store import Store
+from hotfolder.rules.drops import ChosenSet
 from hotfolder.rules.late import Sorted
 from hotfolder.rules.shoots import sort_shoot
 from tests.support.rolls import exported_anew, shoot
@@ -106,6 +109,23 @@ async def test_a_late_bracket_is_held_once_its_set_is_paid_for(studio: Studio, s
         assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {late}
         (studio.inbox / ELM / late).unlink()
         await studio.comes_to_say(lambda status: not any(job["held"] for job in status["jobs"]))
+
+
+async def test_late_photos_stay_held_when_a_person_has_another_of_them_made_by_itself(
+    studio: Studio, shop: Shop
+) -> None:
+    """They are as many as that set, which is the latest now, and fewer than the others."""
+    files, sets, _ = shoot(rooms=3)
+    alone, late = sets[2][0], set(sets[1][:2])
+    studio.drop(ELM, "", {name: files[name] for name in sets[0]})
+    async with studio.working():
+        await studio.comes_to("done")
+        folder = studio.drop(ELM, "", {name: files[name] for name in (*late, alone)})
+        await studio.comes_to_say(holds("so few photos"))
+        write_ready(studio.inbox, [ELM], [ChosenSet("hall", {alone: sha256(files[alone]).hexdigest()})])
+        await studio.comes_to_say(lambda status: len(rooms(status)) == 2)
+    await studio.until_idle()
+    assert shop.bought() == 2 and files_below(folder).keys() == late
 
 
 def to_be_made(studio: Studio) -> dict[str, set[str]]:

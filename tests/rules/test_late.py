@@ -5,13 +5,25 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from hotfolder.rules.drops import Drop, group_drop
 from hotfolder.rules.grouping.group import USUAL, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions
-from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, sort_out, why_part
+from hotfolder.rules.late import (
+    EarlierSet,
+    EarlierState,
+    LatestSet,
+    MergedSet,
+    Sorted,
+    sort_out,
+    why_late_in_room,
+    why_part,
+)
+from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo
 from tests.support.camera import CANON, FILE, SONY, Body, Photographer
 
@@ -139,3 +151,36 @@ def test_some_photos_of_a_merged_set_and_not_all_are_a_part_of_it() -> None:
     assert (
         "the job store that knew of it is lost" in why_part(a_room("a"), [MergedSet(frozenset("ab"))]).reason
     )
+
+
+ENDED = datetime(2026, 5, 4, tzinfo=UTC)
+
+
+def came(photos: Iterable[Photo], **after: float) -> list[Photo]:
+    """The photos as they are when they come that long after ENDED."""
+    ctime_ns = round((ENDED + timedelta(**after)).timestamp() * 1e9)
+    return [replace(photo, identity=replace(photo.identity, ctime_ns=ctime_ns)) for photo in photos]
+
+
+def test_a_late_photo_of_a_room_waits_also_once_another_comes_more_than_an_hour_later(
+    by: Photographer,
+) -> None:
+    *made_before, first, second = by.rooms(1).photos
+    latest = LatestSet(made_before, ENDED, paid_for=True, usual=len(made_before))
+    late, new = came([first], minutes=5), came([second], hours=2)
+    room = BracketSet(Path(), "12 Elm Road", "kitchen", (*late, *new))
+    assert "came after the set had been paid for" in why_late_in_room(room, latest).reason
+    assert not why_late_in_room(replace(room, photos=tuple(new)), latest)
+
+
+def test_a_late_photo_of_a_shoot_waits_also_once_a_set_comes_more_than_an_hour_later(
+    by: Photographer,
+) -> None:
+    """The set is made."""
+    earlier = made(by.rooms(3))
+    latest = LatestSet(earlier[0].photos, ENDED, paid_for=True, usual=5)
+    late, new = came(earlier[1].photos[:1], minutes=5), came(earlier[2].photos, hours=2)
+    found = BracketSet(Path(), "12 Elm Road", "", (*late, *new))
+    shoot, [why] = group_drop(Rulebook(), Drop(found, found.photos, latest=latest))
+    assert f"{late[0].name} came alone" in why.reason
+    assert shoot is not None and [each.photos for each in shoot.sets] == [tuple(new)]
