@@ -19,7 +19,7 @@ from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import photo_file, stamp
-from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.previous import orphans, remember_seen, room_named, why_room_held
 from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
@@ -76,8 +76,13 @@ class Intake:
         if self._orphans is None:
             self._orphans = await context.store_thread(orphans, context.store)
         if found.folder:
-            return Hold(await self._take_room(place, found, self._orphans))
-        return await self.shoots.take(place[0], found, context.settings.rulebooks[place[0]], self._orphans)
+            hold = Hold(await self._take_room(place, found, self._orphans))
+        else:
+            rulebook = context.settings.rulebooks[place[0]]
+            hold = await self.shoots.take(place[0], found, rulebook, self._orphans)
+        if hold.why:
+            await remember_seen(context, place, found.photos)
+        return hold
 
     async def _take_room(self, place: Place, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""

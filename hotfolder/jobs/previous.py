@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import datetime
 from itertools import count
 
@@ -35,7 +35,7 @@ from hotfolder.rules.late import (
     why_part,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, FileIdentity, Photo, photo_from
 
 
 def earlier_sets(
@@ -96,7 +96,9 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     # One that is done was cancelled too late.
     cancelled = store.rows(select(Job).where(*of_folder, Job.cancelled_by != "", Job.state != State.DONE))
     photos = photos_of(store, {job.id, *(one.id for one in cancelled)})
-    latest = LatestSet(photos[job.id], ended(job), paid_for, usual_size(store, *of_folder))
+    usual = usual_size(store, *of_folder)
+    seen = first_seen(store, (inbox, project, folder))
+    latest = LatestSet(photos[job.id], ended(job), paid_for, usual, first_seen=seen)
     if not cancelled:
         return latest
     jobs = select(Job.id).where(*of_folder)
@@ -109,6 +111,27 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         for one in cancelled
     ]
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
+
+
+def waits_title(place: Place) -> str:
+    return f"waits in {'/'.join(place)}"
+
+
+def first_seen(store: Store, place: Place) -> dict[str, FileIdentity]:
+    """The states in which the photos that wait in a folder were held first, by name, as `remember_seen`
+    stored them."""
+    content = store.published(waits_title(place), shared=True) or {}
+    return {name: FileIdentity(*numbers) for name, numbers in content.items()}
+
+
+async def remember_seen(context: JobContext, place: Place, photos: Iterable[Photo]) -> None:
+    """Store the state of each of the photos, all that wait in a folder, unless that only looks changed."""
+    before = await context.store_thread(first_seen, context.store, place)
+    now = {photo.name: photo.identity for photo in photos}
+    now |= {name: seen for name, seen in before.items() if name in now and seen.alike(now[name])}
+    if now != before:
+        content = {name: astuple(seen) for name, seen in now.items()}
+        await context.publish(waits_title(place), content, inbox=place[0])
 
 
 def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:

@@ -28,7 +28,7 @@ from hotfolder.rules.grouping.evidence import (
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
 from hotfolder.rules.holds import Why
-from hotfolder.rules.sets import BracketSet, Photo
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 
 MOST_TOLD = 3
 """The number of waiting photos or sets that a message names."""
@@ -269,7 +269,8 @@ class LatestSet:
 
     `cancelled` has a pair for each set of the folder that a person took back: the ctime of its newest photo,
     and the time of its end (infinity while it is in work), in ns since the epoch. `known` then has the hashes
-    of all sets that the folder had."""
+    of all sets that the folder had. `first_seen` are the states, by name, in which photos that wait were held
+    first."""
 
     photos: Sequence[Photo]
     ended_at: datetime | None
@@ -277,20 +278,27 @@ class LatestSet:
     usual: int
     cancelled: Sequence[tuple[int, float]] = ()
     known: frozenset[str] = frozenset()
+    first_seen: Mapping[str, FileIdentity] = field(default_factory=dict)
+
+    def came_ns(self, photo: Photo) -> int:
+        """The ctime of a photo, which is when it came; of one that waits, the ctime when it was first held,
+        since `chmod`, among others, changes it."""
+        seen = self.first_seen.get(photo.name, photo.identity)
+        return (seen if seen.alike(photo.identity) else photo.identity).ctime_ns
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
-        """Whether all of the photos came (by ctime) more than LATE after its end."""
-        oldest = min(photo.identity.ctime_ns for photo in photos) / 1e9
+        """Whether all of the photos came more than LATE after its end."""
+        oldest = min(map(self.came_ns, photos)) / 1e9
         return self.ended_at is not None and oldest > (self.ended_at + LATE).timestamp()
 
     def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
-        """Those of the photos that were changed or added after a set's own (by ctime) and before that was
-        cancelled: only its own went to failed/."""
+        """Those of the photos that were changed or added after a set's own and before that was cancelled:
+        only its own went to failed/."""
         return [
             photo
             for photo in photos
             if photo.sha256 not in self.known
-            and any(since < photo.identity.ctime_ns <= ended for since, ended in self.cancelled)
+            and any(since < self.came_ns(photo) <= ended for since, ended in self.cancelled)
         ]
 
     def exported_anew(self, photos: Sequence[Photo]) -> set[str]:

@@ -85,6 +85,26 @@ async def test_what_was_changed_or_added_while_a_cancelled_set_waited_is_not_pai
     assert shop.bought(MERGE) == (others.keys() != photos.keys())
 
 
+@pytest.mark.parametrize("folder", ["", ROOM])
+async def test_what_a_cancel_left_behind_stays_held_where_only_its_inode_and_ctime_are_new(
+    studio: Studio, shop: Shop, folder: str
+) -> None:
+    files, sets, _ = shoot(rooms=1)
+    left = exported_anew(files[sets[0][0]])
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        where = studio.drop(ELM, folder, files)
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        photo = studio.drop(ELM, folder, {sets[0][0]: left}) / sets[0][0]
+        studio.by_hand(actions.cancel, ELM, by="ann")
+        await studio.comes_to_say(lambda status: "when the set was cancelled" in str(status["jobs"]))
+        daemon.store.resume()
+    shutil.copy2(photo, where / ".copy")
+    (where / ".copy").replace(photo)
+    await studio.until_idle()
+    assert shop.bought() == 0 and sorted(studio.states()) == ["failed", "settling"]
+
+
 async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_paid_for(
     studio: Studio, shop: Shop
 ) -> None:

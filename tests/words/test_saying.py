@@ -73,6 +73,7 @@ OTHERS = {
         "Several inboxes have a {}.",
         "Add --inbox with one of: {}.",
     ],
+    "jobs/previous.py": ["waits in {}"],
     "jobs/queries.py": ["Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."],
     "jobs/upgrade.py": ["hotfolder 0.1.0 with format 9 of the store"],
     "jobs/postgres.py": [
