@@ -96,7 +96,7 @@ def resolve(
     with opening.opened(config) as installation:
         if give_up:
             actions.give_up(installation, job)
-            print(f"Job {job} has failed for good; its originals stay in the failed folder.")
+            print(f"Job {job} is given up; its originals stay in the failed folder.")
             return 0
         back = actions.resolve(installation, job, paid_result=paid_result)
     if back.answered and not_charged:

@@ -276,7 +276,10 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
 
 def nothing_waits() -> Unknown:
     """The error about a folder without photos, whose sets may have been approved meanwhile."""
-    return Unknown("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
+    return Unknown(
+        "Nothing waits here, or not any more.",
+        hint="What was approved is among the projects; a folder that was renamed waits under its new name.",
+    )
 
 
 def inboxes_away(settings: Settings) -> list[str]:
