@@ -150,8 +150,15 @@ def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, P
     left = [each for each in unpaid if latest.left_behind(each)]
     new = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
     others = [each for each in new if not latest.ended_long_before(each)]
+    # Those that waited before are counted by themselves: whoever was told so has not answered yet.
+    waited = [each for each in others if latest.waited(each)]
+    came = [each for each in others if each not in waited]
     late: dict[str, Photo] = {}
-    for sets, why_late in ((left, why_left_behind), (others, why_late_in_shoot)):
+    for sets, why_late in (
+        (left, why_left_behind),
+        (waited, why_late_in_shoot),
+        (came, why_late_in_shoot),
+    ):
         photos = [*chain.from_iterable(sets)]
         if photos and (why := why_late(photos, latest)):
             waiting.append(why)

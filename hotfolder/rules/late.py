@@ -283,8 +283,12 @@ class LatestSet:
     def came_ns(self, photo: Photo) -> int:
         """The ctime of a photo, which is when it came; of one that waits, the ctime when it was first held,
         since `chmod`, among others, changes it."""
-        seen = self.first_seen.get(photo.name, photo.identity)
-        return (seen if seen.alike(photo.identity) else photo.identity).ctime_ns
+        return (self.first_seen[photo.name] if self.waited([photo]) else photo.identity).ctime_ns
+
+    def waited(self, photos: Iterable[Photo]) -> bool:
+        """Whether all of the photos were held before."""
+        first = self.first_seen
+        return all(photo.name in first and first[photo.name].alike(photo.identity) for photo in photos)
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
         """Whether all of the photos came more than LATE after its end."""

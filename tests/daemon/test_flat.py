@@ -232,6 +232,22 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
     assert shop.bought() == 3
 
 
+async def test_a_late_photo_that_waits_alone_is_not_paid_for_with_a_set_that_comes_later(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=4)
+    late = {sets[2][0]: files[sets[2][0]]}
+    async with studio.working():
+        studio.drop(ELM, "", {name: files[name] for name in sets[0] + sets[1]})
+        await studio.comes_to("done", "done")
+        studio.drop(ELM, "", late)
+        await studio.comes_to_say(few)
+        studio.drop(ELM, "", {name: files[name] for name in sets[3]})
+        await studio.comes_to_say(lambda status: status["counts"]["done"] == 3)
+    await studio.until_idle()
+    assert few(studio.status()) and shop.bought() == 3 and files_below(studio.inbox / ELM) == late
+
+
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
@@ -385,8 +401,8 @@ async def test_a_finished_project_that_is_copied_back_is_not_paid_for(studio: St
     shutil.copytree(studio.done / ELM, studio.inbox / "finished" / "12 Elm Road")
     assert "finished pictures that hotfolder made" in studio.say("explain", str(folder)).stdout
     await studio.until_idle()
-    page = studio.status_page()
-    assert shop.bought() == bought and page.count("finished pictures that hotfolder made") == 2
+    held = str([job["reason"] for job in studio.status()["jobs"]])
+    assert shop.bought() == bought and held.count("finished pictures that hotfolder made") == 2
     (studio.inbox / "finished" / "12 Elm Road" / "READY.txt").touch()
     await studio.until_idle()
     assert shop.bought() > bought and files_below(folder).keys() >= {"kitchen.jpg"}
