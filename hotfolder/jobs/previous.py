@@ -101,6 +101,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     latest = LatestSet(photos[job.id], ended(job), paid_for, usual, first_seen=seen)
     if not cancelled:
         return latest
+    others = store.rows(select(Job).where(*of_folder, Job.cancelled_by == "", Job.state != State.WITHDRAWN))
     jobs = select(Job.id).where(*of_folder)
     known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(jobs))
     since_until = [
@@ -109,6 +110,8 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
             at.timestamp() * 1e9 if (at := ended(one)) is not None else math.inf,
         )
         for one in cancelled
+        # Where others went on, what lies beside it may be meant to go on, too.
+        if not any(goes_beyond(other, one) for other in others)
     ]
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
 
@@ -135,17 +138,26 @@ async def remember_seen(context: JobContext, place: Place, photos: Iterable[Phot
 
 
 def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
-    """The number of photos that most sets of a folder had, withdrawn ones and photos alone excluded; the
-    larger one of two, and at least 2."""
-    sizes = (
+    """The number of photos that most sets of a folder had, withdrawn ones and photos alone excluded, and the
+    smaller one of two; 2 where most were photos alone."""
+    asked = (
         select(func.count())
         .select_from(JobFile)
         .join(Job, col(JobFile.job_id) == col(Job.id))
         .where(*of_folder, Job.state != State.WITHDRAWN, JobFile.role == FileRole.PHOTO)
         .group_by(col(Job.id))
     )
-    counts = Counter(size for size in store.rows(sizes) if 1 < size <= MOST_PHOTOS)
-    return max(counts, key=lambda size: (counts[size], size), default=2)
+    sizes = store.rows(asked)
+    counts = Counter(size for size in sizes if 1 < size <= MOST_PHOTOS)
+    if 2 * counts.total() < len(sizes):
+        return 2
+    return max(counts, key=lambda size: (counts[size], -size), default=2)
+
+
+def goes_beyond(job: Job, cancelled: Job) -> bool:
+    """Whether the job was there when the cancelled one ended, and went on."""
+    until, end = ended(job), ended(cancelled)
+    return (end is None or job.created_at < end) and (until is None or (end is not None and until > end))
 
 
 def ended(job: Job) -> datetime | None:
@@ -185,18 +197,18 @@ def why_room_held(
 
 def own_pictures(store: Store, place: Place, photos: Iterable[Photo]) -> set[str]:
     """The hashes of those photos that are delivered pictures. Photos that were delivered as they were are
-    excluded, and those that had a job in this folder: `place` is inbox, project and folder."""
+    excluded, and those that had a job in this folder or come back to it: `place` is inbox, project and
+    folder."""
     inbox, project, folder = place
     hashes = {photo.sha256 for photo in photos}
     delivered = {*store.rows_with(select(Picture.sha256), Picture.sha256, hashes)}
     of_job = select(Picture.sha256).where(col(Picture.job_id) == col(JobFile.job_id))
+    of_folder = or_(col(Job.folder) == folder, col(Job.filed_as) == folder)
     were_photos = (
         select(JobFile.sha256)
         .join(Job, col(JobFile.job_id) == col(Job.id))
         .where(JobFile.role == FileRole.PHOTO)
-        .where(
-            or_(col(JobFile.sha256).in_(of_job), and_(in_project(inbox, project), col(Job.folder) == folder))
-        )
+        .where(or_(col(JobFile.sha256).in_(of_job), and_(in_project(inbox, project), of_folder)))
     )
     return delivered - {*store.rows_with(were_photos, JobFile.sha256, delivered)}
 

@@ -150,20 +150,13 @@ def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, P
     left = [each for each in unpaid if latest.left_behind(each)]
     new = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
     others = [each for each in new if not latest.ended_long_before(each)]
-    # Those that waited before are counted by themselves: whoever was told so has not answered yet.
-    waited = [each for each in others if latest.waited(each)]
-    came = [each for each in others if each not in waited]
-    late: dict[str, Photo] = {}
-    for sets, why_late in (
-        (left, why_left_behind),
-        (waited, why_late_in_shoot),
-        (came, why_late_in_shoot),
-    ):
-        photos = [*chain.from_iterable(sets)]
-        if photos and (why := why_late(photos, latest)):
-            waiting.append(why)
-            late |= {photo.name: photo for photo in photos}
-    return late
+    # A set that waited before counts by itself, whatever has come since: nobody has answered yet.
+    few = [each for each in others if latest.waited(each) and len(each) < latest.usual]
+    came = [each for each in others if not latest.waited(each)]
+    few += came if sum(map(len, came)) < latest.usual else []
+    why_left = why_left_behind([*chain.from_iterable(map(latest.left_behind, left))])
+    waiting += filter(None, (why_left, why_late_in_shoot([*chain.from_iterable(few)])))
+    return {photo.name: photo for photo in chain.from_iterable((*left, *few))}
 
 
 def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:

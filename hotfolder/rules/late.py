@@ -10,6 +10,7 @@ all photos belong to its set.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -267,10 +268,10 @@ class LatestSet:
     timezone-aware, None while the set is in work. `paid_for`: it has a purchase. `usual` is the number of
     photos of most of the folder's sets, without photos alone.
 
-    `cancelled` has a pair for each set of the folder that a person took back: the ctime of its newest photo,
-    and the time of its end (infinity while it is in work), in ns since the epoch. `known` then has the hashes
-    of all sets that the folder had. `first_seen` are the states, by name, in which photos that wait were held
-    first."""
+    `cancelled` has a pair for each set of the folder that a person took back, unless others went on: the
+    ctime of its newest photo, and the time of its end (infinity while it is in work), in ns since the epoch.
+    `known` then has the hashes of all sets that the folder had. `first_seen` are the states, by name, in
+    which photos that wait were held first."""
 
     photos: Sequence[Photo]
     ended_at: datetime | None
@@ -295,9 +296,13 @@ class LatestSet:
         oldest = min(map(self.came_ns, photos)) / 1e9
         return self.ended_at is not None and oldest > (self.ended_at + LATE).timestamp()
 
-    def left_behind(self, photos: Iterable[Photo]) -> list[Photo]:
-        """Those of the photos that were changed or added after a set's own and before that was cancelled:
-        only its own went to failed/."""
+    def left_behind(self, photos: Sequence[Photo]) -> list[Photo]:
+        """Those of a set's photos that were changed or added after a cancelled set's own and before its end:
+        only its own went to failed/. None where one of these has come back to them."""
+        ends = [ended for _, ended in self.cancelled]
+        known = [photo for photo in photos if photo.sha256 in self.known]
+        if any(self.came_ns(photo) > max(ends, default=math.inf) for photo in known):
+            return []
         return [
             photo
             for photo in photos
@@ -311,11 +316,10 @@ class LatestSet:
         return {match.of.name for match in matched(photos, [own]).values() if not match.same_content}
 
 
-def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
-    """Why a set must not be paid for that has photos which lay in another's folder when a person cancelled
-    that; falsy where none did, or where photos of a set of that folder came back to them."""
-    left = latest.left_behind(photos)
-    if not left or any(photo.sha256 in latest.known for photo in photos):
+def why_left_behind(left: Sequence[Photo]) -> Why:
+    """Why photos must not be paid for that a cancelled set left behind (`LatestSet.left_behind`); falsy for
+    none."""
+    if not left:
         return Why()
     names = ", ".join(photo.name for photo in left[:MOST_TOLD])
     return Why(
@@ -324,10 +328,10 @@ def why_left_behind(photos: Sequence[Photo], latest: LatestSet) -> Why:
     )
 
 
-def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
-    """Why late photos of a flat drop must not be paid for as a separate set; falsy where they may: if they
-    are as many as most sets of the folder had."""
-    if len(photos) >= latest.usual:
+def why_late_in_shoot(photos: Sequence[Photo]) -> Why:
+    """Why photos of a flat drop must not be paid for that came late and are fewer than most of its sets have;
+    falsy for none."""
+    if not photos:
         return Why()
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
     return Why(
@@ -387,7 +391,7 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
         return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
     if found.approved:
         return Why()
-    if why := why_left_behind(found.photos, latest):
+    if why := why_left_behind(latest.left_behind(found.photos)):
         return why
     if not latest.paid_for or whole_again(found, latest):
         return Why()

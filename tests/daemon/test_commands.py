@@ -128,8 +128,9 @@ async def test_a_set_of_a_cancelled_shoot_that_was_exported_anew_before_is_not_p
     assert shop.bought() == 1
 
 
+@pytest.mark.parametrize("changed", [1, 5])
 async def test_what_just_arrives_when_its_project_is_cancelled_is_told_and_a_changed_set_is_held(
-    make_studio: MakeStudio, shop: Shop
+    make_studio: MakeStudio, shop: Shop, changed: int
 ) -> None:
     """It was withdrawn since it changed, and has no job that could be cancelled."""
     studio = make_studio(settle={"quiet_seconds": 6})
@@ -139,7 +140,7 @@ async def test_what_just_arrives_when_its_project_is_cancelled_is_told_and_a_cha
         studio.drop(ELM, "", files)
         (studio.inbox / ELM / ".ready").touch()
         await studio.comes_to_say(lambda status: str(status["jobs"]).count("boss") == 2)
-        studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0]})
+        studio.drop(ELM, "", {name: exported_anew(files[name]) for name in sets[0][:changed]})
         await until(lambda: [one["state"] for one in studio.status()["jobs"]] == ["settling", "merging"])
         said = studio.by_hand(actions.cancel, ELM, by="ann")  # before it settles
         assert (len(said.taken), said.arriving) == (1, ["(the whole shoot)"])
@@ -151,6 +152,44 @@ async def test_what_just_arrives_when_its_project_is_cancelled_is_told_and_a_cha
     assert told.exit_code == 0, told.output
     await studio.until_idle()
     assert sorted(studio.states()) == ["done", "failed"] and shop.bought() == 1
+
+
+async def test_a_cancelled_set_that_comes_back_frees_no_other_that_lay_beside_it(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=2)
+    rest = {name: files[name] for name in (sets[0][4], *sets[1])}
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.drop(ELM, "", rest)
+        studio.by_hand(actions.cancel, ELM, by="ann")
+        await studio.comes_to("failed", "settling")
+        daemon.store.resume()
+        [back] = (studio.failed / ELM).iterdir()
+        for name in sets[0][:4]:
+            (back / name).rename(studio.inbox / ELM / name)
+        shutil.rmtree(back)
+        await studio.comes_to("done", "settling")
+    await studio.until_idle()
+    assert "when the set was cancelled" in str(studio.status()["jobs"])
+    assert shop.bought() == 1 and files_below(studio.inbox / ELM).keys() == {*sets[1]}
+
+
+async def test_other_sets_that_come_while_one_of_a_shoot_is_cancelled_are_made(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=3)
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        studio.drop(ELM, "", {name: files[name] for name in sets[0] + sets[1]})
+        status = await studio.comes_to_say(lambda status: str(status["jobs"]).count("boss") == 2)
+        studio.drop(ELM, "", {name: files[name] for name in sets[2]})
+        studio.by_hand(actions.cancel, status["jobs"][0]["job"], by="ann")
+        daemon.store.resume()
+        await studio.comes_to("failed", "done", "done")
+    assert shop.bought() == 2
 
 
 async def test_a_folder_that_lay_ready_is_made_in_place_of_a_cancelled_one(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hotfolder.control import actions
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support import crashing
@@ -248,6 +249,22 @@ async def test_a_late_photo_that_waits_alone_is_not_paid_for_with_a_set_that_com
     assert few(studio.status()) and shop.bought() == 3 and files_below(studio.inbox / ELM) == late
 
 
+async def test_late_photos_that_came_one_after_another_are_not_paid_for_at_the_next_start(
+    studio: Studio, shop: Shop
+) -> None:
+    """Each of the two is fewer than a set; together they are as many."""
+    files, sets, _ = shoot(rooms=3)
+    async with studio.working():
+        studio.drop(ELM, "", {name: files[name] for name in sets[0]})
+        await studio.comes_to("done")
+        for late in (sets[1][:3], sets[2][:2]):
+            studio.drop(ELM, "", {name: files[name] for name in late})
+            await studio.comes_to_say(lambda status: few(status) and sets[1][0] in str(status["jobs"]))
+    await studio.until_idle()
+    assert few(studio.status()) and shop.bought() == 1
+    assert "and 4 more came" in str(studio.status()["jobs"])
+
+
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
@@ -420,6 +437,25 @@ async def test_a_finished_picture_stays_held_when_a_copy_of_it_is_approved_elsew
     for _ in range(2):
         await studio.until_idle()
     assert shop.bought() == 2 and files_below(folder).keys() == {"kitchen.jpg", "another.jpg"}
+
+
+async def test_a_finished_picture_that_was_approved_is_not_held_again_when_it_is_retried(
+    studio: Studio, shop: Shop
+) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
+    studio.drop("14 Oak", "", {"hall.jpg": (studio.done / ELM / "kitchen.jpg").read_bytes()})
+    await studio.until_idle()
+    assert studio.say("approve", "14 Oak").exit_code == 0
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.by_hand(actions.cancel, "14 Oak", by="ann")
+        await studio.comes_to("done", "failed")
+        daemon.store.resume()
+    [failed] = [job["job"] for job in studio.status()["jobs"] if job["state"] == "failed"]
+    assert studio.say("retry", failed).exit_code == 0
+    await studio.until_idle()
+    assert studio.states() == ["done", "done"]
 
 
 async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(studio: Studio, shop: Shop) -> None:
