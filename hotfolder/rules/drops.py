@@ -150,10 +150,7 @@ def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, P
     left = [each for each in unpaid if latest.left_behind(each)]
     new = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
     others = [each for each in new if not latest.ended_long_before(each)]
-    # A set that waited before counts by itself, whatever has come since: nobody has answered yet.
-    few = [each for each in others if latest.waited(each) and len(each) < latest.usual]
-    came = [each for each in others if not latest.waited(each)]
-    few += came if sum(map(len, came)) < latest.usual else []
+    few = others if sum(map(len, others)) < latest.usual else []
     why_left = why_left_behind([*chain.from_iterable(map(latest.left_behind, left))])
     waiting += filter(None, (why_left, why_late_in_shoot([*chain.from_iterable(few)])))
     return {photo.name: photo for photo in chain.from_iterable((*left, *few))}

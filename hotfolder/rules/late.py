@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -284,12 +284,8 @@ class LatestSet:
     def came_ns(self, photo: Photo) -> int:
         """The ctime of a photo, which is when it came; of one that waits, the ctime when it was first held,
         since `chmod`, among others, changes it."""
-        return (self.first_seen[photo.name] if self.waited([photo]) else photo.identity).ctime_ns
-
-    def waited(self, photos: Iterable[Photo]) -> bool:
-        """Whether all of the photos were held before."""
-        first = self.first_seen
-        return all(photo.name in first and first[photo.name].alike(photo.identity) for photo in photos)
+        seen = self.first_seen.get(photo.name, photo.identity)
+        return (seen if seen.alike(photo.identity) else photo.identity).ctime_ns
 
     def ended_long_before(self, photos: Sequence[Photo]) -> bool:
         """Whether all of the photos came more than LATE after its end."""

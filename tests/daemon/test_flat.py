@@ -233,38 +233,6 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
     assert shop.bought() == 3
 
 
-async def test_a_late_photo_that_waits_alone_is_not_paid_for_with_a_set_that_comes_later(
-    studio: Studio, shop: Shop
-) -> None:
-    files, sets, _ = shoot(rooms=4)
-    late = {sets[2][0]: files[sets[2][0]]}
-    async with studio.working():
-        studio.drop(ELM, "", {name: files[name] for name in sets[0] + sets[1]})
-        await studio.comes_to("done", "done")
-        studio.drop(ELM, "", late)
-        await studio.comes_to_say(few)
-        studio.drop(ELM, "", {name: files[name] for name in sets[3]})
-        await studio.comes_to_say(lambda status: status["counts"]["done"] == 3)
-    await studio.until_idle()
-    assert few(studio.status()) and shop.bought() == 3 and files_below(studio.inbox / ELM) == late
-
-
-async def test_late_photos_that_came_one_after_another_are_not_paid_for_at_the_next_start(
-    studio: Studio, shop: Shop
-) -> None:
-    """Each of the two is fewer than a set; together they are as many."""
-    files, sets, _ = shoot(rooms=3)
-    async with studio.working():
-        studio.drop(ELM, "", {name: files[name] for name in sets[0]})
-        await studio.comes_to("done")
-        for late in (sets[1][:3], sets[2][:2]):
-            studio.drop(ELM, "", {name: files[name] for name in late})
-            await studio.comes_to_say(lambda status: few(status) and sets[1][0] in str(status["jobs"]))
-    await studio.until_idle()
-    assert few(studio.status()) and shop.bought() == 1
-    assert "and 4 more came" in str(studio.status()["jobs"])
-
-
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
