@@ -309,7 +309,7 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
         taken = commands.cancel(session, jobs, by, now())
     arriving = [
         line.room
-        for line in overview(store, pid=None).lines
+        for line in (overview(store, pid=None).lines if project else ())
         if not (line.job or line.held) and (line.inbox, composed(line.project)) == (of_inbox, project)
     ]
     return Cancellation(taken, [job for job in jobs if job not in taken], project, arriving)

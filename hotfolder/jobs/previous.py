@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import astuple, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 
 from anyio import to_thread
@@ -36,6 +35,8 @@ from hotfolder.rules.late import (
 )
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, FileIdentity, Photo, photo_from
+
+FAR = datetime.max.replace(tzinfo=UTC)
 
 
 def earlier_sets(
@@ -104,15 +105,13 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     others = store.rows(select(Job).where(*of_folder, Job.cancelled_by == "", Job.state != State.WITHDRAWN))
     jobs = select(Job.id).where(*of_folder)
     known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(jobs))
-    since_until = [
-        (
-            max((photo.identity.ctime_ns for photo in photos[one.id]), default=0),
-            at.timestamp() * 1e9 if (at := ended(one)) is not None else math.inf,
-        )
-        for one in cancelled
+    since_until = []
+    for one in cancelled:
+        until = ended(one) or FAR
         # Where others went on, what lies beside it may be meant to go on, too.
-        if not any(goes_beyond(other, one) for other in others)
-    ]
+        if not any(other.created_at < until <= (ended(other) or FAR) for other in others):
+            since = max((photo.identity.ctime_ns for photo in photos[one.id]), default=0)
+            since_until.append((since, until.timestamp() * 1e9))
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
 
 
@@ -152,12 +151,6 @@ def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
     if 2 * counts.total() < len(sizes):
         return 2
     return max(counts, key=lambda size: (counts[size], -size), default=2)
-
-
-def goes_beyond(job: Job, cancelled: Job) -> bool:
-    """Whether the job was there when the cancelled one ended, and went on."""
-    until, end = ended(job), ended(cancelled)
-    return (end is None or job.created_at < end) and (until is None or (end is not None and until > end))
 
 
 def ended(job: Job) -> datetime | None:

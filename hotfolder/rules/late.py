@@ -269,7 +269,7 @@ class LatestSet:
     photos of most of the folder's sets, without photos alone.
 
     `cancelled` has a pair for each set of the folder that a person took back, unless others went on: the
-    ctime of its newest photo, and the time of its end (infinity while it is in work), in ns since the epoch.
+    ctime of its newest photo, and the time of its end (far ahead while it is in work), in ns since the epoch.
     `known` then has the hashes of all sets that the folder had. `first_seen` are the states, by name, in
     which photos that wait were held first."""
 
