@@ -12,14 +12,15 @@ import structlog
 
 from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
-from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
+from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
+from hotfolder.jobs.heldsets import remember_held
 from hotfolder.jobs.model import photo_file, stamp
-from hotfolder.jobs.previous import orphans, remember_seen, room_named, why_room_held
+from hotfolder.jobs.previous import orphans, room_named, why_room_held
 from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
@@ -30,6 +31,7 @@ from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import MergedSet
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
+from hotfolder.rules.shoots import HeldSet
 from hotfolder.stager.operations import HdrOptions
 
 logger = log.get("intake")
@@ -76,19 +78,20 @@ class Intake:
         if self._orphans is None:
             self._orphans = await context.store_thread(orphans, context.store)
         if found.folder:
-            hold = Hold(await self._take_room(place, found, self._orphans))
-        else:
-            rulebook = context.settings.rulebooks[place[0]]
-            hold = await self.shoots.take(place[0], found, rulebook, self._orphans)
-        if hold.why:
-            await remember_seen(context, place, found.photos)
-        return hold
+            return Hold(await self._take_room(place, found, self._orphans))
+        rulebook = context.settings.rulebooks[place[0]]
+        return await self.shoots.take(place[0], found, rulebook, self._orphans)
 
     async def _take_room(self, place: Place, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
-        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned):
+        why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
+        if why.lasting or not why:
+            there = identities(found.photos)
+            held = [HeldSet("", there, (why.reason,))] if why else []
+            await remember_held(context, place, held, there)
+        if why:
             return why
         used_names = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]

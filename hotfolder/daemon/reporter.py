@@ -327,7 +327,13 @@ def lines_of_hold(project: str, folder: str, hold: Hold, there: Set[str]) -> tup
     whole = {room_of(folder) or WHOLE_SHOOT: (there, hold.why)} if hold.why else {}
     return tuple(
         ArrivingSet(
-            project=project, folder=folder, room=room, photo=middle_of(names), held=True, **why._asdict()
+            project=project,
+            folder=folder,
+            room=room,
+            photo=middle_of(names),
+            held=True,
+            reason=why.reason,
+            hint=why.hint,
         )
         for room, (names, why) in {**whole, **hold.sets}.items()
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from anyio import to_thread
 
@@ -15,6 +14,7 @@ from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
+from hotfolder.jobs.heldsets import held_before, remember_held
 from hotfolder.jobs.previous import earlier_sets, latest_set, own_pictures
 from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
@@ -145,19 +145,22 @@ class Shoots:
         found, project = drop.found, drop.found.project
         shoot, waits = await to_thread.run_sync(group_drop, rulebook, drop)
         why = together(waits)
+        parts = parts_of_earlier(drop)
         if shoot is None:
+            await self._hold_back(inbox, found, parts)
             return Hold(why)
         for why_unmade in shoot.unmade:
             logger.warning("chosen_set_not_made", project=project, reason=why_unmade)
         waiting = waiting_sets(shoot, approved=found.approved)
         if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
+            await self._hold_back(inbox, found, parts)
             return Hold(together((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         copies = copies_that_wait(found, shoot, waiting)
         await self._keep_out(inbox, found, shoot, copies)
-        held = [*map(held_set, waiting), *map(held_set, refusals), *copies]
-        await self._hold_back(inbox, project, held, drop.before)
+        held = [*map(held_set, waiting), *map(held_set, refusals), *copies, *parts]
+        await self._hold_back(inbox, found, held)
         if shoot.notices:
             self._notices[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
         going = replace(
@@ -173,14 +176,10 @@ class Shoots:
         split = {each.name: (names_of(each), Why(each.held_text(), each.hint)) for each in refusals}
         return Hold(why, sets | split)
 
-    async def _hold_back(
-        self, inbox: str, project: str, now: Sequence[HeldSet], before: Sequence[HeldSet]
-    ) -> None:
-        """Store the sets that wait while others are made: without those, grouping may find nothing
-        doubtful."""
-        if now != list(before):
-            content = [*map(held_as_json, now)]
-            await self.worker.context.publish(held_title(inbox, project), content, inbox=inbox)
+    async def _hold_back(self, inbox: str, found: BracketSet, held: Sequence[HeldSet]) -> None:
+        """Store what waits by itself: later, grouping may find nothing doubtful."""
+        place = (inbox, found.project, "")
+        await remember_held(self.worker.context, place, held, identities(found.photos))
 
     async def _keep_out(
         self, inbox: str, found: BracketSet, shoot: Grouping, copies: Sequence[HeldSet]
@@ -194,7 +193,8 @@ class Shoots:
         waits = {name for one in copies for name in one.photos}
         stored = {name: one for name, one in new.items() if name not in waits}
         if stored:
-            content = as_json({**known, **stored})
+            all_kept = {**known, **stored}
+            content = {name: [*astuple(one), reason] for name, (one, reason) in all_kept.items()}
             await self.worker.context.publish(title(inbox, found.project), content, inbox=inbox)
         self.kept[inbox, found.project] = {**known, **new}
 
@@ -230,7 +230,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
         drop,
         used_names=store.rooms(inbox, project),
         earlier=earlier_sets(store, inbox, project),
-        before=held_before(store, inbox, project, there),
+        before=held_before(store, (inbox, project, ""), there),
         latest=latest_set(store, inbox, project, ""),
         own=own_pictures(store, (inbox, project, ""), drop.photos),
     )
@@ -238,46 +238,14 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
 
 def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
     """The photos that the store has as kept out of a drop, and that are `there` unchanged."""
-    content = store.published(title(inbox, project), shared=True)
-    kept = as_kept(content or {}, there)
-    return {name: one for name, one in kept.items() if there.get(name) == one[0]}
-
-
-def held_before(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> list[HeldSet]:
-    """The sets of a drop that were held singly, as stored; `there` are its files now. Sets stored under the
-    folder's former name are found by their files; their `name` is empty, and they are named anew."""
-    published = store.published_of_inboxes(held_title(inbox, ""))
-    held = {name: [as_held(each, there) for each in content] for name, content in published.items()}
-    mine = held.pop(held_title(inbox, project), [])
-    known = {name for one in mine for name in one.photos}
-    renamed = [
-        replace(one, name="")
-        for others in held.values()
-        for one in others
-        if known.isdisjoint(one.photos) and all(there.get(name) == was for name, was in one.photos.items())
-    ]
-    return [*mine, *renamed]
+    content = store.published(title(inbox, project), shared=True) or {}
+    kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
+    # Another machine may have written it, a share may number its files anew, and `chmod` changes the ctime.
+    return {name: one for name, one in kept.items() if name in there and there[name].alike(one[0])}
 
 
 def title(inbox: str, project: str) -> str:
     return f"kept out of {inbox}/{project}"
-
-
-def as_json(kept: Kept) -> dict[str, object]:
-    return {
-        name: [one.size_bytes, one.mtime_ns, one.ctime_ns, one.inode, reason]
-        for name, (one, reason) in kept.items()
-    }
-
-
-def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Kept:
-    """Parse what `as_json` made. Files in `there` that are alike get the identity that they have now: another
-    machine may have written it, a share may number its files anew, and `chmod` changes the ctime."""
-    kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
-    return {
-        name: (there[name] if name in there and was.alike(there[name]) else was, reason)
-        for name, (was, reason) in kept.items()
-    }
 
 
 def why_shoot_held(found: BracketSet, shoot: Grouping) -> Why:
@@ -307,21 +275,6 @@ def waiting_sets(shoot: Grouping, *, approved: bool) -> list[GroupedSet]:
     return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
 
 
-def held_title(inbox: str, project: str) -> str:
-    return f"held in {inbox}/{project}"
-
-
-def held_as_json(held: HeldSet) -> dict[str, object]:
-    photos = as_json({name: (identity, "") for name, identity in held.photos.items()})
-    return {"name": held.name, "doubts": list(held.doubts), "photos": photos}
-
-
-def as_held(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> HeldSet:
-    """Parse what `held_as_json` made; `there` as in `as_kept`."""
-    photos = {name: was for name, (was, _) in as_kept(content["photos"], there).items()}
-    return HeldSet(content["name"], photos, tuple(content["doubts"]))
-
-
 def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
     return frozenset(photo.name for photo in each.photos)
 
@@ -340,6 +293,18 @@ def copies_that_wait(found: BracketSet, shoot: Grouping, waiting: Sequence[Group
         HeldSet("", {photo.name: photo.identity}, (shoot.kept_out[photo.name].rstrip("."),))
         for photo in out
         if photo.name in copies
+    ]
+
+
+def parts_of_earlier(drop: Drop) -> list[HeldSet]:
+    """The photos that wait as parts of sets that are paid for: they would be sets of their own where the
+    project's name is another."""
+    chosen = {name for one in drop.chosen for name in one.photos}
+    late = {} if drop.found.approved else drop.back.late
+    return [
+        HeldSet("", {photo.name: photo.identity}, (late[photo.name],))
+        for photo in drop.photos
+        if photo.name in late and photo.name not in chosen
     ]
 
 

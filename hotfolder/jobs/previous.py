@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 
 from anyio import to_thread
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
+from hotfolder.jobs.heldsets import held_elsewhere, held_in
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.queries import files_of
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
@@ -24,6 +25,7 @@ from hotfolder.paths import exists
 from hotfolder.rules.foldernames import spellings
 from hotfolder.rules.holds import Why, why_name_held, why_shapes_held
 from hotfolder.rules.late import (
+    TO_JOIN,
     EarlierSet,
     EarlierState,
     LatestSet,
@@ -34,7 +36,7 @@ from hotfolder.rules.late import (
     why_part,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, FileIdentity, Photo, photo_from
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
 
 FAR = datetime.max.replace(tzinfo=UTC)
 
@@ -98,7 +100,8 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     cancelled = store.rows(select(Job).where(*of_folder, Job.cancelled_by != "", Job.state != State.DONE))
     photos = photos_of(store, {job.id, *(one.id for one in cancelled)})
     usual = usual_size(store, *of_folder)
-    seen = first_seen(store, (inbox, project, folder))
+    held = held_in(store, (inbox, project, folder))
+    seen = {name: first for one in held for name, first in one.photos.items()}
     latest = LatestSet(photos[job.id], ended(job), paid_for, usual, first_seen=seen)
     if not cancelled:
         return latest
@@ -113,27 +116,6 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
             since = max((photo.identity.ctime_ns for photo in photos[one.id]), default=0)
             since_until.append((since, until.timestamp() * 1e9))
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
-
-
-def waits_title(place: Place) -> str:
-    return f"waits in {'/'.join(place)}"
-
-
-def first_seen(store: Store, place: Place) -> dict[str, FileIdentity]:
-    """The states in which the photos that wait in a folder were held first, by name, as `remember_seen`
-    stored them."""
-    content = store.published(waits_title(place), shared=True) or {}
-    return {name: FileIdentity(*numbers) for name, numbers in content.items()}
-
-
-async def remember_seen(context: JobContext, place: Place, photos: Iterable[Photo]) -> None:
-    """Store the state of each of the photos, all that wait in a folder, unless that only looks changed."""
-    before = await context.store_thread(first_seen, context.store, place)
-    now = {photo.name: photo.identity for photo in photos}
-    now |= {name: seen for name, seen in before.items() if name in now and seen.alike(now[name])}
-    if now != before:
-        content = {name: astuple(seen) for name, seen in now.items()}
-        await context.publish(waits_title(place), content, inbox=place[0])
 
 
 def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
@@ -181,11 +163,23 @@ def why_room_held(
         return why
     if found.approved:
         return Why()
+    if why := why_held_elsewhere(store, place, found):
+        return why
     if why := why_own(found.photos, own_pictures(store, place, found.photos)):
         return why
     if why := why_shapes_held(found.photos):
         return why
     return why_name_held(rulebook, project, folder, known=latest is not None)
+
+
+def why_held_elsewhere(store: Store, place: Place, found: BracketSet) -> Why:
+    """Why a room is held whose photos were held under its project's former name; falsy where not all were."""
+    held = held_elsewhere(store, place, {photo.name: photo.identity for photo in found.photos})
+    known = {name for one in held for name in one.photos}
+    if not known.issuperset(photo.name for photo in found.photos):
+        return Why()
+    doubts = dict.fromkeys(chain.from_iterable(one.doubts for one in held))
+    return Why("; ".join(doubts), TO_JOIN, lasting=True)
 
 
 def own_pictures(store: Store, place: Place, photos: Iterable[Photo]) -> set[str]:

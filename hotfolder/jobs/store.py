@@ -449,10 +449,12 @@ class Store:
             state = session.get(DaemonState, ("" if shared else self.machine, name))
         return None if state is None else state.content
 
-    def published_of_inboxes(self, beginning: str) -> dict[str, Any]:
-        """The shared states whose names begin with `beginning`, by name."""
+    def published_of_inboxes(self, beginning: str, end: str = "") -> dict[str, Any]:
+        """The shared states whose names have this beginning and this end, by name."""
         states = select(DaemonState).where(
-            DaemonState.machine == "", col(DaemonState.name).startswith(beginning, autoescape=True)
+            DaemonState.machine == "",
+            col(DaemonState.name).startswith(beginning, autoescape=True),
+            col(DaemonState.name).endswith(end, autoescape=True),
         )
         return {one.name: one.content for one in self.rows(states)}
 

@@ -6,13 +6,11 @@ Sets that a person put together and named are made as they are, provided that th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from itertools import chain
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
-from hotfolder.rules.grouping.evidence import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why
 from hotfolder.rules.late import (
@@ -132,28 +130,25 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
-    if not drop.found.approved and (late := _late_photos(shoot, drop, waiting)):
-        # Nor is a picture made of the older exports of what waits.
-        out = (photo for photo in drop.photos if photo.name in shoot.kept_out)
-        drop = drop.without({*late, *copies_among(out, late.values())})
-        return drop.grouped(rulebook) if drop.photos else None, tuple(waiting)
-    return shoot, tuple(waiting)
+    return (shoot if drop.found.approved else shoot.late_ones_held(_late(shoot, drop))), tuple(waiting)
 
 
-def _late_photos(shoot: Grouping, drop: Drop, waiting: list[Why]) -> dict[str, Photo]:
-    """The photos of sets that must wait as late ones, by name; adds why to `waiting`."""
+def _late(shoot: Grouping, drop: Drop) -> dict[str, str]:
+    """Why sets must wait that came late or were left behind, by their names."""
     latest = drop.latest
     if latest is None:
         return {}
+    chosen = {name for one in drop.chosen for name in one.photos}
+    before = {name for one in drop.before for name in one.photos}
     # A set that was withdrawn since it changed has no job while its project is cancelled.
-    unpaid = _without_photos_of(shoot, drop, drop.back.made)
-    left = [each for each in unpaid if latest.left_behind(each)]
-    new = [each for each in _without_photos_of(shoot, drop, drop.back.rooms) if each not in left]
-    others = [each for each in new if not latest.ended_long_before(each)]
-    few = others if sum(map(len, others)) < latest.usual else []
-    why_left = why_left_behind([*chain.from_iterable(map(latest.left_behind, left))])
-    waiting += filter(None, (why_left, why_late_in_shoot([*chain.from_iterable(few)])))
-    return {photo.name: photo for photo in chain.from_iterable((*left, *few))}
+    unpaid = _without_photos_of(shoot, {*drop.back.made, *chosen})
+    left = {each.name: latest.left_behind(each.photos) for each in unpaid}
+    late = {name: why_left_behind(photos) for name, photos in left.items() if photos}
+    new = _without_photos_of(shoot, {*drop.back.rooms, *before, *chosen})
+    few = [each for each in new if each.name not in late and not latest.ended_long_before(each.photos)]
+    if sum(len(each.photos) for each in few) < latest.usual:
+        late |= {each.name: why_late_in_shoot(each.photos) for each in few}
+    return late
 
 
 def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
@@ -165,12 +160,9 @@ def waiting_refusals(shoot: Grouping, drop: Drop) -> list[RefusedSet]:
     return [one for one in shoot.refused if drop.chosen or {photo.name for photo in one.photos} <= known]
 
 
-def _without_photos_of(shoot: Grouping, drop: Drop, earlier: Collection[str]) -> list[Sequence[Photo]]:
-    """The photos of each set that shares none with the `earlier` sets' (by name), a held or a chosen set."""
-    known = {*earlier, *(name for one in drop.before for name in one.photos)}
-    known |= {name for one in drop.chosen for name in one.photos}
-    sets = [each.photos for each in shoot.parts()]
-    return [each for each in sets if not {photo.name for photo in each} & known]
+def _without_photos_of(shoot: Grouping, known: Set[str]) -> list[GroupedSet]:
+    """The sets that have none of the photos with these names."""
+    return [each for each in shoot.sets if known.isdisjoint(photo.name for photo in each.photos)]
 
 
 def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = ()) -> str:

@@ -18,16 +18,18 @@ from hotfolder.rules.sets import MOST_PHOTOS, Photo
 
 class Why(NamedTuple):
     """The reason why something waits (a sentence without its full stop), and what a person can do (whole
-    sentences). Falsy where nothing waits."""
+    sentences). Falsy where nothing waits. `lasting`: it concerns an earlier set, and so doesn't depend on the
+    project's name."""
 
     reason: str = ""
     hint: str = ""
+    lasting: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.reason)
 
     def __str__(self) -> str:
-        return with_hint(*self)
+        return with_hint(self.reason, self.hint)
 
 
 def together(whys: Iterable[Why]) -> Why:

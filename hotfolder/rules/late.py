@@ -77,8 +77,8 @@ class EarlierSet:
 @dataclass(slots=True)
 class Sorted:
     """The relation of a drop's photos to earlier sets. Those in `aside` wait, for the `reasons` (sentences
-    without their full stops); all others may be grouped and made. `late`: some belong to sets that are paid
-    for.
+    without their full stops); all others may be grouped and made. `late` has the reasons of those that belong
+    to sets that are paid for, by name.
 
     `rooms` are the names of earlier sets to keep, by photo name. `made` are those photos whose set was paid
     for, `by_person` those whose withdrawn set a person had put together. `joins` has, for each job that must
@@ -92,7 +92,7 @@ class Sorted:
     joins: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
-    late: bool = False
+    late: dict[str, str] = field(default_factory=dict)
 
     def why_aside(self) -> Why:
         """The reasons (at most MOST_TOLD) why photos wait, with the hint; falsy where none waits."""
@@ -249,8 +249,9 @@ def _put_aside(found: Sorted, one: EarlierSet, mine: Matches, joining: Sequence[
         found.joins[one.job] = new[0]
         found.reasons.append(f"{said[0]}, which is not paid for yet and will be looked at anew with it{more}")
     elif one.state is EarlierState.MADE:
-        found.late = True
-        found.reasons.append(f"{said[0]}, which has been paid for{more}")
+        why = f"{said[0]}, which has been paid for{more}"
+        found.late |= dict.fromkeys((*mine, *joining), why)
+        found.reasons.append(why)
     else:
         found.reasons.append(f"{said[0]}, which is being worked on: that is waited for{more}")
 
@@ -312,28 +313,20 @@ class LatestSet:
         return {match.of.name for match in matched(photos, [own]).values() if not match.same_content}
 
 
-def why_left_behind(left: Sequence[Photo]) -> Why:
-    """Why photos must not be paid for that a cancelled set left behind (`LatestSet.left_behind`); falsy for
-    none."""
-    if not left:
-        return Why()
+def why_left_behind(left: Sequence[Photo]) -> str:
+    """Why a set must not be paid for that has these photos, which a cancelled set left behind
+    (`LatestSet.left_behind`)."""
     names = ", ".join(photo.name for photo in left[:MOST_TOLD])
-    return Why(
-        f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked",
-        TO_JOIN,
-    )
+    return f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked"
 
 
-def why_late_in_shoot(photos: Sequence[Photo]) -> Why:
-    """Why photos of a flat drop must not be paid for that came late and are fewer than most of its sets have;
-    falsy for none."""
-    if not photos:
-        return Why()
+def why_late_in_shoot(photos: Sequence[Photo]) -> str:
+    """Why a set of a flat drop must not be paid for that came late, where all such sets together have fewer
+    photos than most of its sets."""
     who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
-    return Why(
+    return (
         f"{photos[0].name} {who} after the other photos of the shoot had begun: so few photos are not"
-        " paid for by themselves",
-        f"If they are a set of their own, {APPROVE}; else move them out.",
+        " paid for by themselves"
     )
 
 
@@ -362,7 +355,7 @@ def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
         )
     names = [photo.name for photo in found.photos if photo.sha256 in torn[-1].photos]
     some = f"{', '.join(names[:MOST_TOLD])} {'is' if len(names) == 1 else 'are'}"
-    return Why(f"{some} a part of {torn[-1].room}, which has been paid for", TO_MAKE_ANEW)
+    return Why(f"{some} a part of {torn[-1].room}, which has been paid for", TO_MAKE_ANEW, lasting=True)
 
 
 def why_own(photos: Sequence[Photo], own: Collection[str]) -> Why:
@@ -387,13 +380,17 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
         return Why(f"{names} came while the rest of the set is being worked on: that is waited for")
     if found.approved:
         return Why()
-    if why := why_left_behind(latest.left_behind(found.photos)):
-        return why
+    if left := latest.left_behind(found.photos):
+        return Why(why_left_behind(left), TO_JOIN, lasting=True)
     if not latest.paid_for or whole_again(found, latest):
         return Why()
     if latest.ended_long_before(found.photos) and not latest.exported_anew(found.photos):
         return Why()
-    return Why(f"{names} came after the set had been paid for, and nothing more is paid for unasked", TO_JOIN)
+    return Why(
+        f"{names} came after the set had been paid for, and nothing more is paid for unasked",
+        TO_JOIN,
+        lasting=True,
+    )
 
 
 def whole_again(found: BracketSet, latest: LatestSet) -> bool:

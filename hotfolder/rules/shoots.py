@@ -28,16 +28,17 @@ class ShootRule:
 
 @dataclass(frozen=True, slots=True)
 class HeldSet:
-    """A set that was held while the others of its drop were made: its photos by name, and its doubts from the
-    comparison with the others. `name` is "" where its project had another name then."""
+    """A set that was held while the others of its drop were made: its photos, as they were when it was held
+    first, by name, and its doubts from the comparison with the others. `name` is "" for photos that weren't a
+    set then, and where the project had another name."""
 
     name: str
     photos: Mapping[str, FileIdentity]
     doubts: tuple[str, ...]
 
-    def there(self, photos: Mapping[str, Photo]) -> bool:
-        """Whether all its photos are among `photos` (by name), unchanged."""
-        return all(name in photos and photos[name].identity == was for name, was in self.photos.items())
+    def there(self, files: Mapping[str, FileIdentity]) -> bool:
+        """Whether all its photos are among `files` (by name), unchanged as far as any machine can tell."""
+        return all(name in files and files[name].alike(was) for name, was in self.photos.items())
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -76,9 +77,10 @@ def group_shoot(
     its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
+    apart = grouping.sure or _told_apart(grouping, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
     kept, doubts = _kept_names(members, back, before)
-    by_name = {photo.name: photo for photo in photos}
+    by_name = {photo.name: photo.identity for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
     known = {name for held in unchanged for name in held.photos}
     alone = all(names <= known for names in members)
@@ -96,7 +98,7 @@ def group_shoot(
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
     doubtful = [each for each in named if each.doubts]
-    singly = doubtful and _told_apart(grouping, rule.options) and not (review or grouping.doubts)
+    singly = doubtful and apart and not (review or grouping.doubts)
     held = doubtful if singly else named
     why = _why(review, grouping, held)
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))

@@ -165,7 +165,7 @@ async def test_a_cancelled_set_that_comes_back_frees_no_other_that_lay_beside_it
         await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
         studio.drop(ELM, "", rest)
         studio.by_hand(actions.cancel, ELM, by="ann")
-        await studio.comes_to("failed", "settling")
+        await studio.comes_to("failed", "settling", "settling")
         daemon.store.resume()
         [back] = (studio.failed / ELM).iterdir()
         for name in sets[0][:4]:

@@ -207,8 +207,13 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
     }
 
 
+def few_sets(status: dict[str, Any]) -> int:
+    """The number of sets that are held as late ones."""
+    return sum(job["held"] and "so few photos are not paid for" in job["reason"] for job in status["jobs"])
+
+
 def few(status: dict[str, Any]) -> bool:
-    return any(job["held"] and "so few photos are not paid for" in job["reason"] for job in status["jobs"])
+    return few_sets(status) > 0
 
 
 async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is_not(
@@ -231,6 +236,81 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
         assert told.exit_code == 0, told.stderr
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
+
+
+async def test_a_late_photo_that_waits_is_not_paid_for_with_a_set_that_comes_later(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=4)
+    late = {sets[2][0]: files[sets[2][0]]}
+    async with studio.working():
+        studio.drop(ELM, "", {name: files[name] for name in sets[0] + sets[1]})
+        await studio.comes_to("done", "done")
+        studio.drop(ELM, "", late)
+        await studio.comes_to_say(few)
+        studio.drop(ELM, "", {name: files[name] for name in sets[3]})
+        await studio.comes_to("done", "done", "done", "settling")
+    await studio.until_idle()
+    assert few(studio.status()) and shop.bought() == 3 and files_below(studio.inbox / ELM) == late
+
+
+async def test_late_photos_that_came_one_after_another_are_not_paid_for_at_the_next_start(
+    studio: Studio, shop: Shop
+) -> None:
+    """Each of the two is fewer than a set; together they are as many."""
+    files, sets, _ = shoot(rooms=3)
+    async with studio.working():
+        studio.drop(ELM, "", {name: files[name] for name in sets[0]})
+        await studio.comes_to("done")
+        studio.drop(ELM, "", {name: files[name] for name in sets[1][:3]})
+        await studio.comes_to_say(few)
+        studio.drop(ELM, "", {name: files[name] for name in sets[2][:2]})
+        await studio.comes_to_say(lambda status: few_sets(status) == 2)
+    await studio.until_idle()
+    assert few_sets(studio.status()) == 2 and shop.bought() == 1
+
+
+@pytest.mark.parametrize("folder", ["", "kitchen"])
+async def test_late_photos_stay_held_where_their_project_is_renamed(
+    studio: Studio, shop: Shop, folder: str
+) -> None:
+    """To rename it approves nothing; what was approved and came back is not held again."""
+    files, sets, _ = shoot(rooms=2)
+    late = {name: files[name] for name in sets[1][:2]}
+    await studio.drop_and_run(ELM, folder, {name: files[name] for name in sets[0]})
+    await studio.drop_and_run(ELM, folder, late)
+    renamed = (studio.inbox / ELM).rename(studio.inbox / "14 Oak Road") / folder
+    await studio.until_idle()
+    assert studio.status()["jobs"][0]["held"] and files_below(renamed) == late and shop.bought() == 1
+    assert studio.say("approve", str(renamed)).exit_code == 0
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.by_hand(actions.cancel, "14 Oak Road", by="ann")
+        await studio.comes_to("failed", "done")
+        daemon.store.resume()
+        [back] = (studio.failed / "14 Oak Road").iterdir()
+        renamed.mkdir(parents=True, exist_ok=True)
+        for name in late:
+            (back / name).rename(renamed / name)
+        shutil.rmtree(back)
+        await studio.comes_to("done", "done")
+    assert shop.bought() == 2
+
+
+@pytest.mark.parametrize("folder", ["", "scullery"])
+async def test_parts_of_a_set_that_is_paid_for_stay_held_where_their_project_is_renamed(
+    studio: Studio, shop: Shop, folder: str
+) -> None:
+    files, sets, _ = shoot(rooms=1)
+    await studio.drop_and_run(ELM, folder and "kitchen", files)
+    parts = {name: files[name] for name in sets[0][:2]}
+    await studio.drop_and_run(ELM, folder, parts)
+    renamed = (studio.inbox / ELM).rename(studio.inbox / "14 Oak Road") / folder
+    for _ in range(2):
+        await studio.until_idle()
+        assert shop.bought() == 1 and files_below(renamed) == parts
+        assert "which has been paid for" in studio.status()["jobs"][0]["reason"]
 
 
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(

@@ -12,7 +12,6 @@ import pytest
 from hotfolder.config.load import load
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.service import Daemon
-from hotfolder.daemon.shoots import as_held, as_kept, held_as_json
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
@@ -113,10 +112,9 @@ def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_w
         "longer.jpg": FileIdentity(11, 1_234_567_890, 5, 7),
         "later.jpg": FileIdentity(10, 1_234_568_890, 5, 7),
     }
-    seen = as_kept(dict.fromkeys((*there, "gone.jpg"), (*was, "it is a copy")), there)
-    assert {name for name, (one, _) in seen.items() if there.get(name) == one} == {"same.jpg"}
-    told = held_as_json(HeldSet("hall", {"same.jpg": FileIdentity(*was)}, ("it moved",)))
-    assert as_held(told, there) == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
+    names = (*there, "gone.jpg")
+    seen = [name for name in names if HeldSet("hall", {name: FileIdentity(*was)}, ()).there(there)]
+    assert seen == ["same.jpg"]
 
 
 async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(studio: Studio, shop: Shop) -> None:

@@ -73,7 +73,7 @@ OTHERS = {
         "Several inboxes have a {}.",
         "Add --inbox with one of: {}.",
     ],
-    "jobs/previous.py": ["waits in {}"],
+    "jobs/heldsets.py": ["held in {}"],
     "jobs/queries.py": ["Give its id, or PROJECT/ROOM, as `hotfolder status` shows them."],
     "jobs/upgrade.py": ["hotfolder 0.1.0 with format 9 of the store"],
     "jobs/postgres.py": [
@@ -84,7 +84,7 @@ OTHERS = {
         "has_schema_privilege(current_schema(), 'CREATE') AS may_create",
     ],
     "telemetry/history.py": ["may be paid"],
-    "daemon/shoots.py": ["kept out of {}/{}", "held in {}/{}"],
+    "daemon/shoots.py": ["kept out of {}/{}"],
     "outbox/faults.py": ["can't start new thread"],
     "outbox/linking.py": ["no way to rename without replacing"],
     "outbox/placing.py": ["it isn't there any more", "it has changed since it was put there"],

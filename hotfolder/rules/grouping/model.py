@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hotfolder.display import counted
@@ -77,8 +77,8 @@ class Grouping:
     `notices` are sentences for people that cause no doubt. `doubts` concern the drop as a whole.
 
     `rules/shoots.py` names the sets and decides whether a person must review: `why`, "" where not, and
-    `held`, the names of the sets that wait, all or only the doubtful ones. `unmade` are the reasons why sets
-    that a person put together aren't made.
+    `held`, the names of the sets that wait, all or only the doubtful ones, and the `late` ones in any case.
+    `unmade` are the reasons why sets that a person put together aren't made.
     """
 
     sets: tuple[GroupedSet, ...]
@@ -88,6 +88,7 @@ class Grouping:
     doubts: tuple[str, ...] = ()
     why: str = ""
     held: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()
     unmade: tuple[str, ...] = ()
 
     def parts(self) -> list[GroupedSet | RefusedSet]:
@@ -106,8 +107,25 @@ class Grouping:
 
     @property
     def waits_whole(self) -> bool:
-        """Whether all of its sets are held."""
-        return bool(self.held) and len(self.held) == len(self.sets)
+        """Whether all of its sets are held, and not only since they came late."""
+        return self.held > self.late and len(self.held) == len(self.sets)
+
+    def late_ones_held(self, late: Mapping[str, str]) -> Grouping:
+        """The grouping with sets that came late (why, by name) held as well, each by itself."""
+        sets = (
+            replace(each, doubts=tuple(dict.fromkeys((*each.doubts, late[each.name]))))
+            if each.name in late
+            else each
+            for each in self.sets
+        )
+        why = some([f"{name}: {doubt}" for name, doubt in late.items()])
+        return replace(
+            self,
+            sets=tuple(sets),
+            why="; ".join(filter(None, (self.why, why))),
+            held=self.held | late.keys(),
+            late=frozenset(late),
+        )
 
     def why_waits(self, each: GroupedSet) -> tuple[str, ...]:
         """The reasons why a set is held: its own doubts, else those about the drop, else `why`."""
