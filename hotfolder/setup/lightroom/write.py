@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from string import Template
 
 from hotfolder import __version__
 from hotfolder.config.rulebooks import rulebook_for
@@ -19,7 +20,7 @@ from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.rules.tags import TagTable
 
-Value = str | bool | int | float | Sequence["Value"] | Mapping[str, "Value"]
+Value = str | bool | Sequence["Value"] | Mapping[str, "Value"]
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 KEYWORDS = re.compile(
@@ -33,8 +34,6 @@ def lua(value: Value, depth: int = 0) -> str:
     """`value` as Lua source; a table has one entry a line, indented by tabs."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
     if isinstance(value, str):
         return '"' + ESCAPED.sub(_escape, value) + '"'
     indent = "\t" * depth
@@ -58,87 +57,17 @@ def _escape(found: re.Match[str]) -> str:
 
 IDENTITY = uuid.UUID("5f1d4dd2-9f5b-5a0e-8a1f-6f1f2f0c7b11")
 
-EXPORT: Mapping[str, Value] = {
-    # The destination. Its folder is chosen at each export, one for each shoot, so that no two shoots mix.
-    "exportServiceProvider": "com.adobe.ag.export.file",
-    "exportServiceProviderTitle": "Hard Drive",
-    "export_destinationType": "chooseLater",
-    "export_destinationPathPrefix": "",
-    "export_destinationPathSuffix": "",
-    "export_useSubfolder": False,
-    "export_useParentFolder": False,
-    "collisionHandling": "rename",
-    "reimportExportedPhoto": False,
-    "reimport_stackWithOriginal": False,
-    "reimport_stackWithOriginal_position": "below",
-    "export_postProcessing": "doNothing",
-    "export_externalEditingApp": "",
-    # The camera's file names: they keep the order of the exposures.
-    "renamingTokensOn": False,
-    "tokens": "{{image_name}}",
-    "tokensArchivedToString2": "{{image_name}}",
-    "tokenCustomString": "",
-    "initialSequenceNumber": 1,
-    "extensionCase": "lowercase",
-    # Pictures of full size, in high JPEG quality.
-    "format": "JPEG",
-    "jpeg_quality": 0.95,
-    "jpeg_useLimitSize": False,
-    "jpeg_limitSize": 100,
-    "export_colorSpace": "sRGB",
-    "export_bitDepth": 8,
-    "tiff_compressionMethod": "compressionMethod_None",
-    "tiff_preserveTransparency": False,
-    "enableHDRDisplay": False,
-    "maximumCompatibility": False,
-    "size_doConstrain": False,
-    "size_userWantsConstrain": False,
-    "size_doNotEnlarge": True,
-    "size_resizeType": "wh",
-    "size_maxWidth": 1000,
-    "size_maxHeight": 1000,
-    "size_megapixels": 5,
-    "size_percentage": 100,
-    "size_units": "pixels",
-    "size_resolution": 300,
-    "size_resolutionUnits": "inch",
-    "outputSharpeningOn": False,
-    "outputSharpeningMedia": "screen",
-    "outputSharpeningLevel": 2,
-    "useWatermark": False,
-    "watermarking_id": "<simpleCopyrightWatermark>",
-    # All metadata of the camera: it tells which exposures belong together.
-    "embeddedMetadataOption": "all",
-    "minimizeEmbeddedMetadata": False,
-    "metadata_keywordOptions": "flat",
-    "removeFaceMetadata": False,
-    "removeLocationMetadata": False,
-    "includeFaceTagsAsKeywords": False,
-    "includeFaceTagsInIptc": False,
-    "contentCredentials_include_status": "exclude",
-    "includeVideoFiles": False,
-    "export_videoFileHandling": "exclude",
-    "export_videoFormat": "4e49434b-4832-3634-fbfb-fbfbfbfbfbfb",
-    "export_videoPreset": "original",
-    "selectedTextFontFamily": "Myriad Web Pro",
-    "selectedTextFontSize": 12,
-}
-"""Every key that decides how a JPEG file is exported: Lightroom takes a missing one from the last export."""
+SHIPPED = files("hotfolder.setup.lightroom")
 
 
 def preset(inbox: str, folder: str) -> str:
-    """The text of the preset for an inbox with this title. `folder` is where its folder dialog starts, "" if
-    unknown."""
-    title = f"hotfolder {inbox}"
-    content: Mapping[str, Value] = {
-        "id": identity(inbox),
-        "internalName": title,
-        "title": title,
-        "type": "Export",
-        "value": {**EXPORT, "export_destinationPathPrefix": folder},
-        "version": 0,
-    }
-    return f"s = {lua(content)}\n"
+    """The text of the preset for an inbox with this title: the shipped one without its comments. `folder` is
+    where its folder dialog starts, "" if unknown."""
+    shipped = (SHIPPED / "preset.lrtemplate").read_text("utf-8").splitlines(keepends=True)
+    text = "".join(line for line in shipped if not line.lstrip().startswith("--"))
+    return Template(text).substitute(
+        id=lua(identity(inbox)), title=lua(f"hotfolder {inbox}"), folder=lua(folder)
+    )
 
 
 def identity(inbox: str) -> str:
@@ -186,10 +115,9 @@ def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path
 def generated(settings: Settings, share: str = "") -> Mapping[str, Generated]:
     """All files by their path below the folder."""
     menu = Generated(HEAD + f"return {lua(menu_of(settings, share))}\n")
-    shipped = files("hotfolder.setup.lightroom")
     made: dict[str, Generated] = {}
     for folder, source in ((PLUGIN, "plugin"), (DARKTABLE, "darktable")):
-        for entry in sorted((shipped / source).iterdir(), key=lambda one: one.name):
+        for entry in sorted((SHIPPED / source).iterdir(), key=lambda one: one.name):
             if entry.name.endswith((".lua", ".txt")):
                 made[f"{folder}/{entry.name}"] = Generated(HEAD + entry.read_text("utf-8"))
         made[f"{folder}/{MENU}"] = menu
