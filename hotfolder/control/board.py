@@ -156,11 +156,6 @@ class Card(Line):
         return self.updated_at or "9"
 
     @property
-    def altered(self) -> tuple[str, ...]:
-        """The kinds of operations in any of its pictures."""
-        return tuple(dict.fromkeys(kind for one in self.frames for kind in one.altered))
-
-    @property
     def picture(self) -> str:
         """The id of the picture that represents it: the first altered one, else the merge, else the middle
         exposure, else an arriving photo; "" for none."""

@@ -203,10 +203,6 @@ class HeldView:
         return self.explained.place
 
     @property
-    def remarks(self) -> Sequence[str]:
-        return self.explained.shoot.notices
-
-    @property
     def bill(self) -> Bill:
         """The paid calls of the waiting sets."""
         return sum((one.bill for one in self.waiting), NOTHING)

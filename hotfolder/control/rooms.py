@@ -30,7 +30,6 @@ from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.generations import generation_for, present_generation
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
-from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.receipts import Receipt, receipt_in
@@ -132,11 +131,6 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
     begun = {(line.inbox, composed(line.project)): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
-
-
-def known_set(store: Store, job_id: str) -> str:
-    """The id of the job with that id or `project/room`. Raises Unknown."""
-    return job_named(store, job_id).id
 
 
 def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:

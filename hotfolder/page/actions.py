@@ -17,7 +17,8 @@ from starlette.routing import Route
 from hotfolder.control import actions
 from hotfolder.control.actions import another
 from hotfolder.control.opening import Installation, opened
-from hotfolder.control.rooms import known_project, known_set
+from hotfolder.control.rooms import known_project
+from hotfolder.jobs.queries import job_named
 from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
@@ -102,7 +103,7 @@ def target_of(installation: Installation, request: Request) -> dict[str, str]:
     """The arguments that name the URL's set or project to a command; a project needs no jobs yet. Raises
     Unknown."""
     if "job" in request.path_params:
-        return {"target": known_set(installation.store, request.path_params["job"])}
+        return {"target": job_named(installation.store, request.path_params["job"]).id}
     lines = overview(installation.store, pid=None).lines
     inbox, project = known_project(installation.store, request.path_params["known"], lines)
     return {"target": project, "inbox": inbox}

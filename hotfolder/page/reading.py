@@ -38,13 +38,12 @@ class PhotoReader:
     def __init__(self) -> None:
         self._decoder = Decoder(patience_seconds=PATIENCE_SECONDS)
         self._facts: OrderedDict[tuple[str, FileIdentity], PictureFacts] = OrderedDict()
-        self._limiter: CapacityLimiter | None = None
+        self._limiter = CapacityLimiter(MOST_AT_ONCE)
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._late: dict[str, asyncio.Task[Any]] = {}
 
     async def run(self, work: Callable[[Look], T]) -> T:
         """Run `work` in a thread, with a function that reads a photo."""
-        self._limiter = self._limiter or CapacityLimiter(MOST_AT_ONCE)
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
     async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:

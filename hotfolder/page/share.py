@@ -18,7 +18,6 @@ from hotfolder.page.actions import Action, asked
 from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
 from hotfolder.page.security import MOST_FIELDS, PublicRoute
-from hotfolder.page.signin import caller_in
 from hotfolder.page.site import number_in, settings_of
 from hotfolder.page.templating import looked_up, picked, render, request_language
 from hotfolder.patience import patiently
@@ -31,7 +30,7 @@ async def overview(request: Request, token: str = "") -> Response:
     """What can be shared of a project, and the links to it; for a new link with `token`, its URL, which is
     never shown again."""
     found = await looked_up(request, control.sharing, request.path_params["known"])
-    caller = caller_in(request)
+    caller = request.state.caller
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""
     return render(

@@ -29,7 +29,7 @@ async def form(request: Request) -> Response:
 
 
 async def sign_in(request: Request) -> Response:
-    site, caller = site_of(request), caller_in(request)
+    site, caller = site_of(request), request.state.caller
     fields = await request.form(max_files=0, max_fields=10)
     wait = site.throttle.take(caller.address)
     to = own_path(fields.get("to"))
@@ -73,7 +73,7 @@ async def first(request: Request) -> Response:
     token = await hashing(site, access.sign_in, settings, password) if was_set else None
     if token is None:
         return RedirectResponse("/signin", 303)
-    return with_session(RedirectResponse("/", 303), token, caller_in(request))
+    return with_session(RedirectResponse("/", 303), token, request.state.caller)
 
 
 def why_no_password(request: Request, fields: FormData) -> str:
@@ -101,11 +101,6 @@ def with_session(response: Response, token: str, caller: Caller) -> Response:
         SESSION_COOKIE, token, access.SESSION_SECONDS, secure=caller.https, httponly=True, samesite="strict"
     )
     return response
-
-
-def caller_in(request: Request) -> Caller:
-    caller: Caller = request.state.caller
-    return caller
 
 
 def text(fields: FormData, name: str) -> str:

@@ -21,10 +21,6 @@ class Beat:
     silent_seconds: float
     limit_seconds: float
 
-    @property
-    def late(self) -> bool:
-        return self.silent_seconds > self.limit_seconds
-
 
 class Heartbeats:
     """The heartbeats of the daemon's parts. Thread-safe.
@@ -71,7 +67,8 @@ class Heartbeats:
 
     def hung(self) -> list[str]:
         """A sentence for each part that is late, the longest silent first. Only a restart helps."""
-        late = sorted((beat for beat in self.beats() if beat.late), key=lambda beat: -beat.silent_seconds)
+        late = [beat for beat in self.beats() if beat.silent_seconds > beat.limit_seconds]
+        late.sort(key=lambda beat: -beat.silent_seconds)
         return [f"the {beat.part} has not moved for {beat.silent_seconds:.0f} seconds" for beat in late]
 
 
