@@ -20,6 +20,7 @@ from hotfolder.control.opening import Installation, opened
 from hotfolder.control.rooms import known_project
 from hotfolder.jobs.queries import job_named
 from hotfolder.page import SESSION_COOKIE
+from hotfolder.page.security import fields_of
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
 
@@ -28,7 +29,6 @@ TWICE_SECONDS = 2.0
 MOST_REMEMBERED = 100
 BY = "somebody at the page"
 PAUSED = "paused at the page"
-MOST_FIELDS = 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,18 +69,6 @@ async def asked(
             return action(installation, *args, **named)
 
     return await to_thread.run_sync(done)
-
-
-async def field(request: Request, name: str) -> str:
-    """A field of the form, stripped; "" where it is missing."""
-    return await optional_field(request, name) or ""
-
-
-async def optional_field(request: Request, name: str) -> str | None:
-    """As `field`; None where it is missing."""
-    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
-    found = form.get(name)
-    return found.strip() if isinstance(found, str) else None
 
 
 async def moved(
@@ -133,7 +121,8 @@ async def cancel(request: Request) -> Response:
 
 
 async def prioritise(request: Request) -> Response:
-    await asked(request, _prioritise, request, await field(request, "level"))
+    fields = await fields_of(request)
+    await asked(request, _prioritise, request, fields.get("level", ""))
     return back(request, "priority")
 
 
@@ -143,28 +132,29 @@ async def retry(request: Request) -> Response:
 
 
 async def pay_again(request: Request) -> Response:
-    shown = await optional_field(request, "generation")
-    calls = await optional_field(request, "calls")
+    fields = await fields_of(request)
+    shown, calls = fields.get("generation"), fields.get("calls")
     put_back = await moved(request, actions.retry, pay_again=True, after=shown, calls=calls)
     return back(request, "another" if put_back.copied else "retry")
 
 
 async def resolve(request: Request) -> Response:
     """Settle an unknown purchase: charged, with its result's address; not charged; or given up."""
-    answer = await field(request, "answer")
+    fields = await fields_of(request)
+    answer = fields.get("answer")
     if answer == "give-up":
         await asked(request, actions.give_up, request.path_params["job"])
         return back(request, "given_up")
     if answer not in ("not-charged", "charged"):
         raise HTTPException(400)
-    paid_result = await field(request, "address") if answer == "charged" else None
+    paid_result = fields.get("address", "").strip() if answer == "charged" else None
     await moved(request, actions.resolve, paid_result=paid_result)
     return back(request, "resolved")
 
 
 async def make_another(request: Request) -> Response:
-    calls = await optional_field(request, "calls")
-    put_back = await moved(request, another, await field(request, "tag"), calls)
+    fields = await fields_of(request)
+    put_back = await moved(request, another, fields.get("tag", ""), fields.get("calls"))
     return back(request, "another" if put_back.copied else "retry")
 
 

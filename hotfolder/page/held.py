@@ -21,7 +21,7 @@ from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, pl
 from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
-from hotfolder.page.security import MOST_FIELDS
+from hotfolder.page.security import MOST_FIELDS, fields_of
 from hotfolder.page.site import number_in, settings_of, site_of
 from hotfolder.page.templating import render, request_language
 from hotfolder.rules.foldernames import free_name
@@ -45,12 +45,10 @@ class Form:
     calls: str = ""
 
 
-def read_form(fields: Iterable[tuple[str, object]]) -> Form:
-    """Parse a form or query. Raises HTTPException (400) for fields that aren't text."""
+def read_form(fields: Iterable[tuple[str, str]]) -> Form:
+    """Parse a form or query."""
     form = Form()
     for name, value in fields:
-        if not isinstance(value, str):
-            raise HTTPException(400)
         if name == "name":
             form.sets.append(DraftSet(value.strip(), ()))
         elif name == "photos" and form.sets:
@@ -109,8 +107,7 @@ async def show(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Move, split, join and name sets, kept as a draft in the URL; or approve them."""
-    posted = await request.form(max_files=0, max_fields=MOST_FIELDS)
-    form = read_form(posted.multi_items())
+    form = read_form((await fields_of(request, MOST_FIELDS)).multi_items())
     settings, place = await known_place(request, request.path_params["known"])
     site = site_of(request)
     if form.verb != "approve":

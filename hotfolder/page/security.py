@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from urllib.parse import quote, urlsplit
 
 from anyio import to_thread
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, ImmutableMultiDict, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
@@ -127,8 +127,8 @@ logger = log.get("page")
 Refusal = Callable[[Request], Awaitable[Response | None]]
 
 MOST_BODY_BYTES = 256 * 1024
-MOST_FIELDS = 20_000
-"""Of a form with one for each photo or picture: more than MOST_BODY_BYTES have."""
+FEW_FIELDS, MOST_FIELDS = 20, 20_000
+"""Of a usual form, and of one with a field for each photo or picture: more than MOST_BODY_BYTES have."""
 BODY_SECONDS = 30.0
 """Timeout for receiving a request's whole body."""
 HEADERS = {
@@ -203,6 +203,13 @@ def bounded(receive: Receive) -> Receive:
         return message
 
     return receive_bounded
+
+
+async def fields_of(request: Request, most: int = FEW_FIELDS) -> ImmutableMultiDict[str, str]:
+    """The fields of the posted form. Raises HTTPException (400) for a file, and for more than `most` of
+    them."""
+    form = await request.form(max_files=0, max_fields=most)
+    return ImmutableMultiDict([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
 
 
 async def refusal(request: Request) -> Response | None:

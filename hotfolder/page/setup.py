@@ -27,8 +27,8 @@ from hotfolder.display import with_hint
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import page_app, server_of, told_signals
 from hotfolder.page.files import static
-from hotfolder.page.security import caller_of, from_another_site, refused
-from hotfolder.page.signin import text, why_no_password
+from hotfolder.page.security import caller_of, fields_of, from_another_site, refused
+from hotfolder.page.signin import why_no_password
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
@@ -116,14 +116,14 @@ async def form(request: Request) -> Response:
 async def answers(request: Request) -> Response:
     """Check and write the settings, and show that hotfolder starts; or show the form with the problem."""
     site, language = opened_site(request), request_language(request)
-    fields = await request.form(max_files=0, max_fields=10)
-    root, key, password = text(fields, "root").strip(), text(fields, "key").strip(), text(fields, "password")
+    fields = await fields_of(request)
+    root, key = fields.get("root", "").strip(), fields.get("key", "").strip()
     if site.with_page and (problem := why_no_password(request, fields)):
         return asking(request, root, problem)
     async with site.writing:
         opened_site(request)  # another request may have used the token meanwhile
         name = request.state.caller.name
-        first = FirstSettings(Path(root), site.state_below(Path(root)), key, password, name)
+        first = FirstSettings(Path(root), site.state_below(Path(root)), key, fields.get("password", ""), name)
         try:
             wrong = await wrong_with(site.config, site.environ, first)
             if wrong is not None:

@@ -17,7 +17,7 @@ from hotfolder.control.rooms import known_project
 from hotfolder.page.actions import Action, asked
 from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
-from hotfolder.page.security import MOST_FIELDS, PublicRoute
+from hotfolder.page.security import MOST_FIELDS, PublicRoute, fields_of
 from hotfolder.page.site import number_in, settings_of
 from hotfolder.page.templating import looked_up, picked, render, request_language
 from hotfolder.patience import patiently
@@ -41,9 +41,8 @@ async def overview(request: Request, token: str = "") -> Response:
 async def make(request: Request) -> Response:
     """Create a link. The response is the page, no redirect, so that the link is in no URL of the browser's
     history."""
-    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
-    chosen = [one for one in form.getlist("picture") if isinstance(one, str)]
-    days = number_in(str(form.get("days", ""))) or 0
+    form = await fields_of(request, MOST_FIELDS)
+    chosen, days = form.getlist("picture"), number_in(form.get("days", "")) or 0
     settings, known = settings_of(request), request.path_params["known"]
     token = await to_thread.run_sync(control.share, settings, known, chosen, days)
     return await overview(request, token)

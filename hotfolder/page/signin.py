@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from math import ceil
 from typing import ParamSpec, TypeVar
 
 from anyio import to_thread
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from hotfolder.control import access
 from hotfolder.page import SESSION_COOKIE
-from hotfolder.page.security import Caller, PublicRoute
+from hotfolder.page.security import Caller, PublicRoute, fields_of
 from hotfolder.page.site import Site, settings_of, site_of
 from hotfolder.page.templating import own_path, render, request_language
 from hotfolder.words import word
@@ -30,7 +29,7 @@ async def form(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     site, caller = site_of(request), request.state.caller
-    fields = await request.form(max_files=0, max_fields=10)
+    fields = await fields_of(request)
     wait = site.throttle.take(caller.address)
     to = own_path(fields.get("to"))
     language = request_language(request)
@@ -38,7 +37,7 @@ async def sign_in(request: Request) -> Response:
         problem = word(language, "signin.too_often", seconds=ceil(wait))
         headers = {"Retry-After": str(ceil(wait))}
         return render(request, "signin.html", status=429, headers=headers, to=to, problem=problem)
-    token = await hashing(site, access.sign_in, settings_of(request), text(fields, "password"))
+    token = await hashing(site, access.sign_in, settings_of(request), fields.get("password", ""))
     if token is None:
         problem = word(language, "signin.wrong")
         return render(request, "signin.html", status=403, to=to, problem=problem)
@@ -63,8 +62,8 @@ async def first_form(request: Request) -> Response:
 async def first(request: Request) -> Response:
     """Set the first password, and sign in with it."""
     refuse_stranger(request)
-    site, fields = site_of(request), await request.form(max_files=0, max_fields=10)
-    password, settings = text(fields, "password"), settings_of(request)
+    site, fields = site_of(request), await fields_of(request)
+    password, settings = fields.get("password", ""), settings_of(request)
     if problem := why_no_password(request, fields):
         return render(request, "first.html", status=422, problem=problem)
     setting = partial(access.set_password, first=True)
@@ -76,12 +75,12 @@ async def first(request: Request) -> Response:
     return with_session(RedirectResponse("/", 303), token, request.state.caller)
 
 
-def why_no_password(request: Request, fields: FormData) -> str:
+def why_no_password(request: Request, fields: Mapping[str, str]) -> str:
     """What is wrong with the new password of a form, which contains it twice; "" if nothing is."""
-    password, language = text(fields, "password"), request_language(request)
+    password, language = fields.get("password", ""), request_language(request)
     if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
         return word(language, "first.short", least=access.LEAST_LETTERS)
-    return word(language, "first.different") if password != text(fields, "again") else ""
+    return word(language, "first.different") if password != fields.get("again", "") else ""
 
 
 def refuse_stranger(request: Request) -> None:
@@ -101,11 +100,6 @@ def with_session(response: Response, token: str, caller: Caller) -> Response:
         SESSION_COOKIE, token, access.SESSION_SECONDS, secure=caller.https, httponly=True, samesite="strict"
     )
     return response
-
-
-def text(fields: FormData, name: str) -> str:
-    value = fields.get(name, "")
-    return value if isinstance(value, str) else ""
 
 
 ROUTES = (
