@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
@@ -115,16 +114,12 @@ async def serve(
             await daemon.close()
     finally:
         # Cancelled here, a page that hasn't begun never does; asyncio would start its process and hang.
-        await ended(beside)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
     if signals:
         return INTERRUPTED if signals[0] == signal.SIGINT else 0
     return exit_code(outcome)
-
-
-async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks) if tasks else None
 
 
 def exit_code(outcome: Outcome) -> int:
