@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from itertools import groupby
 from operator import attrgetter
 from pathlib import Path, PurePath
 
@@ -188,20 +187,18 @@ class Card(Line):
 
 @dataclass(frozen=True, slots=True)
 class ProjectCards:
-    """A project with its cards, those that need a person first. `rooms` is the number of all its rooms, of
-    which only the first may have cards."""
+    """A project with its `rooms`, those that need a person first, and the `cards` of those that are shown,
+    with their frames."""
 
     inbox: str
     name: str
-    cards: tuple[Card, ...] = ()
-    rooms: int = 0
-    finished: int = 0
+    rooms: Sequence[Card]
+    cards: Sequence[Card]
 
-    @classmethod
-    def of(cls, inbox: str, name: str, every: Sequence[Card], shown: Iterable[Card]) -> ProjectCards:
-        """The project with `every` room, of which only those `shown` have cards."""
-        finished = sum(card.state == State.DONE for card in every)
-        return cls(inbox, name, tuple(shown), len(every), finished)
+    @property
+    def finished(self) -> int:
+        """The number of its finished rooms."""
+        return sum(card.state == State.DONE for card in self.rooms)
 
     @property
     def id(self) -> str:
@@ -275,7 +272,7 @@ def board(settings: Settings) -> Board:
         return Board(
             at=at,
             seen=seen,
-            projects=tuple(projects_of(store, latest_of(seen.lines), MOST_CARDS)),
+            projects=tuple(projects_of(store, latest_of(seen.lines))),
             paid_today=store.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(store.ledger.paid_operations_today(at)),
@@ -292,18 +289,17 @@ def latest_of(lines: Sequence[Line]) -> list[Line]:
     return list(newest.values())
 
 
-def projects_of(store: Store, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
-    """These sets by project, with at most `most` cards each: projects that need a person first, then by the
-    latest change, finished ones last."""
-
-    def by_project(card: Card) -> tuple[str, str]:
-        return card.inbox, composed(card.project)
-
-    bare = [card_of(line) for line in lines]
-    groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
-    shown = {key: sorted_cards(cards)[:most] for key, cards in groups.items()}
-    full = iter(with_frames(store, [card for cards in shown.values() for card in cards]))
-    found = [ProjectCards.of(*key, groups[key], [next(full) for _ in cards]) for key, cards in shown.items()]
+def projects_of(store: Store, lines: Sequence[Line]) -> list[ProjectCards]:
+    """These sets by project, with at most MOST_CARDS cards each: projects that need a person first, then by
+    the latest change, finished ones last."""
+    rooms: defaultdict[tuple[str, str], list[Card]] = defaultdict(list)
+    for card in sorted_cards(map(card_of, lines)):
+        rooms[card.inbox, composed(card.project)].append(card)
+    full = iter(with_frames(store, [card for cards in rooms.values() for card in cards[:MOST_CARDS]]))
+    found = [
+        ProjectCards(*place, cards, [next(full) for _ in cards[:MOST_CARDS]])
+        for place, cards in sorted(rooms.items())
+    ]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
 

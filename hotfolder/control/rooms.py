@@ -156,7 +156,7 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
-        project=ProjectCards.of(inbox, name, every, shown),
+        project=ProjectCards(inbox, name, every, shown),
         page=page,
         pages=pages,
         calls=tuple(calls),
