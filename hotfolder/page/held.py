@@ -16,7 +16,6 @@ from starlette.routing import Route
 
 from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import Settings
-from hotfolder.control.explain import Look
 from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
 from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
@@ -117,12 +116,8 @@ async def change(request: Request) -> Response:
             view = await site.photos.run(partial(look_at, settings, place, form.sets))
             return page(request, view, refused=error.message)
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
-
-    def approve(look: Look) -> None:
-        approve_held(settings, place, form.sets, wanted, form.calls, look)
-
     async with site.moving:
-        await site.photos.run(approve)
+        await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
     if left:
         return await shown(request, left, told="approved")

@@ -106,7 +106,8 @@ def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path
         path = directory / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, one.text)
+            with folder_at(path.parent) as folder:
+                write_whole(folder, path.name, one.text.encode())
         except OSError as error:
             raise _unwritable(directory, error) from None
         yield path
@@ -184,11 +185,6 @@ def _refuse_foreign(path: Path, mark: str) -> None:
             f"{shown(path)} was not written by hotfolder, and nothing was changed.",
             hint="Move it away, or name another folder with --write.",
         )
-
-
-def _replace(path: Path, text: str) -> None:
-    with folder_at(path.parent) as folder:
-        write_whole(folder, path.name, text.encode())
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
