@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,14 @@ class Journal:
         A last line that a crash cut off is ended with a newline first, so that it doesn't corrupt the next.
         """
         data = "".join(json.dumps(entry) + "\n" for entry in entries).encode("ascii")
-        with locked(self.path) as descriptor:
-            size_bytes = os.fstat(descriptor).st_size
-            if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
+        with open(self.path, "a+b", buffering=0, opener=partial(os.open, mode=0o600)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes and os.pread(file.fileno(), 1, size_bytes - 1) != b"\n":
                 data = b"\n" + data
             while data:
-                data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
+                data = data[file.write(data) :]
+            os.fsync(file.fileno())
             if not size_bytes:
                 sync_folder(self.path.parent)
 
@@ -115,14 +116,3 @@ def outcome_in_note(note: str) -> tuple[str, str]:
             given_up = outcome is PurchaseOutcome.GIVEN_UP
             return (PurchaseOutcome.INTERRUPTED if given_up and rest == OWN_END else outcome), rest
     return "", note
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[int]:
-    """A descriptor of the file, created where missing, under an exclusive flock. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
