@@ -38,9 +38,9 @@ from hotfolder.config.values import (
     Text,
     TimeZone,
     Variants,
-    is_loopback,
 )
 from hotfolder.config.yamlfile import Document, KeyPath, Position
+from hotfolder.hosts import is_loopback
 from hotfolder.rules.delivery import Delivery, Keep
 from hotfolder.rules.kinds import Prices
 from hotfolder.rules.routes import RouteBase, SinglePhoto

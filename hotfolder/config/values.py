@@ -6,13 +6,14 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from contextlib import suppress
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 
+from hotfolder.hosts import is_address, is_loopback
 from hotfolder.paths import is_file
 from hotfolder.rules.delivery import check_names, size_in_bytes
 from hotfolder.rules.foldernames import shown
@@ -72,23 +73,6 @@ def _rate(value: object) -> object:
 Rate = Annotated[
     int, Field(strict=True, ge=10_000, le=10**11), BeforeValidator(_rate, json_schema_input_type=int | str)
 ]
-
-
-def is_address(text: str) -> bool:
-    """Whether `text` is an IP address, not a host name."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is a loopback address or `localhost`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _host_name(text: str) -> str:

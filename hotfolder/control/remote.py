@@ -15,9 +15,9 @@ from hotfolder.config.load import KEY_VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.control.local import Finding, ok, problem, warning
 from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError, StoreError
+from hotfolder.hosts import is_loopback
 from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, refuse_unfit, server_engine
-from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.transport import Timeouts
 

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotfolder import log
 from hotfolder.config.settings import PageSettings
-from hotfolder.config.values import is_loopback
 from hotfolder.control.access import FULL, NO_PASSWORDS, Visitor, visitor
 from hotfolder.errors import BadWorld, StoreError
+from hotfolder.hosts import is_loopback
 from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.site import Site, settings_of
 from hotfolder.page.templating import error_page, request_language

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -10,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from hotfolder.errors import ConfigurationError, RequestRefused
+from hotfolder.hosts import is_address, is_loopback
 from hotfolder.stager.failures import UrlRefused
 
 MOST_ID_LETTERS, MOST_URL_LETTERS = 1000, 16384
@@ -58,24 +58,6 @@ class SignedUrl:
 
 def port_is_possible(port: int | None) -> bool:
     return port is None or 0 < port < 65536
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is `localhost` or a loopback address, without a DNS lookup."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def parse_base_url(text: str) -> httpx.URL:
