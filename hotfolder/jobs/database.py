@@ -85,28 +85,23 @@ def inode_of(place: StorePlace) -> int:
 
 
 def open_server(server: StoreServer) -> Engine:
-    """`open_store` for a server."""
+    """`open_store` for a server. One process at a time creates or migrates the tables: the others wait up to
+    TURN_SECONDS."""
     engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
             refuse_unfit(facts(connection), server)
             present = format_of(connection, server) == FORMAT
         if not present:
-            migrate_server(server)
+            with changing_tables(server) as changing, changing.begin() as connection:
+                take_turn(connection)
+                version = format_of(connection, server)
+                if version < FORMAT:
+                    bring_up_to_date(connection, empty=version == 0)
     except BaseException:
         engine.dispose()
         raise
     return engine
-
-
-def migrate_server(server: StoreServer) -> None:
-    """Create or migrate the tables, one process at a time: the others wait up to TURN_SECONDS. Raises as
-    `open_store`."""
-    with changing_tables(server) as engine, engine.begin() as connection:
-        take_turn(connection)
-        version = format_of(connection, server)
-        if version < FORMAT:
-            bring_up_to_date(connection, empty=version == 0)
 
 
 @contextmanager
