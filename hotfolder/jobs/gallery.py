@@ -212,7 +212,11 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
     for one in still_named(jobs):
         unaltered = scene_of(one, places, earlier=False).unaltered
         no_pair = why_no_pair(unaltered, places)
-        labels = Counter(looks_of(picture) for picture in one.pictures if is_label(picture, places))
+        labels = Counter(
+            looks_of(each)
+            for each in one.pictures
+            if each.rendition == LABELLED and not unlike(places.done / each.path, each.sha256)
+        )
         for picture in one.pictures:
             path = picture.path
             if path in named or picture.rendition or not picture.altered:
@@ -239,11 +243,6 @@ NO_LABEL = (
 def looks_of(picture: Picture) -> tuple[str, str]:
     """The key that a picture shares with its labelled rendition."""
     return picture.altered, picture.variant
-
-
-def is_label(picture: Picture, places: Places) -> bool:
-    """Whether it is a labelled rendition that lies in done as it was delivered."""
-    return picture.rendition == LABELLED and not unlike(places.done / picture.path, picture.sha256)
 
 
 def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:

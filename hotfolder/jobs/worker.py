@@ -117,10 +117,6 @@ class JobEntry:
     def put_off(self) -> bool:
         return self.task is None and self.bad_since is not None
 
-    def step_done(self) -> None:
-        """Reset the waiting state after a completed step."""
-        self.bad_since, self.failures, self.keeps_place, self.reason = None, 0, False, ""
-
 
 @dataclass(eq=False)
 class Worker:
@@ -379,7 +375,7 @@ class Worker:
             return await self._as_stored(one.job)
         finally:
             one.step = None
-        one.step_done()
+        one.bad_since, one.failures, one.keeps_place, one.reason = None, 0, False, ""
         return left
 
     async def _postpone(self, one: JobEntry, error: BadWorld) -> None:
