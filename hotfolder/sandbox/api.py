@@ -265,12 +265,12 @@ def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
     if file.size is not None and file.size > limit:
         raise Refusal(413, f"file: it has {file.size} bytes; at most {limit} are taken")
     try:
-        facts = inspect(file.file, sandbox.settings.pixel_limit)
+        suffix, size = inspect(file.file, sandbox.settings.pixel_limit)
     except NotAPicture as error:
         raise Refusal(400, f"file: not a picture that is taken: {error}") from None
     identifier = f"img_{uuid.uuid4().hex}"
-    image = Image(identifier, RESIZED, f"{identifier}{facts.suffix}", facts.width, facts.height)
-    part = sandbox.objects.part(facts.suffix)
+    image = Image(identifier, RESIZED, f"{identifier}{suffix}", *size)
+    part = sandbox.objects.part(suffix)
     file.file.seek(0)
     try:
         with part.open("wb") as target:

@@ -9,7 +9,6 @@ import re
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 from urllib.parse import urlencode
@@ -120,35 +119,24 @@ class NotAPicture(Exception):
     """The data isn't an accepted picture. The message says why, for the caller."""
 
 
-@dataclass(frozen=True)
-class ObjectFacts:
-    """Width and height in pixels as seen, that is after EXIF orientation."""
-
-    suffix: str
-    width: int
-    height: int
-
-
 def seen_size(picture: Image.Image) -> tuple[int, int]:
     """Width and height after EXIF orientation, from the header alone."""
     turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
     return (picture.height, picture.width) if turned else picture.size
 
 
-def inspect(source: Path | BinaryIO, pixel_limit: int) -> ObjectFacts:
-    """Decode `source` to its end. Raises NotAPicture unless it is a valid JPEG or PNG of at most
-    `pixel_limit` pixels."""
+def inspect(source: BinaryIO, pixel_limit: int) -> tuple[str, tuple[int, int]]:
+    """Decode `source` to its end; returns its suffix and its `seen_size`. Raises NotAPicture unless it is a
+    valid JPEG or PNG of at most `pixel_limit` pixels."""
     try:
         with Image.open(source, formats=tuple(SUFFIXES)) as picture:
             if picture.width * picture.height > pixel_limit:
                 raise NotAPicture(
                     f"the picture has {picture.width} x {picture.height} pixels; at most {pixel_limit} in all"
                 )
-            suffix = SUFFIXES[str(picture.format)]
             picture.load()
-            width, height = seen_size(picture)
+            return SUFFIXES[str(picture.format)], seen_size(picture)
     except UnidentifiedImageError:
         raise NotAPicture("it is neither a JPEG nor a PNG") from None
     except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError) as error:
         raise NotAPicture(f"it can't be read to its end ({str(error)[:100]})") from None
-    return ObjectFacts(suffix, width, height)
