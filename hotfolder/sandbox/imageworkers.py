@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import importlib
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -32,13 +33,6 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             sys.exit(1)
-
-
-def bound_memory(size_bytes: int) -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (size_bytes, size_bytes))
 
 
 class Engine(Protocol):
@@ -95,7 +89,8 @@ def settle_in(parent: int, memory_bytes: int) -> None:
     # One thread for each numeric library: their arenas count against the memory limit.
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     die_with_parent(parent)
-    bound_memory(memory_bytes)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
 class TaskRefused(Exception):
