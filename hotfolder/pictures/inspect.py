@@ -202,14 +202,11 @@ def _inspect_large(
 
 def _hashed(file: io.FileIO, name: str, limits: PictureLimits) -> tuple[int, str]:
     """The file's size and SHA-256. Raises `NeverUsable` when it is too large."""
-    digest, size_bytes = hashlib.sha256(), 0
     file.seek(0)
-    while piece := file.read(_READ_BYTES):
-        size_bytes += len(piece)
-        if size_bytes > limits.size_bytes:
-            raise too_large(name, limits)
-        digest.update(piece)
-    return size_bytes, digest.hexdigest()
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if file.tell() > limits.size_bytes:
+        raise too_large(name, limits)
+    return file.tell(), digest
 
 
 def _facts(
