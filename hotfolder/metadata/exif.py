@@ -31,7 +31,7 @@ XMP, IPTC, RESOURCES, ICC = 700, 33723, 34377, 34675
 EXIF_FOLDER, GPS_FOLDER, INTEROPERABILITY_FOLDER, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
 COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
 INDEX, RELATED_WIDTH, RELATED_HEIGHT = 0x0001, 0x1001, 0x1002
-SRGB, SRGB_RULES, ADOBE_RGB_RULES = 1, b"R98", b"R03"
+SRGB, SRGB_RULES = 1, b"R98"
 TEXT, SHORT, LONG = 2, 3, 4
 ENTRY_BYTES = 12
 PADDING_BYTES = 8
@@ -229,17 +229,12 @@ class ExifBlock:
         for folder, tag in ((main, IMAGE_LENGTH), (shot, PIXEL_HEIGHT), (related, RELATED_HEIGHT)):
             self.set(folder, tag, height)
 
-    def rules(self) -> TiffEntry | None:
-        """The interoperability index, R98 (sRGB) or R03 (Adobe RGB), by which a camera has written the file;
-        None where it is missing."""
-        entry = self.interoperability.get(INDEX)
-        return entry if entry is not None and entry.kind == TEXT and len(entry.value) >= 3 else None
-
     def claim_srgb(self) -> None:
-        """Set every existing tag for the colour space to sRGB."""
+        """Set every existing tag for the colour space to sRGB; the interoperability index, by which a camera
+        has written the file, may be R03 (Adobe RGB)."""
         self.set(self.head.exif, COLOR_SPACE, SRGB)
-        rules = self.rules()
-        if rules is not None:
+        rules = self.interoperability.get(INDEX)
+        if rules is not None and rules.kind == TEXT and len(rules.value) >= 3:
             self.data[rules.position : rules.position + 3] = SRGB_RULES
 
     def drop_thumbnail(self) -> None:
@@ -269,15 +264,6 @@ def corrected(block: bytes, *, width: int, height: int, orientation: int) -> byt
     changed.describe(width=width, height=height, orientation=orientation)
     changed.drop_thumbnail()
     return bytes(changed.data)
-
-
-def says_adobe_rgb(block: bytes | None) -> bool:
-    """Whether the camera marks the colours as Adobe RGB, which it does instead of embedding a profile."""
-    try:
-        rules = ExifBlock(block or b"").rules()
-    except DamagedMetadata:
-        return False
-    return rules is not None and rules.value[:3] == ADOBE_RGB_RULES
 
 
 def in_srgb(block: bytes | None) -> bytes | None:

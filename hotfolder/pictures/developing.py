@@ -25,6 +25,7 @@ from hotfolder.metadata.xmp import fitting
 from hotfolder.pictures import heic, raw
 from hotfolder.pictures.carryover import blocks_in
 from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
+from hotfolder.pictures.exposure import exposure_in
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit
 from hotfolder.pictures.rendering import upright, write_durably
@@ -153,7 +154,7 @@ def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels
         colours = COLOURS_OF_MODE.get(image.mode, 3)
         alpha = image.mode in ("LA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
     profile = usable_profile(said.icc, colours)
-    if profile is None and exif.says_adobe_rgb(said.exif) and not said.described:
+    if profile is None and exposure_in(said.exif, 1).adobe_rgb and not said.described:
         profile = adobe_rgb_profile()
     return Channels(colours, alpha, profile=profile)
 

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.metadata import exif, jpegfile
+from hotfolder.metadata import jpegfile
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.developing import develop, thumbnail
+from hotfolder.pictures.exposure import exposure_in
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from tests.support.colours import MODERATE, PATCH, chart, profile, worst_difference
@@ -200,7 +201,7 @@ def test_a_cameras_adobe_rgb_is_known_by_its_rules_and_without_a_profile(
     assert inspect(write("a.jpg", content), limits=LIMITS).develop == "its colours are Adobe RGB's"
     made = developed(content, "a.jpg")
     assert worst_difference(made, "Adobe RGB") < NEARLY
-    assert not exif.says_adobe_rgb(made.info["exif"][6:])
+    assert not exposure_in(made.info["exif"][6:], 1).adobe_rgb
     assert made.getexif().get_ifd(0x8769)[0xA001] == 1
 
 
