@@ -16,6 +16,7 @@ import json
 import os
 import re
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,19 +28,30 @@ if TYPE_CHECKING:
 
 FILE_NAME = "requests.jsonl"
 
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Which origin serves a call, and under which method and routes."""
+
+    origin: str
+    method: str
+    routes: tuple[str, ...]
+
+
+ENDPOINTS = {
+    "projects": Endpoint("api", "POST", ("/api/projects",)),
+    "group-create": Endpoint("api", "POST", ("/api/hdr-image-group",)),
+    "upload-url": Endpoint("api", "POST", ("/api/hdr-upload-url",)),
+    "put": Endpoint("storage", "PUT", ("/stager-uploads/{name}",)),
+    "enhance": Endpoint("api", "POST", ("/api/hdr-enhance",)),
+    "group-get": Endpoint("api", "GET", ("/api/hdr-image-group/{groupId}",)),
+    "image": Endpoint("api", "POST", ("/api/image",)),
+    **{name: Endpoint("api", "POST", (operation.route,)) for name, operation in OPERATIONS.items()},
+    "result-get": Endpoint("storage", "GET", ("/stager-final-results/{name}", "/stager-resized/{name}")),
+}
+"""All calls of both origins, by their names in a file of faults."""
+
 PAID_ROUTES = ("/api/hdr-enhance", *(operation.route for operation in OPERATIONS.values()))
-
-API_ROUTES = (
-    "/api/projects",
-    "/api/hdr-image-group",
-    "/api/hdr-image-group/{groupId}",
-    "/api/hdr-upload-url",
-    "/api/image",
-    *PAID_ROUTES,
-)
-
-STORAGE_ROUTES = ("/stager-uploads/{name}", "/stager-resized/{name}", "/stager-final-results/{name}")
-
 UNMATCHED = "(none)"
 IDS = "sandbox.ids"
 
@@ -72,7 +84,7 @@ class Ledger:
 
 def route_of(path: str) -> str:
     """The route template that `path` matches, else UNMATCHED; also for requests refused before routing."""
-    for route in (*API_ROUTES, *STORAGE_ROUTES):
+    for route in (route for call in ENDPOINTS.values() for route in call.routes):
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
             return route
     return UNMATCHED

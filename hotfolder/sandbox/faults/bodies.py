@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAnswer, made
-from hotfolder.sandbox.faults.rules import ENDPOINTS, JSON, Rule, fault
+from hotfolder.sandbox.faults.rules import JSON, Rule, fault
 from hotfolder.sandbox.objects import RESULTS, result_name
 from hotfolder.sandbox.schema import OPERATIONS
 
@@ -127,7 +127,7 @@ async def lead(exchange: Exchange, url: str) -> None:
 
 def redirected(exchange: Exchange) -> str | None:
     """The redirect target of a URL changed by `url-redirecting`, None for an ordinary one."""
-    if (exchange.endpoint, exchange.origin) != ("result-get", ENDPOINTS["result-get"].origin):
+    if exchange.endpoint != "result-get":
         return None
     return exchange.faults.redirects.get(exchange.scope["query_string"])
 

@@ -26,8 +26,7 @@ from pydantic import (
     model_validator,
 )
 
-from hotfolder.sandbox.ledger import route_of
-from hotfolder.sandbox.schema import OPERATIONS
+from hotfolder.sandbox.ledger import ENDPOINTS, route_of
 from hotfolder.sandbox.settings import SandboxError
 
 if TYPE_CHECKING:
@@ -40,27 +39,6 @@ logger = logging.getLogger(__name__)
 EVERYWHERE = "*"
 STATUSES = range(400, 600)
 
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Which origin serves a call, and under which method and routes."""
-
-    origin: str
-    method: str
-    routes: tuple[str, ...]
-
-
-ENDPOINTS = {
-    "projects": Endpoint("api", "POST", ("/api/projects",)),
-    "group-create": Endpoint("api", "POST", ("/api/hdr-image-group",)),
-    "upload-url": Endpoint("api", "POST", ("/api/hdr-upload-url",)),
-    "put": Endpoint("storage", "PUT", ("/stager-uploads/{name}",)),
-    "enhance": Endpoint("api", "POST", ("/api/hdr-enhance",)),
-    "group-get": Endpoint("api", "GET", ("/api/hdr-image-group/{groupId}",)),
-    "image": Endpoint("api", "POST", ("/api/image",)),
-    **{name: Endpoint("api", "POST", (operation.route,)) for name, operation in OPERATIONS.items()},
-    "result-get": Endpoint("storage", "GET", ("/stager-final-results/{name}", "/stager-resized/{name}")),
-}
 
 ALL = tuple(ENDPOINTS)
 JSON = tuple(name for name, call in ENDPOINTS.items() if call.origin == "api")
