@@ -29,13 +29,9 @@ class SignedUrl:
 
     def __init__(self, text: str) -> None:
         text = text.strip()
-        try:
-            parsed = httpx.URL(text if len(text) <= MOST_URL_LETTERS and text.isprintable() else "")
-        except httpx.InvalidURL:
-            parsed = httpx.URL("")
-        if parsed.scheme not in DEFAULT_PORTS or not parsed.host or not port_is_possible(parsed.port):
+        self.parsed = url_of(text if len(text) <= MOST_URL_LETTERS and text.isprintable() else "")
+        if self.parsed.scheme not in DEFAULT_PORTS or not self.parsed.host:
             raise ValueError("not an absolute http or https URL")
-        self.parsed = parsed
 
     def __str__(self) -> str:
         url = self.parsed
@@ -56,17 +52,19 @@ class SignedUrl:
         return hash(self.parsed)
 
 
-def port_is_possible(port: int | None) -> bool:
-    return port is None or 0 < port < 65536
+def url_of(text: str) -> httpx.URL:
+    """The URL; an empty one where `text` is none, or names a port that none can have."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return httpx.URL("")
+    return url if url.port is None or 0 < url.port < 65536 else httpx.URL("")
 
 
 def parse_base_url(text: str) -> httpx.URL:
     """The API's origin and path prefix, if any. Raises ConfigurationError unless the key is safe there."""
-    try:
-        url = httpx.URL(text.strip())
-    except (httpx.InvalidURL, TypeError):
-        url = httpx.URL("")
-    if url.scheme not in DEFAULT_PORTS or not url.host or not port_is_possible(url.port):
+    url = url_of(text.strip())
+    if url.scheme not in DEFAULT_PORTS or not url.host:
         raise ConfigurationError(
             "api.base_url is not an address", hint="It looks like https://api.stagerai.com."
         )
@@ -99,11 +97,8 @@ def is_identifier(value: str) -> bool:
 
 def host_and_port(entry: str) -> tuple[str, int | None]:
     """An entry of api.storage_hosts; None for no port. Raises ConfigurationError."""
-    try:
-        url = httpx.URL(f"https://{entry.strip()}")
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    alone = not url.userinfo and url.raw_path in (b"", b"/") and port_is_possible(url.port)
+    url = url_of(f"https://{entry.strip()}")
+    alone = not url.userinfo and url.raw_path in (b"", b"/")
     if not alone or not (is_address(url.host) or HOST_NAME.fullmatch(url.raw_host)):
         raise ConfigurationError(
             f"api.storage_hosts: {entry!r} is not a host",
