@@ -88,11 +88,9 @@ def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> No
         raise UsageError("There is a configuration by now.", hint="Start hotfolder again: it is taken up.")
 
 
-def smallest(root: Path, state: Path, key_file: Path | None, page: Mapping[str, object] | None = None) -> str:
+def smallest(root: Path, state: Path, key_file: Path, page: Mapping[str, object]) -> str:
     """The YAML of a configuration with these settings; all others keep their defaults."""
-    values: dict[str, object] = {"root": str(root), "state": str(state)}
-    if key_file is not None:
-        values["api"] = {"key_file": str(key_file)}
+    values: dict[str, object] = {"root": str(root), "state": str(state), "api": {"key_file": str(key_file)}}
     if page:
         values["page"] = dict(page)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -66,8 +66,7 @@ async def first(request: Request) -> Response:
     password, settings = fields.get("password", ""), settings_of(request)
     if problem := why_no_password(request, fields):
         return render(request, "first.html", status=422, problem=problem)
-    setting = partial(access.set_password, first=True)
-    was_set = await hashing(site, setting, settings, access.FULL, password)
+    was_set = await hashing(site, access.set_password, settings, access.FULL, password, first=True)
     site.first_token.used = True
     token = await hashing(site, access.sign_in, settings, password) if was_set else None
     if token is None:

@@ -225,7 +225,7 @@ def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
 
 
 def configuration(answers: Answers, root: Path) -> Iterator[str]:
-    page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else None
+    page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else {}
     text = smallest(root, answers.state, KEY, page)
     with made_anywhere(answers.config.parent):
         answers.config.parent.mkdir(parents=True, exist_ok=True)
