@@ -171,6 +171,15 @@ def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
     )
 
 
+def approves_nothing(folder: Path, ready: str, photo: str) -> Notice:
+    """For a `.ready` file that is older than a held photo beside it."""
+    return Notice(
+        folder / ready,
+        f"{visible(ready)} is older than {visible(photo)}, and so approves nothing of what is held here. Look"
+        " at the photos as they are now, and approve them again.",
+    )
+
+
 def no_locks(root: Path) -> Notice:
     """For an inbox whose file system has no file locks, so that a second daemon can't be detected."""
     return Notice(

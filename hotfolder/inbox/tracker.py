@@ -202,6 +202,7 @@ class SetTracker:
             )
             waits = verdict if isinstance(verdict, Waiting) else None
             told = self._left_alone(key, seen, verdict, left_out(state, names))
+            told += self._approving_nothing(key, seen, state.given.keys() - names)
             self._sets[key] = _Tracked(state, waits, told, waits.to_judge if waits is not None else ())
             if isinstance(verdict, Settled | Refused):
                 decided.append((key, verdict))
@@ -265,6 +266,15 @@ class SetTracker:
             SettlingSet(*key, _describe(waits, now), waits.may_proceed, waits.hint)
             for key, waits in sorted(self._waiting(), key=lambda one: one[0])
         )
+
+    def _approving_nothing(self, key: SetKey, seen: SetFolder, waiting: Set[str]) -> tuple[Notice, ...]:
+        """The notice about a `.ready` file that is older than one of the photos in `waiting`, which have
+        settled and are in no job."""
+        photos = [file for file in seen.photos if file.name in waiting]
+        newest = max(photos, key=lambda file: file.identity.ctime_ns, default=None)
+        if seen.ready is None or newest is None or newest.identity.ctime_ns <= seen.ready.identity.ctime_ns:
+            return ()
+        return (notices.approves_nothing(self._root.joinpath(*key), seen.ready.name, newest.name),)
 
     def _left_alone(
         self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import STOPS, shoot, stripped
-from tests.support.studio import ELM, MERGE, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
 
@@ -143,6 +143,21 @@ async def test_a_room_of_photos_of_two_sizes_is_asked_about_before_anything_is_p
         else:
             assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
         await studio.comes_to("done")
+
+
+async def test_a_signal_that_is_older_than_a_held_photo_is_said_to_approve_nothing(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    folder = studio.drop(ELM, "kitchen", {"READY.txt": b""})
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working():
+        await studio.comes_to_say(
+            lambda status: "READY.txt is older than DSC" in str(status["notices"]) and are_held(status)
+        )
+        (folder / "READY.txt").touch()
+        await studio.comes_to("done")
+    assert shop.bought() == 1 and studio.status()["notices"] == []
 
 
 async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(studio: Studio) -> None:
