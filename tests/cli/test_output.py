@@ -128,16 +128,11 @@ def test_times_before_and_after_the_clocks_went_back_are_told_apart() -> None:
     assert "2026-10-25, CEST 02:30:00 It waits. Sunday 2026-10-25, CET 02:30:00 It waits." in told
 
 
-@pytest.mark.parametrize("closed", [(1,), (2,), (0, 1, 2)])
-def test_a_run_whose_standard_streams_are_closed_works_as_any_other(
-    make_studio: MakeStudio, closed: tuple[int, ...]
-) -> None:
+def test_a_run_whose_standard_streams_are_closed_works_as_any_other(make_studio: MakeStudio) -> None:
     studio = make_studio()
     studio.drop("12 Elm Road", "hall", bracket())
-    closing = " ".join(f"{number}>&-" for number in closed)
     command = studio.command("run", "--sandbox", "--until-idle")
-    done = subprocess.run(
-        ["sh", "-c", f'exec "$@" {closing}', "sh", *command], env=environment(None), timeout=300
-    )
+    closing = 'exec "$@" <&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", closing, "sh", *command], env=environment(None), timeout=300)
     assert (done.returncode, studio.states()) == (0, ["done"])
     assert studio.call("verify").returncode == 0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -12,6 +13,7 @@ from hotfolder.demo.captions import dark_to_bright, labels, lines, readable
 from hotfolder.demo.contact_sheet import PAPER, REFUSED, SheetRow, contact_sheet
 from hotfolder.errors import UnusablePhoto, UsageError
 
+Pixels = NDArray[np.int16]
 RED, GREEN, BLUE = (200, 30, 30), (30, 170, 40), (30, 60, 210)
 
 
@@ -32,11 +34,14 @@ def shot(path: Path, seconds: Fraction, *, iso: int = 100, turned: bool = False)
     return path
 
 
-def share(sheet: Path, colour: tuple[int, int, int]) -> float:
-    """The share of the sheet with about that colour."""
+def pixels_of(sheet: Path) -> Pixels:
     with Image.open(sheet) as opened:
-        pixels = np.asarray(opened.convert("RGB"), int)
-    return float((np.abs(pixels - colour).max(axis=2) < 14).mean())
+        return np.asarray(opened.convert("RGB"), np.int16)
+
+
+def near(pixels: Pixels, colour: tuple[int, int, int], within: int = 14) -> NDArray[np.bool_]:
+    """Where the sheet has about that colour."""
+    return np.asarray(np.abs(pixels - np.int16(colour)).max(axis=2) < within)
 
 
 @pytest.mark.parametrize("photos", range(1, 8))
@@ -50,12 +55,12 @@ def test_every_number_of_photos_and_results_fits(tmp_path: Path, photos: int, re
     contact_sheet([SheetRow("12 Elm Road", brackets, done)], tmp_path / "sheet.png", width=900)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert (sheet.format, sheet.width) == ("PNG", 900)
-        pixels = np.asarray(sheet, int)
+    pixels = pixels_of(tmp_path / "sheet.png")
     assert (pixels[:, [0, 10, -11, -1]] == PAPER).all()
-    red = share(tmp_path / "sheet.png", RED)
-    assert red > 0.01
-    assert all(share(tmp_path / "sheet.png", c) > red / photos for c in colours)
-    left, right = (np.nonzero(np.abs(pixels - c).max(axis=2) < 14) for c in (RED, GREEN))
+    red, *results_seen = (near(pixels, colour) for colour in (RED, *colours))
+    assert red.mean() > 0.01
+    assert all(seen.mean() > red.mean() / photos for seen in results_seen)
+    left, right = np.nonzero(red), np.nonzero(results_seen[-1])
     assert (int(left[1].min()), int(right[1].max())) == (25, 874)
     assert abs(int(left[0].min()) - int(right[0].min())) <= 1
     if photos in (3, 4, 5):
@@ -68,10 +73,9 @@ def test_rows_follow_one_another(tmp_path: Path) -> None:
     two = SheetRow("b", one.brackets, [("merged", picture(tmp_path / "n.png", BLUE))])
     contact_sheet([one], tmp_path / "one.png", width=900)
     contact_sheet([one, two], tmp_path / "two.png", width=900)
-    with Image.open(tmp_path / "one.png") as a, Image.open(tmp_path / "two.png") as b:
-        assert 1.7 < b.height / a.height < 2
-        rows = np.asarray(b, int)
-    heights = [np.nonzero((np.abs(rows - c).max(axis=2) < 14).any(axis=1))[0].mean() for c in (GREEN, BLUE)]
+    first, both = pixels_of(tmp_path / "one.png"), pixels_of(tmp_path / "two.png")
+    assert 1.7 < len(both) / len(first) < 2
+    heights = [np.nonzero(near(both, colour).any(axis=1))[0].mean() for colour in (GREEN, BLUE)]
     assert heights[0] < heights[1]
 
 
@@ -80,10 +84,8 @@ def test_portraits_stay_upright(tmp_path: Path) -> None:
     done = picture(tmp_path / "tall.png", GREEN, (400, 600))
     row = SheetRow("hall", [shot(tmp_path / "a.jpg", Fraction(1, 30), turned=True)], [("merged", done)])
     contact_sheet([row], tmp_path / "sheet.png", width=900)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        pixels = np.asarray(sheet, int)
     for colour in (RED, GREEN):
-        where = np.abs(pixels - colour).max(axis=2) < 24
+        where = near(pixels_of(tmp_path / "sheet.png"), colour, within=24)
         tall, wide = where.any(axis=1).sum(), where.any(axis=0).sum()
         assert tall / wide == pytest.approx(1.5, abs=0.05)
 
@@ -95,8 +97,9 @@ def test_a_refusal_is_shown_in_words(tmp_path: Path) -> None:
     for results in (merged, []):
         row = SheetRow("12 Elm Road", brackets, results, "Not made: no lawn was found in this picture.")
         contact_sheet([row], tmp_path / "sheet.png")
-        assert share(tmp_path / "sheet.png", REFUSED) > 0.0002
-        assert (share(tmp_path / "sheet.png", GREEN) > 0.01) is bool(results)
+        pixels = pixels_of(tmp_path / "sheet.png")
+        assert near(pixels, REFUSED).mean() > 0.0002
+        assert (near(pixels, GREEN).mean() > 0.01) == bool(results)
 
 
 def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
@@ -104,8 +107,7 @@ def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
     title = "Große Straße – " * 40
     row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
     contact_sheet([row], tmp_path / "sheet.png", width=700)
-    with Image.open(tmp_path / "sheet.png") as sheet:
-        assert (np.asarray(sheet)[:, -12:] == PAPER).all()
+    assert (pixels_of(tmp_path / "sheet.png")[:, -12:] == PAPER).all()
     assert lines("Küche 🏠", 20, 500)[0] == ["Küche"]
 
 

@@ -112,8 +112,7 @@ def test_photos_of_ones_own_may_have_every_format_that_is_taken(tmp_path: Path) 
             with Image.open(photo) as picture:
                 encoded = heic(picture.resize((300, 200)), exif=picture.getexif().tobytes())
                 (source / room / f"{number}.heic").write_bytes(encoded)
-    cut = source / "kitchen" / "0.heic"
-    cut.write_bytes(cut.read_bytes()[:-500])
+    (source / "kitchen" / "0.heic").write_bytes(b"")
     ended = CliRunner().invoke(app, ["demo", str(target), "--photos", str(source)])
     assert ended.exit_code == 1, ended.output
     assert "✗ my photos / kitchen: 0.heic is" in ended.output

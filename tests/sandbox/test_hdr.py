@@ -50,6 +50,12 @@ def test_a_merge_needs_every_photo(caller: Caller) -> None:
     assert caller.status(group) == {"status": "created"}
 
 
+def test_a_group_takes_seven_photos(caller: Caller) -> None:
+    project, group = caller.begun()
+    answers = [caller.upload_url(project, group, f"{number:02}.jpg") for number in range(1, 9)]
+    assert [answer.status_code for answer in answers] == [200] * 7 + [400]
+
+
 def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
     """A photo that never came under the first URL neither blocks the merge nor enters it."""
     project, group = caller.begun()

@@ -4,6 +4,7 @@ errors of all others."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -130,6 +131,13 @@ async def test_a_status_that_is_no_word_is_never_shown(status: str, serve: Serve
 
 def test_every_kind_of_operation_is_tried() -> None:
     assert MODELS.keys() == EXAMPLES.keys()
+
+
+@pytest.mark.parametrize(("path", "field"), [(path, field) for path in EXAMPLES for field in EXAMPLES[path]])
+def test_no_value_is_known_that_the_reference_lacks(path: str, field: str) -> None:
+    told = json.dumps(MODELS[path].model_json_schema()["properties"][field])
+    known = [value for values in re.findall(r'"enum": (\[.*?\])', told) for value in json.loads(values)]
+    assert known == (ALLOWED[field].split(", ") if field in ALLOWED else [])
 
 
 @pytest.mark.parametrize(("model", "body", "path"), EVERY_VALUE)
