@@ -121,17 +121,6 @@ async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trou
     assert (api.breakers.trouble, api.breakers.bad_seconds()) == (None, 0.0)
 
 
-async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(api: Api) -> None:
-    callers = await api.asked(2)
-    await callers.end_one(Unreachable("down"))
-    await callers.end_one(TooManyRequests("slowly", retry_after_seconds=60))
-    late = await api.asked(1)
-    await api.passes(59)
-    assert late.inside == []
-    await api.passes(1.5)
-    assert len(late.inside) == 1
-
-
 async def test_failures_that_were_under_way_together_count_as_one(api: Api) -> None:
     callers = await api.asked(8)
     for _ in range(8):
@@ -187,30 +176,31 @@ async def test_a_host_that_nobody_asks_any_more_is_not_in_trouble(api: Api) -> N
     assert (api.breakers.trouble, api.breakers.bad_seconds()) == (None, 0.0)
 
 
+def busy(error: Callable[..., Exception], seconds: float) -> Exception:
+    return error("busy", retry_after_seconds=seconds)
+
+
 @pytest.mark.parametrize(
-    "error", [TooManyRequests, Unreachable, OutcomeUnknown], ids=["429", "503", "503 of a paid call"]
+    ("ended", "seconds", "let_in"),
+    [
+        pytest.param((busy(TooManyRequests, 30), None), 30, 2, id="429"),
+        pytest.param((busy(Unreachable, 30), None), 30, 2, id="503"),
+        pytest.param((busy(OutcomeUnknown, 30), None), 30, 2, id="503 of a paid call"),
+        pytest.param((TooManyRequests("busy"), None), 1, 2, id="429 without a wish"),
+        pytest.param((Unreachable("down"), busy(TooManyRequests, 60)), 60, 1, id="a later wish"),
+    ],
 )
-async def test_a_wish_is_obeyed_though_others_that_were_under_way_get_through(
-    api: Api, error: Callable[..., Exception]
+async def test_a_wish_is_obeyed_whatever_becomes_of_another_request_that_was_under_way(
+    api: Api, ended: tuple[Exception | None, ...], seconds: float, let_in: int
 ) -> None:
     callers = await api.asked(2)
-    await callers.end_one(error("busy", retry_after_seconds=30))
-    await callers.end_one()
+    for error in ended:
+        await callers.end_one(error)
     late = await api.asked(2)
-    await api.passes(29)
+    await api.passes(seconds - 0.5)
     assert late.inside == []
-    await api.passes(1.1)
-    assert len(late.inside) == 2
-
-
-async def test_429_without_a_wish_is_not_asked_again_at_once(api: Api) -> None:
-    callers = await api.asked(2)
-    await callers.end_one(TooManyRequests("slowly"))
-    await callers.end_one()
-    late = await api.asked(1)
-    assert late.inside == []
-    await api.passes(1.1)
-    assert len(late.inside) == 1
+    await api.passes(1)
+    assert len(late.inside) == let_in
 
 
 def test_waiting_doubles_from_one_second_to_five_minutes_and_stays_there() -> None:

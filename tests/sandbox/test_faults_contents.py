@@ -145,16 +145,12 @@ def whole(faulty: Faulty) -> bytes:
     return fire(faulty.request("result-get")).body
 
 
-def test_truncated(faulty: Faulty, whole: bytes) -> None:
-    """The length is right, half comes, and the connection ends without an error."""
-    seen = download(faulty, "truncated")
-    assert seen.length == len(whole) and seen.body == whole[: len(whole) // 2] and seen.ending == "closed"
-
-
-def test_cut(faulty: Faulty, whole: bytes) -> None:
-    """The length is right for half a picture."""
-    seen = download(faulty, "cut")
-    assert seen.length == len(seen.body) and seen.body == whole[: len(whole) // 2]
+@pytest.mark.parametrize("announced", [True, False])
+def test_half_a_picture(faulty: Faulty, whole: bytes, announced: bool) -> None:
+    """The connection ends without an error, and the length is right for the whole or for the half."""
+    seen = download(faulty, "truncated" if announced else "cut")
+    assert seen.body == whole[: len(whole) // 2] and seen.ending == "closed"
+    assert seen.length == len(whole if announced else seen.body)
 
 
 def test_html(faulty: Faulty) -> None:

@@ -148,17 +148,20 @@ async def test_paid_calls_never_share_a_connection(serve: Serve) -> None:
     assert wire.connections == 3
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        *(b"", b"not json", b"[]", b"null", b'{"id": ""}', b'{"id": "../x"}', b'{"id": null}'),
-        *(b'{"id": ".."}', b'{"success": false, "id": "p"}', b'{"id": "p"', b"\xff\xfe", b"[" * 100000),
-    ],
+NO_PROJECT = (
+    *(b"", b"not json", b"[]", b"null", b'{"id": ""}', b'{"id": "../x"}', b'{"id": null}'),
+    *(b'{"id": ".."}', b'{"success": false, "id": "p"}', b'{"id": "p"', b"\xff\xfe", b"[" * 100000),
 )
-async def test_nonsense_on_a_free_call_is_a_bad_world(body: bytes, serve: Serve) -> None:
+NO_GROUP = (b'{"status": 3}', b"{}", b'{"status": ""}')
+
+
+@pytest.mark.parametrize(
+    ("call", "body"), [*((FREE[0], body) for body in NO_PROJECT), *((FREE[1], body) for body in NO_GROUP)]
+)
+async def test_nonsense_on_a_free_call_is_a_bad_world(call: Call, body: bytes, serve: Serve) -> None:
     """A useless 200 pauses the queue; it never fails a photographer's set."""
     wire = await serve(does.answer(200, body))
-    assert type(await failure(FREE[0](wire.client))) is Unreachable
+    assert type(await failure(call(wire.client))) is Unreachable
 
 
 @pytest.mark.parametrize("url", [None, "", "/relative.jpg", "ftp://h/x"])
@@ -167,13 +170,6 @@ async def test_a_completed_group_may_still_owe_its_address(url: str | None, serv
     wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url}))
     state = await wire.client.group("g")
     assert (state.status, state.image_url) == ("completed", None)
-
-
-@pytest.mark.parametrize("body", [{"status": 3}, {}, {"status": ""}])
-async def test_a_group_that_makes_no_sense_is_a_bad_world(body: dict[str, object], serve: Serve) -> None:
-    """An answer with neither a status nor an address isn't believed."""
-    wire = await serve(does.answer(200, body))
-    assert type(await failure(FREE[1](wire.client))) is Unreachable
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from PIL import Image, ImageCms
 from hotfolder.metadata.blocks import Level
 from hotfolder.pictures.carryover import carried_over
 from hotfolder.pictures.facts import Carrying
+from tests.bench.page import put
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
 # Facts of the file, and values that exiftool derives.
 ASIDE = frozenset({"System", "File", "ExifTool", "Composite", "PNG", "JFIF", "SourceFile", "ICC-header"})
@@ -215,9 +215,7 @@ def main() -> None:
         made = table(Path(folder))
     print(made)
     if "--write" in sys.argv:
-        text = PAGE.read_text()
-        before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-        PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}")
+        put(PAGE, "table", made)
 
 
 if __name__ == "__main__":

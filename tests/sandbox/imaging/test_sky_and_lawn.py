@@ -70,13 +70,8 @@ def test_the_lawn_is_found() -> None:
     assert overlap(find_lawn(picture), lawn) > 0.95
 
 
-def test_old_clouds_and_birds_go_with_their_sky() -> None:
-    picture, sky, _ = garden()
-    assert overlap(find_sky(clouded(picture, sky)).mask, sky) > 0.95
-
-
-@pytest.mark.parametrize("stops", [-1.2, -0.6, 0.4])
-def test_the_sky_is_found_in_dim_and_bright_pictures(stops: float) -> None:
+@pytest.mark.parametrize("stops", [-1.2, -0.6, 0, 0.4])
+def test_old_clouds_and_birds_go_with_their_sky_in_dim_and_bright_pictures(stops: float) -> None:
     picture, sky, _ = garden()
     assert overlap(find_sky(exposed(clouded(picture, sky), stops)).mask, sky) > 0.95
 
