@@ -134,16 +134,8 @@ def counted(drop: Sequence[Shoot]) -> dict[str, Counter[str]]:
 COLUMNS = ("sets", *OUTCOMES, *PEERS)
 
 
-def table(kinds: Mapping[str, Counter[str]]) -> None:
-    print(f"{'':28}" + "".join(f"{column:>16}" for column in COLUMNS))
-    for kind, count in kinds.items():
-        print(f"{kind:28}" + "".join(f"{count[column] or '-':>16}" for column in COLUMNS))
-    total = kinds["all"]
-    print(f"{'of all':28}{'':16}" + "".join(f"{total[c] / total['sets']:>15.2%} " for c in COLUMNS[1:]))
-
-
 def markdown(kinds: Mapping[str, Counter[str]]) -> str:
-    """The same for the page; of the simple rules only the shares."""
+    """The table, with shares alone of the simple rules."""
     lines = ["| shoots | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
     for kind, count in kinds.items():
         own = [str(count[column] or "–") for column in COLUMNS[: 1 + len(OUTCOMES)]]
@@ -184,10 +176,10 @@ def main() -> None:
         errors(drop)
     title = f"{len(drop)} shoots, {sum(len(shoot.photos) for shoot in drop)} photos"
     print(f"seed {given.seed}: {title}")
-    kinds = counted(drop)
-    table(kinds)
+    table = markdown(counted(drop))
+    print(table)
     if given.write:
-        put(GROUPING, "grouping", f"{title} (seed {given.seed}):\n\n{markdown(kinds)}")
+        put(GROUPING, "grouping", f"{title} (seed {given.seed}):\n\n{table}")
 
 
 if __name__ == "__main__":

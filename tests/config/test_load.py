@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -20,8 +21,8 @@ from hotfolder.errors import ConfigurationError
 from hotfolder.jobs.budget import midnight
 from hotfolder.rules.routing import plan
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions, Lawn, Sky
-from tests.stager.test_contract import every_value
+from hotfolder.stager.operations import OPERATIONS, HdrOptions, Lawn, Sky
+from tests.support.reference import every_body
 
 Loader = Callable[..., Settings]
 
@@ -140,7 +141,8 @@ def test_each_inbox_has_its_own_routes_and_tags_before_the_general_ones(settings
 
 def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
     """Each enum value of the reference is valid in YAML, with every parameter."""
-    wanted = {f"own{number}x": operation for number, operation in enumerate(every_value())}
+    models: dict[str, type[Any]] = {model.endpoint: model for model in OPERATIONS}
+    wanted = {f"own{number}x": models[path](**body) for number, (path, body) in enumerate(every_body())}
     tags = {
         name: [{one.kind: one.model_dump(mode="json", by_alias=True, exclude={"kind"})}]
         for name, one in wanted.items()

@@ -41,7 +41,7 @@ def pixels_of(sheet: Path) -> Pixels:
 
 def near(pixels: Pixels, colour: tuple[int, int, int], within: int = 14) -> NDArray[np.bool_]:
     """Where the sheet has about that colour."""
-    return np.asarray(np.abs(pixels - np.int16(colour)).max(axis=2) < within)
+    return np.asarray(np.abs(pixels - np.array(colour, np.int16)).max(axis=2) < within)
 
 
 @pytest.mark.parametrize("photos", range(1, 8))

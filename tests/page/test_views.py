@@ -361,15 +361,6 @@ async def doubtful(shop: Shop, studio: Studio) -> Card:
     return card
 
 
-async def test_a_call_that_was_not_charged_is_made(shop: Shop, studio: Studio, page: PageProcess) -> None:
-    card = await doubtful(shop, studio)
-    assert "How did this call end?" in set_page(page, card)
-    answer = page.post(f"/set/{card.job}/resolve", {"answer": "not-charged"})
-    assert went_to(answer) == f"/set/{card.job}?told=resolved"
-    await studio.until_idle()
-    assert (shop.bought(), shop.bought(SKY), cards(studio)[0].state) == (1, 1, "done")
-
-
 async def test_a_call_that_was_charged_is_made_once(shop: Shop, studio: Studio, page: PageProcess) -> None:
     card = await doubtful(shop, studio)
     refused = page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": "https://evil.example/"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 ALLOWED = {
     "actionType": "subtleStaging, autoStaging",
     "resolution": "low, high, superHigh",
@@ -35,3 +37,11 @@ EXAMPLES = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
 URL = "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret"
 PICTURE = {"id": "res_9823192", "imageUrl": URL, "width": 1920, "height": 1280}
 RESULT = {"success": True, "data": [PICTURE]}
+
+
+def every_body() -> Iterator[tuple[str, dict[str, object]]]:
+    """The body of each operation with each value of the reference in turn."""
+    for path, body in EXAMPLES.items():
+        for name in (name for name in body if name in ALLOWED):
+            for value in ALLOWED[name].split(", "):
+                yield path, body | {name: [value] if name == "colorTypes" else value}
