@@ -29,6 +29,11 @@ EVERYTHING = {"deliver": {"gallery": True, "label": "Digitally altered"}, "galle
 HOSTILE = "<script>alert(1)<b> \"x' 100% #1"
 
 
+@pytest.fixture
+def studio(make_studio: MakeStudio) -> Studio:
+    return make_studio(**EVERYTHING)
+
+
 class Page(HTMLParser):
     """The tags, addresses and text of a gallery's page."""
 
@@ -62,9 +67,8 @@ def leftovers(studio: Studio) -> list[Path]:
     return list(studio.done.rglob(".hotfolder-tmp-*"))
 
 
-async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(make_studio: MakeStudio) -> None:
+async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(studio: Studio) -> None:
     """The copies in the gallery have that hash too; an altered picture stands beside its unaltered one."""
-    studio = make_studio(**EVERYTHING)
     for folder in ("front__sky-blue", "kitchen"):
         studio.drop(ELM, folder, bracket())
     await studio.until_idle()
@@ -87,11 +91,8 @@ def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
     return found
 
 
-async def test_a_picture_that_was_deleted_and_made_anew_under_its_name_is_shown(
-    make_studio: MakeStudio,
-) -> None:
+async def test_a_picture_that_was_deleted_and_made_anew_under_its_name_is_shown(studio: Studio) -> None:
     """Beside none of the earlier pictures, which were made of other photos."""
-    studio = make_studio(**EVERYTHING)
     await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     (studio.done / ELM / "front.jpg").unlink()
     await studio.drop_and_run(ELM, "front__sky-blue", bracket())
@@ -103,9 +104,8 @@ async def test_a_picture_that_was_deleted_and_made_anew_under_its_name_is_shown(
     assert "(2)" not in lacking and "front__sky-blue.png: there is no unaltered picture" in lacking
 
 
-async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStudio) -> None:
+async def test_all_that_a_page_refers_to_lies_in_its_folder(studio: Studio) -> None:
     """Addresses are relative and mean the same on every host, whatever rooms and projects are called."""
-    studio = make_studio(**EVERYTHING)
     studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
     await studio.drop_and_run(HOSTILE, "..front", bracket())
     [project] = [path.name for path in studio.done.iterdir() if path.is_dir()]
@@ -123,8 +123,7 @@ async def test_all_that_a_page_refers_to_lies_in_its_folder(make_studio: MakeStu
         assert {one for one in inside if not (gallery(studio, project) / one).is_file()} == set()
 
 
-async def test_rooms_come_in_the_order_of_their_numbers(make_studio: MakeStudio) -> None:
-    studio = make_studio(**EVERYTHING)
+async def test_rooms_come_in_the_order_of_their_numbers(studio: Studio) -> None:
     for room in ("Bedroom 10", "Bedroom 2", "attic"):
         studio.drop(ELM, room, bracket())
     await studio.until_idle()
@@ -133,10 +132,9 @@ async def test_rooms_come_in_the_order_of_their_numbers(make_studio: MakeStudio)
 
 
 async def test_projects_whose_names_differ_in_case_have_one_gallery_where_their_folders_are_one(
-    make_studio: Callable[..., Studio], shop: Shop
+    studio: Studio, shop: Shop
 ) -> None:
     """Else the gallery of each would replace that of the other."""
-    studio = make_studio(**EVERYTHING)
     studio.drop("Elm", "front", bracket())
     studio.drop("elm", "kitchen", bracket())
     await studio.until_idle(shop.access())
@@ -154,9 +152,8 @@ async def test_projects_whose_names_differ_in_case_have_one_gallery_where_their_
 
 
 async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_people_put_there(
-    make_studio: MakeStudio,
+    studio: Studio,
 ) -> None:
-    studio = make_studio(**EVERYTHING)
     await studio.drop_and_run(ELM, "front", bracket())
     (gallery(studio) / ".htaccess").write_text("Options -Indexes")
     (gallery(studio) / "extra").mkdir()
@@ -168,11 +165,8 @@ async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_peop
     assert studio.call("gallery", ELM).stdout.endswith("2 pictures, as before.\n")
 
 
-async def test_a_set_that_ended_by_a_clock_that_was_ahead_keeps_no_later_one_out(
-    make_studio: MakeStudio,
-) -> None:
+async def test_a_set_that_ended_by_a_clock_that_was_ahead_keeps_no_later_one_out(studio: Studio) -> None:
     """As that of another machine, or this one's before it was put right."""
-    studio = make_studio(**EVERYTHING)
     await studio.drop_and_run(ELM, "hall", bracket())
     with studio.store() as store, store.session.begin() as session:
         session.exec(update(Job).values(updated_at=datetime.now(UTC) + timedelta(days=1)))
@@ -182,10 +176,9 @@ async def test_a_set_that_ended_by_a_clock_that_was_ahead_keeps_no_later_one_out
 
 
 async def test_a_set_that_ends_while_others_are_looked_for_is_not_passed_over(
-    make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside one that ended by a clock that was ahead, and is found each time."""
-    studio = make_studio(**EVERYTHING)
 
     def end(project: str, at: datetime) -> None:
         with studio.store() as store, store.session.begin() as session:
@@ -211,10 +204,9 @@ async def test_a_set_that_ends_while_others_are_looked_for_is_not_passed_over(
 
 
 async def test_galleries_are_made_although_they_were_recorded_as_made_until_a_time_to_come(
-    make_studio: MakeStudio,
+    studio: Studio,
 ) -> None:
     """As by a version that took the time of a clock that was ahead."""
-    studio = make_studio(**EVERYTHING)
     await studio.drop_and_run(ELM, "hall", bracket())
     with studio.store() as store:
         ahead = datetime.now(UTC) + timedelta(days=1)
@@ -224,9 +216,10 @@ async def test_galleries_are_made_although_they_were_recorded_as_made_until_a_ti
 
 
 async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
-    studio: Studio, tmp_path: Path
+    make_studio: MakeStudio, tmp_path: Path
 ) -> None:
     """Only delivered content is ever shown or copied."""
+    studio = make_studio()
     for room in ("front", "gone", "kitchen", "hall"):
         studio.drop(ELM, room, bracket())
     await studio.until_idle()
@@ -245,9 +238,8 @@ async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and
     assert list(files_below(gallery(studio) / "full").values()) == [(project / "hall.jpg").read_bytes()]
 
 
-async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(make_studio: MakeStudio) -> None:
+async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(studio: Studio) -> None:
     """It is told, and the gallery is made by itself once the name is free, also after a link to elsewhere."""
-    studio = make_studio(**EVERYTHING)
     gallery(studio).mkdir(parents=True)
     (gallery(studio) / "mine.txt").write_text("mine")
     studio.drop(ELM, "front", bracket())
@@ -272,10 +264,9 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(make_stu
 
 
 def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
-    make_studio: MakeStudio, shop: Shop
+    studio: Studio, shop: Shop
 ) -> None:
     """This also holds where temporary files of the killed process remain."""
-    studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
     assert crashing.live(studio, shop, kill_at="job_ended", nth=1) == -9
     assert not gallery(studio).exists()
@@ -307,9 +298,8 @@ async def test_two_skies_of_one_room_are_told_apart(make_studio: MakeStudio) -> 
     assert badges == one_room * 2
 
 
-async def test_an_earlier_version_stands_apart(make_studio: MakeStudio) -> None:
+async def test_an_earlier_version_stands_apart(studio: Studio) -> None:
     """A room that was made anew shows its latest pictures; the earlier ones are marked as earlier."""
-    studio = make_studio(**EVERYTHING)
     for _ in range(2):
         await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     page = (gallery(studio) / "index.html").read_text()
@@ -356,8 +346,9 @@ BREAKS: dict[str, Callable[[Studio], object]] = {
 }
 
 
-async def test_an_altered_picture_without_label_pair_or_link_is_told(make_studio: MakeStudio) -> None:
-    studio = make_studio(**EVERYTHING)
+async def test_an_altered_picture_without_label_pair_or_link_is_told(
+    studio: Studio, make_studio: MakeStudio
+) -> None:
     studio.drop(ELM, "front__sky-blue", bracket())
     await studio.drop_and_run(ELM, "kitchen", bracket())
     well = studio.say("verify", "--disclosure", ELM)
@@ -371,9 +362,8 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(make_studio
         assert f"{ELM}/front__sky-blue.png: {says}" in found.output
 
 
-async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(make_studio: MakeStudio) -> None:
+async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(studio: Studio) -> None:
     """This is the case after `keep.records_days`. A receipt that names any other file shows nothing."""
-    studio = make_studio(**EVERYTHING)
     await studio.drop_and_run(ELM, "front__sky-blue", bracket())
     for path in studio.state.glob("jobs.sqlite*"):
         path.unlink()
@@ -391,9 +381,8 @@ async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(make_studio:
     assert studio.say("verify", "--disclosure", ELM).exit_code == 0
 
 
-async def test_a_single_photo_stands_beside_itself_as_it_was_taken(make_studio: MakeStudio) -> None:
+async def test_a_single_photo_stands_beside_itself_as_it_was_taken(studio: Studio) -> None:
     """Where nothing was merged, the original is the unaltered picture."""
-    studio = make_studio(**EVERYTHING)
     photo = bracket(1)
     await studio.drop_and_run(ELM, "front__sky-blue", photo)
     [altered] = [one for one in manifest(studio)["pictures"] if one["altered"]]
@@ -412,10 +401,9 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio) -> 
 
 
 async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
-    make_studio: MakeStudio,
+    studio: Studio,
 ) -> None:
     """After a takeover no job may end that would trigger another look."""
-    studio = make_studio(**EVERYTHING)
     for project in (ELM, "9 Oak Lane"):
         await studio.drop_and_run(project, "kitchen", bracket())
     shutil.rmtree(gallery(studio))
