@@ -480,8 +480,10 @@ def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
     assert not list(shoot.parent.rglob(".ready"))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["status"], ["status", "--json"]])
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("words", "unbuffered"),
+    [(["--help"], "1"), (["--version"], ""), (["status"], "1"), (["status", "--json"], "")],
+)
 def test_what_can_t_be_written_is_said_in_a_line(config: Path, words: list[str], unbuffered: str) -> None:
     """With a full disk behind `>` there is no traceback and no exit code 0."""
     with Path("/dev/full").open("w") as full:
