@@ -232,7 +232,7 @@ class Explainer:
             explained = replace(explained, waiting=waiting)
             if shoot is None:
                 return explained
-            sets = self._sets(shoot, () if drop.found.approved else shoot.held)
+            sets = self._sets(shoot, () if drop.found.approved else shoot.waiting)
         except BadJob as error:
             return Explained(self.place, several=True, problems=(*self.problems, error.full_text))
         held = Why() if drop.found.approved else Why(shoot.asks)
@@ -263,7 +263,7 @@ class Explainer:
             replace(
                 self.set_of(each.name, each.photos),
                 evidence=each.evidence,
-                doubts=each.doubts,
+                doubts=(*each.doubts, *filter(None, [shoot.late.get(each.name)])),
                 waits=each.name in held,
             )
             for each in shoot.sets

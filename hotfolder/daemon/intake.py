@@ -89,7 +89,7 @@ class Intake:
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
         if why.lasting or not why:
             there = identities(found.photos)
-            held = [HeldSet("", there, (why.reason,))] if why else []
+            held = [HeldSet("", there, (why.reason,), late=True)] if why else []
             await remember_held(context, place, held, there)
         if why:
             return why

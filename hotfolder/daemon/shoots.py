@@ -147,19 +147,22 @@ class Shoots:
         why = together(waits)
         parts = parts_of_earlier(drop)
         if shoot is None:
-            await self._hold_back(inbox, found, parts)
+            await self._hold_back(inbox, found, [*parts, *(one for one in drop.before if one.late)])
             return Hold(why)
         for why_unmade in shoot.unmade:
             logger.warning("chosen_set_not_made", project=project, reason=why_unmade)
         waiting = waiting_sets(shoot, approved=found.approved)
-        if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
-            await self._hold_back(inbox, found, parts)
+        late = [*parts, *late_sets(shoot)]
+        singly = drop.chosen or not all(one.late for one in drop.before)
+        if shoot.waits_whole and waiting and not singly:
+            await self._hold_back(inbox, found, late)
             return Hold(together((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         copies = copies_that_wait(found, shoot, waiting)
         await self._keep_out(inbox, found, shoot, copies)
-        held = [*map(held_set, waiting), *map(held_set, refusals), *copies, *parts]
+        doubtful = (each for each in waiting if each.name not in shoot.late)
+        held = [*map(held_set, doubtful), *map(held_set, refusals), *copies, *late]
         await self._hold_back(inbox, found, held)
         if shoot.notices:
             self._notices[inbox, project] = frozenset(photo.name for photo in drop.photos), shoot.notices
@@ -272,7 +275,7 @@ def waiting_sets(shoot: Grouping, *, approved: bool) -> list[GroupedSet]:
     gets the doubt about the whole drop."""
     if approved:
         return []
-    return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
+    return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.waiting]
 
 
 def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
@@ -282,6 +285,15 @@ def names_of(each: GroupedSet | RefusedSet) -> frozenset[str]:
 def held_set(each: GroupedSet | RefusedSet) -> HeldSet:
     doubts = (each.reason,) if isinstance(each, RefusedSet) else each.doubts
     return HeldSet(each.name, identities(each.photos), doubts)
+
+
+def late_sets(shoot: Grouping) -> list[HeldSet]:
+    """The sets that wait since they came late."""
+    return [
+        HeldSet(each.name, identities(each.photos), (shoot.late[each.name],), late=True)
+        for each in shoot.sets
+        if each.name in shoot.late
+    ]
 
 
 def copies_that_wait(found: BracketSet, shoot: Grouping, waiting: Sequence[GroupedSet]) -> list[HeldSet]:
@@ -302,7 +314,7 @@ def parts_of_earlier(drop: Drop) -> list[HeldSet]:
     chosen = {name for one in drop.chosen for name in one.photos}
     late = {} if drop.found.approved else drop.back.late
     return [
-        HeldSet("", {photo.name: photo.identity}, (late[photo.name],))
+        HeldSet("", {photo.name: photo.identity}, (late[photo.name],), late=True)
         for photo in drop.photos
         if photo.name in late and photo.name not in chosen
     ]

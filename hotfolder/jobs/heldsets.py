@@ -5,12 +5,17 @@ Where a project's folder was renamed they are found by their files: a new name i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import astuple, replace
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from hotfolder.jobs.context import JobContext, Place
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.paths import exists
+from hotfolder.patience import patiently
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.rules.shoots import HeldSet
 
@@ -28,34 +33,45 @@ def held_in(store: Store, place: Place) -> list[HeldSet]:
 
 
 def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
-    """The sets that were held at `place`, or there under the project's former name (`held_elsewhere`)."""
-    mine = held_in(store, place)
-    known = {name for one in mine for name in one.photos}
-    return [*mine, *(one for one in held_elsewhere(store, place, there) if known.isdisjoint(one.photos))]
-
-
-def held_elsewhere(store: Store, place: Place, there: There) -> list[HeldSet]:
-    """The sets stored for folders of the same name in other projects, as far as their files are all `there`.
-    Their `name` is empty: they are named anew."""
-    others = _others(store, place).values()
-    return [replace(one, name="") for sets in others for one in sets if one.there(there)]
+    """The sets that were held at `place`, where a file of that name is still `there`; and those of folders of
+    the same name in other projects whose files are there unchanged, as after a project was renamed. These
+    have no `name`: they are named anew."""
+    found = [one for one in held_in(store, place) if one.photos.keys() & there.keys()]
+    known = {name for one in found for name in one.photos}
+    for one in chain.from_iterable(_others(store, place).values()):
+        left = one.left(there) - known
+        if left and (one.late or one.there(there)):
+            found.append(replace(one, name="", photos=_only(one, left)))
+    return found
 
 
 async def remember_held(context: JobContext, place: Place, held: Sequence[HeldSet], there: There) -> None:
-    """Store the sets that are held at `place` now; of the files that are `there`, all others are not held any
-    more, under no former name of the project. Photos that were held before and only look changed keep the
-    state of then."""
+    """Store the sets that are held at `place` now; the files that are `there` are forgotten under a former
+    name of the project where they aren't any more. Photos that were held before and only look changed keep
+    the state of then. Raises LocalTrouble, LeaseLost."""
+    inbox, _, folder = place
     before = await context.store_thread(held_in, context.store, place)
-    elsewhere = await context.store_thread(_others, context.store, place)
     first = {name: was for one in before for name, was in one.photos.items()}
     now = [replace(one, photos=as_first_seen(one.photos, first)) for one in held]
-    waiting = {name for one in held for name in one.photos}
-    changed = {} if now == before else {title(place): now}
-    for name, sets in elsewhere.items():
-        left = [one for one in sets if one.photos.keys() & waiting or not one.there(there)]
-        changed |= {} if left == sets else {name: left}
-    for name, sets in changed.items():
-        await context.publish(name, [*map(_as_json, sets)], inbox=place[0])
+    changed = {} if now == before else {place: now}
+    for project, sets in (await context.store_thread(_others, context.store, place)).items():
+        path = context.places.inbox(inbox) / project / folder
+        names = {name for one in sets for name in one.left(there)}
+        gone = names and await patiently(path, _gone, path, names)
+        left = [replace(one, photos=_only(one, one.photos.keys() - gone)) for one in sets] if gone else sets
+        changed |= {} if left == sets else {(inbox, project, folder): [one for one in left if one.photos]}
+    for where, sets in changed.items():
+        await context.publish(title(where), [*map(_as_json, sets)], inbox=inbox)
+
+
+def _gone(folder: Path, names: Set[str]) -> set[str]:
+    """The names that aren't in the folder. Raises LocalTrouble."""
+    with local_trouble(folder):
+        return {name for name in names if not exists(folder / name)}
+
+
+def _only(one: HeldSet, names: Set[str]) -> There:
+    return {name: was for name, was in one.photos.items() if name in names}
 
 
 def as_first_seen(photos: There, first: There) -> There:
@@ -65,20 +81,19 @@ def as_first_seen(photos: There, first: There) -> There:
 
 
 def _others(store: Store, place: Place) -> dict[str, list[HeldSet]]:
-    """The sets stored for folders of the same name in other projects of the inbox, by title."""
-    inbox, _, folder = place
+    """The sets stored for folders of the same name in other projects of the inbox, by project."""
+    inbox, own, folder = place
     beginning, end = title((inbox, "", "")) + "/", f"/{folder}" if folder else ""
-    slashes = f"{beginning}{end}".count("/")
-    return {
-        name: _parsed(content)
+    found = {
+        name.removeprefix(beginning).removesuffix(end): _parsed(content)
         for name, content in store.published_of_inboxes(beginning, end).items()
-        if name != title(place) and name.count("/") == slashes
     }
+    return {project: sets for project, sets in found.items() if "/" not in project and project != own}
 
 
 def _as_json(held: HeldSet) -> dict[str, object]:
     photos = {name: [*astuple(identity), ""] for name, identity in held.photos.items()}
-    return {"name": held.name, "doubts": list(held.doubts), "photos": photos}
+    return {"name": held.name, "doubts": list(held.doubts), "photos": photos, "late": held.late}
 
 
 def _parsed(content: Sequence[Mapping[str, Any]]) -> list[HeldSet]:
@@ -87,6 +102,7 @@ def _parsed(content: Sequence[Mapping[str, Any]]) -> list[HeldSet]:
             one["name"],
             {name: FileIdentity(*numbers) for name, (*numbers, _) in one["photos"].items()},
             tuple(one["doubts"]),
+            one.get("late", False),
         )
         for one in content
     ]

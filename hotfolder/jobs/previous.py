@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
-from hotfolder.jobs.heldsets import held_elsewhere, held_in
+from hotfolder.jobs.heldsets import held_before, held_in
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.queries import files_of
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
@@ -163,7 +163,7 @@ def why_room_held(
         return why
     if found.approved:
         return Why()
-    if why := why_held_elsewhere(store, place, found):
+    if why := why_held_before(store, place, found):
         return why
     if why := why_own(found.photos, own_pictures(store, place, found.photos)):
         return why
@@ -172,11 +172,12 @@ def why_room_held(
     return why_name_held(rulebook, project, folder, known=latest is not None)
 
 
-def why_held_elsewhere(store: Store, place: Place, found: BracketSet) -> Why:
-    """Why a room is held whose photos were held under its project's former name; falsy where not all were."""
-    held = held_elsewhere(store, place, {photo.name: photo.identity for photo in found.photos})
-    known = {name for one in held for name in one.photos}
-    if not known.issuperset(photo.name for photo in found.photos):
+def why_held_before(store: Store, place: Place, found: BracketSet) -> Why:
+    """Why a room is held whose photos were all held before, as under its project's former name, under which
+    the earlier sets are known; else falsy."""
+    there = {photo.name: photo.identity for photo in found.photos}
+    held = held_before(store, place, there)
+    if not there.keys() <= {name for one in held for name in one.left(there)}:
         return Why()
     doubts = dict.fromkeys(chain.from_iterable(one.doubts for one in held))
     return Why("; ".join(doubts), TO_JOIN, lasting=True)

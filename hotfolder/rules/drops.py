@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from hotfolder.display import counted
 from hotfolder.rules.foldernames import free_name, shown
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why
 from hotfolder.rules.late import (
+    LATE_IN_SHOOT,
     EarlierSet,
     LatestSet,
     MergedSet,
     Sorted,
-    why_late_in_shoot,
     why_left_behind,
     why_own,
     why_part,
@@ -88,7 +89,8 @@ class Drop:
         if not rest:
             return Grouping(tuple(making), (), out, shoot.notices, unmade=unmade)
         used_names = {*self.used_names, *(each.name for each in making)}
-        found = group_shoot(rulebook, project, rest, used_names, self.back, held)
+        late = (one for one in self.before if one.late)
+        found = group_shoot(rulebook, project, rest, used_names, self.back, (*held, *late))
         kept_out = {**out, **found.kept_out}
         return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
 
@@ -130,24 +132,34 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> tuple[Grouping | None, tuple[W
     if not drop.photos:
         return None, tuple(waiting)
     shoot = drop.grouped(rulebook)
-    return (shoot if drop.found.approved else shoot.late_ones_held(_late(shoot, drop))), tuple(waiting)
+    return replace(shoot, late={} if drop.found.approved else _late(shoot, drop)), tuple(waiting)
 
 
 def _late(shoot: Grouping, drop: Drop) -> dict[str, str]:
     """Why sets must wait that came late or were left behind, by their names."""
-    latest = drop.latest
-    if latest is None:
-        return {}
+    latest, late = drop.latest, dict[str, str]()
     chosen = {name for one in drop.chosen for name in one.photos}
-    before = {name for one in drop.before for name in one.photos}
-    # A set that was withdrawn since it changed has no job while its project is cancelled.
-    unpaid = _without_photos_of(shoot, {*drop.back.made, *chosen})
-    left = {each.name: latest.left_behind(each.photos) for each in unpaid}
-    late = {name: why_left_behind(photos) for name, photos in left.items() if photos}
-    new = _without_photos_of(shoot, {*drop.back.rooms, *before, *chosen})
-    few = [each for each in new if each.name not in late and not latest.ended_long_before(each.photos)]
-    if sum(len(each.photos) for each in few) < latest.usual:
-        late |= {each.name: why_late_in_shoot(each.photos) for each in few}
+    if latest is not None:
+        # A set that was withdrawn since it changed has no job while its project is cancelled.
+        unpaid = _without_photos_of(shoot, {*drop.back.made, *chosen})
+        left = {each.name: latest.left_behind(each.photos) for each in unpaid}
+        late |= {name: why_left_behind(photos) for name, photos in left.items() if photos}
+    files = {photo.name: photo.identity for photo in drop.photos}
+    waited = {name: one.doubts for one in drop.before if one.late for name in one.left(files)}
+    doubtful = {name for one in drop.before if not one.late for name in one.photos}
+    came = []
+    for each in _without_photos_of(shoot, {*drop.back.rooms, *chosen}):
+        names = {photo.name for photo in each.photos}
+        if each.name in late or (each.doubts and names & doubtful):
+            continue
+        # Without earlier sets to compare with, whether the rest of a set has come can't be told.
+        if names <= waited.keys() or (latest is None and names & waited.keys()):
+            doubts = chain.from_iterable(waited[name] for name in sorted(names & waited.keys()))
+            late[each.name] = "; ".join(dict.fromkeys(doubts))
+        elif latest is not None and not latest.ended_long_before(each.photos):
+            came.append(each)
+    if latest is not None and sum(len(each.photos) for each in came) < latest.usual:
+        late |= {each.name: LATE_IN_SHOOT for each in came}
     return late
 
 

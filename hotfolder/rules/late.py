@@ -320,14 +320,11 @@ def why_left_behind(left: Sequence[Photo]) -> str:
     return f"{names} lay here, changed or new, when the set was cancelled, and nothing is paid for unasked"
 
 
-def why_late_in_shoot(photos: Sequence[Photo]) -> str:
-    """Why a set of a flat drop must not be paid for that came late, where all such sets together have fewer
-    photos than most of its sets."""
-    who = "came alone," if len(photos) == 1 else f"and {len(photos) - 1} more came"
-    return (
-        f"{photos[0].name} {who} after the other photos of the shoot had begun: so few photos are not"
-        " paid for by themselves"
-    )
+LATE_IN_SHOOT = (
+    "it came after the other photos of the shoot had begun, and so few photos are not paid for by themselves"
+)
+"""Why a set of a flat drop must not be paid for that came late, where all such sets together have fewer
+photos than most of the project's sets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,21 @@ class ShootRule:
 class HeldSet:
     """A set that was held while the others of its drop were made: its photos, as they were when it was held
     first, by name, and its doubts from the comparison with the others. `name` is "" for photos that weren't a
-    set then, and where the project had another name."""
+    set then, and where the project had another name. `late`: its photos wait since they came late, each for
+    itself, and the one doubt says so."""
 
     name: str
     photos: Mapping[str, FileIdentity]
     doubts: tuple[str, ...]
+    late: bool = False
 
     def there(self, files: Mapping[str, FileIdentity]) -> bool:
-        """Whether all its photos are among `files` (by name), unchanged as far as any machine can tell."""
-        return all(name in files and files[name].alike(was) for name, was in self.photos.items())
+        """Whether all its photos are among `files`, by name, as `left` has it."""
+        return self.photos.keys() == self.left(files)
+
+    def left(self, files: Mapping[str, FileIdentity]) -> set[str]:
+        """The names of its photos that are among `files`, unchanged as far as any machine can tell."""
+        return {name for name, was in self.photos.items() if name in files and files[name].alike(was)}
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -77,11 +83,10 @@ def group_shoot(
     its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group(photos, rule.options)
-    apart = grouping.sure or _told_apart(grouping, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
     kept, doubts = _kept_names(members, back, before)
     by_name = {photo.name: photo.identity for photo in photos}
-    unchanged = [held for held in before if held.there(by_name)]
+    unchanged = [held for held in before if not held.late and held.there(by_name)]
     known = {name for held in unchanged for name in held.photos}
     alone = all(names <= known for names in members)
     # A route asks for a review of all because of one set, which may have been made meanwhile.
@@ -98,7 +103,7 @@ def group_shoot(
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
     doubtful = [each for each in named if each.doubts]
-    singly = doubtful and apart and not (review or grouping.doubts)
+    singly = doubtful and _told_apart(grouping, rule.options) and not (review or grouping.doubts)
     held = doubtful if singly else named
     why = _why(review, grouping, held)
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))

@@ -198,9 +198,7 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
         studio.drop(ELM, "", {f"b{name}": content for name, content in later.items()})
         await studio.comes_to(*["done"] * 4)
         studio.drop(ELM, "", {"late.jpg": jpeg()})
-        status = await studio.comes_to_say(
-            lambda status: any("came alone" in job["reason"] for job in status["jobs"])
-        )
+        status = await studio.comes_to_say(few)
     assert shop.bought() == 4
     assert {job["room"] for job in status["jobs"] if job["state"] == "done"} == {
         f"{ELM}-{number:02}" for number in (1, 2, 3, 4)

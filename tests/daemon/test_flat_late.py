@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
 import pytest
 
+from hotfolder.control import actions
 from hotfolder.daemon.service import Daemon
 from hotfolder.inbox.approvals import write_ready
 from hotfolder.jobs.store import Store
 from hotfolder.rules.drops import ChosenSet
 from hotfolder.rules.late import Sorted
 from hotfolder.rules.shoots import sort_shoot
-from tests.support.rolls import exported_anew, shoot
-from tests.support.studio import ELM, Shop, Studio, files_below
+from tests.support.rolls import exported_anew, shoot, stripped
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
 
@@ -218,3 +220,103 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
 
 async def no_glimpse(*_: object) -> None:
     pass
+
+
+def one_removed(studio: Studio, late: Mapping[str, bytes]) -> dict[str, bytes]:
+    (studio.inbox / ELM / min(late)).unlink()
+    return {}
+
+
+def exported_again_over_them(_: Studio, late: Mapping[str, bytes]) -> dict[str, bytes]:
+    return {name: exported_anew(content) for name, content in late.items()}
+
+
+def exported_again_beside_one(_: Studio, late: Mapping[str, bytes]) -> dict[str, bytes]:
+    return copies({min(late): late[min(late)]}, anew=True)
+
+
+@pytest.mark.parametrize("then", [one_removed, exported_again_over_them, exported_again_beside_one])
+async def test_late_photos_stay_held_whatever_becomes_of_one_of_them(
+    studio: Studio, shop: Shop, then: Callable[[Studio, Mapping[str, bytes]], dict[str, bytes]]
+) -> None:
+    files, sets, _ = shoot(rooms=2)
+    late = {name: files[name] for name in sets[1][:3]}
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0]})
+    await studio.drop_and_run(ELM, "", late)
+    await studio.drop_and_run(ELM, "", then(studio, late))
+    assert holds("so few photos")(studio.status()) and shop.bought() == 1
+
+
+async def test_a_late_bracket_that_comes_frame_by_frame_is_one_picture(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=2)
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0]})
+    for name in sets[1]:
+        assert shop.bought() == 1
+        await studio.drop_and_run(ELM, "", {name: files[name]})
+    assert shop.bought() == 2 and set(studio.filed(f"{ELM}-02")) == set(sets[1])
+
+
+async def test_a_whole_shoot_is_held_as_one_though_a_late_photo_was_held_before(studio: Studio) -> None:
+    files, sets, _ = shoot(rooms=1)
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0][:4]})
+    await studio.drop_and_run(ELM, "", {sets[0][4]: files[sets[0][4]]})
+    (studio.inbox / ELM / sets[0][4]).rename(studio.root / sets[0][4])
+    new, parts, _ = shoot(rooms=4, seed=5, later_seconds=4000, of_nine=(1,))
+    told = {f"N{name}": stripped(one) if name in parts[-1] else one for name, one in new.items()}
+    await studio.drop_and_run(ELM, "", told)
+    assert [job["room"] for job in studio.status()["jobs"] if job["held"]] == ["(the whole shoot)"]
+    assert files_below(studio.inbox / ELM).keys() == told.keys()
+
+
+@pytest.mark.parametrize("how", ["renamed", "with other permissions"])
+async def test_what_a_cancel_left_behind_stays_held_also_where_the_whole_shoot_was(
+    make_studio: MakeStudio, shop: Shop, how: str
+) -> None:
+    studio = make_studio(settle={"quiet_seconds": 6})
+    files, sets, _ = shoot(rooms=4, by_hand=(3,))
+    async with studio.working() as daemon:
+        daemon.store.pause("the boss is away")
+        folder = studio.drop(ELM, "", {name: files[name] for name in sets[0]})
+        (folder / ".ready").touch()
+        await studio.comes_to_say(lambda status: "boss" in str(status["jobs"]))
+        studio.drop(ELM, "", {name: files[name] for name in sets[1] + sets[2]})
+        studio.by_hand(actions.cancel, ELM, by="ann")
+        await studio.comes_to_say(lambda status: "failed" in [job["state"] for job in status["jobs"]])
+        studio.drop(ELM, "", {name: files[name] for name in sets[3]})
+        await studio.comes_to_say(holds("when the set was cancelled"))
+        daemon.store.resume()
+    if how == "renamed":
+        folder.rename(studio.inbox / "14 Oak Road")
+    else:
+        for one in folder.iterdir():
+            one.chmod(0o600)
+    await studio.until_idle()
+    assert shop.bought() == 0
+
+
+@pytest.mark.parametrize("times", ["new", "kept"])
+async def test_a_renamed_project_s_late_photo_stays_held_when_its_set_is_made_anew_under_the_first_name(
+    studio: Studio, shop: Shop, times: str
+) -> None:
+    files, sets, _ = shoot(rooms=1)
+    late = sets[0][4]
+    async with studio.working():
+        studio.drop(ELM, "kitchen", {name: files[name] for name in sets[0][:4]})
+        await studio.comes_to("done")
+        studio.drop(ELM, "kitchen", {late: files[late]})
+        await studio.comes_to_say(holds("came after the set had been paid for"))
+        renamed = (studio.inbox / ELM).rename(studio.inbox / "14 Oak Road")
+        await studio.comes_to_say(
+            lambda status: any(job["held"] and job["project"] == "14 Oak Road" for job in status["jobs"])
+        )
+        for name, content in files.items():
+            (studio.root / name).write_bytes(content)
+        if times == "kept":
+            shutil.copystat(renamed / "kitchen" / late, studio.root / late)
+        again = studio.inbox / ELM / "kitchen"
+        again.mkdir(parents=True)
+        for name in files:
+            (studio.root / name).rename(again / name)
+        await studio.comes_to("done", "done", "settling")
+    await studio.until_idle()
+    assert shop.bought() == 2 and files_below(renamed).keys() == {f"kitchen/{late}"}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Literal
 
 from hotfolder.display import counted
@@ -77,8 +77,9 @@ class Grouping:
     `notices` are sentences for people that cause no doubt. `doubts` concern the drop as a whole.
 
     `rules/shoots.py` names the sets and decides whether a person must review: `why`, "" where not, and
-    `held`, the names of the sets that wait, all or only the doubtful ones, and the `late` ones in any case.
-    `unmade` are the reasons why sets that a person put together aren't made.
+    `held`, the names of the sets that wait, all or only the doubtful ones. `rules/drops.py` adds `late`, why
+    sets wait that came late, by name. `unmade` are the reasons why sets that a person put together aren't
+    made.
     """
 
     sets: tuple[GroupedSet, ...]
@@ -88,7 +89,7 @@ class Grouping:
     doubts: tuple[str, ...] = ()
     why: str = ""
     held: frozenset[str] = frozenset()
-    late: frozenset[str] = frozenset()
+    late: Mapping[str, str] = field(default_factory=dict)
     unmade: tuple[str, ...] = ()
 
     def parts(self) -> list[GroupedSet | RefusedSet]:
@@ -102,34 +103,27 @@ class Grouping:
 
     @property
     def asks(self) -> str:
-        """The number of held sets and the reason, for people; "" where none is held."""
-        return f"{counted(len(self.held), 'set')}, held for a person: {self.why}" if self.held else ""
+        """The number of sets that wait and the reason, for people; "" where none does."""
+        late = some([f"{name}: {why}" for name, why in self.late.items()])
+        why = "; ".join(filter(None, (self.why, late)))
+        return f"{counted(len(self.waiting), 'set')}, held for a person: {why}" if self.waiting else ""
+
+    @property
+    def waiting(self) -> Set[str]:
+        """The names of the sets that are held or late."""
+        return self.held | self.late.keys()
 
     @property
     def waits_whole(self) -> bool:
-        """Whether all of its sets are held, and not only since they came late."""
-        return self.held > self.late and len(self.held) == len(self.sets)
-
-    def late_ones_held(self, late: Mapping[str, str]) -> Grouping:
-        """The grouping with sets that came late (why, by name) held as well, each by itself."""
-        sets = (
-            replace(each, doubts=tuple(dict.fromkeys((*each.doubts, late[each.name]))))
-            if each.name in late
-            else each
-            for each in self.sets
-        )
-        why = some([f"{name}: {doubt}" for name, doubt in late.items()])
-        return replace(
-            self,
-            sets=tuple(sets),
-            why="; ".join(filter(None, (self.why, why))),
-            held=self.held | late.keys(),
-            late=frozenset(late),
-        )
+        """Whether all of its sets are held, be they late or not."""
+        return bool(self.held) and len(self.held) == len(self.sets)
 
     def why_waits(self, each: GroupedSet) -> tuple[str, ...]:
-        """The reasons why a set is held: its own doubts, else those about the drop, else `why`."""
-        return each.doubts or self.doubts or (self.why,)
+        """The reasons why a set waits: its own doubts, else those about the drop, else `why`; and why it is
+        late."""
+        held = each.doubts or self.doubts or (self.why,)
+        late = self.late.get(each.name)
+        return (*(held if each.name in self.held else ()), *((late,) if late is not None else ()))
 
 
 def _which(photos: Sequence[Photo]) -> str:
