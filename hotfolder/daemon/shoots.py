@@ -147,7 +147,9 @@ class Shoots:
         why = together(waits)
         parts = parts_of_earlier(drop)
         if shoot is None:
-            await self._hold_back(inbox, found, [*parts, *(one for one in drop.before if one.late)])
+            known = {name for one in parts for name in one.photos}
+            late = [one for one in drop.before if one.late and known.isdisjoint(one.photos)]
+            await self._hold_back(inbox, found, [*parts, *late])
             return Hold(why)
         for why_unmade in shoot.unmade:
             logger.warning("chosen_set_not_made", project=project, reason=why_unmade)

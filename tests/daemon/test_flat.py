@@ -311,6 +311,17 @@ async def test_parts_of_a_set_that_is_paid_for_stay_held_where_their_project_is_
         assert "which has been paid for" in studio.status()["jobs"][0]["reason"]
 
 
+async def test_photos_that_wait_are_stored_once_however_often_they_are_judged(studio: Studio) -> None:
+    files, sets, _ = shoot(rooms=1)
+    await studio.drop_and_run(ELM, "", files)
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0][:2]})
+    for _ in range(2):
+        await studio.until_idle()
+    with studio.store() as store:
+        [held] = store.published_of_inboxes("held in ").values()
+    assert [[*one["photos"]] for one in held] == [[name] for name in sets[0][:2]]
+
+
 async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
