@@ -133,7 +133,7 @@ async def test_what_just_arrives_when_its_project_is_cancelled_is_told_and_a_cha
     make_studio: MakeStudio, shop: Shop, changed: int
 ) -> None:
     """It was withdrawn since it changed, and has no job that could be cancelled."""
-    studio = make_studio(settle={"quiet_seconds": 6})
+    studio = make_studio(settle={"quiet_seconds": 20})
     files, sets, _ = shoot(rooms=2)
     async with studio.working() as daemon:
         daemon.store.pause("the boss is away")
