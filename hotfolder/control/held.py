@@ -293,7 +293,7 @@ class Viewer(Explainer):
         if not (explained.several and explained.held):
             held = Why(REVIEW) if explained.held == TO_REVIEW else explained.held
             return together((held, *explained.waiting))
-        doubts = {doubt for each in shoot.sets for doubt in each.doubts}
+        doubts = {doubt for one in explained.sets for doubt in one.doubts}
         own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why
         return Why("; ".join(shoot.doubts) or own)
 

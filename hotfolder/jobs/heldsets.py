@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import astuple, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import exists
 from hotfolder.patience import patiently
+from hotfolder.rules.foldernames import shown
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.rules.shoots import HeldSet
 
@@ -35,13 +35,15 @@ def held_in(store: Store, place: Place) -> list[HeldSet]:
 def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
     """The sets that were held at `place`, where a file of that name is still `there`; and those of folders of
     the same name in other projects whose files are there unchanged, as after a project was renamed. These
-    have no `name`: they are named anew."""
+    have no `name`, since they are named anew, and the reasons of late ones name that project."""
     found = [one for one in held_in(store, place) if one.photos.keys() & there.keys()]
     known = {name for one in found for name in one.photos}
-    for one in chain.from_iterable(_others(store, place).values()):
+    for project, one in ((project, one) for project, sets in _others(store, place).items() for one in sets):
         left = one.left(there) - known
         if left and (one.late or one.there(there)):
-            found.append(replace(one, name="", photos=_only(one, left)))
+            doubts = tuple(f"known from {shown(project)}: {doubt}" for doubt in one.doubts)
+            doubts = doubts if one.late else one.doubts
+            found.append(replace(one, name="", photos=_only(one, left), doubts=doubts))
     return found
 
 
@@ -84,11 +86,12 @@ def _others(store: Store, place: Place) -> dict[str, list[HeldSet]]:
     """The sets stored for folders of the same name in other projects of the inbox, by project."""
     inbox, own, folder = place
     beginning, end = title((inbox, "", "")) + "/", f"/{folder}" if folder else ""
-    found = {
-        name.removeprefix(beginning).removesuffix(end): _parsed(content)
-        for name, content in store.published_of_inboxes(beginning, end).items()
-    }
-    return {project: sets for project, sets in found.items() if "/" not in project and project != own}
+    found = {}
+    for name, content in store.published_of_inboxes(beginning, end).items():
+        project = name.removeprefix(beginning).removesuffix(end)
+        if project != own and "/" not in project and name == title((inbox, project, folder)):
+            found[project] = _parsed(content)
+    return found
 
 
 def _as_json(held: HeldSet) -> dict[str, object]:

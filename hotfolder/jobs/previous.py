@@ -159,11 +159,14 @@ def why_room_held(
     latest = latest_set(store, *place)
     if latest is not None and (why := why_late_in_room(found, latest)):
         return why
-    if why := why_part(found, merged_sets(store, inbox, project)):
+    merged = merged_sets(store, inbox, project)
+    if why := why_part(found, merged):
         return why
     if found.approved:
         return Why()
-    if why := why_held_before(store, place, found):
+    hashes = {photo.sha256 for photo in found.photos}
+    told = latest is not None or any(one.photos <= hashes for one in merged)
+    if why := why_held_before(store, place, found, only_those=told):
         return why
     if why := why_own(found.photos, own_pictures(store, place, found.photos)):
         return why
@@ -172,12 +175,13 @@ def why_room_held(
     return why_name_held(rulebook, project, folder, known=latest is not None)
 
 
-def why_held_before(store: Store, place: Place, found: BracketSet) -> Why:
-    """Why a room is held whose photos were all held before, as under its project's former name, under which
-    the earlier sets are known; else falsy."""
+def why_held_before(store: Store, place: Place, found: BracketSet, *, only_those: bool) -> Why:
+    """Why a room is held whose photos were held before, as under its project's former name, under which the
+    earlier sets are known: all of them, or, unless `only_those`, any; else falsy."""
     there = {photo.name: photo.identity for photo in found.photos}
     held = held_before(store, place, there)
-    if not there.keys() <= {name for one in held for name in one.left(there)}:
+    waited = {name for one in held for name in one.left(there)}
+    if not waited or (only_those and waited < there.keys()):
         return Why()
     doubts = dict.fromkeys(chain.from_iterable(one.doubts for one in held))
     return Why("; ".join(doubts), TO_JOIN, lasting=True)

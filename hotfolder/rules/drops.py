@@ -156,6 +156,8 @@ def _late(shoot: Grouping, drop: Drop) -> dict[str, str]:
         if names <= waited.keys() or (latest is None and names & waited.keys()):
             doubts = chain.from_iterable(waited[name] for name in sorted(names & waited.keys()))
             late[each.name] = "; ".join(dict.fromkeys(doubts))
+        elif latest is not None and names & waited.keys():  # the rest of its own set lets it go, no other
+            late |= {each.name: LATE_IN_SHOOT} if len(names) < latest.usual else {}
         elif latest is not None and not latest.ended_long_before(each.photos):
             came.append(each)
     if latest is not None and sum(len(each.photos) for each in came) < latest.usual:

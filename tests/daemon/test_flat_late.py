@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from hotfolder.config.load import load
 from hotfolder.control import actions
+from hotfolder.control.held import look_at
+from hotfolder.control.lookup import place_named
 from hotfolder.daemon.service import Daemon
 from hotfolder.inbox.approvals import write_ready
 from hotfolder.jobs.store import Store
@@ -254,6 +257,36 @@ async def test_a_late_bracket_that_comes_frame_by_frame_is_one_picture(studio: S
         assert shop.bought() == 1
         await studio.drop_and_run(ELM, "", {name: files[name]})
     assert shop.bought() == 2 and set(studio.filed(f"{ELM}-02")) == set(sets[1])
+
+
+async def test_the_page_says_that_late_photos_are_looked_at(studio: Studio) -> None:
+    files, sets, _ = shoot(rooms=2)
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0]})
+    studio.drop(ELM, "", {name: files[name] for name in sets[1][:3]})
+    settings = load(studio.config, {})
+    view = look_at(settings, place_named(settings, ELM))
+    assert view.why and "so few photos" in str(view.explained.sets[0].doubts)
+
+
+async def test_a_part_that_waits_does_not_go_with_a_part_of_another_set(studio: Studio, shop: Shop) -> None:
+    files, sets, _ = shoot(rooms=3)
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[0]})
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in sets[1][:3]})
+    more = (sets[1][3], *sets[2][:4])
+    await studio.drop_and_run(ELM, "", {name: files[name] for name in more})
+    assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {*sets[1][:3], *more}
+
+
+async def test_another_photo_does_not_release_the_late_one_of_a_room_whose_project_was_renamed(
+    studio: Studio, shop: Shop
+) -> None:
+    files, sets, _ = shoot(rooms=1)
+    await studio.drop_and_run(ELM, "kitchen", {name: files[name] for name in sets[0][:3]})
+    await studio.drop_and_run(ELM, "kitchen", {sets[0][3]: files[sets[0][3]]})
+    (studio.inbox / ELM).rename(studio.inbox / "14 Oak Road")
+    await studio.until_idle()
+    await studio.drop_and_run("14 Oak Road", "kitchen", {sets[0][4]: files[sets[0][4]]})
+    assert holds(f'known from "{ELM}"')(studio.status()) and shop.bought() == 1
 
 
 async def test_a_whole_shoot_is_held_as_one_though_a_late_photo_was_held_before(studio: Studio) -> None:
