@@ -38,12 +38,14 @@ def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
     have no `name`, since they are named anew, and the reasons of late ones name that project."""
     found = [one for one in held_in(store, place) if one.photos.keys() & there.keys()]
     known = {name for one in found for name in one.photos}
-    for project, one in ((project, one) for project, sets in _others(store, place).items() for one in sets):
-        left = one.left(there) - known
-        if left and (one.late or one.there(there)):
-            doubts = tuple(f"known from {shown(project)}: {doubt}" for doubt in one.doubts)
-            doubts = doubts if one.late else one.doubts
-            found.append(replace(one, name="", photos=_only(one, left), doubts=doubts))
+    for project, sets in _others(store, place).items():
+        for one in sets:
+            left = one.left(there) - known
+            if left and one.late:
+                doubts = tuple(f"known from {shown(project)}: {doubt}" for doubt in one.doubts)
+                found.append(replace(one, name="", photos=_only(one, left), doubts=doubts))
+            elif left == one.photos.keys():
+                found.append(replace(one, name=""))
     return found
 
 

@@ -152,12 +152,14 @@ def _late(shoot: Grouping, drop: Drop) -> dict[str, str]:
         names = {photo.name for photo in each.photos}
         if each.name in late or (each.doubts and names & doubtful):
             continue
+        waiting = names & waited.keys()
         # Without earlier sets to compare with, whether the rest of a set has come can't be told.
-        if names <= waited.keys() or (latest is None and names & waited.keys()):
-            doubts = chain.from_iterable(waited[name] for name in sorted(names & waited.keys()))
+        if waiting and (latest is None or waiting == names):
+            doubts = chain.from_iterable(waited[name] for name in sorted(waiting))
             late[each.name] = "; ".join(dict.fromkeys(doubts))
-        elif latest is not None and names & waited.keys():  # the rest of its own set lets it go, no other
-            late |= {each.name: LATE_IN_SHOOT} if len(names) < latest.usual else {}
+        elif waiting and latest is not None:
+            if len(names) < latest.usual:  # the rest of its own set lets it go, no other
+                late[each.name] = LATE_IN_SHOOT
         elif latest is not None and not latest.ended_long_before(each.photos):
             came.append(each)
     if latest is not None and sum(len(each.photos) for each in came) < latest.usual:
