@@ -9,7 +9,9 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -133,12 +135,16 @@ def test_a_folder_below_tmp_is_said_to_be_out_of_the_services_sight() -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def config(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """In a folder that others may enter: those of pytest are for their owner alone."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
-    (tmp_path / "my photos").mkdir()
-    path = tmp_path / "config.yaml"
-    path.write_text("root: my photos\nstate: /var/lib/hotfolder\n")
-    return path
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        (folder / "my photos").mkdir()
+        path = folder / "config.yaml"
+        path.write_text("root: my photos\nstate: /var/lib/hotfolder\n")
+        yield path
 
 
 def install(config: Path, *options: str) -> str:
@@ -206,9 +212,6 @@ def test_written_again_it_keeps_the_user_and_the_page(config: Path, tmp_path: Pa
 def test_a_folder_that_the_service_can_not_write_is_named_with_the_line_that_mends_it(config: Path) -> None:
     """Root usually makes /srv/photos by `mkdir`."""
     root = config.parent / "my photos"
-    for above in (root, *root.parents):  # pytest's own folders are for their owner alone
-        if above.stat().st_mode & 0o005 != 0o005:
-            above.chmod(0o755)
     asked = ("--user", "daemon", "--group", "daemon")
     said = install(config, *asked)
     assert f"The user daemon can't write to {root}" in said
