@@ -25,7 +25,7 @@ USER 1000:1000
 WORKDIR /data
 VOLUME /data
 STOPSIGNAL SIGTERM
-# Unhealthy when it hangs, when an inbox is out of reach, and when the API needs a person.
+# Unhealthy while /readyz gives a reason.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "/usr/local/lib/hotfolder/health.py"]
 # With `--user 0` it becomes PUID:PGID first; with any other user it stays who it is.
 # The kernel drops a SIGTERM for process 1 until that has a handler; blocked, it is kept until then.

@@ -96,7 +96,7 @@ RANK = {
 MUCH_LONGER = 1.5
 """From this multiple of the usual duration on, a merge's total is not shown any more."""
 MOST_CARDS = 12
-"""The number of a project's cards on the page of all projects; those that need a person are all shown."""
+"""The number of a project's cards on the page of all projects; those that need a person come first."""
 
 
 @dataclass(frozen=True, slots=True)
