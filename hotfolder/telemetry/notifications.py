@@ -178,8 +178,9 @@ class Detector:
             known.paid.extend(operations)
 
     def drop(self, inbox: str) -> None:
-        """Forget what has ended in an inbox."""
+        """Forget what has ended in an inbox, and what was told of its sets."""
         self._projects = {place: one for place, one in self._projects.items() if place[0] != inbox}
+        self._sent = {subject: kind for subject, kind in self._sent.items() if not about(subject, inbox)}
 
     def look(self, situation: Situation, now: float) -> list[Notification]:
         """The notifications that have become due since the last call; `now` in seconds of a monotonic clock,
@@ -285,6 +286,11 @@ class Detector:
         sent = {subject: Kind[kind] for subject, kind in dict(memory["told"]).items()}
         self._projects |= projects
         self._sent |= sent
+
+
+def about(subject: str, inbox: str) -> bool:
+    """Whether an alarm's subject is a set or a project in that inbox."""
+    return subject.startswith((f"held {inbox}/", f"budget {inbox}/"))
 
 
 def link(base: Path | str, project: str) -> str:

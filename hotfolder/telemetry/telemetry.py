@@ -20,7 +20,14 @@ from hotfolder.jobs.queries import published_by_ended
 from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
-from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation
+from hotfolder.telemetry.notifications import (
+    Detector,
+    Kind,
+    Memory,
+    Notification,
+    Situation,
+    about,
+)
 from hotfolder.telemetry.notifier import Notifier, addresses_of
 from hotfolder.telemetry.overview import Overview, line_of
 
@@ -35,9 +42,9 @@ HUNG_SECONDS = 1.0
 """The interval of looking while something hangs: a paid call that begins then must not be cut off."""
 NOTIFIER_STATE = "told"
 """The name under which the notifier's state is published, for the next daemon."""
-ENDED_IN = "ended in "
-"""How the name begins under which the projects of an inbox that are to be told of are published, for
-whichever machine works with the inbox by then."""
+ENDED_IN, TOLD_IN = "ended in ", "told in "
+"""How the names begin under which the projects of an inbox that are to be told of, and the alarms about its
+sets that were sent, are published, for whichever machine works with the inbox by then."""
 
 
 class Telemetry:
@@ -88,12 +95,15 @@ class Telemetry:
         self.notifier.recall(context.store.published(NOTIFIER_STATE))
 
     async def take(self, inbox: str) -> None:
-        """Restore what has ended in an inbox that another machine may have had, and is to be told of. Raises
-        LocalTrouble."""
+        """Restore what has ended in an inbox that another machine may have had, and is to be told of, and
+        what was told of its sets. Raises LocalTrouble."""
         if self._context is not None:
-            store = self._context.store
-            projects = await self._context.store_thread(store.published, ENDED_IN + inbox, shared=True)
-            self.notifier.recall({"detected": {"projects": projects or [], "told": {}}, "gathered": {}})
+            store, ask = self._context.store, self._context.store_thread
+            projects = await ask(store.published, ENDED_IN + inbox, shared=True)
+            told = await ask(store.published, TOLD_IN + inbox, shared=True)
+            self.notifier.recall(
+                {"detected": {"projects": projects or [], "told": told or {}}, "gathered": {}}
+            )
             self._taken.add(inbox)
 
     async def _remember(self, memory: Memory) -> None:
@@ -103,14 +113,19 @@ class Telemetry:
         if self._context.store.leases is None:
             await publish(NOTIFIER_STATE, memory)
             return
-        detected = memory["detected"]
+        detected, told = memory["detected"], dict[str, Memory]()
+        others = detected["told"]
+        for inbox in self._taken:
+            told[inbox] = {subject: kind for subject, kind in others.items() if about(subject, inbox)}
+            others = {subject: kind for subject, kind in others.items() if subject not in told[inbox]}
         # First, so that a crash in between sends the message of a finished project twice, and not never.
-        of_machine = {**memory, "detected": {**detected, "projects": []}}
+        of_machine = {**memory, "detected": {"projects": [], "told": others}}
         await publish(NOTIFIER_STATE, of_machine)
-        for inbox in sorted(self._taken):
+        for inbox, told_of in sorted(told.items()):
             of_inbox = [one for one in detected["projects"] if one[0] == inbox]
             with suppress(LeaseLost):  # its new owner writes it
                 await publish(ENDED_IN + inbox, of_inbox, inbox=inbox)
+                await publish(TOLD_IN + inbox, told_of, inbox=inbox)
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None

@@ -193,6 +193,28 @@ def test_a_project_is_told_of_by_whoever_works_with_its_inbox_once_it_is_finishe
     receiver.shutdown()
 
 
+def test_what_waits_in_an_inbox_is_not_told_of_again_by_the_machine_that_takes_it_over(cluster: Make) -> None:
+    receiver = Receiver()
+    notify = {"urls": [receiver.address], "gather_seconds": 1}
+    limits = {"paid_calls_per_project": 1}
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS}, notify=notify, limits=limits)
+    one, two = shared.member("one"), shared.member("two")
+
+    def titles() -> list[str]:
+        return [told["title"] for told in receiver.got]
+
+    one.start()
+    shared.drop("inbox", "12 Elm", f"hall{SKY_TAG}", bracket())
+    wait_for(lambda: titles() == ["hotfolder: A budget is spent"])
+    one.runs[-1].stop()
+    two.start()
+    shared.drop("inbox", "14 Elm", "study__skyblu", bracket())
+    wait_for(lambda: "hotfolder: A set came back" in titles())
+    assert two.runs[-1].stop() == 0  # and sends what it has gathered
+    assert titles() == ["hotfolder: A budget is spent", "hotfolder: A set came back"]
+    receiver.shutdown()
+
+
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM], ids=lambda one: one.name)
 def test_messages_that_a_machine_had_gathered_are_sent_by_another_once_it_has_ended(
     cluster: Make, end: signal.Signals
