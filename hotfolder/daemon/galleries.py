@@ -61,7 +61,7 @@ class Galleries:
         """Whether a finished set may be missing from its gallery; False while a failed pass waits to be
         retried."""
         self.unmade: dict[str, tuple[str, str]] = {}
-        """By project, the inbox of its last set and why its gallery can't be made at present."""
+        """By project, the inbox of the set that ended last and why its gallery can't be made at present."""
         self._ended = asyncio.Event()
         self._ended.set()
         self._warnings: defaultdict[str, log.RecurringWarning] = defaultdict(
@@ -119,7 +119,9 @@ class Galleries:
         try:
             jobs = await context.store_thread(delivered, context.store, project)
             jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
-            inbox = jobs[-1].job.inbox if jobs else ""
+            # Of inboxes of several machines the one whose set has ended last: it alone has been told of that.
+            ended = [(one.job.updated_at, one.job.inbox) for one in jobs if one.job.inbox]
+            inbox = max(ended)[1] if ended else ""
             if inbox and self.ours(inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)

@@ -249,6 +249,27 @@ def test_messages_that_a_machine_had_gathered_are_sent_by_another_once_it_has_en
     receiver.shutdown()
 
 
+def test_a_gallery_gets_the_set_that_ends_last_though_another_machine_s_began_later(cluster: Make) -> None:
+    """Of a project that lies in the inboxes of both."""
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS}, deliver={"gallery": True})
+    host, _, api = shared.shop.url.rpartition("/")[2].partition(":")
+    page = shared.studio.done / "12 Elm" / "gallery" / "index.html"
+    with between((host, int(api))) as proxy:
+        one, two = shared.member("one", **{API_BY: f"http://127.0.0.1:{proxy.port}"}), shared.member("two")
+        one.program = "tests.support.member"
+        one.start()
+        two.start()
+        inbox_of = shared_out(shared)
+        proxy.hang()
+        shared.drop(inbox_of["one"], "12 Elm", "hall", bracket())
+        shared.wait_until(lambda store: store.active())
+        shared.drop(inbox_of["two"], "12 Elm", "study", bracket())
+        wait_for(lambda: page.exists() and "study" in page.read_text())
+        proxy.mend()
+        shared.wait_until(all_done(2))
+        wait_for(lambda: "hall" in page.read_text())
+
+
 def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) -> None:
     shared = cluster()
     one = shared.member("one")
