@@ -327,8 +327,10 @@ class Explainer:
         if not photos:
             return Why()
         inbox = self.place.path.parent.parent
-        found = BracketSet(inbox, *place[1:], photos, approved=approved(self.seen))
-        return why_room_held(self.store, self.rulebook, place, found, orphans(self.store))
+        found, said = BracketSet(inbox, *place[1:], photos), self._said()
+        changed = said.why_not(self.rulebook, found) if said is not None else ""
+        found = replace(found, approved=said is not None and not changed)
+        return why_room_held(self.store, self.rulebook, place, found, orphans(self.store)).after(changed)
 
     def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
@@ -352,10 +354,10 @@ class Explainer:
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 
     def _said(self) -> ReadyFile | None:
-        """A person's approval of a flat drop, from the `.ready` file beside its photos; None without one."""
+        """A person's approval of the folder, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
-        ready = self.seen.ready
+        ready = self.seen.signal()
         return read_ready(self.place.root, self.place.path / ready.name) if ready is not None else ReadyFile()
 
 

@@ -61,9 +61,9 @@ def approve(settings: Settings, what: str) -> Approval:
     )
 
 
-def approve_folder(settings: Settings, place: PhotoPlace) -> Approval:
-    """Approve all photos in the folder as they are. Raises UsageError where there are none, or jobs have them
-    already; LocalTrouble, StoreError."""
+def approve_folder(settings: Settings, place: PhotoPlace, seen_as: Sequence[ChosenSet] = ()) -> Approval:
+    """Approve all photos in the folder as they are; of a room's, only while they are still those `seen_as`.
+    Raises UsageError where there are none, or jobs have them already; LocalTrouble, StoreError."""
     folder, seen = place.path, place.seen()
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
@@ -79,7 +79,7 @@ def approve_folder(settings: Settings, place: PhotoPlace) -> Approval:
     if not photos:
         raise UsageError(f"{shown(place.name)} is being made already.")
     with local_trouble(folder):
-        write_ready(place.root, folder.relative_to(place.root).parts)
+        write_ready(place.root, folder.relative_to(place.root).parts, seen_as)
     return Approval(folder / READY_NAME, len(photos))
 
 
@@ -171,7 +171,8 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
 
 
 def as_chosen(one: ExplainedSet) -> ChosenSet:
-    return ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos})
+    makes = one.planned.plan.recipe.words() if one.planned is not None else ()
+    return ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}, makes)
 
 
 def _rooms_of(project: PhotoPlace) -> list[PhotoPlace]:
@@ -267,7 +268,8 @@ def approve_held(
         looked_at = {key for one in draft for key in one.photos}
         if draft and looked_at != {photo.key for one in sets for photo in one.photos}:
             raise UsageError(CHANGED, hint=LOOK_AGAIN)
-        return approve_folder(settings, place)
+        aside = [ChosenSet(photo.name, {photo.name: photo.sha256}) for photo, _ in view.aside]
+        return approve_folder(settings, place, [*map(as_chosen, sets), *aside])
     proposed = {one.name for one in view.explained.sets}
     return approve_sets(settings, place, [as_chosen(one) for one in sets], look, proposed)
 
@@ -291,7 +293,7 @@ class Viewer(Explainer):
         view itself is the review that a route asks for, and says no other way to it."""
         shoot = explained.shoot
         if not (explained.several and explained.held):
-            held = Why(REVIEW) if explained.held == TO_REVIEW else explained.held
+            held = Why(explained.held.reason) if explained.held.hint == TO_REVIEW.hint else explained.held
             return together((held, *explained.waiting))
         doubts = {doubt for one in explained.sets for doubt in one.doubts}
         own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why

@@ -86,7 +86,11 @@ class Intake:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
+        _, said = await self.shoots.said(place[0], found)
+        changed = said.why_not(rulebook, found) if said is not None else ""
+        found = replace(found, approved=said is not None and not changed)
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
+        why = why.after(changed)
         if why.lasting or not why:
             there = identities(found.photos)
             held = [HeldSet("", there, (why.reason,), late=True)] if why else []

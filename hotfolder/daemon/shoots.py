@@ -104,7 +104,7 @@ class Shoots:
         taken = kept.keys() | self.worker.context.claimed(*place, "")
         fresh = [photo for photo in found.photos if photo.name not in taken]
         self._glimpsed.pop(place, None)
-        ready, said = await self._said(inbox, found)
+        ready, said = await self.said(inbox, found)
         found = replace(found, approved=said is not None and said.whole)
         chosen = said.sets if said is not None else ()
         hold = Hold()
@@ -120,9 +120,9 @@ class Shoots:
             await signals_removed(ready, said.identity)
         return hold
 
-    async def _said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
-        """The `.ready` files beside the drop's photos, and the first one's content where it is newer than
-        these."""
+    async def said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
+        """The `.ready` files beside a drop's or a room's photos, and the first one's content where it is
+        newer than these."""
         ready = [path for path in found.companions if is_ready(path.name)]
         if not (ready and found.approved):
             return [], None

@@ -1,9 +1,10 @@
 """Approval of held sets by a person: a `.ready` file in the folder, or the tag `ok` on its name.
 
 A `.ready` file approves all photos beside it that are no newer, as the rules group them, or the sets that
-its lines name: `set ` and, as JSON, the set's name and the content hashes of its photos by their names. The
-set then starts at once, without the quiet time. `hotfolder approve`, the page and the plug-ins write one; a
-person may put READY.txt in its place. It is removed once the set's jobs exist.
+its lines name: `set ` and, as JSON, the set's name, the content hashes of its photos by their names, and what
+a person saw that it makes. A room's names all of its photos, and approves nothing where they are others by
+now. The set then starts at once, without the quiet time. `hotfolder approve`, the page and the plug-ins write
+one; a person may put READY.txt in its place. It is removed once the set's jobs exist.
 
 A folder with the tag gets a `.ready` file once its sets have settled, and is renamed to its name without the
 tag. So jobs, numbers and done/ never see the tag, and keep the name that the folder had before.
@@ -28,9 +29,10 @@ from hotfolder.inbox.scan import Snapshot, listed
 from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.drops import ChosenSet
-from hotfolder.rules.foldernames import without_ok
-from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.drops import ChosenSet, why_not, why_other
+from hotfolder.rules.foldernames import shown, without_ok
+from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.sets import BracketSet, FileIdentity
 
 SET = "set "
 MOST_BYTES = 8 * 1024 * 1024
@@ -51,6 +53,17 @@ class ReadyFile:
     def whole(self) -> bool:
         """Whether it approves all photos."""
         return not (self.sets or self.trouble)
+
+    def why_not(self, rulebook: Rulebook, found: BracketSet) -> str:
+        """Why it doesn't approve a room as it is now; "" where it does."""
+        there = {photo.name: photo for photo in found.photos}
+        new = there.keys() - {name for one in self.sets for name in one.photos} if self.sets else ()
+        whys = [
+            why_not(one, there) or why_other(rulebook, found.project, found.folder, one) for one in self.sets
+        ]
+        whys += [f"{shown(name)} has come since" for name in sorted(new)]
+        why = next(filter(None, whys), "")
+        return self.trouble or (f"What was approved was not made: {why}" if why else "")
 
 
 def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
@@ -79,7 +92,8 @@ def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
 def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = ()) -> None:
     """Approve all photos in a folder of the inbox, or these sets of them: writes `.ready` atomically,
     replacing an earlier one. Raises OSError."""
-    lines = [f"{SET}{json.dumps({'name': one.name, 'photos': dict(one.photos)})}\n" for one in sets]
+    named = [{"name": one.name, "photos": dict(one.photos), "makes": [*one.makes]} for one in sets]
+    lines = [f"{SET}{json.dumps(one)}\n" for one in named]
     with folder_beneath(inbox, *folder) as opened:
         put_ready(opened, "".join(lines).encode())
 
@@ -102,9 +116,10 @@ def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[Cho
 def _set_in(text: str) -> ChosenSet:
     """Parse one line without its prefix. Raises ValueError."""
     match json.loads(text):
-        case {"name": str(name), "photos": dict(photos)} if name:
-            if all(isinstance(sha256, str) for sha256 in photos.values()):
-                return ChosenSet(name, photos)
+        case {"name": str(name), "photos": dict(photos), **more} if name:
+            makes = more.get("makes", [])
+            if isinstance(makes, list) and all(isinstance(one, str) for one in (*photos.values(), *makes)):
+                return ChosenSet(name, photos, makes)
     raise ValueError(text)
 
 

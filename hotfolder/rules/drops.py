@@ -7,10 +7,12 @@ Sets that a person put together and named are made as they are, provided that th
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from hotfolder.display import counted
+from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import free_name, shown
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why
@@ -24,7 +26,7 @@ from hotfolder.rules.late import (
     why_own,
     why_part,
 )
-from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
 from hotfolder.rules.shoots import HeldSet, group_shoot
 
@@ -34,10 +36,12 @@ TORN = "some of its photos are in a set that a person put together"
 
 @dataclass(frozen=True, slots=True)
 class ChosenSet:
-    """A set that a person put together: its name, and the content hash of each of its photos by its name."""
+    """A set that a person put together, or approved as it was: its name, the content hash of each of its
+    photos by its name, and what they saw that it `makes` (`Recipe.words`), empty where they didn't see it."""
 
     name: str
     photos: Mapping[str, str]
+    makes: Sequence[str] = ()
 
     def made_as(self, earlier: Sequence[EarlierSet]) -> bool:
         """Whether one of the project's sets has this name and exactly these photos."""
@@ -79,7 +83,7 @@ class Drop:
         if not self.chosen:
             return shoot
         there = {photo.name: photo for photo in self.photos}
-        making, broken = self._making(there)
+        making, broken = self._making(rulebook, there)
         taken = {photo.name for each in making for photo in each.photos}
         held = list(_still_held(shoot, taken, {each.name for each in making}, broken))
         # A photo that was kept out stays out, even if the one that it was kept out for is in another set now.
@@ -94,7 +98,9 @@ class Drop:
         kept_out = {**out, **found.kept_out}
         return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
 
-    def _making(self, there: Mapping[str, Photo]) -> tuple[list[GroupedSet], dict[str, str]]:
+    def _making(
+        self, rulebook: Rulebook, there: Mapping[str, Photo]
+    ) -> tuple[list[GroupedSet], dict[str, str]]:
         """The chosen sets that can be made, and, by photo name, why the others can't."""
         making: list[GroupedSet] = []
         broken: dict[str, str] = {}
@@ -103,6 +109,7 @@ class Drop:
             kept = {self.back.rooms.get(photo) for photo in one.photos}
             names = {*(name for name in self.used_names if name not in kept), *(each.name for each in making)}
             why = why_not(one, there, made) or why_name_taken(one.name, names)
+            why = why or why_other(rulebook, self.found.project, one.name, one)
             if not why:
                 own = tuple(there[name] for name in sorted(one.photos))
                 making.append(GroupedSet(own, (BY_PERSON,), name=one.name, by_person=True))
@@ -193,6 +200,16 @@ def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = 
             return f"{shown(name)} has changed since"
         if name in made:
             return f"{shown(name)} is in another set too"
+    return ""
+
+
+def why_other(rulebook: Rulebook, project: str, folder: str, one: ChosenSet) -> str:
+    """Why the rules don't make of a chosen set what the person saw; "" where they do, or refuse it."""
+    with suppress(RuleRefused):
+        words = plan(rulebook, project, folder, len(one.photos)).recipe.words()
+        if one.makes and [*words] != [*one.makes]:
+            made, shown_then = (" + ".join(dict.fromkeys(some)) for some in (words, one.makes))
+            return f"the rules make {made} of it by now, and not {shown_then}"
     return ""
 
 

@@ -84,9 +84,7 @@ class Explanation:
 
     def does(self) -> str:
         """What is made, such as "merge + sky-blue"."""
-        done = [*(["merge"] if self.plan.recipe.merge else [])]
-        done += list(dict.fromkeys(operation_word(path[-1]) for path in self.plan.recipe.steps()))
-        return " + ".join(done)
+        return " + ".join(dict.fromkeys(self.plan.recipe.words()))
 
     def lines(self, *, calls: bool = False) -> list[str]:
         """The explanation as lines of text, with the exact calls if `calls`."""

@@ -28,6 +28,10 @@ class Why(NamedTuple):
     def __bool__(self) -> bool:
         return bool(self.reason)
 
+    def after(self, changed: str) -> Why:
+        """The same behind a sentence about what has changed; falsy where nothing waits."""
+        return self._replace(reason=f"{changed}. {self.reason}") if self and changed else self
+
     def __str__(self) -> str:
         return with_hint(self.reason, self.hint)
 

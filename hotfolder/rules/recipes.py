@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.kinds import operation_word
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation
 
 
@@ -44,6 +45,10 @@ class Recipe(Frozen):
             one.operations[:length] for one in self.altered() for length in range(1, len(one.operations) + 1)
         )
         return tuple(dict.fromkeys(paths))
+
+    def words(self) -> tuple[str, ...]:
+        """What each paid call makes, in words for people, such as "merge" and "sky-blue"."""
+        return (*(("merge",) if self.merge else ()), *(operation_word(path[-1]) for path in self.steps()))
 
     def paid_kinds(self) -> tuple[str, ...]:
         """The kind (merge or an operation's) of each paid call, if no earlier purchase can be reused."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from html.parser import HTMLParser
@@ -322,6 +323,51 @@ def test_a_room_whose_photos_changed_since_they_were_looked_at_is_not_approved(
     refused = page.post(f"/held/{KITCHEN}", approval)
     assert refused.status == 409 and "have changed since you looked" in refused.text
     assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+def photo_removed(studio: Studio, folder: Path) -> str:
+    name = min(bracket())
+    (folder / name).unlink()
+    return f'"{name}" does not wait there any more'
+
+
+def rules_changed(studio: Studio, folder: Path) -> str:
+    studio.edit(routes=[{**REVIEW[0], "operations": ["sky-twilight"]}])
+    return "the rules make merge + sky-twilight of it by now, and not merge + sky-blue"
+
+
+@pytest.mark.parametrize("change", [photo_removed, rules_changed])
+def test_a_room_that_has_changed_since_it_was_approved_waits_and_says_so(
+    studio: Studio, shop: Shop, page: PageProcess, change: Callable[[Studio, Path], str]
+) -> None:
+    folder = waits(studio, bracket(), "kitchen")
+    form = Form(page.read(f"/held/{KITCHEN}"))
+    studio.runs[-1].stop()
+    approval = [*form.fields, ("do", form.buttons["Approve this room"])]
+    assert page.post(f"/held/{KITCHEN}", approval).status == 303
+    told = f"What was approved was not made: {change(studio, folder)}. its route asks for a review"
+    shown = page.read(f"/held/{KITCHEN}")
+    studio.start()
+    studio.wait_until(lambda status: [job["reason"] for job in status["jobs"]] == [told])
+    assert "What was approved was not made" in shown.text and "Approve this room" in Form(shown).buttons
+    german = page.read(f"/held/{KITCHEN}?lang=de").text
+    assert "Was freigegeben wurde, wurde nicht gemacht" in german and shop.bought() == 0
+
+
+def test_a_set_of_which_the_rules_make_other_than_was_approved_waits_and_says_so(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    waits(studio, shoot()[0])
+    form = Form(page.read(f"/held/{SHOOT}"))
+    studio.runs[-1].stop()
+    form.post(page, form.buttons["Approve all"])
+    studio.edit(routes=[{**REVIEW[0], "operations": ["sky-blue"]}])
+    studio.start()
+    studio.wait_until(lambda status: len(held_sets(status)) == 3)
+    doubt = page.read(f"/held/{SHOOT}").text
+    told = studio.status()["jobs"][0]["reason"]
+    assert "the rules make merge + sky-blue of it by now, and not merge" in told, doubt
+    assert shop.bought() == 0
 
 
 def test_each_folder_is_explained_with_rules_and_calls(studio: Studio, shop: Shop, page: PageProcess) -> None:
