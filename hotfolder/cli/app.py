@@ -175,7 +175,7 @@ def init(
 ) -> int:
     """Install it: user, folders, settings, key, service.
 
-    Asks five questions. The API key is asked for unseen, or read from standard input or STAGER_API_KEY. Said
+    Asks five questions. The API key is asked for unseen, or read from standard input or STAGER_API_KEY. Run
     again, it makes what is missing, and changes nothing that is right. Ends with what `doctor` finds.
     """
     from hotfolder.cli import init

@@ -154,7 +154,7 @@ def gallery(
     config: Config = CONFIG,
     as_json: AsJson = False,
 ) -> int:
-    """Show a project's pictures as a page to give away.
+    """Make a page of a project's pictures to give away.
 
     Static files in done/PROJECT/gallery, which work from a disk and on any host: every altered picture beside
     its unaltered one.
@@ -244,7 +244,7 @@ def migrate(
 ) -> int:
     """Move the store from SQLite into an empty PostgreSQL database.
 
-    With everything in flight, while hotfolder is stopped. Whatever breaks it off, say it again.
+    With everything in flight, while hotfolder is stopped. If it is interrupted, run it again.
     """
     from hotfolder.control import upkeep
 
@@ -329,5 +329,5 @@ def lightroom(
     print(f"Wrote {counted(len(written), 'file')} below {write}.")
     for name, how in editors.HOW_TO_INSTALL.items():
         print(f"  {write / name}\n      {how}")
-    print("Say it again whenever tags or inboxes have changed. docs/lightroom.md tells each step.")
+    print("Run it again whenever tags or inboxes have changed. docs/lightroom.md tells each step.")
     return 0
