@@ -32,7 +32,7 @@ from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
 from hotfolder.outbox.placing import names_in
 from hotfolder.outbox.texts import NAME as REASON
-from hotfolder.outbox.texts import write_status
+from hotfolder.outbox.texts import without_timestamp, write_status
 from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.hours import opens_at
@@ -65,10 +65,15 @@ class StatusFiles:
         self._inboxes = inboxes
         self._confirm = confirm
         self._wanted: dict[str, str] = {}
+        self._written: dict[str, str] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
 
-    def show(self, inbox: str, text: str) -> None:
-        """Schedule a write of `text` as the inbox's page. Never blocks, never raises."""
+    def show(self, inbox: str, text: str, *, once: bool = False) -> None:
+        """Schedule a write of `text` as the inbox's page. Never blocks, never raises. With `once` nothing is
+        written where this process wrote the same last, even if another machine has written since."""
+        last = self._written.get(inbox, "")
+        if once and without_timestamp(text.encode()) == without_timestamp(last.encode()):
+            return
         self._wanted[inbox] = text
         if inbox not in self._writing:
             self._writing[inbox] = asyncio.create_task(self._write(inbox))
@@ -86,6 +91,7 @@ class StatusFiles:
         try:
             while (text := self._wanted.pop(inbox, None)) is not None:
                 await to_thread.run_sync(self._put, self._inboxes[inbox], text)
+                self._written[inbox] = text
         except LocalTrouble as error:
             logger.warning("not_reported", reason=error.message)
         except Exception:
@@ -220,8 +226,6 @@ class Reporter:
         await self.telemetry.see(seen, own)
         if NOBODY in seen.degraded.values():
             self._told = None  # its page is passed over, and a lease that is renewed is no change
-        if not news:
-            return  # a page is about what this machine works with
         since = self.clock.now() - LATELY
         self._ended = await context.store_thread(rooms_finished, context.store, since, MOST_ROOMS)
         self._show(own, stopped=stopped)
@@ -239,12 +243,15 @@ class Reporter:
         )
 
     def _show(self, seen: Overview, *, stopped: bool = False) -> None:
-        """Update the page of each inbox that can be reached."""
+        """Update the page of each inbox that can be reached. Without the database nobody here knows whose the
+        inbox is, and its owner's page must stay."""
+        once = bool(seen.store_trouble) and self.context.store.shared
         now, language = self.clock.now().astimezone(), self.live.settings.language
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
                 ended = self._ended.get(name, {})
-                self.pages.show(name, status_page(seen, name, ended, now, stopped=stopped, language=language))
+                page = status_page(seen, name, ended, now, stopped=stopped, language=language)
+                self.pages.show(name, page, once=once)
 
     def _show_trouble(self, error: LocalTrouble) -> None:
         """Show that the store can't be used (database away, disk full), beside the last known state."""

@@ -413,9 +413,12 @@ class Worker:
             )
 
     async def _as_stored(self, job: Job) -> Job:
-        """The job read again, since a cancelled step may have changed it. Raises LocalTrouble."""
+        """The job read again, since a cancelled step may have changed it. Raises LocalTrouble, and LeaseLost
+        where it has ended and another machine may have ended it."""
         stored = await self.context.store_thread(self.context.store.job, job.id)
         assert stored is not None
+        if stored.state not in ACTIVE:
+            await self.context.store_thread(self.context.places.confirm_ours, job.inbox)
         return stored
 
     async def _attempt(self, one: JobEntry) -> Job:

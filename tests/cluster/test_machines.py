@@ -12,10 +12,10 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.daemon.reporter import WHOLE_SECONDS
+from hotfolder.daemon.reporter import LONGEST_PAUSE_SECONDS, WHOLE_SECONDS
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.telemetry.telemetry import ENDED_IN, NOTIFIER_STATE
@@ -23,9 +23,10 @@ from tests.support.cluster import Cluster
 from tests.support.member import API_BY
 from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
 from tests.support.proxy import between, held_port
 from tests.support.receiver import Receiver
-from tests.support.studio import MERGE, SKY, files_below, wait_for
+from tests.support.studio import MERGE, SKY, files_below, wait_for, words_of
 
 pytestmark = pytest.mark.long
 
@@ -279,6 +280,27 @@ def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) 
     assert one.runs[-1].stop() == 0
     assert "1 held" in one.call("status").stdout
     assert "stopped" in (shared.studio.root / "inbox" / "STATUS.txt").read_text()
+
+
+def test_a_machine_cut_off_from_the_database_leaves_the_page_of_an_inbox_to_its_new_owner(
+    cluster: Make, postgres: Postgres
+) -> None:
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS})
+    status = shared.studio.root / "inbox" / "STATUS.txt"
+    with between(postgres.folder) as proxy:
+        url = proxy.server(str(make_url(shared.url).database)).url
+        one, two = shared.member("one", HOTFOLDER_STORE__URL=url), shared.member("two")
+        one.start()
+        shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
+        two.start()
+        wait_for(status.exists)
+        proxy.cut()
+        wait_for(lambda: "can't be reached" in words_of(status))
+        shared.wait_until(lambda _: shared.owners() == {"inbox": "two"})
+        shared.drop("inbox", "12 Elm", "study", bracket())
+        wait_for(lambda: "12 Elm: 1 room, at" in words_of(status))
+        time.sleep(LONGEST_PAUSE_SECONDS + 1)
+        assert "can't be reached" not in words_of(status)
 
 
 def test_an_inbox_that_is_taken_over_is_watched_by_the_settings_in_force(cluster: Make) -> None:

@@ -12,6 +12,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.daemon.ownership import Ownership
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.leases import Leases
+from hotfolder.jobs.model import InboxLease
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support.cluster import Cluster
@@ -51,6 +52,29 @@ async def test_a_call_that_is_on_its_way_while_its_inbox_is_dropped_and_taken_ag
             daemon.context.lease_lost("inbox")
             await studio.comes_to("done")
         assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+async def test_a_job_that_another_machine_has_ended_does_not_end_here_too(
+    postgres: Postgres, shop: Shop, tmp_path: Path
+) -> None:
+    """It waits here, and is tried again before this machine has seen that it lost the inbox."""
+    with postgres.store() as engine:
+        store = Store(engine)
+        store.pause("lunch")
+        url = engine.url.render_as_string(hide_password=False)
+        studio = Studio(tmp_path / "studio", shop=shop, store={"url": url, "lease_seconds": 600})
+        async with studio.working(clock=SystemClock()) as daemon:
+            studio.drop("12 Elm", "hall", bracket())
+            await until(lambda: any(job.reason for job in store.active()))
+            [job] = store.active()
+            with store.session.begin() as session:
+                lease = session.get_one(InboxLease, "inbox")
+                lease.machine, lease.epoch = "another", lease.epoch + 1
+            for state in (State.REFUSING, State.FAILED):
+                store.advance(job.id, state, daemon.clock.now())
+            daemon.worker.try_again()
+            await until(lambda: not daemon.worker.busy())
+        assert daemon.outcome.needing_person == 0
 
 
 async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to_end(
