@@ -240,7 +240,9 @@ def key(path: Path, given: str) -> Iterator[str]:
     if exists(path) and path.stat().st_size == 0 and given:
         path.unlink()
     if given and write_once(path, f"{given}\n", OWNERS_ALONE):
-        yield f"Wrote the API key into {path}, for root alone."
+        # The service has a copy of the one before.
+        restart = " `systemctl restart hotfolder` takes it up." if running() else ""
+        yield f"Wrote the API key into {path}, for root alone.{restart}"
     elif given and path.read_text(encoding="latin-1").strip() != given:
         yield f"The key in {path} is another one, and stays. To change it, remove that file first."
     elif exists(path):

@@ -122,6 +122,17 @@ def test_without_a_key_it_says_what_is_next_and_with_one_it_goes_on(machine: Mac
     assert machine.show(UNIT, "ActiveState") == "active"
 
 
+def test_a_new_key_is_said_to_want_a_new_start(machine: Machine) -> None:
+    """systemd gives the service a copy of the key when it starts."""
+    init, copy = f"{PROGRAM} init --yes --key-stdin", f"cat /run/credentials/{UNIT}/stager-api-key"
+    sh(machine, f"echo the-first-key | {init}", check=False)
+    said = sh(machine, f"rm /etc/hotfolder/key; echo the-second-key | {init}", check=False)
+    assert sh(machine, copy).strip() == "the-first-key"
+    assert "`systemctl restart hotfolder` takes it up" in said
+    sh(machine, "systemctl restart hotfolder")
+    assert sh(machine, copy).strip() == "the-second-key"
+
+
 def test_what_is_not_ours_is_refused_before_anything_is_made(machine: Machine) -> None:
     sh(machine, "mkdir -p /srv/photos/old && chown -R daemon:daemon /srv/photos")
     said = sh(machine, f"{PROGRAM} init --yes --group other", check=False)
