@@ -258,6 +258,8 @@ def finish(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
         files=draft.files,
     )
     draft.write(MANIFEST, [(manifest.model_dump_json(indent=2) + "\n").encode()])
+    if manifest_of(place) != draft.old:  # by another machine or process, which may know of more sets
+        raise LocalTrouble(f"the gallery of {gallery.folder} was made anew meanwhile", hint=SOON)
     keep_others(draft)
     for name in (*SIZES, FULL, ""):
         linking.sync_folder(draft.new / name)

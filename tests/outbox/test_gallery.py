@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -130,6 +131,20 @@ async def test_a_gallery_takes_the_place_of_the_one_before_also_where_no_exchang
     assert again.pictures == 3 and not again.anew
     assert names_in(tmp_path / "Elm") == ["a.jpg", "b.jpg", "c.jpg", "gallery"]
     assert len(list((made[1].folder / "small").iterdir())) == 3
+
+
+async def test_a_gallery_that_was_made_anew_meanwhile_stays_and_gets_no_second_pages(
+    tmp_path: Path, decoder: Decoder
+) -> None:
+    """By another machine, or by `hotfolder gallery`: of two, the slower one may know less."""
+    scenes = [delivered(tmp_path, f"{name}.jpg") for name in "abcdef"]
+    slow, quick = await asyncio.gather(
+        made_of(tmp_path, scenes, decoder), made_of(tmp_path, scenes[:1], decoder), return_exceptions=True
+    )
+    assert isinstance(slow, LocalTrouble) and isinstance(quick, MadeGallery)
+    assert not [path for path in quick.folder.rglob("*") if "(yours)" in path.name]
+    assert len(list((quick.folder / "full").iterdir())) == 1
+    assert (await made_of(tmp_path, scenes, decoder)).pictures == 6
 
 
 async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
