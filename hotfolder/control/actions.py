@@ -21,7 +21,7 @@ from hotfolder.errors import CommandHint, RuleRefused, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.context import chain_of, recipe_of
-from hotfolder.jobs.generations import present_generation
+from hotfolder.jobs.generations import generation_for, present_generation
 from hotfolder.jobs.ledger import Ledger, read_chain
 from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
 from hotfolder.jobs.previous import still_in_failed
@@ -84,8 +84,8 @@ def retry(
 ) -> PutBack:
     """Move a failed set back into the inbox, as dragging it would; with `pay_again` it is bought anew, and a
     finished set, too, by copies of its originals; by a form only if the generation bought last and the paid
-    calls are still those that it shows (`after`, `calls`). `job_id` may be `project/room`. Idempotent: after
-    an interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
+    calls still to be made are those that it shows (`after`, `calls`). `job_id` may be `project/room`.
+    Idempotent: after an interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     with no_job_yet(installation.store, job_id):
         states = NEEDS_PERSON | {State.DONE} if pay_again else NEEDS_PERSON
         job = job_meant(installation.store, job_id, states)
@@ -95,8 +95,8 @@ def retry(
             hint="See its other versions; to buy it once more, look at the price again.",
         )
     if calls is not None:
-        recipe = recipe_now(installation.settings, job, len(installation.store.photos(job.id)))
-        Bill((recipe or recipe_of(job)).paid_kinds()).confirm(calls)
+        recipe, left = still_to_pay(installation.settings, installation.store, job)
+        Bill(recipe.paid_kinds() if pay_again else left).confirm(calls)
     copied = pay_again and job.state == State.DONE
     if copied:
         returning = copies_of(installation, job, return_name(job), AGAIN)
@@ -184,10 +184,13 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     return Returning(source, target, job.id, shared=places.sharing(job))
 
 
-def resolve(installation: Installation, job_id: str, *, paid_result: str | None) -> PutBack:
+def resolve(
+    installation: Installation, job_id: str, *, paid_result: str | None, calls: str | None = None
+) -> PutBack:
     """Record the outcome of a paid call in doubt, as a person knows it, and put its set back into the inbox:
-    the picture is at the URL `paid_result`, or the call was not charged (None). Idempotent: after an
-    interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
+    the picture is at the URL `paid_result`, or the call was not charged (None); by a form only if the paid
+    calls to be made after it are still those that it shows (`calls`). Idempotent: after an interruption,
+    repeat the call. Raises UsageError, Unknown, LocalTrouble."""
     ledger = installation.store.ledger
     job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, return_name(job))
@@ -198,6 +201,8 @@ def resolve(installation: Installation, job_id: str, *, paid_result: str | None)
             hint="Where somebody has put its photos back into the inbox, the set is made anew; else drag"
             " its folder back into the inbox.",
         )
+    if call is not None and calls is not None:
+        Bill(still_to_pay(installation.settings, installation.store, job)[1]).confirm(calls)
     if paid_result is not None:
         refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
     elif call is not None:
@@ -383,6 +388,16 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
         return plan(rulebook_for(settings, job.inbox), job.project, return_name(job), photos).recipe
     except (RuleRefused, KeyError):  # of an inbox that is none any more
         return None
+
+
+def still_to_pay(settings: Settings, store: Store, job: Job) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe by which the job's set would be made if it came again (its own where the rules refuse it),
+    and the kinds of the paid calls that are still to be made for it."""
+    hashes = [photo.sha256 for photo in store.photos(job.id)]
+    recipe, made_in = recipe_now(settings, job, len(hashes)) or recipe_of(job), job.generation
+    if State(job.state) in NEEDS_PERSON:
+        made_in = generation_for(store, job.origin, hashes, recipe, return_name(job))
+    return recipe, left_of(store, job, hashes, recipe, made_in)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import left_of, open_question, recipe_now, return_name
+from hotfolder.control.actions import open_question, recipe_now, still_to_pay
 from hotfolder.control.board import Card, ProjectCards, card_of, latest_of, sorted_cards, with_frames
 from hotfolder.control.lookup import (
     PicturePlace,
@@ -27,8 +27,7 @@ from hotfolder.daemon.folders import places_of
 from hotfolder.errors import Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
-from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.generations import generation_for, present_generation
+from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
@@ -213,12 +212,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         shown = next((one.name for one in card.frames if one.kind == "exposure"), "")
         middle = next((photo.name for photo in history.photos if photo.is_middle), shown)
         recipe = recipe_now(settings, job, len(history.photos))
-        made_of = recipe or recipe_of(job)
-        hashes = [photo.sha256 for photo in history.photos]
-        made_in = job.generation
-        if State(job.state) in NEEDS_PERSON:
-            made_in = generation_for(store, job.origin, hashes, made_of, return_name(job))
-        left = left_of(store, job, hashes, made_of, made_in)
+        made_of, left = still_to_pay(settings, store, job)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         generation = present_generation(store, job.scope)
     receipt, changed = receipt_of(settings.done_folder, job)

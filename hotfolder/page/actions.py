@@ -21,7 +21,7 @@ from hotfolder.control.rooms import known_project
 from hotfolder.jobs.queries import job_named
 from hotfolder.page import SESSION_COOKIE
 from hotfolder.page.security import fields_of
-from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.site import confirm_terms, settings_of, site_of
 from hotfolder.telemetry.overview import overview
 
 TWICE_SECONDS = 2.0
@@ -127,12 +127,15 @@ async def prioritise(request: Request) -> Response:
 
 
 async def retry(request: Request) -> Response:
-    await moved(request, actions.retry, pay_again=False)
+    fields = await fields_of(request)
+    confirm_terms(request, fields)
+    await moved(request, actions.retry, pay_again=False, calls=fields.get("calls"))
     return back(request, "retry")
 
 
 async def pay_again(request: Request) -> Response:
     fields = await fields_of(request)
+    confirm_terms(request, fields)
     shown, calls = fields.get("generation"), fields.get("calls")
     put_back = await moved(request, actions.retry, pay_again=True, after=shown, calls=calls)
     return back(request, "another" if put_back.copied else "retry")
@@ -147,13 +150,15 @@ async def resolve(request: Request) -> Response:
         return back(request, "given_up")
     if answer not in ("not-charged", "charged"):
         raise HTTPException(400)
+    confirm_terms(request, fields)
     paid_result = fields.get("address", "").strip() if answer == "charged" else None
-    await moved(request, actions.resolve, paid_result=paid_result)
+    await moved(request, actions.resolve, paid_result=paid_result, calls=fields.get("calls"))
     return back(request, "resolved")
 
 
 async def make_another(request: Request) -> Response:
     fields = await fields_of(request)
+    confirm_terms(request, fields)
     put_back = await moved(request, another, fields.get("tag", ""), fields.get("calls"))
     return back(request, "another" if put_back.copied else "retry")
 

@@ -21,7 +21,7 @@ from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.security import MOST_FIELDS, fields_of
-from hotfolder.page.site import number_in, settings_of, site_of
+from hotfolder.page.site import confirm_terms, number_in, settings_of, site_of
 from hotfolder.page.templating import render, request_language
 from hotfolder.rules.foldernames import free_name
 from hotfolder.words import word
@@ -106,7 +106,8 @@ async def show(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Move, split, join and name sets, kept as a draft in the URL; or approve them."""
-    form = read_form((await fields_of(request, MOST_FIELDS)).multi_items())
+    fields = await fields_of(request, MOST_FIELDS)
+    form = read_form(fields.multi_items())
     settings, place = await known_place(request, request.path_params["known"])
     site = site_of(request)
     if form.verb != "approve":
@@ -115,6 +116,7 @@ async def change(request: Request) -> Response:
         except UsageError as error:
             view = await site.photos.run(partial(look_at, settings, place, form.sets))
             return page(request, view, refused=error.message)
+    confirm_terms(request, fields)
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
     async with site.moving:
         await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import secrets
 import time
@@ -19,9 +20,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hotfolder.config.load import SettingsFile
+from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import PageSettings, Settings
 from hotfolder.display import visible_lines
-from hotfolder.errors import ConfigurationError
+from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader, Thumbnails
 
@@ -215,5 +217,25 @@ def site_of(request: Request) -> Site:
 
 
 def settings_of(request: Request) -> Settings:
-    """The current settings."""
-    return site_of(request).on_disk.current().settings
+    """The settings when the request came."""
+    if not hasattr(request.state, "settings"):
+        request.state.settings = site_of(request).on_disk.current().settings
+    settings: Settings = request.state.settings
+    return settings
+
+
+def terms_of(request: Request) -> str:
+    """A digest of the rules and prices, which a form that buys something sends back."""
+    settings = settings_of(request)
+    terms = repr((rules_in_force(settings), settings.prices))
+    return hashlib.sha256(terms.encode()).hexdigest()[:16]
+
+
+def confirm_terms(request: Request, fields: Mapping[str, str]) -> None:
+    """Raise UsageError where the rules or prices aren't those with which the form was shown."""
+    if fields.get("terms", terms := terms_of(request)) != terms:
+        raise UsageError(
+            "This could come to other paid calls than were shown, or to another price: the rules or the"
+            " prices have changed since.",
+            hint="Open the page anew, and look at the price as it is now.",
+        )

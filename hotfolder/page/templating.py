@@ -2,8 +2,8 @@
 
 A template has `t("key", name=value)` for texts and the methods of `Words`, `language`, `path` (of this page),
 `here` (its query, without `told`), `signed_in`, `may_act` (whether the session may do more than read), `told`
-(the text about the last action), and whatever its view passes to `render`: a page with a `stamp` is replaced
-when the stamp changes.
+(the text about the last action), `terms()` (`terms_of` the request), and whatever its view passes to
+`render`: a page with a `stamp` is replaced when the stamp changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, Response
 
 from hotfolder.control.board import Frame
 from hotfolder.display import capital, signed
-from hotfolder.page.site import settings_of, site_of
+from hotfolder.page.site import settings_of, site_of, terms_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
 from hotfolder.words.saying import ENGLISH, number_said, room_said, said
@@ -114,6 +114,7 @@ def render(
         with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
         told=told if told in CATALOGUE else "",
+        terms=partial(terms_of, request),
         here=request.url.remove_query_params("told").query,
         in_language=lambda other: request.url.include_query_params(lang=other).query,
         **context,

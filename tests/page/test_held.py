@@ -70,7 +70,7 @@ class Form(HTMLParser):
     def sets(self) -> dict[str, list[str]]:
         """The names of each set's photos."""
         names = {key: name for name, key in self.photos.items()}
-        values = [value for _, value in self.fields]
+        values = [value for field, value in self.fields if field in ("name", "photos")]
         return {
             name: [names[key] for key in keys.split()]
             for name, keys in zip(values[::2], values[1::2], strict=True)
@@ -242,6 +242,31 @@ def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: Page
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "other paid calls than were shown" in refused.text
     assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prices": {"currency": "EUR", "merge": "5.00", "sky": "0.80"}},
+        {"routes": [{**REVIEW[0], "operations": ["sky-twilight"]}]},
+    ],
+    ids=["price", "another sky"],
+)
+@pytest.mark.parametrize("folder", ["", "kitchen"], ids=["shoot", "room"])
+def test_what_was_shown_by_other_rules_or_prices_is_asked_again(
+    studio: Studio, shop: Shop, page: PageProcess, folder: str, change: dict[str, Any]
+) -> None:
+    studio.edit(routes=[{**REVIEW[0], "operations": ["sky-blue"]}])
+    dropped = waits(studio, bracket() if folder else shoot()[0], folder)
+    held = f"/held/{folder_id('inbox', ELM, folder)}"
+    form = Form(page.read(held))
+    approval = [*form.fields, ("do", form.buttons["Approve this room" if folder else "Approve all"])]
+    studio.edit(**change)
+    refused = page.post(held, approval)
+    assert refused.status == 409 and "the rules or the prices have changed since" in refused.text
+    assert not (dropped / ".ready").exists() and shop.bought() == 0
+    fresh = Form(page.read(held))
+    assert page.post(held, [*fresh.fields, *approval[-1:]]).status == 303
 
 
 def test_what_somebody_else_has_approved_meanwhile_is_not_said_to_have_changed(

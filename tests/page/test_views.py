@@ -308,6 +308,35 @@ async def test_what_would_cost_other_than_was_shown_is_not_bought(
     assert not files_below(studio.inbox / ELM)
 
 
+@pytest.mark.parametrize(("fault", "way"), [(422, "retry"), ("reset-after", "resolve")])
+@pytest.mark.parametrize(
+    ("field", "change"),
+    [
+        ("terms", {"prices": {**PRICES, "sky": 12}}),
+        ("calls", {"routes": [{"name": "all", "operations": ["sky-blue", "lawn-light"]}]}),
+    ],
+)
+async def test_a_failed_set_is_not_tried_again_for_another_price_or_other_calls_than_were_shown(
+    shop: Shop,
+    studio: Studio,
+    page: PageProcess,
+    fault: object,
+    way: str,
+    field: str,
+    change: dict[str, object],
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": fault})
+    studio.edit(routes=[{"name": "all", "operations": ["sky-blue"]}])
+    card = await finished(studio, "front")
+    asked = re.findall(rf'<form[^>]*/set/{card.job}/{way}">(.*?)</form>', set_page(page, card), re.DOTALL)[0]
+    shown = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked))
+    studio.edit(**change)
+    answer = {name: shown[name] for name in ("answer", field) if name in shown}
+    refused = page.post(f"/set/{card.job}/{way}", answer)
+    assert refused.status == 409 and "other paid calls than were shown" in refused.text
+    assert not files_below(studio.inbox / ELM)
+
+
 async def test_a_form_to_buy_anew_buys_once_whoever_sends_it_later(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
