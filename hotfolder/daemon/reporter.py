@@ -257,7 +257,10 @@ class Reporter:
         """Show that the store can't be used (database away, disk full), beside the last known state."""
         self._told = None  # report again once it is back
         last = self.telemetry.seen or Overview((), {})
-        seen = replace(last, store_trouble=with_hint(error.message, error.hint))
+        # Of inboxes that were taken since, the last known state says that nobody works with them.
+        degraded = {name: inbox.status().degraded for name, inbox in self.inboxes.items()}
+        trouble = with_hint(error.message, error.hint)
+        seen = replace(last, store_trouble=trouble, degraded={**last.degraded, **degraded})
         own = self._own(seen)
         self.telemetry.show(seen, own)
         self._show(own)

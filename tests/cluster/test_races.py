@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from hotfolder.clock import SystemClock
 from hotfolder.daemon.ownership import Ownership
@@ -15,9 +17,11 @@ from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.model import InboxLease
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
+from hotfolder.telemetry.overview import NOBODY
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
+from tests.support.proxy import between
 from tests.support.studio import MERGE, SKY, Shop, Studio, until
 
 
@@ -75,6 +79,22 @@ async def test_a_job_that_another_machine_has_ended_does_not_end_here_too(
             daemon.worker.try_again()
             await until(lambda: not daemon.worker.busy())
         assert daemon.outcome.needing_person == 0
+
+
+async def test_a_database_that_goes_before_the_first_report_of_a_taken_inbox_is_on_its_page(
+    postgres: Postgres, shop: Shop, tmp_path: Path
+) -> None:
+    with postgres.empty() as server, between(postgres.folder) as proxy:
+        url = proxy.server(str(make_url(server.url).database)).url
+        studio = Studio(tmp_path / "studio", shop=shop, store={"url": url, "lease_seconds": 600})
+        async with studio.working(clock=SystemClock()) as daemon:
+            await until(lambda: daemon.inboxes and daemon.telemetry.seen)
+            reported = daemon.telemetry.seen
+            assert reported is not None
+            daemon.telemetry.show(replace(reported, degraded={"inbox": NOBODY}))
+            proxy.cut()
+            await until(lambda: "can't be reached" in studio.status_page(), 30.0)
+            proxy.mend()
 
 
 async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to_end(
