@@ -239,10 +239,12 @@ class Explainer:
         return replace(explained, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
-        """A room's folder: one set, or several."""
-        explained = Explained(self.place, held=self._why_held(), problems=self.problems)
+        """A room's folder: one set, or several; without the photos of an unfinished job where others came."""
+        under_way = self.under_way()
+        late = [photo for photo in self.photos if photo.name not in under_way]
+        explained = Explained(self.place, held=self._why_held(late), problems=self.problems)
         try:
-            photos, place = self.photos, self._known_as()
+            photos, place = late or self.photos, self._known_as()
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_as(photos)}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
@@ -320,14 +322,12 @@ class Explainer:
         """Inbox, project and folder as the records name them, without the tag `ok`."""
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
-    def _why_held(self) -> Why:
-        """Why the daemon would hold the room; an empty Why where it wouldn't."""
-        place, under_way = self._known_as(), self.under_way()
-        photos = tuple(photo for photo in self.photos if photo.name not in under_way)
+    def _why_held(self, photos: Sequence[Photo]) -> Why:
+        """Why the daemon would hold the room's photos; an empty Why where it wouldn't."""
         if not photos:
             return Why()
-        inbox = self.place.path.parent.parent
-        found, said = BracketSet(inbox, *place[1:], photos), self._said()
+        inbox, place = self.place.path.parent.parent, self._known_as()
+        found, said = BracketSet(inbox, *place[1:], tuple(photos)), self._said()
         changed = said.why_not(self.rulebook, found) if said is not None else ""
         found = replace(found, approved=said is not None and not changed)
         return why_room_held(self.store, self.rulebook, place, found, orphans(self.store)).after(changed)

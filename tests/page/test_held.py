@@ -16,7 +16,7 @@ import pytest
 from hotfolder.control.held import why_no_name
 from hotfolder.control.lookup import folder_id, project_id
 from hotfolder.outbox.names import safe_name
-from tests.support.pageprocess import Answer, PageProcess
+from tests.support.pageprocess import Answer, PageProcess, set_password
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import shoot
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
@@ -393,6 +393,34 @@ def test_a_set_of_which_the_rules_make_other_than_was_approved_waits_and_says_so
     told = studio.status()["jobs"][0]["reason"]
     assert "the rules make merge + sky-blue of it by now, and not merge" in told, doubt
     assert shop.bought() == 0
+
+
+def test_of_a_room_that_is_being_made_only_what_came_late_is_shown_and_bought(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    studio.edit(routes=[])
+    shop.goes_wrong({"endpoint": "enhance", "fault": "hang", "seconds": 8})
+    studio.drop(ELM, "kitchen", bracket())
+    studio.wait_for_states("merging")
+    late = {f"late-{name}": content for name, content in bracket(2).items()}
+    waits(studio, late, "kitchen")
+    shown = page.read(f"/held/{KITCHEN}")
+    assert re.findall(r"<small>([^<]*)</small>", shown.text) == [*late]
+    form = Form(shown)
+    approval = [*form.fields, ("do", form.buttons["Approve this room"])]
+    assert page.post(f"/held/{KITCHEN}", approval).status == 303
+    studio.wait_for_states("done", "done")
+    assert shop.bought() == 2
+
+
+def test_who_may_only_look_is_not_told_to_approve(studio: Studio, page: PageProcess) -> None:
+    waits(studio, bracket(), "kitchen")
+    assert "Look and approve" in page.get("/").text
+    set_password(studio, "a long password")
+    set_password(studio, "another password", "--read-only")
+    page.post("/signin", {"password": "another password"})
+    seen = page.get("/").text + page.read(f"/preview?folder={KITCHEN}").text
+    assert seen.count(">Look</a>") == 2 and "Look and approve" not in seen
 
 
 def test_each_folder_is_explained_with_rules_and_calls(studio: Studio, shop: Shop, page: PageProcess) -> None:
