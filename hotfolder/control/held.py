@@ -292,7 +292,7 @@ class Viewer(Explainer):
         """Why the folder is held; for a shoot only reasons about the whole: its sets have their own. The
         view itself is the review that a route asks for, and says no other way to it."""
         shoot = explained.shoot
-        if not (explained.several and explained.held):
+        if self.place.folder or not explained.held:
             held = Why(explained.held.reason) if explained.held.hint == TO_REVIEW.hint else explained.held
             return together((held, *explained.waiting))
         doubts = {doubt for one in explained.sets for doubt in one.doubts}

@@ -14,7 +14,7 @@ from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
@@ -109,8 +109,9 @@ class Intake:
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.worker.submit(new)
-        # A signal left there would approve these photos again when they come back from failed/.
-        await signals_removed(signals)
+        # A signal left there would approve these photos again when they come back from failed/; an earlier
+        # approval, which came to nothing, is over.
+        await signals_removed([*signals, found.path / READY_NAME] if signals else [])
         return Why()
 
     async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:

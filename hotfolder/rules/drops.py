@@ -209,7 +209,7 @@ def why_other(rulebook: Rulebook, project: str, folder: str, one: ChosenSet) -> 
         words = plan(rulebook, project, folder, len(one.photos)).recipe.words()
         if one.makes and [*words] != [*one.makes]:
             made, shown_then = (" + ".join(dict.fromkeys(some)) for some in (words, one.makes))
-            return f"the rules make {made} of it by now, and not {shown_then}"
+            return f"the rules in force make {made} of it, and not {shown_then}"
     return ""
 
 

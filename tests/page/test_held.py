@@ -337,6 +337,20 @@ def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page
     assert shop.bought() == 2
 
 
+def test_a_room_of_several_sets_that_waits_is_approved_with_all_of_them(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    waits(studio, shoot(rooms=2, flash=True)[0], "bath")
+    held = f"/held/{folder_id('inbox', ELM, 'bath')}"
+    seen = page.read(held)
+    assert "Its route asks for a review." in seen.text and "It begins by itself" not in seen.text
+    form = Form(seen)
+    assert [len(names.split()) for field, names in form.fields if field == "photos"] == [5, 5]
+    assert page.post(held, [*form.fields, ("do", form.buttons["Approve this room"])]).status == 303
+    studio.wait_for_states("done", "done")
+    assert shop.bought() == 2
+
+
 @pytest.mark.parametrize("names", [["DSC0001.jpg"], ["DSC0004.jpg"]], ids=["exported anew", "added"])
 def test_a_room_whose_photos_changed_since_they_were_looked_at_is_not_approved(
     studio: Studio, shop: Shop, page: PageProcess, names: list[str]
@@ -358,7 +372,7 @@ def photo_removed(studio: Studio, folder: Path) -> str:
 
 def rules_changed(studio: Studio, folder: Path) -> str:
     studio.edit(routes=[{**REVIEW[0], "operations": ["sky-twilight"]}])
-    return "the rules make merge + sky-twilight of it by now, and not merge + sky-blue"
+    return "the rules in force make merge + sky-twilight of it, and not merge + sky-blue"
 
 
 @pytest.mark.parametrize("change", [photo_removed, rules_changed])
@@ -379,6 +393,21 @@ def test_a_room_that_has_changed_since_it_was_approved_waits_and_says_so(
     assert "Was freigegeben wurde, wurde nicht gemacht" in german and shop.bought() == 0
 
 
+def test_no_approval_that_came_to_nothing_is_left_behind(
+    studio: Studio, shop: Shop, page: PageProcess
+) -> None:
+    folder = waits(studio, bracket(), "kitchen")
+    form = Form(page.read(f"/held/{KITCHEN}"))
+    studio.runs[-1].stop()
+    page.post(f"/held/{KITCHEN}", [*form.fields, ("do", form.buttons["Approve this room"])])
+    photo_removed(studio, folder)
+    studio.start()
+    studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
+    (folder / "READY.txt").touch()
+    studio.wait_for_states("done")
+    assert not files_below(folder) and shop.bought() == 2
+
+
 def test_a_set_of_which_the_rules_make_other_than_was_approved_waits_and_says_so(
     studio: Studio, shop: Shop, page: PageProcess
 ) -> None:
@@ -391,7 +420,7 @@ def test_a_set_of_which_the_rules_make_other_than_was_approved_waits_and_says_so
     studio.wait_until(lambda status: len(held_sets(status)) == 3)
     doubt = page.read(f"/held/{SHOOT}").text
     told = studio.status()["jobs"][0]["reason"]
-    assert "the rules make merge + sky-blue of it by now, and not merge" in told, doubt
+    assert "the rules in force make merge + sky-blue of it, and not merge" in told, doubt
     assert shop.bought() == 0
 
 
