@@ -100,7 +100,7 @@ SKIES = {
     ),
     "a ridge, cloudy": Outline(
         "aitzgorri_by_Aitzol_Berasategi.jpg",
-        "lomiri-wallpapers-20.04",
+        "lomiri-wallpapers-16.04",
         drawn("""
             0,0 1000,0 1000,100 990,130 975,150 950,148 910,143 885,132 870,108 845,98 800,94 765,97 700,105
             660,103 640,97 600,105 565,95 545,80 510,90 480,95 420,95 400,103 355,103 335,98 310,108 270,107
@@ -109,7 +109,7 @@ SKIES = {
     ),
     "a shore behind cables": Outline(
         "Bridge_by_Sander_Klootwijk.jpg",
-        "lomiri-wallpapers-20.04",
+        "lomiri-wallpapers-16.04",
         drawn("""
             0,0 1000,0 1000,458 850,462 700,470 600,472 380,480 250,476 0,473
         """),
@@ -154,7 +154,7 @@ LAWNS = {
     ),
     "a meadow": Outline(
         "aitzgorri_by_Aitzol_Berasategi.jpg",
-        "lomiri-wallpapers-20.04",
+        "lomiri-wallpapers-16.04",
         drawn("""
             0,403 150,403 200,408 350,425 500,442 650,455 720,463 800,473 900,487 1000,508 1000,666 0,666
         """),
