@@ -147,15 +147,16 @@ class Prices(Frozen):
     """What one staging costs."""
 
     def sum(self, kinds: Iterable[str]) -> Decimal | None:
-        """The cost of one paid call for each entry of `kinds`; None where no prices are set at all. A kind
-        without a price counts as 0."""
-        by_kind: dict[str, Decimal | None] = {kind: getattr(self, kind) for kind in PAID_KINDS}
-        if all(price is None for price in by_kind.values()):
+        """The cost of one paid call for each entry of `kinds`; None where one of them has no price, or no
+        kind has: a sum without it would be taken for the whole."""
+        prices = {kind: price for kind in PAID_KINDS if (price := getattr(self, kind)) is not None}
+        wanted = list(kinds)
+        if not prices or not prices.keys() >= {*wanted}:
             return None
-        return sum((by_kind.get(kind) or Decimal(0) for kind in kinds), Decimal(0))
+        return sum((prices[kind] for kind in wanted), Decimal(0))
 
     def sum_text(self, kinds: Iterable[str]) -> str:
-        """That sum for people, such as `3.20 EUR`; "" where no prices are set."""
+        """That sum for people, such as `3.20 EUR`; "" where there is none."""
         amount = self.sum(kinds)
         return "" if amount is None else money(amount, self.currency)
 

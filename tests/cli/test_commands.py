@@ -261,7 +261,7 @@ def test_explain_says_of_photos_that_change_meanwhile_that_they_do(
 async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
     make_studio: MakeStudio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Amounts are shown where the settings have prices; results bought before cost nothing."""
+    """Amounts are shown where the settings have prices for all calls; results bought before cost nothing."""
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
     studio = make_studio(prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
     front = bracket(3)
@@ -272,6 +272,9 @@ async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
     assert "Together: 2 sets, 5 photos, 2 paid calls, 1.15 EUR (1 more paid already)." in said
     front_told = "3 photos (DSC0001.jpg to DSC0003.jpg), merge + sky-blue; 1 paid call, 0.35 EUR"
     assert f"front__sky-blue: {front_told} (1 more paid already)" in said
+    studio.edit(prices={"currency": "EUR", "merge": 0.8})
+    said = invoke("explain", project, "--config", studio.config).output
+    assert "2 paid calls (1 more paid already)." in said and "1 paid call, 0.80 EUR" in said
 
 
 @pytest.mark.parametrize("where", ["nowhere", "."])
