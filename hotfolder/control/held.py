@@ -171,7 +171,7 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
 
 
 def as_chosen(one: ExplainedSet) -> ChosenSet:
-    makes = one.planned.plan.recipe.words() if one.planned is not None else ()
+    makes = one.planned.plan.recipe.asks() if one.planned is not None else ()
     return ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}, makes)
 
 

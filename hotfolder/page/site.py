@@ -227,7 +227,7 @@ def settings_of(request: Request) -> Settings:
 def terms_of(request: Request) -> str:
     """A digest of the rules and prices, which a form that buys something sends back."""
     settings = settings_of(request)
-    terms = repr((rules_in_force(settings), settings.prices))
+    terms = repr((rules_in_force(settings), settings.hdr, settings.prices))
     return hashlib.sha256(terms.encode()).hexdigest()[:16]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.kinds import operation_word
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation
@@ -49,6 +51,16 @@ class Recipe(Frozen):
     def words(self) -> tuple[str, ...]:
         """What each paid call makes, in words for people, such as "merge" and "sky-blue"."""
         return (*(("merge",) if self.merge else ()), *(operation_word(path[-1]) for path in self.steps()))
+
+    def asks(self) -> tuple[str, ...]:
+        """What each paid call asks for, exactly: its word of `words`, and as JSON the parameters that aren't
+        the defaults, for an operation those of all on its path."""
+        merges = ((self.hdr,),) if self.merge else ()
+        told = (
+            [one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in path]
+            for path in (*merges, *self.steps())
+        )
+        return tuple(f"{word} {json.dumps(one)}" for word, one in zip(self.words(), told, strict=True))
 
     def paid_kinds(self) -> tuple[str, ...]:
         """The kind (merge or an operation's) of each paid call, if no earlier purchase can be reused."""

@@ -249,8 +249,9 @@ def test_what_was_not_shown_is_not_bought(studio: Studio, shop: Shop, page: Page
     [
         {"prices": {"currency": "EUR", "merge": "5.00", "sky": "0.80"}},
         {"routes": [{**REVIEW[0], "operations": ["sky-twilight"]}]},
+        {"hdr": {"perspectiveCorrection": False}},
     ],
-    ids=["price", "another sky"],
+    ids=["price", "another sky", "another merge"],
 )
 @pytest.mark.parametrize("folder", ["", "kitchen"], ids=["shoot", "room"])
 def test_what_was_shown_by_other_rules_or_prices_is_asked_again(
@@ -375,7 +376,12 @@ def rules_changed(studio: Studio, folder: Path) -> str:
     return "the rules in force make merge + sky-twilight of it, and not merge + sky-blue"
 
 
-@pytest.mark.parametrize("change", [photo_removed, rules_changed])
+def parameters_changed(studio: Studio, folder: Path) -> str:
+    studio.edit(hdr={"perspectiveCorrection": False})
+    return "the rules in force make merge + sky-blue of it, otherwise than was shown"
+
+
+@pytest.mark.parametrize("change", [photo_removed, rules_changed, parameters_changed])
 def test_a_room_that_has_changed_since_it_was_approved_waits_and_says_so(
     studio: Studio, shop: Shop, page: PageProcess, change: Callable[[Studio, Path], str]
 ) -> None:

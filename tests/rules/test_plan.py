@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.drops import ChosenSet, why_other
 from hotfolder.rules.explain import Sent, delivered_names, explain
 from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe, Variant
@@ -319,6 +322,37 @@ def test_what_they_have_in_common_comes_first_and_is_bought_once() -> None:
     recipe = planned("front__lawn-strong", operations=(LIGHT, BLUE)).recipe
     assert words(recipe) == {"day": ["lawn-strong", "sky-blue"], "dusk": ["lawn-strong", "sky-twilight"]}
     assert len(recipe.paid_kinds()) == 4
+
+
+BEDROOM, KITCHEN = (
+    Stage(room_style="modern", room_type="BEDROOM"),
+    Stage(room_style="modern", room_type="KITCHEN"),
+)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"operations": (BEDROOM,)},
+        {"operations": (KITCHEN.model_copy(update={"remove_furniture": True}),)},
+        {"operations": (KITCHEN,), "hdr": {"lensCorrection": False}},
+    ],
+    ids=["room type", "furniture", "merge"],
+)
+def test_a_set_whose_calls_have_the_same_words_is_not_what_was_shown(route: dict[str, Any]) -> None:
+    then = Route(name="then", operations=(KITCHEN,))
+    asked = plan(Rulebook(routes=(then,)), "12 Elm Road", "front", 3).recipe
+    chosen = ChosenSet("front", dict.fromkeys("abc", ""), asked.asks())
+    now = Rulebook(routes=(Route.model_validate({"name": "now", **route}),))
+    assert "merge + stage-modern of it, otherwise" in why_other(now, "12 Elm Road", "front", chosen)
+    by_hand = replace(chosen, makes=asked.words())
+    assert not why_other(now, "12 Elm Road", "front", by_hand)
+
+
+def test_operations_on_one_picture_are_not_those_of_two() -> None:
+    one = planned("front", Variant(name="both", operations=(LIGHT, BLUE))).recipe
+    two = planned("front", Variant(name="lawn", operations=(LIGHT,)), DAY).recipe
+    assert one.words() == two.words() and one.asks() != two.asks()
 
 
 def test_a_tag_wins_over_a_variants_operation_of_the_same_kind() -> None:
