@@ -6,26 +6,24 @@ They change only the store and the folders, where a running daemon notices them.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder.config.rulebooks import rulebook_for
-from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Bill
 from hotfolder.control.lookup import no_job_yet
-from hotfolder.control.opening import Installation, existing, now
-from hotfolder.errors import CommandHint, RuleRefused, UsageError
+from hotfolder.control.offers import offer_of, return_name, still_to_pay
+from hotfolder.control.opening import Installation, now
+from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs import commands, generations
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.context import chain_of, recipe_of
-from hotfolder.jobs.generations import generation_for, present_generation
-from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase, scope_key
+from hotfolder.jobs.context import chain_of
+from hotfolder.jobs.generations import present_generation
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.previous import still_in_failed
-from hotfolder.jobs.queries import job_meant, job_named
+from hotfolder.jobs.queries import job_meant
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, IllegalMove, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
@@ -35,16 +33,10 @@ from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.foldernames import (
     AGAIN,
     COPIES_MARK,
-    OK,
     TAG_MARK,
     composed,
-    normal,
     spellings,
-    split_name,
 )
-from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.tags import built_in_tags
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.failures import UrlRefused
@@ -132,13 +124,6 @@ def _retriable(installation: Installation, job: Job) -> Returning:
 def state_words(job: Job) -> str:
     """The job's state in the words of `status`, which shows no superseded ones."""
     return "replaced by a later attempt" if job.state == State.SUPERSEDED else WORDS.get(job.state, job.state)
-
-
-def return_name(job: Job) -> str:
-    """The name of the folder in which a set returns. Never the project's folder itself, where its photos
-    would be grouped again with others."""
-    failed = State(job.state) in NEEDS_PERSON
-    return job.folder or (job.filed_as if failed else "") or safe_name(job.room)
 
 
 def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Returning:
@@ -379,61 +364,11 @@ def resume(installation: Installation) -> bool:
     return installation.store.resume()
 
 
-def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
-    """The recipe by which the job's set would be made if it came again: by the rules in force for one that
-    ended, else its own. None where the rules refuse its folder's name."""
-    if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
-        return recipe_of(job)
-    try:
-        return plan(rulebook_for(settings, job.inbox), job.project, return_name(job), photos).recipe
-    except (RuleRefused, KeyError):  # of an inbox that is none any more
-        return None
-
-
-def still_to_pay(settings: Settings, store: Store, job: Job) -> tuple[Recipe, tuple[str, ...]]:
-    """The recipe by which the job's set would be made if it came again (its own where the rules refuse it),
-    and the kinds of the paid calls that are still to be made for it."""
-    hashes = [photo.sha256 for photo in store.photos(job.id)]
-    recipe, made_in = recipe_now(settings, job, len(hashes)) or recipe_of(job), job.generation
-    if State(job.state) in NEEDS_PERSON:
-        made_in = generation_for(store, job.origin, hashes, recipe, return_name(job))
-    return recipe, left_of(store, job, hashes, recipe, made_in)
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A set made once more with another tag: its new folder, and the kinds of the paid calls still to be made
-    for it. `tag` is spelt as in the rules."""
-
-    job: Job
-    tag: str
-    folder: str
-    left: tuple[str, ...]
-
-
-def tags_for(settings: Settings, job_id: str) -> list[str]:
-    """The tags with which the set can be made once more, each alone, in the order for people. Raises
-    UsageError, Unknown, StoreError."""
-    with existing(settings) as store:
-        job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
-    names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
-    own = {normal(tag) for tag in split_name(job.folder).tags}
-    wanted = [name for name in names if name not in (AGAIN, OK) and {normal(name)} != own]
-    return [name for name in wanted if _plannable(rulebook, job, name, len(photos))]
-
-
-def offer(settings: Settings, job_id: str, tag: str) -> Offer:
-    """The offer for a set with another tag, with its cost. Raises UsageError, RuleRefused, StoreError."""
-    with existing(settings) as store:
-        return _offer(settings, store, job_id, tag)
-
-
 def another(installation: Installation, job_id: str, tag: str, calls: str | None = None) -> PutBack:
     """Put a set's photos into the inbox, in a folder with its room's name and this tag: copies of a finished
     set's originals, or a failed set's own files; by a form only for the paid calls that it shows (`calls`).
     Idempotent: after an interruption, repeat the call. Raises UsageError, RuleRefused, LocalTrouble."""
-    found = _offer(installation.settings, installation.store, job_id, tag)
+    found = offer_of(installation.settings, installation.store, job_id, tag)
     if calls is not None:
         Bill(found.left).confirm(calls)
     job = found.job
@@ -445,58 +380,3 @@ def another(installation: Installation, job_id: str, tag: str, calls: str | None
         returning = copies_of(installation, job, found.folder, found.tag)
     returning.arrive(lambda: None)
     return PutBack(returning.count, returning.target, copied=job.state == State.DONE)
-
-
-def ended_job(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
-    """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
-    job = job_named(store, job_id)
-    if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
-        raise UsageError(
-            f"{job.project} / {job.room} can't have another tag now.",
-            hint="Only a finished or failed set can.",
-        )
-    return job, store.photos(job.id)
-
-
-def rules_of(settings: Settings, job: Job) -> Rulebook:
-    """The rules of the job's inbox. Raises UsageError where the settings don't name it any more."""
-    try:
-        return rulebook_for(settings, job.inbox)
-    except KeyError:
-        raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
-
-
-def _offer(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
-    job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
-    found = rulebook.tags.find(tag)
-    # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.
-    if found is None or found.name in (AGAIN, OK):
-        raise UsageError(f"There is no tag {tag}.", hint="Choose one of those that are offered.")
-    folder = folder_with(job, found.name)
-    recipe = plan(rulebook, job.project, folder, len(photos)).recipe
-    hashes = [photo.sha256 for photo in photos]
-    generation = present_generation(store, scope_key(job.origin, hashes))
-    return Offer(job, found.name, folder, left_of(store, job, hashes, recipe, generation))
-
-
-def left_of(
-    store: Store, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
-) -> tuple[str, ...]:
-    """The kinds of a recipe's paid calls that are still to be made for the job's photos. One with an unknown
-    outcome counts as made."""
-    known = read_chain(store, job.origin, hashes, recipe, generation)
-    made = Counter(step.purchase.operation for step in known)
-    return tuple((Counter(recipe.paid_kinds()) - made).elements())
-
-
-def folder_with(job: Job, tag: str) -> str:
-    """The name of the room's folder with this tag in place of its own ones."""
-    return f"{split_name(job.folder).name or job.room}{TAG_MARK}{tag}"
-
-
-def _plannable(rulebook: Rulebook, job: Job, tag: str, photos: int) -> bool:
-    try:
-        return bool(plan(rulebook, job.project, folder_with(job, tag), photos).recipe.altered())
-    except RuleRefused:
-        return False

@@ -16,7 +16,7 @@ from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, looked_up
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
-from hotfolder.inbox.approvals import ReadyFile, read_ready, with_more
+from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_more
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
@@ -327,9 +327,8 @@ class Explainer:
         if not photos:
             return Why()
         inbox, place = self.place.path.parent.parent, self._known_as()
-        found, said = BracketSet(inbox, *place[1:], tuple(photos)), self._said()
-        changed = said.why_not(self.rulebook, found) if said is not None else ""
-        found = replace(found, approved=said is not None and not changed)
+        found = BracketSet(inbox, *place[1:], tuple(photos))
+        found, changed = as_approved(found, self._said(), self.rulebook)
         return why_room_held(self.store, self.rulebook, place, found, orphans(self.store)).after(changed)
 
     def under_way(self) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import open_question, recipe_now, still_to_pay
+from hotfolder.control.actions import open_question
 from hotfolder.control.board import Card, ProjectCards, card_of, latest_of, sorted_cards, with_frames
 from hotfolder.control.lookup import (
     PicturePlace,
@@ -22,6 +22,7 @@ from hotfolder.control.lookup import (
     placed_in,
     project_id,
 )
+from hotfolder.control.offers import recipe_now, still_to_pay
 from hotfolder.control.opening import existing, now, overview_in, reading
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import Unknown, UsageError

@@ -14,6 +14,7 @@ from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
+from hotfolder.inbox.approvals import as_approved
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
@@ -87,8 +88,7 @@ class Intake:
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
         _, said = await self.shoots.said(place[0], found)
-        changed = said.why_not(rulebook, found) if said is not None else ""
-        found = replace(found, approved=said is not None and not changed)
+        found, changed = as_approved(found, said, rulebook)
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
         why = why.after(changed)
         if why.lasting or not why:

@@ -17,7 +17,7 @@ import json
 import os
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
@@ -64,6 +64,12 @@ class ReadyFile:
         whys += [f"{shown(name)} has come since" for name in sorted(new)]
         why = next(filter(None, whys), "")
         return self.trouble or (f"What was approved was not made: {why}" if why else "")
+
+
+def as_approved(found: BracketSet, said: ReadyFile | None, rulebook: Rulebook) -> tuple[BracketSet, str]:
+    """A room, `approved` where `said` approves it as it is now; and what has changed since, if it doesn't."""
+    changed = said.why_not(rulebook, found) if said is not None else ""
+    return replace(found, approved=said is not None and not changed), changed
 
 
 def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:

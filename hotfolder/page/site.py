@@ -233,7 +233,8 @@ def terms_of(request: Request) -> str:
 
 def confirm_terms(request: Request, fields: Mapping[str, str]) -> None:
     """Raise UsageError where the rules or prices aren't those with which the form was shown."""
-    if fields.get("terms", terms := terms_of(request)) != terms:
+    shown = fields.get("terms")
+    if shown is not None and shown != terms_of(request):
         raise UsageError(
             "This could come to other paid calls than were shown, or to another price: the rules or the"
             " prices have changed since.",

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from hotfolder.control.actions import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
+from hotfolder.control.offers import offer, tags_for
 from hotfolder.control.rooms import all_projects, project_view, set_view
 from hotfolder.page.site import number_in, settings_of, site_of
 from hotfolder.page.templating import VARY, looked_up, picked, render, request_language

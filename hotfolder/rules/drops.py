@@ -37,8 +37,8 @@ TORN = "some of its photos are in a set that a person put together"
 @dataclass(frozen=True, slots=True)
 class ChosenSet:
     """A set that a person put together, or approved as it was: its name, the content hash of each of its
-    photos by its name, and what they saw that it `makes` (`Recipe.asks`, or `words` where a person wrote
-    them), empty where they didn't see it."""
+    photos by its name, and what they saw that it `makes` (`Recipe.asks`), empty where they didn't see
+    it."""
 
     name: str
     photos: Mapping[str, str]
@@ -208,7 +208,7 @@ def why_other(rulebook: Rulebook, project: str, folder: str, one: ChosenSet) -> 
     """Why the rules don't make of a chosen set what the person saw; "" where they do, or refuse it."""
     with suppress(RuleRefused):
         recipe = plan(rulebook, project, folder, len(one.photos)).recipe
-        if one.makes and tuple(one.makes) not in (recipe.words(), recipe.asks()):
+        if one.makes and tuple(one.makes) != recipe.asks():
             then = (made.partition(" ")[0] for made in one.makes)
             made, shown_then = (" + ".join(dict.fromkeys(some)) for some in (recipe.words(), then))
             same = "otherwise than was shown" if made == shown_then else f"and not {shown_then}"

@@ -20,14 +20,7 @@ from hotfolder.jobs.queries import published_by_ended
 from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
-from hotfolder.telemetry.notifications import (
-    Detector,
-    Kind,
-    Memory,
-    Notification,
-    Situation,
-    about,
-)
+from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation, about
 from hotfolder.telemetry.notifier import Notifier, addresses_of
 from hotfolder.telemetry.overview import Overview, line_of
 

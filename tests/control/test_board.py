@@ -14,7 +14,6 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.control import actions
-from hotfolder.control.actions import offer
 from hotfolder.control.board import HELD, Board, Card, Status, StoreWatch, board
 from hotfolder.control.explain import Explainer
 from hotfolder.control.gallery import sharing
@@ -28,6 +27,7 @@ from hotfolder.control.lookup import (
     place_named,
     project_id,
 )
+from hotfolder.control.offers import offer
 from hotfolder.control.rooms import all_projects, project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import FileRole, Job, NewJob, job_file
