@@ -16,12 +16,11 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
+from hotfolder.daemon.leftbehind import refuse_left_behind
 from hotfolder.daemon.reload import LiveSettings
-from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.retention import Retention
-from hotfolder.jobs.states import NEEDS_PERSON
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
@@ -31,13 +30,11 @@ from hotfolder.outbox.faults import (
     local_trouble,
     made_anywhere,
     make_our_folder,
-    shown,
 )
 from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import clear_leftovers as clear_temporaries
-from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.outputs import ArchiveFolder, OutputFolder, OutputFolders, ResultsFolder
-from hotfolder.paths import entries, exists, is_dir
+from hotfolder.paths import entries, is_dir
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -163,37 +160,13 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)
-    refuse_failed_left_behind(places, store)
+    refuse_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # never met before: the trouble ends the start
             assert output.known is not None
             store.remember_folder("output", name, output.known)
     return outputs
-
-
-def refuse_failed_left_behind(places: Places, store: Store) -> None:
-    """Raise UsageError where failed sets lie in the folder that `failed` named at the last start, and not in
-    the present one, where retries look. Where `done` is another one, too, the root was moved or copied, and
-    the failed sets with it."""
-    done, failed = (store.folder_identity("output", name) for name in ("done", "failed"))
-    if done is None or done.path != str(places.done) or failed is None or failed.path == str(places.failed):
-        return
-    before, jobs = Path(failed.path), store.in_states(NEEDS_PERSON)
-    filed = [Path(safe_name(job.project), job.filed_as) for job in jobs if job.filed_as]
-    left: list[Path] = []
-
-    def not_moved() -> list[Path]:  # the same folder may have two paths, and a copy does as well
-        return [path for path in filed if is_dir(before / path) and not exists(places.failed / path)]
-
-    with suppress(LocalTrouble, OSError):  # its disk is gone
-        left = within_seconds(before, not_moved, START_SECONDS)
-    if left:
-        raise UsageError(
-            f"{shown(before)}, the folder that `failed` named before, still has"
-            f" {counted(len(left), 'failed set')}.",
-            hint=f"Move what is in it into {shown(places.failed)}, and start again.",
-        )
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:

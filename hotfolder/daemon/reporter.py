@@ -274,6 +274,7 @@ class Reporter:
         for name, output in self.outputs.by_name.items():
             if output.known is not None:
                 await self._remember("output", name, output.known)
+        await self._remember("state", "", MountIdentity(str(self.context.places.state)))
 
     async def _remember(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         if self._remembered.get((role, name)) != folder:

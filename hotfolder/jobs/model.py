@@ -274,7 +274,7 @@ class Pause(SQLModel, table=True):
     resumed_after: int = 0
 
 
-FolderRole = Literal["inbox", "output", "archive"]
+FolderRole = Literal["inbox", "output", "archive", "state"]
 
 
 class FolderIdentity(SQLModel, table=True):

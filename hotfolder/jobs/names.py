@@ -53,6 +53,11 @@ def take_name(
             continue  # another machine was quicker: the next free one
 
 
+def names_of(store: Store, job_id: str) -> list[str]:
+    """The names that a job has reserved."""
+    return store.rows(select(TakenName.spelt).where(TakenName.job_id == job_id))
+
+
 def reserve(
     session: Session, wanted: TakenName, names: Iterable[str], present: Collection[str], at: datetime
 ) -> str:

@@ -328,6 +328,10 @@ class Store:
             seen = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(seen.path, seen.device, seen.inode, seen.mount) if seen is not None else None
 
+    def folders_met(self) -> list[FolderIdentity]:
+        """The folders that this machine's daemons last saw, in all roles; of archives, all that they used."""
+        return self.rows(select(FolderIdentity).where(FolderIdentity.machine == self.machine))
+
     def folder_known(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)

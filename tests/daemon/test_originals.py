@@ -11,6 +11,7 @@ import pytest
 
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import folders
+from hotfolder.errors import UsageError
 from hotfolder.jobs import breaker
 from hotfolder.jobs.steps import filing
 from hotfolder.outbox.outputs import confirm_archive
@@ -230,3 +231,48 @@ async def test_the_reason_of_a_failed_attempt_does_not_stay_among_the_originals(
     anew = studio.say("retry", f"{ELM}/kitchen", "--pay-again")
     assert anew.exit_code == 0, anew.output
     assert files_below(studio.inbox / ELM / "kitchen") == {**photos, **theirs}
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "point"),
+    [
+        ("archive", "kitchen", CrashPoint.ORIGINAL_MOVED),
+        ("done", "kitchen", CrashPoint.PICTURE_PLACED),
+        ("done", "kitchen", CrashPoint.RECEIPT_WRITTEN),
+        ("failed", "kitchen__sky-blu", CrashPoint.ORIGINAL_MOVED),
+        ("inbox", "kitchen", CrashPoint.ANSWER_RECORDED),
+        ("inbox", "kitchen", CrashPoint.ORIGINAL_MOVED),
+        ("root", "kitchen", CrashPoint.ORIGINAL_MOVED),
+    ],
+)
+async def test_a_start_is_refused_while_files_of_an_unfinished_set_lie_in_a_former_folder(
+    make_studio: MakeStudio, shop: Shop, name: str, folder: str, point: CrashPoint
+) -> None:
+    """Killed on the way, and another folder is named before the next start: there the originals would be
+    taken for removed ones, and pictures be placed twice. The former names are good again."""
+    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+    studio.archive.mkdir()
+    photos = {**bracket(), **SIDECAR}
+    studio.drop(ELM, folder, photos)
+    assert live(studio, shop, kill_at=point, nth=1) == -9
+    folders = (studio.inbox, studio.done, studio.failed, studio.archive)
+    before = [files_below(one / ELM) for one in folders]
+    another = studio.root / "another" / name
+    another.mkdir(parents=True)
+    former = studio.root if name == "root" else studio.root / name
+    studio.edit(**{"state": str(studio.state), name: str(another)})
+    with pytest.raises(UsageError, match="still has 1 ") as refused:
+        async with studio.working():
+            pass
+    assert f"{former}" in refused.value.message and f"{another}" in refused.value.hint
+    assert [files_below(one / ELM) for one in folders] == before
+    studio.edit(**{"root": ".", name: name} if name != "root" else {"root": "."})
+    await studio.until_idle()
+    if name == "failed":
+        assert files_below(studio.failed / ELM / folder).items() >= photos.items()
+    else:
+        assert files_below(studio.archive / ELM / folder) == photos
+        assert told(studio)["folder"] == f"{ELM}/{folder}"
+        assert len([*studio.done.rglob("*.jpg")]) == 1 and shop.bought() == 1
+    assert files_below(studio.inbox / ELM) == {}
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
