@@ -347,6 +347,7 @@ def test_a_room_of_several_sets_that_waits_is_approved_with_all_of_them(
     assert "Its route asks for a review." in seen.text and "It begins by itself" not in seen.text
     form = Form(seen)
     assert [len(names.split()) for field, names in form.fields if field == "photos"] == [5, 5]
+    assert seen.text.count("The flash fired for") == 1 and seen.text.count("/thumb/") == 11
     assert page.post(held, [*form.fields, ("do", form.buttons["Approve this room"])]).status == 303
     studio.wait_for_states("done", "done")
     assert shop.bought() == 2
