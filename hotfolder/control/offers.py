@@ -12,9 +12,9 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.opening import existing
 from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.generations import generation_for, present_generation
+from hotfolder.jobs.generations import generation_for
 from hotfolder.jobs.ledger import read_chain
-from hotfolder.jobs.model import Job, JobFile, scope_key
+from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.queries import job_named
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
@@ -103,7 +103,7 @@ def offer_of(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
     folder = folder_with(job, found.name)
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
-    generation = present_generation(store, scope_key(job.origin, hashes))
+    generation = generation_for(store, job.origin, hashes, recipe, folder)
     return Offer(job, found.name, folder, left_of(store, job, hashes, recipe, generation))
 
 
