@@ -132,6 +132,8 @@ class WorkQueue:
         order = (os.getpid(), settings.worker_memory_bytes, settings.engine, task, arguments)
         try:
             with anyio.fail_after(settings.task_timeout_seconds):
+                with anyio.CancelScope(shield=True):  # anyio leaves one behind that is cancelled as it starts
+                    await anyio.to_process.run_sync(os.getpid)
                 return await anyio.to_process.run_sync(perform, *order, cancellable=True)
         except TimeoutError:
             raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -95,7 +96,8 @@ async def serve(
             api = Server(configuration(create_app(sandbox, faults), faults))
             storage = Server(configuration(create_storage(sandbox, faults), faults))
             outage.listeners |= {"api": api, "storage": storage}
-            merging = tasks.create_task(merge_for_ever(sandbox))
+            merging = anyio.CancelScope()
+            tasks.create_task(merge_for_ever(sandbox, merging))
             serving = [
                 tasks.create_task(api.serve([api_socket])),
                 tasks.create_task(storage.serve([storage_socket])),
@@ -114,21 +116,22 @@ async def serve(
                 sandbox.operations.stop()
 
 
-async def merge_for_ever(sandbox: Sandbox) -> None:
-    """Do the requested merges until cancelled, one at a time, in FIFO order. A group being merged then
-    stays `processing`, and is merged after the next start."""
+async def merge_for_ever(sandbox: Sandbox, scope: anyio.CancelScope) -> None:
+    """Do the requested merges until `scope` is cancelled, one at a time, in FIFO order. A group being merged
+    then stays `processing`, and is merged after the next start."""
     records = sandbox.records
-    while True:
-        sandbox.merge_asked.clear()
-        try:
-            while (group := records.next_to_merge()) is not None:
-                records.finish_merge(group.id, await merge(sandbox, group))
-        except (OSError, sqlite3.Error):
-            # For example a full disk. The group stays `processing`, and its merge is retried.
-            logger.exception("the sandbox can't go on merging")
-            await asyncio.sleep(MERGE_AGAIN_SECONDS)
-            continue
-        await sandbox.merge_asked.wait()
+    with scope:
+        while True:
+            sandbox.merge_asked.clear()
+            try:
+                while (group := records.next_to_merge()) is not None:
+                    records.finish_merge(group.id, await merge(sandbox, group))
+            except (OSError, sqlite3.Error):
+                # For example a full disk. The group stays `processing`, and its merge is retried.
+                logger.exception("the sandbox can't go on merging")
+                await asyncio.sleep(MERGE_AGAIN_SECONDS)
+                continue
+            await sandbox.merge_asked.wait()
 
 
 async def merge(sandbox: Sandbox, group: Group) -> str | None:
