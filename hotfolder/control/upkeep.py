@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.settings import Settings, StoreSettings
 from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
 from hotfolder.control.opening import Installation, existing, nothing_yet, now
-from hotfolder.control.remote import key, out_of_sight, remote, server
+from hotfolder.control.remote import NO_KEY, key, out_of_sight, probe, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
@@ -137,17 +138,20 @@ async def clean(
     at: datetime | None = None,
 ) -> list[Expired]:
     """Run the retention policy and return what was deleted or kept; with `dry_run` nothing is deleted. `keep`
-    defaults to the file's settings, `at`, by which ages are measured, to now. Raises LocalTrouble."""
+    defaults to the file's settings, `at`, by which ages are measured, to now, which the API has to confirm.
+    Raises LocalTrouble."""
+    settings = installation.settings
     store_thread, decoder = StoreThread(), Decoder()
     retention = Retention(
         installation.store,
         installation.places,
         store_thread,
         decoder,
-        result_limits(installation.settings),
-        keep or installation.settings.keep,
+        result_limits(settings),
+        keep or settings.keep,
         at or now(),
         dry_run,
+        None if at else partial(probe, settings, NO_KEY),
     )
     try:
         return [one async for one in retention.apply()]

@@ -199,7 +199,8 @@ def clear_parts(places: Places, gone: Collection[str]) -> None:
                 left.unlink(missing_ok=True)
 
 
-CLEAN_SECONDS = 24 * 3600.0
+CLEAN_SECONDS, CLEAN_AGAIN_SECONDS = 24 * 3600.0, 3600.0
+"""The pause between two runs of the retention policy, and that after one in which the clock was in doubt."""
 LOOK_SECONDS = 6.0
 
 
@@ -219,18 +220,22 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
             live.settings.keep,
             context.clock.now(),
             dry_run=False,
+            probe=context.client.probe,
         )
         gone: Counter[str] = Counter()
         try:
             async for one in retention.apply():
                 gone[one.kind] += not one.kept_because
-                if one.kept_because:
+                if one.kept_because and not retention.doubt:
                     logger.info("kept_although_old", path=str(one.path), reason=one.kept_because)
         except LocalTrouble as error:
             logger.warning("not_cleaned", reason=error.message)
         if gone.total():
             logger.info("cleaned", **{f"{kind}s": number for kind, number in gone.items()})
-        await context.clock.sleep(CLEAN_SECONDS)
+        if retention.doubt:
+            hint = "Nothing is deleted until it is. `hotfolder doctor` compares the clocks."
+            logger.warning("not_cleaned", reason=retention.doubt, hint=hint)
+        await context.clock.sleep(CLEAN_AGAIN_SECONDS if retention.doubt else CLEAN_SECONDS)
 
 
 async def keep_looking(

@@ -2,14 +2,14 @@
 
 Before a file is deleted, its hash must match the recorded one; before originals are deleted, the pictures
 made of them must lie in done/ as delivered; nothing is deleted where a link leads; a job whose photos are
-younger than its recorded end, as after a wrong clock, is not old. Purchases and the journal are never
-deleted.
+younger than its recorded end, as after a wrong clock, is not old; and before the first deletion the API is
+asked what time it is. Purchases and the journal are never deleted.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Literal
 
 from anyio import to_thread
 
-from hotfolder.errors import LocalTrouble, StoreAway
+from hotfolder.errors import HotfolderError, LocalTrouble, StoreAway
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.model import Job, JobFile
@@ -36,11 +36,14 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.delivery import Keep, Originals
+from hotfolder.stager.client import Probe
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 EPOCH = datetime.fromtimestamp(0, UTC)
 JOBS_AT_ONCE = 200
 """The number of jobs held in memory at once."""
+AHEAD = timedelta(days=1)
+"""How far this computer's clock may be ahead of the API's before nothing counts as old."""
 KeptKind = Literal["original", "receipt", "result", "record"]
 
 
@@ -67,8 +70,12 @@ class Retention:
     keep: Keep
     now: datetime
     dry_run: bool
+    probe: Callable[[], Awaitable[Probe]] | None
+    """Asks the API, whose answer has the time; None where `now` isn't this computer's."""
     gone: set[Path] = field(default_factory=set)
     """The paths deleted so far, or with `dry_run` those that would have been."""
+    _doubts: list[str] = field(default_factory=list)
+    """The result of `clock_doubt`, once it is known."""
 
     async def apply(self) -> AsyncIterator[Expired]:
         """Delete everything that is old enough, and yield each after it was deleted or kept. With `dry_run`
@@ -82,6 +89,17 @@ class Retention:
     def _before(self, days: float | None) -> datetime:
         """The moment before which a finished job is old; NEVER for None, which keeps it for ever."""
         return NEVER if days is None else self.now - timedelta(days=days)
+
+    @property
+    def doubt(self) -> str:
+        """Why nothing counted as old in this run although it seemed to be; "" where it did."""
+        return "".join(self._doubts)
+
+    async def _clock_doubt(self) -> str:
+        """`clock_doubt`, asked for once a run, and only where something would be deleted."""
+        if self.probe is not None and not self._doubts:
+            self._doubts.append(await clock_doubt(self.now, self.probe))
+        return self.doubt
 
     async def _of_jobs(self) -> AsyncIterator[Expired]:
         """Originals and receipts."""
@@ -110,9 +128,11 @@ class Retention:
         return trouble.message
 
     async def _too_young(self, job: Job, days: float | None) -> str:
-        """Why a job is too young although it was recorded as finished over `days` ago: its photos were taken
-        or written later, so the clock was wrong then. "" where it isn't. Dates after now are ignored: they
-        come from another clock."""
+        """Why a job is too young although it was recorded as finished over `days` ago: the clock is wrong
+        now; or its photos were taken or written later, so it was wrong then. "" where it isn't. Dates after
+        now are ignored: they come from another clock."""
+        if doubt := await self._clock_doubt():
+            return doubt
         photos = await self.store_thread(self.store.photos, job.id)
         moments = [EPOCH + timedelta(microseconds=photo.mtime_ns // 1000) for photo in photos]
         if taken_on := recipe_of(job).taken_on:
@@ -217,7 +237,7 @@ class Retention:
         spared = dict.fromkeys(needed, "a set that isn't done may need it")
         spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
-            why = spared.get(path.name, "")
+            why = spared.get(path.name, "") or await self._clock_doubt()
             if not why:
                 known = await self.store_thread(self.store.ledger.result_named, path.name)
                 why = await self._delete(path, known.sha256) if known else "nothing is known of it"
@@ -301,6 +321,18 @@ class Retention:
             except LocalTrouble as error:
                 return f"what lies in the inbox can't be told: {error.message}"
         return ""
+
+
+async def clock_doubt(now: datetime, probe: Callable[[], Awaitable[Probe]]) -> str:
+    """Why this computer's clock, which says `now`, is not trusted with ages: it may have started with a wrong
+    time. "" where it is, also where the API's answer has no time."""
+    try:
+        known = (await probe()).at
+    except HotfolderError as error:
+        return f"the API could not be asked whether this computer's clock is right: {error.message}"
+    if known is None or now - known < AHEAD:
+        return ""
+    return f"this computer's clock is {(now - known).days} days ahead of the API's"
 
 
 def results_of(store: Store, job: Job) -> frozenset[str]:

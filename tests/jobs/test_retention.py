@@ -22,10 +22,11 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired, KeptKind
 from hotfolder.jobs.states import State
 from hotfolder.rules.delivery import Keep
+from tests.support.clocks import JumpingClock
 from tests.support.crashing import at
 from tests.support.pictures import bracket
 from tests.support.processes import WITHOUT_RIGHTS, needs_rights_taken
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, environment, files_below
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, environment, files_below, until
 
 pytestmark = pytest.mark.long
 
@@ -255,6 +256,32 @@ async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(mak
         assert isinstance(daemon, Daemon)
         await studio.comes_to_say(lambda _: not (studio.done / ELM / "originals" / "kitchen").exists())
     assert (studio.done / ELM / "kitchen.jpg").exists()
+
+
+async def test_nothing_is_old_by_a_clock_that_the_api_contradicts_or_can_not_confirm(
+    studio: Studio, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A computer without a clock of its own may start decades ahead, and before its network is there."""
+    await done_set(studio, shop)
+    before, results = files_below(studio.done), studio.kept_results()
+    studio.edit(keep={"originals_days": 30, "receipts_days": 30, "records_days": 30})
+    with monkeypatch.context() as patched:
+        patched.setattr(upkeep, "now", lambda: LATER)
+        found = json.loads(studio.say("clean", "--json").stdout)["files"]
+        assert {one["kind"] for one in found} == {"original", "receipt", "result", "record"}
+        told = {one["kept_because"] for one in found if one["kind"] != "receipt"}
+        assert len(told) == 1 and told.pop().endswith("days ahead of the API's")
+        studio.edit(api={"base_url": "http://127.0.0.1:9"})
+        found = json.loads(studio.say("clean", "--json").stdout)["files"]
+        assert all(one["kept_because"] for one in found)
+        assert sum("clock is right: the API can't be reached" in one["kept_because"] for one in found) > 3
+    shop.mark()
+    clock = JumpingClock(2)
+    clock.jump(LATER - datetime.now(UTC))
+    async with studio.working(clock=clock):
+        await until(lambda: shop.asked("/api/hdr-image-group/{groupId}"), 30)
+        await asyncio.sleep(0.5)
+    assert files_below(studio.done) == before and studio.kept_results() == results
 
 
 @pytest.mark.parametrize("linked", ["originals", "receipts"])
