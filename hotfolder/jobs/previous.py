@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, count
 
 from anyio import to_thread
@@ -38,7 +38,7 @@ from hotfolder.rules.late import (
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
 
-FAR = datetime.max.replace(tzinfo=UTC)
+FAR, EPOCH = datetime.max.replace(tzinfo=UTC), datetime.fromtimestamp(0, UTC)
 
 
 def earlier_sets(
@@ -102,7 +102,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     usual = usual_size(store, *of_folder)
     held = held_in(store, (inbox, project, folder))
     seen = {name: first for one in held for name, first in one.photos.items()}
-    latest = LatestSet(photos[job.id], ended(job), paid_for, usual, first_seen=seen)
+    latest = LatestSet(photos[job.id], ended(job, photos[job.id]), paid_for, usual, first_seen=seen)
     if not cancelled:
         return latest
     others = store.rows(select(Job).where(*of_folder, Job.cancelled_by == "", Job.state != State.WITHDRAWN))
@@ -114,6 +114,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
         # Where others went on, what lies beside it may be meant to go on, too.
         if not any(other.created_at < until <= (ended(other) or FAR) for other in others):
             since = max((photo.identity.ctime_ns for photo in photos[one.id]), default=0)
+            until = ended(one, photos[one.id]) or FAR
             since_until.append((since, until.timestamp() * 1e9))
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
 
@@ -135,9 +136,14 @@ def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
     return max(counts, key=lambda size: (counts[size], -size), default=2)
 
 
-def ended(job: Job) -> datetime | None:
-    """When a job ended, timezone-aware; None while it is in work."""
-    return None if job.state in ACTIVE else job.finished_at or job.updated_at
+def ended(job: Job, photos: Sequence[Photo] = ()) -> datetime | None:
+    """When a job ended, timezone-aware; None while it is in work. With its `photos` by the clock of their
+    file system, as far as their ctimes tell, where that is later: a NAS may be hours ahead."""
+    if job.state in ACTIVE:
+        return None
+    at = job.finished_at or job.updated_at
+    came = EPOCH + timedelta(microseconds=max((one.identity.ctime_ns for one in photos), default=0) // 1000)
+    return max(at, came + max(at - job.created_at, timedelta()))
 
 
 def why_room_held(

@@ -193,6 +193,23 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
     assert len(files_below(filed.parent)) == 4
 
 
+async def test_a_straggler_is_held_where_the_clock_of_the_share_is_hours_ahead(
+    studio: Studio, shop: Shop
+) -> None:
+    """As a NAS whose clock is set to local time: it came an hour later by that alone."""
+    clock = JumpingClock(2)
+    clock.jump(timedelta(hours=-2))
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(clock=clock):
+        await studio.comes_to("done")
+        (folder / "DSC0004.jpg").write_bytes(jpeg())
+        status = await studio.comes_to_say(
+            lambda status: any(job["held"] or job["state"] == "merging" for job in status["jobs"])
+        )
+    assert "came after the set had been paid for" in str(status["jobs"])
+    assert shop.bought() == 1
+
+
 @pytest.mark.parametrize("made_before", [False, True], ids=["by its name", "as a straggler"])
 async def test_an_unusable_photo_that_is_refused_releases_nothing_that_is_held_beside_it(
     studio: Studio, shop: Shop, made_before: bool
