@@ -294,9 +294,10 @@ class Ledger:
             self.journal.append(*(entry(one, brought[one.id]) for one in purchases))
 
     def newest(self) -> datetime | None:
-        """When the newest purchase was begun, adopted ones excluded; None where there is none."""
-        own = col(Purchase.outcome).not_in(BY_RECEIPTS)
-        return self.store.rows(select(func.max(Purchase.started_at)).where(own))[0]
+        """When the last purchase was begun, adopted ones excluded; None where there is none. An earlier one
+        may have a later date, by a clock that was ahead."""
+        own = select(Purchase.started_at).where(col(Purchase.outcome).not_in(BY_RECEIPTS))
+        return self.store.first(own.order_by(col(Purchase.id).desc()))
 
     def paid_today(self, now: datetime) -> int:
         """The number of today's purchases that were, or may have been, charged."""

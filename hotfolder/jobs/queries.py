@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from statistics import median
 
 from sqlmodel import col, func, select
@@ -39,11 +39,14 @@ def change_stamp(store: Store) -> str:
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
     newest_status = select(func.max(DaemonState.updated_at)).scalar_subquery()
+    # What a clock that was ahead has dated would hide what comes after it.
+    until_now = col(DaemonState.updated_at) <= datetime.now(UTC)
+    newest_until_now = select(func.max(DaemonState.updated_at)).where(until_now).scalar_subquery()
     # Which machines live and who works with what, where several share the store.
     alive = select(func.count()).where(Machine.alive_until > func.now()).scalar_subquery()
     epochs = select(func.sum(InboxLease.epoch)).scalar_subquery()
     with store.session() as session:
-        machines = session.exec(select(alive, epochs)).one()
+        machines = session.exec(select(alive, epochs, newest_until_now)).one()
         return repr(
             (session.exec(select(newest_event, newest_purchase, newest_status, Pause.reason)).one(), machines)
         )

@@ -36,10 +36,10 @@ MARGIN = timedelta(days=1)
 
 async def adopt_from_receipts(context: JobContext) -> None:
     """Adopt the purchases that receipts know and the ledger doesn't. Reads only receipts written since the
-    newest purchase (less MARGIN); a store without purchases reads all, those of other stores too, since
-    `state` may have been lost. Idempotent. Raises LocalTrouble."""
+    newest purchase, or since now where that is earlier (less MARGIN); a store without purchases reads all,
+    those of other stores too, since `state` may have been lost. Idempotent. Raises LocalTrouble."""
     newest = await context.store_thread(context.ledger.newest)
-    since = newest - MARGIN if newest else None
+    since = min(newest, context.clock.now()) - MARGIN if newest else None
     own = await context.store_thread(context.store.identity)
     of_store = own if newest else ""
     context.places.guard(context.places.done)

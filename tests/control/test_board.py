@@ -6,6 +6,7 @@ import asyncio
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -188,6 +189,14 @@ async def test_the_stamp_moves_when_a_page_would(studio: Studio) -> None:
         await studio.comes_to_say(lambda _: watched.stamp() != stamps[-1])
     watched.close()
     assert len(set(stamps)) == 3
+
+
+def test_the_stamp_moves_also_after_a_clock_was_ahead(studio: Studio) -> None:
+    with studio.store() as store, closing(StoreWatch(load(studio.config, {}))) as watched:
+        store.publish("galleries", 1, datetime(2099, 1, 1, tzinfo=UTC))
+        before = watched.stamp()
+        store.publish("status", 1, datetime.now(UTC))
+        assert watched.stamp() != before
 
 
 async def test_a_held_room_is_no_job_yet(studio: Studio) -> None:
