@@ -1,8 +1,9 @@
 """The sandbox's merge beside enfuse's and OpenCV's: `python -m tests.bench.contest SHEET.jpg FOLDER...`.
 
 Each folder holds the frames of one bracket set. All three get the same aligned frames and no corrections.
-Prints what `measures` says of each, and the CPU seconds each took; the sheet shows the darkest and the
-brightest frame, then the three merges. enfuse (`apt-get install enfuse`) is run as a program, or left out.
+Prints what `measures` says of each, where all frames show the scene, and the CPU seconds that each took. The
+sheet shows the darkest and the brightest frame, then the three merges. enfuse (`apt-get install enfuse`) is
+run as a program, or left out.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from PIL import Image
 from hotfolder.sandbox.imaging.align import Aligned, align
 from hotfolder.sandbox.imaging.balance import balanced
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import Picture, load, shrink
+from hotfolder.sandbox.imaging.files import Picture, load, resize, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.tone import finish
@@ -75,6 +76,16 @@ def timed(merge: Callable[[], Picture]) -> tuple[Picture, float]:
     return merge(), spent() - began
 
 
+def covered(aligned: Aligned) -> tuple[slice, slice]:
+    """The rows and columns of which all frames show at least half. Beyond, an aligned frame holds no picture
+    to compare with, only its repeated edge."""
+    shape = aligned.frames[0].shape[:2]
+    covers = [resize(cover, shape) for cover in aligned.coverage if cover is not None]
+    whole = np.min([np.ones(shape, np.float32), *covers], axis=0) > 0.99
+    rows, columns = (np.flatnonzero(whole.mean(axis=axis) > 0.5) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
 def scores(frames: Sequence[Picture], picture: Picture) -> list[float]:
     window = measures.window_area(frames)
     return [
@@ -113,9 +124,11 @@ def main() -> None:
         if shutil.which("enfuse"):
             rivals["enfuse"] = partial(enfuse, frames)
         row = [cell(frames[0]), cell(frames[-1])]
+        area = covered(aligned)
+        compared = [np.ascontiguousarray(frame[area]) for frame in frames]
         for name, merge in rivals.items():
             picture, seconds = timed(merge)
-            line = [*scores(frames, picture), seconds]
+            line = [*scores(compared, np.ascontiguousarray(picture[area])), seconds]
             totals.setdefault(name, []).append(line)
             row.append(cell(picture))
             print(f"{folder.name[:26]:26} {name:8}" + "".join(f"{value:9.3f}" for value in line), flush=True)
