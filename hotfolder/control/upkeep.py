@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.settings import Settings, StoreSettings
 from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
-from hotfolder.control.opening import Installation, existing, nothing_yet, now
+from hotfolder.control.opening import Installation, existing, nothing_yet, now, reading
 from hotfolder.control.remote import NO_KEY, key, out_of_sight, probe, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
+from hotfolder.daemon.leftbehind import refuse_left_behind
 from hotfolder.daemon.records import store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
@@ -76,6 +77,11 @@ def _no_start(
         addresses_of(settings)
     except ConfigurationError as error:
         yield error.full_text
+    try:
+        with suppress(StoreError, LocalTrouble), reading(settings) as store:
+            refuse_left_behind(places_of(settings), store)
+    except UsageError as error:
+        yield f"{config}: {error.full_text}"
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places, recipe_of
+from hotfolder.jobs.heldsets import held_below
 from hotfolder.jobs.model import FolderIdentity, Job
 from hotfolder.jobs.names import names_of
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
@@ -24,6 +25,7 @@ from hotfolder.outbox.names import (
 )
 from hotfolder.paths import exists
 from hotfolder.patience import START_SECONDS, within_seconds
+from hotfolder.rules.sets import signed
 
 
 def refuse_left_behind(places: Places, store: Store) -> None:
@@ -38,6 +40,7 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     moves: list[str] = []
     jobs = store.in_states(ACTIVE | NEEDS_PERSON)
     for before in met:
+        refuse_renamed_inbox(places, store, jobs, before)
         now = named_now(places, before)
         if now is None or before.path == str(now):
             continue
@@ -57,6 +60,40 @@ def refuse_left_behind(places: Places, store: Store) -> None:
             hint=f"Move {' and '.join(moves)}, or name the former folder again until its sets are finished or"
             " retried; then start again.",
         )
+
+
+def refuse_renamed_inbox(places: Places, store: Store, jobs: list[Job], before: FolderIdentity) -> None:
+    """Raise UsageError where an inbox has another name now, and unfinished sets, or some that are held. They
+    are known by its name: under the new one what is left of their photos would be bought as new sets."""
+    if before.role != "inbox" or before.name in places.inboxes:
+        return
+    for name, path in places.inboxes.items():
+        with suppress(LocalTrouble, OSError):  # its disk is gone
+            count = partial(sets_waiting, store, jobs, before, path)
+            if sets := within_seconds(path, count, START_SECONDS):
+                which = counted(sets, "set")
+                raise UsageError(
+                    f"{shown(path)}, the inbox `{name}`, was the inbox `{before.name}` before, and {which}"
+                    f" of it {'is' if sets == 1 else 'are'} unfinished or held.",
+                    hint=f"Call it so again, with `name: {before.name}` under `inboxes`, until they are"
+                    " finished; then start again.",
+                )
+
+
+def sets_waiting(store: Store, jobs: list[Job], before: FolderIdentity, now: Path) -> int:
+    """How many sets of a former inbox are unfinished or held, where it is the folder `now`, be it moved; else
+    0. Those that are held count while a photo of theirs is still there."""
+    seen = now.stat()
+    if before.path != str(now) and (before.device, before.inode) != (
+        signed(seen.st_dev),
+        signed(seen.st_ino),
+    ):
+        return 0
+    held = sum(
+        any(exists(now / where / name) for one in sets for name in one.photos)
+        for where, sets in held_below(store, before.name).items()
+    )
+    return held + sum(job.inbox == before.name and job.state in ACTIVE for job in jobs)
 
 
 def named_now(places: Places, before: FolderIdentity) -> Path | None:

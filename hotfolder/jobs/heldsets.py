@@ -32,6 +32,13 @@ def held_in(store: Store, place: Place) -> list[HeldSet]:
     return _parsed(store.published(title(place), shared=True) or ())
 
 
+def held_below(store: Store, inbox: str) -> dict[str, list[HeldSet]]:
+    """The sets that are held in an inbox, as stored, by their folder's path in it."""
+    beginning = title((inbox, "", "")) + "/"
+    found = store.published_of_inboxes(beginning)
+    return {name.removeprefix(beginning): _parsed(content) for name, content in found.items()}
+
+
 def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
     """The sets that were held at `place`, where a file of that name is still `there`; and those of folders of
     the same name in other projects whose files are there unchanged, as after a project was renamed. These

@@ -125,6 +125,9 @@ def verify(store: Store, places: Places) -> Iterator[Disagreement]:
 
 
 def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
+    if State(job.state) in ACTIVE and job.inbox not in places.inboxes:
+        yield f"its inbox {job.inbox} is not in the settings any more, where its originals may lie"
+        return
     for file in store.files(job.id):
         if file.let_go_at is not None:
             continue

@@ -6,7 +6,7 @@ from sqlmodel import col, delete, select
 
 from hotfolder.jobs.model import Purchase, Result
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, Studio
+from tests.support.studio import ELM, MakeStudio, Studio, files_into
 
 
 async def test_whatever_has_changed_or_is_gone_is_named(studio: Studio) -> None:
@@ -45,3 +45,18 @@ async def test_a_picture_that_has_the_name_of_one_that_was_deleted_is_right(stud
     assert studio.say("verify").exit_code == 0
     picture.write_bytes(b"edited")
     assert "2 disagreements" in studio.say("verify").output
+
+
+async def test_a_set_on_its_way_whose_inbox_is_gone_from_the_settings_is_named_beside_the_others(
+    make_studio: MakeStudio,
+) -> None:
+    studio = make_studio(inboxes=[{"path": "first"}, {"path": "second"}], limits={"paid_calls_per_day": 1})
+    for inbox, room in zip(studio.inboxes, ("bath", "hall"), strict=True):
+        files_into(inbox / ELM / room, bracket())
+        await studio.until_idle()
+    studio.edit(inboxes=[{"path": "first"}])
+    (studio.done / ELM / "bath.jpg").unlink()
+    said = studio.say("verify", columns=500)
+    assert "its inbox second is not in the settings any more" in said.output
+    assert f"the picture {studio.done / ELM / 'bath.jpg'} is not where it was put" in said.output
+    assert (said.exit_code, "2 disagreements" in said.output) == (1, True)

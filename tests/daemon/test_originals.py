@@ -276,3 +276,39 @@ async def test_a_start_is_refused_while_files_of_an_unfinished_set_lie_in_a_form
         assert len([*studio.done.rglob("*.jpg")]) == 1 and shop.bought() == 1
     assert files_below(studio.inbox / ELM) == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("point", [CrashPoint.ORIGINAL_MOVED, None])
+async def test_a_start_is_refused_while_sets_wait_in_an_inbox_that_has_another_name(
+    make_studio: MakeStudio, shop: Shop, point: CrashPoint | None, *, moved: bool
+) -> None:
+    """They are known by the inbox's name: what is left of a set on its way, and what waits since it came
+    late, would be bought as a set of its own. The former name is good again, wherever the folder is."""
+    studio = make_studio()
+    photos = bracket()
+    studio.drop(ELM, "kitchen", photos)
+    assert live(studio, shop, kill_at=point, nth=1) == (-9 if point else 0)
+    if point is None:
+        studio.drop(ELM, "kitchen", late := {"LATE.jpg": jpeg()})
+        await studio.until_idle()
+    before = files_below(studio.inbox / ELM)
+    path = studio.inbox.rename(studio.root / "letterbox") if moved else studio.inbox
+    studio.edit(inboxes=[{"path": path.name, "name": "Anna"}])
+    with pytest.raises(UsageError, match="was the inbox `inbox` before, and 1 set of it") as refused:
+        async with studio.working():
+            pass
+    assert "`name: inbox`" in refused.value.hint
+    assert files_below(path / ELM) == before
+    studio.edit(inboxes=[{"path": path.name, "name": "inbox"}])
+    await studio.until_idle()
+    assert files_below(path / ELM) == ({} if point else {f"kitchen/{name}": late[name] for name in late})
+    assert studio.filed("kitchen") == photos
+    assert shop.bought() == 1
+
+
+async def test_an_inbox_in_which_nothing_waits_may_get_another_name(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket())
+    studio.edit(inboxes=[{"path": "inbox", "name": "Anna"}])
+    await studio.drop_and_run(ELM, "bath", bracket())
+    assert studio.states() == ["done", "done"]

@@ -237,6 +237,8 @@ async def test_a_start_is_refused_while_failed_sets_lie_in_the_former_folder(stu
             async with studio.working():
                 pass
         assert str(studio.failed) in refused.value.message and str(now) in refused.value.hint
+    checked = studio.say("check", columns=500)
+    assert (checked.exit_code, refused.value.message in checked.output) == (2, True)
     (studio.failed / "12 Elm Road").rename(now / "12 Elm Road")
     async with studio.working():
         await studio.comes_to("failed", "failed")
