@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 
 from PIL import ExifTags, Image
 
@@ -96,6 +96,8 @@ def _start(tags: Mapping[int, object]) -> tuple[float | None, float]:
         moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         return None, 1.0
+    if moment.year == MAXYEAR:
+        return None, 1.0  # with sub-seconds it may be later than any date
     digits = _text(tags.get(_TAG.SubsecTimeOriginal)) or ""
     if digits.isascii() and digits.isdigit() and len(digits) <= 9:
         return moment.timestamp() + int(digits) / 10 ** len(digits), 10.0 ** -len(digits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -336,12 +337,14 @@ def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
 def arriving(daemons: Daemons, active: Sequence[Job], ended: Sequence[Job]) -> Iterator[Line]:
     """The sets that have no job yet; where no daemon runs, only those that are held."""
     # The status of an inbox is some seconds old, and a set that it calls arriving may be a job by now, even a
-    # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count.
+    # finished one. A project's own folder gets more photos beside a job's: there, only newer jobs count. One
+    # with a date after now is older: the clock was ahead.
+    now = datetime.now(UTC)
     new = (
         job
         for job in (*active, *ended)
         if (as_of := daemons.as_of.get(job.inbox))
-        and (job.updated_at if job.folder else job.created_at) > as_of
+        and as_of < (job.updated_at if job.folder else job.created_at) <= now
     )
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     for name, inbox in daemons.inboxes.items():

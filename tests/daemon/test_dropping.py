@@ -193,6 +193,20 @@ async def test_a_straggler_is_held_and_explained_and_one_set_with_the_photos_tha
     assert len(files_below(filed.parent)) == 4
 
 
+async def test_a_copy_that_stalls_is_seen_in_a_folder_that_was_made_under_a_clock_ahead(
+    studio: Studio,
+) -> None:
+    clock = JumpingClock(2)
+    clock.jump(timedelta(days=365))
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(clock=clock):
+        await studio.comes_to("done")
+        clock.jump(timedelta(days=-365))
+        (folder / "DSC0004.jpg").write_bytes(jpeg()[:-99])
+        await studio.comes_to("done", "settling")
+        await studio.comes_to_say(lambda _: "still arriving" in studio.status_page())
+
+
 async def test_a_straggler_is_held_where_the_clock_of_the_share_is_hours_ahead(
     studio: Studio, shop: Shop
 ) -> None:

@@ -97,7 +97,9 @@ def test_an_unwritten_value_leaves_the_rest_readable(write: Write, broken: Tags)
     assert capture.started_seconds is not None
 
 
-@pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"])
+@pytest.mark.parametrize(
+    "text", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday", "9999:12:31 23:59:59"]
+)
 def test_a_clock_that_was_never_set_gives_no_time(write: Write, text: str) -> None:
     assert capture_of(write, {**CANON, TAG.DateTimeOriginal: text}).started_seconds is None
 
