@@ -279,15 +279,16 @@ def words(problem: Exception) -> tuple[str, bool]:
 
 
 def retry_after_seconds(headers: httpx.Headers) -> float | None:
-    """Retry-After in seconds, between 0 and an hour, whether written as seconds or as an HTTP date. None
-    where there is no valid one."""
+    """Retry-After in seconds, between 0 and an hour, whether written as seconds or as an HTTP date, which is
+    compared with the answer's own Date: this computer's clock may be wrong. None where there is no valid
+    one."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text, re.ASCII):
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
     aware = http_date(text)
     if aware is None:
         return None
-    seconds = (aware - datetime.now(UTC)).total_seconds()
+    seconds = (aware - (http_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 

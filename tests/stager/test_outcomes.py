@@ -193,6 +193,14 @@ async def test_the_wish_when_to_come_back(value: str, seconds: int | None, serve
     assert error.retry_after_seconds == seconds
 
 
+async def test_a_date_to_come_back_is_told_by_the_answers_own_clock(serve: Serve) -> None:
+    """This computer's may be hours behind, and every pause would take an hour; or ahead, and none be kept."""
+    date, after = "Wed, 21 Oct 2015 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:09 GMT"
+    wire = await serve(does.answer(429, retry_after=after, date=date))
+    error = await failure(PAID[0](wire.client))
+    assert isinstance(error, TooManyRequests) and error.retry_after_seconds == 9
+
+
 async def test_an_answer_compressed_unasked_is_not_lost(serve: Serve) -> None:
     """A paid answer survives a proxy that compresses, and a bomb stays small."""
     wire = await serve(does.answer(200, gzip.compress(b'{"success": true}'), content_encoding="gzip"))
