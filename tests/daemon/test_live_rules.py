@@ -22,7 +22,7 @@ from tests.support import crashing
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver
-from tests.support.studio import ELM, MERGE, SKY, Shop, Studio, until
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, until
 
 pytestmark = pytest.mark.long
 
@@ -57,6 +57,27 @@ async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: 
         await studio.comes_to("done", "done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
     assert shop.bought(SKY) == 2
+
+
+async def test_a_set_whose_early_photos_are_of_no_use_waits_for_the_hour_and_its_rules(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    """The hours end while it arrives, and its merge is to be another: what went up is sent once more."""
+    studio, hour = make_studio(settle={"quiet_seconds": 600}), datetime.now().astimezone().hour
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(live=True) as daemon:
+        await until(lambda: [group.uploaded for group in daemon.context.early.values()] == [3])
+        closed = {"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"}
+        studio.edit(schedule=closed, hdr={"lensCorrection": False})
+        daemon.live.ask()
+        await until(lambda: daemon.live.settings.schedule.active)
+        (folder / ".ready").touch()
+        await studio.comes_to_say(lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"])
+        assert studio.states() == ["queued"]
+        studio.edit(schedule={}, routes=BLUE)
+        daemon.live.ask()
+        await studio.comes_to("done")
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(

@@ -68,7 +68,8 @@ class OpenGroup:
         self.heard_at = self.context.clock.monotonic()
         """The monotonic time of the last event of the set that still arrives."""
         self._folder = self.context.places.inbox(self.place[0]).joinpath(*self.place[1:])
-        self._begun = False
+        self.begun = False
+        """Whether a photo has begun to go up."""
         self._opening = background_task(self._open())
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
@@ -116,6 +117,10 @@ class OpenGroup:
             raise worst(errors)
         return self._opening.result()
 
+    def fits(self, photos: Iterable[JobFile], hdr: HdrOptions) -> bool:
+        """Whether it can be merged with these options, with all photos so far among `photos`."""
+        return not self.failed and self.hdr == hdr and self.part_of(photos)
+
     def abandon(self) -> None:
         """Cancel all uploads. The group's content is undefined afterwards, and it is never merged."""
         for task in self._tasks:
@@ -160,9 +165,9 @@ class OpenGroup:
             size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
         check = partial(refuse_exchanged, original, photo.identity, developed=path != original)
         async with context.limits.uploads.hold(self.rank):
-            if not self._begun:  # a group that has begun is completed outside of the hours, too
+            if not self.begun:  # a group that has begun is completed outside of the hours, too
                 refuse_outside(context.settings.hours, context.clock.now())
-                self._begun = True
+                self.begun = True
             url = await upload_url(context, project_id, group_id, name)
             await put_photo(context, url, path, size_bytes, check)
         self.uploaded += 1
@@ -239,12 +244,13 @@ async def begin(context: JobContext, job: Job) -> Job:
     """The step of QUEUED: apply the rules in force, then move to MERGING where the merge was bought before,
     to EDITING where nothing is merged, else to UPLOADING. Raises NotAllowed outside of the hours, and
     SetChanged where its folder was renamed since."""
-    job = await with_current_rules(context, job, len(await context.photos(job)))
-    recipe = recipe_of(job)
+    photos = await context.photos(job)
+    job = await with_current_rules(context, job, len(photos))
+    recipe, early = recipe_of(job), context.early.get(place_of(job))
     first = {()} if recipe.merge else {path[:1] for path in recipe.steps()}
     chain = await context.store_thread(chain_of, context.store, job)
     sends = not first <= {step.path for step in chain}
-    if sends and place_of(job) not in context.early:
+    if sends and not (early is not None and early.begun and early.fits(photos, recipe.hdr)):
         await context.refuse_moved(job)
         refuse_outside(context.settings.hours, context.clock.now())
     state = State.EDITING
@@ -315,7 +321,7 @@ def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGrou
     group = context.early.pop(place_of(job), None)
     if group is None:
         return None
-    if group.failed or group.hdr != recipe_of(job).hdr or not group.part_of(photos):
+    if not group.fits(photos, recipe_of(job).hdr):
         group.abandon()
         return None
     # As old as its first photo, and with the job's own priority.
