@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble, UsageError
-from hotfolder.jobs.context import Places, recipe_of
+from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.heldsets import held_below
 from hotfolder.jobs.model import FolderIdentity, Job
 from hotfolder.jobs.names import names_of
@@ -36,6 +36,8 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     met = store.folders_met()
     if not any(one.role == "state" and one.path == str(places.state) for one in met):
         return
+    if not any(one.name == "results" for one in met if one.role == "output"):  # none was named before
+        met.append(FolderIdentity(role="output", name="results", path=str(places.state / "results")))
     found: list[str] = []
     moves: list[str] = []
     jobs = store.in_states(ACTIVE | NEEDS_PERSON)
@@ -98,7 +100,7 @@ def sets_waiting(store: Store, jobs: list[Job], before: FolderIdentity, now: Pat
 
 def named_now(places: Places, before: FolderIdentity) -> Path | None:
     """The folder that the settings name now in that role; None where they name none."""
-    outputs = {"done": places.done, "failed": places.failed}
+    outputs = {"done": places.done, "failed": places.failed, "results": places.results}
     of_role = {"inbox": places.inboxes, "output": outputs, "archive": {before.name: places.archive}}
     return of_role.get(before.role, {}).get(before.name)
 
@@ -107,12 +109,15 @@ def sets_left(store: Store, jobs: list[Job], before: FolderIdentity, now: Path) 
     """How many of the jobs have a file in the former folder that isn't in the present one. The same folder
     may have two paths, and a copy does as well."""
     return sum(
-        any(
-            not exists(now / path) and exists(Path(before.path, path))
-            for path in files_of(store, job, before)
-        )
+        any(is_left(Path(before.path, path), now / path) for path in files_of(store, job, before))
         for job in jobs
     )
+
+
+def is_left(before: Path, now: Path) -> bool:
+    """Whether a file lies in the former folder, and not in the present one, where another may have its
+    name."""
+    return exists(before) and not (exists(now) and now.stat().st_size == before.stat().st_size)
 
 
 def files_of(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
@@ -129,6 +134,8 @@ def files_of(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
         parent = originals[role] / job.filed_as
     if parent is not None:
         yield from (parent / file.name for file in store.files(job.id) if file.let_go_at is None)
+    if role == "results":
+        yield from (Path(result.file) for step in chain_of(store, job) for result in step.results)
     if role == "done" and state in ACTIVE:
         pictures = pictures_folder(here, job.project, job.room, recipe_of(job).delivery.folders)
         for name in names_of(store, job.id):

@@ -17,7 +17,7 @@ from hotfolder.jobs.steps import filing
 from hotfolder.outbox.outputs import confirm_archive
 from tests.support.crashing import at, live
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, until
+from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below, files_into, until
 
 pytestmark = pytest.mark.long
 
@@ -305,6 +305,43 @@ async def test_a_start_is_refused_while_sets_wait_in_an_inbox_that_has_another_n
     assert files_below(path / ELM) == ({} if point else {f"kitchen/{name}": late[name] for name in late})
     assert studio.filed("kitchen") == photos
     assert shop.bought() == 1
+
+
+@pytest.mark.sqlite_alone
+async def test_a_start_is_refused_while_what_an_unfinished_set_has_bought_lies_in_the_former_results(
+    studio: Studio, shop: Shop
+) -> None:
+    """Else it would be fetched again, and where its address has expired, the set would need a person."""
+    studio.drop(ELM, "front__sky-blue", bracket())
+    assert live(studio, shop, kill_at=CrashPoint.RESULTS_RECORDED, nth=2) == -9
+    (now := studio.root / "elsewhere").mkdir()
+    studio.edit(results="elsewhere")
+    for _ in range(2):
+        with pytest.raises(UsageError, match="the folder that was `results` before, still has 1 ") as refused:
+            async with studio.working():
+                pass
+        assert f"{studio.results} into {now}" in refused.value.hint
+    for one in studio.kept_results():
+        one.rename(now / one.name)
+    await studio.until_idle()
+    assert (studio.states(), shop.bought(), len([*now.iterdir()])) == (["done"], 2, 3)
+
+
+async def test_a_start_is_refused_where_two_inboxes_were_exchanged_and_hold_photos_of_the_same_names(
+    make_studio: MakeStudio, shop: Shop
+) -> None:
+    """The rest of the set would be taken for removed, and bought as another set of the other inbox."""
+    studio = make_studio(inboxes=[{"path": "a", "name": "one"}, {"path": "b", "name": "two"}])
+    first, second = (inbox / ELM / "kitchen" for inbox in studio.inboxes)
+    files_into(first, bracket())
+    assert live(studio, shop, kill_at=CrashPoint.ORIGINAL_MOVED, nth=1) == -9
+    files_into(second, {name: jpeg(size=(80, 60)) for name in bracket()})
+    before = [files_below(one) for one in (first, second)]
+    studio.edit(inboxes=[{"path": "b", "name": "one"}, {"path": "a", "name": "two"}])
+    with pytest.raises(UsageError, match="the folder that was `one` before, still has 1 unfinished"):
+        async with studio.working():
+            pass
+    assert [files_below(one) for one in (first, second)] == before
 
 
 async def test_an_inbox_in_which_nothing_waits_may_get_another_name(studio: Studio) -> None:
