@@ -20,7 +20,7 @@ from hotfolder.daemon.folders import places_of
 from hotfolder.errors import CommandHint, LocalTrouble, Unknown, UsageError
 from hotfolder.inbox.contents import SetFolder, is_junk_folder
 from hotfolder.inbox.scan import listed, scan, scan_folders
-from hotfolder.jobs.context import Places
+from hotfolder.jobs.context import Places, with_former_archives
 from hotfolder.jobs.model import FileRole
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import open_beneath
@@ -233,8 +233,8 @@ class OpenPicture:
 def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     """The place of the delivered picture, original or arriving photo with that id; None for an unknown id.
     The file may be missing. Raises StoreError, LocalTrouble."""
-    places = places_of(settings)
     with reading(settings) as store:
+        places = with_former_archives(places_of(settings), store)
         found = _of_job(store, places, known)
     return found or _arriving(settings, places, known)
 
@@ -304,7 +304,7 @@ def _names_in(root: Path, *names: str) -> list[str]:
 
 def _roots(places: Places) -> tuple[Path, ...]:
     archive = (places.archive,) if places.archive is not None else ()
-    return (*places.inboxes.values(), places.done, places.failed, *archive)
+    return (*places.inboxes.values(), places.done, places.failed, *archive, *places.former_archives)
 
 
 def open_picture(place: PicturePlace) -> OpenPicture | None:

@@ -17,7 +17,7 @@ from hotfolder.daemon.folders import has_less, holder_of, places_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import CommandHint, HotfolderError, Unknown, UsageError
 from hotfolder.inbox.guard import confirm_inbox
-from hotfolder.jobs.context import Places
+from hotfolder.jobs.context import Places, with_former_archives
 from hotfolder.jobs.database import empty_store, open_store, read_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
@@ -98,6 +98,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
+            places = with_former_archives(places, store)
             places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, settings, places)
     finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -75,6 +75,8 @@ class Places:
     failed: Path
     state: Path
     archive: Path | None = None
+    former_archives: Sequence[Path] = ()
+    """Other folders that were the archive before, where originals still may lie."""
     shared_results: Path | None = None
     """The folder for bought pictures, where that isn't in `state`."""
     guard: Guard = unguarded
@@ -121,6 +123,7 @@ class Places:
         """The paths at which a file of the job may lie: in the inbox while the job is active, on its way back
         there, and last where it is filed, by the job's state."""
         state, known = State(job.state), job.inbox in self.inboxes
+        archives = [*self.former_archives, *filter(None, [self.archive])]
         dropped = [self.folder(job) / file.name] if state in ACTIVE and known else []
         if job.filed_as is None:
             return dropped or [self.folder(job) / file.name]
@@ -130,8 +133,9 @@ class Places:
                 folder = self.folder(job) if job.folder else self.folder(job) / job.filed_as
                 dropped.append(gathering_folder(folder, job.id) / file.name)
             filed = self.failed / project / job.filed_as
-        elif self.archive is not None and recipe_of(job).delivery.originals is Originals.ARCHIVE:
-            filed = archived_folder(self.archive, project, job.filed_as)
+        elif archives and recipe_of(job).delivery.originals is Originals.ARCHIVE:
+            *former, filed = (archived_folder(one, project, job.filed_as) for one in archives)
+            dropped += [folder / file.name for folder in former]
         else:
             filed = originals_folder(self.done, project, job.filed_as)
         return [*dropped, filed / file.name]
@@ -144,6 +148,12 @@ class Places:
             self.guard(path)
 
         return Sharing.of(self.inbox(job.inbox), guard)
+
+
+def with_former_archives(places: Places, store: Store) -> Places:
+    """The folders, with those that the store has met as archives. Raises StoreError."""
+    met = [Path(one.path) for one in store.folders_met() if one.role == "archive"]
+    return replace(places, former_archives=[path for path in met if path != places.archive])
 
 
 def place_of(job: Job) -> Place:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hotfolder.config.load import load
+from hotfolder.control.lookup import find_picture, open_picture, photo_id
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import folders
 from hotfolder.errors import UsageError
@@ -70,6 +73,32 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(archiving
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
     assert studio.filed() == {}
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+
+
+@pytest.mark.parametrize("now", ["second", None])
+async def test_originals_in_a_former_archive_are_found_there(
+    archiving: Studio, shop: Shop, now: str | None
+) -> None:
+    """The disk was full, and another one is named; or the originals of later sets are kept."""
+    studio, photos = archiving, bracket()
+    studio.archive.mkdir()
+    await studio.drop_and_run(ELM, "kitchen", photos)
+    (studio.root / "second").mkdir()
+    studio.edit(archive=now, deliver={"originals": "archive" if now else "keep"})
+    await studio.drop_and_run(ELM, "bath", bracket())
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
+    anew = studio.say("retry", f"{ELM}/kitchen", "--pay-again")
+    assert anew.exit_code == 0, anew.output
+    assert files_below(studio.inbox / ELM / "kitchen") == photos
+    [first] = [job["job"] for job in studio.status()["jobs"] if job["folder"] == "kitchen"]
+    there = find_picture(load(studio.config, {}), photo_id(first, "DSC0001.jpg"))
+    assert there is not None
+    opened = open_picture(there)
+    assert opened is not None
+    os.close(opened.descriptor)
+    assert opened.path == studio.archive / ELM / "kitchen" / "DSC0001.jpg"
+    (studio.archive / ELM / "kitchen" / "DSC0001.jpg").unlink()
+    assert "DSC0001.jpg is not where it was put" in studio.say("verify", columns=500).output
 
 
 async def test_a_set_whose_archive_the_settings_name_no_more_says_so_and_waits(archiving: Studio) -> None:
