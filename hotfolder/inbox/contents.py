@@ -65,7 +65,8 @@ _JUNK_FOLDERS = frozenset(
 def is_temporary(name: str) -> bool:
     """Whether copying programs give such a name to a file that they are still writing.
 
-    True for a hidden photo: exports don't use hidden names, and many uploaders do.
+    True for a hidden name with a photo's suffix anywhere in it, such as Nextcloud's `.IMG_1.jpg.~1a2b3c`:
+    exports don't use hidden names, and many uploaders do.
     """
     lower = name.lower()
     if is_junk(name):
@@ -74,7 +75,7 @@ def is_temporary(name: str) -> bool:
         lower.endswith(_TEMPORARY_SUFFIXES)
         or lower.startswith(_TEMPORARY_STARTS)
         or _RSYNC.fullmatch(name) is not None
-        or (name.startswith(".") and is_photo_name(name))
+        or (name.startswith(".") and names_photo(name))
     )
 
 
@@ -90,8 +91,9 @@ def is_temporary_folder(name: str) -> bool:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file of this name is a desktop's or a NAS's own (such as .DS_Store); it is ignored."""
-    return name.startswith("._") or name.lower() in _JUNK
+    """Whether a file of this name is a desktop's or a NAS's own (such as .DS_Store), or an office program's
+    lock beside an open document; it is ignored."""
+    return name.startswith(("._", "~$", ".~lock.")) or name.lower() in _JUNK
 
 
 def is_junk_folder(name: str) -> bool:

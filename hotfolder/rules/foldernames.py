@@ -78,7 +78,7 @@ COPIES_MARK = "-"
 
 COPY = "(?:copy|kopie|copie|copia)"
 """What file managers call a copy in English, German and Dutch, French, Spanish."""
-ADDED_ALWAYS = re.compile(rf"\s+(?:{COPY}(?:\s\d{{1,3}})?|-\s?{COPY}|\(\d{{1,3}}\))\s*\Z", re.IGNORECASE)
+ADDED_ALWAYS = re.compile(rf"\s+(?:{COPY}(?:\s\d{{1,3}})?|[-–]\s?{COPY}|\(\d{{1,3}}\))\s*\Z", re.IGNORECASE)
 ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")
 
 

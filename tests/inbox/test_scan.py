@@ -252,9 +252,10 @@ TRANSFERS = (
     *(".::TMPNAME:D:12345%1:IMG_1.jpg", ".IMG_1.jpg.a1B2c3", "IMG_1.jpg.tmp", "IMG_1.jpg.part"),
     *("IMG_1.JPG.PART", "IMG_1.jpg.crdownload", "IMG_1.jpg.filepart", "~IMG_1.jpg", ".IMG_1.jpg"),
     *(".in.IMG_1.jpg.", "IMG_1.jpg~", "~syncthing~IMG_1.jpg.tmp", ".syncthing.IMG_1.jpg.tmp"),
+    *(".IMG_1.jpg.~1a2b3c4d", ".IMG_1.ARW.~9f"),
 )
 ORDINARY = ("IMG_1.jpg", "party.jpg", ".picasa.ini", ".hidden.config", "a.template", "part.jpg")
-LITTER = ("._IMG_1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir")
+LITTER = ("._IMG_1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir", "~$notes.docx", ".~lock.a.odt#")
 
 
 @pytest.mark.parametrize("name", [*TRANSFERS, *ORDINARY, *LITTER])

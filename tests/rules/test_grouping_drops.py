@@ -24,14 +24,18 @@ def kept(grouping: Grouping) -> set[str]:
 
 
 @pytest.mark.parametrize("body", [None, SONY])
-def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(by: Photographer, body: object) -> None:
+@pytest.mark.parametrize("added", ["-2", " 2", " (2)", " copy 2", " - Copy (2)", " – Kopie"])
+def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(
+    by: Photographer, body: object, added: str
+) -> None:
     by.body = SONY if body else by.body
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    again = replace(by.photos[1], name="IMG_0002-2.jpg", sha256="another", identity=replace(FILE, mtime_ns=9))
+    name = f"IMG_0002{added}.jpg"
+    again = replace(by.photos[1], name=name, sha256="another", identity=replace(FILE, mtime_ns=9))
     grouping = group([*by.photos, again])
-    assert "IMG_0002-2.jpg" in kept(grouping) and len(kept(grouping)) == 5
+    assert name in kept(grouping) and len(kept(grouping)) == 5
     (reason,) = grouping.kept_out.values()
-    assert reason == "IMG_0002.jpg is an earlier export of IMG_0002-2.jpg, which is used."
+    assert reason == f"IMG_0002.jpg is an earlier export of {name}, which is used."
     assert grouping.sure
 
 

@@ -315,7 +315,9 @@ def _nearest(frame: Photo, unlit: Sequence[Photo]) -> Photo | None:
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-_COPY_MARK = re.compile(rf"(?:-\d{{1,2}}|\s*\(\d{{1,3}}\)|\s-?\s?{COPY}(?:\s\d{{1,3}})?)\Z", re.IGNORECASE)
+_COPY_MARK = re.compile(
+    rf"(?:[-\s]\d{{1,2}}|\s*\(\d{{1,3}}\)|\s[-–]?\s?{COPY}(?:\s\d{{1,3}}|\s\(\d{{1,3}}\))?)\Z", re.IGNORECASE
+)
 
 
 def uncopied(name: str) -> str:
