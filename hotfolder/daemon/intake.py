@@ -79,7 +79,8 @@ class Intake:
         if self._orphans is None:
             self._orphans = await context.store_thread(orphans, context.store)
         if found.folder:
-            return Hold(await self._take_room(place, found, self._orphans))
+            why = await self._take_room(place, found, self._orphans)
+            return Hold(why, room=frozenset(photo.name for photo in found.photos))
         rulebook = context.settings.rulebooks[place[0]]
         return await self.shoots.take(place[0], found, rulebook, self._orphans)
 
@@ -134,13 +135,18 @@ class Intake:
             await (self.early.see if arriving.folder else self.shoots.glimpse)(inbox, arriving)
 
     def forget_moved(self, inbox: str, there: Callable[[str, str], Set[str]]) -> None:
-        """Forget the holds of photos that were moved out of the inbox. `there` returns, for project and
-        folder, the names of the delivered files that are still there unchanged."""
-        left = {
-            place: hold.of(there(*place[1:])) if place[0] == inbox else hold
-            for place, hold in self.held.items()
-        }
-        self.held = {place: hold for place, hold in left.items() if hold}
+        """Forget the holds of photos that were moved out of the inbox; have a room judged again that a part
+        of them left. `there` returns, for project and folder, the names of the delivered files that are still
+        there unchanged."""
+        for place, hold in [one for one in self.held.items() if one[0][0] == inbox]:
+            names = there(*place[1:])
+            left = hold.of(names)
+            if left and hold.room <= names:
+                self.held[place] = left
+                continue
+            del self.held[place]
+            if left:
+                self.look_anew(*place)
 
     async def drop(self, inbox: str) -> None:
         """Forget what is held and sent ahead of an inbox whose lease another machine may have now."""

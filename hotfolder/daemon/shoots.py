@@ -38,10 +38,11 @@ Kept = dict[str, tuple[FileIdentity, str]]
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Why photos wait for a person. `why` applies to all of them; `sets` has those held singly, by name: the
-    names of their photos, and why."""
+    names of their photos, and why. `room` are the names of all photos by which a room was judged."""
 
     why: Why = field(default_factory=Why)
     sets: Mapping[str, tuple[frozenset[str], Why]] = field(default_factory=dict)
+    room: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.why or self.sets)

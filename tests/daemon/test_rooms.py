@@ -145,6 +145,26 @@ async def test_a_room_of_photos_of_two_sizes_is_asked_about_before_anything_is_p
         await studio.comes_to("done")
 
 
+async def test_a_held_room_is_judged_again_once_what_is_wrong_with_it_was_moved_out(
+    studio: Studio, shop: Shop
+) -> None:
+    await studio.drop_and_run(ELM, "bath", bracket())
+    finished = (studio.done / ELM / "bath.jpg").read_bytes()
+    kitchen = studio.drop(ELM, "kitchen", {**bracket(), "bath.jpg": finished})
+    hall = studio.drop(ELM, "hall", {**bracket(), "x.jpg": jpeg(size=(80, 60)), "y.jpg": jpeg(size=(60, 80))})
+    async with studio.working():
+        await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]].count(True) == 2)
+        (kitchen / "bath.jpg").unlink()
+        (hall / "x.jpg").unlink()
+        await studio.comes_to("done", "done", "settling")
+        await studio.comes_to_say(
+            lambda status: "y.jpg 60x80" in str([job["reason"] for job in status["jobs"]])
+        )
+        assert shop.bought(MERGE) == 2
+        (hall / "y.jpg").unlink()
+        await studio.comes_to("done", "done", "done")
+
+
 async def test_a_signal_that_is_older_than_a_held_photo_is_said_to_approve_nothing(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
