@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from anyio import to_thread
-from sqlmodel import select
+from sqlmodel import col, select
 
 from hotfolder import log
 from hotfolder.errors import UnusablePhoto
@@ -133,7 +133,7 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
             continue
         candidates = places.of_original(job, file)
         found = [path for path in candidates if is_file(path)]
-        if not found and is_back(places, job, file):
+        if not found and (is_back(places, job, file) or lies_with_another(store, places, job, file)):
             continue
         if not found:
             yield f"the original {file.name} {MISPLACED}: {candidates[-1]}"
@@ -149,6 +149,25 @@ def is_back(places: Places, job: Job, file: JobFile) -> bool:
     project = places.inbox(job.inbox) / job.project
     paths = [folder / file.name for folder in (project, *filter(is_dir, entries(project)))]
     return any(file.sha256 in ("", sha256_of(path)) for path in paths if is_file(path))
+
+
+def lies_with_another(store: Store, places: Places, job: Job, file: JobFile) -> bool:
+    """Whether a finished set's file lies where another set of the same photos has it: a person dragged the
+    originals back into the inbox, as for another tag."""
+    if job.state != State.DONE:
+        return False
+    photos = select(JobFile.sha256).where(JobFile.job_id == job.id, JobFile.role == FileRole.PHOTO)
+    jobs = select(JobFile.job_id).where(col(JobFile.sha256).in_(photos), JobFile.job_id != job.id)
+    others = store.rows(select(Job).where(col(Job.id).in_(jobs)))
+    alike = [(other, each) for other in others for each in store.files(other.id) if is_same(each, file)]
+    paths = [path for other, each in alike for path in places.of_original(other, each) if is_file(path)]
+    return any(file.sha256 in ("", sha256_of(path)) for path in paths)
+
+
+def is_same(file: JobFile, other: JobFile) -> bool:
+    """Whether two sets' files have the same content; companions, whose content isn't recorded, the same
+    name."""
+    return file.sha256 == other.sha256 if other.sha256 else file.name == other.name
 
 
 def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:

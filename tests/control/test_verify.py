@@ -47,6 +47,18 @@ async def test_a_picture_that_has_the_name_of_one_that_was_deleted_is_right(stud
     assert "2 disagreements" in studio.say("verify").output
 
 
+async def test_originals_that_a_person_dragged_back_for_another_tag_are_right_where_they_are_now(
+    studio: Studio,
+) -> None:
+    await studio.drop_and_run(ELM, "hall", {**bracket(), "notes.txt": b"for the agent"})
+    (studio.done / ELM / "originals" / "hall").rename(studio.inbox / ELM / "hall__sky-blue")
+    await studio.until_idle()
+    assert studio.states() == ["done", "done"] and studio.say("verify").exit_code == 0
+    for photo in (studio.done / ELM / "originals" / "hall__sky-blue").glob("*.jpg"):
+        photo.unlink()
+    assert "6 disagreements" in studio.say("verify").output
+
+
 async def test_a_set_on_its_way_whose_inbox_is_gone_from_the_settings_is_named_beside_the_others(
     make_studio: MakeStudio,
 ) -> None:
