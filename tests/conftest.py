@@ -94,7 +94,9 @@ def store_kind(request: pytest.FixtureRequest, one_store_kind: None) -> Iterator
     kind: str = getattr(request, "param", request.config.getoption("--store") or SQLITE)
     if kind == POSTGRESQL:
         if request.node.get_closest_marker("sqlite_alone") is not None:
-            pytest.skip("about SQLite's file, or a day that the clock of this machine ends")
+            pytest.skip(
+                "about SQLite's file, a day that this machine's clock ends, or what markers tell machines"
+            )
         Studio.new_server = request.getfixturevalue("postgres").fresh
     yield kind
     Studio.new_server = before

@@ -134,7 +134,7 @@ def files_of(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
         parent = originals[role] / job.filed_as
     if parent is not None:
         yield from (parent / file.name for file in store.files(job.id) if file.let_go_at is None)
-    if role == "results":
+    if role == "results" and state != State.FILING:
         yield from (Path(result.file) for step in chain_of(store, job) for result in step.results)
     if role == "done" and state in ACTIVE:
         pictures = pictures_folder(here, job.project, job.room, recipe_of(job).delivery.folders)

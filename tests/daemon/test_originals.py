@@ -269,8 +269,8 @@ async def test_the_reason_of_a_failed_attempt_does_not_stay_among_the_originals(
         ("done", "kitchen", CrashPoint.PICTURE_PLACED),
         ("done", "kitchen", CrashPoint.RECEIPT_WRITTEN),
         ("failed", "kitchen__sky-blu", CrashPoint.ORIGINAL_MOVED),
-        ("inbox", "kitchen", CrashPoint.ANSWER_RECORDED),
-        ("inbox", "kitchen", CrashPoint.ORIGINAL_MOVED),
+        pytest.param("inbox", "kitchen", CrashPoint.ANSWER_RECORDED, marks=pytest.mark.sqlite_alone),
+        pytest.param("inbox", "kitchen", CrashPoint.ORIGINAL_MOVED, marks=pytest.mark.sqlite_alone),
         ("root", "kitchen", CrashPoint.ORIGINAL_MOVED),
     ],
 )
@@ -307,6 +307,7 @@ async def test_a_start_is_refused_while_files_of_an_unfinished_set_lie_in_a_form
     assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
+@pytest.mark.sqlite_alone
 @pytest.mark.parametrize("moved", [False, True])
 @pytest.mark.parametrize("point", [CrashPoint.ORIGINAL_MOVED, None])
 async def test_a_start_is_refused_while_sets_wait_in_an_inbox_that_has_another_name(
@@ -356,6 +357,7 @@ async def test_a_start_is_refused_while_what_an_unfinished_set_has_bought_lies_i
     assert (studio.states(), shop.bought(), len([*now.iterdir()])) == (["done"], 2, 3)
 
 
+@pytest.mark.sqlite_alone
 async def test_a_start_is_refused_where_two_inboxes_were_exchanged_and_hold_photos_of_the_same_names(
     make_studio: MakeStudio, shop: Shop
 ) -> None:
@@ -373,6 +375,7 @@ async def test_a_start_is_refused_where_two_inboxes_were_exchanged_and_hold_phot
     assert [files_below(one) for one in (first, second)] == before
 
 
+@pytest.mark.sqlite_alone
 async def test_an_inbox_in_which_nothing_waits_may_get_another_name(studio: Studio) -> None:
     await studio.drop_and_run(ELM, "kitchen", bracket())
     studio.edit(inboxes=[{"path": "inbox", "name": "Anna"}])
