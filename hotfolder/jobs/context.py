@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from sqlmodel import select
-
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, OutOfReach
 from hotfolder.jobs.breaker import CircuitBreakers
@@ -20,7 +18,7 @@ from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, PurchaseStep, read_chain
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import FolderIdentity, Job, JobFile, Purchase
+from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.files import Guard, Sharing, unguarded
@@ -154,9 +152,8 @@ class Places:
 
 def with_former_archives(places: Places, store: Store) -> Places:
     """The folders, with those that the store has met as archives, on any machine."""
-    met = store.rows(select(FolderIdentity.path).where(FolderIdentity.role == "archive").distinct())
-    former = [path for one in met if (path := Path(one)) != places.archive]
-    return replace(places, former_archives=former)
+    met = map(Path, store.archives_met())
+    return replace(places, former_archives=[path for path in met if path != places.archive])
 
 
 def place_of(job: Job) -> Place:

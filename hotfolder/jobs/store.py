@@ -332,6 +332,10 @@ class Store:
         """The folders that this machine's daemons last saw, in all roles; of archives, all that they used."""
         return self.rows(select(FolderIdentity).where(FolderIdentity.machine == self.machine))
 
+    def archives_met(self) -> list[str]:
+        """The paths of all archives that any machine has used."""
+        return self.rows(select(FolderIdentity.path).where(FolderIdentity.role == "archive").distinct())
+
     def folder_known(self, role: FolderRole, name: str) -> bool:
         """Whether a daemon of any machine has seen a folder in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)
