@@ -138,7 +138,9 @@ class Intake:
         """Forget the holds of photos that were moved out of the inbox; have a room judged again that a part
         of them left. `there` returns, for project and folder, the names of the delivered files that are still
         there unchanged."""
-        for place, hold in [one for one in self.held.items() if one[0][0] == inbox]:
+        for place, hold in list(self.held.items()):
+            if place[0] != inbox:
+                continue
             names = there(*place[1:])
             left = hold.of(names)
             if left and hold.room <= names:

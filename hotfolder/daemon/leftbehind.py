@@ -12,7 +12,7 @@ from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.heldsets import held_below
 from hotfolder.jobs.model import FolderIdentity, Job
-from hotfolder.jobs.names import names_of
+from hotfolder.jobs.names import names_taken
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import shown
@@ -23,9 +23,9 @@ from hotfolder.outbox.names import (
     receipts_folder,
     safe_name,
 )
+from hotfolder.outbox.outputs import MountIdentity
 from hotfolder.paths import exists
 from hotfolder.patience import START_SECONDS, within_seconds
-from hotfolder.rules.sets import signed
 
 
 def refuse_left_behind(places: Places, store: Store) -> None:
@@ -53,9 +53,9 @@ def refuse_left_behind(places: Places, store: Store) -> None:
         if sets:
             kind = "failed set" if before.name == "failed" else "unfinished set"
             name = before.role if before.role == "archive" else before.name
-            found.append(f"{shown(before.path)}, the folder that was `{name}` before, still has")
-            found[-1] += f" {counted(sets, kind)}."
-            moves.append(f"what is in {shown(before.path)} into {shown(now)}")
+            former = shown(before.path)
+            found.append(f"{former}, the folder that was `{name}` before, still has {counted(sets, kind)}.")
+            moves.append(f"what is in {former} into {shown(now)}")
     if found:
         raise UsageError(
             " ".join(found),
@@ -85,11 +85,8 @@ def refuse_renamed_inbox(places: Places, store: Store, jobs: list[Job], before: 
 def sets_waiting(store: Store, jobs: list[Job], before: FolderIdentity, now: Path) -> int:
     """How many sets of a former inbox are unfinished or held, where it is the folder `now`, be it moved; else
     0. Those that are held count while a photo of theirs is still there."""
-    seen = now.stat()
-    if before.path != str(now) and (before.device, before.inode) != (
-        signed(seen.st_dev),
-        signed(seen.st_ino),
-    ):
+    folder = MountIdentity(before.path, before.device, before.inode)
+    if before.path != str(now) and not folder.same_folder(now):
         return 0
     held = sum(
         any(exists(now / where / name) for one in sets for name in one.photos)
@@ -138,5 +135,5 @@ def files_of(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
         yield from (Path(result.file) for step in chain_of(store, job) for result in step.results)
     if role == "done" and state in ACTIVE:
         pictures = pictures_folder(here, job.project, job.room, recipe_of(job).delivery.folders)
-        for name in names_of(store, job.id):
+        for name in names_taken(store, job.id):
             yield from (pictures / name, receipts_folder(here, project) / name)

@@ -177,4 +177,4 @@ class Ownership:
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)
         with store_trouble():
-            return not self.store.folder_known("inbox", name)
+            return name not in self.store.names_known("inbox")

@@ -268,7 +268,7 @@ class Daemon:
         met = self.store.folder_identity("inbox", name)
         if met is not None and met.path != str(path):
             met = None
-        first_start = met is None and not (self.leases and self.store.folder_known("inbox", name))
+        first_start = met is None and not (self.leases and name in self.store.names_known("inbox"))
         settle = self.settings.settle
         root = Root(
             path,

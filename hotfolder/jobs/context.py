@@ -152,7 +152,7 @@ class Places:
 
 def with_former_archives(places: Places, store: Store) -> Places:
     """The folders, with those that the store has met as archives, on any machine."""
-    met = map(Path, store.archives_met())
+    met = map(Path, sorted(store.names_known("archive")))
     return replace(places, former_archives=[path for path in met if path != places.archive])
 
 

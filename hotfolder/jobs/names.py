@@ -53,7 +53,7 @@ def take_name(
             continue  # another machine was quicker: the next free one
 
 
-def names_of(store: Store, job_id: str) -> list[str]:
+def names_taken(store: Store, job_id: str) -> list[str]:
     """The names that a job has reserved."""
     return store.rows(select(TakenName.spelt).where(TakenName.job_id == job_id))
 

@@ -46,9 +46,9 @@ def change_stamp(store: Store) -> str:
     alive = select(func.count()).where(Machine.alive_until > func.now()).scalar_subquery()
     epochs = select(func.sum(InboxLease.epoch)).scalar_subquery()
     with store.session() as session:
-        machines = session.exec(select(alive, epochs, newest_until_now)).one()
+        more = session.exec(select(alive, epochs, newest_until_now)).one()
         return repr(
-            (session.exec(select(newest_event, newest_purchase, newest_status, Pause.reason)).one(), machines)
+            (session.exec(select(newest_event, newest_purchase, newest_status, Pause.reason)).one(), more)
         )
 
 

@@ -58,7 +58,7 @@ class Expired:
     kept_because: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Retention:
     """One run of the retention policy. Safe beside a running daemon: it touches only finished jobs."""
 
@@ -74,8 +74,8 @@ class Retention:
     """Asks the API, whose answer has the time; None where `now` isn't this computer's."""
     gone: set[Path] = field(default_factory=set)
     """The paths deleted so far, or with `dry_run` those that would have been."""
-    _doubts: list[str] = field(default_factory=list)
-    """The result of `clock_doubt`, once it is known."""
+    doubt: str | None = None
+    """Why nothing counts as old in this run: the result of `clock_doubt`. None while it wasn't asked for."""
 
     async def apply(self) -> AsyncIterator[Expired]:
         """Delete everything that is old enough, and yield each after it was deleted or kept. With `dry_run`
@@ -90,15 +90,10 @@ class Retention:
         """The moment before which a finished job is old; NEVER for None, which keeps it for ever."""
         return NEVER if days is None else self.now - timedelta(days=days)
 
-    @property
-    def doubt(self) -> str:
-        """Why nothing counted as old in this run although it seemed to be; "" where it did."""
-        return "".join(self._doubts)
-
     async def _clock_doubt(self) -> str:
         """`clock_doubt`, asked for once a run, and only where something would be deleted."""
-        if self.probe is not None and not self._doubts:
-            self._doubts.append(await clock_doubt(self.now, self.probe))
+        if self.doubt is None:
+            self.doubt = await clock_doubt(self.now, self.probe) if self.probe is not None else ""
         return self.doubt
 
     async def _of_jobs(self) -> AsyncIterator[Expired]:

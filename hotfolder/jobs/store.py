@@ -332,14 +332,10 @@ class Store:
         """The folders that this machine's daemons last saw, in all roles; of archives, all that they used."""
         return self.rows(select(FolderIdentity).where(FolderIdentity.machine == self.machine))
 
-    def archives_met(self) -> list[str]:
-        """The paths of all archives that any machine has used."""
-        return self.rows(select(FolderIdentity.path).where(FolderIdentity.role == "archive").distinct())
-
-    def folder_known(self, role: FolderRole, name: str) -> bool:
-        """Whether a daemon of any machine has seen a folder in that role."""
-        same = (FolderIdentity.role == role, FolderIdentity.name == name)
-        return self.first(select(FolderIdentity.name).where(*same)) is not None
+    def names_known(self, role: FolderRole) -> set[str]:
+        """The names of the folders that daemons of any machine have seen in a role; an archive's is its
+        path."""
+        return set(self.rows(select(FolderIdentity.name).where(FolderIdentity.role == role)))
 
     def remember_folder(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         """Record this machine's folder in that role, replacing the earlier one of that name."""
