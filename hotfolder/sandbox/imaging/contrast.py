@@ -2,11 +2,14 @@
 
 Tone mapping flattens the view through a window, or what is in shade. Here each frequency band is amplified
 until its local strength matches the best frame's.
+
+Edges are left as they are, except in the view: there, the edge of a leaf before the sky is a detail too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -21,6 +24,9 @@ NEIGHBOURHOOD = 2.0
 # Amplitudes well above this are edges, not details: they are neither measured nor raised, since
 # lamps and window frames would get halos.
 EDGE = 0.12
+# The view is what the middle frame shows burnt out, and the darkest does not. Its rim (a share of the long
+# edge) and its specks (in pixels) are left out: the step to a window's frame is no detail of the view.
+BURNT, RIM, SPECK = 0.97, 0.003, 5
 # Below this strength there is only noise.
 GRAIN = 0.004
 MOST_GAIN = 3.0
@@ -29,29 +35,48 @@ MOST_GAIN = 3.0
 WHITEST, BRIGHT, SURROUNDINGS = 0.94, 0.6, 0.008
 
 
-def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:
-    """For each band the largest strength among the frames, weighted by `coverage`."""
+@dataclass(frozen=True)
+class BestContrast:
+    """For each band the largest strength among the frames; and the view's mask, 0 to 1. At working size."""
+
+    strengths: list[Plane]
+    view: Plane
+
+
+def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> BestContrast:
+    """The best contrast of `frames`, which are given from dark to bright, weighted by `coverage`."""
+    view = view_within(frames)
     best: list[Plane] = []
     for frame, cover in zip(frames, coverage, strict=True):
         light = luma(shrink(frame, WORKING_EDGE))
-        shown = [np.asarray(level, np.float32) for level in strengths(light)]
+        shown = [np.asarray(level, np.float32) for level in strengths(light, view)]
         if cover is not None:
             shown = [level * resize(cover, (light.shape[0], light.shape[1])) for level in shown]
         best = [np.maximum(*pair) for pair in zip(best, shown, strict=True)] if best else shown
-    return best
+    return BestContrast(best, view)
 
 
-def raised(light: Plane, best: Sequence[Plane]) -> Plane:
+def view_within(frames: Sequence[Picture]) -> Plane:
+    """The mask of the view, 0 to 1, of frames from dark to bright."""
+    darkest, middle = (luma(shrink(frame, WORKING_EDGE)) for frame in (frames[0], frames[len(frames) // 2]))
+    view = ((middle >= BURNT) & (darkest < BURNT)).astype(np.uint8)
+    rim = max(2, round(RIM * max(view.shape)))
+    whole = cv2.morphologyEx(view, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
+    inner = cv2.erode(whole, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    return blur(inner.astype(np.float32), RIM * max(view.shape) / 2)
+
+
+def raised(light: Plane, best: BestContrast, *, only_view: bool = False) -> Plane:
     """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
-    if not best:
-        return light
     shape = (light.shape[0], light.shape[1])
-    small = np.asarray(cv2.resize(light, best[0].shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    small = np.asarray(cv2.resize(light, best.view.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    view = resize(best.view, shape)
+    where = view if only_view else np.float32(1)
     result = light.copy()
-    for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
+    for band, strength, wanted in zip(bands(light), strengths(small, best.view), best.strengths, strict=True):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
-        result += resize(gain, shape) * without_edges(band)
-    return result - sinking(result)
+        result += where * resize(gain, shape) * without_edges(band, view)
+    return np.asarray(result - where * sinking(result))
 
 
 def sinking(light: Plane) -> Plane:
@@ -63,9 +88,10 @@ def sinking(light: Plane) -> Plane:
     return np.asarray(bright * excess / around, np.float32)
 
 
-def without_edges(band: Plane) -> Plane:
-    """`band` where it is weak; the stronger, the closer to 0."""
-    return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
+def without_edges(band: Plane, view: Plane) -> Plane:
+    """`band` where it is weak or in the view; elsewhere the stronger, the closer to 0."""
+    weak = cv2.exp(band * band * np.float32(-1 / EDGE**2))
+    return np.asarray(band * np.maximum(weak, view), np.float32)
 
 
 def bands(light: Plane) -> Iterator[Plane]:
@@ -77,8 +103,8 @@ def bands(light: Plane) -> Iterator[Plane]:
         finer = coarser
 
 
-def strengths(light: Plane) -> Iterator[Plane]:
-    """The local strength of each band."""
+def strengths(light: Plane, view: Plane) -> Iterator[Plane]:
+    """The local strength of each band; `view` is the view's mask."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield blur(np.abs(without_edges(band)), reach)
+        yield blur(np.abs(without_edges(band, view)), reach)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.contrast import best_contrast, raised
+from hotfolder.sandbox.imaging.contrast import BestContrast, best_contrast, raised
 from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import nearly_gray, to_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
@@ -20,7 +20,9 @@ LEAST_GRAY = 0.01
 GRAY = 65.0
 # The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
 NEAR, FAR = 0.03, 0.1
-MATCHING_ROUNDS = 2
+# How often details and gradients are matched everywhere, and then in the view alone, whose highlights are
+# lowered more than once before its strongest details fit.
+MATCHING_ROUNDS, VIEW_ROUNDS = 2, 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -29,13 +31,13 @@ CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 class Exposures:
     """Small planes, which outlive the frames that they were computed from."""
 
-    contrast: list[Plane]
+    contrast: BestContrast
     rises: list[Rises]
     colours: list[Plane]
 
     @classmethod
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> Exposures:
-        """From aligned frames; `coverage` is as for `fuse`."""
+        """From aligned frames, from dark to bright; `coverage` is as for `fuse`."""
         colours = [to_lab(shrink(frame, COLOUR_EDGE)) for frame in frames]
         return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
 
@@ -45,8 +47,9 @@ class Exposures:
 
         In rounds: correcting gradients lowers some details, and raising details turns some gradients.
         """
-        for _ in range(MATCHING_ROUNDS):
-            light = turned_back(raised(light, self.contrast), self.rises)
+        for turn in range(MATCHING_ROUNDS + VIEW_ROUNDS):
+            more = raised(light, self.contrast, only_view=turn >= MATCHING_ROUNDS)
+            light = turned_back(more, self.rises)
         return light
 
     def without_cast(self, colour: Plane) -> Plane:

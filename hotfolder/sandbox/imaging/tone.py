@@ -31,7 +31,7 @@ STRONGEST_GAMMA, WEAKEST_GAMMA = 0.8, 1.2
 # Black is set TOE below the darkest pixels, and at most MOST_BLACK is subtracted.
 TOE, MOST_BLACK = 0.03, 0.08
 # Above the knee the curve flattens over `BENDING`, so that the brightest pixels end at `HIGHEST`.
-KNEE, BENDING, HIGHEST = 0.64, 0.15, 0.92
+KNEE, BENDING, HIGHEST = 0.56, 0.15, 0.92
 # What details add to that is compressed once more, so that white keeps its details.
 WHITE_KNEE, WHITE = 0.94, 0.985
 # Steps smaller than this are details, amplified at these luma values by these factors: fusion and curve

@@ -56,6 +56,9 @@ LEAST_BAR, MOST_BAR, LEAST_LIGHT = 3, 0.15, 0.1
 # A bar that was taken for glass: its most width in pixels, its least difference in L*, its least share of the
 # glass's height; railings outside have less.
 WIDEST_LINE, LEAST_LINE, ACROSS = 7, 5.0, 0.93
+# What stands before a window extends beyond it by at least this share of what is seen before the glass; a lit
+# wall outside, where the glass was found to end early, by less.
+LEAST_BEYOND = 0.1
 # In CIELAB: what is as near as this to the clear sky's colour, behind glass, is sky.
 SAME_SKY = 7.0
 # In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane or
@@ -113,6 +116,7 @@ def find_view(small: Picture) -> View:
     )
     # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
     glass[:-8] &= glass[8:] | clear[:-8]
+    glass &= ~np.isin(surfaces, list(frames))
     whole &= not stands_before(glass, surfaces, signs.lit | signs.outside)
     return View(sky & glass, glass.astype(np.float32), whole)
 
@@ -297,7 +301,7 @@ def stands_before(glass: Bits, surfaces: Labels, outside: Bits) -> bool:
         np.bincount(surfaces[part], minlength=int(surfaces.max()) + 1)
         for part in (glass & ~outside, ~grow(glass, MARGIN))
     )
-    return bool((beyond[1:][seen[1:] > LEAST_AREA] > 0).any())
+    return bool(((seen > LEAST_AREA) & (beyond > LEAST_BEYOND * seen))[1:].any())
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:

@@ -77,6 +77,22 @@ def test_windows_are_not_burnt_and_keep_what_they_show(
         assert measures.window_detail(frames, picture, window) >= 0.9, name
 
 
+def test_branches_before_a_bright_sky_keep_their_contrast_behind_glass() -> None:
+    """The steps are larger than a detail, and the tone curve flattened them to two thirds."""
+    light, window = wall_beside_window()
+    coarse = np.random.default_rng(6).random((16, 13))
+    branches = cv2.resize(coarse, (156, 192), interpolation=cv2.INTER_CUBIC) > 0.5
+    shade = cv2.GaussianBlur(1 - 0.8 * branches, (0, 0), 0.8)
+    light[window] = (30 * shade[:, :, None] * (0.95, 1, 1.05)).reshape(-1, 3)
+    frames = [photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]
+    picture = finish(fuse(frames), Exposures.of(frames, [None] * 4))
+    area = measures.window_area(frames)
+    assert area.mean() > 0.1
+    assert measures.window_detail(frames, picture, area) > 0.88
+    assert measures.clipped_share(picture, area) < 0.03
+    assert measures.reversed_share(frames, picture, measures.WIDE) < 0.005
+
+
 def test_the_merge_is_bright(sets: dict[str, tuple[list[Picture], Picture]]) -> None:
     for name, (_, picture) in sets.items():
         assert 125 <= np.median(measures.to_gray(picture)) <= 170, name

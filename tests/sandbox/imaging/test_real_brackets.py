@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.files import at_search_size, load
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.tone import finish
 from hotfolder.sandbox.imaging.view import find_view
-from tests.bench.measures import mef_ssim
+from tests.bench.measures import mef_ssim, window_area, window_detail
 from tests.sandbox.imaging.scenes import Picture, merged
 
 BRACKETS = os.environ.get("HOTFOLDER_BRACKETS", "")
@@ -59,6 +59,11 @@ def test_the_house_scores_no_less_than_enfuse(
     subprocess.run(["enfuse", "-o", str(target), *photos], check=True, capture_output=True, timeout=120)
     theirs = np.asarray(Image.open(target).convert("RGB"))
     assert mef_ssim(house_frames, load(house).pixels) >= mef_ssim(house_frames, theirs)
+
+
+def test_the_house_s_garden_is_not_veiled(house: Path, house_frames: list[Picture]) -> None:
+    window = window_area(house_frames)
+    assert window_detail(house_frames, load(house).pixels, window) > 0.8
 
 
 def test_the_room_s_sky_changes_and_the_room_stays(house: Path, tmp_path: Path) -> None:
