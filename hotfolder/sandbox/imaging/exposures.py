@@ -20,9 +20,9 @@ LEAST_GRAY = 0.01
 GRAY = 65.0
 # The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
 NEAR, FAR = 0.03, 0.1
-# How often details and gradients are matched everywhere, and then in the view alone, whose highlights are
-# lowered more than once before its strongest details fit.
-MATCHING_ROUNDS, VIEW_ROUNDS = 2, 2
+# Each round raises the details everywhere, and so many times more in the view: its highlights are lowered each
+# time, until its strong details fit.
+MATCHING_ROUNDS, VIEW_TURNS = 2, 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -47,9 +47,10 @@ class Exposures:
 
         In rounds: correcting gradients lowers some details, and raising details turns some gradients.
         """
-        for turn in range(MATCHING_ROUNDS + VIEW_ROUNDS):
-            more = raised(light, self.contrast, only_view=turn >= MATCHING_ROUNDS)
-            light = turned_back(more, self.rises)
+        for _ in range(MATCHING_ROUNDS):
+            for only_view in (False, *[True] * VIEW_TURNS):
+                light = raised(light, self.contrast, only_view=only_view)
+            light = turned_back(light, self.rises)
         return light
 
     def without_cast(self, colour: Plane) -> Plane:

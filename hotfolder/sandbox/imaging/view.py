@@ -63,7 +63,7 @@ LEAST_BEYOND = 0.1
 SAME_SKY = 7.0
 # In CIELAB: the most distance of a bar from what its ends adjoin. In pixels: the margin around a pane or
 # the glass.
-SAME_BAR, MARGIN = 10.0, 12
+SAME_BAR, MARGIN = 9.0, 12
 
 
 @dataclass(frozen=True)
