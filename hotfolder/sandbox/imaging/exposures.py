@@ -20,8 +20,8 @@ LEAST_GRAY = 0.01
 GRAY = 65.0
 # The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
 NEAR, FAR = 0.03, 0.1
-# Each round raises the details everywhere, and so many times more in the view: its highlights are lowered each
-# time, until its strong details fit.
+# Each round raises the details everywhere, then so many times more in the view: each time its highlights are
+# lowered, until its strong details fit.
 MATCHING_ROUNDS, VIEW_TURNS = 2, 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
