@@ -95,8 +95,11 @@ def quality_map(stack: Sequence[Gray], fused: Gray) -> Gray:
     with_fused = sum(
         shares[k] * (gaussian_mean(stack[k] * fused) - means[k] * fused_mean) for k in range(count)
     )
-    covariance_wanted = highest * with_fused / length
     fused_variance = np.maximum(gaussian_mean(fused * fused) - fused_mean**2, 0)
+    # Where the exposures' structures cancel out, the quotient of two roundings would exceed what unit length
+    # allows.
+    most = highest * np.sqrt(fused_variance)
+    covariance_wanted = np.clip(highest * with_fused / length, -most, most)
     return np.asarray((2 * covariance_wanted + STABILITY) / (highest**2 + fused_variance + STABILITY))
 
 

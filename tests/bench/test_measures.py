@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.bench import measures
-from tests.bench.measures import mef_ssim
+from tests.bench.measures import mef_ssim, quality_map
 from tests.sandbox.imaging.scenes import facade
 
 
@@ -86,3 +86,11 @@ def test_a_cast_is_the_colour_that_gray_has_gained() -> None:
     assert measures.added_cast([warm // 2, warm], gray) == pytest.approx(0.0, abs=0.5)
     assert measures.added_cast([warm // 2, warm], cool) > 3
     assert measures.added_cast([gray // 2, gray], warm) > 3
+
+
+def test_no_patch_scores_more_than_one_where_the_exposures_contradict_each_other() -> None:
+    """A pixel is brighter in one frame and darker in another: the structures cancel out but for rounding."""
+    pixel = np.zeros((24, 24))
+    pixel[12, 12] = 1
+    stack = [np.full((24, 24), 27.0), 59 + pixel, 123 - pixel]
+    assert max(np.abs(quality_map(stack, fused)).max() for fused in stack) <= 1 + 1e-9
