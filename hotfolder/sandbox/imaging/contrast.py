@@ -68,6 +68,8 @@ def view_within(frames: Sequence[Picture]) -> Plane:
 
 def raised(light: Plane, best: BestContrast, *, only_view: bool = False) -> Plane:
     """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
+    if only_view and not best.view.any():
+        return light
     shape = (light.shape[0], light.shape[1])
     small = np.asarray(cv2.resize(light, best.view.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     view = resize(best.view, shape)
