@@ -3,7 +3,8 @@
 Tone mapping flattens the view through a window, or what is in shade. Here each frequency band is amplified
 until its local strength matches the best frame's.
 
-Edges are left as they are, except in the view: there, the edge of a leaf before the sky is a detail too.
+Edges are left as they are, except where only the darker frames are not burnt out, as in a window: there, the
+edge of a leaf before the sky is a detail too.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ NEIGHBOURHOOD = 2.0
 # Amplitudes well above this are edges, not details: they are neither measured nor raised, since
 # lamps and window frames would get halos.
 EDGE = 0.12
-# The view is what the middle frame shows burnt out, and the darkest does not. Its rim (a share of the long
-# edge) and its specks (in pixels) are left out: the step to a window's frame is no detail of the view.
+# From this luma on, a frame is burnt out. The burnt area's rim (a share of the long edge) and its specks (in
+# pixels) are left out: the step to a window's frame is no detail of what is seen through it.
 BURNT, RIM, SPECK = 0.97, 0.003, 5
 # Below this strength there is only noise.
 GRAIN = 0.004
@@ -37,47 +38,51 @@ WHITEST, BRIGHT, SURROUNDINGS = 0.94, 0.6, 0.008
 
 @dataclass(frozen=True)
 class BestContrast:
-    """For each band the largest strength among the frames; and the view's mask, 0 to 1. At working size."""
+    """For each band the largest strength among the frames; and the mask of the burnt area, 0 to 1. At working
+    size."""
 
     strengths: list[Plane]
-    view: Plane
+    burnt: Plane
 
 
 def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> BestContrast:
     """The best contrast of `frames`, which are given from dark to bright, weighted by `coverage`."""
-    view = view_within(frames)
+    burnt = burnt_area(frames)
     best: list[Plane] = []
     for frame, cover in zip(frames, coverage, strict=True):
         light = luma(shrink(frame, WORKING_EDGE))
-        shown = [np.asarray(level, np.float32) for level in strengths(light, view)]
+        shown = [np.asarray(level, np.float32) for level in strengths(light, burnt)]
         if cover is not None:
             shown = [level * resize(cover, (light.shape[0], light.shape[1])) for level in shown]
         best = [np.maximum(*pair) for pair in zip(best, shown, strict=True)] if best else shown
-    return BestContrast(best, view)
+    return BestContrast(best, burnt)
 
 
-def view_within(frames: Sequence[Picture]) -> Plane:
-    """The mask of the view, 0 to 1, of frames from dark to bright."""
+def burnt_area(frames: Sequence[Picture]) -> Plane:
+    """The mask, 0 to 1, of what the middle one of `frames` shows burnt out, and the darkest does not."""
     darkest, middle = (luma(shrink(frame, WORKING_EDGE)) for frame in (frames[0], frames[len(frames) // 2]))
-    view = ((middle >= BURNT) & (darkest < BURNT)).astype(np.uint8)
-    rim = max(2, round(RIM * max(view.shape)))
-    whole = cv2.morphologyEx(view, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
+    burnt = ((middle >= BURNT) & (darkest < BURNT)).astype(np.uint8)
+    rim = max(2, round(RIM * max(burnt.shape)))
+    whole = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
     inner = cv2.erode(whole, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-    return blur(inner.astype(np.float32), RIM * max(view.shape) / 2)
+    return blur(inner.astype(np.float32), RIM * max(burnt.shape) / 2)
 
 
-def raised(light: Plane, best: BestContrast, *, only_view: bool = False) -> Plane:
-    """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
-    if only_view and not best.view.any():
+def raised(light: Plane, best: BestContrast, *, only_burnt: bool = False) -> Plane:
+    """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them:
+    everywhere, or in the burnt area alone."""
+    if only_burnt and not best.burnt.any():
         return light
     shape = (light.shape[0], light.shape[1])
-    small = np.asarray(cv2.resize(light, best.view.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    view = resize(best.view, shape)
-    where = view if only_view else np.float32(1)
+    small = np.asarray(cv2.resize(light, best.burnt.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    burnt = resize(best.burnt, shape)
+    where = burnt if only_burnt else np.float32(1)
     result = light.copy()
-    for band, strength, wanted in zip(bands(light), strengths(small, best.view), best.strengths, strict=True):
+    for band, strength, wanted in zip(
+        bands(light), strengths(small, best.burnt), best.strengths, strict=True
+    ):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
-        result += where * resize(gain, shape) * without_edges(band, view)
+        result += where * resize(gain, shape) * without_edges(band, burnt)
     return np.asarray(result - where * sinking(result))
 
 
@@ -90,10 +95,10 @@ def sinking(light: Plane) -> Plane:
     return np.asarray(bright * excess / around, np.float32)
 
 
-def without_edges(band: Plane, view: Plane) -> Plane:
-    """`band` where it is weak or in the view; elsewhere the stronger, the closer to 0."""
+def without_edges(band: Plane, burnt: Plane) -> Plane:
+    """`band` where it is weak or in the burnt area; elsewhere the stronger, the closer to 0."""
     weak = cv2.exp(band * band * np.float32(-1 / EDGE**2))
-    return np.asarray(band * np.maximum(weak, view), np.float32)
+    return np.asarray(band * np.maximum(weak, burnt), np.float32)
 
 
 def bands(light: Plane) -> Iterator[Plane]:
@@ -105,8 +110,8 @@ def bands(light: Plane) -> Iterator[Plane]:
         finer = coarser
 
 
-def strengths(light: Plane, view: Plane) -> Iterator[Plane]:
-    """The local strength of each band; `view` is the view's mask."""
+def strengths(light: Plane, burnt: Plane) -> Iterator[Plane]:
+    """The local strength of each band; `burnt` is the mask of the burnt area."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield blur(np.abs(without_edges(band, view)), reach)
+        yield blur(np.abs(without_edges(band, burnt)), reach)

@@ -20,9 +20,9 @@ LEAST_GRAY = 0.01
 GRAY = 65.0
 # The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
 NEAR, FAR = 0.03, 0.1
-# Each round raises the details everywhere, then so many times more in the view: each time its highlights are
-# lowered, until its strong details fit.
-MATCHING_ROUNDS, VIEW_TURNS = 2, 2
+# In each round, the burnt area's details are raised so many times more than others: each time its highlights
+# are lowered, until its strong details fit.
+MATCHING_ROUNDS, MORE_TIMES = 2, 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -48,8 +48,9 @@ class Exposures:
         In rounds: correcting gradients lowers some details, and raising details turns some gradients.
         """
         for _ in range(MATCHING_ROUNDS):
-            for only_view in (False, *[True] * VIEW_TURNS):
-                light = raised(light, self.contrast, only_view=only_view)
+            light = raised(light, self.contrast)
+            for _ in range(MORE_TIMES):
+                light = raised(light, self.contrast, only_burnt=True)
             light = turned_back(light, self.rises)
         return light
 

@@ -116,6 +116,7 @@ def find_view(small: Picture) -> View:
     )
     # A foot is usually found too low, at the edge of a lit sill; where sky reaches it, it is right.
     glass[:-8] &= glass[8:] | clear[:-8]
+    # A strip of a known frame between two panes is no reason to refuse them.
     glass &= ~np.isin(surfaces, list(frames))
     whole &= not stands_before(glass, surfaces, signs.lit | signs.outside)
     return View(sky & glass, glass.astype(np.float32), whole)
