@@ -239,8 +239,7 @@ class Daemon:
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
             read_seconds=api.read_timeout_seconds,
-            paid_read_seconds=api.paid_timeout_seconds,
-            paid_total_seconds=PAID_TOTAL * api.paid_timeout_seconds,
+            paid_total_seconds=api.paid_timeout_seconds,
         )
         counts = self.telemetry.metrics
         return JobContext(
@@ -448,8 +447,6 @@ class Daemon:
             self._release_locks()
 
 
-PAID_TOTAL = 1.5
-"""The total timeout of a paid request, as a multiple of its read timeout."""
 JOBS_PER_MERGE = 6
 """Jobs in progress for each merge that may run at once, so that their other steps overlap with merges."""
 

@@ -37,6 +37,8 @@ logger = log.get("inbox")
 _GATHER_SECONDS = 0.05
 """The minimum between two looks that events or decoded photos ask for: a copy causes many of them."""
 _DEGRADED_SECONDS = 1.0
+_LATE_SECONDS = 2.0
+"""A rest that ends later than this was not the event loop's: no time that passed in it counts as quiet."""
 COMPLETE = "the set is complete and waits for its turn"
 """Why a set has no job yet although it has settled: those before it are still being taken."""
 
@@ -220,7 +222,11 @@ class Inbox:
         until = min(self._scan_at, self._tracker.next_look())
         if self.degraded:
             until = now + min(_DEGRADED_SECONDS, self.settings.scan_seconds)
-        await sleep_unless(self._wake, self.clock, max(0.0, until - now))
+        until = max(until, now)
+        await sleep_unless(self._wake, self.clock, until - now)
+        if self.clock.monotonic() - until > _LATE_SECONDS:
+            # This process was stopped (SIGSTOP, `docker pause`), and what copies the photos perhaps with it.
+            self._tracker.restart(self.clock.monotonic())
         if self._wake.is_set():
             early = self._observed_at + _GATHER_SECONDS - self.clock.monotonic()
             await self.clock.sleep(max(0.0, early))

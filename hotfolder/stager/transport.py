@@ -40,6 +40,9 @@ MOST_CONNECTIONS, MOST_IDLE = 100, 12
 IDLE_SECONDS = 2.0
 """Keep-alive time; shorter than any server's, so that none closes a connection while a request is sent."""
 
+AWAKE_SECONDS = 1.0
+"""What is left of a deadline for a process that was stopped until after it."""
+
 NO_TUNNEL = "the proxy made no connection to it"
 LOST_CONNECTION = "the connection was lost after the request was sent"
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
@@ -68,15 +71,15 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 class Timeouts:
     """Timeouts in seconds: `read` and `write` for one chunk of data, `total` for a whole exchange.
 
-    A written chunk has up to 2 MiB, and several uploads may share a slow connection.
+    A written chunk has up to 2 MiB, and several uploads may share a slow connection. A paid exchange has no
+    `read` timeout: httpx's discards an answer that came while this process was stopped.
     """
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
     write_seconds: float = 300.0
     free_total_seconds: float = 120.0
-    paid_read_seconds: float = 600.0
-    paid_total_seconds: float = 900.0
+    paid_total_seconds: float = 600.0
     transfer_total_seconds: float = 3600.0
 
     def upload_seconds(self, throttle: Throttle | None, size_bytes: int) -> float:
@@ -88,7 +91,7 @@ class Timeouts:
         """The httpx timeouts of the client for free or for paid requests."""
         return httpx.Timeout(
             connect=self.connect_seconds,
-            read=self.paid_read_seconds if paid else self.read_seconds,
+            read=None if paid else self.read_seconds,
             write=self.write_seconds,
             pool=self.free_total_seconds,
         )
@@ -162,6 +165,21 @@ def open_client(
 
 
 @asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
+    """A timeout whose last moments begin only once the rest of it has passed. After a stop of this process
+    (SIGSTOP, `docker pause`) they leave the time to read the answer that already lies in its socket."""
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as deadline:
+        last = loop.call_later(
+            seconds - AWAKE_SECONDS, lambda: deadline.reschedule(loop.time() + AWAKE_SECONDS)
+        )
+        try:
+            yield deadline
+        finally:
+            last.cancel()
+
+
+@asynccontextmanager
 async def answered(
     client: httpx.AsyncClient,
     request: httpx.Request,
@@ -183,7 +201,7 @@ async def answered(
 
     request.extensions["trace"] = watch
     try:
-        async with asyncio.timeout(total_seconds) as deadline:
+        async with _deadline(total_seconds) as deadline:
             response = await client.send(request, stream=True)
             try:
                 yield response

@@ -29,7 +29,7 @@ from tests.stager.conftest import FREE, KEY, PAID, SKY, Behaviour, Call, ClientO
 
 # For servers that send nothing or never end; all others get the time that a busy machine needs. So does each
 # request until it is sent: before that its failure means something else.
-QUICK = Timeouts(read_seconds=0.3, free_total_seconds=5.0, paid_read_seconds=0.3, paid_total_seconds=5.0)
+QUICK = Timeouts(read_seconds=0.3, free_total_seconds=5.0, paid_total_seconds=5.0)
 
 SUCCESS = b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"id":'
 # The server's behaviours after which a free call may be repeated, and a paid one's outcome is unknown.
