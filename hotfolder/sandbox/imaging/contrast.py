@@ -3,8 +3,8 @@
 Tone mapping flattens the view through a window, or what is in shade. Here each frequency band is amplified
 until its local strength matches the best frame's.
 
-Edges are left as they are, except where only the darker frames are not burnt out, as in a window: there, the
-edge of a leaf before the sky is a detail too.
+That leaves edges as they are. Where only the darker frames are not burnt out, as in a window, a branch before
+the sky is an edge, too, and was flattened most of all: there, the frames' own details are added.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from hotfolder.sandbox.imaging import files
 from hotfolder.sandbox.imaging.files import Picture, Plane, blur, luma, resize, shrink
 
 # Strengths are measured at this size; they are smooth.
@@ -25,65 +26,44 @@ NEIGHBOURHOOD = 2.0
 # Amplitudes well above this are edges, not details: they are neither measured nor raised, since
 # lamps and window frames would get halos.
 EDGE = 0.12
-# From this luma on, a frame is burnt out. The burnt area's rim (a share of the long edge) and its specks (in
-# pixels) are left out: the step to a window's frame is no detail of what is seen through it.
-BURNT, RIM, SPECK = 0.97, 0.003, 5
 # Below this strength there is only noise.
 GRAIN = 0.004
 MOST_GAIN = 3.0
 # Luma above WHITEST is lowered to it, together with the bright surroundings (sigma as a share). What
 # is darker than BRIGHT is not lowered: a wall gets no shadow around a lamp.
 WHITEST, BRIGHT, SURROUNDINGS = 0.94, 0.6, 0.008
+# From this luma on, a frame is burnt out. Of the burnt area, specks (in pixels) and the rim (a share of the
+# long edge) are left out: the step to a window's frame is no detail of what is seen through it. To a wider
+# rim no details are added.
+BURNT, SPECK, RIM, WIDER_RIM = 0.97, 5, 0.004, 0.007
+# The sigma, as a share, of the steps that are details there; and what part of them is added in a round, as a
+# multiple of the part that is missing.
+COARSEST, HASTE = 0.012, 5.0
 
 
-@dataclass(frozen=True)
-class BestContrast:
-    """For each band the largest strength among the frames; and the mask of the burnt area, 0 to 1. At working
-    size."""
-
-    strengths: list[Plane]
-    burnt: Plane
-
-
-def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> BestContrast:
-    """The best contrast of `frames`, which are given from dark to bright, weighted by `coverage`."""
-    burnt = burnt_area(frames)
+def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:
+    """For each band the largest strength among the frames, weighted by `coverage`."""
     best: list[Plane] = []
     for frame, cover in zip(frames, coverage, strict=True):
         light = luma(shrink(frame, WORKING_EDGE))
-        shown = [np.asarray(level, np.float32) for level in strengths(light, burnt)]
+        shown = [np.asarray(level, np.float32) for level in strengths(light)]
         if cover is not None:
             shown = [level * resize(cover, (light.shape[0], light.shape[1])) for level in shown]
         best = [np.maximum(*pair) for pair in zip(best, shown, strict=True)] if best else shown
-    return BestContrast(best, burnt)
+    return best
 
 
-def burnt_area(frames: Sequence[Picture]) -> Plane:
-    """The mask, 0 to 1, of what the middle one of `frames` shows burnt out, and the darkest does not."""
-    darkest, middle = (luma(shrink(frame, WORKING_EDGE)) for frame in (frames[0], frames[len(frames) // 2]))
-    burnt = ((middle >= BURNT) & (darkest < BURNT)).astype(np.uint8)
-    rim = max(2, round(RIM * max(burnt.shape)))
-    whole = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
-    inner = cv2.erode(whole, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-    return blur(inner.astype(np.float32), RIM * max(burnt.shape) / 2)
-
-
-def raised(light: Plane, best: BestContrast, *, only_burnt: bool = False) -> Plane:
-    """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them:
-    everywhere, or in the burnt area alone."""
-    if only_burnt and not best.burnt.any():
+def raised(light: Plane, best: Sequence[Plane]) -> Plane:
+    """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
+    if not best:
         return light
     shape = (light.shape[0], light.shape[1])
-    small = np.asarray(cv2.resize(light, best.burnt.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    burnt = resize(best.burnt, shape)
-    where = burnt if only_burnt else np.float32(1)
+    small = np.asarray(cv2.resize(light, best[0].shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     result = light.copy()
-    for band, strength, wanted in zip(
-        bands(light), strengths(small, best.burnt), best.strengths, strict=True
-    ):
+    for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
-        result += where * resize(gain, shape) * without_edges(band, burnt)
-    return np.asarray(result - where * sinking(result))
+        result += resize(gain, shape) * without_edges(band)
+    return result - sinking(result)
 
 
 def sinking(light: Plane) -> Plane:
@@ -95,10 +75,9 @@ def sinking(light: Plane) -> Plane:
     return np.asarray(bright * excess / around, np.float32)
 
 
-def without_edges(band: Plane, burnt: Plane) -> Plane:
-    """`band` where it is weak or in the burnt area; elsewhere the stronger, the closer to 0."""
-    weak = cv2.exp(band * band * np.float32(-1 / EDGE**2))
-    return np.asarray(band * np.maximum(weak, burnt), np.float32)
+def without_edges(band: Plane) -> Plane:
+    """`band` where it is weak; the stronger, the closer to 0."""
+    return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
 
 
 def bands(light: Plane) -> Iterator[Plane]:
@@ -110,8 +89,74 @@ def bands(light: Plane) -> Iterator[Plane]:
         finer = coarser
 
 
-def strengths(light: Plane, burnt: Plane) -> Iterator[Plane]:
-    """The local strength of each band; `burnt` is the mask of the burnt area."""
+def strengths(light: Plane) -> Iterator[Plane]:
+    """The local strength of each band."""
     for share, band in zip(BLURS, bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield blur(np.abs(without_edges(band, burnt)), reach)
+        yield blur(np.abs(without_edges(band)), reach)
+
+
+@dataclass(frozen=True)
+class BurntArea:
+    """What the middle frame shows burnt out and the darkest does not, as masks from 0 to 1.
+
+    `details` are those of all frames, each mostly where it shows them best. They are 0 outside of `inner`,
+    the area without its rim. `steepness` is the largest sum of a frame's gradients in `whole`.
+    """
+
+    whole: Plane
+    inner: Plane
+    details: Plane
+    steepness: float
+
+    @classmethod
+    def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> BurntArea | None:
+        """From frames from dark to bright; None where there is no such area. `coverage` is as for `fuse`."""
+        small = [luma(shrink(frame, WORKING_EDGE)) for frame in frames]
+        burnt = ((small[len(small) // 2] >= BURNT) & (small[0] < BURNT)).astype(np.float32)
+        opened = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
+        whole = without_rim(np.asarray(opened, np.float32), RIM)
+        for cover in coverage:
+            whole = whole if cover is None else whole * resize(cover, (whole.shape[0], whole.shape[1]))
+        inner = blur(without_rim(whole, WIDER_RIM), WIDER_RIM * max(whole.shape) / 2)
+        if not inner.any():
+            return None
+        steepness = max(float((gradients(light) * whole).sum()) for light in small)
+        return cls(whole, inner, details_within(inner, frames), max(steepness, 1e-6))
+
+    def restored(self, light: Plane) -> Plane:
+        """`light` with as many of the details as it lacks, and highlights lowered to fit them."""
+        shape = (light.shape[0], light.shape[1])
+        small = np.asarray(
+            cv2.resize(np.minimum(light, BURNT), self.whole.shape[::-1], interpolation=cv2.INTER_AREA),
+            np.float32,
+        )
+        missing = 1 - float((gradients(small) * self.whole).sum()) / self.steepness
+        result = light + np.float32(np.clip(HASTE * missing, 0, 1)) * resize(self.details, shape)
+        return np.asarray(result - resize(self.inner, shape) * sinking(result), np.float32)
+
+
+def details_within(mask: Plane, frames: Sequence[Picture]) -> Plane:
+    """The details of `frames` in `mask`, weighted by their local steepness."""
+    lights = [luma(shrink(frame, files.WORKING_EDGE)) for frame in frames]
+    where = resize(mask, (lights[0].shape[0], lights[0].shape[1]))
+    reach = COARSEST * max(where.shape)
+    within = np.maximum(blur(where, reach), np.float32(1e-3))
+    details, weights = np.zeros_like(where), np.full_like(where, 1e-6)
+    for light in lights:
+        weight = np.square(blur(gradients(light) * where, reach))
+        details += weight * where * (light - blur(light * where, reach) / within)
+        weights += weight
+    return np.asarray(details / weights)
+
+
+def without_rim(mask: Plane, share: float) -> Plane:
+    """`mask` without a rim whose width is that share of the long edge, and at least 2 pixels."""
+    rim = max(2, round(share * max(mask.shape)))
+    return np.asarray(cv2.erode(mask, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)), np.float32)
+
+
+def gradients(light: Plane) -> Plane:
+    """How steep `light` is at each pixel."""
+    smooth = cv2.GaussianBlur(light, (0, 0), 1.0)
+    return np.asarray(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.contrast import BestContrast, best_contrast, raised
+from hotfolder.sandbox.imaging.contrast import BurntArea, best_contrast, raised
 from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import nearly_gray, to_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
@@ -20,9 +20,7 @@ LEAST_GRAY = 0.01
 GRAY = 65.0
 # The sigma of a gray pixel's neighbourhood, as a share of the long edge; the weight of the median.
 NEAR, FAR = 0.03, 0.1
-# In each round, the burnt area's details are raised so many times more than others: each time its highlights
-# are lowered, until its strong details fit.
-MATCHING_ROUNDS, MORE_TIMES = 2, 2
+MATCHING_ROUNDS = 2
 # Each round corrects the rest of the cast; the limits of the total gain.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -31,7 +29,8 @@ CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 class Exposures:
     """Small planes, which outlive the frames that they were computed from."""
 
-    contrast: BestContrast
+    contrast: list[Plane]
+    burnt: BurntArea | None
     rises: list[Rises]
     colours: list[Plane]
 
@@ -39,7 +38,8 @@ class Exposures:
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> Exposures:
         """From aligned frames, from dark to bright; `coverage` is as for `fuse`."""
         colours = [to_lab(shrink(frame, COLOUR_EDGE)) for frame in frames]
-        return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
+        burnt = BurntArea.of(frames, coverage)
+        return cls(best_contrast(frames, coverage), burnt, agreed_rises(frames), colours)
 
     def matched(self, light: Plane) -> Plane:
         """`light`, the luma of a merge, with the exposures' detail contrast and the gradients that they agree
@@ -49,8 +49,8 @@ class Exposures:
         """
         for _ in range(MATCHING_ROUNDS):
             light = raised(light, self.contrast)
-            for _ in range(MORE_TIMES):
-                light = raised(light, self.contrast, only_burnt=True)
+            if self.burnt is not None:
+                light = self.burnt.restored(light)
             light = turned_back(light, self.rises)
         return light
 

@@ -88,8 +88,8 @@ def test_branches_before_a_bright_sky_keep_their_contrast_behind_glass() -> None
     picture = finish(fuse(frames), Exposures.of(frames, [None] * 4))
     area = measures.window_area(frames)
     assert area.mean() > 0.1
-    assert measures.window_detail(frames, picture, area) > 0.88
-    assert measures.clipped_share(picture, area) < 0.03
+    assert measures.window_detail(frames, picture, area) > 0.95
+    assert measures.clipped_share(picture, area) < 0.02
     assert measures.reversed_share(frames, picture, measures.WIDE) < 0.005
 
 

@@ -63,7 +63,7 @@ def test_the_house_scores_no_less_than_enfuse(
 
 def test_the_house_s_garden_is_not_veiled(house: Path, house_frames: list[Picture]) -> None:
     window = window_area(house_frames)
-    assert window_detail(house_frames, load(house).pixels, window) > 0.8
+    assert window_detail(house_frames, load(house).pixels, window) > 0.95
 
 
 def test_the_room_s_sky_changes_and_the_room_stays(house: Path, tmp_path: Path) -> None:
