@@ -100,8 +100,9 @@ def strengths(light: Plane) -> Iterator[Plane]:
 class BurntArea:
     """What the middle frame shows burnt out and the darkest does not, as masks from 0 to 1.
 
-    `details` are those of all frames, each mostly where it shows them best. They are 0 outside of `inner`,
-    the area without its rim. `steepness` is the largest sum of a frame's gradients in `whole`.
+    `details` are those of the frames up to the middle one, each mostly where it shows them best. They are 0
+    outside of `inner`, the area without its rim. `steepness` is the largest sum of a frame's gradients in
+    `whole`.
     """
 
     whole: Plane
@@ -112,8 +113,9 @@ class BurntArea:
     @classmethod
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> BurntArea | None:
         """From frames from dark to bright; None where there is no such area. `coverage` is as for `fuse`."""
-        small = [luma(shrink(frame, WORKING_EDGE)) for frame in frames]
-        burnt = ((small[len(small) // 2] >= BURNT) & (small[0] < BURNT)).astype(np.float32)
+        showing = frames[: len(frames) // 2 + 1]
+        small = [luma(shrink(frame, WORKING_EDGE)) for frame in showing]
+        burnt = ((small[-1] >= BURNT) & (small[0] < BURNT)).astype(np.float32)
         opened = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
         whole = without_rim(np.asarray(opened, np.float32), RIM)
         for cover in coverage:
@@ -122,7 +124,7 @@ class BurntArea:
         if not inner.any():
             return None
         steepness = max(float((gradients(light) * whole).sum()) for light in small)
-        return cls(whole, inner, details_within(inner, frames), max(steepness, 1e-6))
+        return cls(whole, inner, details_within(inner, showing), max(steepness, 1e-6))
 
     def restored(self, light: Plane) -> Plane:
         """`light` with as many of the details as it lacks, and highlights lowered to fit them."""
