@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging import files
 from hotfolder.sandbox.imaging.files import Picture, Plane, blur, luma, resize, shrink
 
 # Strengths are measured at this size; they are smooth.
@@ -139,8 +138,8 @@ class BurntArea:
 
 
 def details_within(mask: Plane, frames: Sequence[Picture]) -> Plane:
-    """The details of `frames` in `mask`, weighted by their local steepness."""
-    lights = [luma(shrink(frame, files.WORKING_EDGE)) for frame in frames]
+    """The details of `frames`, at their size, in `mask`; weighted by their local steepness."""
+    lights = [luma(frame) for frame in frames]
     where = resize(mask, (lights[0].shape[0], lights[0].shape[1]))
     reach = COARSEST * max(where.shape)
     within = np.maximum(blur(where, reach), np.float32(1e-3))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.contrast import BurntArea, best_contrast, raised
-from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, blur, shrink, to_bytes
+from hotfolder.sandbox.imaging.files import LUMA, WORKING_EDGE, Picture, Plane, blur, shrink, to_bytes
 from hotfolder.sandbox.imaging.masks import nearly_gray, to_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 
@@ -37,9 +37,14 @@ class Exposures:
     @classmethod
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> Exposures:
         """From aligned frames, from dark to bright; `coverage` is as for `fuse`."""
-        colours = [to_lab(shrink(frame, COLOUR_EDGE)) for frame in frames]
-        burnt = BurntArea.of(frames, coverage)
-        return cls(best_contrast(frames, coverage), burnt, agreed_rises(frames), colours)
+        # Once, since shrinking a large frame takes longer than what is computed from it.
+        smalls = [shrink(frame, WORKING_EDGE) for frame in frames]
+        return cls(
+            best_contrast(smalls, coverage),
+            BurntArea.of(smalls, coverage),
+            agreed_rises(smalls),
+            [to_lab(shrink(small, COLOUR_EDGE)) for small in smalls],
+        )
 
     def matched(self, light: Plane) -> Plane:
         """`light`, the luma of a merge, with the exposures' detail contrast and the gradients that they agree
