@@ -54,10 +54,8 @@ def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -
 
 def raised(light: Plane, best: Sequence[Plane]) -> Plane:
     """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
-    if not best:
-        return light
     shape = (light.shape[0], light.shape[1])
-    small = np.asarray(cv2.resize(light, best[0].shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    small = shrunk_like(best[0], light)
     result = light.copy()
     for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
@@ -128,10 +126,7 @@ class BurntArea:
     def restored(self, light: Plane) -> Plane:
         """`light` with as many of the details as it lacks, and highlights lowered to fit them."""
         shape = (light.shape[0], light.shape[1])
-        small = np.asarray(
-            cv2.resize(np.minimum(light, BURNT), self.whole.shape[::-1], interpolation=cv2.INTER_AREA),
-            np.float32,
-        )
+        small = shrunk_like(self.whole, np.minimum(light, BURNT))
         missing = 1 - float((gradients(small) * self.whole).sum()) / self.steepness
         result = light + np.float32(np.clip(HASTE * missing, 0, 1)) * resize(self.details, shape)
         return np.asarray(result - resize(self.inner, shape) * sinking(result), np.float32)
@@ -161,3 +156,8 @@ def gradients(light: Plane) -> Plane:
     """How steep `light` is at each pixel."""
     smooth = cv2.GaussianBlur(light, (0, 0), 1.0)
     return np.asarray(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
+
+
+def shrunk_like(pattern: Plane, light: Plane) -> Plane:
+    """`light` at the size of `pattern`."""
+    return np.asarray(cv2.resize(light, pattern.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
