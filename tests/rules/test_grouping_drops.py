@@ -24,13 +24,20 @@ def kept(grouping: Grouping) -> set[str]:
 
 
 @pytest.mark.parametrize("body", [None, SONY])
-@pytest.mark.parametrize("added", ["-2", " 2", " (2)", " copy 2", " - Copy (2)", " – Kopie"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"IMG_0002{added}.jpg" for added in ("-2", " 2", " (2)", " copy 2", " - Copy (2)", " – Kopie")),
+        *(f"{added} IMG_0002.jpg" for added in ("Copy of", "Kopie von", "Copie de")),
+        "IMG_0002 (Studio's conflicted copy 2024-05-01).jpg",
+        "IMG_0002 (In Konflikt stehende Kopie von Studio 2024-05-01).jpg",
+    ],
+)
 def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(
-    by: Photographer, body: object, added: str
+    by: Photographer, body: object, name: str
 ) -> None:
     by.body = SONY if body else by.body
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    name = f"IMG_0002{added}.jpg"
     again = replace(by.photos[1], name=name, sha256="another", identity=replace(FILE, mtime_ns=9))
     grouping = group([*by.photos, again])
     assert name in kept(grouping) and len(kept(grouping)) == 5
@@ -45,6 +52,24 @@ def test_the_same_content_under_two_names_is_one_photo(by: Photographer) -> None
     grouping = group([*stripped, replace(stripped[0], name="copy of it.jpg")])
     assert len(kept(grouping)) == 5
     assert "has the same content as" in next(iter(grouping.kept_out.values()))
+
+
+@pytest.mark.parametrize("body", [None, SONY])
+@pytest.mark.parametrize("name", ["IMG_0002-HDR.jpg", "IMG_0002-hdr-2.jpg"])
+def test_a_merge_that_lightroom_made_is_no_frame_of_its_set(
+    by: Photographer, body: object, name: str
+) -> None:
+    by.body = SONY if body else by.body
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    theirs = replace(by.photos[1], name=name, sha256="another", identity=replace(FILE, mtime_ns=9))
+    for grouping in (group([*by.photos, theirs]), group_room([*by.photos, theirs])):
+        assert kept(grouping) == set(by.sets[0])
+        (reason,) = grouping.kept_out.values()
+        assert (
+            reason == f"{name} is, by its name, made of IMG_0002.jpg and others: it is kept out of the merge."
+        )
+        assert grouping.sure
+    assert kept(group([theirs])) == {name}
 
 
 def test_two_frames_of_one_second_with_one_exposure_are_copies_by_their_names_alone(by: Photographer) -> None:

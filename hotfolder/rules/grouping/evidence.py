@@ -316,22 +316,40 @@ def _nearest(frame: Photo, unlit: Sequence[Photo]) -> Photo | None:
 
 
 _COPY_MARK = re.compile(
-    rf"(?:[-\s]\d{{1,2}}|\s*\(\d{{1,3}}\)|\s[-–]?\s?{COPY}(?:\s\d{{1,3}}|\s\(\d{{1,3}}\))?)\Z", re.IGNORECASE
+    rf"\A{COPY}\s(?:of|von|van|de|di)\s"
+    rf"|(?:[-\s]\d{{1,2}}|\s*\(\d{{1,3}}\)|\s[-–]?\s?{COPY}(?:\s\d{{1,3}}|\s\(\d{{1,3}}\))?"
+    r"|\s\([^()]*[ck]onfli[ck]t[^()]*\))\Z",
+    re.IGNORECASE,
 )
+_MERGE_MARK = re.compile(r"-HDR\Z", re.IGNORECASE)
+"""The suffix of Lightroom's own merge, behind the name of one of its photos."""
 
 
 def uncopied(name: str) -> str:
-    """The file's name without the suffix that Lightroom, Finder or Explorer adds to a second export."""
+    """The file's name without what Lightroom, Finder, Explorer or a cloud's client adds to that of a copy or
+    of a second export."""
     path = PurePath(name)
     return _COPY_MARK.sub("", path.stem) + path.suffix
 
 
 def without_copies(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
-    """Of several exports of one photo (same content, or same capture) keep the newest by mtime. Returns the
-    kept photos, and the reasons, by name, for the others."""
-    kept, out = _newest((photo.sha256, photo) for photo in photos)
+    """Of several exports of one photo (same content, or same capture) keep the newest by mtime, and none that
+    is, by its name, Lightroom's merge of one of the `photos`. Returns the kept photos, and the reasons, by
+    name, for the others."""
+    named = {_stem(photo): photo.name for photo in photos}
+    out = {
+        photo.name: f"{photo.name} is, by its name, made of {named[base]} and others: it is kept out of the"
+        " merge."
+        for photo in photos
+        if (base := _MERGE_MARK.sub("", _stem(photo))) != _stem(photo) and base in named
+    }
+    kept, same = _newest((photo.sha256, photo) for photo in photos if photo.name not in out)
     kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
-    return kept, out | more
+    return kept, out | same | more
+
+
+def _stem(photo: Photo) -> str:
+    return PurePath(uncopied(photo.name)).stem.casefold()
 
 
 def copies_among(out: Iterable[Photo], photos: Iterable[Photo]) -> set[str]:
@@ -378,4 +396,4 @@ def _named_capture_key(photo: Photo) -> Hashable:
     key = capture_key(photo)
     # A clock of whole seconds gives several frames one time: then the names must agree too.
     coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
-    return (key, PurePath(uncopied(photo.name)).stem.casefold()) if coarse else key
+    return (key, _stem(photo)) if coarse else key
