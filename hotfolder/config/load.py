@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
@@ -17,7 +17,8 @@ from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import problem_of
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import lay_environment_over
-from hotfolder.config.yamlfile import Document, Position, read_document, refusal
+from hotfolder.config.values import time_zone
+from hotfolder.config.yamlfile import Document, Position, Problem, read_document, refusal
 from hotfolder.errors import ConfigurationError
 from hotfolder.paths import is_dir
 from hotfolder.rules.sets import FileIdentity
@@ -26,6 +27,7 @@ T = TypeVar("T", bound=BaseModel)
 
 USUAL_NAME = "config.yaml"
 ROOT_VARIABLE = "HOTFOLDER_ROOT"
+ZONE_VARIABLE = "TZ"
 
 KEY_VARIABLE = "STAGER_API_KEY"
 KEY = re.compile(r"[\x21-\x7e]{1,4096}\Z")
@@ -57,6 +59,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         WRITTEN.reset(token)
     folder = path.absolute().parent
     problems += meaning_problems(document, folder)
+    if settings is not None and settings.time_zone is None:
+        problems += _zone_problems(environ.get(ZONE_VARIABLE, ""))
     if problems or settings is None:
         raise refusal(problems)
     settings.set_origin(document)
@@ -64,14 +68,23 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     return _with_absolute_paths(settings, folder)
 
 
+def _zone_problems(name: str) -> Iterator[Problem]:
+    """Where TZ names a place that this computer doesn't know, UTC would be used and nothing be said."""
+    if re.fullmatch("[A-Za-z_]+/[A-Za-z_/-]+", name):  # else an offset, a file or an abbreviation
+        try:
+            time_zone(name)
+        except ValueError as error:
+            yield Problem(Position(variable=ZONE_VARIABLE), str(error))
+
+
 def use_time_zone(settings: Settings, environ: Mapping[str, str]) -> None:
     """Set the time zone of this process and of the child processes that it starts (the variable TZ): that of
     the settings, else of `environ`, else the machine's."""
-    name = settings.time_zone or environ.get("TZ")
+    name = settings.time_zone or environ.get(ZONE_VARIABLE)
     if name is None:
-        os.environ.pop("TZ", None)
+        os.environ.pop(ZONE_VARIABLE, None)
     else:
-        os.environ["TZ"] = name
+        os.environ[ZONE_VARIABLE] = name
     time.tzset()
 
 

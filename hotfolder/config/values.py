@@ -205,7 +205,8 @@ PASSWORD_PLACES = "put it into the file that store.password_file names, or into 
 StoreUrl = Annotated[Text, AfterValidator(_store_url)]
 
 
-def _time_zone(text: str) -> str:
+def time_zone(text: str) -> str:
+    """The name of a time zone, as it is. Raises ValueError where this computer doesn't know it."""
     try:
         known = any(is_file(Path(folder, text)) for folder in zoneinfo.TZPATH) and zoneinfo.ZoneInfo(text)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
@@ -215,7 +216,7 @@ def _time_zone(text: str) -> str:
     return text
 
 
-TimeZone = Annotated[Text, AfterValidator(_time_zone)]
+TimeZone = Annotated[Text, AfterValidator(time_zone)]
 
 
 def _item(value: object) -> OneOperation | str:

@@ -15,7 +15,7 @@ from hotfolder.capture import Capture
 
 _TAG = ExifTags.Base
 _INTEROPERABILITY_INDEX = 1
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
+_OFFSET = re.compile(r"([+-])(0\d|1[0-4]):?([0-5]\d)\Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,25 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
     assert warning.startswith("HOTFOLDER_KEEP__PURCHASES_DAYS: keep.purchases_days has no effect any more")
 
 
+def test_a_zone_of_the_environment_that_no_place_has_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The C library would use UTC in its place, and say nothing."""
+    monkeypatch.setenv("TZ", "UTC")
+    path = tmp_path / "config.yaml"
+    path.write_text("root: .\n")
+    try:
+        with pytest.raises(ConfigurationError, match="TZ: time_zone Europe/Berlinn is not known here; give"):
+            load(path, {"TZ": "Europe/Berlinn"})
+        for known in ("Europe/Berlin", "Etc/GMT-2", "CET-1CEST", "UTC", ":/etc/localtime", ""):
+            load(path, {"TZ": known})
+        path.write_text("root: .\ntime_zone: Europe/Berlin\n")
+        load(path, {"TZ": "Europe/Berlinn"})
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_every_day_begins_in_the_time_zone_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,11 @@ def test_a_clock_that_was_never_set_gives_no_time(write: Write, text: str) -> No
     assert capture_of(write, {**CANON, TAG.DateTimeOriginal: text}).started_seconds is None
 
 
+@pytest.mark.parametrize("text", ["+99:99", "+15:00", "+02:60", "02:00", "   :  "])
+def test_an_offset_that_no_place_has_is_none(write: Write, text: str) -> None:
+    assert capture_of(write, {**CANON, TAG.OffsetTimeOriginal: text}).offset_seconds is None
+
+
 def differing(one: str, other: str) -> float:
     (a, known_a), (b, known_b) = ([int(part, 16) for part in text.split("-")] for text in (one, other))
     return ((a ^ b) & known_a & known_b).bit_count() / max(1, (known_a & known_b).bit_count())

@@ -233,6 +233,28 @@ def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> No
     assert names_of(group([by.photos[0], *moved])) == by.truth
 
 
+def test_offsets_that_only_some_frames_have_tear_no_set_apart(by: Photographer) -> None:
+    by.rooms(3, pause=(20, 30))
+    some = [
+        replace(photo, capture=replace(photo.capture, offset_seconds=7200))
+        for photo in by.photos[1::2]
+        if photo.capture
+    ]
+    grouping = group([*by.photos[::2], *some])
+    assert names_of(grouping) == by.truth and grouping.sure
+
+
+def test_two_bodies_that_pass_for_one_are_held(by: Photographer) -> None:
+    """Without serial numbers, frames that two bodies of a model took at once look like those of one."""
+    by.body = SONY
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    other = Photographer(by.rng, SONY, focal_mm=35.0)
+    other.burst(other.room(), MIDDLE, CANON_ORDER)
+    theirs = [replace(photo, name=f"other_{photo.name}") for photo in other.photos]
+    grouping = group([*by.photos, *theirs])
+    assert all("perhaps by two cameras" in each.doubts[0] for each in grouping.sets)
+
+
 maybe = st.none
 captures = st.builds(
     Capture,

@@ -84,12 +84,19 @@ def fired(photo: Photo) -> bool:
 
 
 def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
-    """The frames of each camera body, in the order taken. All must have a start time."""
+    """The frames of each camera body, in the order taken. All must have a start time. Where some frames of a
+    body have no offset from UTC, those of the others are removed: its clock alone compares them all."""
     bodies: dict[tuple[str, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
         taken = shot(photo)
         bodies[taken.make or "", taken.model or "", taken.body_serial or ""].append(photo)
-    return [as_taken(frames) for _, frames in sorted(bodies.items())]
+    return [as_taken(_by_one_clock(frames)) for _, frames in sorted(bodies.items())]
+
+
+def _by_one_clock(frames: list[Photo]) -> list[Photo]:
+    if all(shot(frame).offset_seconds is not None for frame in frames):
+        return frames
+    return [replace(frame, capture=replace(shot(frame), offset_seconds=None)) for frame in frames]
 
 
 def as_taken(frames: Iterable[Photo]) -> list[Photo]:
