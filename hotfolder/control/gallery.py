@@ -12,14 +12,14 @@ from pathlib import PurePath
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.lookup import OpenPicture, content_of, open_picture, picture_id, placed_in
-from hotfolder.control.opening import Installation, existing, now, reading
+from hotfolder.control.opening import Installation, existing, now, places_in_use, reading
 from hotfolder.control.rooms import known_project
-from hotfolder.daemon.folders import places_of
 from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import visible
 from hotfolder.errors import CommandHint, Unknown, UsageError
 from hotfolder.jobs import access
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.gallery import Delivered, delivered, gallery_of, with_receipts
 from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.jobs.model import ShareLink
@@ -97,9 +97,10 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
         inbox, project = known_project(store, known)
         jobs = delivered_from(store, inbox, project)
         links = tuple(access.share_links(store, inbox, project))
+        places = places_in_use(settings, store)
     at = now()
     leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
-    return ProjectLinks(known, inbox, project, tuple(choices_in(jobs, settings)), links, leading)
+    return ProjectLinks(known, inbox, project, tuple(choices_in(jobs, places)), links, leading)
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
@@ -107,10 +108,10 @@ def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
     return [one for one in delivered(store, project) if one.job.inbox == inbox and one.job.project in named]
 
 
-def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice]:
+def choices_in(jobs: Sequence[Delivered], places: Places) -> Iterator[Choice]:
     """The newest pictures that can be shared, each altered one after its unaltered one."""
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
-    for scene in gallery_of(jobs, places_of(settings)).scenes if jobs else ():
+    for scene in gallery_of(jobs, places).scenes if jobs else ():
         for one in scene.pictures():
             if one.path in job_of and not scene.earlier:
                 apart = scene.told_apart(one) if one.altered else ""
@@ -148,9 +149,10 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
         if link is None:
             return None
         jobs = delivered_from(store, link.inbox, link.project)
+        places = places_in_use(settings, store)
     if not jobs:
         return None
-    gallery, chosen = gallery_of(jobs, places_of(settings)), set(link.pictures)
+    gallery, chosen = gallery_of(jobs, places), set(link.pictures)
     beside = {
         scene.unaltered.path
         for scene in gallery.scenes
@@ -175,7 +177,8 @@ def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPictur
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
     if found is None:
         return None
-    there = open_picture(placed_in(places_of(settings).done, found.path))
+    with reading(settings) as store:
+        there = open_picture(placed_in(places_in_use(settings, store).done, found.path))
     if there is None:
         return None
     if content_of(there) == found.sha256:

@@ -15,12 +15,11 @@ from hashlib import file_digest
 from pathlib import Path
 
 from hotfolder.config.settings import InboxSettings, Settings
-from hotfolder.control.opening import reading
-from hotfolder.daemon.folders import places_of
+from hotfolder.control.opening import places_in_use, reading
 from hotfolder.errors import CommandHint, LocalTrouble, Unknown, UsageError
 from hotfolder.inbox.contents import SetFolder, is_junk_folder
 from hotfolder.inbox.scan import listed, scan, scan_folders
-from hotfolder.jobs.context import Places, with_former_archives
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.model import FileRole
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import open_beneath
@@ -234,7 +233,7 @@ def find_picture(settings: Settings, known: str) -> PicturePlace | None:
     """The place of the delivered picture, original or arriving photo with that id; None for an unknown id.
     The file may be missing. Raises StoreError, LocalTrouble."""
     with reading(settings) as store:
-        places = with_former_archives(places_of(settings), store)
+        places = places_in_use(settings, store)
         found = _of_job(store, places, known)
     return found or _arriving(settings, places, known)
 

@@ -57,9 +57,10 @@ def reading(settings: Settings, otherwise: HotfolderError | None = None) -> Iter
     if database is None and otherwise is not None:
         raise otherwise
     database = database or empty_store()
+    machine = known_machine(settings.state_folder) if settings.store.url is not None else ""
     try:
         with store_trouble():
-            yield Store(database)
+            yield Store(database, machine=machine)
     finally:
         database.dispose()
 
@@ -84,7 +85,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     replaces the file's settings, where it was read while it was valid. Raises ConfigurationError, StoreError,
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
-    places, place = places_of(settings), store_of(settings)
+    place = store_of(settings)
     if isinstance(place, Path):
         refuse_strangers(place, writing=True)
     with reading(settings, nothing_yet(config)):
@@ -92,17 +93,32 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         # release, or another machine, may be using it.
         database = open_store(place)
     try:
-        journal, shared = Journal(places.state / JOURNAL_FILE), settings.store.url is not None
-        machine = known_machine(places.state) if shared else ""
+        journal, shared = Journal(settings.state_folder / JOURNAL_FILE), settings.store.url is not None
+        machine = known_machine(settings.state_folder) if shared else ""
         store = Store(database, journal, machine=machine)
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)
-            places = with_former_archives(places, store)
+            places = places_in_use(settings, store)
             places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, settings, places)
     finally:
         database.dispose()
+
+
+def places_in_use(settings: Settings, store: Store) -> Places:
+    """The folders with their former archives. While this machine's daemon runs they are those that it was
+    started with, which settings that were edited since may not name any more."""
+    places = with_former_archives(places_of(settings), store)
+    if holder_of(places.state) is None:
+        return places
+    met = {(one.role, one.name): Path(one.path) for one in store.folders_met()}
+    return replace(
+        places,
+        inboxes={name: met.get(("inbox", name), path) for name, path in places.inboxes.items()},
+        done=met.get(("output", "done"), places.done),
+        failed=met.get(("output", "failed"), places.failed),
+    )
 
 
 def nothing_yet(config: Path) -> UsageError:

@@ -23,8 +23,7 @@ from hotfolder.control.lookup import (
     project_id,
 )
 from hotfolder.control.offers import recipe_now, still_to_pay
-from hotfolder.control.opening import existing, now, overview_in, reading
-from hotfolder.daemon.folders import places_of
+from hotfolder.control.opening import existing, now, overview_in, places_in_use, reading
 from hotfolder.errors import Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
@@ -173,8 +172,8 @@ def chosen(
     """The project's name, and the pictures with the ids `picks` in that rendition ("" for the picture
     itself), each with its path below the project's folder in done/. Raises UsageError where a picture lacks
     that rendition (an unaltered one needs no label), Unknown, StoreError, LocalTrouble."""
-    places = places_of(settings)
     with existing(settings) as store:
+        done = places_in_use(settings, store).done
         inbox, name = known_project(store, known)
         jobs = [job.id for job in queries.jobs_of_project(store, inbox, name)]
         pictures = queries.pictures_of(store, jobs)
@@ -186,7 +185,7 @@ def chosen(
                 continue
             look = (one.altered, one.variant, rendition)
             sized = [each.path for each in all_ if (each.altered, each.variant, each.rendition) == look]
-            found |= {"/".join(Path(path).parts[1:]): placed_in(places.done, path) for path in sized}
+            found |= {"/".join(Path(path).parts[1:]): placed_in(done, path) for path in sized}
             if not sized and (one.altered or rendition != LABELLED):
                 lacking.append(Path(one.path).name)
     if lacking:  # whoever gets the others would miss them without knowing

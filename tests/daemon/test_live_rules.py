@@ -190,6 +190,21 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 
+async def test_folders_that_were_edited_are_looked_for_where_the_running_daemon_has_them(
+    studio: Studio,
+) -> None:
+    async with studio.working(live=True) as daemon:
+        studio.drop(ELM, "kitchen", bracket())
+        await studio.comes_to("done")
+        studio.edit(done="finished", failed="refused")
+        daemon.live.ask()
+        await studio.comes_to_say(
+            lambda status: status["settings"]["only_at_next_start"] == ["done", "failed"]
+        )
+        assert studio.say("verify").exit_code == 0
+    assert "is not where it was put" in studio.say("verify").output
+
+
 async def test_what_is_left_of_the_day_s_budget_goes_by_the_settings_and_the_day(studio: Studio) -> None:
     """Although nothing else happens."""
     clock = JumpingClock(2)
