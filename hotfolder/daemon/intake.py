@@ -27,6 +27,7 @@ from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
+from hotfolder.rules.grouping.evidence import without_copies
 from hotfolder.rules.holds import Why, why_name_held
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import MergedSet
@@ -101,7 +102,7 @@ class Intake:
         used_names = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
-        if len(found.photos) > MOST_PHOTOS:
+        if len(found.photos) > MOST_PHOTOS or without_copies(found.photos)[1]:
             found = replace(found, photos=await self._looked_at(found.photos))
         room = await context.store_thread(
             room_named, context.store, place, room_of(found.folder), found.photos
@@ -116,8 +117,8 @@ class Intake:
         return Why()
 
     async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
-        """The photos with signature and brightness, which the inbox doesn't compute for a room of one
-        picture; unchanged where one can't be read now."""
+        """The photos with signature and brightness, which the inbox doesn't compute for a room, and which
+        tell sets and copies apart; unchanged where one can't be read now."""
         seen = []
         with suppress(UnusablePhoto, LocalTrouble):
             for photo in photos:

@@ -24,10 +24,12 @@ from hotfolder.rules.grouping.evidence import (
     likeness,
     shot,
     started,
+    timed,
     uncopied,
+    value,
 )
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, SAME_EXPOSURE_EV, GroupingOptions
 from hotfolder.rules.holds import Why
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 
@@ -151,14 +153,17 @@ def matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str,
 
 def _matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
     by_content: dict[str, PhotoMatch] = {}
-    by_capture: dict[Hashable, list[PhotoMatch]] = defaultdict(list)
+    by_key: dict[Hashable, list[PhotoMatch]] = defaultdict(list)
     for one in earlier:
         for photo in one.photos:
             by_content[photo.sha256] = PhotoMatch(one.job, photo, same_content=True)
-            by_capture[_key(photo)].append(PhotoMatch(one.job, photo, same_content=False))
+            for key in _keys(photo):
+                by_key[key].append(PhotoMatch(one.job, photo, same_content=False))
     found: dict[str, PhotoMatch] = {}
     for photo in photos:
-        exports = (each for each in reversed(by_capture[_key(photo)]) if same_shot(photo, each.of))
+        exports = (
+            each for key in _keys(photo) for each in reversed(by_key[key]) if same_shot(photo, each.of)
+        )
         match = by_content.get(photo.sha256) or next(exports, None)
         if match is not None:
             found[photo.name] = match
@@ -166,14 +171,20 @@ def _matched(photos: Sequence[Photo], earlier: Sequence[EarlierSet]) -> dict[str
 
 
 def same_shot(photo: Photo, earlier: Photo) -> bool:
-    """Whether two photos with the same `_key` are exports of one capture."""
+    """Whether two photos with a common key of `_keys` are exports of one capture."""
     alike = likeness(photo, earlier)
-    certain = has_times(photo) and shot(photo).clock_step_seconds < 1.0
     same_name = uncopied(photo.name).casefold() == uncopied(earlier.name).casefold()
-    if certain or (has_times(photo) and same_name):
+    same_capture = has_times(photo) and capture_key(photo) == capture_key(earlier)
+    if same_capture and (same_name or shot(photo).clock_step_seconds < 1.0):
         return alike is not Likeness.DIFFERENT
     # Whole seconds can be equal for two frames, and cameras reuse file names: the pictures must agree too.
-    return alike is Likeness.SAME and (same_name or has_times(photo))
+    return alike is Likeness.SAME and (same_capture or (same_name and _exposed_alike(photo, earlier)))
+
+
+def _exposed_alike(photo: Photo, earlier: Photo) -> bool:
+    """Whether the exposures are equal, as far as both are known."""
+    known = timed(photo) and timed(earlier)
+    return not known or abs(value(photo) - value(earlier)) <= SAME_EXPOSURE_EV
 
 
 def belonging(
@@ -215,8 +226,11 @@ def _near(sets: Sequence[EarlierSet], photos: Sequence[Photo], seconds: float) -
             yield one
 
 
-def _key(photo: Photo) -> Hashable:
-    return capture_key(photo) if has_times(photo) else uncopied(photo.name).casefold()
+def _keys(photo: Photo) -> Iterator[Hashable]:
+    """What an export of the same capture may have in common: capture data, else the name without a copy's
+    suffix; and the name as it is, since capture times can be edited in Lightroom and exports lack some."""
+    yield capture_key(photo) if has_times(photo) else uncopied(photo.name).casefold()
+    yield "name", photo.name.casefold()
 
 
 def _whole(one: EarlierSet, mine: Matches) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
+from tests.support.camera import MIDDLE, Photographer
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import STOPS, shoot, stripped
+from tests.support.rolls import STOPS, jpeg_of, shoot, stripped
 from tests.support.studio import ELM, MERGE, MakeStudio, Shop, Studio, files_below
 
 pytestmark = pytest.mark.long
@@ -46,6 +48,19 @@ async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with
     assert studio.filed("kitchen") == room
     [job] = studio.status()["jobs"]
     assert f"The flash fired for {flash[0]}" in studio.say("logs", job["job"]).stdout
+
+
+async def test_virtual_copies_of_one_capture_developed_as_a_bracket_are_all_merged(
+    studio: Studio, shop: Shop
+) -> None:
+    by = Photographer(random.Random(2))
+    by.single(scene := by.room(), MIDDLE)
+    copies = {f"IMG_1-{stops}.jpg": jpeg_of(by.photos[0], scene, stops) for stops in (0, 2, 4)}
+    folder = studio.drop(ELM, "hall", copies)
+    assert "Photos   3" in studio.say("explain", str(folder)).stdout
+    await studio.until_idle()
+    assert (studio.states(), shop.bought(MERGE)) == (["done"], 1)
+    assert {photo["name"] for photo in studio.receipt("hall")["photos"]} == copies.keys()
 
 
 @pytest.mark.parametrize("copies", [("DSC0001", "DSC0002", "DSC0003"), ("DSC0002",)])

@@ -54,6 +54,18 @@ def test_the_same_content_under_two_names_is_one_photo(by: Photographer) -> None
     assert "has the same content as" in next(iter(grouping.kept_out.values()))
 
 
+def test_virtual_copies_developed_as_a_bracket_are_all_merged(by: Photographer) -> None:
+    by.single(by.room(), MIDDLE)
+    copies = [
+        replace(by.photos[0], name=f"IMG_0001-{number}.jpg", sha256=f"copy {number}", brightness=bright)
+        for number, bright in enumerate((0.2, 0.45, 0.7))
+    ]
+    assert names_of(group_room(copies)) == [{photo.name for photo in copies}]
+    assert not group_room(copies).kept_out
+    shoot = group(copies)
+    assert not shoot.kept_out and not shoot.sure
+
+
 @pytest.mark.parametrize("body", [None, SONY])
 @pytest.mark.parametrize("name", ["IMG_0002-HDR.jpg", "IMG_0002-hdr-2.jpg"])
 def test_a_merge_that_lightroom_made_is_no_frame_of_its_set(

@@ -62,6 +62,38 @@ def test_a_set_that_is_exported_anew_keeps_its_room_whatever_its_files_are_calle
     assert not found.aside and "5 of its photos were exported anew" in found.notes["room 1"]
 
 
+@pytest.mark.parametrize("edited", [{"shift": 3600.0}, {"step": 1.0}, {"stripped": True}])
+def test_a_set_whose_capture_times_were_edited_is_known_by_its_names_exposures_and_pictures(
+    by: Photographer, edited: dict[str, float]
+) -> None:
+    earlier = made(by.rooms(2))
+    again = exported(earlier[0].photos, "{stem}.jpg")
+    for number, photo in enumerate(again):
+        taken = photo.capture
+        assert taken is not None and taken.started_seconds is not None
+        start = taken.started_seconds + edited.get("shift", 0.0)
+        step = edited.get("step", taken.clock_step_seconds)
+        whole = replace(taken, started_seconds=start // step * step, clock_step_seconds=step)
+        again[number] = replace(photo, capture=None if "stripped" in edited else whole)
+    found = sort_out(again, earlier, USUAL)
+    assert found.rooms == {photo.name: "room 1" for photo in again}
+    assert not found.aside and "5 of its photos were exported anew" in found.notes["room 1"]
+    part = sort_out(again[:2], earlier, USUAL)
+    assert part.aside == {photo.name for photo in again[:2]}
+
+
+def test_names_that_a_camera_used_again_are_no_proof(by: Photographer) -> None:
+    """Neither with another exposure of the same picture, nor with another picture."""
+    earlier = made(by.rooms(2))
+    taken = earlier[0].photos[0].capture
+    assert taken is not None and taken.exposure_seconds is not None
+    later = replace(taken, started_seconds=(taken.started_seconds or 0) + 90_000)
+    brighter = replace(later, exposure_seconds=taken.exposure_seconds * 4)
+    one, other = exported([earlier[0].photos[0], earlier[1].photos[0]], "{stem}.jpg")
+    assert sort_out([replace(one, capture=brighter)], earlier, USUAL) == Sorted()
+    assert sort_out([replace(other, name=one.name, capture=later)], earlier, USUAL) == Sorted()
+
+
 def test_a_part_of_a_set_is_put_aside_and_another_set_is_not(by: Photographer) -> None:
     earlier = made(by.rooms(2))
     part = exported(earlier[1].photos[1:3])

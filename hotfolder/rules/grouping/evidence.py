@@ -365,9 +365,14 @@ def copies_among(out: Iterable[Photo], photos: Iterable[Photo]) -> set[str]:
     return {photo.name for photo in out if not keys.isdisjoint((photo.sha256, _named_capture_key(photo)))}
 
 
+_BRACKET_FROM = 0.12
+"""The difference in brightness from which two exports of one capture are no older and newer one, but two of a
+bracket, made of virtual copies."""
+
+
 def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[str, str]]:
     """The newest photo of each key and the reasons for the others. Photos with a falsy key are all kept, and
-    so are those that show another picture than the newest."""
+    so are those that show another picture than the newest, or the same much brighter or darker."""
     same: dict[Hashable, list[Photo]] = defaultdict(list)
     kept: list[Photo] = []
     for key, photo in keyed:
@@ -381,12 +386,16 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[
         newest = copies.pop()
         kept.append(newest)
         for photo in copies:
-            if likeness(photo, newest) is Likeness.DIFFERENT:
+            if _bracketed(photo, newest) or likeness(photo, newest) is Likeness.DIFFERENT:
                 kept.append(photo)
                 continue
             what = "has the same content as" if photo.sha256 == newest.sha256 else "is an earlier export of"
             out[photo.name] = f"{photo.name} {what} {newest.name}, which is used."
     return kept, out
+
+
+def _bracketed(one: Photo, other: Photo) -> bool:
+    return None not in (one.brightness, other.brightness) and abs(one.luma - other.luma) >= _BRACKET_FROM
 
 
 def capture_key(photo: Photo) -> Hashable:

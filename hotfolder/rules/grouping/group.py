@@ -68,8 +68,8 @@ def _number(name: str, stem: str) -> int:
 
 USUAL = GroupingOptions()
 EXPORT_WITH_CAMERA_DATA = (
-    'In Lightroom\'s export dialog, under "Metadata", choose "All Metadata" or "All Except Camera Raw Info": '
-    "the preset in use leaves out what the camera recorded."
+    "Some photos don't say when they were taken, or how they were exposed. If the camera recorded it, in"
+    ' Lightroom\'s export dialog, under "Metadata", choose "All Metadata" or "All Except Camera Raw Info".'
 )
 
 
