@@ -12,6 +12,7 @@ from hotfolder.config.load import load
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
+from hotfolder.control.opening import confirm_taken_up
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.rules.grouping.model import Grouping
@@ -21,7 +22,7 @@ from hotfolder.rules.kinds import Prices
 def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> int:
     """Print the explanation of a set's folder, or of every set of a project or an inbox. Returns 1 if any has
     a problem, such as a refusal."""
-    settings = load(config, os.environ)
+    settings = confirm_taken_up(load(config, os.environ))
     answers = explained(settings, path)
     if as_json:
         told = [as_dict(one) for one in answers]

@@ -24,8 +24,11 @@ from hotfolder.jobs.gallery import Delivered, delivered, gallery_of, with_receip
 from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
+from hotfolder.outbox.names import safe_name
+from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.foldernames import spellings
 from hotfolder.words import LANGUAGES
@@ -60,8 +63,13 @@ class ProjectLinks:
 
 async def gallery(installation: Installation, project: str) -> MadeGallery:
     """Make the gallery of a project, given by its folder's name or path. Idempotent: an up-to-date one is
-    left as it is. Raises UsageError where nothing of the project was delivered, and LocalTrouble."""
+    left as it is. Raises UsageError where nothing of the project was delivered or all was taken away, and
+    LocalTrouble."""
     jobs = delivered_of(installation, project)
+    folder = installation.places.done / safe_name(jobs[0].job.project)
+    with local_trouble(folder):
+        if not is_dir(folder):
+            raise UsageError(f"{shown(folder)} is not there any more.", hint="Put its pictures back there.")
     decoder = Decoder()
     try:
         settings = installation.settings
@@ -99,7 +107,7 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
         links = tuple(access.share_links(store, inbox, project))
         places = places_in_use(settings, store)
     at = now()
-    leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
+    leading = frozenset(one.id for one in links if one.revoked_at is None and access.is_open(one, at))
     return ProjectLinks(known, inbox, project, tuple(choices_in(jobs, places)), links, leading)
 
 

@@ -26,6 +26,7 @@ from hotfolder.jobs.sqlite import refuse_strangers
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import TROUBLES
+from hotfolder.telemetry.notifier import addresses_of
 from hotfolder.telemetry.overview import Overview, overview
 
 STORE_BYTES = 1024 * 1024
@@ -119,6 +120,13 @@ def places_in_use(settings: Settings, store: Store) -> Places:
         done=met.get(("output", "done"), places.done),
         failed=met.get(("output", "failed"), places.failed),
     )
+
+
+def confirm_taken_up(settings: Settings) -> Settings:
+    """The settings as they are. Raises ConfigurationError where a running daemon goes on with those before,
+    since they have addresses for messages that can't be used."""
+    addresses_of(settings)
+    return settings
 
 
 def nothing_yet(config: Path) -> UsageError:

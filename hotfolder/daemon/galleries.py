@@ -23,6 +23,8 @@ from hotfolder.jobs.model import Job
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.gallery import MadeGallery, make_gallery
+from hotfolder.outbox.names import safe_name
+from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -122,7 +124,10 @@ class Galleries:
             # Of inboxes of several machines the one whose set has ended last: it alone has been told of that.
             ended = [(one.job.updated_at, one.job.inbox) for one in jobs if one.job.inbox]
             inbox = max(ended)[1] if ended else ""
-            if inbox and self.ours(inbox):
+            folder = context.places.done / safe_name(project)
+            with local_trouble(folder):
+                there = await to_thread.run_sync(is_dir, folder)  # else its pictures were taken away
+            if there and inbox and self.ours(inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:

@@ -18,6 +18,9 @@ from hotfolder.rules.foldernames import spellings
 MOST_SESSIONS = 500
 """The oldest session is deleted beyond this number, so that sign-ins cannot fill the store."""
 SESSION_DAYS = 30
+CLOCK_SLACK = timedelta(days=1)
+"""How far in the future a session or a link may have been created: under a clock that was years ahead, it
+would be valid for years."""
 
 
 def new_token() -> str:
@@ -53,6 +56,11 @@ def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, fir
         return False
 
 
+def is_open(one: PageSession | ShareLink, at: datetime) -> bool:
+    """Whether a session, or a link that isn't revoked, is valid at `at`."""
+    return at < one.expires_at and one.created_at <= at + CLOCK_SLACK
+
+
 def sign_in(store: Store, role: PageRole, at: datetime) -> str:
     """Create a session of that role, valid for SESSION_DAYS; returns its token."""
     token = new_token()
@@ -70,7 +78,7 @@ def signed_in(store: Store, token: str, at: datetime) -> PageRole | None:
     """The role of the session with that token; None for an unknown or expired one."""
     with store.session() as session:
         found = session.get(PageSession, hashed(token))
-    return PageRole(found.role) if found is not None and found.expires_at > at else None
+    return PageRole(found.role) if found is not None and is_open(found, at) else None
 
 
 def sessions(store: Store, at: datetime) -> frozenset[str] | None:
@@ -78,9 +86,7 @@ def sessions(store: Store, at: datetime) -> frozenset[str] | None:
     with store.session() as session:
         if session.exec(select(PagePassword).limit(1)).first() is None:
             return None
-        return frozenset(
-            session.exec(select(PageSession.token_sha256).where(col(PageSession.expires_at) > at)).all()
-        )
+        return frozenset(one.token_sha256 for one in session.exec(select(PageSession)) if is_open(one, at))
 
 
 def sign_out(store: Store, token: str) -> None:
@@ -111,7 +117,7 @@ def share(
 def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
     """The link with that token; None for an unknown, revoked or expired one."""
     found = store.first(select(ShareLink).where(ShareLink.token_sha256 == hashed(token)))
-    return found if found is not None and found.revoked_at is None and found.expires_at > at else None
+    return found if found is not None and found.revoked_at is None and is_open(found, at) else None
 
 
 def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import PageSettings, Settings
+from hotfolder.control.opening import confirm_taken_up
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.page.live import Live
@@ -87,6 +88,10 @@ class CurrentSettings:
     error: str = ""
 
 
+ERROR_SECONDS = 5.0
+"""The interval at which settings with an error are loaded again, although the file hasn't changed."""
+
+
 class SettingsOnDisk:
     """The settings file, reloaded whenever it has changed. Thread-safe."""
 
@@ -96,16 +101,19 @@ class SettingsOnDisk:
         self._lock = Lock()
         self._current = CurrentSettings(file.load())
         self._seen: tuple[object, ...] = ()  # `current` loads it again: it may have changed since
+        self._again_at = 0.0
 
     def current(self) -> CurrentSettings:
         """The current settings, reloaded if the file has changed."""
         with self._lock:
             settings = self._current.settings
             seen = self._file.identity(settings)
-            if seen != self._seen:
-                self._seen = seen
+            now = time.monotonic()
+            # What an error is about, such as a missing folder, isn't watched.
+            if seen != self._seen or (self._current.error and now >= self._again_at):
+                self._seen, self._again_at = seen, now + ERROR_SECONDS
                 try:
-                    self._current = CurrentSettings(self._file.load())
+                    self._current = CurrentSettings(confirm_taken_up(self._file.load()))
                 except ConfigurationError as error:
                     self._current = CurrentSettings(settings, error.message)
             return self._current

@@ -400,6 +400,13 @@ async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio) -> 
         assert "No picture of a project 13 Elm Road has been delivered." in answer.output
 
 
+async def test_a_project_that_was_taken_away_is_an_error_that_says_so(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "front", bracket())
+    (studio.done / ELM).rename(studio.root / "taken away")
+    answer = studio.say("gallery", ELM, columns=500)
+    assert answer.exit_code == 2 and f"{studio.done / ELM} is not there any more." in answer.output
+
+
 async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not_be_made(
     studio: Studio,
 ) -> None:

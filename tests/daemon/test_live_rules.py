@@ -154,6 +154,10 @@ async def test_an_error_about_a_file_beside_the_settings_goes_when_that_file_com
         studio.edit(notify={"url_file": "urls.txt"})
         told = await studio.comes_to_say(lambda status: "url_file" in status["settings"]["error"])
         assert "No such file or directory. A relative name" in told["settings"]["error"]
+        # The rules that go with it aren't in force: nothing is shown, or approved, by them.
+        for words in (("explain", str(studio.drop(ELM, "hall", bracket()))), ("approve", f"{ELM}/hall")):
+            answer = studio.say(*words, columns=500)
+            assert answer.exit_code == 2 and "notify.url_file names can't be read" in answer.output
         (studio.root / "urls.txt").write_text("json://127.0.0.1:9/x\n")
         await studio.comes_to_say(lambda status: not status["settings"]["error"])
 

@@ -25,6 +25,19 @@ def test_a_session_is_known_by_its_token_until_it_is_over(store: Store) -> None:
     assert access.signed_in(store, token, AT) is None
 
 
+def test_what_was_opened_under_a_clock_years_ahead_is_not_open_for_years(store: Store) -> None:
+    ahead = AT + 1000 * DAY
+    access.set_password(store, PageRole.FULL, "hash", AT)
+    token = access.sign_in(store, PageRole.FULL, ahead)
+    link = access.share(store, "inbox", "12 Elm Road", ["front.jpg"], ahead, ahead + 7 * DAY)
+    assert access.signed_in(store, token, ahead) is PageRole.FULL
+    assert access.sessions(store, ahead) == frozenset({access.hashed(token)})
+    assert access.shared_by(store, link, ahead) is not None
+    assert access.signed_in(store, token, AT) is None
+    assert access.sessions(store, AT) == frozenset()
+    assert access.shared_by(store, link, AT) is None
+
+
 def test_another_password_signs_out_who_came_by_the_last_one(store: Store) -> None:
     access.set_password(store, PageRole.FULL, "hash", AT)
     full, reading = access.sign_in(store, PageRole.FULL, AT), access.sign_in(store, PageRole.READING, AT)

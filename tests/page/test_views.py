@@ -33,7 +33,7 @@ from hotfolder.telemetry.daemons import DAEMON_STATUS
 from tests.bench.browsing import fill
 from tests.support.pageprocess import Answer, PageProcess, page_process
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below
+from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Shop, Studio, files_below, until
 
 pytestmark = pytest.mark.long
 
@@ -694,6 +694,16 @@ async def test_an_open_page_hears_of_each_change_and_only_of_changes(
         studio.config.write_text(studio.config.read_text() + "nonsense: 1\n")
         await asyncio.to_thread(news, stream)
         assert "The settings have an error" in page.get("/").text
+
+
+async def test_an_error_about_what_is_beside_the_settings_goes_when_that_comes(
+    studio: Studio, page: PageProcess
+) -> None:
+    studio.edit(notify={"url_file": "urls.txt"})
+    for _ in range(2):
+        assert "url_file names can&#39;t be read" in page.get("/").text
+    (studio.root / "urls.txt").write_text("")
+    await until(lambda: "The settings have an error" not in page.get("/").text)
 
 
 def test_what_one_sees_of_now_another_does_not_get_in_another_language(page: PageProcess) -> None:
