@@ -130,11 +130,17 @@ def choices_in(jobs: Sequence[Delivered], places: Places) -> Iterator[Choice]:
 
 def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> str:
     """Create a link to the chosen pictures (ids), valid for `days`; returns its token, which is not stored.
-    Raises UsageError where none of the pictures exists or `days` is none of DAYS; Unknown, StoreError."""
+    Raises UsageError where no picture is chosen, one of them can't be shared any more, or `days` is none of
+    DAYS; Unknown, StoreError."""
     if days not in DAYS:
         raise UsageError("A link is open for 7, 30, 90 or 365 days.")
     found, wanted, at = sharing(settings, known), set(chosen), now()
     paths = [one.path for one in found.choices if one.id in wanted]
+    if len(paths) < len(wanted):
+        raise UsageError(
+            "Since you looked at these pictures, some were made anew or taken away.",
+            hint="Open the page anew, and choose once more.",
+        )
     if not paths:
         raise UsageError("No picture is chosen.", hint="Choose one at the least.")
     with changing(settings) as store:

@@ -215,7 +215,8 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         made_of, left = still_to_pay(settings, store, job)
         question = open_question(store, job) if job.state == State.NEEDS_ATTENTION else None
         generation = present_generation(store, job.scope)
-    receipt, changed = receipt_of(settings.done_folder, job)
+        done = places_in_use(settings, store).done
+    receipt, changed = receipt_of(done, job)
     return SetView(
         card=card,
         history=history,

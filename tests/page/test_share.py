@@ -100,11 +100,20 @@ def test_a_link_shows_the_chosen_pictures_with_their_unaltered_ones_and_no_other
 
 def test_a_link_leads_to_however_many_pictures_are_chosen(shared: Shared) -> None:
     """The last of 3,000 is not left out."""
-    others = [("picture", f"abcdefgh-{number:020x}") for number in range(3000)]
+    others = [("picture", shared.id_of("kitchen.jpg"))] * 3000
     answer = shared.page.post(
         f"/project/{shared.project}/share", [("days", "7"), *others, ("picture", shared.id_of("hall.jpg"))]
     )
-    assert answer.status == 200 and "/share/" in answer.text and "1 picture, open" in answer.text
+    assert answer.status == 200 and "/share/" in answer.text and "2 pictures, open" in answer.text
+
+
+def test_a_form_that_is_older_than_its_pictures_makes_no_link_to_the_rest(shared: Shared) -> None:
+    """A picture that was made anew meanwhile has another id."""
+    chosen = [("picture", "abcdefgh-0123456789abcdef0123"), ("picture", shared.id_of("hall.jpg"))]
+    for pictures in (chosen, chosen[:1]):
+        answer = shared.page.post(f"/project/{shared.project}/share", [("days", "7"), *pictures])
+        assert answer.status == 409 and "some were made anew or taken away" in answer.text
+    assert "/revoke" not in shared.page.get(f"/project/{shared.project}/share").text
 
 
 @pytest.mark.parametrize("below", ["", "/share"])
@@ -222,4 +231,5 @@ def test_a_link_to_nothing_or_for_no_time_is_refused_with_a_sentence(shared: Sha
     for fields in (*chosen, *for_no_time):
         answer = shared.page.post(f"/project/{shared.project}/share", fields)
         assert answer.status == 409, fields
-        assert "No picture is chosen." in answer.text or "A link is open for" in answer.text, fields
+        told = "No picture is chosen.", "A link is open for", "made anew or taken away"
+        assert any(sentence in answer.text for sentence in told), fields
