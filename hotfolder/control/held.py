@@ -262,7 +262,7 @@ def approve_held(
     problem = next((one.problem for one in sets if one.problem), "")
     if not sets or problem or view.explained.problems:
         reasons = (problem, *view.explained.problems, "Nothing of this waits any more.")
-        raise UsageError(next(filter(None, reasons)), hint=LOOK_AGAIN)
+        raise UsageError(next(filter(None, reasons)), hint="" if problem else LOOK_AGAIN)
     sum((one.bill for one in sets), NOTHING).confirm(calls)
     if place.folder:
         looked_at = {key for one in draft for key in one.photos}

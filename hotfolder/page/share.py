@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -26,15 +27,21 @@ from hotfolder.words import word
 EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
 
 
-async def overview(request: Request, token: str = "") -> Response:
+async def overview(request: Request, token: str = "", left_out: Sequence[str] = ()) -> Response:
     """What can be shared of a project, and the links to it; for a new link with `token`, its URL, which is
-    never shown again."""
+    never shown again. `left_out` are sentences about pictures that a gallery that was made lacks."""
     found = await looked_up(request, control.sharing, request.path_params["known"])
     caller = request.state.caller
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""
     return render(
-        request, "share.html", sharing=found, address=address, days=control.DAYS, picked=picked(request)
+        request,
+        "share.html",
+        sharing=found,
+        address=address,
+        left_out=left_out,
+        days=control.DAYS,
+        picked=picked(request),
     )
 
 
@@ -55,15 +62,18 @@ async def revoke(request: Request) -> Response:
 
 
 async def make_gallery(request: Request) -> Response:
-    """Write the static gallery in done/."""
-    await asked(request, _gallery, request.path_params["known"])
+    """Write the static gallery in done/. The response is the page, no redirect, where it names pictures that
+    are left out."""
+    left_out = await asked(request, _gallery, request.path_params["known"])
+    if left_out:
+        return await overview(request, left_out=left_out)
     return RedirectResponse(f"/project/{request.path_params['known']}/share?told=gallery", 303)
 
 
-def _gallery(installation: Installation, known: str) -> None:
-    """Called in a thread, with its own event loop."""
+def _gallery(installation: Installation, known: str) -> Sequence[str]:
+    """The sentences about pictures that are left out. Called in a thread, with its own event loop."""
     _, project = known_project(installation.store, known)
-    asyncio.run(control.gallery(installation, project))
+    return asyncio.run(control.gallery(installation, project)).left_out
 
 
 async def shared(request: Request) -> control.SharedGallery:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -140,7 +140,13 @@ def template_environment(
         auto_reload=False,
     )
     environment.filters["priced"] = priced
+    environment.filters["as_is"] = as_is
     return environment
+
+
+def as_is(value: str) -> Markup:
+    """A form's value that comes back unchanged, except for what can't be encoded."""
+    return escape(value.encode("utf-8", "replace").decode())
 
 
 class FirstToken:

@@ -58,9 +58,9 @@ TO_REVIEW = Why(
 
 def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
     """Whether a person must review the room's set: decided by the first matching route that has both `group`
-    and a pattern for rooms."""
+    and a pattern for rooms or tags."""
     for route in matching_by_name(rulebook, project, room):
-        if route.group is not None and route.match.room:
+        if route.group is not None and (route.match.room or route.match.tag):
             return route.group == "review"
     return False
 

@@ -17,7 +17,7 @@ from pydantic import (
 
 from hotfolder.display import counted
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.foldernames import normal, shown
+from hotfolder.rules.foldernames import composed, normal, shown
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.recipes import Variant
@@ -174,7 +174,7 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _glob(name: str, pattern: str) -> bool:
-    return fnmatchcase(name.casefold(), pattern.casefold())
+    return fnmatchcase(composed(name).casefold(), composed(pattern).casefold())
 
 
 def has_wildcard(pattern: str) -> bool:

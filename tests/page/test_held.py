@@ -299,18 +299,21 @@ def test_the_name_to_give_a_set_is_told_whole_however_long() -> None:
     assert refused is not None and refused[1] == f'Call it "{safe_name(name)}".'
 
 
+@pytest.mark.parametrize(
+    ("project", "placed"),
+    [('O"Neil? 12', "ONeil 12"), ("Haupt\u00adstra\u00dfe 5", "Haupt\u00adstra\u00dfe 5")],
+)
 def test_sets_are_called_after_their_project_whatever_its_name(
-    studio: Studio, shop: Shop, page: PageProcess
+    studio: Studio, shop: Shop, page: PageProcess, project: str, placed: str
 ) -> None:
     """As `hotfolder approve` has them; only the pictures' names are rid of what not every computer takes."""
-    project = 'O"Neil? 12'
     studio.drop(project, "", shoot(rooms=2)[0])
     studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
     held = f"/held/{folder_id('inbox', project, '')}"
     form = Form(page.read(held))
     assert page.post(held, [*form.fields, ("do", form.buttons["Approve all"])]).status == 303
     studio.wait_for_states("done", "done")
-    assert (studio.done / "ONeil 12" / "ONeil 12-01.jpg").is_file() and shop.bought() == 2
+    assert (studio.done / placed / f"{placed}-01.jpg").is_file() and shop.bought() == 2
 
 
 def test_a_set_that_can_t_be_made_says_so_and_has_no_button(studio: Studio, page: PageProcess) -> None:

@@ -202,6 +202,12 @@ def test_the_gallery_is_made_by_a_button(shared: Shared) -> None:
     assert (shared.studio.done / ELM / "gallery" / "index.html").is_file()
 
 
+def test_what_a_gallery_lacks_that_was_made_by_a_button_is_named(shared: Shared) -> None:
+    (shared.studio.done / ELM / "kitchen.jpg").unlink()
+    told = shared.page.post(f"/project/{shared.project}/gallery").text
+    assert "It is made" in told and "kitchen.jpg is left out: " in told
+
+
 def test_a_link_that_has_lost_its_end_still_leads_there_and_nowhere_else(shared: Shared) -> None:
     """The redirect never uses a host or scheme that the page itself can't know."""
     path = shared.link("hall.jpg")

@@ -97,6 +97,8 @@ def test_the_first_matching_route_wins_and_the_earlier_ones_say_why_not() -> Non
         ("[a-c]*", "den", False),
         ("kitchen", "kitchenette", False),
         ("KÜCHE", "küche", True),
+        ("Ku\u0308che*", "Küche 2", True),
+        ("front [[]old]", "front [old]", True),
     ],
 )
 def test_patterns_are_blind_to_case_and_separators(pattern: str, room: str, matches: bool) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.holds import why_name_held
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import Photo, sharing_stem
@@ -35,6 +38,18 @@ def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_i
     assert rule.review
     assert rule.options.brackets == 5
     assert (rule.options.over_seven, rule.names) == ("refuse", "first_file")
+
+
+@pytest.mark.parametrize(("folder", "held"), [("living__stage-modern", True), ("living__sky-blue", False)])
+def test_a_review_that_a_route_for_tags_asks_for_holds_the_rooms_that_have_them(
+    folder: str, held: bool
+) -> None:
+    rules = book(
+        Route(name="staged", match=Match(tag=("stage-*",)), group="review"),
+        Route(name="all", match=Match(project=("* Road",)), group="review"),
+    )
+    assert bool(why_name_held(rules, ELM, folder, known=True)) is held
+    assert not shoot_rule(book(rules.routes[0]), ELM).review
 
 
 def test_a_count_that_its_route_never_takes_counts_nothing_off() -> None:
