@@ -28,7 +28,7 @@ from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
 from hotfolder.outbox.names import safe_name
-from hotfolder.paths import is_dir
+from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.foldernames import spellings
 from hotfolder.words import LANGUAGES
@@ -117,11 +117,12 @@ def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
 
 
 def choices_in(jobs: Sequence[Delivered], places: Places) -> Iterator[Choice]:
-    """The newest pictures that can be shared, each altered one after its unaltered one."""
+    """The newest pictures that can be shared and are there, each altered one after its unaltered one. Raises
+    LocalTrouble."""
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
     for scene in gallery_of(jobs, places).scenes if jobs else ():
         for one in scene.pictures():
-            if one.path in job_of and not scene.earlier:
+            if one.path in job_of and not scene.earlier and is_delivered(places, one.path):
                 apart = scene.told_apart(one) if one.altered else ""
                 yield Choice(
                     picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered, apart
@@ -172,7 +173,14 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
         for scene in gallery.scenes
         if scene.unaltered is not None and any(one.path in chosen for one in scene.altered)
     }
-    return gallery.only(chosen | beside, opaque=True)
+    there = [path for path in chosen | beside if is_delivered(places, path)]
+    return gallery.only(there, opaque=True) if there else None
+
+
+def is_delivered(places: Places, path: str) -> bool:
+    """Whether the picture lies in done. Raises LocalTrouble."""
+    with local_trouble(places.done):
+        return is_file(places.done / path)
 
 
 def shared_page(shared: Gallery, language: str, base: str) -> str:

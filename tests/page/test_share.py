@@ -189,6 +189,15 @@ def test_a_picture_that_is_no_longer_the_delivered_one_is_not_shown(shared: Shar
     assert {shared.page.get(one).status for one in before} == {404}
 
 
+def test_a_picture_that_was_taken_away_is_neither_offered_nor_on_a_link_s_page(shared: Shared) -> None:
+    path, kitchen = shared.link("hall.jpg", "kitchen.jpg"), shared.id_of("kitchen.jpg")
+    (shared.studio.done / ELM / "kitchen.jpg").unlink()
+    assert kitchen not in shared.page.get(f"/project/{shared.project}/share").text
+    assert {answer.status for answer in shared.everything_on(path).values()} == {200}
+    (shared.studio.done / ELM / "hall.jpg").unlink()
+    assert shared.page.get(path).status == 404
+
+
 def test_a_link_of_another_project_is_not_revoked_from_here(shared: Shared) -> None:
     path = shared.link("hall.jpg")
     page = shared.page.get(f"/project/{shared.project}/share").text
