@@ -104,7 +104,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
         made = session.exec(select(func.count()).select_from(Purchase).where(SPENT, condition)).one()
         if made >= most:
             later = "To continue, "
-            if setting == DAILY:
+            if setting == DAILY and most:
                 ahead = session.exec(select(exists().where(condition, begun_later(now)))).one()
                 later = CLOCK if ahead else "It continues by itself tomorrow; to continue now, "
             raise NotAllowed(

@@ -180,6 +180,12 @@ def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger
     assert (ledger.paid_today(before), ledger.paid_today(AT)) == (2, 1)
 
 
+def test_a_budget_of_nothing_does_not_continue_tomorrow(ledger: Ledger) -> None:
+    with pytest.raises(NotAllowed, match=r"today is used up \(0 of 0\)") as refused:
+        ledger.begin(purchase("k1"), AT, {DAILY: 0})
+    assert refused.value.hint == "To continue, raise limits.paid_calls_per_day."
+
+
 def test_where_the_project_s_budget_is_used_up_too_nobody_is_told_to_wait_for_tomorrow(
     ledger: Ledger,
 ) -> None:
