@@ -118,6 +118,11 @@ async def change(request: Request) -> Response:
             return page(request, view, refused=error.message)
     confirm_terms(request, fields)
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
+    view = await site.photos.run(partial(look_at, settings, place, form.sets))
+    if any(one.problem for number, one in enumerate(view.waiting) if number in wanted):
+        return page(
+            request, view, status=409
+        )  # the problem beside its set
     async with site.moving:
         await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
@@ -149,9 +154,9 @@ async def still_reading(request: Request, place: PhotoPlace) -> Response:
     return render(request, "reading.html", headers={"Refresh": "2"}, place=place, done=done, total=total)
 
 
-def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
+def page(request: Request, view: HeldView, *, refused: str = "", status: int = 200) -> Response:
     template = "held_room.html" if view.place.folder else "held.html"
-    return render(request, template, status=400 if refused else 200, view=view, refused=refused)
+    return render(request, template, status=400 if refused else status, view=view, refused=refused)
 
 
 async def preview(request: Request) -> Response:

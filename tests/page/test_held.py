@@ -324,7 +324,9 @@ def test_a_set_that_can_t_be_made_says_so_and_has_no_button(studio: Studio, page
         form = Form(named)
         assert "Approve all" not in form.buttons
         assert form.buttons["Approve this set"].startswith("approve 1 ")
-        assert form.post(page, "approve 0 merge").status == 409
+        refused = form.post(page, "approve 0 merge")
+        assert refused.status == 409 and why in refused.text
+        assert Form(refused).sets == form.sets  # nothing of what was put together is lost
 
 
 def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page: PageProcess) -> None:
