@@ -120,9 +120,7 @@ async def change(request: Request) -> Response:
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
     view = await site.photos.run(partial(look_at, settings, place, form.sets))
     if any(one.problem for number, one in enumerate(view.waiting) if number in wanted):
-        return page(
-            request, view, status=409
-        )  # the problem beside its set
+        return page(request, view, status=409)  # the problem beside its set
     async with site.moving:
         await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
