@@ -119,6 +119,7 @@ def places_in_use(settings: Settings, store: Store) -> Places:
         inboxes={name: met.get(("inbox", name), path) for name, path in places.inboxes.items()},
         done=met.get(("output", "done"), places.done),
         failed=met.get(("output", "failed"), places.failed),
+        shared_results=met.get(("output", "results"), places.shared_results),
     )
 
 

@@ -345,8 +345,10 @@ def needed_results(store: Store) -> frozenset[str]:
 
 def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
     """The files last written before `oldest` (seconds since 1970), sorted by name, with their sizes in bytes;
-    without the folder's marker file. Raises LocalTrouble."""
+    without the folder's marker file. None where the folder is missing. Raises LocalTrouble."""
     with local_trouble(folder):
+        if not is_dir(folder):
+            return []
         paths = [path for path in sorted(folder.iterdir()) if path.name != RESULTS_MARKER]
         facts = [(path, path.lstat()) for path in paths if is_file(path)]
     return [(path, seen.st_size) for path, seen in facts if seen.st_mtime < oldest]

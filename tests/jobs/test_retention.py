@@ -240,6 +240,13 @@ def record_as_gone(studio: Studio, files: Iterable[str]) -> None:
             store.let_go(job.id, name, datetime.now(UTC))
 
 
+async def test_where_the_folder_of_results_is_missing_none_would_go(studio: Studio) -> None:
+    await studio.drop_and_run(ELM, "kitchen", bracket(2))
+    studio.edit(results="elsewhere")
+    told = studio.say("clean", "--dry-run")
+    assert told.exit_code == 0 and "elsewhere" not in told.output, told
+
+
 async def test_the_daemon_cleans_by_itself_and_a_command_shows_what_would_go(make_studio: MakeStudio) -> None:
     studio = make_studio(keep={"originals_days": 1, "results_days": 1})
     files = bracket(2)
