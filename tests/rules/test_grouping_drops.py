@@ -66,6 +66,21 @@ def test_virtual_copies_developed_as_a_bracket_are_all_merged(by: Photographer) 
     assert not shoot.kept_out and not shoot.sure
 
 
+def test_a_set_exported_anew_much_brighter_is_no_bracket_of_two(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    brighter = [
+        replace(
+            photo,
+            name=f"{photo.name[:-4]}-2.jpg",
+            sha256=f"{photo.sha256} anew",
+            brightness=min(1.0, photo.luma + 0.2),
+            identity=replace(FILE, mtime_ns=9),
+        )
+        for photo in by.photos
+    ]
+    assert names_of(group_room([*by.photos, *brighter])) == [{photo.name for photo in brighter}]
+
+
 @pytest.mark.parametrize("body", [None, SONY])
 @pytest.mark.parametrize("name", ["IMG_0002-HDR.jpg", "IMG_0002-hdr-2.jpg"])
 def test_a_merge_that_lightroom_made_is_no_frame_of_its_set(

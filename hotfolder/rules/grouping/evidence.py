@@ -365,14 +365,15 @@ def copies_among(out: Iterable[Photo], photos: Iterable[Photo]) -> set[str]:
     return {photo.name for photo in out if not keys.isdisjoint((photo.sha256, _named_capture_key(photo)))}
 
 
+_LEAST_OF_BRACKET = 3
 _BRACKET_FROM = 0.12
-"""The difference in brightness from which two exports of one capture are no older and newer one, but two of a
-bracket, made of virtual copies."""
+"""So many exports of one capture, each brighter than the one before by that, are no older and newer ones but
+a bracket, developed of virtual copies."""
 
 
 def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[str, str]]:
     """The newest photo of each key and the reasons for the others. Photos with a falsy key are all kept, and
-    so are those that show another picture than the newest, or the same much brighter or darker."""
+    so are those that show another picture than the newest, or are a bracket."""
     same: dict[Hashable, list[Photo]] = defaultdict(list)
     kept: list[Photo] = []
     for key, photo in keyed:
@@ -382,11 +383,14 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[
             kept.append(photo)
     out: dict[str, str] = {}
     for copies in same.values():
+        if _bracket(copies):
+            kept += copies
+            continue
         copies.sort(key=lambda photo: (photo.identity.mtime_ns, by_name(photo)))
         newest = copies.pop()
         kept.append(newest)
         for photo in copies:
-            if _bracketed(photo, newest) or likeness(photo, newest) is Likeness.DIFFERENT:
+            if likeness(photo, newest) is Likeness.DIFFERENT:
                 kept.append(photo)
                 continue
             what = "has the same content as" if photo.sha256 == newest.sha256 else "is an earlier export of"
@@ -394,8 +398,10 @@ def _newest(keyed: Iterable[tuple[Hashable, Photo]]) -> tuple[list[Photo], dict[
     return kept, out
 
 
-def _bracketed(one: Photo, other: Photo) -> bool:
-    return None not in (one.brightness, other.brightness) and abs(one.luma - other.luma) >= _BRACKET_FROM
+def _bracket(copies: Sequence[Photo]) -> bool:
+    values = sorted(photo.brightness for photo in copies if photo.brightness is not None)
+    apart = all(after - before >= _BRACKET_FROM for before, after in pairwise(values))
+    return apart and len(values) == len(copies) >= _LEAST_OF_BRACKET
 
 
 def capture_key(photo: Photo) -> Hashable:
