@@ -237,7 +237,7 @@ class Early:
             return None
         rulebook = context.settings.rulebooks[place[0]]
         merge = merge_of(rulebook, place, photo_count)
-        if merge is None or why_name_held(rulebook, *place[1:], known=False):
+        if merge is None or why_name_held(rulebook, *place[1:], [None], known=False):
             return None
         # A set whose folder had a job before may be held as late photos of that job.
         if await context.store_thread(context.store.latest_of_folder, *place) is not None:

@@ -37,6 +37,7 @@ from hotfolder.rules.late import (
 )
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
+from hotfolder.rules.shoots import group_folder
 
 FAR, EPOCH = datetime.max.replace(tzinfo=UTC), datetime.fromtimestamp(0, UTC)
 
@@ -178,7 +179,8 @@ def why_room_held(
         return why
     if why := why_shapes_held(found.photos):
         return why
-    return why_name_held(rulebook, project, folder, known=latest is not None)
+    counts = [len(each.photos) for each in group_folder(rulebook, project, folder, found.photos).parts()]
+    return why_name_held(rulebook, project, folder, counts, known=latest is not None)
 
 
 def why_held_before(store: Store, place: Place, found: BracketSet, *, only_those: bool) -> Why:

@@ -56,19 +56,26 @@ TO_REVIEW = Why(
 )
 
 
-def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
-    """Whether a person must review the room's set: decided by the first matching route that has both `group`
-    and a pattern for rooms or tags."""
+def asks_review(rulebook: Rulebook, project: str, room: str, photo_count: int | None = None) -> bool:
+    """Whether a person must review the room's set of so many photos: decided by the first matching route that
+    has both `group` and a pattern for rooms or tags. Where the number isn't known (None), a review for some
+    number counts."""
     for route in matching_by_name(rulebook, project, room):
-        if route.group is not None and (route.match.room or route.match.tag):
-            return route.group == "review"
+        if route.group is None or not (route.match.room or route.match.tag):
+            continue
+        review, photos = route.group == "review", route.match.photos
+        if photos is None or (review if photo_count is None else photo_count in photos):
+            return review
     return False
 
 
-def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
-    """Why a room's folder is held, by its name and its route alone; falsy where it isn't. `known`: it was
-    made under that name before, so the name is not questioned."""
-    if asks_review(rulebook, project, folder):
+def why_name_held(
+    rulebook: Rulebook, project: str, folder: str, photo_counts: Iterable[int | None], *, known: bool
+) -> Why:
+    """Why a room's folder is held, by its name and its routes alone; falsy where it isn't. `photo_counts` are
+    as in `asks_review`, one for each of its sets. `known`: it was made under that name before, so the name is
+    not questioned."""
+    if any(asks_review(rulebook, project, folder, count) for count in photo_counts):
         return TO_REVIEW
     return Why() if known else misnamed(rulebook, project, folder)
 

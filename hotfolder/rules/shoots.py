@@ -101,7 +101,7 @@ def group_shoot(
         replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
         for each in found.sets
     )
-    review = rule.review or any(asks_review(rulebook, project, each.name) for each in named)
+    review = rule.review or any(asks_review(rulebook, project, each.name, len(each.photos)) for each in named)
     doubtful = [each for each in named if each.doubts]
     singly = doubtful and _told_apart(grouping, rule.options) and not (review or grouping.doubts)
     held = doubtful if singly else named

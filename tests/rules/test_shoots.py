@@ -48,8 +48,22 @@ def test_a_review_that_a_route_for_tags_asks_for_holds_the_rooms_that_have_them(
         Route(name="staged", match=Match(tag=("stage-*",)), group="review"),
         Route(name="all", match=Match(project=("* Road",)), group="review"),
     )
-    assert bool(why_name_held(rules, ELM, folder, known=True)) is held
+    assert bool(why_name_held(rules, ELM, folder, [3], known=True)) is held
     assert not shoot_rule(book(rules.routes[0]), ELM).review
+
+
+@pytest.mark.parametrize(("photos", "held"), [([3], True), ([5], False), ([5, 3], True), ([None], True)])
+def test_a_route_for_other_numbers_of_photos_says_nothing_of_a_review(
+    photos: list[int | None], held: bool
+) -> None:
+    """Neither that there is none, nor that there is one."""
+    fives, front = Match.model_validate({"room": "front*", "photos": 5}), Match(room=("front*",))
+    careful = book(
+        Route(name="fives", match=fives, group="auto"), Route(name="a", match=front, group="review")
+    )
+    assert bool(why_name_held(careful, ELM, "front", photos, known=True)) is held
+    other = book(Route(name="fives", match=fives, group="review"))
+    assert bool(why_name_held(other, ELM, "front", photos, known=True)) is (photos != [3])
 
 
 def test_a_count_that_its_route_never_takes_counts_nothing_off() -> None:
