@@ -28,7 +28,7 @@ from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
 from hotfolder.outbox.names import safe_name
-from hotfolder.paths import is_dir, is_file
+from hotfolder.paths import is_file
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.foldernames import spellings
 from hotfolder.words import LANGUAGES
@@ -65,18 +65,17 @@ async def gallery(installation: Installation, project: str) -> MadeGallery:
     """Make the gallery of a project, given by its folder's name or path. Idempotent: an up-to-date one is
     left as it is. Raises UsageError where nothing of the project was delivered or all was taken away, and
     LocalTrouble."""
-    jobs = delivered_of(installation, project)
-    folder = installation.places.done / safe_name(jobs[0].job.project)
-    with local_trouble(folder):
-        if not is_dir(folder):
-            raise UsageError(f"{shown(folder)} is not there any more.", hint="Put its pictures back there.")
+    jobs, settings = delivered_of(installation, project), installation.settings
     decoder = Decoder()
     try:
-        settings = installation.settings
         limits = result_limits(settings)
-        return await remake(jobs, installation.places, settings.gallery, decoder, limits)
+        made = await remake(jobs, installation.places, settings.gallery, decoder, limits)
     finally:
         await decoder.close()
+    if made is None:
+        folder = installation.places.done / safe_name(jobs[0].job.project)
+        raise UsageError(f"{shown(folder)} is not there any more.", hint="Put its pictures back there.")
+    return made
 
 
 def undisclosed(installation: Installation, project: str) -> Iterator[str]:
@@ -122,7 +121,7 @@ def choices_in(jobs: Sequence[Delivered], places: Places) -> Iterator[Choice]:
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
     for scene in gallery_of(jobs, places).scenes if jobs else ():
         for one in scene.pictures():
-            if one.path in job_of and not scene.earlier and is_delivered(places, one.path):
+            if one.path in job_of and not scene.earlier and is_in_done(places, one.path):
                 apart = scene.told_apart(one) if one.altered else ""
                 yield Choice(
                     picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered, apart
@@ -173,11 +172,11 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
         for scene in gallery.scenes
         if scene.unaltered is not None and any(one.path in chosen for one in scene.altered)
     }
-    there = [path for path in chosen | beside if is_delivered(places, path)]
+    there = [path for path in chosen | beside if is_in_done(places, path)]
     return gallery.only(there, opaque=True) if there else None
 
 
-def is_delivered(places: Places, path: str) -> bool:
+def is_in_done(places: Places, path: str) -> bool:
     """Whether the picture lies in done. Raises LocalTrouble."""
     with local_trouble(places.done):
         return is_file(places.done / path)

@@ -245,6 +245,14 @@ def look_at(
         return Viewer(settings, store, place, look=look).view(draft)
 
 
+class DraftRefused(UsageError):
+    """A set of the draft can't be made; `view` has the draft, with the problem at its set."""
+
+    def __init__(self, problem: str, view: HeldView) -> None:
+        super().__init__(problem)
+        self.view = view
+
+
 def approve_held(
     settings: Settings,
     place: PhotoPlace,
@@ -255,14 +263,16 @@ def approve_held(
 ) -> Approval:
     """Approve the `wanted` sets of the draft, by their indices in `HeldView.waiting`, or a room's folder as
     it is; a `draft` of that says what the person was shown. `calls` is the `Bill.calls` that they were shown.
-    Raises UsageError where photos have changed since, the paid calls would differ or a set can't be made, and
-    then approves none; StoreError, LocalTrouble."""
+    Raises UsageError where photos have changed since, the paid calls would differ or a set can't be made
+    (DraftRefused for one of a shoot), and then approves none; StoreError, LocalTrouble."""
     view = look_at(settings, place, draft, look)
     sets = [one for number, one in enumerate(view.waiting) if place.folder or number in wanted]
     problem = next((one.problem for one in sets if one.problem), "")
     if not sets or problem or view.explained.problems:
         reasons = (problem, *view.explained.problems, "Nothing of this waits any more.")
-        raise UsageError(next(filter(None, reasons)), hint="" if problem else LOOK_AGAIN)
+        if problem and not place.folder:
+            raise DraftRefused(problem, view)
+        raise UsageError(next(filter(None, reasons)), hint=LOOK_AGAIN)
     sum((one.bill for one in sets), NOTHING).confirm(calls)
     if place.folder:
         looked_at = {key for one in draft for key in one.photos}

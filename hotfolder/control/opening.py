@@ -58,12 +58,16 @@ def reading(settings: Settings, otherwise: HotfolderError | None = None) -> Iter
     if database is None and otherwise is not None:
         raise otherwise
     database = database or empty_store()
-    machine = known_machine(settings.state_folder) if settings.store.url is not None else ""
     try:
         with store_trouble():
-            yield Store(database, machine=machine)
+            yield Store(database, machine=machine_in(settings))
     finally:
         database.dispose()
+
+
+def machine_in(settings: Settings) -> str:
+    """This machine's id in a shared store, "" with SQLite. Raises LocalTrouble."""
+    return known_machine(settings.state_folder) if settings.store.url is not None else ""
 
 
 def existing(settings: Settings) -> AbstractContextManager[Store]:
@@ -94,9 +98,8 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         # release, or another machine, may be using it.
         database = open_store(place)
     try:
-        journal, shared = Journal(settings.state_folder / JOURNAL_FILE), settings.store.url is not None
-        machine = known_machine(settings.state_folder) if shared else ""
-        store = Store(database, journal, machine=machine)
+        journal = Journal(settings.state_folder / JOURNAL_FILE)
+        store = Store(database, journal, machine=machine_in(settings))
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)

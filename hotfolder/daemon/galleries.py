@@ -23,7 +23,6 @@ from hotfolder.jobs.model import Job
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.gallery import MadeGallery, make_gallery
-from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -38,12 +37,14 @@ logger = log.get("galleries")
 
 async def remake(
     jobs: Sequence[Delivered], places: Places, said: GallerySettings, decoder: Decoder, limits: PictureLimits
-) -> MadeGallery:
+) -> MadeGallery | None:
     """Make the gallery of the jobs' project, unless it is up to date; its files get the group of the last
-    job's inbox. Raises LocalTrouble."""
+    job's inbox. None where the project's folder was taken away from done. Raises LocalTrouble."""
     inboxes = [one.job.inbox for one in jobs if one.job.inbox in places.inboxes] or list(places.inboxes)[:1]
     with local_trouble(places.done):
         gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
+        if not await to_thread.run_sync(is_dir, places.done / gallery.folder):
+            return None
         shared = await to_thread.run_sync(Sharing.of, places.inboxes[inboxes[-1]], places.guard)
     return await make_gallery(places.done, gallery, decoder, limits, shared)
 
@@ -124,10 +125,7 @@ class Galleries:
             # Of inboxes of several machines the one whose set has ended last: it alone has been told of that.
             ended = [(one.job.updated_at, one.job.inbox) for one in jobs if one.job.inbox]
             inbox = max(ended)[1] if ended else ""
-            folder = context.places.done / safe_name(project)
-            with local_trouble(folder):
-                there = await to_thread.run_sync(is_dir, folder)  # else its pictures were taken away
-            if there and inbox and self.ours(inbox):
+            if inbox and self.ours(inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:

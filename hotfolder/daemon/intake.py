@@ -27,7 +27,7 @@ from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
-from hotfolder.rules.grouping.evidence import without_copies
+from hotfolder.rules.grouping.copies import without_copies
 from hotfolder.rules.holds import Why, why_name_held
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import MergedSet

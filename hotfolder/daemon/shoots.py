@@ -21,7 +21,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
-from hotfolder.rules.grouping.evidence import copies_among
+from hotfolder.rules.grouping.copies import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import Why, together
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import Settings
-from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
+from hotfolder.control.held import DraftRefused, DraftSet, HeldView, approve_held, look_at, place_known
 from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
@@ -118,11 +118,11 @@ async def change(request: Request) -> Response:
             return page(request, view, refused=error.message)
     confirm_terms(request, fields)
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
-    view = await site.photos.run(partial(look_at, settings, place, form.sets))
-    if any(one.problem for number, one in enumerate(view.waiting) if number in wanted):
-        return page(request, view, status=409)  # the problem beside its set
-    async with site.moving:
-        await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
+    try:
+        async with site.moving:
+            await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
+    except DraftRefused as refused:
+        return page(request, refused.view, status=409)  # with the problem beside its set
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
     if left:
         return await shown(request, left, told="approved")

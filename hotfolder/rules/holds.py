@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from hotfolder.display import with_hint
 from hotfolder.rules.foldernames import in_full, shown, without_again
-from hotfolder.rules.grouping.evidence import by_name, without_copies
+from hotfolder.rules.grouping.copies import without_copies
+from hotfolder.rules.grouping.evidence import by_name
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 

@@ -17,15 +17,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from hotfolder.rules.grouping.copies import capture_key, uncopied
 from hotfolder.rules.grouping.evidence import (
     Likeness,
-    capture_key,
     has_times,
     likeness,
     shot,
     started,
     timed,
-    uncopied,
     value,
 )
 from hotfolder.rules.grouping.group import group
@@ -192,24 +191,24 @@ def belonging(
 ) -> list[tuple[str, str]]:
     """The photos that grouping puts together with frames of an earlier set: sorted pairs of their name and
     that set's job. Empty where sets are counted off, or no photo has capture data."""
-    timed = [photo for photo in photos if has_times(photo)]
-    if options.brackets is not None or not timed:
+    dated = [photo for photo in photos if has_times(photo)]
+    if options.brackets is not None or not dated:
         return []
     of_job: dict[str, str] = {}
     frames: list[Photo] = []
-    for one in _near(beside, timed, _NEAR_PAUSES * BY_HAND_SECONDS):
+    for one in _near(beside, dated, _NEAR_PAUSES * BY_HAND_SECONDS):
         for photo in one.photos:
             name = f"{one.room}/{photo.name}"  # unique: no file name has a slash
             if has_times(photo) and name not in of_job:
                 of_job[name] = one.job
                 frames.append(replace(photo, name=name))
     found: dict[str, str] = {}
-    for each in group([*frames, *timed], options).parts():
+    for each in group([*frames, *dated], options).parts():
         jobs = [of_job[photo.name] for photo in each.photos if photo.name in of_job]
         if jobs:
             found |= {photo.name: jobs[-1] for photo in each.photos if photo.name not in of_job}
     # Photos that form a set by themselves stay together, else the rest would be paid for as a separate set.
-    for each in group(timed, options).parts():
+    for each in group(dated, options).parts():
         jobs = [found[photo.name] for photo in each.photos if photo.name in found]
         if jobs:
             found |= {photo.name: jobs[0] for photo in each.photos}

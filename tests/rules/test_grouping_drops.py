@@ -19,6 +19,11 @@ def found(by: Photographer, options: GroupingOptions) -> Grouping:
     return group(random.Random(1).sample(by.photos, len(by.photos)), options)
 
 
+def newer(photo: Photo, name: str) -> Photo:
+    """The same capture, exported later under another name."""
+    return replace(photo, name=name, sha256=f"{name} anew", identity=replace(FILE, mtime_ns=9))
+
+
 def kept(grouping: Grouping) -> set[str]:
     return {photo.name for each in grouping.sets for photo in each.photos}
 
@@ -38,8 +43,7 @@ def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(
 ) -> None:
     by.body = SONY if body else by.body
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    again = replace(by.photos[1], name=name, sha256="another", identity=replace(FILE, mtime_ns=9))
-    grouping = group([*by.photos, again])
+    grouping = group([*by.photos, newer(by.photos[1], name)])
     assert name in kept(grouping) and len(kept(grouping)) == 5
     (reason,) = grouping.kept_out.values()
     assert reason == f"IMG_0002.jpg is an earlier export of {name}, which is used."
@@ -69,13 +73,7 @@ def test_virtual_copies_developed_as_a_bracket_are_all_merged(by: Photographer) 
 def test_a_set_exported_anew_much_brighter_is_no_bracket_of_two(by: Photographer) -> None:
     by.burst(by.room(), MIDDLE, CANON_ORDER)
     brighter = [
-        replace(
-            photo,
-            name=f"{photo.name[:-4]}-2.jpg",
-            sha256=f"{photo.sha256} anew",
-            brightness=min(1.0, photo.luma + 0.2),
-            identity=replace(FILE, mtime_ns=9),
-        )
+        replace(newer(photo, f"{photo.name[:-4]}-2.jpg"), brightness=min(1.0, photo.luma + 0.2))
         for photo in by.photos
     ]
     assert names_of(group_room([*by.photos, *brighter])) == [{photo.name for photo in brighter}]
@@ -88,7 +86,7 @@ def test_a_merge_that_lightroom_made_is_no_frame_of_its_set(
 ) -> None:
     by.body = SONY if body else by.body
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    theirs = replace(by.photos[1], name=name, sha256="another", identity=replace(FILE, mtime_ns=9))
+    theirs = newer(by.photos[1], name)
     for grouping in (group([*by.photos, theirs]), group_room([*by.photos, theirs])):
         assert kept(grouping) == set(by.sets[0])
         (reason,) = grouping.kept_out.values()

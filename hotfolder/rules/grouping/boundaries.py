@@ -59,12 +59,11 @@ class Neighbours:
 def boundary(at: Neighbours) -> Boundary:
     """Decide by the strongest evidence: setup changes, repeated exposures, bursts, pauses, content."""
     if at.step.changes:
-        quick = at.step.burst and not at.step.dark_frame
-        doubt = (
-            f"{at.last.name} and {at.following.name} were taken in one burst, with another setup: perhaps by"
-            " two cameras"
-        )
-        return Boundary(False, at.step.changes, doubt if quick else None)
+        doubt = None
+        if at.step.burst and not at.step.dark_frame:
+            both = f"{at.last.name} and {at.following.name}"
+            doubt = f"{both} were taken in one burst, with another setup: perhaps by two cameras"
+        return Boundary(False, at.step.changes, doubt)
     pause: tuple[str, ...] = ()
     if not at.step.burst and at.step.idle_seconds > IDLE_SECONDS:
         pause = (_idle(at.step.idle_seconds, IDLE_SECONDS),)

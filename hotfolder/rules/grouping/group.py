@@ -13,6 +13,7 @@ from typing import Literal
 from hotfolder.display import natural_order
 from hotfolder.rules.foldernames import free_name
 from hotfolder.rules.grouping import methods
+from hotfolder.rules.grouping.copies import without_copies
 from hotfolder.rules.grouping.evidence import (
     as_taken,
     by_name,
@@ -24,7 +25,6 @@ from hotfolder.rules.grouping.evidence import (
     step_between,
     timed,
     value,
-    without_copies,
 )
 from hotfolder.rules.grouping.methods import drafts_by_capture, drafts_by_count, drafts_by_picture
 from hotfolder.rules.grouping.model import (
