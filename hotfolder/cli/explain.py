@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.cli.output import FAILED, print_json
 from hotfolder.config.load import load
+from hotfolder.config.settings import Limits, Settings
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
 from hotfolder.control.opening import confirm_taken_up
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
+from hotfolder.jobs.budget import waits_until
 from hotfolder.rules.grouping.model import Grouping
+from hotfolder.rules.hours import opens_at
 from hotfolder.rules.kinds import Prices
 
 
@@ -28,13 +32,16 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
         told = [as_dict(one) for one in answers]
         print_json(told[0] if len(told) == 1 else told)
     else:
-        print("\n".join(said(answers, settings.prices, calls=calls)))
+        print("\n".join(said(answers, settings, calls=calls)))
+        opens = opens_at(settings.schedule.active, datetime.now(UTC).astimezone())
+        if opens is not None:
+            print(f"\nNote: by schedule.active nothing is sent just now; it {waits_until(opens)}.")
         for text in left_alone(settings, path):
             print(f"\nNote: {text}")
     return FAILED if any(one.problems for one in answers) else 0
 
 
-def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterator[str]:
+def said(answers: Sequence[Explained], settings: Settings, *, calls: bool) -> Iterator[str]:
     """The lines of the explanation: one for each of several sets and their total; everything for a single
     set, and for each set with `calls`."""
     bills = [bill for one in answers for bill in one.bills]
@@ -44,13 +51,13 @@ def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterat
         if whole and number:
             yield ""
         told = shoot_lines if one.several else room_lines
-        yield from told(one, prices, calls=calls if whole else None)
+        yield from told(one, settings, calls=calls if whole else None)
     if not alone:
         together = sum(bills, Bill())
         yield ""
         yield (
             f"Together: {counted(len(bills), 'set')}, {counted(together.photos, 'photo')},"
-            f" {priced(together, prices)}."
+            f" {priced(together, settings.prices)}."
         )
         if not calls:
             yield "Add --calls to see every call, or name one room's folder."
@@ -63,18 +70,29 @@ def priced(bill: Bill, prices: Prices) -> str:
     return f"{text} ({len(bill.remembered)} more paid already)" if bill.remembered else text
 
 
-def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
+def held_up(bill: Bill, limits: Limits) -> Iterator[str]:
+    """That the budget of a set is smaller than what the set needs, where it is."""
+    most = limits.paid_calls_per_job
+    if most is not None and len(bill.left) > most:
+        yield (
+            f"WAITS after {counted(most, 'paid call')} of {len(bill.left)}, with nothing delivered:"
+            " limits.paid_calls_per_job allows no more."
+        )
+
+
+def room_lines(one: Explained, settings: Settings, *, calls: bool | None) -> Iterator[str]:
     """Everything about the set in a room's folder; a single line for it where `calls` is None."""
     brief = calls is None
     place, margin = one.place, "    " if brief else "  "
     name = visible(f"{place.project} / {place.folder}" if brief else str(place.path))
     if brief and one.bills:
         [each] = one.sets
-        name = f"{name}: {each.explanation.brief()}; {priced(each.bill, prices)}"
+        name = f"{name}: {each.explanation.brief()}; {priced(each.bill, settings.prices)}"
     yield name
     if not brief:
         yield from (f"  {line}" for each in one.sets for line in each.explanation.lines(calls=bool(calls)))
-        yield from (f"  To pay   {priced(bill, prices)}" for bill in one.bills)
+        yield from (f"  To pay   {priced(bill, settings.prices)}" for bill in one.bills)
+    yield from (f"{margin}{text}" for bill in one.bills for text in held_up(bill, settings.limits))
     yield from (f"{margin}COMES BACK: {text}" for each in one.sets for text in each.unknown)
     for reason in one.shoot.kept_out.values():
         yield f"{margin}Kept out of the merge: {reason}"
@@ -83,7 +101,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
     yield from (f"{margin}REFUSED before anything is sent: {problem}" for problem in one.problems)
 
 
-def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
+def shoot_lines(one: Explained, settings: Settings, *, calls: bool | None) -> Iterator[str]:
     """A line for each set, its doubts, and the remarks on the whole; everything about each set where `calls`
     is not None."""
     place = one.place
@@ -92,7 +110,9 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
     yield visible(f"{name}: {what}")
     for each in one.sets:
         evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
-        yield f"  {visible(each.name)}: {each.explanation.brief()}; {priced(each.bill, prices)}{evidence}"
+        price = priced(each.bill, settings.prices)
+        yield f"  {visible(each.name)}: {each.explanation.brief()}; {price}{evidence}"
+        yield from (f"      {text}" for text in held_up(each.bill, settings.limits))
         yield from (f"      DOUBT: {text}" for text in each.doubts)
         yield from (f"      COMES BACK: {text}" for text in each.unknown)
         if calls is not None:

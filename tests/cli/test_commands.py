@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from hotfolder import __version__
 from hotfolder.cli.app import app
 from hotfolder.cli.demo import not_made
 from hotfolder.cli.explain import shoot_lines
+from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings
 from hotfolder.control.explain import Explained, Explainer
 from hotfolder.control.lookup import PhotoPlace
@@ -26,7 +28,6 @@ from hotfolder.daemon.folders import lock_state
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
-from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import Line
 from tests.support import rolls
 from tests.support.pictures import bracket
@@ -219,6 +220,23 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
         "Add --calls to see every call, or name one room's folder.",
     ]
     assert "PUT <signed upload address>" in invoke("explain", inbox, "--config", config, "--calls").output
+
+
+def test_explain_says_what_a_budget_and_the_hours_hold_up(config: Path) -> None:
+    """Outside of the hours nothing is sent; a set that needs more paid calls than its budget ends halfway."""
+    later = datetime.now().astimezone() + timedelta(hours=3)
+    hours = f"{later:%H}:00-{later:%H}:30"
+    with config.open("a") as file:
+        file.write(f"limits: {{paid_calls_per_job: 1}}\nschedule: {{active: ['{hours}']}}\n")
+    project = config.parent / "inbox" / ELM
+    drop(project / "front", 2)
+    drop(project / "kitchen", 1)
+    waits = "WAITS after 1 paid call of 2, with nothing delivered: limits.paid_calls_per_job allows no more."
+    for path in (project, project / "front"):
+        told = invoke("explain", path, "--config", config).output
+        assert told.count(waits) == 1
+        assert f"schedule.active nothing is sent just now; it waits until {later:%H}:00." in told
+    assert "WAITS" not in invoke("explain", project / "kitchen", "--config", config).output
 
 
 def test_explain_of_an_inbox_leaves_out_what_is_taken_meanwhile(
@@ -448,9 +466,9 @@ def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot:
     assert files_below(config.parent) == before
 
 
-def test_explain_says_that_all_photos_of_a_shoot_are_under_way(tmp_path: Path) -> None:
-    place = PhotoPlace(InboxSettings(path="inbox"), tmp_path, ELM, "")
-    told = shoot_lines(Explained(place, several=True, earlier=35), Prices(), calls=None)
+def test_explain_says_that_all_photos_of_a_shoot_are_under_way(config: Path) -> None:
+    place = PhotoPlace(InboxSettings(path="inbox"), config.parent, ELM, "")
+    told = shoot_lines(Explained(place, several=True, earlier=35), load(config, {}), calls=None)
     assert list(told)[1:] == ["  Left aside: 35 photos of sets under way or kept out before"]
 
 
