@@ -36,7 +36,6 @@ from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.scan import recheck, refuse_moved
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.context import JobContext, JobSettings, Places
@@ -146,8 +145,6 @@ class Daemon:
                 guard=self.outputs.confirm,
                 confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
                 out_of_reach=self._out_of_reach,
-                recheck=recheck,
-                refuse_moved=refuse_moved,
             )
             self.store.ledger.restore()
         # Telemetry, before any child process is started; then what jobs share.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, OutOfReach
+from hotfolder.inbox.scan import recheck, refuse_moved
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.darkroom import Darkroom
@@ -32,7 +33,6 @@ from hotfolder.rules.hours import Hours
 from hotfolder.rules.kinds import Prices
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 
@@ -61,11 +61,6 @@ class Counts:
         """A request failed; `kind` is the name of its error's class."""
 
 
-Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity], Collection[str]], None]
-"""Takes inbox, project, folder, the photos by name, and names to ignore; raises SetChanged unless the folder
-holds exactly those photos."""
-
-
 @dataclass(frozen=True)
 class Places:
     """The folders, and the checks of whether they are in reach. `state` is this machine's own."""
@@ -85,10 +80,6 @@ class Places:
     """Takes an inbox's path; raises LocalTrouble where it is missing or replaced. Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; returns why the last scan found it out of reach, "" where it is in reach."""
-    recheck: Recheck = lambda *_: None
-    refuse_moved: Callable[[Path, str, str, Mapping[str, FileIdentity]], None] = lambda *_: None
-    """Takes inbox, project, folder and the photos by name; raises SetChanged where all of them now lie in
-    another folder of the inbox. Blocks."""
     confirm_ours: Callable[[str], None] = lambda _: None
     """Takes an inbox's name; raises LeaseLost where another machine owns it. Blocks."""
 
@@ -244,7 +235,7 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
-        await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
+        await patiently(inbox, recheck, inbox, job.project, job.folder, expected, others)
 
     async def refuse_moved(self, job: Job) -> None:
         """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which
@@ -254,7 +245,7 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         with suppress(OSError, LocalTrouble):
             inbox = self.places.inbox(job.inbox)
-            await patiently(inbox, self.places.refuse_moved, inbox, job.project, job.folder, expected)
+            await patiently(inbox, refuse_moved, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""
