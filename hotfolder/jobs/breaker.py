@@ -13,6 +13,7 @@ from hotfolder.clock import Clock, sleep_unless
 from hotfolder.errors import (
     BadWorld,
     Cancelled,
+    HostInTrouble,
     LocalTrouble,
     OutcomeUnknown,
     SetChanged,
@@ -22,15 +23,18 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.budget import NotAllowed
 from hotfolder.outbox.faults import trouble_of
-from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
+from hotfolder.stager.failures import GOES_ON, ResultGone, UrlExpired, UrlRefused
 
 T = TypeVar("T")
+State = Literal["closed", "open", "half-open", "pausing"]
 
 API = "the API"
 """The breaker's name for the API's own host; storage hosts are named by their host name."""
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 STORE_SECONDS = 1.0
+PROBE_SECONDS = 10.0
+"""How long one probe request is waited for before another one is sent."""
 
 
 def retry_seconds(error: BadWorld, failures: int) -> float:
@@ -79,37 +83,38 @@ NOT_ABOUT_HOST = (
 
 class CircuitBreaker:
     """The circuit breaker of one host. Closed: every request passes. A BadWorld opens it: requests wait until
-    the backoff has passed. Then it is half-open: one probe request passes; if it fails, the breaker opens for
-    twice as long. Any success closes it, also that of a request begun before it opened.
+    the backoff has passed. Then it is half-open: one probe request passes, and another one in PROBE_SECONDS,
+    since the first may be the upload of a large photo; if one fails, the breaker opens for twice as long. Any
+    success closes it, also that of a request begun before it opened.
 
     In every state, no request passes before the server's Retry-After, or within a second after a 429 without
-    one.
+    one. Where a request that was under way has succeeded meanwhile, the breaker is pausing until then, and
+    closed by the next success.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.trouble: BadWorld | None = None
         """The error that keeps it from being closed; None while it is closed."""
         self._clock = clock
-        self._state: Literal["closed", "open", "half-open"] = "closed"
+        self._state: State = "closed"
         self._failures = 0
         self._since = 0.0
         self._retry_at = 0.0
+        self._probed_at = 0.0
         self._not_before = 0.0
         self._changed = asyncio.Event()
 
     async def enter(self) -> None:
         """Wait until a request may be made. The caller must call `leave` afterwards."""
-        while True:
-            if self._state == "half-open":
-                await self._changed.wait()
-                continue
-            opens_at = self._not_before if self._state == "closed" else max(self._not_before, self._retry_at)
-            wait_seconds = opens_at - self._clock.monotonic()
-            if wait_seconds <= 0:
-                break
+        while (wait_seconds := self._opens_at() - self._clock.monotonic()) > 0:
             await sleep_unless(self._changed, self._clock, wait_seconds)
-        if self._state == "open":
-            self._state = "half-open"
+        if self._state in ("open", "half-open"):
+            self._state, self._probed_at = "half-open", self._clock.monotonic()
+
+    def _opens_at(self) -> float:
+        """The monotonic time from which a request may be made."""
+        own = {"open": self._retry_at, "half-open": self._probed_at + PROBE_SECONDS}
+        return max(self._not_before, own.get(self._state, 0.0))
 
     def leave(self, error: BaseException | None) -> None:
         """Record the end of a request: its `error`, or None for success."""
@@ -119,11 +124,17 @@ class CircuitBreaker:
             if pause_seconds is None and isinstance(error, TooManyRequests):
                 pause_seconds = FIRST_SECONDS
             self._not_before = max(self._not_before, now + (pause_seconds or 0.0))
+            if isinstance(error, OutcomeUnknown) and pause_seconds:
+                # Of a paid call; that the host asks for a pause concerns all requests.
+                error = HostInTrouble(f"{API} asks for a pause: {error.why}", hint=GOES_ON)
         if isinstance(error, NOT_ABOUT_HOST):
             if self._state == "half-open":
                 self._enter_state("open")
         elif isinstance(error, BadWorld):
             self._open(error, now)
+        elif self._state != "closed" and now < self._not_before:
+            self._failures = 0
+            self._enter_state("pausing")
         elif self._state != "closed":
             logger.info("api_resumed", was=self.trouble.message if self.trouble else "")
             self.trouble = None
@@ -145,10 +156,10 @@ class CircuitBreaker:
 
     @property
     def bad_since(self) -> float | None:
-        """The monotonic time since which it isn't closed. None when it is closed, and when it is open but no
-        request was made for LONGEST_SECONDS after the host could be asked again."""
+        """The monotonic time since which it isn't closed. None when it is closed, and when it is open or
+        pausing but no request was made for LONGEST_SECONDS after the host could be asked again."""
         unasked = max(self._retry_at, self._not_before) + LONGEST_SECONDS < self._clock.monotonic()
-        return None if self._state == "closed" or (unasked and self._state == "open") else self._since
+        return None if self._state == "closed" or (unasked and self._state != "half-open") else self._since
 
     def _open(self, error: BadWorld, now: float) -> None:
         if self._state == "closed":
@@ -161,7 +172,7 @@ class CircuitBreaker:
         self.trouble = error
         self._enter_state("open")
 
-    def _enter_state(self, state: Literal["closed", "open"]) -> None:
+    def _enter_state(self, state: State) -> None:
         self._state = state
         self._changed.set()
         self._changed = asyncio.Event()

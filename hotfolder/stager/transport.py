@@ -57,6 +57,7 @@ FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.ProxyError, NO_TUNNEL),
     (httpx.ConnectError, "no connection could be made"),
     (httpx.LocalProtocolError, "the request could not be written"),
+    (httpx.InvalidURL, "it redirects to what is no address"),
     (httpx.ReadTimeout, "the request was sent, and no answer came in time"),
     (httpx.WriteTimeout, "the connection was lost while the request was being sent"),
     (httpx.WriteError, "the connection was lost while the request was being sent"),
@@ -209,7 +210,7 @@ async def answered(
                 # The answer was received: an error on closing must not discard it.
                 with suppress(Exception):
                     await response.aclose()
-    except (httpx.HTTPError, httpx.StreamError, OSError, UnicodeError) as problem:
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError) as problem:
         if isinstance(problem, TimeoutError) and deadline.expired():
             raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=sent) from None
         why, offline = words(problem) if sent or not isinstance(problem, ON_THE_WIRE) else (NO_TUNNEL, False)

@@ -203,6 +203,36 @@ async def test_a_wish_is_obeyed_whatever_becomes_of_another_request_that_was_und
     assert len(late.inside) == let_in
 
 
+@pytest.mark.parametrize("error", [TooManyRequests, OutcomeUnknown])
+async def test_a_pause_that_the_host_asks_for_is_told_until_it_is_over(
+    api: Api, error: Callable[..., Exception]
+) -> None:
+    """Also where a request that was under way succeeds: nothing is sent, and people must see why."""
+    callers = await api.asked(2)
+    await callers.end_one(busy(error, 3600))
+    await callers.end_one()
+    late = await api.asked(2)
+    await api.passes(3500)
+    assert (found := api.breakers.trouble) is not None and "busy" in found.message
+    assert api.breakers.bad_seconds() == pytest.approx(3500) and late.inside == []
+    await api.passes(101)
+    await late.end_one()
+    assert (api.breakers.trouble, api.breakers.bad_seconds()) == (None, 0.0)
+
+
+async def test_a_probe_that_takes_long_holds_the_others_up_for_ten_seconds_only(api: Api) -> None:
+    """It may be the upload of a large photo, and say nothing for an hour."""
+    await api.shut(Unreachable("down"))
+    callers = await api.asked(4)
+    await api.passes(1.1)
+    await api.passes(9.8)
+    assert len(callers.inside) == 1
+    await api.passes(0.4)
+    assert len(callers.inside) == 2
+    await callers.end_one()
+    assert api.breakers.trouble is None and len(callers.inside) == 3
+
+
 def test_waiting_doubles_from_one_second_to_five_minutes_and_stays_there() -> None:
     assert [backoff_seconds(failures) for failures in range(1, 11)] == [
         *(1, 2, 4, 8, 16, 32, 64, 128, 256, 300)

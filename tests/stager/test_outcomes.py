@@ -47,6 +47,7 @@ LOST = {
     "dripping headers": does.drip(b"HTTP/1.1 200 OK\r\nX-A: "),
     "an endless success": does.endless(b"HTTP/1.1 200 OK\r\n\r\n"),
     "endless headers": does.endless(b"HTTP/1.1 200 OK\r\nX-A: "),
+    "a redirect to what is no address": does.answer(302, location="mailto:x"),
     "101": does.raw(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"),
 }
 REFUSED = {
