@@ -22,10 +22,11 @@ from hotfolder.errors import (
     LocalTrouble,
     OutcomeUnknown,
     OutOfReach,
+    RequestRefused,
     SetChanged,
     StoreAway,
 )
-from hotfolder.jobs.breaker import LONGEST_SECONDS, retry_seconds
+from hotfolder.jobs.breaker import API, LONGEST_SECONDS, retry_seconds
 from hotfolder.jobs.budget import NotAllowed, own_budget_in
 from hotfolder.jobs.commands import Priority, cancellation
 from hotfolder.jobs.context import JobContext, place_of
@@ -65,6 +66,9 @@ MOST_PUT_OFF = 256
 """The number of jobs that may be postponed by a trouble of their own without taking places from others."""
 RECHECK_SECONDS = 5.0
 """The retry interval of a job that waits for a budget, the end of a pause or its inbox; checking is free."""
+
+PERHAPS_FOR_ALL = frozenset({403, 404, 405})
+"""Statuses of a refusal that may be of every request: of a revoked key, or of a gateway before the API."""
 
 Step = Callable[[JobContext, Job], Awaitable[Job]]
 """Returns the job as the step has left it."""
@@ -443,6 +447,9 @@ class Worker:
             await context.confirm_gone(job)
             return await self._move(job, State.WITHDRAWN, error)
         except BadJob as error:
+            if isinstance(error, RequestRefused) and error.status in PERHAPS_FOR_ALL:
+                async with context.breakers.at(API):
+                    await context.client.confirm_served()
             return await self._move(job, State.REFUSING, error)
         except OutcomeUnknown as error:
             return await self._move(job, State.HALTING, error)

@@ -14,11 +14,18 @@ from pathlib import Path
 
 import httpx
 
-from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
+from hotfolder.errors import ConfigurationError, HotfolderError, KeyRejected, RequestRefused, Unreachable
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl
-from hotfolder.stager.failures import KeyUnusable, may_have_been_charged, unreachable, verdict
+from hotfolder.stager.failures import (
+    CHECK_KEY,
+    CHECK_URL,
+    KeyUnusable,
+    may_have_been_charged,
+    unreachable,
+    verdict,
+)
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.streams import Throttle, opened_photo
 from hotfolder.stager.transport import Lost, Timeouts, exchange, http_date, open_client, trusted
@@ -43,11 +50,13 @@ class Secret(str):
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The API's answer to a request without side effects: HTTP status, Date header, duration in seconds."""
+    """The answer to a request without side effects: HTTP status, Date header, duration in seconds, and
+    whether a web page came instead of the API's JSON, as from a gateway or a proxy that isn't in trouble."""
 
     status: int
     at: datetime | None
     seconds: float
+    page: bool
 
 
 class StagerClient:
@@ -133,7 +142,18 @@ class StagerClient:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
             raise unreachable("the API", "GET /api/hdr-image-group", lost) from None
-        return Probe(reply.status, http_date(reply.headers.get("date", "")), time.monotonic() - began)
+        page = reply.status < 500 and (reply.body or b"").lstrip().startswith(b"<")
+        return Probe(reply.status, http_date(reply.headers.get("date", "")), time.monotonic() - began, page)
+
+    async def confirm_served(self) -> None:
+        """Raise BadWorld where every request is refused and not one alone, as a free one for a group that
+        can't exist shows: Unreachable where a web page answers it, KeyRejected for 401 and 403."""
+        found = await self.probe()
+        answered = f"GET /api/hdr-image-group was answered {found.status}"
+        if found.page:
+            raise Unreachable(f"{answered}, with a web page in place of the API's answer", hint=CHECK_URL)
+        if found.status in (401, 403):
+            raise KeyRejected(f"the API refuses the key: {answered}", hint=CHECK_KEY)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
         """Upload a picture for `operate` and return its id. Raises SetChanged when the file changes

@@ -26,6 +26,8 @@ CHARGED_HINT = (
     "Look into the account whether it was charged; `hotfolder resolve` settles it, "
     "`hotfolder retry --pay-again` buys it again."
 )
+CHECK_KEY = "Check STAGER_API_KEY, or the file that api.key_file names."
+CHECK_URL = "Check api.base_url."
 SENTENCE_LETTERS = 300
 
 
@@ -68,15 +70,12 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
     said = error_text((reply.body or b"").decode("utf-8", "replace"), secret)
     answered = f"{call} was answered {status}" + (f": “{said}”" if said else "")
     if status == 401:
-        return KeyRejected(
-            f"the API refuses the key: {answered}",
-            hint="Check STAGER_API_KEY, or the file that api.key_file names.",
-        )
+        return KeyRejected(f"the API refuses the key: {answered}", hint=CHECK_KEY)
     if status == 402:
         return PaymentRequired(f"the account has no credit: {answered}", hint="Buy new credit for it.")
     # Free calls only: a server that redirects a paid call may have executed it.
     if 300 <= status < 400 and not paid:
-        return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
+        return Unreachable(f"{answered}, a redirect, which is never followed", hint=CHECK_URL)
     # 408 doesn't say whether the request was executed.
     if 400 <= status < 500 and status not in (408, 429):
         return RequestRefused(f"The API refused a request: {answered}", status=status, why=said or answered)
@@ -97,7 +96,8 @@ def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWor
 def error_text(text: str, secret: str = "") -> str:
     """The message in the body `text` of an answer, as one line of at most 300 characters, safe to show.
 
-    Control characters become spaces, `secret` is masked, URLs are cut after their host. "" if there is none.
+    Control characters become spaces, `secret` is masked, URLs are cut after their host and queries of paths
+    too. "" if there is none.
     """
     try:
         text = message_in(json.loads(text)) or ""
@@ -106,7 +106,8 @@ def error_text(text: str, secret: str = "") -> str:
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     if secret:
         text = text.replace(secret, "[key]")
-    text = re.sub(r"(https?://[^/\s\"'?#]*)[^\s\"']*", r"\1/…", text)
+    text = re.sub(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^/\s\"'?#]*)[^\s\"']*", r"\1/…", text)
+    text = re.sub(r"\?[^\s\"'?]*=[^\s\"']*", "?…", text)
     return text if len(text) <= SENTENCE_LETTERS else text[: SENTENCE_LETTERS - 1] + "…"
 
 

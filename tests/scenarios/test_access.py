@@ -73,6 +73,20 @@ async def test_an_account_without_credit_pauses_all_and_keeps_every_photo_where_
     assert bench.shop.bought() == 6
 
 
+async def test_a_key_that_is_forbidden_everything_fails_no_set(bench: Bench) -> None:
+    """403 is what one request may not, or what a revoked key may not; a free request tells which."""
+    bench.shop.goes_wrong({"endpoint": "*", "fault": 403})
+    dropped = {room: bench.drop(room) for room in ROOMS}
+    async with bench.working():
+        status = await bench.studio.comes_to_say(lambda status: status.get("api", {}).get("paused"))
+        assert "key" in status["api"]["reason"] and "403" in status["api"]["reason"]
+        await asyncio.sleep(1)
+        assert {room: bench.in_inbox(room) for room in ROOMS} == dropped
+        bench.shop.goes_wrong()
+        await bench.studio.comes_to("done", "done", "done")
+    bench.check("done", "done", "done", paid=6)
+
+
 async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "*", "fault": 401})
     for room in ROOMS:

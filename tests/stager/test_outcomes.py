@@ -138,6 +138,30 @@ async def test_a_name_without_an_address_was_never_sent(
     )
 
 
+PAGE = b"\n<!doctype html><title>Not found</title>"
+
+
+@pytest.mark.parametrize(
+    ("behave", "raised"),
+    [
+        pytest.param(does.answer(404, {"error": "no such group"}), None, id="served"),
+        pytest.param(does.answer(403, {"error": "revoked"}), KeyRejected, id="key"),
+        pytest.param(does.answer(404, PAGE), Unreachable, id="gateway"),
+        pytest.param(does.answer(200, PAGE), Unreachable, id="sign-in page"),
+    ],
+)
+async def test_whether_every_request_is_refused_is_told_by_a_free_one(
+    behave: Behaviour, raised: Raised | None, serve: Serve
+) -> None:
+    wire = await serve(behave)
+    error = None
+    try:
+        await wire.client.confirm_served()
+    except HotfolderError as problem:
+        error = problem
+    assert type(error) is (raised or type(None))
+
+
 async def test_paid_calls_never_share_a_connection(serve: Serve) -> None:
     """Two paid calls after a free one use three connections; free calls reuse one."""
     wire = await serve(does.answer(200, {"id": "p"}))
