@@ -80,17 +80,22 @@ class GroupState:
         return self.status.lower() in DONE
 
     @property
+    def processing(self) -> bool:
+        """Whether the merge is under way, in any spelling of "processing"."""
+        return self.status.lower() == "processing"
+
+    @property
     def failed(self) -> bool:
         """Whether it ended without a picture."""
         return self.status.lower() in FAILED
 
 
 class Malformed(Exception):
-    """The answer can't be used. The message says why, and quotes nothing of the answer."""
+    """The answer can't be used. The message says why, and quotes nothing of the answer but its error."""
 
 
-def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
-    """The pictures of a paid operation, at least one.
+def parse_results(answer: Answer, *, secret: str = "") -> tuple[ResultImage, ...]:
+    """The pictures of a paid operation, at least one; what the API says is quoted with `secret` masked.
 
     Raises OutcomeUnknown where the status isn't 2xx, the body isn't JSON, says `success: false` or has no
     picture's URL: the API accepted the request, so it may have been charged.
@@ -99,7 +104,7 @@ def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
         if not 200 <= answer.status < 300:
             raise Malformed(f"its answer has the status {answer.status}")
         found = json_of(answer)
-        refuse_failed(found)
+        refuse_failed(found, error_text(answer.body, secret))
         pictures = tuple(pictures_in(found))
         if not pictures:
             raise Malformed("its answer names no picture")
@@ -178,20 +183,21 @@ def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
     if state.done:
         said = "it names no address of a picture" if url is None else ""
     else:
-        said = "" if status == "processing" else error_text(answer.body, secret)
+        said = "" if state.processing else error_text(answer.body, secret)
     return GroupState(status, url, said)
 
 
 def object_with(answer: Answer, name: str, *, failed_too: bool = False) -> dict[str, Any]:
-    """The object that holds the key `name`: the answer itself, or its `data`. Raises Malformed where it is no
-    object, or says `success: false` without `failed_too`."""
+    """The object that holds the key `name`: the answer's `data`, or the answer itself, whose own `id` or
+    `status` may be that of the request. Raises Malformed where it is no object, or says `success: false`
+    without `failed_too`."""
     found = json_of(answer)
     if not isinstance(found, dict):
         raise Malformed("its answer is not a JSON object")
     if not failed_too:
         refuse_failed(found)
     data = found.get("data")
-    return data if name not in found and isinstance(data, dict) else found
+    return data if isinstance(data, dict) and (name in data or name not in found) else found
 
 
 def json_of(answer: Answer) -> Any:
@@ -201,10 +207,10 @@ def json_of(answer: Answer) -> Any:
         raise Malformed("its answer is not JSON") from None
 
 
-def refuse_failed(found: object) -> None:
-    """Raise Malformed for an answer with `success: false`. The key may be missing."""
+def refuse_failed(found: object, said: str = "") -> None:
+    """Raise Malformed for an answer with `success: false`, with what it `said`. The key may be missing."""
     if isinstance(found, dict) and found.get("success") in (False, "false"):
-        raise Malformed("its answer says success: false")
+        raise Malformed("its answer says success: false" + (f": “{said}”" if said else ""))
 
 
 def identifier(value: object) -> str:

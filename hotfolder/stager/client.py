@@ -17,7 +17,7 @@ import httpx
 from hotfolder.errors import ConfigurationError, HotfolderError, KeyRejected, RequestRefused, Unreachable
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
-from hotfolder.stager.answers import Answer, GroupState, SignedUrl
+from hotfolder.stager.answers import Answer, GroupState, ResultImage, SignedUrl
 from hotfolder.stager.failures import (
     CHECK_KEY,
     CHECK_URL,
@@ -149,7 +149,8 @@ class StagerClient:
         """Raise BadWorld where every request is refused and not one alone, as a free one for a group that
         can't exist shows: Unreachable where a web page answers it, KeyRejected for 401 and 403."""
         found = await self.probe()
-        answered = f"GET /api/hdr-image-group was answered {found.status}"
+        call = "GET /api/hdr-image-group"
+        answered = f"{call} was answered {found.status}"
         if found.page:
             raise Unreachable(f"{answered}, with a web page in place of the API's answer", hint=CHECK_URL)
         if found.status in (401, 403):
@@ -174,7 +175,7 @@ class StagerClient:
     async def operate(
         self, image_id: str, operation: Operation, leaves: Callable[[], None] = lambda: None
     ) -> Answer:
-        """PAID. An operation on an uploaded image; the answer is raw, see `parse_results`.
+        """PAID. An operation on an uploaded image; the answer is raw, see `results`.
 
         `leaves` is a callback after connecting, before the first byte is sent. When it raises, nothing is
         sent, and its error is passed on unchanged."""
@@ -182,6 +183,13 @@ class StagerClient:
             raise RequestRefused("A staging needs a room type; nothing was sent")
         path = f"/api/images/{path_part(image_id)}/{operation.endpoint}"
         return await self._paid(path, operation.body(), leaves)
+
+    def results(self, answer: Answer) -> tuple[ResultImage, ...]:
+        """`parse_results`, with the key masked in what the API says."""
+        secret = ""
+        with suppress(KeyUnusable):  # the pictures are fetched without it
+            secret = usable(self._key)
+        return answers.parse_results(answer, secret=secret)
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
         content, headers = encoded(body)

@@ -106,16 +106,30 @@ async def test_explain_says_that_what_nobody_knows_the_end_of_is_not_bought_agai
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
+@pytest.mark.parametrize("status", [400, 409])
 async def test_a_merge_that_is_refused_although_it_is_made_is_taken_from_its_group(
-    studio: Studio, shop: Shop
+    studio: Studio, shop: Shop, status: int
 ) -> None:
     """As where a proxy sends a request twice, and the answer to the second comes."""
     shop.goes_wrong(
-        {"endpoint": "enhance", "fault": 409, "processed": True},
+        {"endpoint": "enhance", "fault": status, "processed": True},
         {"endpoint": "group-get", "fault": 503, "when": 1},
     )
     await studio.drop_and_run(ELM, "hall", bracket())
     assert (studio.states(), shop.bought()) == (["done"], 1)
+
+
+async def test_an_operation_that_is_refused_as_being_under_way_is_not_bought_again(
+    studio: Studio, shop: Shop
+) -> None:
+    """The same; nothing tells of an operation, so a person must."""
+    shop.goes_wrong({"endpoint": "sky", "fault": 409, "processed": True})
+    await studio.drop_and_run(ELM, ROOM, bracket())
+    assert studio.states() == ["needs_attention"]
+    shop.goes_wrong()
+    (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
+    await studio.until_idle()
+    assert shop.bought(SKY) == 1
 
 
 async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:

@@ -172,7 +172,12 @@ SCENARIOS = [
         done(f"the result is {fault}: the first of both", at("result-get", fault, [1, 3]))
         for fault in PICTURE_FAULTS
     ),
-    attention("the result is never a picture", at("result-get", "html"), paid=1, says="was paid for"),
+    attention(
+        "the result is never a picture",
+        at("result-get", "html"),
+        paid=1,
+        says="was paid for, but its picture could not be downloaded: the result does not begin like",
+    ),
     done("an upload address has expired", at("put", "expired", 2)),
     done("an upload breaks off halfway", at("put", "reset-halfway", [2, 4])),
     done("the answer with an upload address is lost", at("upload-url", "reset-after", 2)),

@@ -232,7 +232,8 @@ def test_an_answer_that_is_no_json_may_have_cost(body: str) -> None:
 )
 def test_a_merge_is_done_however_that_is_spelt(status: str | None) -> None:
     said = {"imageUrl": URL} | ({"status": status} if status else {})
-    for body in (said, {"success": True, "data": said}):
+    envelope = {"status": "success"} if status else {"success": True}
+    for body in (said, {"success": True, "data": said}, {**envelope, "data": said}):
         group = parse_group(Answer(200, json.dumps(body)))
         assert (group.done, group.failed, group.image_url) == (True, False, SignedUrl(URL))
 
@@ -242,6 +243,21 @@ def test_a_merge_that_is_not_done_is_not_taken_for_done(status: str | int) -> No
     group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
     assert group.done == (status == 7)  # no status, and an address
     assert group.failed == (status in ("FAILED", "Error"))
+
+
+@pytest.mark.parametrize("status", ["processing", "PROCESSING", "Processing"])
+def test_a_merge_is_under_way_however_that_is_spelt(status: str) -> None:
+    """An address beside it is of a preview."""
+    group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
+    assert (group.processing, group.done, group.said) == (True, False, "")
+
+
+def test_what_the_api_says_of_a_failure_is_quoted_without_key_and_addresses() -> None:
+    why = "no sky; see HTTPS://h/x?sig=s1, /b/o.jpg?X-Goog-Signature=s2 or s3://b/s3 for s-key"
+    with pytest.raises(OutcomeUnknown) as caught:
+        parse_results(Answer(200, json.dumps({"success": False, "error": why})), secret="s-key")
+    said = "no sky; see HTTPS://h/… /b/o.jpg?… or s3://b/… for [key]"
+    assert caught.value.why == f"its answer says success: false: “{said}”"
 
 
 def test_unknown_fields_are_tolerated_and_order_is_kept() -> None:

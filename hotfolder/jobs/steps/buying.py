@@ -45,7 +45,7 @@ from hotfolder.jobs.steps.paying import (
     record,
 )
 from hotfolder.rules.recipes import Recipe
-from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group, parse_results
+from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 from hotfolder.stager.failures import may_have_been_charged
 from hotfolder.stager.operations import PAID_KINDS, Operation
 
@@ -55,7 +55,7 @@ SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 """The pause between two polls of a group: a tenth of the merge's duration so far, within these bounds."""
 
 CONFLICT = 409
-"""The status of a refusal that may mean that the same was asked for already."""
+"""The status of a refusal that may mean that the same is under way, as where a proxy has sent it twice."""
 BEGUN_ATTEMPTS = 4
 UNTOUCHED = "created"
 """The status of a group whose merge was never requested. By the API's reference a requested one is processing
@@ -104,7 +104,7 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
             return await context.client.enhance(project_id, group_id, leaves)
         except RequestRefused as error:
             # A proxy may have sent it twice, and this be the second's answer: the group tells.
-            if error.status == CONFLICT and await is_begun(context, group_id):
+            if await is_begun(context, group_id):
                 raise may_have_been_charged(PAID_KINDS["merge"], error.why) from None
             raise
 
@@ -125,7 +125,7 @@ async def is_begun(context: JobContext, group_id: str) -> bool:
         except BadWorld:
             await context.clock.sleep(backoff_seconds(attempt))
         else:
-            return group.done or group.status.lower() == "processing"
+            return group.done or group.processing
     return True
 
 
@@ -158,11 +158,11 @@ async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl
             return None
         if group.failed:
             await give_up(context, call, f"its group ended with the status {status_text(group)}")
-        if not group.done and group.status != "processing" and group.status != unknown_status:
+        if not (group.done or group.processing) and group.status != unknown_status:
             unknown_status = group.status
             logger.warning("merge_status_not_known", status=status_text(group))
         if elapsed >= limit_seconds:
-            if group.image_url is not None and group.status != "processing":
+            if group.image_url is not None and not group.processing:
                 return group.image_url  # an unknown status, but the merge is paid and this may be its picture
             await give_up(
                 context,
@@ -340,8 +340,13 @@ async def operate(
     context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
 ) -> Answer:
     """Request the operation (paid). `leaves` is called before the request leaves."""
-    with context.limits.operations.feedback():
-        return await context.client.operate(image_id, operation, leaves)
+    try:
+        with context.limits.operations.feedback():
+            return await context.client.operate(image_id, operation, leaves)
+    except RequestRefused as error:
+        if error.status == CONFLICT:  # as for a merge; of an image nothing tells
+            raise may_have_been_charged(PAID_KINDS[operation.kind], error.why) from None
+        raise
 
 
 async def download_results(context: JobContext, call: Purchase) -> list[Result]:
@@ -349,7 +354,7 @@ async def download_results(context: JobContext, call: Purchase) -> list[Result]:
     kept, the purchase doesn't become SUCCEEDED, and OutcomeUnknown is raised."""
     assert call.answer is not None
     try:
-        images = parse_results(Answer.from_json(call.answer))
+        images = context.client.results(Answer.from_json(call.answer))
     except OutcomeUnknown as error:
         await give_up(context, call, error.why)
     results: list[Result] = []

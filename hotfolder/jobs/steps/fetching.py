@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.crashpoints import CrashPoint
-from hotfolder.display import capital
+from hotfolder.display import capital, visible
 from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import JobContext, chain_of, recipe_of
@@ -40,6 +40,8 @@ IF_RIGHT = (
 )
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
+LEAST_SIDE = 16
+"""The shorter side of the smallest result that is delivered, in pixels; placeholders are smaller."""
 
 
 async def fetch(
@@ -117,16 +119,18 @@ async def fetch_patiently(
     """`fetch`, up to DOWNLOAD_ATTEMPTS times with backoff while the picture is damaged or gone; `anew`
     returns a new URL for the next attempt. Raises OutcomeUnknown after the last one, and what `fetch`
     raises."""
+    why = ""
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return await fetch(context, call, position, url, answer_id)
         except (UnusablePhoto, ResultGone) as error:
-            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
+            why = error.message.removesuffix(".")
+            logger.warning("result_not_usable", attempt=attempt, reason=why)
             await context.clock.sleep(backoff_seconds(attempt))
         if anew is not None:
             url = await anew() or url
     raise OutcomeUnknown(
-        f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture could not be downloaded",
+        f"{capital(PAID_KINDS[call.operation])} was paid for, but its picture could not be downloaded: {why}",
         hint=DRAG_BACK,
     )
 
@@ -143,8 +147,11 @@ async def verify_download(context: JobContext, part: Path, sha256: str) -> Pictu
             raise UnusablePhoto("what lies on the disk is not what came")
         if facts.format not in EXTENSIONS:
             raise UnusablePhoto(f"the result is a {facts.format} file, which is not delivered")
-    except UnusablePhoto:
+        if min(facts.width, facts.height) < LEAST_SIDE:
+            raise UnusablePhoto(f"the result has {facts.width} x {facts.height} pixels, which is no picture")
+    except UnusablePhoto as error:
         await to_thread.run_sync(partial(part.unlink, missing_ok=True))
+        error.message = error.message.replace(visible(part.name), "the result")
         raise
     return facts
 
