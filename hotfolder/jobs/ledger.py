@@ -74,6 +74,11 @@ class Ledger:
         with self.session() as session:
             return holder(session, key)
 
+    def is_of_another(self, group_id: str, key: str) -> bool:
+        """Whether a merge of this API group was bought for another key. Reads all purchases."""
+        of_group = select(Purchase.id).where(Purchase.group_id == group_id, Purchase.key != key, SPENT)
+        return self.store.first(of_group) is not None
+
     def refuse(self, intent: Purchase, at: datetime, budgets: Budgets) -> None:
         """Raise Cancelled or NotAllowed where `begin` would raise it now; records nothing."""
         with self.session() as session:

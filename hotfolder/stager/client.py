@@ -142,7 +142,7 @@ class StagerClient:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
             raise unreachable("the API", "GET /api/hdr-image-group", lost) from None
-        page = reply.status < 500 and (reply.body or b"").lstrip().startswith(b"<")
+        page = reply.status < 500 and reply.is_page
         return Probe(reply.status, http_date(reply.headers.get("date", "")), time.monotonic() - began, page)
 
     async def confirm_served(self) -> None:

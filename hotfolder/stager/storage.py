@@ -15,13 +15,9 @@ from typing import BinaryIO
 import httpx
 from anyio import to_thread
 
-from hotfolder.errors import (
-    HotfolderError,
-    LocalTrouble,
-    RequestRefused,
-)
+from hotfolder.errors import HotfolderError, LocalTrouble, RequestRefused, Unreachable
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
-from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused, busy, unreachable
+from hotfolder.stager.failures import GOES_ON, ResultGone, UrlExpired, UrlRefused, busy, unreachable
 from hotfolder.stager.streams import LARGEST_PIECE_BYTES, Still, Throttle, anything, opened_photo
 from hotfolder.stager.transport import (
     Lost,
@@ -181,14 +177,16 @@ def storage_code(reply: Reply) -> str:
 
 def put_verdict(host: str, reply: Reply) -> HotfolderError | None:
     status, code = reply.status, storage_code(reply)
+    said = f"the upload to {host} was answered {status}" + (f" ({code})" if code else "")
+    if 200 <= status < 300 and reply.is_page:
+        return Unreachable(f"{said}, with a web page in place of the storage's answer", hint=GOES_ON)
     if 200 <= status < 300:
         return None
-    said = f"the upload to {host} was answered {status}" + (f" ({code})" if code else "")
     if 300 <= status < 400:
         return UrlRefused(f"{said}, a redirect, which is never followed")
     if status == 403 or (status == 400 and code == "ExpiredToken"):
         return UrlExpired(said)
-    if is_busy(status):
+    if is_busy(status) or code == "RequestTimeout":
         return busy("the storage", said, status, reply.headers)
     return RequestRefused(said, status=status)
 

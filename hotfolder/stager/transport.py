@@ -117,6 +117,11 @@ class Reply:
     headers: httpx.Headers = field(repr=False)
     body: bytes | None = field(repr=False)
 
+    @property
+    def is_page(self) -> bool:
+        """Whether the body is a web page, as of a network in which one must sign in first."""
+        return (self.body or b"").lstrip().startswith(b"<")
+
 
 def trusted() -> ssl.SSLContext:
     """A TLS context that trusts the CAs of SSL_CERT_FILE or SSL_CERT_DIR, else those of certifi. Raises

@@ -93,3 +93,25 @@ async def test_every_picture_comes_home_and_is_paid_for_once(bench: Bench) -> No
     assert [job.state for job in Audit(bench.studio, ()).jobs] == ["done"], bench.text()
     delivered = {name for name in files_below(bench.studio.done / ELM) if "/" not in name}
     assert delivered == {"living-room.png", "living-room__sky-twilight.jpg"}
+
+
+async def test_a_group_that_is_named_for_two_sets_is_merged_for_the_first_alone(bench: Bench) -> None:
+    """Else one picture would be made of two rooms' photos. The other set waits, and says why."""
+    api = OddApi()
+    wire = Wire(api)
+    await wire.start()
+    api.origin = wire.origin
+    bench.drop()
+    bench.drop("hall")
+    access = ApiAccess(wire.origin, wire.origin, ("127.0.0.1",), lambda: "any-key")
+    async with bench.working(access):
+        await bench.studio.comes_to_say(
+            lambda status: (
+                sorted(job["reason"] for job in status["jobs"])
+                == ["", "the API named one group for two sets"]
+                and "done" in [job["state"] for job in status["jobs"]]
+            )
+        )
+    await wire.stop()
+    assert api.paid.count("/api/hdr-enhance") == 1
+    assert sorted(job.state for job in Audit(bench.studio, ()).jobs) == ["done", "uploading"]

@@ -109,6 +109,8 @@ PUTS: Table = {
     "400 expired": (does.answer(400, EXPIRED), UrlExpired),
     "400": (does.answer(400, MALFORMED), RequestRefused),
     "403": (does.answer(403), UrlExpired),
+    "400 slow": (does.answer(400, b"<Error><Code>RequestTimeout</Code></Error>"), HostInTrouble),
+    "a sign-in page": (does.answer(200, b"\n<html>Please sign in"), Unreachable),
     "429": (does.answer(429, retry_after="3"), TooManyRequests),
     "reset before reading": (does.reset_unread(), Unreachable),
     "reset after reading": (does.raw(b"", then_reset=True), Unreachable),

@@ -104,7 +104,8 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
             return await context.client.enhance(project_id, group_id, leaves)
         except RequestRefused as error:
             # A proxy may have sent it twice, and this be the second's answer: the group tells.
-            if await is_begun(context, group_id):
+            another = await context.store_thread(context.ledger.is_of_another, group_id, key)
+            if not another and await is_begun(context, group_id):
                 raise may_have_been_charged(PAID_KINDS["merge"], error.why) from None
             raise
 

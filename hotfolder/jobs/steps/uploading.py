@@ -35,7 +35,7 @@ from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import SignedUrl
-from hotfolder.stager.failures import UrlExpired
+from hotfolder.stager.failures import GOES_ON, UrlExpired
 from hotfolder.stager.operations import HdrOptions
 
 T = TypeVar("T")
@@ -142,13 +142,16 @@ class OpenGroup:
             async with context.breakers.at(API):
                 group_id = await context.client.create_group(project_id, self.hdr)
         except RequestRefused as error:
-            if error.status == 404 and known is not None:
+            if error.status in (404, 410) and known is not None:
                 # Deleted at the API: the retry creates a new one, so that no set of the project fails.
                 await context.store_thread(
                     context.store.forget_api_project, context.origin, inbox, project, project_id
                 )
                 raise Unreachable(f"the API doesn't know its project {self.title!r} any more") from None
             raise
+        if group_id in context.groups:  # the photos of two sets would be merged into one picture
+            raise Unreachable("the API named one group for two sets", hint=GOES_ON)
+        context.groups.add(group_id)
         CrashPoint.GROUP_CREATED.passed()
         return project_id, group_id
 
