@@ -132,7 +132,7 @@ class Leases:
 
     def renew(self, reached: Collection[str], paying: Collection[str]) -> None:
         """Write the heartbeat, renew this machine's leases, and take or hand over what is due. `reached` are
-        the inboxes in reach now, `paying` those with paid calls in flight."""
+        the inboxes in reach now, `paying` those with paid calls in flight. Raises as `_heartbeat`."""
         asked_at = boot_seconds()
         with self.session.begin() as session:
             leases = session.exec(select(InboxLease).order_by(col(InboxLease.inbox)).with_for_update()).all()
@@ -170,7 +170,11 @@ class Leases:
         self, session: Session, now: datetime, reached: Collection[str]
     ) -> Mapping[str, Collection[str]]:
         """Write this machine's heartbeat; returns the live machines, this one included, with the inboxes that
-        each reaches. Deletes machines without a heartbeat for FORGOTTEN_AFTER."""
+        each reaches. Deletes machines without a heartbeat for FORGOTTEN_AFTER. Raises StoreError where a copy
+        of this machine's `state` has begun to run since `join`."""
+        known = session.get(Machine, self.machine)
+        if known is not None and known.alive_until > now and known.place != self._place:
+            raise copied(self.state)
         own = Machine(
             id=self.machine,
             name=socket.gethostname(),
@@ -226,13 +230,16 @@ class Leases:
             return {one.host: ((one.until - now).total_seconds(), one.reason) for one in others}
 
     def leave(self) -> None:
-        """Give up all leases and end this machine's heartbeat, so that others can take over at once."""
+        """Give up all leases and end this machine's heartbeat, so that others can take over at once; but not
+        those of a copy."""
         with self.session.begin() as session:
+            own = session.get(Machine, self.machine)
+            if own is None or own.place != self._place:
+                return
             for lease in session.exec(select(InboxLease).with_for_update()):
                 if lease.machine == self.machine:
                     lease.machine = None
-            if (own := session.get(Machine, self.machine)) is not None:
-                own.reaches, own.alive_until = [], database_now(session)
+            own.reaches, own.alive_until = [], database_now(session)
         self.owned = {}
 
     def confirm(self, session: Session, inbox: str) -> None:

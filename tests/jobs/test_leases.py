@@ -14,7 +14,7 @@ from sqlalchemy.exc import InternalError
 from sqlmodel import Session, delete, update
 from structlog.testing import capture_logs
 
-from hotfolder.errors import LeaseLost, LocalTrouble, StoreAway
+from hotfolder.errors import LeaseLost, LocalTrouble, StoreAway, StoreError
 from hotfolder.jobs import leases as module
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
@@ -215,6 +215,24 @@ def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine
     assert second > first  # a waiting machine sees that the other one is alive
     run_out(shared)
     assert copy.join() is None
+
+
+def test_a_copy_that_has_begun_meanwhile_is_found_out_by_the_next_to_renew(
+    shared: Engine, tmp_path: Path
+) -> None:
+    """As after a machine was suspended, or where both begin at once. It takes nothing from the other."""
+    for name in ("original", "copy"):
+        (tmp_path / name).mkdir()
+    original = Leases(shared, "m", tmp_path / "original", INBOXES, seconds=AGES)
+    copy = Leases(shared, "m", tmp_path / "copy", INBOXES, seconds=AGES)
+    assert (original.join(), copy.join()) == (None, None)
+    look(copy)
+    with pytest.raises(StoreError, match="works with a copy"):
+        look(original)
+    original.leave()
+    had = dict(copy.owned)
+    look(copy)
+    assert copy.owned == had and set(had) == set(INBOXES)
 
 
 def test_what_one_machine_hears_of_a_host_the_others_know(machine: MakeMachine) -> None:
