@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import rich.text
+import typer
 
 from hotfolder.display import say as print
 from hotfolder.display import visible_lines
@@ -33,7 +35,8 @@ INTERRUPTED = 130
 @contextmanager
 def errors_told() -> Iterator[None]:
     """Print a HotfolderError to standard error and exit with its code (3 for BadWorld, else 2); a Ctrl-C
-    exits with 130. In systemd's journal the error is a line of JSON, as all log lines are."""
+    exits with 130, at a question too. In systemd's journal the error is a line of JSON, as all log lines
+    are."""
     try:
         yield
     except HotfolderError as error:
@@ -51,14 +54,16 @@ def errors_told() -> Iterator[None]:
                 if more:
                     print(more, file=sys.stderr)
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(INTERRUPTED)
 
 
 @contextmanager
 def output_written() -> Iterator[None]:
     """Flush standard output; exit with FAILED where it can't be written, with a message unless the reader
-    has closed the pipe. Other OSErrors are raised."""
+    has closed the pipe. Other OSErrors are raised. Letters that the terminal's encoding lacks are escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         try:
             yield

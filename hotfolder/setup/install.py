@@ -16,7 +16,6 @@ from pathlib import Path
 from hotfolder.config.settings import Settings
 from hotfolder.control.local import temporary
 from hotfolder.errors import UsageError
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import exists, is_file
 from hotfolder.setup.deployment import KEY, STATE, STATE_HOME, UNIT, text_of
 
@@ -201,14 +200,12 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
     for name, text in texts.items():
         target = directory / name
         try:
-            with local_trouble(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text)
-                target.chmod(0o644)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+            target.chmod(0o644)
         except OSError as error:
-            raise UsageError(
-                f"{target} can't be written: {error}", hint="Writing there needs root."
-            ) from None
+            hint = "Only root may; say it with sudo." if isinstance(error, PermissionError) else ""
+            raise UsageError(f"{target} can't be written: {error.strerror}", hint=hint) from None
         yield target
 
 

@@ -239,6 +239,14 @@ def test_explain_says_what_a_budget_and_the_hours_hold_up(config: Path) -> None:
     assert "WAITS" not in invoke("explain", project / "kitchen", "--config", config).output
 
 
+def test_letters_that_the_terminal_lacks_are_escaped(config: Path) -> None:
+    drop(config.parent / "inbox" / "Straße 日本" / "hall", 1)
+    words = ["-m", "hotfolder", "explain", str(config.parent / "inbox"), "--config", str(config)]
+    latin = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    said = subprocess.run([sys.executable, *words], env=latin, capture_output=True, check=True)
+    assert r"/Straße \u65e5\u672c/hall" in said.stdout.decode("latin-1")
+
+
 def test_explain_of_an_inbox_leaves_out_what_is_taken_meanwhile(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 
 from hotfolder.cli.demo import progress
-from hotfolder.cli.output import USAGE, WORLD_BAD, errors_told
+from hotfolder.cli.output import INTERRUPTED, USAGE, WORLD_BAD, errors_told
 from hotfolder.cli.status import history_lines
 from hotfolder.display import visible, visible_lines
 from hotfolder.errors import LocalTrouble
@@ -136,3 +137,10 @@ def test_a_run_whose_standard_streams_are_closed_works_as_any_other(make_studio:
     done = subprocess.run(["sh", "-c", closing, "sh", *command], env=environment(None), timeout=300)
     assert (done.returncode, studio.states()) == (0, ["done"])
     assert studio.call("verify").returncode == 0
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, typer.Abort])
+def test_who_interrupts_a_command_or_its_question_gets_130(raised: type[BaseException]) -> None:
+    with pytest.raises(SystemExit) as ended, errors_told():
+        raise raised
+    assert ended.value.code == INTERRUPTED

@@ -17,6 +17,7 @@ from hotfolder.cli.init import asked_root
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.setup.init import BOOTED, refuse_foreign
+from hotfolder.setup.install import write_all
 
 KEY = "a-key-of-some-length"
 
@@ -137,3 +138,18 @@ def test_who_is_not_root_is_told_so(folder: Path) -> None:
     finally:
         os.seteuid(0)
     assert said.exit_code == 2 and "Say it with sudo." in said.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else for a moment")
+def test_who_may_not_write_units_is_told_to_say_it_with_sudo(tmp_path: Path) -> None:
+    """Never to give the service's user the right to write there."""
+    units = tmp_path / "system"
+    units.mkdir(mode=0o755)
+    tmp_path.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(UsageError, match="Permission denied") as refused:
+            list(write_all(units, {"hotfolder.service": "[Unit]"}))
+    finally:
+        os.seteuid(0)
+    assert refused.value.hint == "Only root may; say it with sudo."
