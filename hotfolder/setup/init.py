@@ -87,11 +87,17 @@ def refuse(answers: Answers) -> None:
     settings = settings_at(answers.config)
     if answers.root is not None:
         refuse_root(answers.root)
-    if settings is not None and answers.root not in (None, settings.root_folder):
-        raise UsageError(
-            f"{answers.config} is there already and says another root: {settings.root_folder}.",
-            hint="Change it there, or name another file with --config.",
-        )
+    if settings is not None:
+        for what, wanted, usual, found in (
+            ("root", answers.root, None, settings.root_folder),
+            ("state", answers.state, STATE, settings.state_folder),
+            ("page.port", answers.page_port, PAGE_PORT, settings.page.port),
+        ):
+            if wanted not in (usual, found):
+                raise UsageError(
+                    f"{answers.config} is there already and says another {what}: {found}.",
+                    hint="Change it there, or name another file with --config.",
+                )
     root, user, group, page = chosen(answers)
     refuse_foreign(root, user, group)
     if page and not running():

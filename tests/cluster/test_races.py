@@ -33,11 +33,15 @@ def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
     one.start()
     two.start()
     shared.wait_until(lambda _: sorted(map(str, shared.owners().values())) == ["one", "two"])
-    slow = {"fault": "hang", "seconds": 2, "processed": True}
-    shared.shop.goes_wrong({"endpoint": "enhance", **slow}, {"endpoint": "sky", **slow})
+    slow = {"fault": "hang", "processed": True}
+    shared.shop.goes_wrong(
+        {"endpoint": "enhance", "seconds": 2, **slow}, {"endpoint": "sky", "seconds": 5, **slow}
+    )
     photos = bracket()
     for inbox in "ab":
         shared.drop(inbox, "12 Elm", f"room-{inbox}__sky-twilight", photos)
+    waits = "another machine has asked for the sky replacement; its answer is waited for"
+    shared.wait_until(lambda store: sorted(job.reason for job in store.active()) == ["", waits])
     shared.wait_until(lambda store: store.counts() == {State.DONE: 2})
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
     assert not any('"exception"' in member.text() for member in (one, two))

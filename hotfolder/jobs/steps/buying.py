@@ -301,7 +301,7 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
             await asyncio.wait(under_way)
         call = await context.store_thread(context.ledger.known, key)
         if call is not None and of_another(context, call):
-            call = await answered_elsewhere(context, call)
+            call = await answered_elsewhere(context, job, call)
         if call is None:
             call = await buy(context, job, operation, key, source)
         if call.state == PurchaseState.SUCCEEDED and (results := await results_here(context, call)):

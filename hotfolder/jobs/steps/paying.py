@@ -130,10 +130,12 @@ GRACE_SECONDS = 30.0
 POLL_SECONDS = 2.0
 
 
-async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | None:
+async def answered_elsewhere(context: JobContext, job: Job, call: Purchase) -> Purchase | None:
     """Wait until another machine's purchase has an outcome, at most as long as its request may be in flight;
-    returns the purchase as recorded then. None where it was not sent."""
+    returns the purchase as recorded then. None where it was not sent. The job's reason says that it waits."""
     clock = context.clock
+    why = f"another machine has asked for {PAID_KINDS[call.operation]}; its answer is waited for"
+    await context.store_thread(context.store.wait, job.id, why, "", clock.now())
     until = clock.monotonic() + in_flight_seconds(context)
     known: Purchase | None = call
     while known is not None and of_another(context, known) and clock.monotonic() < until:
