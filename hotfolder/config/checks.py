@@ -22,7 +22,7 @@ from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
 from hotfolder.patience import within_seconds
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.foldernames import AGAIN, OK, TAG_MARK, composed, normal, shown, split_name
+from hotfolder.rules.foldernames import AGAIN, OK, normal, shown
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
 from hotfolder.rules.tags import TagTable, built_in_tags
 from hotfolder.stager.operations import OneOperation, Operation
@@ -200,8 +200,6 @@ def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
             message = f"the own tag {shown(name)} has the name of a built-in tag, {built_in}; rename it"
         elif not TAG_NAME.match(name):
             message = f"{shown(name)} is no name for a tag; use letters, digits and single hyphens"
-        elif split_name(f"room{TAG_MARK}{name}").tags != (composed(name),):
-            message = f"the own tag {shown(name)} ends as a copy's name does, and is never read; rename it"
         elif spelling in taken:
             both = f"{shown(taken[spelling])} and {shown(name)}"
             message = f"the own tags {both} are read as one; rename one of them"

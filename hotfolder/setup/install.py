@@ -240,16 +240,20 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
 
 
 def folders_to_mend(site: InstalledService) -> Iterator[str]:
-    """The folders that the service can't write, each with the command that fixes it."""
+    """The folders that the service can't pass or write, each with the command that fixes it."""
     owners = f"-o {shlex.quote(site.user)} -g {shlex.quote(site.group)}"
     wanted = dict.fromkeys((*shared(site), *site.folders), "2770")
     if site.state.parent != STATE_HOME:  # systemd creates the one there
         wanted[site.state] = "700"
+    closed = {path: closed_above(site, path) for path in wanted}
+    for above in dict.fromkeys(filter(None, closed.values())):
+        yield f"The user {site.user} can't pass {above}, in which folders of hotfolder lie. Let it:"
+        yield f"  chmod o+x {shlex.quote(str(above))}"
     for path, mode in wanted.items():
         outermost = path in shared(site) or path == site.state
         if not exists(path) and outermost:
             yield f"There is no {path} yet. Make it:"
-        elif exists(path) and not service_may(site, "-w", path):
+        elif exists(path) and closed[path] is None and not service_may(site, "-w", path):
             yield f"The user {site.user} can't write to {path}. Let it:"
         else:
             continue
@@ -257,6 +261,20 @@ def folders_to_mend(site: InstalledService) -> Iterator[str]:
     for found in temporary([*shared(site), site.state]):
         yield f"{found.text}."
         yield f"  {found.hint}"
+
+
+def closed_above(site: InstalledService, path: Path) -> Path | None:
+    """The outermost folder above `path` that the service's user can't pass. None where there is none, and in
+    homes, which the unit opens."""
+    if in_opened_home(path):
+        return None
+    above = (folder for folder in reversed(path.parents) if exists(folder))
+    return next((folder for folder in above if not service_may(site, "-x", folder)), None)
+
+
+def in_opened_home(path: Path) -> bool:
+    """Whether the unit bind-mounts it from a home around which rights don't matter: any but /root."""
+    return at_home(path) and not path.is_relative_to("/root")
 
 
 def python_to_mend(site: InstalledService) -> Iterator[str]:
@@ -269,16 +287,15 @@ def python_to_mend(site: InstalledService) -> Iterator[str]:
 
 def service_may(site: InstalledService, how: str, path: Path) -> bool:
     """Whether the service's user may access `path`, by `test` with the option `how` (such as -w) as that
-    user. True where that can't be tested, as without root. The rights of a home around it don't matter,
-    except /root's: the unit bind-mounts what is needed of homes."""
+    user. True where that can't be tested, as without root. The rights around what is `in_opened_home` don't
+    matter."""
     try:
         user, group = pwd.getpwnam(site.user), grp.getgrnam(site.group)
     except KeyError:  # a user that doesn't exist yet owns nothing
         return how != "-w" or bool(path.stat().st_mode & stat.S_IWOTH)
     if os.geteuid() != 0:
         return True
-    shown = at_home(path) and not path.is_relative_to("/root")
-    opened = os.open(path, os.O_PATH) if shown else None
+    opened = os.open(path, os.O_PATH) if in_opened_home(path) else None
     try:
         return (
             subprocess.run(
