@@ -121,6 +121,22 @@ def test_a_python_that_the_services_user_can_not_start_is_named(config: Path) ->
     assert f"The user daemon can't start {Path(sys.executable).resolve()}" in said
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to ask as somebody else")
+def test_a_closed_folder_above_the_root_is_named_with_what_opens_it(config: Path) -> None:
+    """No right to the root itself helps; the service would say that the root doesn't exist."""
+    shut = config.parent / "anna"
+    (shut / "photos" / "inbox").mkdir(parents=True)
+    shut.chmod(0o700)
+    config.write_text(f"root: {shut}/photos\nstate: /var/lib/hotfolder\n")
+    words = ("--user", "daemon", "--group", "daemon")
+    said = install(config, *words)
+    assert f"chmod o+x {shut}" in said and f"can't pass {shut}, in which" in said
+    assert "can't write" not in said
+    shut.chmod(0o711)
+    said = install(config, *words)
+    assert "can't pass" not in said and f"can't write to {shut}/photos. Let it:" in said
+
+
 def test_names_with_spaces_and_signs_mean_themselves() -> None:
     assert quoted("/srv/100% photos") == '"/srv/100%% photos"'
     assert quoted('a"b\\c $x', shell=True) == '"a\\"b\\\\c $$x"'
