@@ -197,8 +197,8 @@ class JobContext:
     """API groups of sets that still arrive. A cache, not persisted."""
     sending: dict[str, OpenGroup] = field(default_factory=dict)
     """API groups of jobs that are uploading, by job id; read for the upload's progress."""
-    groups: set[str] = field(default_factory=set)
-    """The ids of all groups that were opened."""
+    groups: WeakValueDictionary[str, OpenGroup] = field(default_factory=WeakValueDictionary)
+    """The API groups that photos are sent into, by their ids."""
 
     @property
     def ledger(self) -> Ledger:

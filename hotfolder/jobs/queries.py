@@ -202,3 +202,9 @@ def open_commands(store: Store) -> tuple[list[str], dict[str, int]]:
     unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
     cancelled = store.rows(select(Job.id).where(*can_be_cancelled))
     return cancelled, dict(store.rows(select(Job.id, Job.priority).where(*unfinished)))
+
+
+def has_group(store: Store, group_id: str) -> bool:
+    """Whether a job merges this API group, or waits for a person to say what came of its merge."""
+    merges = col(Job.state).in_([*ACTIVE, State.NEEDS_ATTENTION])
+    return store.first(select(Job.id).where(merges, Job.group_id == group_id)) is not None

@@ -30,6 +30,7 @@ from hotfolder.jobs.context import JobContext, Place, chain_of, place_of, recipe
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile
+from hotfolder.jobs.queries import has_group
 from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import plan
@@ -149,9 +150,10 @@ class OpenGroup:
                 )
                 raise Unreachable(f"the API doesn't know its project {self.title!r} any more") from None
             raise
-        if group_id in context.groups:  # the photos of two sets would be merged into one picture
+        unknown = context.groups.setdefault(group_id, self) is self
+        if not unknown or await context.store_thread(has_group, context.store, group_id):
+            # The photos of two sets would be merged into one picture. One that is merged refuses a second.
             raise Unreachable("the API named one group for two sets", hint=GOES_ON)
-        context.groups.add(group_id)
         CrashPoint.GROUP_CREATED.passed()
         return project_id, group_id
 
