@@ -19,7 +19,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.stager.transport import Lost, Reply, retry_after_seconds
+from hotfolder.stager.transport import BAD_CERTIFICATE, Lost, Reply, retry_after_seconds
 
 GOES_ON = "Nothing is lost; it goes on by itself."
 CHARGED_HINT = (
@@ -28,6 +28,10 @@ CHARGED_HINT = (
 )
 CHECK_KEY = "Check STAGER_API_KEY, or the file that api.key_file names."
 CHECK_URL = "Check api.base_url."
+CHECK_CERTIFICATE = (
+    "Check this machine's clock; where a proxy inspects TLS, name its certificate in SSL_CERT_FILE. "
+    "Nothing is lost; it goes on by itself."
+)
 SENTENCE_LETTERS = 300
 
 
@@ -50,9 +54,12 @@ class KeyUnusable(KeyRejected, ConfigurationError):
 def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
     """The error for a request that got no answer and may be retried: `what` names it, `who` the server."""
     message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
-    if lost.offline:
+    if lost.by_proxy:
+        message = f"the proxy can't be reached: {lost.why}"
+    elif lost.offline:
         message = "the internet can't be reached"
-    return Unreachable(message, hint=GOES_ON, detail=f"{what} failed: {lost.why}")
+    hint = CHECK_CERTIFICATE if lost.why == BAD_CERTIFICATE else GOES_ON
+    return Unreachable(message, hint=hint, detail=f"{what} failed: {lost.why}")
 
 
 def may_have_been_charged(call: str, why: str, wish: float | None = None) -> OutcomeUnknown:

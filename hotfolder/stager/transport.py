@@ -45,10 +45,12 @@ AWAKE_SECONDS = 1.0
 
 NO_TUNNEL = "the proxy made no connection to it"
 LOST_CONNECTION = "the connection was lost after the request was sent"
+BAD_CERTIFICATE = "its certificate is not valid"
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name could not be looked up"),
     (UnicodeError, "its name could not be looked up"),
-    (ssl.SSLCertVerificationError, "its certificate is not valid"),
+    (ssl.SSLCertVerificationError, BAD_CERTIFICATE),
+    (ssl.SSLError, "it doesn't speak TLS as this machine does"),
     (ConnectionRefusedError, "the connection was refused"),
 )
 FAILURES: tuple[tuple[type[BaseException], str], ...] = (
@@ -100,13 +102,15 @@ class Timeouts:
 
 class Lost(Exception):
     """No answer came. `sent` is False only where the request certainly never left this machine. `offline` is
-    True where this machine seems to have no internet connection."""
+    True where this machine seems to have no internet connection, `by_proxy` where it got no connection to the
+    proxy."""
 
-    def __init__(self, why: str, *, sent: bool, offline: bool = False) -> None:
+    def __init__(self, why: str, *, sent: bool, offline: bool = False, by_proxy: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.sent = sent
         self.offline = offline
+        self.by_proxy = by_proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +200,14 @@ async def answered(
     `leaves` is called before the first byte is sent, and prevents sending by raising. Raises Lost for any
     network error or timeout."""
     sent = False
+    connecting_to: str | None = None
 
     async def watch(event: str, facts: Mapping[str, Any]) -> None:
-        nonlocal sent
+        nonlocal sent, connecting_to
+        if event == "connection.connect_tcp.started":
+            connecting_to = facts["host"]
+        elif event == "connection.connect_tcp.complete":
+            connecting_to = None
         # CONNECT opens the proxy's tunnel and sends nothing of the request.
         if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
             if leaves is not None and not sent:
@@ -220,7 +229,10 @@ async def answered(
             raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=sent) from None
         why, offline = words(problem) if sent or not isinstance(problem, ON_THE_WIRE) else (NO_TUNNEL, False)
         raise Lost(
-            why, sent=sent and not isinstance(problem, httpx.LocalProtocolError), offline=offline
+            why,
+            sent=sent and not isinstance(problem, httpx.LocalProtocolError),
+            offline=offline,
+            by_proxy=connecting_to not in (None, request.url.raw_host.decode("ascii")),
         ) from None
 
 
@@ -297,7 +309,8 @@ def words(problem: Exception) -> tuple[str, bool]:
             return "there is no way to it", True
         for kind, text in CAUSES:
             if isinstance(link, kind):
-                return text, kind is socket.gaierror
+                # A name server that knows no such name was reached.
+                return text, isinstance(link, socket.gaierror) and link.errno == socket.EAI_AGAIN
         link = link.__cause__ or link.__context__
     return next((text for kind, text in FAILURES if isinstance(problem, kind)), LOST_CONNECTION), False
 
