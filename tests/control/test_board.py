@@ -100,11 +100,11 @@ async def test_a_project_whose_name_two_computers_spell_differently_is_one(studi
 
 
 async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposure(studio: Studio) -> None:
-    studio.drop("A late one", "kitchen", bracket())
+    studio.drop("1 Late Lane", "kitchen", bracket())
     await studio.drop_and_run(ELM, "kitchen__sky-pink", bracket())
     first, second = seen(studio).projects
-    [card] = first.cards
-    assert (first.name, second.name) == (ELM, "A late one")
+    [card], [other] = first.cards, second.cards
+    assert (first.name, second.name) == (card.project, other.project) == (ELM, "1 Late Lane")
     assert card.failed and "sky-pink" in card.reason and card.hint
     exposures = set_view(load(studio.config, {}), card.job).exposures
     assert [one.middle for one in exposures] == [False, True, False]
