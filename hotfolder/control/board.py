@@ -297,7 +297,9 @@ def projects_of(store: Store, lines: Sequence[Line]) -> list[ProjectCards]:
         rooms[card.inbox, composed(card.project)].append(card)
     by_name = sorted(rooms.items())
     full = iter(with_frames(store, [card for _, cards in by_name for card in cards[:MOST_CARDS]]))
-    found = [ProjectCards(*place, cards, [next(full) for _ in cards[:MOST_CARDS]]) for place, cards in by_name]
+    found = [
+        ProjectCards(*place, cards, [next(full) for _ in cards[:MOST_CARDS]]) for place, cards in by_name
+    ]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
 
