@@ -135,9 +135,9 @@ class AllowedHosts:
         url = signed.parsed
         if url.userinfo or not any(covers(*entry, url) for entry in self._entries):
             raise UrlRefused(
-                f"the API named an address on {url.host}, which is not among the storage hosts",
+                f"an address on {url.host} is not followed, which is not among the storage hosts",
                 hint="If this host belongs to the API, add it to api.storage_hosts.",
             )
         if url.scheme == "http" and not is_loopback(url.host):
-            raise UrlRefused(f"the API named an unencrypted address on {url.host}; only https is followed")
+            raise UrlRefused(f"an unencrypted address on {url.host} is not followed; only https is")
         return url

@@ -14,7 +14,7 @@ from hotfolder.jobs.context import chain_of, recipe_of
 from hotfolder.jobs.ledger import Ledger, PurchaseStep
 from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
 from hotfolder.jobs.queries import job_named
-from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.states import BY_RECEIPTS, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.stager.operations import PAID_KINDS
 
@@ -197,6 +197,8 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
         if at and not (left and link.purchase.started_at > left[0]):
             name = name_of(link.purchase)
             text, paid = f"{name} was bought by job {link.purchase.job_id} and is used again.", Paid.NO
+            if link.purchase.outcome in BY_RECEIPTS and link.purchase.answer is None:
+                text = f"{name} was bought by job {link.purchase.job_id}, as {link.purchase.note} says."
             if link.purchase.state == PurchaseState.UNKNOWN:
                 why = f"nobody knows how it ended: {note_of(link.purchase)}"
                 text = sentence(f"{name} was asked for by job {link.purchase.job_id}; {why}")

@@ -72,6 +72,16 @@ def test_one_set_is_approved_after_a_frame_moved(
     assert studio.filed().keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
 
 
+def test_who_joins_two_sets_by_keyboard_goes_on_at_the_joined_one(
+    page: PageProcess, browser: Browser, sets: Sets
+) -> None:
+    with tab(browser, page, SHOOT) as opened:
+        opened.locator(".joining button").first.press("Enter")
+        becomes(lambda: frames(opened, 0) == [*sets[0], *sets[1]], "the sets joined")
+        focused = opened.locator(".sorted").first.get_by_label("Name")
+        becomes(lambda: focused.evaluate("field => field === document.activeElement"), "the focus")
+
+
 def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
     page: PageProcess, browser: Browser, sets: Sets
 ) -> None:

@@ -384,6 +384,8 @@ async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(
     assert bench.shop.bought() == paid
     [sky] = [job for job in bench.studio.status()["jobs"] if job["state"] == "needs_attention"]
     assert f"receipts/{ROOM}.json in the done folder says" in sky["reason"]
+    history = " ".join(bench.studio.say("logs", sky["job"]).stdout.split())
+    assert f"receipts/{ROOM}.json says." in history and "The sky replacement was bought" in history
     assert Audit(bench.studio, ()).disagreements == []
 
 

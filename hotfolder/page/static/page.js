@@ -167,11 +167,13 @@ document.addEventListener("submit", async (event) => {
   const form = event.target, button = event.submitter;
   if (!("inplace" in form.dataset) || !button || button.value.startsWith("approve")) return;
   event.preventDefault();
+  const place = button.closest(".sorted")?.dataset.place;
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
     if (answer.headers.has("refresh")) return location.assign(answer.url); // its photos are read first
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     patch(document.querySelector("main"), page.querySelector("main"));
+    if (!button.isConnected) document.querySelector(`[data-place="${place - 1}"] [name=name]`)?.focus({ preventScroll: true });
     back();
     if (answer.redirected) history.pushState(null, "", answer.url);
     shown = address();
