@@ -1,5 +1,5 @@
 # The daemon alone (the default):      docker build -t hotfolder .
-# With the embedded stand-in of the API: docker build --target sandbox -t hotfolder:sandbox .
+# With the embedded stand-in for the API: docker build --target sandbox -t hotfolder:sandbox .
 
 FROM python:3.13-slim AS build
 WORKDIR /src

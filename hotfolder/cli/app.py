@@ -60,7 +60,7 @@ def main(
 def run(
     config: Config = CONFIG,
     sandbox: Annotated[
-        bool, typer.Option("--sandbox", help="Use the embedded stand-in of the API: free, offline, no key.")
+        bool, typer.Option("--sandbox", help="Use the embedded stand-in for the API: free, offline, no key.")
     ] = False,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End once nothing can go on by itself.")
@@ -97,7 +97,7 @@ def demo(
 ) -> int:
     """Show the whole thing, offline and free.
 
-    It drops brackets of its own and has them made by a stand-in of the API.
+    It drops brackets of its own and has them made by a stand-in for the API.
     """
     from hotfolder.cli import demo
 
@@ -192,7 +192,7 @@ def init(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def sandbox(context: typer.Context) -> int:
-    """Serve the stand-in of the API by itself."""
+    """Serve the stand-in for the API by itself."""
     from hotfolder.sandbox.__main__ import main as serve
 
     return serve(context.args)

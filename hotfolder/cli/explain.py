@@ -122,7 +122,7 @@ def shoot_lines(one: Explained, settings: Settings, *, calls: bool | None) -> It
     if one.shoot.parts():
         yield from (f"  {line}" for line in shoot_remarks(one, one.shoot))
     yield from (f"  Waits: {why}" for why in one.waiting)
-    yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
+    yield from (f"  Waits for somebody to fix it: {problem}" for problem in one.problems)
 
 
 def shoot_remarks(one: Explained, shoot: Grouping) -> Iterator[str]:

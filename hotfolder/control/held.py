@@ -144,7 +144,7 @@ def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
     """Raise UsageError where the daemon would not make one of the sets as given."""
     hint = "Look at the shoot again, and approve it as it is now."
     if found.problems:
-        raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
+        raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is fixed.")
     if found.shoot.unmade:
         raise UsageError(f"{found.shoot.unmade[0]}.", hint=hint)
     if not found.shoot.sets:

@@ -90,9 +90,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
         settings = load(config, environ)
     except ConfigurationError as error:
-        yield problem(
-            "settings", error.message, error.hint or "Mend the file; `hotfolder check` looks again."
-        )
+        yield problem("settings", error.message, error.hint or "Fix the file; `hotfolder check` looks again.")
         yield from machine(0)
         return
     yield ok("settings", f"{config}: fine, {counted(settings.route_count, 'route')}")

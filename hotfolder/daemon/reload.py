@@ -21,7 +21,7 @@ logger = log.get("reload")
 
 LOOK_SECONDS = 2.0
 """The interval of the checks for a change. A file counts as written to its end when two checks agree."""
-STAYS = "What was in force before stays in force until the file is mended."
+STAYS = "What was in force before stays in force until the file is fixed."
 
 Rulebooks = Mapping[str, Rulebook]
 """The rulebooks, by inbox name."""

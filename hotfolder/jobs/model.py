@@ -374,7 +374,7 @@ class ShareLink(SQLModel, table=True):
 
 
 SANDBOX = "sandbox"
-"""The origin of jobs that ran against the sandbox, the embedded stand-in of the API, which costs nothing."""
+"""The origin of jobs that ran against the sandbox, the embedded stand-in for the API, which costs nothing."""
 
 
 def digest(*parts: object) -> str:

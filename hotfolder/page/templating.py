@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 from starlette.requests import Request
@@ -157,9 +158,12 @@ def error_page(
         f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
     )
     words = Words(request_language(request))
-    # After a 409, for an action that isn't possible any more, the link leads back to the form's page.
-    page = re.match(r"https?://[^/?#]+([^?#]*)", request.headers.get("referer", ""))
+    # After a 409, for an action that isn't possible any more, the link leads back to the form's page; after
+    # a 401, where a session has ended meanwhile, it does so by the sign-in page.
+    page = re.match(r"https?://[^/?#]+([^?#]*)([^#]*)", request.headers.get("referer", ""))
     back = own_path(page[1]) if page and status == 409 else "/"
+    if page and status == 401:
+        back = own_path(f"/signin?to={quote(page[1] + page[2], safe='/')}")
     told, hint = words.said(message) or words(key), words.said(hint)
     return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
 

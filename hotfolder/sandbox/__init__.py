@@ -1,4 +1,4 @@
-"""An embedded stand-in of the Stager AI API, v1. Imports nothing of the rest of hotfolder.
+"""An embedded stand-in for the Stager AI API, v1. Imports nothing of the rest of hotfolder.
 
     python -m hotfolder.sandbox --data sandbox-data    # API on 127.0.0.1:8801, pictures on 127.0.0.2:8801
 

@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     usual = SandboxSettings(data=Path("sandbox-data"))
     options = argparse.ArgumentParser(
         prog="hotfolder sandbox",
-        description="An offline stand-in of the Stager AI API. It costs nothing.",
+        description="An offline stand-in for the Stager AI API. It costs nothing.",
     )
     options.add_argument(
         "--data", type=Path, default=usual.data, help="folder for everything it keeps (%(default)s)"

@@ -44,7 +44,7 @@ from hotfolder.sandbox.schema import (
 from hotfolder.sandbox.state import Sandbox
 from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, install, shown
 
-DESCRIPTION = """An offline stand-in of the Stager AI API, v1. It costs nothing; any printable key opens it.
+DESCRIPTION = """An offline stand-in for the Stager AI API, v1. It costs nothing; any printable key opens it.
 
 Every refusal is a 4xx with `{"error": "..."}`. The images behind `uploadUrl` and `imageUrl` live on a second
 origin, under signed URLs that expire.

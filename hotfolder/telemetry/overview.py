@@ -40,7 +40,7 @@ WORDS: Mapping[str, str] = {
 NOBODY = "No machine works with this inbox just now: none that runs reaches its folder."
 HELD_WORDS = "held"
 MOST_FINISHED = 1000
-NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
+NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in for the API, to try things out."
 ASKS_TO_PAY = (State.MERGING, State.EDITING)
 RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
@@ -101,7 +101,7 @@ class About(StrEnum):
     PAUSE = "pause"
 
 
-WAITS = "Whatever is to be put there waits, and continues by itself once that is mended."
+WAITS = "Whatever is to be put there waits, and continues by itself once that is fixed."
 RESUME = CommandHint("`hotfolder resume` continues.")
 
 
@@ -150,7 +150,7 @@ class Overview:
     `full_disks` names the folders whose disk is all but full.
     `looking` has for every inbox why changes are found by scans alone, "" where there are events, too.
     `schedule` says until when no photos are uploaded, empty while they are. `sandbox`: the running daemon
-    uses the stand-in of the API. `machines` are those that share the store; none where it is SQLite. `gone`
+    uses the stand-in for the API. `machines` are those that share the store; none where it is SQLite. `gone`
     are failed jobs that are left out, since their folders were removed from failed/."""
 
     lines: tuple[Line, ...]

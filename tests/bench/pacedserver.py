@@ -1,4 +1,4 @@
-"""A stand-in of the API at the pace of a real line and a real cluster: `python -m tests.bench.pacedserver`.
+"""A stand-in for the API at the pace of a real line and a real cluster: `python -m tests.bench.pacedserver`.
 
 Its first argument is JSON: the fields of `World`, `faults`, and `record`, the file for what it saw. It prints
 one line of JSON with its two addresses, serves until its standard input ends, and then writes the record:

@@ -107,6 +107,16 @@ def test_what_stood_in_the_address_outlives_the_session(locked: PageProcess) -> 
     assert entered.headers["location"] == draft
 
 
+def test_a_form_that_outlives_the_session_leads_back_to_its_page_by_the_sign_in(locked: PageProcess) -> None:
+    form = "/set/abc/another?tag=sky-blue"
+    sent = locked.post(
+        "/set/abc/another", {"tag": "sky-blue"}, Referer=f"http://127.0.0.1:{locked.port}{form}"
+    )
+    [to] = re.findall(r'href="(/signin[^"]*)"', sent.text)
+    assert sent.status == 401
+    assert f'value="{form}"' in locked.get(html.unescape(to)).text
+
+
 def test_signing_in_leads_nowhere_else(locked: PageProcess) -> None:
     for to in ("/?<", "//evil.example", "https://e.example", "/\\evil.example", "/a\r\nb", ""):
         entered = locked.post("/signin", {"password": PASSWORD, "to": to})

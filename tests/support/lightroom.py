@@ -1,4 +1,4 @@
-"""Lightroom with the plug-in: Lua 5.1 with a strict stand-in of the SDK."""
+"""Lightroom with the plug-in: Lua 5.1 with a strict stand-in for the SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
--- A stand-in of Lightroom's SDK that enforces its rules: what waits may be called in tasks only, and in no pcall
+-- A stand-in for Lightroom's SDK that enforces its rules: what waits may be called in tasks only, and in no pcall
 -- (in Lua 5.1 a yield can't leave one); the catalogue changes inside of a gate alone; photos are other objects
 -- each time one asks; a photo that was just added isn't found before its gate is left.
 --
