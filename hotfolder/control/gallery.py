@@ -26,7 +26,7 @@ from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.gallery import MadeGallery
-from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
+from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture, page_html, part
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_file
 from hotfolder.pictures.decoder import Decoder
@@ -116,12 +116,12 @@ def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
 
 
 def choices_in(jobs: Sequence[Delivered], places: Places) -> Iterator[Choice]:
-    """The newest pictures that can be shared and are there, each altered one after its unaltered one. Raises
-    LocalTrouble."""
+    """The newest pictures that can be shared and are in done as delivered, each altered one after its
+    unaltered one. Raises LocalTrouble."""
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
     for scene in gallery_of(jobs, places).scenes if jobs else ():
         for one in scene.pictures():
-            if one.path in job_of and not scene.earlier and is_in_done(places, one.path):
+            if one.path in job_of and not scene.earlier and is_as_delivered(places, one):
                 apart = scene.told_apart(one) if one.altered else ""
                 yield Choice(
                     picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered, apart
@@ -156,8 +156,9 @@ def revoke(settings: Settings, known: str, link: str) -> None:
 
 
 def shared_gallery(settings: Settings, token: str) -> Gallery | None:
-    """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one. None
-    for an unknown, revoked or expired token, and where no picture is left."""
+    """The gallery behind a link's token: the chosen pictures, and the unaltered one of each altered one, as
+    far as they are in done as delivered. None for an unknown, revoked or expired token, and where no picture
+    is left."""
     with reading(settings) as store:
         link = access.shared_by(store, token, now())
         if link is None:
@@ -172,14 +173,20 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
         for scene in gallery.scenes
         if scene.unaltered is not None and any(one.path in chosen for one in scene.altered)
     }
-    there = [path for path in chosen | beside if is_in_done(places, path)]
+    wanted = [one for one in gallery.pictures().values() if one.path in chosen | beside]
+    there = [one.path for one in wanted if is_as_delivered(places, one)]
     return gallery.only(there, opaque=True) if there else None
 
 
-def is_in_done(places: Places, path: str) -> bool:
-    """Whether the picture lies in done. Raises LocalTrouble."""
+def is_as_delivered(places: Places, picture: GalleryPicture) -> bool:
+    """Whether the picture is in done, unchanged. Raises LocalTrouble."""
     with local_trouble(places.done):
-        return is_file(places.done / path)
+        if not is_file(places.done / picture.path):
+            return False
+    there = opened_as_delivered(places, picture)
+    if there is not None:
+        os.close(there.descriptor)
+    return there is not None
 
 
 def shared_page(shared: Gallery, language: str, base: str) -> str:
@@ -199,10 +206,13 @@ def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPictur
     if found is None:
         return None
     with reading(settings) as store:
-        there = open_picture(placed_in(places_in_use(settings, store).done, found.path))
-    if there is None:
-        return None
-    if content_of(there) == found.sha256:
+        return opened_as_delivered(places_in_use(settings, store), found)
+
+
+def opened_as_delivered(places: Places, picture: GalleryPicture) -> OpenPicture | None:
+    """Open the picture in done; the caller closes it. None where it isn't there, or not as delivered."""
+    there = open_picture(placed_in(places.done, picture.path))
+    if there is None or content_of(there) == picture.sha256:
         return there
     os.close(there.descriptor)
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,12 +189,34 @@ def test_a_picture_that_is_no_longer_the_delivered_one_is_not_shown(shared: Shar
     assert {shared.page.get(one).status for one in before} == {404}
 
 
-def test_a_picture_that_was_taken_away_is_neither_offered_nor_on_a_link_s_page(shared: Shared) -> None:
-    path, kitchen = shared.link("hall.jpg", "kitchen.jpg"), shared.id_of("kitchen.jpg")
-    (shared.studio.done / ELM / "kitchen.jpg").unlink()
-    assert kitchen not in shared.page.get(f"/project/{shared.project}/share").text
-    assert {answer.status for answer in shared.everything_on(path).values()} == {200}
-    (shared.studio.done / ELM / "hall.jpg").unlink()
+def linked_elsewhere(path: Path) -> None:
+    elsewhere = path.parents[1] / path.name
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "goes",
+    [
+        pytest.param(Path.unlink, id="taken away"),
+        pytest.param(lambda path: path.write_bytes(next(iter(bracket(1).values()))), id="exchanged"),
+        pytest.param(linked_elsewhere, id="a link"),
+    ],
+)
+def test_a_picture_that_is_not_as_delivered_is_neither_offered_nor_on_a_link_s_page(
+    shared: Shared, goes: Callable[[Path], None]
+) -> None:
+    """Nor is it said to be shown beside its altered one."""
+    done = shared.studio.done / ELM
+    path, front = shared.link("hall.jpg", "front__sky-blue.png"), shared.id_of("front.jpg")
+    assert "The original, unaltered image is shown beside it." in shared.page.get(path).text
+    goes(done / "front.jpg")
+    assert front not in shared.page.get(f"/project/{shared.project}/share").text
+    told = shared.everything_on(path)
+    assert {answer.status for answer in told.values()} == {200}
+    assert "The original, unaltered image is shown beside it." not in shared.page.get(path).text
+    for name in ("hall.jpg", "front__sky-blue.png"):
+        goes(done / name)
     assert shared.page.get(path).status == 404
 
 
