@@ -53,7 +53,8 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         print(line)
     steps = setup.next_steps(setup.site_of(answers))
     print("\n".join(steps))
-    code = upkeep.doctor(answers.config, as_json=False)
+    of_service = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
+    code = upkeep.examine(answers.config, of_service, as_json=False)
     if not there and not answers.key:
         return 0
     return code or (FAILED if steps else 0)

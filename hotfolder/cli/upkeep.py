@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -72,11 +72,16 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
+    return examine(config, os.environ, as_json=as_json)
+
+
+def examine(config: Path, environ: Mapping[str, str], *, as_json: bool) -> int:
+    """Print what `doctor` finds with these environment variables; returns the exit code."""
     from hotfolder.control import upkeep
 
     found = []
     console = Console(highlight=False, soft_wrap=True)
-    for finding in upkeep.checkup(config, os.environ):
+    for finding in upkeep.checkup(config, environ):
         found.append(finding)
         if not as_json:
             console.print(Text(f"{finding.verdict:<8}", COLOURS[finding.verdict]), end="")

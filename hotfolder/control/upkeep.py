@@ -19,11 +19,11 @@ from hotfolder.control.opening import Installation, existing, nothing_yet, now, 
 from hotfolder.control.remote import NO_KEY, key, out_of_sight, probe, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
 from hotfolder.daemon.leftbehind import refuse_left_behind
-from hotfolder.daemon.records import store_of
+from hotfolder.daemon.records import refuse_sqlite_left_behind, store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, Unknown, UsageError
-from hotfolder.inbox.guard import folders_below
+from hotfolder.inbox.guard import folders_below, marker_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
 from hotfolder.jobs.postgres import StoreServer
@@ -78,6 +78,11 @@ def _no_start(
     except ConfigurationError as error:
         yield error.full_text
     try:
+        with suppress(OSError):
+            refuse_sqlite_left_behind(settings)
+    except StoreError as error:
+        yield f"{config}: {error.full_text}"
+    try:
         with suppress(StoreError, LocalTrouble), reading(settings) as store:
             refuse_left_behind(places_of(settings), store)
     except UsageError as error:
@@ -106,8 +111,8 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     identity, found = records(settings)
     yield from folders(settings, identity)
     yield found
-    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     # The daemon watches two levels below each inbox.
+    inboxes = places_of(settings).inboxes.values()
     yield from machine(sum(1 + len([*folders_below(inbox, 2)]) for inbox in inboxes))
 
 
@@ -121,6 +126,14 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
         with existing(settings) as opened:
             identity = opened.identity()
     except Unknown:
+        marked = [path for path in places_of(settings).inboxes.values() if marker_of(path) is not None]
+        if marked and pid is None and settings.store.url is None:
+            return None, problem(
+                "state",
+                f"{settings.state_folder} has no records, and hotfolder worked with {marked[0]} before",
+                "Mount the disk of `state`, or put its backup back, before hotfolder is started: what is paid"
+                " for and not delivered yet is written only there.",
+            )
         service = f"{service}; nothing has run with these settings yet"
     except StoreAway:
         pass  # reported by `server`

@@ -94,6 +94,14 @@ async def test_an_inbox_that_was_replaced_is_told(studio: Studio) -> None:
     assert files_below(studio.inbox) == {}
 
 
+async def test_records_that_are_gone_are_told_of_before_anything_is_begun_anew(studio: Studio) -> None:
+    await studio.drop_and_run("12 Elm Road", "kitchen", bracket())
+    studio.state.rename(studio.root / "away")
+    code, found = await asyncio.to_thread(ask, studio.config)
+    assert code == 1 and f"{studio.inbox} before" in found["state"][-1]["text"]
+    assert "Mount the disk of `state`" in found["state"][-1]["hint"]
+
+
 async def test_a_running_service_is_seen(studio: Studio) -> None:
     async with studio.working():
         await studio.comes_to()

@@ -212,6 +212,8 @@ def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
     ended = studio.start()
     assert ended.wait() == 2
     assert "hotfolder store migrate" in ended.text()
+    checked = studio.say("check")
+    assert checked.exit_code == 2 and "names another one" in checked.stderr
     with pytest.raises(StoreError, match="names another one"):
         set_password(load(studio.config, {}), PageRole.FULL, "correct horse battery")
     assert move_to_server(studio.config, {}, server.url), "neither has made a store of its own there"

@@ -71,7 +71,7 @@ def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, 
     said = sh(machine, f"STAGER_API_KEY=another-key {PROGRAM} init --yes", check=False)
     assert "config.yaml is there already, and stays as it is" in said and "The service runs." in said
     assert "is another one, and stays" in said and "another-key" not in said
-    assert "Made " not in said and "Wrote " not in said
+    assert "Made " not in said and "Wrote " not in said and "ok      key: 17 characters" in said
     assert (sh(machine, THERE), machine.show(UNIT, "ActiveEnterTimestampMonotonic")) == (before, started)
 
     first_picture(machine, tmp_path)
