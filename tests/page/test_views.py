@@ -653,11 +653,14 @@ async def test_a_zip_in_a_size_that_a_picture_lacks_is_refused(make_studio: Make
 
 async def test_a_zip_that_would_lack_a_picture_is_refused(studio: Studio, page: PageProcess) -> None:
     await finished(studio)
-    picks = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
+    shown = page.get(of_project(studio)).text
+    picks = re.findall(r'name="pick" value="([^"]+)"', shown)
+    assert "http-equiv" in page.get("/").text and "http-equiv" not in shown  # it would forget what is picked
     address = f"{of_project(studio)}/zip?" + "&".join(f"pick={one}" for one in picks)
     (studio.done / ELM / "front.jpg").unlink()
-    refused = page.get(address)
+    refused = page.get(address, Referer=f"http://127.0.0.1:{page.port}{of_project(studio)}?page=1")
     assert refused.status == 404 and "front.jpg can't be found in done." in html.unescape(refused.text)
+    assert f'href="{of_project(studio)}"' in refused.text
     assert "In done nicht zu finden: front.jpg." in page.get(f"{address}&lang=de").text
     alone = [page.get(f"{of_project(studio)}/zip?pick={pick}").status for pick in picks]
     assert sorted(alone) == [200, 404]
