@@ -158,8 +158,8 @@ def error_page(
         f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
     )
     words = Words(request_language(request))
-    # After a 409, for an action that isn't possible any more, and a 404, as for a ZIP of pictures that are gone,
-    # the link leads back to the form's page; after a 401, where a session has ended meanwhile, it does so by the sign-in page.
+    # After a 409, for an action that isn't possible any more, and a 404, as for a ZIP of pictures that are
+    # gone, the link leads back to the form's page; after a 401, it does so by the sign-in page.
     page = re.match(r"https?://[^/?#]+([^?#]*)([^#]*)", request.headers.get("referer", ""))
     back = own_path(page[1]) if page and status in (404, 409) else "/"
     if page and status == 401:
