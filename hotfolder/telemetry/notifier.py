@@ -170,7 +170,7 @@ class Recipient:
 
         `outcome` is called with `sent` or `failed` after each attempt. Raises ConfigurationError.
         """
-        self.name = f"{number} ({address.partition(':')[0]})"
+        self.name = recipient_name(address, number)
         self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
         self.batches = Batches(Notify())
         self.sending: asyncio.Task[None] | None = None
@@ -255,6 +255,11 @@ class Recipient:
         return False
 
 
+def recipient_name(address: str, number: int) -> str:
+    """A name without secrets: the address's position in the settings, and its scheme."""
+    return f"{number} ({address.partition(':')[0]})"
+
+
 @dataclass(eq=False)
 class Notifier:
     """Looks for notifications and sends them: `run` it as a task. Its errors are logged once, and stop
@@ -268,19 +273,22 @@ class Notifier:
     outcome: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        self.recipients: dict[tuple[int, str], Recipient] = {}
+        self.recipients: dict[str, Recipient] = {}
+        """By address."""
         self._remembered: Memory = {}
         self._warning = log.RecurringWarning(logger, "notifications_not_looked_for")
 
     def follow(self, notify: Notify, addresses: Sequence[str]) -> None:
         """Replace the recipients; those that stay keep their state. Raises ConfigurationError without having
         changed anything."""
-        wanted = list(enumerate(addresses, start=1))
         known = self.recipients
         self.recipients = {
-            place: known.get(place) or Recipient(place[1], place[0], outcome=self.outcome) for place in wanted
+            address: known.get(address) or Recipient(address, number, outcome=self.outcome)
+            for number, address in enumerate(addresses, start=1)
         }
-        for gone in (known[place] for place in known.keys() - self.recipients.keys()):
+        for number, address in enumerate(addresses, start=1):
+            self.recipients[address].name = recipient_name(address, number)
+        for gone in (known[address] for address in known.keys() - self.recipients.keys()):
             if gone.batches.by_kind:
                 logger.warning("not_delivered", address=gone.name, messages=len(gone.batches.by_kind))
         self.detector.notify = notify

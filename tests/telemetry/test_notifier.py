@@ -160,6 +160,16 @@ async def test_of_messages_that_are_not_all_understood_none_is_taken_over(receiv
     await notifier.close()
 
 
+async def test_an_address_that_moves_up_in_the_settings_keeps_its_messages(receiver: Receiver) -> None:
+    notifier, _ = notifier_of("")
+    notifier.follow(Notify(), ["json://127.0.0.1:9/gone", receiver.address])
+    notifier.queue(Notification(Kind.HELD, "12 Elm Road / hall: its route asks for a review."))
+    notifier.follow(Notify(), [receiver.address])
+    [stays] = notifier.recipients.values()
+    assert stays.name == "1 (json)"
+    assert Kind.HELD in stays.batches.by_kind
+
+
 async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Receiver) -> None:
     """By kind, with their number; an outage is logged once."""
     kept: list[Memory] = []
