@@ -134,14 +134,18 @@ def place_of(settings: Settings, folder: Path) -> PhotoPlace:
 
 def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
     """The places with photos at `path`: a room's folder itself; a project's folder and its rooms; or those of
-    all projects of an inbox. Folders deeper in an inbox are ignored. Raises UsageError where there are
-    none."""
+    all projects of an inbox. Folders deeper in an inbox, and those that can't be read, are ignored. Raises
+    UsageError where there are none."""
     folder = path.absolute()
     if not is_dir(folder):
         raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
-    outer = folders_in(folder) if folder in inboxes else [folder]
-    candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
+    outer = [folder / name for name in _names_in(folder)] if folder in inboxes else [folder]
+    candidates = [
+        place_of(settings, one)
+        for each in outer
+        for one in (each, *(each / name for name in _names_in(each)))
+    ]
     looked_at = [one for one in candidates if one.root in inboxes or not set(inboxes) & {*one.path.parents}]
     found = [place for place in looked_at if place.seen() is not None]
     if not found:
@@ -293,10 +297,10 @@ def folder_choices(settings: Settings) -> list[PhotoPlace]:
 
 
 def _names_in(root: Path, *names: str) -> list[str]:
-    """The names of the folders in a folder of an inbox; empty where it can't be read."""
+    """The names of the folders in a folder of an inbox, sorted; empty where it can't be read."""
     try:
         with listed(root, *names) as entries:
-            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
 
