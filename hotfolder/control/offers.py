@@ -78,8 +78,7 @@ def tags_for(settings: Settings, job_id: str) -> list[str]:
     """The tags with which the set can be made once more, each alone, in the order for people. Raises
     UsageError, Unknown, StoreError."""
     with existing(settings) as store:
-        job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
+        job, photos, rulebook = ended_job(settings, store, job_id)
     names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
     own = {normal(tag) for tag in split_name(job.folder).tags}
     wanted = [name for name in names if name not in (AGAIN, OK) and {normal(name)} != own]
@@ -94,8 +93,7 @@ def offer(settings: Settings, job_id: str, tag: str) -> Offer:
 
 def offer_of(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
     """`offer`, from an open store."""
-    job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
+    job, photos, rulebook = ended_job(settings, store, job_id)
     found = rulebook.tags.find(tag)
     # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.
     if found is None or found.name in (AGAIN, OK):
@@ -107,21 +105,17 @@ def offer_of(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
     return Offer(job, found.name, folder, left_of(store, job, hashes, recipe, generation))
 
 
-def ended_job(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
-    """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
+def ended_job(settings: Settings, store: Store, job_id: str) -> tuple[Job, list[JobFile], Rulebook]:
+    """The job, its photos and the rules of its inbox. Raises UsageError unless it is done, or failed with
+    files in failed/, and where the settings don't name its inbox any more."""
     job = job_named(store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
         raise UsageError(
             f"{job.project} / {job.room} can't have another tag now.",
             hint="Only a finished or failed set can.",
         )
-    return job, store.photos(job.id)
-
-
-def rules_of(settings: Settings, job: Job) -> Rulebook:
-    """The rules of the job's inbox. Raises UsageError where the settings don't name it any more."""
     try:
-        return rulebook_for(settings, job.inbox)
+        return job, store.photos(job.id), rulebook_for(settings, job.inbox)
     except KeyError:
         raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
 
