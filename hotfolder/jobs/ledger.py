@@ -423,11 +423,6 @@ class PurchaseStep:
     purchase: Purchase
     results: tuple[Result, ...]
 
-    @property
-    def operation(self) -> Operation | None:
-        """None for the merge."""
-        return self.path[-1] if self.path else None
-
 
 def read_chain(
     store: Store, origin: str, photos: Sequence[str], recipe: Recipe, generation: int

@@ -191,7 +191,7 @@ def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent
     for link in chain:
         if link.purchase.job_id == job_id:
             continue
-        phase = State.MERGING if link.operation is None else State.EDITING
+        phase = State.EDITING if link.path else State.MERGING
         at = [event.at for event in events if event.state == phase]
         left = [event.at for event in events if at and event.at >= at[-1] and event.state != phase]
         if at and not (left and link.purchase.started_at > left[0]):

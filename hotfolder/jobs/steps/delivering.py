@@ -138,9 +138,7 @@ def receipt_of(
             ReceiptPicture(file=picture.path, altered=picture.kinds, **picture.model_dump(include=SHARED))
             for picture in pictures
         ),
-        altered=tuple(
-            dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
-        ),
+        altered=tuple(dict.fromkeys(step.path[-1].kind for step in chain if step.path)),
         notes=(*notes_on(recipe, pictures), *notes),
         hotfolder_version=__version__,
     )
