@@ -143,7 +143,7 @@ class Daemon:
             places = replace(
                 places,
                 guard=self.outputs.confirm,
-                confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
+                confirm_inbox=partial(confirm_inbox, marker_id=identity),
                 out_of_reach=self._out_of_reach,
             )
             self.store.ledger.restore()
