@@ -212,7 +212,7 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
             continue
         # Finished sets are no longer worked on, so whose lease their inboxes have doesn't matter.
         retention = Retention(
-            Store(context.store.database, machine=context.store.machine),
+            Store(context.store.database, context.store.journal, machine=context.store.machine),
             replace(context.places, confirm_ours=lambda _: None),
             context.store_thread,
             context.decoder,
