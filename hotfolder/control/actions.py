@@ -101,7 +101,7 @@ def retry(
             # Before the daemon can see the files.
             target = returning.target
             place = job.inbox, target.parent.name, target.name
-            generations.pay_again(installation.store, job.scope, returning.gathered(), place)
+            generations.request_pay_again(installation.store, job.scope, returning.gathered(), place)
 
     returning.arrive(request_pay_again)
     return PutBack(returning.count, returning.target, copied=copied)
@@ -145,7 +145,7 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
 def _original(installation: Installation, job: Job, file: JobFile, by_hand: str) -> Path:
     """The path of an original. Raises UsageError where it is gone, with the folder in which a person's copies
     would do the same."""
-    for path in installation.places.of_original(job, file):
+    for path in installation.places.original_paths(job, file):
         if is_file(path) and not path.is_symlink():
             return path
     raise UsageError(

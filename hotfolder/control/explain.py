@@ -20,12 +20,12 @@ from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_m
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
-from hotfolder.jobs.generations import generation_for, pays_again
+from hotfolder.jobs.generations import generation_for, is_pay_again_requested
 from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.previous import orphaned_merges, unique_room_name, why_room_held
 from hotfolder.jobs.states import PurchaseState
-from hotfolder.jobs.steps.paying import ASK_BEFORE, untold
+from hotfolder.jobs.steps.paying import ASK_BEFORE, unknown_outcome_text
 from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
@@ -248,7 +248,7 @@ class Explainer:
             if self.problems:  # not grouped: only the names of the photos are certain
                 sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_as(photos)}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
-            room = room_named(self.store, place, split_name(place[2]).name or place[2], photos)
+            room = unique_room_name(self.store, place, split_name(place[2]).name or place[2], photos)
             found = group_folder(self.rulebook, *place[1:], photos, room=room)
             if len(found.sets) > 1:
                 held = [each.name for each in found.sets] if explained.held else []
@@ -279,7 +279,7 @@ class Explainer:
         origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
         scope = scope_key(origin, hashes)
         identities = {photo.name: photo.identity for photo in photos}
-        if pays_again(store, scope, identities, self._known_as()):
+        if is_pay_again_requested(store, scope, identities, self._known_as()):
             return found
         recipe = found.explanation.plan.recipe
         generation = generation_for(store, origin, hashes, recipe, self._known_as()[2])
@@ -292,7 +292,10 @@ class Explainer:
         return replace(
             found,
             remembered=tuple(link.purchase.operation for link in links if link.path not in unknown),
-            unknown=tuple(with_hint(untold(one.operation, one.note), ASK_BEFORE) for one in unknown.values()),
+            unknown=tuple(
+                with_hint(unknown_outcome_text(one.operation, one.note), ASK_BEFORE)
+                for one in unknown.values()
+            ),
             not_made=(*(["merge"] if () in unknown else []), *(path[-1].kind for path in not_made)),
         )
 
@@ -329,7 +332,9 @@ class Explainer:
         inbox, place = self.place.path.parent.parent, self._known_as()
         found = BracketSet(inbox, *place[1:], tuple(photos))
         found, changed = as_approved(found, self._said(), self.rulebook)
-        return why_room_held(self.store, self.rulebook, place, found, orphans(self.store)).after(changed)
+        return why_room_held(self.store, self.rulebook, place, found, orphaned_merges(self.store)).after(
+            changed
+        )
 
     def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
@@ -348,7 +353,7 @@ class Explainer:
         drop = Drop(found, photos, chosen)
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
-        drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
+        drop = replace(looked_up(store, inbox, project, drop), orphans=orphaned_merges(store))
         there = {file.name: file.identity for file in self.seen.photos}
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 

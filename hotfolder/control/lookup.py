@@ -252,7 +252,7 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
     for file in store.files(job.id):
         if file.role == FileRole.PHOTO and photo_id(job.id, file.name) == known:
             with suppress(LocalTrouble):  # its inbox is not in the settings any more
-                return PicturePlace(tuple(places.of_original(job, file)), _roots(places))
+                return PicturePlace(tuple(places.original_paths(job, file)), _roots(places))
     return None
 
 

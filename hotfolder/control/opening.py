@@ -22,7 +22,7 @@ from hotfolder.jobs.database import empty_store, open_store, read_store, store_t
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
-from hotfolder.jobs.sqlite import refuse_strangers
+from hotfolder.jobs.sqlite import refuse_other_users
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import TROUBLES
@@ -92,7 +92,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     settings = load(config, os.environ) if in_force is None else in_force
     place = store_of(settings)
     if isinstance(place, Path):
-        refuse_strangers(place, writing=True)
+        refuse_other_users(place, writing=True)
     with reading(settings, nothing_yet(config)):
         # Refuses one that isn't migrated yet: only a starting daemon migrates it, since one of the older
         # release, or another machine, may be using it.
@@ -116,7 +116,7 @@ def places_in_use(settings: Settings, store: Store) -> Places:
     places = with_former_archives(places_of(settings), store)
     if holder_of(places.state) is None:
         return places
-    met = {(one.role, one.name): Path(one.path) for one in store.folders_met()}
+    met = {(one.role, one.name): Path(one.path) for one in store.known_folders()}
     return replace(
         places,
         inboxes={name: met.get(("inbox", name), path) for name, path in places.inboxes.items()},

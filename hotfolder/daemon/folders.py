@@ -156,7 +156,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         name: OutputFolder(path, known[name], sharing) for name, path in folders.items()
     }
     if (path := places.shared_results) is not None:
-        met_before = "results" in store.names_known("output")
+        met_before = "results" in store.folder_names("output")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)

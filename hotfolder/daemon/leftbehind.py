@@ -33,7 +33,7 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     the last start, and not in the one they name now: there they would be taken for deleted ones, and what
     was placed would be placed twice. Where `state` is another folder, too, the root was moved or copied, and
     they with it; nothing is compared then."""
-    met = store.folders_met()
+    met = store.known_folders()
     if not any(one.role == "state" and one.path == str(places.state) for one in met):
         return
     if not any(one.name == "results" for one in met if one.role == "output"):  # none was named before

@@ -10,7 +10,7 @@ from pathlib import Path
 from hotfolder.errors import RuleRefused
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetRefused
-from hotfolder.jobs.context import Place
+from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.foldernames import split_name
@@ -46,7 +46,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     )
 
 
-def refused(place: Place, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
+def refused(place: SetPlace, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
     """The job of a set that can't be made, whose files are at `place`: they go to failed/."""
     inbox, project, folder = place
     title = split_name(project).name or project

@@ -177,4 +177,4 @@ class Ownership:
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)
         with store_trouble():
-            return name not in self.store.names_known("inbox")
+            return name not in self.store.folder_names("inbox")

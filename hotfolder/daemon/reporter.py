@@ -23,7 +23,7 @@ from hotfolder.display import with_hint
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import midnight, waits_until
-from hotfolder.jobs.context import JobContext, Place, Places
+from hotfolder.jobs.context import JobContext, Places, SetPlace
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.queries import rooms_finished
 from hotfolder.jobs.states import NEEDS_PERSON, State
@@ -133,7 +133,7 @@ class Reporter:
         self.clock = self.context.clock
         self.pages = StatusFiles(self.context.places.inboxes, self.context.places.confirm_inbox)
         self._published: dict[str, object] = {}
-        self._held: dict[str, dict[Place, tuple[Hold, tuple[ArrivingSet, ...]]]] = {}
+        self._held: dict[str, dict[SetPlace, tuple[Hold, tuple[ArrivingSet, ...]]]] = {}
         """By inbox, the lines of each hold. They are made once: thousands may wait."""
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._told: object = None
@@ -186,7 +186,7 @@ class Reporter:
             trouble=ApiTrouble(reason=trouble.message, hint=trouble.hint) if trouble else None,
             schedule=waits_until(opens) if opens is not None else "",
             sandbox=context.origin == SANDBOX,
-            waits=self.intake.worker.reasons(),
+            waits=self.intake.worker.waiting_reasons(),
             settings=SettingsStatus(error=self.live.error, restart=self.live.restart),
             folders={name: output.trouble for name, output in self.outputs.by_name.items()},
             full_disks=self.telemetry.full_disks,
@@ -196,8 +196,8 @@ class Reporter:
             await context.publish(DAEMON_STATUS, status.model_dump(mode="json"))
             self._published[DAEMON_STATUS] = status
         self._news |= changed
-        early = {place_key(*place): group for place, group in context.early.items()}
-        groups = {**early, **context.sending}
+        early = {place_key(*place): group for place, group in context.early_groups.items()}
+        groups = {**early, **context.uploading_groups}
         progress = {name: [one.uploaded, len(one.photos)] for name, one in groups.items()}
         if self._published.get(PROGRESS) != progress:
             await context.publish(PROGRESS, progress)

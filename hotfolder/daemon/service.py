@@ -41,7 +41,7 @@ from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.context import JobContext, JobSettings, Places
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, store_trouble
-from hotfolder.jobs.limits import START, ConcurrencyLimits
+from hotfolder.jobs.limits import INITIAL, ConcurrencyLimits
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.worker import Worker
@@ -264,7 +264,7 @@ class Daemon:
         met = self.store.folder_identity("inbox", name)
         if met is not None and met.path != str(path):
             met = None
-        first_start = met is None and not (self.leases and name in self.store.names_known("inbox"))
+        first_start = met is None and not (self.leases and name in self.store.folder_names("inbox"))
         settle = self.settings.settle
         root = Root(
             path,
@@ -347,7 +347,7 @@ class Daemon:
             # Before the jobs are stopped, since a stopped job doesn't count as stuck.
             degraded = any(inbox.status().degraded for inbox in self.inboxes.values())
             api_trouble = self.context.breakers.trouble is not None
-            self.outcome.world_bad = api_trouble or degraded or self.worker.waits()
+            self.outcome.world_bad = api_trouble or degraded or self.worker.waits_for_world()
             self.telemetry.stopping(len(self.context.paying))
             ending = (*tasks, stopping, idle)
             for task in ending:
@@ -381,7 +381,7 @@ class Daemon:
                 self.context.places,
                 self.telemetry,
                 self.clock,
-                self.worker.try_again,
+                self.worker.retry_postponed,
                 self.telemetry.heartbeats.expect(OUTPUTS, OUTPUTS_SECONDS, last=self._while_paying),
             ),
             partial(apply_retention, self.context, self.live, self._leads),
@@ -455,7 +455,7 @@ def scan_of(inbox: str) -> str:
 
 def most_jobs(settings: Settings) -> int:
     """The most jobs in progress at once."""
-    return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
+    return JOBS_PER_MERGE * (settings.limits.merges or INITIAL["merges"])
 
 
 def concurrency(settings: Settings) -> dict[str, int | None]:

@@ -15,7 +15,7 @@ from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.heldsets import held_before, remember_held
-from hotfolder.jobs.previous import earlier_sets, latest_set, own_pictures
+from hotfolder.jobs.previous import delivered_among, earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
@@ -238,7 +238,7 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
         earlier=earlier_sets(store, inbox, project),
         before=held_before(store, (inbox, project, ""), there),
         latest=latest_set(store, inbox, project, ""),
-        own=own_pictures(store, (inbox, project, ""), drop.photos),
+        own=delivered_among(store, (inbox, project, ""), drop.photos),
     )
 
 

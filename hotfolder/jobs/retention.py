@@ -181,10 +181,10 @@ class Retention:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not self.dry_run:
                 # Recorded first, so that a receipt never misses a deletion.
-                await self.store_thread(self.store.let_go, job.id, photo.name, self.now)
+                await self.store_thread(self.store.record_deletion, job.id, photo.name, self.now)
                 why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
                 if why:
-                    await self.store_thread(self.store.let_go, job.id, photo.name, None)
+                    await self.store_thread(self.store.record_deletion, job.id, photo.name, None)
             yield Expired("original", path, photo.size_bytes, why)
         gone = [path for photo, path in await self._photos(job, there=False) if photo.let_go_at]
         # The folder goes last: one that is still there tells of a process that was killed before.
@@ -216,7 +216,7 @@ class Retention:
         complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
         sha256 = await to_thread.run_sync(complete)
         if sha256 not in (None, job.receipt_sha256):
-            await self.store_thread(self.store.change, job.id, receipt_sha256=sha256)
+            await self.store_thread(self.store.set_columns, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
     async def _receipt(self, job: Job) -> AsyncIterator[Expired]:
@@ -231,7 +231,7 @@ class Retention:
         why = why or await self._too_young(job, self.keep.receipts_days)
         why = why or await self._delete(path, job.receipt_sha256)
         if not why and not self.dry_run:
-            await self.store_thread(self.store.change, job.id, receipt="", receipt_sha256="")
+            await self.store_thread(self.store.set_columns, job.id, receipt="", receipt_sha256="")
         yield Expired("receipt", path, size_bytes, why)
 
     async def _results(self) -> AsyncIterator[Expired]:
@@ -268,7 +268,7 @@ class Retention:
         return spared
 
     async def _records(self) -> AsyncIterator[Expired]:
-        """Records, a whole project at a time, since `number_of_room` counts the project's jobs."""
+        """Records, a whole project at a time, since `room_number` counts the project's jobs."""
         before = self._before(self.keep.records_days)
         for project in await self.store_thread(self.store.finished_projects, before):
             jobs = await self.store_thread(self.store.of_project, project)
@@ -282,7 +282,7 @@ class Retention:
                 if deleted is None:
                     continue
                 # After a crash before this write, `Ledger.restore` writes the lines at the next start.
-                await self.store_thread(self.store.ledger.journal_again, deleted)
+                await self.store_thread(self.store.ledger.append_again, deleted)
             yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:

@@ -294,7 +294,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         *lines_of_active(store, daemons, active),
         *(line_of(job, "") for job in ended),
     )
-    counts = store.counts()
+    counts = store.count_by_state()
     counts[State.FAILED] = sum(job.state == State.FAILED for job in ended)
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
     live = {name: inbox for status in running for name, inbox in status.inboxes.items()}

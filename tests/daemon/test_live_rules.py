@@ -66,7 +66,7 @@ async def test_a_set_whose_early_photos_are_of_no_use_waits_for_the_hour_and_its
     studio, hour = make_studio(settle={"quiet_seconds": 600}), datetime.now().astimezone().hour
     folder = studio.drop(ELM, "kitchen", bracket())
     async with studio.working(live=True) as daemon:
-        await until(lambda: [group.uploaded for group in daemon.context.early.values()] == [3])
+        await until(lambda: [group.uploaded for group in daemon.context.early_groups.values()] == [3])
         closed = {"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"}
         studio.edit(schedule=closed, hdr={"lensCorrection": False})
         daemon.live.ask()
