@@ -70,7 +70,7 @@ def machine_in(settings: Settings) -> str:
     return known_machine(settings.state_folder) if settings.store.url is not None else ""
 
 
-def existing(settings: Settings) -> AbstractContextManager[Store]:
+def reading_existing(settings: Settings) -> AbstractContextManager[Store]:
     """`reading`, but raises Unknown where nothing has run yet."""
     return reading(settings, Unknown("Nothing has been made here yet."))
 
@@ -93,7 +93,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     place = store_of(settings)
     if isinstance(place, Path):
         refuse_other_users(place, writing=True)
-    with reading(settings, nothing_yet(config)):
+    with reading(settings, nothing_yet_error(config)):
         # Refuses one that isn't migrated yet: only a starting daemon migrates it, since one of the older
         # release, or another machine, may be using it.
         database = open_store(place)
@@ -126,14 +126,14 @@ def places_in_use(settings: Settings, store: Store) -> Places:
     )
 
 
-def confirm_taken_up(settings: Settings) -> Settings:
-    """The settings as they are. Raises ConfigurationError where a running daemon goes on with those before,
-    since they have addresses for messages that can't be used."""
+def refuse_bad_addresses(settings: Settings) -> Settings:
+    """Return the settings. Raises ConfigurationError for unusable addresses for messages, because of which a
+    running daemon would reject these settings and keep its former ones."""
     addresses_of(settings)
     return settings
 
 
-def nothing_yet(config: Path) -> UsageError:
+def nothing_yet_error(config: Path) -> UsageError:
     return UsageError(
         f"Nothing has run with {config} yet.",
         hint=CommandHint("Start it with `hotfolder run`, or name the file with which it runs with --config."),
