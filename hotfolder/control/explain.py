@@ -20,7 +20,7 @@ from hotfolder.control.lookup import (
     places_in,
 )
 from hotfolder.control.opening import reading
-from hotfolder.daemon.shoots import kept_out, looked_up
+from hotfolder.daemon.shoots import kept_out, with_store_facts
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_more
@@ -363,7 +363,7 @@ class Explainer:
         drop = Drop(found, photos, chosen)
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
-        drop = replace(looked_up(store, inbox, project, drop), orphans=orphaned_merges(store))
+        drop = replace(with_store_facts(store, inbox, project, drop), orphans=orphaned_merges(store))
         there = {file.name: file.identity for file in self.seen.photos}
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 

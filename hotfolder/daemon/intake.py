@@ -1,4 +1,4 @@
-"""From what an inbox reports to early uploads, and to a job, a refused job, or a hold with its reason."""
+"""The intake: turns the events of the inboxes into early uploads, jobs, refused jobs, and holds."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class Intake:
             return self.look_anew(*place)
         self._judging[place] = False
         try:
-            if hold := await self._taken(place, found):
+            if hold := await self._make_jobs(place, found):
                 self._hold(place, hold)
         finally:
             del self._judging[place]
 
-    async def _taken(self, place: SetPlace, found: BracketSet) -> Hold:
+    async def _make_jobs(self, place: SetPlace, found: BracketSet) -> Hold:
         """Make the jobs of a set; return what is held."""
         context = self.worker.context
         if self._orphans is None:
@@ -89,7 +89,7 @@ class Intake:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
-        _, said = await self.shoots.said(place[0], found)
+        _, said = await self.shoots.approval_beside(place[0], found)
         found, changed = as_approved(found, said, rulebook)
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
         why = why.after(changed)
@@ -103,7 +103,7 @@ class Intake:
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS or without_copies(found.photos)[1]:
-            found = replace(found, photos=await self._looked_at(found.photos))
+            found = replace(found, photos=await self._with_signatures(found.photos))
         room = await context.store_thread(
             unique_room_name, context.store, place, room_of(found.folder), found.photos
         )
@@ -116,7 +116,7 @@ class Intake:
         await signals_removed([*signals, found.path / READY_NAME] if signals else [])
         return Why()
 
-    async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
+    async def _with_signatures(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """The photos with signature and brightness, which the inbox doesn't compute for a room, and which
         tell sets and copies apart; unchanged where one can't be read now."""
         seen = []
@@ -158,9 +158,9 @@ class Intake:
         self._orphans = None
 
     def job_ended(self, place: SetPlace) -> bool:
-        """Note that a job with photos at `place` has ended. Returns whether the hold there is to be judged
-        again. A set that is being judged at this moment is delivered again if it is then held, since the
-        job's state it was judged by is stale."""
+        """Note that a job with photos at `place` has ended. Returns whether the hold there must be judged
+        again. If a set there is being judged at this moment, by a state of the job that is stale now, and is
+        then held, the inbox delivers it again."""
         if place in self._judging:
             self._judging[place] = True
         held = self.held.get(place)
@@ -236,7 +236,7 @@ class Early:
         if closed or len(context.early_groups) >= self.worker.most_jobs:
             return None
         rulebook = context.settings.rulebooks[place[0]]
-        merge = merge_of(rulebook, place, photo_count)
+        merge = certain_merge(rulebook, place, photo_count)
         if merge is None or why_name_held(rulebook, *place[1:], [None], known=False):
             return None
         # A set whose folder had a job before may be held as late photos of that job.
@@ -255,10 +255,10 @@ class Early:
                 self._drop(place)
 
 
-def merge_of(rulebook: Rulebook, place: SetPlace, photo_count: int) -> tuple[str, HdrOptions] | None:
-    """The project's title and the merge's options for a set of `photo_count` photos or more; the API gets
-    them before the photos. None where the set is refused or not merged, or where more photos may change
-    them."""
+def certain_merge(rulebook: Rulebook, place: SetPlace, photo_count: int) -> tuple[str, HdrOptions] | None:
+    """Project title and merge options of a set that has `photo_count` photos so far. The API needs them
+    before the photos, so None where more photos may change them, or where the set is refused or not
+    merged."""
     merges = set()
     for count in range(photo_count, MOST_PHOTOS + 1):
         try:

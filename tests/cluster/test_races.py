@@ -124,7 +124,7 @@ async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to
         )
         running = asyncio.create_task(ownership.run())
         await until(lambda: begun == {"a", "b"})
-        ownership.doubt("a")
+        ownership.restart_inbox("a")
         await until(lambda: begun == {"b"})
         late = leases._valid_until
         await until(lambda: leases._valid_until > late)  # by later looks
