@@ -216,7 +216,7 @@ class Daemon:
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)
         inbox = await self.context.store_thread(make)
-        await self.telemetry.take(name)
+        await self.telemetry.take_inbox(name)
         await self.worker.load(name)
         self.inboxes[name] = inbox  # `--until-idle` waits for this entry
         self.galleries.check_all()
@@ -224,12 +224,12 @@ class Daemon:
 
     async def _drop(self, name: str) -> None:
         self.inboxes.pop(name, None)
-        self.telemetry.heartbeats.excuse(scan_of(name))
+        self.telemetry.heartbeats.stop_watching(scan_of(name))
         await self.intake.drop(name)
         await self.worker.drop(name)
         with suppress(LocalTrouble):  # a no-op as a barrier: writes queued before it have ended
             await self.context.store_thread(lambda: None)
-        self.telemetry.drop(name)
+        self.telemetry.drop_inbox(name)
 
     def _job_context(self, access: ApiAccess, places: Places) -> JobContext:
         api = self.settings.api
