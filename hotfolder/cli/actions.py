@@ -38,9 +38,9 @@ def approve(
     """
     from hotfolder.config.load import load
     from hotfolder.control import held
-    from hotfolder.control.opening import confirm_taken_up
+    from hotfolder.control.opening import refuse_bad_addresses
 
-    found = held.approve(confirm_taken_up(load(config, os.environ)), project)
+    found = held.approve(refuse_bad_addresses(load(config, os.environ)), project)
     if found.sets:
         print(f"Made {found.ready}: {', '.join(found.sets)}, which was held, may be made as it is.")
     else:

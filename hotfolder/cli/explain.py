@@ -13,8 +13,8 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import Limits, Settings
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
-from hotfolder.control.lookup import left_alone
-from hotfolder.control.opening import confirm_taken_up
+from hotfolder.control.lookup import ignored_notices
+from hotfolder.control.opening import refuse_bad_addresses
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.budget import waits_until
@@ -26,7 +26,7 @@ from hotfolder.rules.kinds import Prices
 def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> int:
     """Print the explanation of a set's folder, or of every set of a project or an inbox. Returns 1 if any has
     a problem, such as a refusal."""
-    settings = confirm_taken_up(load(config, os.environ))
+    settings = refuse_bad_addresses(load(config, os.environ))
     answers = explained(settings, path)
     if as_json:
         told = [as_dict(one) for one in answers]
@@ -36,7 +36,7 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
         opens = opens_at(settings.schedule.active, datetime.now(UTC).astimezone())
         if opens is not None:
             print(f"\nNote: by schedule.active nothing is sent just now; it {waits_until(opens)}.")
-        for text in left_alone(settings, path):
+        for text in ignored_notices(settings, path):
             print(f"\nNote: {text}")
     return FAILED if any(one.problems for one in answers) else 0
 

@@ -104,7 +104,7 @@ async def serve(
                 daemon = Daemon(settings, access, file=file)
         if daemon is None:
             return INTERRUPTED if signals[0] == signal.SIGINT else 0
-        loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
+        loop.add_signal_handler(signal.SIGHUP, daemon.live.request_reload)
         try:
             outcome = await daemon.run(stop=stop, until_idle=until_idle)
         except Exception:

@@ -104,7 +104,7 @@ def notify(
 ) -> int:
     """Show, or with --test try, who gets messages."""
     from hotfolder.config.load import load
-    from hotfolder.telemetry.notifier import Message, addresses_of, try_out
+    from hotfolder.telemetry.notifier import Message, addresses_of, send_test
 
     addresses = addresses_of(load(config, os.environ))
     if not addresses:
@@ -113,7 +113,7 @@ def notify(
         number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
         print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
         return 0
-    outcome = asyncio.run(try_out(addresses, Message("A test", "hotfolder can reach you here.")))
+    outcome = asyncio.run(send_test(addresses, Message("A test", "hotfolder can reach you here.")))
     for name, taken in outcome:
         print(f"{name}: {'accepted' if taken else 'NOT accepted'}")
     return 0 if all(taken for _, taken in outcome) else WORLD_BAD

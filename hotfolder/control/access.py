@@ -17,7 +17,7 @@ from hotfolder.errors import CommandHint, StoreError, UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.database import store_trouble
 from hotfolder.jobs.model import PageRole
-from hotfolder.jobs.sqlite import FILE_NAME, owner_of, refuse_strangers, user_named
+from hotfolder.jobs.sqlite import FILE_NAME, owner_of, refuse_other_users, user_named
 from hotfolder.jobs.store import Store
 from hotfolder.paths import is_file
 
@@ -120,7 +120,7 @@ def changing(settings: Settings) -> Iterator[Store]:
     start. Raises UsageError where it would be created as another user than the owner of its folder."""
     place = store_of(settings)
     if isinstance(place, Path):
-        refuse_strangers(place, writing=True)
+        refuse_other_users(place, writing=True)
         if not is_file(place / FILE_NAME) and owner_of(place) != os.geteuid():
             raise UsageError(
                 f"There is no job store yet, and its folder belongs to {user_named(owner_of(place))}.",

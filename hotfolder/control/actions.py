@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hotfolder.control.explain import Bill
-from hotfolder.control.lookup import no_job_yet
+from hotfolder.control.lookup import explain_missing_job
 from hotfolder.control.offers import offer_of, return_name, still_to_pay
 from hotfolder.control.opening import Installation, now
 from hotfolder.errors import CommandHint, UsageError
@@ -57,8 +57,8 @@ class PutBack:
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """The jobs that are being cancelled, and those for which it is too late. `project` is the name of the
-    project that was given, "" for a single job; `arriving` are the rooms of its sets that have no job yet and
-    get one by themselves: these are not cancelled."""
+    project that was given, "" for a single job. `arriving` are the rooms of the project's sets without a job,
+    which are not cancelled and will become jobs."""
 
     taken: Sequence[Job]
     too_late: Sequence[Job]
@@ -78,7 +78,7 @@ def retry(
     finished set, too, by copies of its originals; by a form only if the generation bought last and the paid
     calls still to be made are those that it shows (`after`, `calls`). `job_id` may be `project/room`.
     Idempotent: after an interruption, repeat the call. Raises UsageError, Unknown, LocalTrouble."""
-    with no_job_yet(installation.store, job_id):
+    with explain_missing_job(installation.store, job_id):
         states = NEEDS_PERSON | {State.DONE} if pay_again else NEEDS_PERSON
         job = job_meant(installation.store, job_id, states)
     if after is not None and after != str(present_generation(installation.store, job.scope)):
@@ -101,7 +101,7 @@ def retry(
             # Before the daemon can see the files.
             target = returning.target
             place = job.inbox, target.parent.name, target.name
-            generations.pay_again(installation.store, job.scope, returning.gathered(), place)
+            generations.request_pay_again(installation.store, job.scope, returning.gathered(), place)
 
     returning.arrive(request_pay_again)
     return PutBack(returning.count, returning.target, copied=copied)
@@ -145,7 +145,7 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
 def _original(installation: Installation, job: Job, file: JobFile, by_hand: str) -> Path:
     """The path of an original. Raises UsageError where it is gone, with the folder in which a person's copies
     would do the same."""
-    for path in installation.places.of_original(job, file):
+    for path in installation.places.original_paths(job, file):
         if is_file(path) and not path.is_symlink():
             return path
     raise UsageError(
@@ -206,7 +206,7 @@ def resolve(
 
 def _in_doubt(installation: Installation, job_id: str) -> Job:
     """The job, in NEEDS_ATTENTION. Raises UsageError for any other state, and Unknown."""
-    with no_job_yet(installation.store, job_id):
+    with explain_missing_job(installation.store, job_id):
         job = job_meant(installation.store, job_id, [State.NEEDS_ATTENTION])
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"Job {job_id} has nothing to resolve: it is {state_words(job)}.")
@@ -291,7 +291,7 @@ def give_up(installation: Installation, job_id: str) -> None:
 def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
     """Request the cancellation of a job or a project's jobs. `by` names who asked. Raises UsageError."""
     store = installation.store
-    with no_job_yet(store, target, inbox), store.session() as session, session.begin():
+    with explain_missing_job(store, target, inbox), store.session() as session, session.begin():
         jobs, of_inbox, project = commands.resolve_target(
             session, target, inbox, **_inboxes_with(installation, target)
         )
@@ -315,7 +315,7 @@ def prioritise(
     except KeyError:
         raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     store = installation.store
-    with no_job_yet(store, target, inbox), store.session() as session, session.begin():
+    with explain_missing_job(store, target, inbox), store.session() as session, session.begin():
         jobs, of_inbox, project = commands.resolve_target(
             session, target, inbox, **_inboxes_with(installation, target)
         )
@@ -343,7 +343,7 @@ def _is_in(inbox: Path, folder: str) -> bool:
 
 
 def _refuse_ended(jobs: Sequence[Job]) -> None:
-    """Raise UsageError for a job that nothing more becomes of by itself."""
+    """Raise UsageError where a job has ended."""
     for job in jobs:
         if job.state not in ACTIVE:
             raise UsageError(

@@ -13,14 +13,14 @@ from hotfolder.config.load import load_for_reading
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import (
     arriving_id,
+    explain_missing_job,
     folder_id,
-    no_job_yet,
     opaque,
     photo_id,
     picture_id,
     project_id,
 )
-from hotfolder.control.opening import nothing_yet, now, overview_in, reading
+from hotfolder.control.opening import nothing_yet_error, now, overview_in, reading
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
@@ -77,8 +77,8 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHist
     """The history of one job, by its id or `project/room`, and its line in `status`. Raises as `status`, and
     UsageError, Unknown."""
     settings, error = load_for_reading(config, environ)
-    with reading(settings, error or nothing_yet(config)) as store:
-        with no_job_yet(store, job):
+    with reading(settings, error or nothing_yet_error(config)) as store:
+        with explain_missing_job(store, job):
             history = history_of(store, job)
         lines = {line.job: line for line in overview_in(settings.state_folder, store).lines}
     return history, lines.get(history.job.id) or line_of(history.job, "")
@@ -87,12 +87,12 @@ def history(config: Path, environ: Mapping[str, str], job: str) -> tuple[JobHist
 HELD = "held"
 """The state of a card whose set is held in the inbox until a person approves it."""
 CANCELLING, CANCELLED = "cancelling", "cancelled"
-IN_HAND, TO_COME, OVER = 2, 3, 4
+UNDER_WAY, TO_COME, FINISHED = 2, 3, 4
 RANK = {
     **{State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1},
-    **{State.DONE: OVER, CANCELLED: OVER},
+    **{State.DONE: FINISHED, CANCELLED: FINISHED},
 }
-"""The order of cards on a page, by state; other states are IN_HAND where they run, else TO_COME."""
+"""The order of cards on a page, by state; other states are UNDER_WAY where they run, else TO_COME."""
 MUCH_LONGER = 1.5
 """From this multiple of the usual duration on, a merge's total is not shown any more."""
 MOST_CARDS = 12
@@ -174,7 +174,7 @@ class Card(Line):
 
     @property
     def rank(self) -> int:
-        return RANK.get(self.state, IN_HAND if self.state in (*RUNNING, CANCELLING) else TO_COME)
+        return RANK.get(self.state, UNDER_WAY if self.state in (*RUNNING, CANCELLING) else TO_COME)
 
     @property
     def needs_person(self) -> bool:
@@ -206,7 +206,7 @@ class ProjectCards:
 
     @property
     def rank(self) -> int:
-        return min((card.rank for card in self.cards), default=OVER)
+        return min((card.rank for card in self.cards), default=FINISHED)
 
     @property
     def at(self) -> str:
@@ -272,7 +272,7 @@ def board(settings: Settings) -> Board:
         return Board(
             at=at,
             seen=seen,
-            projects=tuple(projects_of(store, latest_of(seen.lines))),
+            projects=tuple(projects_of(store, newest_lines(seen.lines))),
             paid_today=store.ledger.paid_today(at),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(store.ledger.paid_operations_today(at)),
@@ -280,7 +280,7 @@ def board(settings: Settings) -> Board:
         )
 
 
-def latest_of(lines: Sequence[Line]) -> list[Line]:
+def newest_lines(lines: Sequence[Line]) -> list[Line]:
     """The newest line of each set (inbox, project, folder, room). A set that arrives again, without a job
     yet, is newer than its earlier jobs."""
     newest: dict[tuple[str, str, str, str], Line] = {}
@@ -301,7 +301,7 @@ def projects_of(store: Store, lines: Sequence[Line]) -> list[ProjectCards]:
         ProjectCards(*place, cards, [next(full) for _ in cards[:MOST_CARDS]]) for place, cards in by_name
     ]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
-    return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
+    return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < FINISHED else FINISHED)
 
 
 def sorted_cards(cards: Iterable[Card]) -> list[Card]:
@@ -325,7 +325,7 @@ def with_frames(store: Store, cards: Sequence[Card]) -> list[Card]:
     """The cards with their frames and progress, in the same order."""
     jobs = [card.job for card in cards if card.job]
     pictures, photos = queries.pictures_of(store, jobs), queries.middle_photos(store, jobs)
-    active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
+    active = [card.job for card in cards if card.job and card.rank in (UNDER_WAY, TO_COME)]
     calls = queries.under_way(store, active)
     usual = (
         queries.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None

@@ -11,21 +11,28 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import PhotoPlace, arriving_id, no_photos, nothing_waits, opaque, places_in
+from hotfolder.control.lookup import (
+    PhotoPlace,
+    arriving_id,
+    no_photos_error,
+    nothing_waits_error,
+    opaque,
+    places_in,
+)
 from hotfolder.control.opening import reading
-from hotfolder.daemon.shoots import kept_out, looked_up
+from hotfolder.daemon.shoots import kept_out, with_store_facts
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_more
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
-from hotfolder.jobs.generations import generation_for, pays_again
+from hotfolder.jobs.generations import generation_for, is_pay_again_requested
 from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.previous import orphaned_merges, unique_room_name, why_room_held
 from hotfolder.jobs.states import PurchaseState
-from hotfolder.jobs.steps.paying import ASK_BEFORE, untold
+from hotfolder.jobs.steps.paying import ASK_BEFORE, unknown_outcome_text
 from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
@@ -89,9 +96,10 @@ class SeenPhoto:
 @dataclass(frozen=True, slots=True)
 class ExplainedSet:
     """One set as the rules treat it, with its readable photos. `remembered` are the kinds of its paid calls
-    that were made before, `evidence` and `doubts` say how it was grouped. It `waits` for a person. With a
-    `problem` it can't be made, and isn't `planned`. `unknown` are the purchases whose end nobody knows, a
-    sentence each; for them the set comes back, and the kinds of calls in `not_made` are not paid for."""
+    that were made before; `evidence` and `doubts` say how it was grouped; `waits` whether a person must
+    approve it. With a `problem` it can't be made, and `planned` is None. `unknown` has a sentence for each
+    purchase with an unknown outcome: the set then goes to failed/, and the kinds of calls in `not_made` are
+    not paid for."""
 
     name: str
     photos: tuple[SeenPhoto, ...]
@@ -158,7 +166,7 @@ def explain(settings: Settings, path: Path) -> list[Explained]:
         with suppress(Unknown):
             found.append(explain_place(settings, place))
     if not found:
-        raise no_photos(path)
+        raise no_photos_error(path)
     return found
 
 
@@ -171,7 +179,7 @@ def explain_place(
         return Explainer(settings, store, place, chosen, look).explained()
 
 
-def is_still(path: Path, identity: FileIdentity) -> bool:
+def is_unchanged(path: Path, identity: FileIdentity) -> bool:
     """Whether the file at `path` is there unchanged, as far as can be told."""
     try:
         return FileIdentity.of(path.lstat()) == identity
@@ -181,7 +189,7 @@ def is_still(path: Path, identity: FileIdentity) -> bool:
         return True
 
 
-def changing(name: str) -> str:
+def changed_text(name: str) -> str:
     return (
         f"{visible(name)} was changed, replaced or removed while it was read. Ask again when it is complete."
     )
@@ -202,7 +210,7 @@ class Explainer:
         self.rulebook: Rulebook = rulebook_for(self.settings, self.place.inbox)
         seen = self.place.seen()
         if seen is None:
-            raise nothing_waits()
+            raise nothing_waits_error()
         self.seen: SetFolder = seen
         self.photos: list[Photo] = []
         """The usable photos."""
@@ -217,7 +225,9 @@ class Explainer:
             try:
                 self.photos.append(photo_of(path, file.identity, self.look(path, file.identity, limits)))
             except BadJob as error:
-                problems.append(error.full_text if is_still(path, file.identity) else changing(file.name))
+                problems.append(
+                    error.full_text if is_unchanged(path, file.identity) else changed_text(file.name)
+                )
         self.problems = tuple(problems)
         return self._room() if self.place.folder else self._shoot()
 
@@ -227,7 +237,7 @@ class Explainer:
         aside = len(drop.found.photos) - len(drop.photos)
         explained = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
-            back = sort_shoot(self.rulebook, self._known_as()[1], drop.photos, drop.earlier)
+            back = sort_shoot(self.rulebook, self._recorded_place()[1], drop.photos, drop.earlier)
             shoot, waiting = group_drop(self.rulebook, replace(drop, back=back))
             explained = replace(explained, waiting=waiting)
             if shoot is None:
@@ -244,11 +254,11 @@ class Explainer:
         late = [photo for photo in self.photos if photo.name not in under_way]
         explained = Explained(self.place, held=self._why_held(late), problems=self.problems)
         try:
-            photos, place = late or self.photos, self._known_as()
+            photos, place = late or self.photos, self._recorded_place()
             if self.problems:  # not grouped: only the names of the photos are certain
-                sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_as(photos)}
+                sent = {**{file.name: Sent() for file in self.seen.photos}, **sent_forms(photos)}
                 return replace(explained, sets=(replace(self._set("", photos, sent), waits=True),))
-            room = room_named(self.store, place, split_name(place[2]).name or place[2], photos)
+            room = unique_room_name(self.store, place, split_name(place[2]).name or place[2], photos)
             found = group_folder(self.rulebook, *place[1:], photos, room=room)
             if len(found.sets) > 1:
                 held = [each.name for each in found.sets] if explained.held else []
@@ -273,16 +283,16 @@ class Explainer:
 
     def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with the operations that were bought before at the configured API. Raises BadJob."""
-        found = self._set(name, photos, sent_as(photos))
+        found = self._set(name, photos, sent_forms(photos))
         if found.explanation.plan.again:
             return found
         origin, hashes, store = self.settings.api.base_url, [photo.sha256 for photo in photos], self.store
         scope = scope_key(origin, hashes)
         identities = {photo.name: photo.identity for photo in photos}
-        if pays_again(store, scope, identities, self._known_as()):
+        if is_pay_again_requested(store, scope, identities, self._recorded_place()):
             return found
         recipe = found.explanation.plan.recipe
-        generation = generation_for(store, origin, hashes, recipe, self._known_as()[2])
+        generation = generation_for(store, origin, hashes, recipe, self._recorded_place()[2])
         links = read_chain(store, origin, hashes, recipe, generation)
         unknown = {link.path: link.purchase for link in links if link.purchase.state == PurchaseState.UNKNOWN}
         # Behind a merge that may still be learnt of from its group, the operations are paid for.
@@ -292,13 +302,16 @@ class Explainer:
         return replace(
             found,
             remembered=tuple(link.purchase.operation for link in links if link.path not in unknown),
-            unknown=tuple(with_hint(untold(one.operation, one.note), ASK_BEFORE) for one in unknown.values()),
+            unknown=tuple(
+                with_hint(unknown_outcome_text(one.operation, one.note), ASK_BEFORE)
+                for one in unknown.values()
+            ),
             not_made=(*(["merge"] if () in unknown else []), *(path[-1].kind for path in not_made)),
         )
 
     def _set(self, name: str, photos: Sequence[Photo], sent: Mapping[str, Sent]) -> ExplainedSet:
         """One set by the rules. Its room is `name`, or "" for the name in the folder. Raises BadJob."""
-        _, project, folder = self._known_as()
+        _, project, folder = self._recorded_place()
         decided = plan(self.rulebook, project, folder or name, len(sent))
         decided = replace(decided, room=name or decided.room)
         return ExplainedSet(decided.room, self.shown(photos), explain_plan(decided, sent))
@@ -318,7 +331,7 @@ class Explainer:
             for photo in photos
         )
 
-    def _known_as(self) -> tuple[str, str, str]:
+    def _recorded_place(self) -> tuple[str, str, str]:
         """Inbox, project and folder as the records name them, without the tag `ok`."""
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
@@ -326,33 +339,35 @@ class Explainer:
         """Why the daemon would hold the room's photos; an empty Why where it wouldn't."""
         if not photos:
             return Why()
-        inbox, place = self.place.path.parent.parent, self._known_as()
+        inbox, place = self.place.path.parent.parent, self._recorded_place()
         found = BracketSet(inbox, *place[1:], tuple(photos))
-        found, changed = as_approved(found, self._said(), self.rulebook)
-        return why_room_held(self.store, self.rulebook, place, found, orphans(self.store)).after(changed)
+        found, changed = as_approved(found, self._approval(), self.rulebook)
+        return why_room_held(self.store, self.rulebook, place, found, orphaned_merges(self.store)).after(
+            changed
+        )
 
     def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
-        jobs = [job for job in self.store.active() if place_of(job) == self._known_as()]
+        jobs = [job for job in self.store.active() if place_of(job) == self._recorded_place()]
         return {file.name for job in jobs for file in self.store.files(job.id)}
 
     @cached_property
     def drop(self) -> Drop:
         """A flat drop: its photos without those of unfinished jobs and those kept out of a set before, with
         the approvals of a person and the earlier sets in the store."""
-        photos, said = self.photos, self._said()
-        inbox, project, _ = self._known_as()
+        photos, said = self.photos, self._approval()
+        inbox, project, _ = self._recorded_place()
         found = BracketSet(self.place.root, project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
-        drop = replace(looked_up(store, inbox, project, drop), orphans=orphans(store))
+        drop = replace(with_store_facts(store, inbox, project, drop), orphans=orphaned_merges(store))
         there = {file.name: file.identity for file in self.seen.photos}
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 
-    def _said(self) -> ReadyFile | None:
+    def _approval(self) -> ReadyFile | None:
         """A person's approval of the folder, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
@@ -366,5 +381,5 @@ def approved(seen: SetFolder) -> bool:
     return marked or seen.signal() is not None
 
 
-def sent_as(photos: Sequence[Photo]) -> dict[str, Sent]:
+def sent_forms(photos: Sequence[Photo]) -> dict[str, Sent]:
     return {photo.name: Sent(photo.format, photo.develop) for photo in photos}

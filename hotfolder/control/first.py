@@ -54,7 +54,7 @@ def setup_port(config: Path, environ: Mapping[str, str]) -> int | None:
     return int(port) if port.isdecimal() and not given and is_missing(config) else None
 
 
-async def wrong_with(config: Path, environ: Mapping[str, str], first: FirstSettings) -> Wrong | None:
+async def problem_with(config: Path, environ: Mapping[str, str], first: FirstSettings) -> Wrong | None:
     """Why hotfolder can't start with this input; None where it can. Makes a free API request to check the
     key. Raises ConfigurationError for other errors of the environment."""
     if not first.root.is_absolute() or not os.access(first.root, os.W_OK | os.X_OK):
@@ -84,11 +84,11 @@ def set_up(config: Path, environ: Mapping[str, str], first: FirstSettings) -> No
         open_store(store_of(settings)).dispose()
         set_password(settings, FULL, first.password)
         page = {"host": EVERYWHERE, "hosts": [first.host]} if first.host else {"host": EVERYWHERE}
-    if not write_once(config, smallest(first.root, first.state, key_file, page), 0o644):
+    if not write_once(config, minimal_yaml(first.root, first.state, key_file, page), 0o644):
         raise UsageError("There is a configuration by now.", hint="Start hotfolder again: it is taken up.")
 
 
-def smallest(root: Path, state: Path, key_file: Path, page: Mapping[str, object]) -> str:
+def minimal_yaml(root: Path, state: Path, key_file: Path, page: Mapping[str, object]) -> str:
     """The YAML of a configuration with these settings; all others keep their defaults."""
     values: dict[str, object] = {"root": str(root), "state": str(state), "api": {"key_file": str(key_file)}}
     if page:

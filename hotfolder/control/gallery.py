@@ -12,7 +12,7 @@ from pathlib import PurePath
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.lookup import OpenPicture, content_of, open_picture, picture_id, placed_in
-from hotfolder.control.opening import Installation, existing, now, places_in_use, reading
+from hotfolder.control.opening import Installation, now, places_in_use, reading, reading_existing
 from hotfolder.control.rooms import known_project
 from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import result_limits
@@ -100,7 +100,7 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
 
 def sharing(settings: Settings, known: str) -> ProjectLinks:
     """Links and shareable pictures of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as store:
+    with reading_existing(settings) as store:
         inbox, project = known_project(store, known)
         jobs = delivered_from(store, inbox, project)
         links = tuple(access.share_links(store, inbox, project))

@@ -20,7 +20,7 @@ from hotfolder.control.explain import (
     explain_place,
     look,
 )
-from hotfolder.control.lookup import PhotoPlace, every_place, folders_in, nothing_waits, place_named
+from hotfolder.control.lookup import PhotoPlace, all_places, folders_in, nothing_waits_error, place_named
 from hotfolder.control.opening import reading
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, UsageError
@@ -93,7 +93,7 @@ def approve_sets(
     """Approve sets of a shoot, with exactly these photos and names, of which a person didn't choose those
     `proposed`; everything else in the project's folder stays held. Raises UsageError where one of them can't
     be made, and then approves none; LocalTrouble, StoreError."""
-    rooms, names = names_beside(place), [one.name for one in sets]
+    rooms, names = neighbouring_names(place), [one.name for one in sets]
     for number, name in enumerate(names):
         if trouble := why_no_name(name, [*rooms, *names[:number]], proposed):
             raise UsageError(trouble[0], hint=trouble[1])
@@ -103,7 +103,7 @@ def approve_sets(
 def _approve_sets(
     settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
 ) -> Approval:
-    refuse_unmade(explain_place(settings, place, sets, look), sets)
+    refuse_unmakeable(explain_place(settings, place, sets, look), sets)
     folder, photos = place.path, {name for one in sets for name in one.photos}
     with local_trouble(folder):
         seen = place.seen()
@@ -115,15 +115,15 @@ def _approve_sets(
     return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
 
 
-def names_beside(place: PhotoPlace) -> list[str]:
+def neighbouring_names(place: PhotoPlace) -> list[str]:
     """The names of the rooms with folders beside the photos of a shoot. Raises LocalTrouble."""
     with local_trouble(place.path):
         return [split_name(one.name).name for one in folders_in(place.path)]
 
 
 def why_no_name(name: str, taken: Collection[str], proposed: Collection[str] = ()) -> tuple[str, str] | None:
-    """Why a set can't have that name, and a hint; None where it can. `taken` are the names of other sets;
-    those `proposed` come from the project's folder, and may have what pictures' names are rid of."""
+    """Why a set can't have that name, and a hint; None where it can. `taken` are the names of other sets. The
+    names `proposed` come from the project's folder, and may hold characters that file names can't have."""
     if not name.strip():
         return "A set has no name.", "Give it one: its picture is called so."
     refused = f"A set can't be called {shown(name)}"
@@ -140,7 +140,7 @@ def why_no_name(name: str, taken: Collection[str], proposed: Collection[str] = (
     return None
 
 
-def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
+def refuse_unmakeable(found: Explained, sets: Sequence[ChosenSet]) -> None:
     """Raise UsageError where the daemon would not make one of the sets as given."""
     hint = "Look at the shoot again, and approve it as it is now."
     if found.problems:
@@ -227,12 +227,12 @@ class HeldView:
         )
 
 
-def place_known(settings: Settings, known: str) -> PhotoPlace:
+def place_by_id(settings: Settings, known: str) -> PhotoPlace:
     """The folder in an inbox with that `folder_id`. Raises Unknown."""
-    for place in every_place(settings):
+    for place in all_places(settings):
         if place.id == known:
             return place
-    raise nothing_waits()
+    raise nothing_waits_error()
 
 
 def look_at(
@@ -310,7 +310,8 @@ class Viewer(Explainer):
         return Why("; ".join(shoot.doubts) or own)
 
     def _others(self, explained: Explained) -> Iterator[ExplainedSet]:
-        """The sets that aren't made: refused ones, and those of photos that wait for other reasons."""
+        """The sets that would not be made: refused ones, and the sets of photos that wait for other
+        reasons."""
         names: set[str] = set()
         if explained.several:
             yield from self._refused(explained.shoot)
@@ -350,7 +351,7 @@ class Viewer(Explainer):
         ]
         rows = [*draft, *(one for one in left if one.photos)]
         before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
-        rooms = [*names_beside(self.place), *self.drop.used_names]
+        rooms = [*neighbouring_names(self.place), *self.drop.used_names]
         names = {one.name for one in proposed}
         drafted = []
         for number, row in enumerate(rows):

@@ -30,7 +30,7 @@ LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog
 INOTIFY = Path("/proc/sys/fs/inotify")
 LOW_BYTES = 5 * 1024 * 1024 * 1024
 TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
-"""Folders that systems clear, and in whose place a service of systemd sees its own."""
+"""Folders that systems clear. A systemd service may have private ones in their place (PrivateTmp)."""
 
 
 class Grade(StrEnum):
@@ -126,7 +126,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         if trouble_reaching(path) is None and is_dir(path):
             if marker_id is not None and trouble_writing(path) is None:
                 yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
-            yield how_noticed(name, mount_of(path), scan_seconds)
+            yield noticing_method(name, mount_of(path), scan_seconds)
     for name in ("done", "failed"):
         yield from folder(name, getattr(settings, f"{name}_folder"), new=marker_id is None)
     if settings.results_folder is not None:
@@ -211,7 +211,7 @@ def confirmed(what: str, confirm: Callable[[], None]) -> Iterator[Finding]:
         yield problem(what, error.message, error.hint)
 
 
-def how_noticed(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
+def noticing_method(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
     if mount is not None and mount.announces:
         return ok(what, f"on {mount.kind}: changes are noticed at once")
     kind = mount.kind if mount is not None else "an unknown file system"

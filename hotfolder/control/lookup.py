@@ -70,10 +70,10 @@ def job_of(known: str) -> str:
 
 
 @contextmanager
-def no_job_yet(store: Store, target: str, inbox: str = "") -> Iterator[None]:
-    """Replace Unknown for a `project/room` that has no job yet, and each UsageError for one that is held, by
-    a UsageError with what `status` says of it: that it is held, why, and what decides it. `inbox` is the
-    one that is meant, "" for any."""
+def explain_missing_job(store: Store, target: str, inbox: str = "") -> Iterator[None]:
+    """Within this context, an Unknown for a `project/room` that has no job yet, and a UsageError for one that
+    is held, become a UsageError with its reason and hint from `status`. `inbox` limits that to one inbox; ""
+    means any."""
     try:
         yield
     except UsageError as error:
@@ -123,7 +123,7 @@ class PhotoPlace:
         return found if found is not None and found.photos else None
 
 
-def place_of(settings: Settings, folder: Path) -> PhotoPlace:
+def photo_place_at(settings: Settings, folder: Path) -> PhotoPlace:
     """The place of an absolute path; outside of all inboxes, it is a room's folder of the first inbox."""
     inboxes = {settings.inbox_folder(one): one for one in settings.all_inboxes()}
     if folder.parent in inboxes:
@@ -134,29 +134,33 @@ def place_of(settings: Settings, folder: Path) -> PhotoPlace:
 
 def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
     """The places with photos at `path`: a room's folder itself; a project's folder and its rooms; or those of
-    all projects of an inbox. Folders deeper in an inbox are ignored. Raises UsageError where there are
-    none."""
+    all projects of an inbox. Folders deeper in an inbox, and those that can't be read, are ignored. Raises
+    UsageError where there are none."""
     folder = path.absolute()
     if not is_dir(folder):
         raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
-    outer = folders_in(folder) if folder in inboxes else [folder]
-    candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
+    outer = [folder / name for name in _names_in(folder)] if folder in inboxes else [folder]
+    candidates = [
+        photo_place_at(settings, one)
+        for each in outer
+        for one in (each, *(each / name for name in _names_in(each)))
+    ]
     looked_at = [one for one in candidates if one.root in inboxes or not set(inboxes) & {*one.path.parents}]
     found = [place for place in looked_at if place.seen() is not None]
     if not found:
-        left = left_alone(settings, folder.parent if is_junk_folder(folder.name) else folder)
+        left = ignored_notices(settings, folder.parent if is_junk_folder(folder.name) else folder)
         if left:
             raise UsageError(f"Nothing in {path} would be made.", hint=" ".join(left))
-        raise no_photos(path)
+        raise no_photos_error(path)
     return found[:1] if found[0].path == folder and found[0].folder else found
 
 
-def no_photos(path: Path) -> UsageError:
+def no_photos_error(path: Path) -> UsageError:
     return UsageError(f"There are no photos in {path}, nor in its folders.")
 
 
-def left_alone(settings: Settings, path: Path) -> list[str]:
+def ignored_notices(settings: Settings, path: Path) -> list[str]:
     """The notices on what is ignored in that folder of an inbox or below it, each with the reason. Empty
     outside of all inboxes. Raises LocalTrouble."""
     folder = path.absolute()
@@ -193,7 +197,7 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
 
 def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
     """The places of those paths that are folders of projects or rooms in an inbox."""
-    places = [place_of(settings, path) for path in paths if is_dir(path)]
+    places = [photo_place_at(settings, path) for path in paths if is_dir(path)]
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
 
 
@@ -248,14 +252,14 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
     for file in store.files(job.id):
         if file.role == FileRole.PHOTO and photo_id(job.id, file.name) == known:
             with suppress(LocalTrouble):  # its inbox is not in the settings any more
-                return PicturePlace(tuple(places.of_original(job, file)), _roots(places))
+                return PicturePlace(tuple(places.original_paths(job, file)), _roots(places))
     return None
 
 
 def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | None:
     """The place of a photo in an inbox that belongs to no job yet; None without one."""
     wanted = job_of(known)
-    for place in every_place(settings):
+    for place in all_places(settings):
         if place.id == wanted:
             seen = place.seen()
             for photo in seen.photos if seen is not None else ():
@@ -264,7 +268,7 @@ def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | 
     return None
 
 
-def every_place(settings: Settings) -> Iterator[PhotoPlace]:
+def all_places(settings: Settings) -> Iterator[PhotoPlace]:
     """Every project's and room's folder in the inboxes; unreadable folders are skipped."""
     for inbox in settings.all_inboxes():
         root = settings.inbox_folder(inbox)
@@ -273,7 +277,7 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
             yield from (PhotoPlace(inbox, root, project, folder) for folder in _names_in(root, project))
 
 
-def nothing_waits() -> Unknown:
+def nothing_waits_error() -> Unknown:
     """The error about a folder without photos, whose sets may have been approved meanwhile."""
     return Unknown(
         "Nothing waits here, or not any more.",
@@ -288,15 +292,15 @@ def inboxes_away(settings: Settings) -> list[str]:
 
 def folder_choices(settings: Settings) -> list[PhotoPlace]:
     """The folders with photos, which can be explained, sorted by inbox and project. Raises LocalTrouble."""
-    found = [place for place in every_place(settings) if place.seen() is not None]
+    found = [place for place in all_places(settings) if place.seen() is not None]
     return sorted(found, key=lambda one: (one.inbox.title, one.project, one.folder))
 
 
 def _names_in(root: Path, *names: str) -> list[str]:
-    """The names of the folders in a folder of an inbox; empty where it can't be read."""
+    """The names of the folders in a folder of an inbox, sorted; empty where it can't be read."""
     try:
         with listed(root, *names) as entries:
-            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
 

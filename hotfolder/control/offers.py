@@ -1,5 +1,5 @@
-"""What would be made of a set if it came again, as it is or with another tag, and what of that is still to be
-paid."""
+"""The offers for an ended set: what dropping it again would make, as it is or with another tag, and which
+paid calls that needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.opening import existing
+from hotfolder.control.opening import reading_existing
 from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.generations import generation_for
@@ -50,10 +50,10 @@ def still_to_pay(settings: Settings, store: Store, job: Job) -> tuple[Recipe, tu
     recipe, made_in = recipe_now(settings, job, len(hashes)) or recipe_of(job), job.generation
     if State(job.state) in NEEDS_PERSON:
         made_in = generation_for(store, job.origin, hashes, recipe, return_name(job))
-    return recipe, left_of(store, job, hashes, recipe, made_in)
+    return recipe, paid_kinds_left(store, job, hashes, recipe, made_in)
 
 
-def left_of(
+def paid_kinds_left(
     store: Store, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
 ) -> tuple[str, ...]:
     """The kinds of a recipe's paid calls that are still to be made for the job's photos. One with an unknown
@@ -77,9 +77,8 @@ class Offer:
 def tags_for(settings: Settings, job_id: str) -> list[str]:
     """The tags with which the set can be made once more, each alone, in the order for people. Raises
     UsageError, Unknown, StoreError."""
-    with existing(settings) as store:
-        job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
+    with reading_existing(settings) as store:
+        job, photos, rulebook = ended_set(settings, store, job_id)
     names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
     own = {normal(tag) for tag in split_name(job.folder).tags}
     wanted = [name for name in names if name not in (AGAIN, OK) and {normal(name)} != own]
@@ -88,51 +87,46 @@ def tags_for(settings: Settings, job_id: str) -> list[str]:
 
 def offer(settings: Settings, job_id: str, tag: str) -> Offer:
     """The offer for a set with another tag, with its cost. Raises UsageError, RuleRefused, StoreError."""
-    with existing(settings) as store:
+    with reading_existing(settings) as store:
         return offer_of(settings, store, job_id, tag)
 
 
 def offer_of(settings: Settings, store: Store, job_id: str, tag: str) -> Offer:
     """`offer`, from an open store."""
-    job, photos = ended_job(store, job_id)
-    rulebook = rules_of(settings, job)
+    job, photos, rulebook = ended_set(settings, store, job_id)
     found = rulebook.tags.find(tag)
     # `again` buys everything anew, which has another price: that is `retry` with `pay_again`.
     if found is None or found.name in (AGAIN, OK):
         raise UsageError(f"There is no tag {tag}.", hint="Choose one of those that are offered.")
-    folder = folder_with(job, found.name)
+    folder = folder_name_with(job, found.name)
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
     generation = generation_for(store, job.origin, hashes, recipe, folder)
-    return Offer(job, found.name, folder, left_of(store, job, hashes, recipe, generation))
+    return Offer(job, found.name, folder, paid_kinds_left(store, job, hashes, recipe, generation))
 
 
-def ended_job(store: Store, job_id: str) -> tuple[Job, list[JobFile]]:
-    """The job and its photos. Raises UsageError unless it is done, or failed with files in failed/."""
+def ended_set(settings: Settings, store: Store, job_id: str) -> tuple[Job, list[JobFile], Rulebook]:
+    """The job, its photos and the rules of its inbox. Raises UsageError unless it is done, or failed with
+    files in failed/, and where the settings don't name its inbox any more."""
     job = job_named(store, job_id)
     if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
         raise UsageError(
             f"{job.project} / {job.room} can't have another tag now.",
             hint="Only a finished or failed set can.",
         )
-    return job, store.photos(job.id)
-
-
-def rules_of(settings: Settings, job: Job) -> Rulebook:
-    """The rules of the job's inbox. Raises UsageError where the settings don't name it any more."""
     try:
-        return rulebook_for(settings, job.inbox)
+        return job, store.photos(job.id), rulebook_for(settings, job.inbox)
     except KeyError:
         raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
 
 
-def folder_with(job: Job, tag: str) -> str:
+def folder_name_with(job: Job, tag: str) -> str:
     """The name of the room's folder with this tag in place of its own ones."""
     return f"{split_name(job.folder).name or job.room}{TAG_MARK}{tag}"
 
 
 def _plannable(rulebook: Rulebook, job: Job, tag: str, photos: int) -> bool:
     try:
-        return bool(plan(rulebook, job.project, folder_with(job, tag), photos).recipe.altered())
+        return bool(plan(rulebook, job.project, folder_name_with(job, tag), photos).recipe.altered())
     except RuleRefused:
         return False

@@ -22,7 +22,7 @@ from hotfolder.jobs.database import empty_store, open_store, read_store, store_t
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
-from hotfolder.jobs.sqlite import refuse_strangers
+from hotfolder.jobs.sqlite import refuse_other_users
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import TROUBLES
@@ -70,7 +70,7 @@ def machine_in(settings: Settings) -> str:
     return known_machine(settings.state_folder) if settings.store.url is not None else ""
 
 
-def existing(settings: Settings) -> AbstractContextManager[Store]:
+def reading_existing(settings: Settings) -> AbstractContextManager[Store]:
     """`reading`, but raises Unknown where nothing has run yet."""
     return reading(settings, Unknown("Nothing has been made here yet."))
 
@@ -92,8 +92,8 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     settings = load(config, os.environ) if in_force is None else in_force
     place = store_of(settings)
     if isinstance(place, Path):
-        refuse_strangers(place, writing=True)
-    with reading(settings, nothing_yet(config)):
+        refuse_other_users(place, writing=True)
+    with reading(settings, nothing_yet_error(config)):
         # Refuses one that isn't migrated yet: only a starting daemon migrates it, since one of the older
         # release, or another machine, may be using it.
         database = open_store(place)
@@ -116,7 +116,7 @@ def places_in_use(settings: Settings, store: Store) -> Places:
     places = with_former_archives(places_of(settings), store)
     if holder_of(places.state) is None:
         return places
-    met = {(one.role, one.name): Path(one.path) for one in store.folders_met()}
+    met = {(one.role, one.name): Path(one.path) for one in store.known_folders()}
     return replace(
         places,
         inboxes={name: met.get(("inbox", name), path) for name, path in places.inboxes.items()},
@@ -126,14 +126,14 @@ def places_in_use(settings: Settings, store: Store) -> Places:
     )
 
 
-def confirm_taken_up(settings: Settings) -> Settings:
-    """The settings as they are. Raises ConfigurationError where a running daemon goes on with those before,
-    since they have addresses for messages that can't be used."""
+def refuse_bad_addresses(settings: Settings) -> Settings:
+    """Return the settings. Raises ConfigurationError for unusable addresses for messages, because of which a
+    running daemon would reject these settings and keep its former ones."""
     addresses_of(settings)
     return settings
 
 
-def nothing_yet(config: Path) -> UsageError:
+def nothing_yet_error(config: Path) -> UsageError:
     return UsageError(
         f"Nothing has run with {config} yet.",
         hint=CommandHint("Start it with `hotfolder run`, or name the file with which it runs with --config."),

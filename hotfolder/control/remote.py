@@ -17,7 +17,7 @@ from hotfolder.control.local import Finding, ok, problem, warning
 from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError, StoreError
 from hotfolder.hosts import is_loopback
 from hotfolder.jobs.database import store_trouble
-from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, refuse_unfit, server_engine
+from hotfolder.jobs.postgres import ServerFacts, StoreServer, read_server_facts, refuse_unfit, server_engine
 from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.transport import Timeouts
 
@@ -206,7 +206,7 @@ def server_facts(place: StoreServer) -> tuple[ServerFacts, float]:
     engine = server_engine(place, read_only=True)
     try:
         with store_trouble(), closing(engine.connect()) as connection:
-            found = facts(connection)
+            found = read_server_facts(connection)
             return found, (datetime.now(UTC) - found.now).total_seconds()
     finally:
         engine.dispose()

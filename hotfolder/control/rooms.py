@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.actions import open_question
-from hotfolder.control.board import Card, ProjectCards, card_of, latest_of, sorted_cards, with_frames
+from hotfolder.control.board import Card, ProjectCards, card_of, newest_lines, sorted_cards, with_frames
 from hotfolder.control.lookup import (
     PicturePlace,
     open_picture,
@@ -23,7 +23,7 @@ from hotfolder.control.lookup import (
     project_id,
 )
 from hotfolder.control.offers import recipe_now, still_to_pay
-from hotfolder.control.opening import existing, now, overview_in, places_in_use, reading
+from hotfolder.control.opening import now, overview_in, places_in_use, reading, reading_existing
 from hotfolder.errors import Unknown, UsageError
 from hotfolder.jobs import queries
 from hotfolder.jobs.commands import Priority, project_priority
@@ -135,7 +135,7 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
 def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
     """The view of the project with that id: ROOMS_A_PAGE of its sets, on the last page where there is no such
     page. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as store:
+    with reading_existing(settings) as store:
         seen = overview_in(settings.state_folder, store)
         inbox, name = known_project(store, known, seen.lines)
         begun = [
@@ -146,7 +146,7 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
             for job in queries.jobs_of_project(store, inbox, name)
             if job.state != State.SUPERSEDED and job.id not in seen.gone
         ]
-        every = sorted_cards(map(card_of, latest_of([*begun, *lines_of(jobs, seen.lines)])))
+        every = sorted_cards(map(card_of, newest_lines([*begun, *lines_of(jobs, seen.lines)])))
         pages = max(1, ceil(len(every) / ROOMS_A_PAGE))
         page = max(1, min(page, pages))
         shown = with_frames(store, every[(page - 1) * ROOMS_A_PAGE : page * ROOMS_A_PAGE])
@@ -166,13 +166,13 @@ def project_view(settings: Settings, known: str, page: int = 1) -> ProjectView:
     )
 
 
-def chosen(
+def chosen_pictures(
     settings: Settings, known: str, picks: Collection[str], rendition: str
 ) -> tuple[str, list[tuple[str, PicturePlace]]]:
     """The project's name, and the pictures with the ids `picks` in that rendition ("" for the picture
     itself), each with its path below the project's folder in done/. Raises UsageError where a picture lacks
     that rendition (an unaltered one needs no label), Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as store:
+    with reading_existing(settings) as store:
         done = places_in_use(settings, store).done
         inbox, name = known_project(store, known)
         jobs = [job.id for job in queries.jobs_of_project(store, inbox, name)]
@@ -199,7 +199,7 @@ def chosen(
 
 def set_view(settings: Settings, job_id: str) -> SetView:
     """The view of the set of that job. Raises Unknown, StoreError, LocalTrouble."""
-    with existing(settings) as store:
+    with reading_existing(settings) as store:
         history = history_of(store, job_id)
         job = history.job
         seen = overview_in(settings.state_folder, store)
@@ -222,7 +222,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         history=history,
         exposures=tuple(exposures(job.id, middle, history.photos)),
         others=tuple(others),
-        may=frozenset(possible(job, history.photos, question, recipe, left)),
+        may=frozenset(possible_commands(job, history.photos, question, recipe, left)),
         left=left,
         anew=made_of.paid_kinds(),
         generation=generation,
@@ -249,7 +249,7 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
         )
 
 
-def possible(
+def possible_commands(
     job: Job,
     photos: Sequence[JobFile],
     question: Purchase | None,

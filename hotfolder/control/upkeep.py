@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.settings import Settings, StoreSettings
 from hotfolder.control.local import Finding, folders, machine, ok, problem, state_in_root, warning
-from hotfolder.control.opening import Installation, existing, nothing_yet, now, reading
+from hotfolder.control.opening import Installation, nothing_yet_error, now, reading, reading_existing
 from hotfolder.control.remote import NO_KEY, key, out_of_sight, probe, remote, server
 from hotfolder.daemon.folders import clear_leftovers, holder_of, lock_state, places_of
 from hotfolder.daemon.leftbehind import refuse_left_behind
@@ -123,7 +123,7 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
     service = f"running (process {pid})" if pid is not None else "not running"
     identity: str | None = None
     try:
-        with existing(settings) as opened:
+        with reading_existing(settings) as opened:
             identity = opened.identity()
     except Unknown:
         marked = [path for path in places_of(settings).inboxes.values() if marker_of(path) is not None]
@@ -194,7 +194,7 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
     file = settings.store.password_file
     server = StoreServer(url, Path(file) if file else None)
     if not is_dir(settings.state_folder):
-        raise nothing_yet(config)
+        raise nothing_yet_error(config)
     state, results = settings.state_folder, settings.results_folder
     with closing(lock_state(state)):
         if results is None:

@@ -47,7 +47,7 @@ def lock_state(state: Path) -> FolderLock:
     lock = FolderLock(FILE_NAME, private=True)
     try:
         try:
-            with put_into_state(), local_trouble(state / FILE_NAME), folder_at(state) as folder:
+            with naming_state(), local_trouble(state / FILE_NAME), folder_at(state) as folder:
                 if lock.hold(folder):
                     return lock
         except LocalTrouble:
@@ -64,7 +64,7 @@ def lock_state(state: Path) -> FolderLock:
 
 
 @contextmanager
-def put_into_state() -> Iterator[None]:
+def naming_state() -> Iterator[None]:
     """Name `state` in a LocalTrouble about a file or folder in it, which only hotfolder knows."""
     try:
         yield
@@ -120,7 +120,7 @@ def make_folders(places: Places) -> list[Path]:
     if len(troubles) == len(places.inboxes):
         raise troubles[0]
     own = (places.state, places.work, places.developed)
-    with put_into_state():
+    with naming_state():
         for folder in own if places.shared_results is not None else (*own, places.results):
             make_our_folder(folder)
     keep_private(places.state)
@@ -156,7 +156,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         name: OutputFolder(path, known[name], sharing) for name, path in folders.items()
     }
     if (path := places.shared_results) is not None:
-        met_before = "results" in store.names_known("output")
+        met_before = "results" in store.folder_names("output")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
     outputs.look(START_SECONDS)
@@ -212,7 +212,7 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
             continue
         # Finished sets are no longer worked on, so whose lease their inboxes have doesn't matter.
         retention = Retention(
-            Store(context.store.database, machine=context.store.machine),
+            Store(context.store.database, context.store.journal, machine=context.store.machine),
             replace(context.places, confirm_ours=lambda _: None),
             context.store_thread,
             context.decoder,
@@ -238,7 +238,7 @@ async def apply_retention(context: JobContext, live: LiveSettings, leads: Callab
         await context.clock.sleep(CLEAN_AGAIN_SECONDS if retention.doubt else CLEAN_SECONDS)
 
 
-async def keep_looking(
+async def watch_outputs(
     outputs: OutputFolders,
     places: Places,
     telemetry: Telemetry,

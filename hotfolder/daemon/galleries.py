@@ -28,7 +28,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
 MADE_UNTIL = "galleries"
-"""The store's key for the time up to which all finished sets are in their galleries."""
+"""The key of the published high-water mark: all sets finished before it are in their galleries."""
 GATHER_SECONDS = 1.0
 """The least pause between two passes: sets that finish within it are added by one pass."""
 
@@ -53,12 +53,12 @@ class Galleries:
     """Keeps galleries up to date with the finished sets. An error delays no set: it is logged, and retried
     with backoff; sets that finished before a crash are added at the next start."""
 
-    def __init__(self, context: JobContext, live: LiveSettings, ours: Callable[[str], bool]) -> None:
-        """`ours` tells whether this machine has an inbox's lease: then it makes the galleries of its
+    def __init__(self, context: JobContext, live: LiveSettings, owns_inbox: Callable[[str], bool]) -> None:
+        """`owns_inbox` tells whether this machine has an inbox's lease: then it makes the galleries of its
         projects."""
         self.context = context
-        self.ours = ours
-        self._all_anew = False
+        self.owns_inbox = owns_inbox
+        self._check_all = False
         self.live = live
         self.busy = True
         """Whether a finished set may be missing from its gallery; False while a failed pass waits to be
@@ -78,9 +78,9 @@ class Galleries:
             self.busy = True
             self._ended.set()
 
-    def taken(self) -> None:
+    def check_all(self) -> None:
         """Schedule a check of all galleries: another machine may have finished sets that are in none yet."""
-        self.busy = self._all_anew = True
+        self.busy = self._check_all = True
         self._ended.set()
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class Galleries:
     async def _pass(self) -> bool:
         """Make every gallery that is out of date; return whether all of them could be made."""
         context, well = self.context, True
-        all_anew, self._all_anew = self._all_anew, False
+        all_anew, self._check_all = self._check_all, False
         try:
             known = await context.store_thread(context.store.published, MADE_UNTIL)
             now = context.clock.now()  # before the look: a set that ends after it is due in the next pass
@@ -114,7 +114,7 @@ class Galleries:
         except LocalTrouble as error:
             self._warnings[""].warn(error.message, hint=error.hint)
             well = False
-        self._all_anew |= all_anew and not well
+        self._check_all |= all_anew and not well
         return well
 
     async def _remake(self, project: str) -> bool:
@@ -125,7 +125,7 @@ class Galleries:
             # Of inboxes of several machines the one whose set has ended last: it alone has been told of that.
             ended = [(one.job.updated_at, one.job.inbox) for one in jobs if one.job.inbox]
             inbox = max(ended)[1] if ended else ""
-            if inbox and self.ours(inbox):
+            if inbox and self.owns_inbox(inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:

@@ -1,4 +1,4 @@
-"""From what an inbox reports to early uploads, and to a job, a refused job, or a hold with its reason."""
+"""The intake: turns the events of the inboxes into early uploads, jobs, refused jobs, and holds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from hotfolder.inbox.approvals import as_approved
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
-from hotfolder.jobs.context import Place
+from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.heldsets import remember_held
 from hotfolder.jobs.model import photo_file, stamp
-from hotfolder.jobs.previous import orphans, room_named, why_room_held
+from hotfolder.jobs.previous import orphaned_merges, unique_room_name, why_room_held
 from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import patiently
@@ -46,11 +46,11 @@ class Intake:
         """`look_anew` makes an inbox deliver a set again, with all files in its folder."""
         self.worker = worker
         self.look_anew = look_anew
-        self.held: dict[Place, Hold] = {}
+        self.held: dict[SetPlace, Hold] = {}
         self.shoots = Shoots(worker)
         self.early = Early(worker)
         self._orphans: list[MergedSet] | None = None
-        self._judging: dict[Place, bool] = {}
+        self._judging: dict[SetPlace, bool] = {}
 
     async def accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
         """Make a job of what was found, or hold it. Retried for as long as the store can't be written."""
@@ -69,27 +69,27 @@ class Intake:
             return self.look_anew(*place)
         self._judging[place] = False
         try:
-            if hold := await self._taken(place, found):
+            if hold := await self._make_jobs(place, found):
                 self._hold(place, hold)
         finally:
             del self._judging[place]
 
-    async def _taken(self, place: Place, found: BracketSet) -> Hold:
+    async def _make_jobs(self, place: SetPlace, found: BracketSet) -> Hold:
         """Make the jobs of a set; return what is held."""
         context = self.worker.context
         if self._orphans is None:
-            self._orphans = await context.store_thread(orphans, context.store)
+            self._orphans = await context.store_thread(orphaned_merges, context.store)
         if found.folder:
             why = await self._take_room(place, found, self._orphans)
             return Hold(why, room=frozenset(photo.name for photo in found.photos))
         rulebook = context.settings.rulebooks[place[0]]
         return await self.shoots.take(place[0], found, rulebook, self._orphans)
 
-    async def _take_room(self, place: Place, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
+    async def _take_room(self, place: SetPlace, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
-        _, said = await self.shoots.said(place[0], found)
+        _, said = await self.shoots.approval_beside(place[0], found)
         found, changed = as_approved(found, said, rulebook)
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
         why = why.after(changed)
@@ -103,9 +103,9 @@ class Intake:
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS or without_copies(found.photos)[1]:
-            found = replace(found, photos=await self._looked_at(found.photos))
+            found = replace(found, photos=await self._with_signatures(found.photos))
         room = await context.store_thread(
-            room_named, context.store, place, room_of(found.folder), found.photos
+            unique_room_name, context.store, place, room_of(found.folder), found.photos
         )
         for new in await patiently(found.path, jobs_of_room, place[0], found, used_names, rulebook, room):
             for note in new.notes:
@@ -116,7 +116,7 @@ class Intake:
         await signals_removed([*signals, found.path / READY_NAME] if signals else [])
         return Why()
 
-    async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
+    async def _with_signatures(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """The photos with signature and brightness, which the inbox doesn't compute for a room, and which
         tell sets and copies apart; unchanged where one can't be read now."""
         seen = []
@@ -157,10 +157,10 @@ class Intake:
         self.held = {place: hold for place, hold in self.held.items() if place[0] != inbox}
         self._orphans = None
 
-    def job_ended(self, place: Place) -> bool:
-        """Note that a job with photos at `place` has ended. Returns whether the hold there is to be judged
-        again. A set that is being judged at this moment is delivered again if it is then held, since the
-        job's state it was judged by is stale."""
+    def job_ended(self, place: SetPlace) -> bool:
+        """Note that a job with photos at `place` has ended. Returns whether the hold there must be judged
+        again. If a set there is being judged at this moment, by a state of the job that is stale now, and is
+        then held, the inbox delivers it again."""
         if place in self._judging:
             self._judging[place] = True
         held = self.held.get(place)
@@ -169,7 +169,7 @@ class Intake:
         del self.held[place]
         return True
 
-    def _hold(self, place: Place, hold: Hold) -> None:
+    def _hold(self, place: SetPlace, hold: Hold) -> None:
         if self._judging[place]:
             return self.look_anew(*place)
         self.held[place] = hold
@@ -206,7 +206,7 @@ class Early:
         now = self.context.clock.monotonic()
         photos = [photo_file(photo) for photo in arriving.photos]
         self._forget_stale(now)
-        group = self.context.early.get(place)
+        group = self.context.early_groups.get(place)
         changed = group is not None and photos and not group.part_of(photos)
         if changed or (group is not None and arriving.photo_count > MOST_PHOTOS):
             self._drop(place)
@@ -224,41 +224,41 @@ class Early:
 
     async def close(self, inbox: str | None = None) -> None:
         """Cancel all uploads, or those of one inbox."""
-        those = [place for place in self.context.early if inbox in (None, place[0])]
-        groups = [self.context.early.pop(place) for place in those]
+        those = [place for place in self.context.early_groups if inbox in (None, place[0])]
+        groups = [self.context.early_groups.pop(place) for place in those]
         await asyncio.gather(*(group.close() for group in groups))
 
-    async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
+    async def _opened(self, place: SetPlace, photo_count: int) -> OpenGroup | None:
         """Open a group for the set; None at the limit, outside the schedule, and where the set may not be
         merged."""
         context, now = self.context, self.context.clock.now()
         closed = opens_at(context.settings.hours, now.astimezone()) is not None
-        if closed or len(context.early) >= self.worker.most_jobs:
+        if closed or len(context.early_groups) >= self.worker.most_jobs:
             return None
         rulebook = context.settings.rulebooks[place[0]]
-        merge = merge_of(rulebook, place, photo_count)
+        merge = certain_merge(rulebook, place, photo_count)
         if merge is None or why_name_held(rulebook, *place[1:], [None], known=False):
             return None
         # A set whose folder had a job before may be held as late photos of that job.
         if await context.store_thread(context.store.latest_of_folder, *place) is not None:
             return None
-        group = context.early[place] = OpenGroup(context, place, *merge, (1, stamp(now), place[2]))
+        group = context.early_groups[place] = OpenGroup(context, place, *merge, (1, stamp(now), place[2]))
         return group
 
-    def _drop(self, place: Place) -> None:
+    def _drop(self, place: SetPlace) -> None:
         logger.info("early_group_abandoned", project=place[1], folder=place[2])
-        self.context.early.pop(place).abandon()
+        self.context.early_groups.pop(place).abandon()
 
     def _forget_stale(self, now: float) -> None:
-        for place, group in list(self.context.early.items()):
+        for place, group in list(self.context.early_groups.items()):
             if now - group.heard_at > FORGET_SECONDS and not self.context.claimed(*place):
                 self._drop(place)
 
 
-def merge_of(rulebook: Rulebook, place: Place, photo_count: int) -> tuple[str, HdrOptions] | None:
-    """The project's title and the merge's options for a set of `photo_count` photos or more; the API gets
-    them before the photos. None where the set is refused or not merged, or where more photos may change
-    them."""
+def certain_merge(rulebook: Rulebook, place: SetPlace, photo_count: int) -> tuple[str, HdrOptions] | None:
+    """Project title and merge options of a set that has `photo_count` photos so far. The API needs them
+    before the photos, so None where more photos may change them, or where the set is refused or not
+    merged."""
     merges = set()
     for count in range(photo_count, MOST_PHOTOS + 1):
         try:

@@ -1,4 +1,4 @@
-"""Files of unfinished and failed sets in folders that the settings named before, and don't any more."""
+"""Refuses to start while unfinished or failed sets have files in folders that the settings no longer name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     the last start, and not in the one they name now: there they would be taken for deleted ones, and what
     was placed would be placed twice. Where `state` is another folder, too, the root was moved or copied, and
     they with it; nothing is compared then."""
-    met = store.folders_met()
+    met = store.known_folders()
     if not any(one.role == "state" and one.path == str(places.state) for one in met):
         return
     if not any(one.name == "results" for one in met if one.role == "output"):  # none was named before
@@ -43,7 +43,7 @@ def refuse_left_behind(places: Places, store: Store) -> None:
     jobs = store.in_states(ACTIVE | NEEDS_PERSON)
     for before in met:
         refuse_renamed_inbox(places, store, jobs, before)
-        now = named_now(places, before)
+        now = present_folder(places, before)
         if now is None or before.path == str(now):
             continue
         sets = 0
@@ -95,7 +95,7 @@ def sets_waiting(store: Store, jobs: list[Job], before: FolderIdentity, now: Pat
     return held + sum(job.inbox == before.name and job.state in ACTIVE for job in jobs)
 
 
-def named_now(places: Places, before: FolderIdentity) -> Path | None:
+def present_folder(places: Places, before: FolderIdentity) -> Path | None:
     """The folder that the settings name now in that role; None where they name none."""
     outputs = {"done": places.done, "failed": places.failed, "results": places.results}
     of_role = {"inbox": places.inboxes, "output": outputs, "archive": {before.name: places.archive}}
@@ -106,7 +106,7 @@ def sets_left(store: Store, jobs: list[Job], before: FolderIdentity, now: Path) 
     """How many of the jobs have a file in the former folder that isn't in the present one. The same folder
     may have two paths, and a copy does as well."""
     return sum(
-        any(is_left(Path(before.path, path), now / path) for path in files_of(store, job, before))
+        any(is_left(Path(before.path, path), now / path) for path in paths_of_job(store, job, before))
         for job in jobs
     )
 
@@ -117,7 +117,7 @@ def is_left(before: Path, now: Path) -> bool:
     return exists(before) and not (exists(now) and now.stat().st_size == before.stat().st_size)
 
 
-def files_of(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
+def paths_of_job(store: Store, job: Job, folder: FolderIdentity) -> Iterator[Path]:
     """Paths at which files of a job may lie, relative to the folder."""
     state, project, here = State(job.state), safe_name(job.project), Path()
     originals = {"archive": archived_folder(here, project, ""), "done": originals_folder(here, project, "")}

@@ -10,7 +10,7 @@ from pathlib import Path
 from hotfolder.errors import RuleRefused
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetRefused
-from hotfolder.jobs.context import Place
+from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.foldernames import split_name
@@ -29,7 +29,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
         decided = plan(rulebook, found.project, found.folder, len(found.photos))
     except RuleRefused as error:
         where = (inbox, found.project, found.folder)
-        job = refused(where, found.folder, files, error.message, error.hint)
+        job = refused_job(where, found.folder, files, error.message, error.hint)
         return replace(job, recipe=NOTHING.model_copy(update={"notes": error.also}))
     middle = middle_of(found.photos)
     return NewJob(
@@ -46,7 +46,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     )
 
 
-def refused(place: Place, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
+def refused_job(place: SetPlace, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
     """The job of a set that can't be made, whose files are at `place`: they go to failed/."""
     inbox, project, folder = place
     title = split_name(project).name or project
@@ -64,7 +64,7 @@ def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
     """The refused job of a set with unusable photos; these count as companions, since they were not
     decoded."""
     place = (inbox, event.project, event.folder)
-    return refused(place, event.folder, companions(event.files), event.reason, event.hint)
+    return refused_job(place, event.folder, companions(event.files), event.reason, event.hint)
 
 
 def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
@@ -86,18 +86,18 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) 
     left = {path.name: path for path in found.companions if not is_ready(path.name)}
     jobs = []
     for each in shoot.sets:
-        beside = travelling(left, each.photos)
+        beside = pop_companions(left, each.photos)
         room = BracketSet(found.inbox, found.project, each.name, each.photos, beside)
         new = new_job(inbox, room, rulebook)
         recipe = new.recipe.model_copy(update={"notes": each.notes, "by_person": each.by_person})
         jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
     for one in shoot.refused:
-        files = (*map(photo_file, one.photos), *companions(travelling(left, one.photos)))
-        jobs.append(refused((inbox, found.project, ""), one.name, files, one.reason, one.hint))
+        files = (*map(photo_file, one.photos), *companions(pop_companions(left, one.photos)))
+        jobs.append(refused_job((inbox, found.project, ""), one.name, files, one.reason, one.hint))
     return jobs
 
 
-def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
+def pop_companions(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
     """Remove from `left` the files that travel with these photos, and return them."""
     names = sharing_stem(list(left), [photo.name for photo in photos])
     return tuple(left.pop(name) for name in names)
@@ -114,7 +114,7 @@ def jobs_of_room(
     aside = tuple(photo.path for photo in found.photos if photo.name in room.kept_out)
     jobs = []
     for each in room.parts():
-        part = replace(found, photos=each.photos, companions=travelling(left, each.photos))
+        part = replace(found, photos=each.photos, companions=pop_companions(left, each.photos))
         jobs.append(named(new_job(inbox, part, rulebook), each.name))
     rest = companions((*left.values(), *aside))
     notes = tuple(room.kept_out.values())

@@ -85,7 +85,7 @@ class Ownership:
                     trouble.over()
                 except LocalTrouble as error:
                     trouble.warn(error.message)
-                self._follow()
+                self._apply_leases()
                 await self.clock.sleep(self.leases.pause_seconds)
         finally:
             # The inboxes' state is kept for the last report; `leave` follows.
@@ -94,7 +94,7 @@ class Ownership:
                 task.cancel()
             await asyncio.gather(*ending, *self._ending.values(), return_exceptions=True)
 
-    def doubt(self, inbox: str) -> None:
+    def restart_inbox(self, inbox: str) -> None:
         """Restart the work with an inbox, since the fence refused a write and the lease may be lost. It is
         dropped, and begun again if this machine still has the lease."""
         self._doubted.add(inbox)
@@ -125,7 +125,7 @@ class Ownership:
             seen = alive
             await self.clock.sleep(self.leases.pause_seconds)
 
-    def _follow(self) -> None:
+    def _apply_leases(self) -> None:
         """Start and stop work as the leases say. Awaits nothing: a slow stop must not delay the other leases'
         renewal."""
         owned = dict(self.leases.owned)
@@ -177,4 +177,4 @@ class Ownership:
         if (marker := marker_of(path)) is not None:
             return not named_otherwise(path, name, marker)
         with store_trouble():
-            return name not in self.store.names_known("inbox")
+            return name not in self.store.folder_names("inbox")

@@ -25,7 +25,7 @@ STAYS = "What was in force before stays in force until the file is fixed."
 
 Rulebooks = Mapping[str, Rulebook]
 """The rulebooks, by inbox name."""
-Follow = Callable[[Settings, Rulebooks], None]
+ApplySettings = Callable[[Settings, Rulebooks], None]
 """Applies new settings and rules. Raises ConfigurationError, with nothing changed."""
 
 
@@ -48,11 +48,11 @@ class LiveSettings:
         self._had_file = file is not None and exists(file.path)
         self._asked = asyncio.Event()
 
-    def ask(self) -> None:
+    def request_reload(self) -> None:
         """Read the file now, changed or not, and tell systemd about the reload: for SIGHUP."""
         self._asked.set()
 
-    async def run(self, follow: Follow, telemetry: Telemetry) -> None:
+    async def run(self, follow: ApplySettings, telemetry: Telemetry) -> None:
         """Apply changes of the file until cancelled. It is read once in any case: it may have changed since
         the start."""
         file = self.file
@@ -74,7 +74,7 @@ class LiveSettings:
             with move_on_after(LOOK_SECONDS):
                 await self._asked.wait()
 
-    async def _read(self, file: SettingsFile, follow: Follow, *, asked: bool) -> None:
+    async def _read(self, file: SettingsFile, follow: ApplySettings, *, asked: bool) -> None:
         try:
             fresh = await to_thread.run_sync(partial(file.load, anew=self._had_file))
             self._take(fresh, follow, asked=asked)
@@ -88,7 +88,7 @@ class LiveSettings:
             # A defect of ours must not end the work.
             logger.exception("settings_not_taken")
 
-    def _take(self, fresh: Settings, follow: Follow, *, asked: bool) -> None:
+    def _take(self, fresh: Settings, follow: ApplySettings, *, asked: bool) -> None:
         changed = [
             name for name in Settings.model_fields if getattr(fresh, name) != getattr(self.settings, name)
         ]

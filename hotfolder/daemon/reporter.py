@@ -23,7 +23,7 @@ from hotfolder.display import with_hint
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import midnight, waits_until
-from hotfolder.jobs.context import JobContext, Place, Places
+from hotfolder.jobs.context import JobContext, Places, SetPlace
 from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.queries import rooms_finished
 from hotfolder.jobs.states import NEEDS_PERSON, State
@@ -106,7 +106,7 @@ at most a tenth of the time (1 / SHARE)."""
 WHOLE_SECONDS = 3.0
 """The least interval of `report`: STATUS.txt and notifications."""
 OTHERS_SECONDS = 10.0
-"""The interval of `report` for what other machines of the store do: that is no news here."""
+"""The interval of `report` while only other machines of the store change anything."""
 STORE_SECONDS = 60.0
 FAILED_SECONDS = 60.0
 """The interval of checks of failed/, perhaps on a share: one listing for each project with a failed set."""
@@ -133,11 +133,11 @@ class Reporter:
         self.clock = self.context.clock
         self.pages = StatusFiles(self.context.places.inboxes, self.context.places.confirm_inbox)
         self._published: dict[str, object] = {}
-        self._held: dict[str, dict[Place, tuple[Hold, tuple[ArrivingSet, ...]]]] = {}
+        self._held: dict[str, dict[SetPlace, tuple[Hold, tuple[ArrivingSet, ...]]]] = {}
         """By inbox, the lines of each hold. They are made once: thousands may wait."""
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._told: object = None
-        """What the last report went by; None where another one is due."""
+        """The inputs of the last report; None where another one is due."""
         self._news = False
         self._others_at = float("-inf")
         self._gone: Mapping[str, list[str]] = {}
@@ -174,7 +174,7 @@ class Reporter:
     async def _find_gone(self) -> None:
         context, places = self.context, self.context.places
         filed = await context.store_thread(context.store.in_states, NEEDS_PERSON)
-        self._gone = await to_thread.run_sync(taken_away, places, filed)
+        self._gone = await to_thread.run_sync(missing_failed_jobs, places, filed)
 
     async def publish(self) -> None:
         """Write what has changed since the last call into the store, for other processes. What the store
@@ -186,18 +186,18 @@ class Reporter:
             trouble=ApiTrouble(reason=trouble.message, hint=trouble.hint) if trouble else None,
             schedule=waits_until(opens) if opens is not None else "",
             sandbox=context.origin == SANDBOX,
-            waits=self.intake.worker.reasons(),
+            waits=self.intake.worker.waiting_reasons(),
             settings=SettingsStatus(error=self.live.error, restart=self.live.restart),
             folders={name: output.trouble for name, output in self.outputs.by_name.items()},
             full_disks=self.telemetry.full_disks,
-            inboxes={name: self._inbox(name) for name in self.inboxes},
+            inboxes={name: self._published_inbox(name) for name in self.inboxes},
         )
         if changed := self._published.get(DAEMON_STATUS) != status:
             await context.publish(DAEMON_STATUS, status.model_dump(mode="json"))
             self._published[DAEMON_STATUS] = status
         self._news |= changed
-        early = {place_key(*place): group for place, group in context.early.items()}
-        groups = {**early, **context.sending}
+        early = {place_key(*place): group for place, group in context.early_groups.items()}
+        groups = {**early, **context.uploading_groups}
         progress = {name: [one.uploaded, len(one.photos)] for name, one in groups.items()}
         if self._published.get(PROGRESS) != progress:
             await context.publish(PROGRESS, progress)
@@ -209,7 +209,7 @@ class Reporter:
         await self.publish()
         context = self.context
         paused = await context.store_thread(context.store.paused)
-        await self._note_places()
+        await self._store_folder_identities()
         settings, changes = self.live.settings, context.store.changes
         budget = settings.limits.paid_calls_per_day, midnight(self.clock.now())
         told = paused, changes, settings.language, budget
@@ -265,7 +265,7 @@ class Reporter:
         self.telemetry.show(seen, own)
         self._show(own)
 
-    async def _note_places(self) -> None:
+    async def _store_folder_identities(self) -> None:
         """Store the folders' identities, so that the next daemon recognizes them, even without a marker."""
         for name, inbox in list(self.inboxes.items()):
             if inbox.identity is not None:
@@ -281,7 +281,7 @@ class Reporter:
             await self.context.store_thread(self.context.store.remember_folder, role, name, folder)
             self._remembered[role, name] = folder
 
-    def _inbox(self, name: str) -> PublishedInbox:
+    def _published_inbox(self, name: str) -> PublishedInbox:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
         self.intake.forget_moved(name, self.inboxes[name].delivered)
         arriving = [
@@ -350,14 +350,16 @@ def lines_of_hold(project: str, folder: str, hold: Hold, there: Set[str]) -> tup
     )
 
 
-def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
+def missing_failed_jobs(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
     """The failed ones of these jobs whose folder in failed/ was deleted or moved: job ids by inbox. Raises
     LocalTrouble where that can't be determined, as while the disk is not mounted."""
     filed: defaultdict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:
         if job.filed_as is not None:
             filed[safe_name(job.project)].append((folded(job.filed_as), job))
-    absent = [job for project, known in filed.items() for job in not_in(places.failed / project, known)]
+    absent = [
+        job for project, known in filed.items() for job in jobs_without_folder(places.failed / project, known)
+    ]
     places.guard(places.failed)  # after the listing: if the disk is there now, the listing was of it
     gone: defaultdict[str, list[str]] = defaultdict(list)
     for job in absent:
@@ -366,7 +368,7 @@ def taken_away(places: Places, jobs: Iterable[Job]) -> dict[str, list[str]]:
     return gone
 
 
-def not_in(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
+def jobs_without_folder(folder: Path, known: Sequence[tuple[str, Job]]) -> list[Job]:
     """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
     None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
     with local_trouble(folder):

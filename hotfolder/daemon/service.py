@@ -19,11 +19,11 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import (
     apply_retention,
     clear_leftovers,
-    keep_looking,
     lock_state,
     make_folders,
     output_folders,
     places_of,
+    watch_outputs,
 )
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
@@ -41,7 +41,7 @@ from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.context import JobContext, JobSettings, Places
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, store_trouble
-from hotfolder.jobs.limits import START, ConcurrencyLimits
+from hotfolder.jobs.limits import INITIAL, ConcurrencyLimits
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.worker import Worker
@@ -64,8 +64,8 @@ STUCK_SECONDS = 60.0
 """`--until-idle` no longer waits for what has been stuck in a bad world for this long."""
 QUEUE, QUEUE_SECONDS = "queue", 60.0
 LOOKS = "looking at the inboxes"
-"""The heartbeat of all inboxes together: beaten whenever the file system of any of them answers. If none
-does, only a restart may help; one share of several that hangs is waited for."""
+"""The common heartbeat of all inboxes, beaten whenever the file system of any of them answers: a restart may
+help where none does, but not where one share of several hangs."""
 OUTPUTS, OUTPUTS_SECONDS = "looking at the folders for pictures", 300.0
 SCAN_SECONDS = 300.0
 """The least timeout of a scan's heartbeat; scanning a large inbox on a slow share takes minutes."""
@@ -143,7 +143,7 @@ class Daemon:
             places = replace(
                 places,
                 guard=self.outputs.confirm,
-                confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
+                confirm_inbox=partial(confirm_inbox, marker_id=identity),
                 out_of_reach=self._out_of_reach,
             )
             self.store.ledger.restore()
@@ -163,7 +163,7 @@ class Daemon:
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
-        self.galleries = Galleries(self.context, self.live, ours=self._ours)
+        self.galleries = Galleries(self.context, self.live, owns_inbox=self._owns)
         self.intake = Intake(self.worker, self._look_anew)
         # A frozen process keeps its file locks, so where machines share the store only leases decide.
         alone = places.inboxes if self.leases is None else {}
@@ -198,38 +198,38 @@ class Daemon:
             context.breakers,
             self.clock,
             paying=lambda: {call.inbox for call in context.paying.values()},
-            begin=self._work_with,
+            begin=self._run_inbox,
             drop=self._drop,
         )
-        context.lease_lost = ownership.doubt
+        context.lease_lost = ownership.restart_inbox
         self.telemetry.leads = self._leads
         return ownership
 
-    def _ours(self, inbox: str) -> bool:
+    def _owns(self, inbox: str) -> bool:
         return self.leases is None or inbox in self.leases.owned
 
     def _leads(self) -> bool:
         return self.leases is None or self.leases.leads
 
-    async def _work_with(self, name: str) -> None:
+    async def _run_inbox(self, name: str) -> None:
         """Work with an inbox and its jobs until cancelled."""
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)
         inbox = await self.context.store_thread(make)
-        await self.telemetry.take(name)
+        await self.telemetry.take_inbox(name)
         await self.worker.load(name)
         self.inboxes[name] = inbox  # `--until-idle` waits for this entry
-        self.galleries.taken()
+        self.galleries.check_all()
         await self._listen(name)
 
     async def _drop(self, name: str) -> None:
         self.inboxes.pop(name, None)
-        self.telemetry.heartbeats.excuse(scan_of(name))
+        self.telemetry.heartbeats.stop_watching(scan_of(name))
         await self.intake.drop(name)
         await self.worker.drop(name)
         with suppress(LocalTrouble):  # a no-op as a barrier: writes queued before it have ended
             await self.context.store_thread(lambda: None)
-        self.telemetry.drop(name)
+        self.telemetry.drop_inbox(name)
 
     def _job_context(self, access: ApiAccess, places: Places) -> JobContext:
         api = self.settings.api
@@ -264,7 +264,7 @@ class Daemon:
         met = self.store.folder_identity("inbox", name)
         if met is not None and met.path != str(path):
             met = None
-        first_start = met is None and not (self.leases and name in self.store.names_known("inbox"))
+        first_start = met is None and not (self.leases and name in self.store.folder_names("inbox"))
         settle = self.settings.settle
         root = Root(
             path,
@@ -332,7 +332,7 @@ class Daemon:
         if self.ownership is None:
             await self.worker.load()
         # Expected troubles are retried; any other error is a defect and ends the daemon.
-        begun = [insist(self.clock, one, partial(logger.warning, "begun_again")) for one in self._work()]
+        begun = [insist(self.clock, one, partial(logger.warning, "begun_again")) for one in self._loops()]
         tasks = [asyncio.create_task(one) for one in begun]
         telling = asyncio.create_task(self.telemetry.run())
         self.telemetry.ready()
@@ -347,7 +347,7 @@ class Daemon:
             # Before the jobs are stopped, since a stopped job doesn't count as stuck.
             degraded = any(inbox.status().degraded for inbox in self.inboxes.values())
             api_trouble = self.context.breakers.trouble is not None
-            self.outcome.world_bad = api_trouble or degraded or self.worker.waits()
+            self.outcome.world_bad = api_trouble or degraded or self.worker.waits_for_world()
             self.telemetry.stopping(len(self.context.paying))
             ending = (*tasks, stopping, idle)
             for task in ending:
@@ -369,19 +369,19 @@ class Daemon:
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
 
-    def _work(self) -> list[Work]:
+    def _loops(self) -> list[Work]:
         """The coroutines that run concurrently until the stop."""
         work: list[Work] = [
             self.worker.run,  # drives the jobs
             self.worker.follow_commands,  # carries out people's commands on them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(
-                keep_looking,
+                watch_outputs,
                 self.outputs,
                 self.context.places,
                 self.telemetry,
                 self.clock,
-                self.worker.try_again,
+                self.worker.retry_postponed,
                 self.telemetry.heartbeats.expect(OUTPUTS, OUTPUTS_SECONDS, last=self._while_paying),
             ),
             partial(apply_retention, self.context, self.live, self._leads),
@@ -455,7 +455,7 @@ def scan_of(inbox: str) -> str:
 
 def most_jobs(settings: Settings) -> int:
     """The most jobs in progress at once."""
-    return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
+    return JOBS_PER_MERGE * (settings.limits.merges or INITIAL["merges"])
 
 
 def concurrency(settings: Settings) -> dict[str, int | None]:

@@ -1,4 +1,4 @@
-"""From a whole shoot in a project's folder to one job for each of its sets."""
+"""Shoots: groups the photos in a project's folder, and submits a job for each set that needn't wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.heldsets import held_before, remember_held
-from hotfolder.jobs.previous import earlier_sets, latest_set, own_pictures
+from hotfolder.jobs.previous import delivered_among, earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
@@ -31,14 +31,15 @@ from hotfolder.rules.shoots import HeldSet, sort_shoot
 
 logger = log.get("shoots")
 
-Kept = dict[str, tuple[FileIdentity, str]]
+KeptOut = dict[str, tuple[FileIdentity, str]]
 """Photos that stay in the inbox: by name, the identity when they were kept out, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why photos wait for a person. `why` applies to all of them; `sets` has those held singly, by name: the
-    names of their photos, and why. `room` are the names of all photos by which a room was judged."""
+    """The photos of a folder that wait for a person. `why` is the reason for the whole folder; `sets` has, by
+    name, the sets that are held individually, with their photos' names and the reason. `room` has the names
+    of all photos on which the judgement of a room was based."""
 
     why: Why = field(default_factory=Why)
     sets: Mapping[str, tuple[frozenset[str], Why]] = field(default_factory=dict)
@@ -60,11 +61,11 @@ class Shoots:
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self.kept: dict[tuple[str, str], Kept] = {}
+        self.kept: dict[tuple[str, str], KeptOut] = {}
         self._notices: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
-        self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
+        self._glimpsed_before: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
 
-    async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
+    async def _kept_out_before(self, inbox: str, project: str, photos: Sequence[Photo]) -> KeptOut:
         """The photos that the store has as kept out of the drop, and that are unchanged."""
         context, there = self.worker.context, identities(photos)
         return await context.store_thread(kept_out, context.store, inbox, project, there)
@@ -74,11 +75,11 @@ class Shoots:
         place = (inbox, arriving.project)
         seen = frozenset((photo.name, photo.identity) for photo in arriving.photos)
         taken = self.worker.context.claimed(*place, "")
-        if not taken or seen <= self._glimpsed.get(place, frozenset()):
+        if not taken or seen <= self._glimpsed_before.get(place, frozenset()):
             return
-        new = seen - self._glimpsed.get(place, frozenset())
-        self._glimpsed[place] = seen
-        kept = await self._known(*place, arriving.photos)
+        new = seen - self._glimpsed_before.get(place, frozenset())
+        self._glimpsed_before[place] = seen
+        kept = await self._kept_out_before(*place, arriving.photos)
         fresh = [
             photo
             for photo in arriving.photos
@@ -101,17 +102,17 @@ class Shoots:
         waits; an empty Hold where all are made. No set that a person must check becomes a job. `orphans` are
         merges whose sets the store has lost."""
         place = (inbox, found.project)
-        kept = self.kept[place] = await self._known(*place, found.photos)
+        kept = self.kept[place] = await self._kept_out_before(*place, found.photos)
         taken = kept.keys() | self.worker.context.claimed(*place, "")
         fresh = [photo for photo in found.photos if photo.name not in taken]
-        self._glimpsed.pop(place, None)
-        ready, said = await self.said(inbox, found)
+        self._glimpsed_before.pop(place, None)
+        ready, said = await self.approval_beside(inbox, found)
         found = replace(found, approved=said is not None and said.whole)
         chosen = said.sets if said is not None else ()
         hold = Hold()
         if fresh:
             context, drop = self.worker.context, Drop(found, fresh, chosen, orphans=orphans)
-            drop = await context.store_thread(looked_up, context.store, inbox, found.project, drop)
+            drop = await context.store_thread(with_store_facts, context.store, inbox, found.project, drop)
             back = await self._sort(found.project, fresh, rulebook, drop.earlier)
             drop = replace(drop, back=back)
             hold = await self._make(inbox, drop, rulebook)
@@ -121,7 +122,7 @@ class Shoots:
             await signals_removed(ready, said.identity)
         return hold
 
-    async def said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
+    async def approval_beside(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
         """The `.ready` files beside a drop's or a room's photos, and the first one's content where it is
         newer than these."""
         ready = [path for path in found.companions if is_ready(path.name)]
@@ -194,14 +195,14 @@ class Shoots:
         out = [photo for photo in found.photos if photo.name in shoot.kept_out]
         if not out:
             return
-        known = await self._known(inbox, found.project, found.photos)
+        known = await self._kept_out_before(inbox, found.project, found.photos)
         new = {photo.name: (photo.identity, shoot.kept_out[photo.name]) for photo in out}
         waits = {name for one in copies for name in one.photos}
         stored = {name: one for name, one in new.items() if name not in waits}
         if stored:
             all_kept = {**known, **stored}
             content = {name: [*astuple(one), reason] for name, (one, reason) in all_kept.items()}
-            await self.worker.context.publish(title(inbox, found.project), content, inbox=inbox)
+            await self.worker.context.publish(kept_out_key(inbox, found.project), content, inbox=inbox)
         self.kept[inbox, found.project] = {**known, **new}
 
     def notices(self, inbox: str, project: str, there: Set[str]) -> list[str]:
@@ -229,7 +230,7 @@ def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
     return {photo.name: photo.identity for photo in photos}
 
 
-def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
+def with_store_facts(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
     """The drop with what the store knows of `project`, which may be another name than the drop's."""
     there = identities(drop.found.photos)
     return replace(
@@ -238,19 +239,19 @@ def looked_up(store: Store, inbox: str, project: str, drop: Drop) -> Drop:
         earlier=earlier_sets(store, inbox, project),
         before=held_before(store, (inbox, project, ""), there),
         latest=latest_set(store, inbox, project, ""),
-        own=own_pictures(store, (inbox, project, ""), drop.photos),
+        own=delivered_among(store, (inbox, project, ""), drop.photos),
     )
 
 
-def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
+def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> KeptOut:
     """The photos that the store has as kept out of a drop, and that are `there` unchanged."""
-    content = store.published(title(inbox, project), shared=True) or {}
+    content = store.published(kept_out_key(inbox, project), shared=True) or {}
     kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
     # Another machine may have written it, a share may number its files anew, and `chmod` changes the ctime.
     return {name: one for name, one in kept.items() if name in there and there[name].alike(one[0])}
 
 
-def title(inbox: str, project: str) -> str:
+def kept_out_key(inbox: str, project: str) -> str:
     return f"kept out of {inbox}/{project}"
 
 

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from hotfolder.jobs.steps.uploading import OpenGroup
 
 
-Place = tuple[str, str, str]
+SetPlace = tuple[str, str, str]
 """The location of a set: the inbox's name, the project's folder, the set's folder."""
 
 
-class Counts:
+class CounterHooks:
     """Hooks for counters; no-ops here, telemetry overrides them. None of these methods may raise or block."""
 
     def paid(self, operation: str, project: str) -> None:
@@ -110,7 +110,7 @@ class Places:
         """The folder into which the job's photos were dropped. Raises LocalTrouble as `inbox`."""
         return self.inbox(job.inbox) / job.project / job.folder
 
-    def of_original(self, job: Job, file: JobFile) -> list[Path]:
+    def original_paths(self, job: Job, file: JobFile) -> list[Path]:
         """The paths at which a file of the job may lie: in the inbox while the job is active, on its way back
         there, and last where it is filed, by the job's state."""
         state, known = State(job.state), job.inbox in self.inboxes
@@ -143,11 +143,11 @@ class Places:
 
 def with_former_archives(places: Places, store: Store) -> Places:
     """The folders, with those that the store has met as archives, on any machine."""
-    met = map(Path, sorted(store.names_known("archive")))
+    met = map(Path, sorted(store.folder_names("archive")))
     return replace(places, former_archives=[path for path in met if path != places.archive])
 
 
-def place_of(job: Job) -> Place:
+def place_of(job: Job) -> SetPlace:
     return (job.inbox, job.project, job.folder)
 
 
@@ -185,19 +185,19 @@ class JobContext:
     settings: JobSettings
     lease_lost: Callable[[str], None] = lambda _: None
     """Called with an inbox's name after a step there has raised LeaseLost."""
-    counts: Counts = field(default_factory=Counts)
-    claims: dict[Place, dict[str, frozenset[str]]] = field(default_factory=dict)
+    counts: CounterHooks = field(default_factory=CounterHooks)
+    claims: dict[SetPlace, dict[str, frozenset[str]]] = field(default_factory=dict)
     """The names of the files that unfinished jobs own, by place and job id."""
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
     """The paid calls in flight, by their tasks; a task's name is its job's id."""
     failed_downloads: dict[str, int] = field(default_factory=dict)
     """Consecutive failed downloads, by the picture's name in results/."""
-    early: dict[Place, OpenGroup] = field(default_factory=dict)
+    early_groups: dict[SetPlace, OpenGroup] = field(default_factory=dict)
     """API groups of sets that still arrive. A cache, not persisted."""
-    sending: dict[str, OpenGroup] = field(default_factory=dict)
+    uploading_groups: dict[str, OpenGroup] = field(default_factory=dict)
     """API groups of jobs that are uploading, by job id; read for the upload's progress."""
-    groups: WeakValueDictionary[str, OpenGroup] = field(default_factory=WeakValueDictionary)
+    groups_by_id: WeakValueDictionary[str, OpenGroup] = field(default_factory=WeakValueDictionary)
     """The API groups that photos are sent into, by their ids."""
 
     @property

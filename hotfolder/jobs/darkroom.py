@@ -33,7 +33,7 @@ class Darkroom:
         self.folder = folder
         self._decoder = decoder
         self._owners: dict[str, set[str]] = {}
-        self._turn = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
 
     async def developed(
         self,
@@ -53,7 +53,7 @@ class Darkroom:
         """
         self._owners.setdefault(sha256, set()).add(owner)
         target = self.folder / f"{sha256}.jpg"
-        async with self._turn:
+        async with self._one_at_a_time:
             if not await to_thread.run_sync(is_file, target):
                 if expected is not None:
                     await patiently(source, refuse_changed, source, expected)

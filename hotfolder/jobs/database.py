@@ -28,12 +28,12 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
-    away,
-    facts,
+    lock_migration,
+    read_server_facts,
     refuse_unfit,
     rights_needed,
     server_engine,
-    take_turn,
+    store_away,
 )
 from hotfolder.jobs.sqlite import CHECK_DISK, FILE_NAME, cant_write, open_file, read_file
 from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, make_tables, refuse_format, refuse_older
@@ -90,11 +90,11 @@ def open_server(server: StoreServer) -> Engine:
     engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
-            refuse_unfit(facts(connection), server)
+            refuse_unfit(read_server_facts(connection), server)
             present = format_of(connection, server) == FORMAT
         if not present:
             with changing_tables(server) as changing, changing.begin() as connection:
-                take_turn(connection)
+                lock_migration(connection)
                 version = format_of(connection, server)
                 if version < FORMAT:
                     bring_up_to_date(connection, empty=version == 0)
@@ -175,7 +175,7 @@ def store_trouble() -> Iterator[None]:
         raise cant_write("there is not enough memory") from None
     except (OperationalError, InternalError) as error:
         met = error.orig
-        raise (cant_write(_first(met)) if isinstance(met, sqlite3.Error) else away(error)) from None
+        raise (cant_write(_first(met)) if isinstance(met, sqlite3.Error) else store_away(error)) from None
     except DatabaseError as error:
         if type(error) is not DatabaseError:
             raise  # a wrong statement, or a broken constraint: a defect of ours
@@ -239,18 +239,18 @@ class StoreThread:
     def _run(self, work: Callable[[], T]) -> T:
         """Runs in the thread. For AWAY_SECONDS after a StoreAway the queued calls fail with the same error at
         once, in place of a timeout each."""
-        away = self.away
-        if away is not None and time.monotonic() < self._ask_at:
-            raise StoreAway(away.message, hint=away.hint, detail=away.detail)
+        last = self.away
+        if last is not None and time.monotonic() < self._ask_at:
+            raise StoreAway(last.message, hint=last.hint, detail=last.detail)
         try:
             with store_trouble():
                 done = work()
         except StoreAway as error:
-            if away is None or away.detail != error.detail:
+            if last is None or last.detail != error.detail:
                 logger.error("store_away", reason=error.message, detail=error.detail, hint=error.hint)
             self.away, self._ask_at = error, time.monotonic() + AWAY_SECONDS
             raise
-        if away is not None:
+        if last is not None:
             logger.info("store_back")
         self.away = None
         return done

@@ -74,7 +74,7 @@ def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[D
             for one in found
             if one and one.job_id not in known and same_folder(done, safe_name(one.project), folder)
         ]
-    earlier = [of_receipt(one) for one in sorted(receipts, key=lambda one: one.finished_at)]
+    earlier = [delivered_by_receipt(one) for one in sorted(receipts, key=lambda one: one.finished_at)]
     return [*(one for one in earlier if one.pictures), *jobs]
 
 
@@ -86,7 +86,7 @@ def same_folder(done: Path, one: str, other: str) -> bool:
     return exists(done / one) and exists(done / other) and (done / one).samefile(done / other)
 
 
-def of_receipt(receipt: Receipt) -> Delivered:
+def delivered_by_receipt(receipt: Receipt) -> Delivered:
     """A job rebuilt from its receipt, without photos. Receipts may have been edited, so pictures outside of
     its project's folder are left out."""
     folder = safe_name(receipt.project)
@@ -136,9 +136,9 @@ def gallery_address(base_url: str | None, folder: str) -> str:
     return f"{base_url.rstrip('/')}/{name}/"
 
 
-def still_named(jobs: Sequence[Delivered]) -> list[Delivered]:
-    """The jobs without the pictures whose place a later one's picture has taken: no file is ever replaced, so
-    somebody had removed them from done/."""
+def without_overtaken(jobs: Sequence[Delivered]) -> list[Delivered]:
+    """The jobs without pictures whose path now belongs to a later job's picture. No file is ever replaced, so
+    somebody had removed the earlier one from done/."""
     latest = {picture.path: picture.sha256 for one in jobs for picture in one.pictures}
     return [
         replace(one, pictures=[each for each in one.pictures if latest[each.path] == each.sha256])
@@ -150,10 +150,10 @@ def gallery_of(
     jobs: Sequence[Delivered], places: Places, base_url: str | None = None, language: str = "en"
 ) -> Gallery:
     """The content of the gallery of these jobs, of which there is at least one."""
-    newest = {made_of(one.job): one.job.id for one in jobs}
+    newest = {replaces_key(one.job): one.job.id for one in jobs}
     scenes: dict[str, Scene] = {}
-    for one in still_named(jobs):
-        scene = scene_of(one, places, earlier=newest[made_of(one.job)] != one.job.id)
+    for one in without_overtaken(jobs):
+        scene = scene_of(one, places, earlier=newest[replaces_key(one.job)] != one.job.id)
         key = scene.unaltered.path if scene.unaltered is not None else one.job.id
         known = scenes.get(key)
         if known is not None:  # the merge of several sets: dropped again with another tag
@@ -167,7 +167,7 @@ def gallery_of(
     return Gallery(jobs[-1].job.title, folder, tuple(in_order), address, language)
 
 
-def made_of(job: Job) -> tuple[object, ...]:
+def replaces_key(job: Job) -> tuple[object, ...]:
     """A key that two jobs share where the later replaces the earlier: the room and its variants'
     operations."""
     recipe = recipe_of(job)
@@ -195,7 +195,7 @@ def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:
     """The photo that was edited without a merge, the only unaltered view of the room. None where it isn't in
     done/, or browsers can't show it."""
     for photo in one.photos:
-        for path in places.of_original(one.job, photo):
+        for path in places.original_paths(one.job, photo):
             kept = not photo.develop and photo.let_go_at is None and path.is_relative_to(places.done)
             if kept and os.path.lexists(path):
                 return GalleryPicture(str(path.relative_to(places.done)), photo.sha256)
@@ -209,11 +209,11 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
     shows = gallery_in(places.done / folder / GALLERY)
     address = gallery_address(base_url, folder)
     named: set[str] = set()
-    for one in still_named(jobs):
+    for one in without_overtaken(jobs):
         unaltered = scene_of(one, places, earlier=False).unaltered
         no_pair = why_no_pair(unaltered, places)
         labels = Counter(
-            looks_of(each)
+            label_key(each)
             for each in one.pictures
             if each.rendition == LABELLED and not unlike(places.done / each.path, each.sha256)
         )
@@ -224,11 +224,11 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
             named.add(path)
             if not os.path.lexists(places.done / path):
                 continue  # a picture that was removed from done/ needs no disclosure
-            labels[looks_of(picture)] -= 1
+            labels[label_key(picture)] -= 1
             changed = unlike(places.done / path, picture.sha256)
             lacking = (
                 changed and f"{changed}, so nobody can tell what was altered in it.",
-                NO_LABEL if labels[looks_of(picture)] < 0 else "",
+                NO_LABEL if labels[label_key(picture)] < 0 else "",
                 no_pair,
                 why_no_link(shows, picture, unaltered, address),
             )
@@ -240,7 +240,7 @@ NO_LABEL = (
 )
 
 
-def looks_of(picture: Picture) -> tuple[str, str]:
+def label_key(picture: Picture) -> tuple[str, str]:
     """The key that a picture shares with its labelled rendition."""
     return picture.altered, picture.variant
 

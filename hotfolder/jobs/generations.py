@@ -19,9 +19,9 @@ from hotfolder.rules.sets import FileIdentity
 if TYPE_CHECKING:
     from hotfolder.jobs.store import Store
 
-MADE = (State.FILING, State.REFUSING, State.HALTING)
-"""What a job enters once no more is bought for it, and before its originals are moved."""
-TICK_SECONDS = 0.05
+BOUGHT_ALL = (State.FILING, State.REFUSING, State.HALTING)
+"""The states that a job enters when nothing more is bought for it, before its originals are moved."""
+TIMESTAMP_LAG_SECONDS = 0.05
 """How far a file system's timestamps may lag behind the system clock."""
 
 
@@ -43,7 +43,7 @@ def next_generation(
     for old in returning:
         if old.scope == scope and new.folder in (old.folder, old.filed_as):
             return max(present, old.generation)
-    obeyed = latest > 0 and last is not None and was_there(session, new, last)
+    obeyed = latest > 0 and last is not None and already_lay_there(session, new, last)
     return latest if obeyed else latest + 1
 
 
@@ -107,14 +107,14 @@ def is_stored_file(stored: object, identity: FileIdentity, machine: str | None) 
     return False
 
 
-def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
+def take_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
     """Whether `retry --pay-again` has put back exactly these files; None where it wasn't requested for these
     photos. Copies of them that come later, after the folder was removed, don't count. Consumes the matching
     folder's request: other folders of the same photos keep theirs, as one that is still to become a job. On a
     machine that shares the store the request of the job's own place is consumed also where it doesn't match:
     a later copy there could pass for its files."""
     row = session.get(Generation, scope, with_for_update=True)
-    if row is None or not (asked := asked_for(row)):
+    if row is None or not (asked := pending_requests(row)):
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
     place = [new.inbox, new.project, new.folder]
@@ -131,7 +131,9 @@ PLACE = "/"
 releases wrote none."""
 
 
-def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity], place: Sequence[str]) -> None:
+def request_pay_again(
+    store: Store, scope: str, files: Mapping[str, FileIdentity], place: Sequence[str]
+) -> None:
     """Request that the next job with exactly these files, of `scope`, which are put into `place`, buys
     everything anew. Idempotent."""
     with store.session.begin() as session:
@@ -140,18 +142,20 @@ def pay_again(store: Store, scope: str, files: Mapping[str, FileIdentity], place
         }
         stored[PLACE] = [*place]
         row = generation_row(session, scope)
-        row.pay_again = [*(one for one in asked_for(row) if one != stored), stored]
+        row.pay_again = [*(one for one in pending_requests(row) if one != stored), stored]
 
 
-def pays_again(store: Store, scope: str, photos: Mapping[str, FileIdentity], place: Sequence[str]) -> bool:
+def is_pay_again_requested(
+    store: Store, scope: str, photos: Mapping[str, FileIdentity], place: Sequence[str]
+) -> bool:
     """Whether `retry --pay-again` has requested that the next job of exactly these files buys all anew."""
     with store.session() as session:
         row = session.get(Generation, scope)
-    asked = asked_for(row) if row is not None else ()
+    asked = pending_requests(row) if row is not None else ()
     return any(are_stored_files(files, photos, store.machine, place) for files in asked)
 
 
-def asked_for(row: Generation) -> Sequence[Mapping[str, Any]]:
+def pending_requests(row: Generation) -> Sequence[Mapping[str, Any]]:
     """The pending requests of `retry --pay-again`: for each folder the stored identities of its files by
     name."""
     asked = row.pay_again or []
@@ -180,12 +184,12 @@ def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
     return max(kept.number if kept else 0, last.generation if last else 0), last
 
 
-def was_there(session: Session, new: NewJob, before: Job) -> bool:
+def already_lay_there(session: Session, new: NewJob, before: Job) -> bool:
     """Whether all photos of a new job already lay there while `before` was still being made: left behind,
     copied again or renamed meanwhile. Told by their ctime, which the file system sets and no program can."""
     if before.state in (*ACTIVE, State.WITHDRAWN):
         return True
-    moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
+    moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(BOUGHT_ALL))
     made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
     newest_ns = max(file.identity.ctime_ns for file in new.files if file.role == FileRole.PHOTO)
-    return made is not None and newest_ns / 1e9 < made.timestamp() - TICK_SECONDS
+    return made is not None and newest_ns / 1e9 < made.timestamp() - TIMESTAMP_LAG_SECONDS

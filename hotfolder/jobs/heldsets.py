@@ -10,7 +10,7 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
-from hotfolder.jobs.context import JobContext, Place
+from hotfolder.jobs.context import JobContext, SetPlace
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import exists
@@ -19,27 +19,27 @@ from hotfolder.rules.foldernames import shown
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.rules.shoots import HeldSet
 
-There = Mapping[str, FileIdentity]
+FilesByName = Mapping[str, FileIdentity]
 """The files that are in a folder now, by name."""
 
 
-def title(place: Place) -> str:
+def held_key(place: SetPlace) -> str:
     return f"held in {'/'.join(filter(None, place))}"
 
 
-def held_in(store: Store, place: Place) -> list[HeldSet]:
+def held_in(store: Store, place: SetPlace) -> list[HeldSet]:
     """The sets that are held at `place`, as stored."""
-    return _parsed(store.published(title(place), shared=True) or ())
+    return _parsed(store.published(held_key(place), shared=True) or ())
 
 
 def held_below(store: Store, inbox: str) -> dict[str, list[HeldSet]]:
     """The sets that are held in an inbox, as stored, by their folder's path in it."""
-    beginning = title((inbox, "", "")) + "/"
+    beginning = held_key((inbox, "", "")) + "/"
     found = store.published_of_inboxes(beginning)
     return {name.removeprefix(beginning): _parsed(content) for name, content in found.items()}
 
 
-def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
+def held_before(store: Store, place: SetPlace, there: FilesByName) -> list[HeldSet]:
     """The sets that were held at `place`, where a file of that name is still `there`; and those of folders of
     the same name in other projects whose files are there unchanged, as after a project was renamed. These
     have no `name`, since they are named anew, and the reasons of late ones name that project."""
@@ -56,7 +56,9 @@ def held_before(store: Store, place: Place, there: There) -> list[HeldSet]:
     return found
 
 
-async def remember_held(context: JobContext, place: Place, held: Sequence[HeldSet], there: There) -> None:
+async def remember_held(
+    context: JobContext, place: SetPlace, held: Sequence[HeldSet], there: FilesByName
+) -> None:
     """Store the sets that are held at `place` now; the files that are `there` are forgotten under a former
     name of the project where they aren't any more. Photos that were held before and only look changed keep
     the state of then. Raises LocalTrouble, LeaseLost."""
@@ -72,7 +74,7 @@ async def remember_held(context: JobContext, place: Place, held: Sequence[HeldSe
         left = [replace(one, photos=_only(one, one.photos.keys() - gone)) for one in sets] if gone else sets
         changed |= {} if left == sets else {(inbox, project, folder): [one for one in left if one.photos]}
     for where, sets in changed.items():
-        await context.publish(title(where), [*map(_as_json, sets)], inbox=inbox)
+        await context.publish(held_key(where), [*map(_as_json, sets)], inbox=inbox)
 
 
 def _gone(folder: Path, names: Set[str]) -> set[str]:
@@ -81,24 +83,24 @@ def _gone(folder: Path, names: Set[str]) -> set[str]:
         return {name for name in names if not exists(folder / name)}
 
 
-def _only(one: HeldSet, names: Set[str]) -> There:
+def _only(one: HeldSet, names: Set[str]) -> FilesByName:
     return {name: was for name, was in one.photos.items() if name in names}
 
 
-def as_first_seen(photos: There, first: There) -> There:
+def as_first_seen(photos: FilesByName, first: FilesByName) -> FilesByName:
     """The photos with their identities in `first` where they are alike there."""
     known = {name: was for name, was in first.items() if name in photos and was.alike(photos[name])}
     return {**photos, **known}
 
 
-def _others(store: Store, place: Place) -> dict[str, list[HeldSet]]:
+def _others(store: Store, place: SetPlace) -> dict[str, list[HeldSet]]:
     """The sets stored for folders of the same name in other projects of the inbox, by project."""
     inbox, own, folder = place
-    beginning, end = title((inbox, "", "")) + "/", f"/{folder}" if folder else ""
+    beginning, end = held_key((inbox, "", "")) + "/", f"/{folder}" if folder else ""
     found = {}
     for name, content in store.published_of_inboxes(beginning, end).items():
         project = name.removeprefix(beginning).removesuffix(end)
-        if project != own and "/" not in project and name == title((inbox, project, folder)):
+        if project != own and "/" not in project and name == held_key((inbox, project, folder)):
             found[project] = _parsed(content)
     return found
 

@@ -58,7 +58,7 @@ RANK = {
     PurchaseState.ANSWERED: 3,
     PurchaseState.SUCCEEDED: 4,
 }
-"""How much a state tells of a purchase; where database and journal differ, the higher rank wins."""
+"""The precedence of states: where database and journal differ, the higher one wins."""
 
 
 class Ledger:
@@ -69,27 +69,27 @@ class Ledger:
         self.session = store.session
         self.journal = journal
 
-    def known(self, key: str) -> Purchase | None:
+    def purchase_for(self, key: str) -> Purchase | None:
         """The purchase that holds `key`; None where none does."""
         with self.session() as session:
             return holder(session, key)
 
-    def is_of_another(self, group_id: str, key: str) -> bool:
+    def is_of_another_key(self, group_id: str, key: str) -> bool:
         """Whether a merge of this API group was bought for another key. Reads all purchases."""
         of_group = select(Purchase.id).where(Purchase.group_id == group_id, Purchase.key != key, SPENT)
         return self.store.first(of_group) is not None
 
     def refuse(self, intent: Purchase, at: datetime, budgets: Budgets) -> None:
-        """Raise Cancelled or NotAllowed where `begin` would raise it now; records nothing."""
+        """Raise Cancelled or NotAllowed where `record_intent` would raise it now; records nothing."""
         with self.session() as session:
             refuse_cancelled(session, intent.job_id)
             refuse_unless_allowed(session, intent, budgets, at)
 
-    def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
+    def record_intent(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises NotAllowed, Cancelled, what
         `Leases.refuse_purchase` raises, and IllegalMove where another purchase holds its key; and OSError
-        where the journal can't be written, which `withdraw` must follow. The job's reason for waiting is
-        removed.
+        where the journal can't be written, which `withdraw_intent` must follow. The job's reason for waiting
+        is removed.
 
         When this returns, the intent is durable in database and journal; only then may the request leave.
         """
@@ -111,9 +111,9 @@ class Ledger:
         self._append_to_journal(intent)
         return intent.id
 
-    def withdraw(self, intent: Purchase) -> None:
-        """Record that the request of a purchase was not sent, after `begin` has failed: where the database or
-        the journal was lost meanwhile, the intent may be recorded. Idempotent."""
+    def withdraw_intent(self, intent: Purchase) -> None:
+        """Record that the request of a purchase was not sent, after `record_intent` has failed: where the
+        database or the journal was lost meanwhile, the intent may be recorded. Idempotent."""
         for known in self.store.rows(select(Purchase).where(Purchase.uid == intent.uid)):
             if known.state == PurchaseState.STARTED:
                 with suppress(OSError):  # the intent's line may be there, and only its sync have failed
@@ -125,7 +125,7 @@ class Ledger:
         known = {"state": PurchaseState.ANSWERED, "answer": answer, "answered_at": at}
         self._append_to_journal(Purchase.model_validate({**call.model_dump(), **known}))
 
-    def answer(self, number: int, answer: str, at: datetime) -> Purchase:
+    def record_answer(self, number: int, answer: str, at: datetime) -> Purchase:
         """Record in the database the answer that `journal_answer` has put into the journal; returns the
         purchase. Idempotent. The purchase stays as it is where another machine has meanwhile recorded its
         answer or picture; where that took it for one never sent and bought it again, see `paid_twice`."""
@@ -140,7 +140,7 @@ class Ledger:
             self._append_to_journal(late)
             return late
 
-    def fail(self, number: int, state: PurchaseState, note: str) -> None:
+    def record_failure(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that a request sent by this process has brought no answer; no change where another machine
         has recorded an outcome meanwhile. Raises OSError, IllegalMove."""
         known = (*CHARGED, PurchaseState.NOT_EXECUTED)
@@ -187,7 +187,7 @@ class Ledger:
             for result in results:
                 session.merge(result)
             if all_of_them:
-                move(session, purchase, PurchaseState.SUCCEEDED)
+                move_purchase(session, purchase, PurchaseState.SUCCEEDED)
         self._append_to_journal(purchase, results)
 
     def _move(
@@ -207,13 +207,13 @@ class Ledger:
                 return purchase
             if purchase.state == state == PurchaseState.NOT_EXECUTED:
                 return purchase  # it was recorded, and the database's answer was lost
-            move(session, purchase, state, **changes)
+            move_purchase(session, purchase, state, **changes)
             pause_unless_known(session, state)
         return purchase
 
     def _append_to_journal(self, purchase: Purchase, results: Sequence[Result] = ()) -> None:
         if self.journal is not None:
-            self.journal.append(entry(purchase, results))
+            self.journal.append(journal_entry(purchase, results))
 
     def restore(self) -> int:
         """Reconcile database and journal: each takes over what only the other knows.
@@ -234,7 +234,7 @@ class Ledger:
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
             known = self._journal_states()
-        self.journal_again([uid for uid, how in known.items() if written.get(uid) != how])
+        self.append_again([uid for uid, how in known.items() if written.get(uid) != how])
         return restored
 
     def _restore(self, written: Entry) -> bool:
@@ -254,7 +254,7 @@ class Ledger:
             fresh = Purchase.model_validate({**call, "id": known.id} if known else call)
             held = holder(session, fresh.key) if fresh.state in HOLDING else None
             if held is not None and held.uid != uid:
-                if not one_by_receipt(held, fresh):
+                if not same_by_receipt(held, fresh):
                     logger.error(
                         "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                     )
@@ -285,7 +285,7 @@ class Ledger:
             for uid, state, let_go_at in self.store.rows(every)
         }
 
-    def journal_again(self, uids: Sequence[str]) -> None:
+    def append_again(self, uids: Sequence[str]) -> None:
         """Append these purchases, as in the database, to the journal, one fsync a batch. Raises OSError."""
         if self.journal is None:
             return
@@ -296,9 +296,9 @@ class Ledger:
                 brought: dict[int, list[Result]] = defaultdict(list)
                 for result in session.exec(select(Result).join(Purchase).where(those)).all():
                     brought[result.purchase_id].append(result)
-            self.journal.append(*(entry(one, brought[one.id]) for one in purchases))
+            self.journal.append(*(journal_entry(one, brought[one.id]) for one in purchases))
 
-    def newest(self) -> datetime | None:
+    def newest_at(self) -> datetime | None:
         """When the last purchase was begun, adopted ones excluded; None where there is none. An earlier one
         may have a later date, by a clock that was ahead."""
         own = select(Purchase.started_at).where(col(Purchase.outcome).not_in(BY_RECEIPTS))
@@ -338,7 +338,7 @@ class Ledger:
         with self.session() as session:
             return results_of(session, number)
 
-    def held(self, keys: Sequence[str]) -> set[str]:
+    def held_keys(self, keys: Sequence[str]) -> set[str]:
         """Those of these keys that a purchase holds."""
         return set(self.store.rows(select(Purchase.key).where(col(Purchase.key).in_(keys), HOLDS_KEY)))
 
@@ -347,9 +347,9 @@ class Ledger:
         return self.store.first(select(Result).where(Result.file == file))
 
 
-def one_by_receipt(first: Purchase, second: Purchase) -> bool:
-    """Whether two purchases with one key are the same one, of which a machine that started before had only
-    found the receipt. Another job's, or one begun at another time, was paid besides."""
+def same_by_receipt(first: Purchase, second: Purchase) -> bool:
+    """Whether two rows with one key are the same purchase, recorded a second time from its receipt by a
+    machine that did not know it. A purchase of another job, or begun at another time, is a second one."""
     return (first.job_id, first.started_at) == (second.job_id, second.started_at) and (
         first.outcome in BY_RECEIPTS or second.outcome in BY_RECEIPTS
     )
@@ -379,7 +379,7 @@ def paid_twice(session: Session, purchase: Purchase) -> None:
     pause(session, reason)
 
 
-def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: object) -> None:
+def move_purchase(session: Session, purchase: Purchase, state: PurchaseState, **changes: object) -> None:
     """Compare-and-set a purchase's state, as the transition table allows. Raises IllegalMove where it
     doesn't, or where the state has changed since `purchase` was read."""
     as_read = (col(Purchase.id) == purchase.id, col(Purchase.state) == purchase.state)
@@ -389,15 +389,15 @@ def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: 
         raise IllegalMove(f"purchase {purchase.uid} is not {purchase.state} any more")
 
 
-def entry(purchase: Purchase, results: Iterable[Result] = ()) -> Entry:
+def journal_entry(purchase: Purchase, results: Iterable[Result] = ()) -> Entry:
     """The journal's line of a purchase, without its number, which is valid in one database only."""
     return {
-        "call": not_empty(purchase.model_dump(mode="json", exclude={"id"})),
-        "results": [not_empty(one.model_dump(mode="json", exclude={"purchase_id"})) for one in results],
+        "call": without_empty(purchase.model_dump(mode="json", exclude={"id"})),
+        "results": [without_empty(one.model_dump(mode="json", exclude={"purchase_id"})) for one in results],
     }
 
 
-def not_empty(columns: dict[str, object]) -> dict[str, object]:
+def without_empty(columns: dict[str, object]) -> dict[str, object]:
     """The columns without those that are optional and empty."""
     needed = ("parameters",)
     return {name: value for name, value in columns.items() if value not in (None, "") or name in needed}
@@ -422,11 +422,6 @@ class PurchaseStep:
     path: tuple[Operation, ...]
     purchase: Purchase
     results: tuple[Result, ...]
-
-    @property
-    def operation(self) -> Operation | None:
-        """None for the merge."""
-        return self.path[-1] if self.path else None
 
 
 def read_chain(

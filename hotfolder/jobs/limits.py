@@ -13,8 +13,8 @@ from hotfolder.jobs.model import Job, stamp
 Rank = tuple[int, str, str]
 PICTURE: Rank = (0, "", "")
 """The rank of a transfer of a bought picture: it comes first, since paid work waits for it."""
-START = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
-MOST = {"uploads": 10, "merges": 32, "operations": 16, "downloads": 16}
+INITIAL = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
+MAXIMUM = {"uploads": 10, "merges": 32, "operations": 16, "downloads": 16}
 """The initial value and the maximum of an adaptive limit. Rather high: requests beyond the capacity queue at
 the API and are no later, while too few would leave the line or the cluster idle."""
 
@@ -120,7 +120,7 @@ class ConcurrencyLimits:
 
     def __init__(self, **numbers: int | None) -> None:
         self.priorities: Mapping[str, int] = {}
-        self._each = [AdaptiveLimit(1) for _ in START]
+        self._each = [AdaptiveLimit(1) for _ in INITIAL]
         self.uploads, self.merges, self.operations, self.downloads = self._each
         self.configure(**numbers)
 
@@ -133,9 +133,9 @@ class ConcurrencyLimits:
     def configure(self, **numbers: int | None) -> None:
         """Set the numbers by kind. Running work is not interrupted; a limit that stays adaptive keeps its
         present number."""
-        for name, limit in zip(START, self._each, strict=True):
+        for name, limit in zip(INITIAL, self._each, strict=True):
             number = numbers[name]
             if number is not None:
                 limit.set(number, None)
             elif limit.most is None:
-                limit.set(START[name], MOST[name])
+                limit.set(INITIAL[name], MAXIMUM[name])

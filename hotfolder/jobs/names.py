@@ -18,9 +18,9 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import folded, numbered, safe_name
 
 FILED = "filed/"
-"""How the folder of a name begins where the name is that of a folder of originals: it is the same in done/,
-failed/ and the archive."""
-LATEST_SIGHT = timedelta(days=1)
+"""The prefix of `TakenName.folder` for the name of a folder of originals, which is the same in done/, failed/
+and the archive."""
+VISIBILITY_DELAY = timedelta(days=1)
 """How long after its end a job of another machine keeps its names, even if its files aren't visible here."""
 
 
@@ -91,9 +91,9 @@ def reserve(
 
 def is_held(session: Session, taken: TakenName, machine: str, at: datetime) -> bool:
     """Whether a name is still reserved. The name of a folder of originals is until they are dropped again;
-    that of a file only until the job has ended, since the file then exists (LATEST_SIGHT longer for a job of
-    another machine)."""
+    that of a file only until the job has ended, since the file then exists (VISIBILITY_DELAY longer for a job
+    of another machine)."""
     job = session.get_one(Job, taken.job_id)
     if taken.folder.startswith(FILED):
         return job.state != State.SUPERSEDED
-    return job.state in ACTIVE or (taken.machine != machine and job.updated_at > at - LATEST_SIGHT)
+    return job.state in ACTIVE or (taken.machine != machine and job.updated_at > at - VISIBILITY_DELAY)

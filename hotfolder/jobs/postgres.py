@@ -168,7 +168,7 @@ def patient_connection(seconds: float) -> type[psycopg.Connection[Any]]:
     return PatientConnection
 
 
-def away(error: DBAPIError) -> StoreAway:
+def store_away(error: DBAPIError) -> StoreAway:
     """The StoreAway for an error of psycopg: unreachable, or not able to do what was asked."""
     detail = (str(error.orig).strip().splitlines() or [""])[0]
     state = getattr(error.orig, "sqlstate", None) or ""
@@ -220,7 +220,7 @@ class ServerFacts:
     now: datetime
 
 
-def facts(connection: Connection) -> ServerFacts:
+def read_server_facts(connection: Connection) -> ServerFacts:
     names = ("server_version", "server_encoding", "synchronous_commit", "fsync")
     shown = ", ".join(f"current_setting('{name}')" for name in names)
     may_create = "coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
@@ -240,7 +240,7 @@ def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:
                 connection.execute(text(highest), names)
 
 
-def take_turn(connection: Connection) -> None:
+def lock_migration(connection: Connection) -> None:
     """Take the advisory lock for creating or migrating tables, until this transaction ends. Raises
     LocalTrouble where another process holds it for TURN_SECONDS."""
     ends_at = time.monotonic() + TURN_SECONDS

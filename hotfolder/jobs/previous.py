@@ -1,4 +1,5 @@
-"""Earlier sets of a project, and how later photos relate to them: parts, returns, new revisions, names."""
+"""What the store knows of a project's earlier sets, for deciding what later photos are: a part of one, its
+return, a new revision, or a new set; and the names of rooms."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from anyio import to_thread
 from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, func, select
 
-from hotfolder.jobs.context import JobContext, Place, Places, recipe_of
+from hotfolder.jobs.context import JobContext, Places, SetPlace, recipe_of
 from hotfolder.jobs.heldsets import held_before, held_in
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.queries import files_of
@@ -61,7 +62,7 @@ def earlier_sets(
     standing: dict[str, EarlierSet] = {}
     withdrawn: dict[str, EarlierSet] = {}
     for job in jobs:
-        how = state_of(job, paid_for)
+        how = earlier_state(job, paid_for)
         if how is None or not photos[job.id]:
             continue
         by_person = recipe_of(job).by_person
@@ -76,7 +77,7 @@ def earlier_sets(
     return [*withdrawn.values(), *standing.values()]
 
 
-def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
+def earlier_state(job: Job, paid_for: Container[str]) -> EarlierState | None:
     """The state of a job as an earlier set; None for one that doesn't count any more: it failed before
     anything was paid for, or was superseded. `paid_for` are ids of jobs with a purchase."""
     state = State(job.state)
@@ -103,7 +104,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     usual = usual_size(store, *of_folder)
     held = held_in(store, (inbox, project, folder))
     seen = {name: first for one in held for name, first in one.photos.items()}
-    latest = LatestSet(photos[job.id], ended(job, photos[job.id]), paid_for, usual, first_seen=seen)
+    latest = LatestSet(photos[job.id], ended_at(job, photos[job.id]), paid_for, usual, first_seen=seen)
     if not cancelled:
         return latest
     others = store.rows(select(Job).where(*of_folder, Job.cancelled_by == "", Job.state != State.WITHDRAWN))
@@ -111,18 +112,18 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     known = select(JobFile.sha256).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(jobs))
     since_until = []
     for one in cancelled:
-        until = ended(one) or FAR
+        until = ended_at(one) or FAR
         # Where others went on, what lies beside it may be meant to go on, too.
-        if not any(other.created_at < until <= (ended(other) or FAR) for other in others):
+        if not any(other.created_at < until <= (ended_at(other) or FAR) for other in others):
             since = max((photo.identity.ctime_ns for photo in photos[one.id]), default=0)
-            until = ended(one, photos[one.id]) or FAR
+            until = ended_at(one, photos[one.id]) or FAR
             since_until.append((since, until.timestamp() * 1e9))
     return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
 
 
 def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
-    """The number of photos that most sets of a folder had, withdrawn ones and photos alone excluded, and the
-    smaller one of two; 2 where most were photos alone."""
+    """The most frequent number of photos in the folder's sets, without withdrawn and single-photo ones; of
+    equally frequent numbers the smallest. 2 where most sets had a single photo."""
     asked = (
         select(func.count())
         .select_from(JobFile)
@@ -137,7 +138,7 @@ def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
     return max(counts, key=lambda size: (counts[size], -size), default=2)
 
 
-def ended(job: Job, photos: Sequence[Photo] = ()) -> datetime | None:
+def ended_at(job: Job, photos: Sequence[Photo] = ()) -> datetime | None:
     """When a job ended, timezone-aware; None while it is in work. With its `photos` by the clock of their
     file system, as far as their ctimes tell, where that is later: a NAS may be hours ahead."""
     if job.state in ACTIVE:
@@ -150,7 +151,7 @@ def ended(job: Job, photos: Sequence[Photo] = ()) -> datetime | None:
 def why_room_held(
     store: Store,
     rulebook: Rulebook,
-    place: Place,
+    place: SetPlace,
     found: BracketSet,
     orphaned: Sequence[MergedSet] = (),
 ) -> Why:
@@ -158,7 +159,7 @@ def why_room_held(
     of these reasons, used by the daemon and by `explain`.
 
     `place` is inbox, project and folder. `found` holds all photos that the folder has now, not grouped yet.
-    `orphaned` are merges whose jobs are not in the store (`orphans`).
+    `orphaned` are merges whose jobs are not in the store (`orphaned_merges`).
     """
     inbox, project, folder = place
     if why := why_part(found, orphaned):
@@ -175,7 +176,7 @@ def why_room_held(
     told = latest is not None or any(one.photos <= hashes for one in merged)
     if why := why_held_before(store, place, found, only_those=told):
         return why
-    if why := why_own(found.photos, own_pictures(store, place, found.photos)):
+    if why := why_own(found.photos, delivered_among(store, place, found.photos)):
         return why
     if why := why_shapes_held(found.photos):
         return why
@@ -183,9 +184,9 @@ def why_room_held(
     return why_name_held(rulebook, project, folder, counts, known=latest is not None)
 
 
-def why_held_before(store: Store, place: Place, found: BracketSet, *, only_those: bool) -> Why:
-    """Why a room is held whose photos were held before, as under its project's former name, under which the
-    earlier sets are known: all of them, or, unless `only_those`, any; else falsy."""
+def why_held_before(store: Store, place: SetPlace, found: BracketSet, *, only_those: bool) -> Why:
+    """Why a room is held because its photos were held before, as under the project's former name: with
+    `only_those` if all of its photos were, else if any was. Falsy where it isn't."""
     there = {photo.name: photo.identity for photo in found.photos}
     held = held_before(store, place, there)
     waited = {name for one in held for name in one.left(there)}
@@ -195,7 +196,7 @@ def why_held_before(store: Store, place: Place, found: BracketSet, *, only_those
     return Why("; ".join(doubts), TO_JOIN, lasting=True)
 
 
-def own_pictures(store: Store, place: Place, photos: Iterable[Photo]) -> set[str]:
+def delivered_among(store: Store, place: SetPlace, photos: Iterable[Photo]) -> set[str]:
     """The hashes of those photos that are delivered pictures. Photos that were delivered as they were are
     excluded, and those that had a job in this folder or come back to it: `place` is inbox, project and
     folder."""
@@ -226,7 +227,7 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
     return [MergedSet(frozenset(photos.split()), room) for photos, room in store.rows(merges)]
 
 
-def orphans(store: Store) -> list[MergedSet]:
+def orphaned_merges(store: Store) -> list[MergedSet]:
     """The merges that were, or may have been, charged and whose job is missing since the store was lost or
     restored; those of jobs that retention deleted are excluded."""
     merges = select(Purchase.photos).where(
@@ -247,7 +248,7 @@ def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
     return photos
 
 
-def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo]) -> str:
+def unique_room_name(store: Store, place: SetPlace, wanted: str, photos: Sequence[Photo]) -> str:
     """The room name of a folder (`place` is inbox, project and folder): `wanted`, with a number appended
     where another folder of the project has that name for other photos. A folder keeps the name of its earlier
     jobs."""
@@ -273,7 +274,7 @@ def room_named(store: Store, place: Place, wanted: str, photos: Sequence[Photo])
     raise AssertionError("count() never ends")
 
 
-def number_of_room(store: Store, job: Job) -> int:
+def room_number(store: Store, job: Job) -> int:
     """The number of the job's room among the rooms of its project, from 1, in the order of their first jobs.
     A room that is dropped again keeps its number."""
     as_begun = (

@@ -29,7 +29,7 @@ from hotfolder.outbox.faults import local_trouble, shown, trouble_of
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
 from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
-from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_in_receipt, printable
+from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, printable, read_receipt
 from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
@@ -75,7 +75,7 @@ class Retention:
     gone: set[Path] = field(default_factory=set)
     """The paths deleted so far, or with `dry_run` those that would have been."""
     doubt: str | None = None
-    """Why nothing counts as old in this run: the result of `clock_doubt`. None while it wasn't asked for."""
+    """Why nothing counts as old in this run, "" where it may; None until `_clock_doubt` has asked."""
 
     async def apply(self) -> AsyncIterator[Expired]:
         """Delete everything that is old enough, and yield each after it was deleted or kept. With `dry_run`
@@ -91,9 +91,19 @@ class Retention:
         return NEVER if days is None else self.now - timedelta(days=days)
 
     async def _clock_doubt(self) -> str:
-        """`clock_doubt`, asked for once a run, and only where something would be deleted."""
+        """Why this computer's clock isn't trusted with ages: it may have started with a wrong time. "" where
+        it is, also where the API's answer has no time. The API is asked once a run, and only where something
+        would be deleted."""
         if self.doubt is None:
-            self.doubt = await clock_doubt(self.now, self.probe) if self.probe is not None else ""
+            self.doubt = ""
+            try:
+                known = (await self.probe()).at if self.probe is not None else None
+            except HotfolderError as error:
+                known = None
+                asked = "the API could not be asked whether this computer's clock is right"
+                self.doubt = f"{asked}: {error.message}"
+            if known is not None and self.now - known >= AHEAD:
+                self.doubt = f"this computer's clock is {(self.now - known).days} days ahead of the API's"
         return self.doubt
 
     async def _of_jobs(self) -> AsyncIterator[Expired]:
@@ -171,10 +181,10 @@ class Retention:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not self.dry_run:
                 # Recorded first, so that a receipt never misses a deletion.
-                await self.store_thread(self.store.let_go, job.id, photo.name, self.now)
+                await self.store_thread(self.store.record_deletion, job.id, photo.name, self.now)
                 why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
                 if why:
-                    await self.store_thread(self.store.let_go, job.id, photo.name, None)
+                    await self.store_thread(self.store.record_deletion, job.id, photo.name, None)
             yield Expired("original", path, photo.size_bytes, why)
         gone = [path for photo, path in await self._photos(job, there=False) if photo.let_go_at]
         # The folder goes last: one that is still there tells of a process that was killed before.
@@ -193,7 +203,9 @@ class Retention:
     async def _record_in_receipt(self, job: Job) -> None:
         files = await self.store_thread(self.store.photos, job.id)
         path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
-        recorded = await to_thread.run_sync(originals_in_receipt, path) or ReceiptOriginals(
+        with local_trouble(path):
+            receipt = await to_thread.run_sync(lambda: read_receipt(path) if is_file(path) else None)
+        recorded = (receipt and receipt.originals) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
         )
@@ -204,7 +216,7 @@ class Retention:
         complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
         sha256 = await to_thread.run_sync(complete)
         if sha256 not in (None, job.receipt_sha256):
-            await self.store_thread(self.store.change, job.id, receipt_sha256=sha256)
+            await self.store_thread(self.store.set_columns, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
     async def _receipt(self, job: Job) -> AsyncIterator[Expired]:
@@ -219,7 +231,7 @@ class Retention:
         why = why or await self._too_young(job, self.keep.receipts_days)
         why = why or await self._delete(path, job.receipt_sha256)
         if not why and not self.dry_run:
-            await self.store_thread(self.store.change, job.id, receipt="", receipt_sha256="")
+            await self.store_thread(self.store.set_columns, job.id, receipt="", receipt_sha256="")
         yield Expired("receipt", path, size_bytes, why)
 
     async def _results(self) -> AsyncIterator[Expired]:
@@ -256,7 +268,7 @@ class Retention:
         return spared
 
     async def _records(self) -> AsyncIterator[Expired]:
-        """Records, a whole project at a time, since `number_of_room` counts the project's jobs."""
+        """Records, a whole project at a time, since `room_number` counts the project's jobs."""
         before = self._before(self.keep.records_days)
         for project in await self.store_thread(self.store.finished_projects, before):
             jobs = await self.store_thread(self.store.of_project, project)
@@ -270,7 +282,7 @@ class Retention:
                 if deleted is None:
                     continue
                 # After a crash before this write, `Ledger.restore` writes the lines at the next start.
-                await self.store_thread(self.store.ledger.journal_again, deleted)
+                await self.store_thread(self.store.ledger.append_again, deleted)
             yield Expired("record", self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job) -> str:
@@ -316,18 +328,6 @@ class Retention:
             except LocalTrouble as error:
                 return f"what lies in the inbox can't be told: {error.message}"
         return ""
-
-
-async def clock_doubt(now: datetime, probe: Callable[[], Awaitable[Probe]]) -> str:
-    """Why this computer's clock, which says `now`, is not trusted with ages: it may have started with a wrong
-    time. "" where it is, also where the API's answer has no time."""
-    try:
-        known = (await probe()).at
-    except HotfolderError as error:
-        return f"the API could not be asked whether this computer's clock is right: {error.message}"
-    if known is None or now - known < AHEAD:
-        return ""
-    return f"this computer's clock is {(now - known).days} days ahead of the API's"
 
 
 def results_of(store: Store, job: Job) -> frozenset[str]:

@@ -35,7 +35,7 @@ def open_file(state: Path) -> Engine:
     LocalTrouble for trouble outside of the file, as when its disk is full.
     """
     refuse_network_folder(state)
-    refuse_strangers(state, writing=True)
+    refuse_other_users(state, writing=True)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state / FILE_NAME
     private_file(path)
@@ -75,7 +75,7 @@ def read_file(state: Path) -> Engine | None:
     """`read_store` for the file in the folder `state`. What a process wrote that was killed before its commit
     is taken back, as SQLite has to before anything can be read."""
     path = state / FILE_NAME
-    refuse_strangers(state)
+    refuse_other_users(state)
     if not exists(path):
         return None
 
@@ -158,7 +158,7 @@ def private_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def refuse_strangers(state: Path, *, writing: bool = False) -> None:
+def refuse_other_users(state: Path, *, writing: bool = False) -> None:
     """Raise StoreError where this user may not read, or with `writing` write, the store in `state`, and
     LocalTrouble where `state` can't be reached. A store that doesn't exist yet passes."""
     path = state / FILE_NAME

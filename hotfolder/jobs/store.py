@@ -18,11 +18,11 @@ from hotfolder.jobs.commands import note, project_priority
 from hotfolder.jobs.database import batches, put, sessions
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
-    asked_to_pay_again,
     bought_generation,
     generation_for,
     generation_row,
     next_generation,
+    take_pay_again,
 )
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, database_now
@@ -157,12 +157,12 @@ class Store:
         with self.session.begin() as session:
             self.fence(session, new.inbox)
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
-            anew = asked_to_pay_again(session, scope, new, self.machine)
+            anew = take_pay_again(session, scope, new, self.machine)
             job.generation = next_generation(session, scope, new, returning, present, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if old.state in NEEDS_PERSON:
-                    move(session, old, State.SUPERSEDED, at, f"dropped again as job {job.id}")
+                    move_job(session, old, State.SUPERSEDED, at, f"dropped again as job {job.id}")
             session.add(job)
             try:
                 session.flush()
@@ -189,7 +189,7 @@ class Store:
         self.fence(session, job.inbox)
         return job
 
-    def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
+    def restart_at(self, job_id: str, origin: str, at: datetime) -> Job:
         """Restart a job that was begun at another API at the API `origin`."""
         with self.session.begin() as session:
             job = self.fenced_job(session, job_id)
@@ -198,7 +198,7 @@ class Store:
             generation, _ = bought_generation(session, scope)
             text = f"begun at {job.origin}, and anew at {origin}"
             begun = {"origin": origin, "scope": scope, "generation": generation}
-            move(session, job, State.QUEUED, at, text, group_id=None, api_project_id=None, **begun)
+            move_job(session, job, State.QUEUED, at, text, group_id=None, api_project_id=None, **begun)
         return job
 
     def job(self, job_id: str) -> Job | None:
@@ -328,11 +328,11 @@ class Store:
             seen = session.get(FolderIdentity, (self.machine, role, name))
         return MountIdentity(seen.path, seen.device, seen.inode, seen.mount) if seen is not None else None
 
-    def folders_met(self) -> list[FolderIdentity]:
+    def known_folders(self) -> list[FolderIdentity]:
         """The folders that this machine's daemons last saw, in all roles; of archives, all that they used."""
         return self.rows(select(FolderIdentity).where(FolderIdentity.machine == self.machine))
 
-    def names_known(self, role: FolderRole) -> set[str]:
+    def folder_names(self, role: FolderRole) -> set[str]:
         """The names of the folders that daemons of any machine have seen in a role; an archive's is its
         path."""
         return set(self.rows(select(FolderIdentity.name).where(FolderIdentity.role == role)))
@@ -342,7 +342,7 @@ class Store:
         with self.session.begin() as session:
             put(session, FolderIdentity(machine=self.machine, role=role, name=name, **asdict(folder)))
 
-    def counts(self) -> dict[str, int]:
+    def count_by_state(self) -> dict[str, int]:
         """How many jobs are in each state."""
         return dict(self.rows(select(Job.state, func.count()).group_by(col(Job.state))))
 
@@ -354,10 +354,10 @@ class Store:
             changes |= {"reason": "", "hint": ""}
         with self.session.begin() as session:
             job = self.fenced_job(session, job_id)
-            move(session, job, state, at, text, **changes)
+            move_job(session, job, state, at, text, **changes)
         return job
 
-    def change(self, job_id: str, **changes: Any) -> Job:
+    def set_columns(self, job_id: str, **changes: Any) -> Job:
         """Set columns of a job that stays in its state."""
         with self.session.begin() as session:
             job = self.fenced_job(session, job_id)
@@ -365,7 +365,7 @@ class Store:
                 setattr(job, name, value)
         return job
 
-    def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
+    def replace_recipe(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
         """Replace the recipe of a job that hasn't begun; `route` is None for the defaults."""
         with self.session.begin() as session:
             job = self.fenced_job(session, job_id)
@@ -373,7 +373,7 @@ class Store:
             note(session, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
         return job
 
-    def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
+    def record_wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
         """Record why a job waits, in its reason (not on the way to failed/) and in its history."""
         with self.session.begin() as session:
             job = self.fenced_job(session, job_id)
@@ -403,7 +403,7 @@ class Store:
             if row is not None and row.api_id == api_id:
                 session.delete(row)
 
-    def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
+    def record_deletion(self, job_id: str, name: str, at: datetime | None) -> None:
         """Set `JobFile.let_go_at` before a file of a job is deleted; None clears it."""
         with self.session.begin() as session:
             self.fenced_job(session, job_id)
@@ -487,7 +487,7 @@ def in_project(inbox: str, project: str) -> ColumnElement[bool]:
     return and_(col(Job.inbox) == inbox, col(Job.project) == project)
 
 
-def move(session: Session, job: Job, state: State, at: datetime, text: str, **changes: object) -> None:
+def move_job(session: Session, job: Job, state: State, at: datetime, text: str, **changes: object) -> None:
     """Compare-and-set a job's state, as the transition table allows, with these changes and a line in its
     history. Raises IllegalMove where it doesn't, or where the state has changed since `job` was read."""
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)

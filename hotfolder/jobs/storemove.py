@@ -30,10 +30,10 @@ from hotfolder.jobs.model import DaemonState, FolderIdentity, Job, Purchase
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
-    facts,
+    lock_migration,
+    read_server_facts,
     refuse_unfit,
     set_sequences,
-    take_turn,
 )
 from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.upgrade import FORMAT, MOVED, bring_up_to_date
@@ -55,8 +55,8 @@ def move_store(state: Path, server: StoreServer, machine: str) -> bool:
         # Commands of people wait for this write lock, and are refused once the file is marked.
         with source.begin() as known:
             with target.begin() as copy:
-                take_turn(copy)
-                refuse_unfit(facts(copy), server)
+                lock_migration(copy)
+                refuse_unfit(read_server_facts(copy), server)
                 if not to_be_done(known, copy, server):
                     return False
                 if not marked(known):

@@ -38,7 +38,7 @@ async def adopt_from_receipts(context: JobContext) -> None:
     """Adopt the purchases that receipts know and the ledger doesn't. Reads only receipts written since the
     newest purchase, or since now where that is earlier (less MARGIN); a store without purchases reads all,
     those of other stores too, since `state` may have been lost. Idempotent. Raises LocalTrouble."""
-    newest = await context.store_thread(context.ledger.newest)
+    newest = await context.store_thread(context.ledger.newest_at)
     since = min(newest, context.clock.now()) - MARGIN if newest else None
     own = await context.store_thread(context.store.identity)
     of_store = own if newest else ""
@@ -104,7 +104,7 @@ def adopt_receipt(store: Store, path: str, receipt: Receipt, own: str) -> None:
 def unknown_to(store: Store, receipt: Receipt) -> list[ReceiptCall]:
     """The purchases made by the receipt's own job whose keys no purchase in the ledger holds."""
     own = [call for call in receipt.calls if call.paid]
-    known = store.ledger.held([call.key for call in own])
+    known = store.ledger.held_keys([call.key for call in own])
     return [call for call in own if call.key not in known]
 
 
@@ -117,11 +117,12 @@ Disagreement = tuple[str, str]
 
 def verify(store: Store, places: Places) -> Iterator[Disagreement]:
     """Every disagreement. Hashes each original, picture and result. Raises LocalTrouble, StoreError."""
-    yield from verify_ledger(store, places)
-    yield from verify_receipts(store, places)
-    for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
-        yield from ((job.id, what) for what in verify_originals(store, places, job))
-        yield from ((job.id, what) for what in verify_pictures(store, places, job))
+    with local_trouble(places.done):
+        yield from verify_ledger(store, places)
+        yield from verify_receipts(store, places)
+        for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
+            yield from ((job.id, what) for what in verify_originals(store, places, job))
+            yield from ((job.id, what) for what in verify_pictures(store, places, job))
 
 
 def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
@@ -131,9 +132,9 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
     for file in store.files(job.id):
         if file.let_go_at is not None:
             continue
-        candidates = places.of_original(job, file)
+        candidates = places.original_paths(job, file)
         found = [path for path in candidates if is_file(path)]
-        if not found and (is_back(places, job, file) or lies_with_another(store, places, job, file)):
+        if not found and (is_back_in_inbox(places, job, file) or lies_with_another(store, places, job, file)):
             continue
         if not found:
             yield f"the original {file.name} {MISPLACED}: {candidates[-1]}"
@@ -141,7 +142,7 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
             yield f"the original {found[0]} has changed since it was dropped"
 
 
-def is_back(places: Places, job: Job, file: JobFile) -> bool:
+def is_back_in_inbox(places: Places, job: Job, file: JobFile) -> bool:
     """Whether a failed set's file lies in a folder of its project in the inbox, whatever its name: a person
     put it back, and it is held or has not settled yet, so that its job still counts as failed."""
     if State(job.state) not in NEEDS_PERSON or job.inbox not in places.inboxes:
@@ -159,12 +160,12 @@ def lies_with_another(store: Store, places: Places, job: Job, file: JobFile) -> 
     photos = select(JobFile.sha256).where(JobFile.job_id == job.id, JobFile.role == FileRole.PHOTO)
     jobs = select(JobFile.job_id).where(col(JobFile.sha256).in_(photos), JobFile.job_id != job.id)
     others = store.rows(select(Job).where(col(Job.id).in_(jobs)))
-    alike = [(other, each) for other in others for each in store.files(other.id) if is_same(each, file)]
-    paths = [path for other, each in alike for path in places.of_original(other, each) if is_file(path)]
+    alike = [(other, each) for other in others for each in store.files(other.id) if same_content(each, file)]
+    paths = [path for other, each in alike for path in places.original_paths(other, each) if is_file(path)]
     return any(file.sha256 in ("", sha256_of(path)) for path in paths)
 
 
-def is_same(file: JobFile, other: JobFile) -> bool:
+def same_content(file: JobFile, other: JobFile) -> bool:
     """Whether two sets' files have the same content; companions, whose content isn't recorded, the same
     name."""
     return file.sha256 == other.sha256 if other.sha256 else file.name == other.name
@@ -189,7 +190,7 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
 def verify_receipts(store: Store, places: Places) -> Iterator[Disagreement]:
     """The purchases in receipts that the ledger lacks: in those of this store, or in those of all stores
     where this one has bought nothing yet."""
-    own = store.identity() if store.ledger.newest() else ""
+    own = store.identity() if store.ledger.newest_at() else ""
     for path, receipt in receipts_in(places.done, own):
         if receipt is None:
             why = f"the receipt {places.done / path} can't be read, so what it paid for isn't known"

@@ -43,7 +43,7 @@ from hotfolder.outbox.faults import trouble_of
 CANCEL_AGAIN_SECONDS = 0.25
 
 
-async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+async def cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel `tasks` and wait until all have ended.
 
     Before Python 3.13 a task group swallows a cancellation that arrives while it ends its own tasks after an
@@ -62,13 +62,13 @@ BEAT_SECONDS = 10.0
 """The longest time between two calls of `beat`."""
 COMMAND_SECONDS = 1.0
 """The interval of polling the commands."""
-MOST_PUT_OFF = 256
-"""The number of jobs that may be postponed by a trouble of their own without taking places from others."""
+MOST_POSTPONED = 256
+"""The number of jobs that may be postponed by a trouble of their own without taking a slot."""
 RECHECK_SECONDS = 5.0
 """The retry interval of a job that waits for a budget, the end of a pause or its inbox; checking is free."""
 
-PERHAPS_FOR_ALL = frozenset({403, 404, 405})
-"""Statuses of a refusal that may be of every request: of a revoked key, or of a gateway before the API."""
+MAYBE_FOR_ALL_REQUESTS = frozenset({403, 404, 405})
+"""Statuses that may refuse every request and not this one alone: a revoked key, a gateway before the API."""
 
 Step = Callable[[JobContext, Job], Awaitable[Job]]
 """Returns the job as the step has left it."""
@@ -101,7 +101,7 @@ class JobEntry:
     """The running step, a task of its own that can be cancelled; None between two steps."""
     began: float = 0.0
     """When the step began, or the task that drives the job."""
-    joined: str = ""
+    joining_photo: str = ""
     """The name of a later photo that belongs to this set, of a flat drop that isn't paid for yet; else ""."""
     bad_since: float | None = None
     """When the first of a series of BadWorld errors was met; None without one. -inf for a wait of hours: a
@@ -111,14 +111,15 @@ class JobEntry:
     failures: int = 0
     not_before: float = 0.0
     hurried_at: float = -math.inf
-    """When it was last tried before its time, since a disk or share was usable again."""
-    keeps_place: bool = False
-    """Whether it takes a place from the others while it is put off, since its trouble concerns them too."""
+    """When it was last retried early, by `retry_postponed`."""
+    keeps_slot: bool = False
+    """Whether it keeps its slot among `most_jobs` while it is postponed, since its trouble concerns all
+    jobs."""
     reason: str = ""
     """Why it waits, where `job.reason` already is the cause of its failure."""
 
     @property
-    def put_off(self) -> bool:
+    def postponed(self) -> bool:
         return self.task is None and self.bad_since is not None
 
 
@@ -154,16 +155,17 @@ class Worker:
                 and (job.origin == SANDBOX or not await self._has_bought(job))
             ):  # nothing was paid for there
                 job = await context.store_thread(
-                    context.store.begin_anew, job.id, context.origin, context.clock.now()
+                    context.store.restart_at, job.id, context.origin, context.clock.now()
                 )
             self._take(job, frozenset(file.name for file in files), taken_over=inbox is not None)
 
     async def drop(self, inbox: str) -> None:
-        """Stop and forget the jobs of an inbox that was lost. Paid calls in flight continue, recorded."""
+        """Stop and forget the jobs of an inbox whose lease was lost. Paid calls in flight continue and are
+        recorded."""
         dropped = [one for one in self._jobs.values() if one.job.inbox == inbox]
         for one in dropped:  # first, since `run` restarts any known job whose task has ended
             del self._jobs[one.job.id]
-        await end([one.task for one in dropped if one.task is not None])
+        await cancel_all([one.task for one in dropped if one.task is not None])
         for one in dropped:
             self._forget(one.job)
         self.crashed -= {one.job.id for one in dropped}
@@ -211,9 +213,9 @@ class Worker:
         """Whether every job that was begun has met nothing but BadWorld for `seconds`, or hangs on an inbox
         that is out of reach; and so every job that could be begun, where there are places. True without
         jobs."""
-        begun = [one for one in self._jobs.values() if one.task is not None or one.put_off]
+        begun = [one for one in self._jobs.values() if one.task is not None or one.postponed]
         # Where all places are taken, the queued jobs can't begin either.
-        waiting = () if self._full() else self._ready()
+        waiting = () if self._at_capacity() else self._ready()
         return all(self._stuck(one, seconds) for one in (*begun, *waiting))
 
     def _stuck(self, one: JobEntry, seconds: float) -> bool:
@@ -225,11 +227,11 @@ class Worker:
         hangs = one.task is not None and now - one.began >= seconds
         return hangs and bool(self.context.places.out_of_reach(one.job.inbox))
 
-    def waits(self) -> bool:
+    def waits_for_world(self) -> bool:
         """Whether a job waits after a BadWorld error, those for budgets and pauses excluded."""
         return any(one.bad_since is not None and one.bad_since > -math.inf for one in self._jobs.values())
 
-    def reasons(self) -> dict[str, str]:
+    def waiting_reasons(self) -> dict[str, str]:
         """`JobEntry.reason` by job id: why jobs on their way to failed/ wait."""
         return {job_id: one.reason for job_id, one in self._jobs.items() if one.reason}
 
@@ -238,34 +240,34 @@ class Worker:
         clock = self.context.clock
         try:
             while True:
-                put_off = [one for one in self._jobs.values() if one.put_off]
-                for one in put_off:
+                postponed = [one for one in self._jobs.values() if one.postponed]
+                for one in postponed:
                     if one.not_before <= clock.monotonic():
                         self._start(one)
-                while not self._full() and (ready := self._ready()):
+                while not self._at_capacity() and (ready := self._ready()):
                     levels = self.context.limits.priorities
                     # `min` takes the first of equals: the oldest job.
                     self._start(min(ready, key=lambda one: levels.get(one.job.id, Priority.NORMAL)))
                 self._work.clear()
                 self.beat()
-                next_at = min((one.not_before for one in put_off if one.put_off), default=math.inf)
+                next_at = min((one.not_before for one in postponed if one.postponed), default=math.inf)
                 await sleep_unless(self._work, clock, min(BEAT_SECONDS, next_at - clock.monotonic()))
         finally:
-            await end([one.task for one in self._jobs.values() if one.task is not None])
+            await cancel_all([one.task for one in self._jobs.values() if one.task is not None])
 
-    def _full(self) -> bool:
-        """Whether `most_jobs` are under way. Jobs that wait for an inbox out of reach or for a trouble of
-        their own don't count, up to MOST_PUT_OFF postponed ones."""
+    def _at_capacity(self) -> bool:
+        """Whether all `most_jobs` slots are taken. Jobs that wait for an inbox out of reach take none, nor do
+        jobs postponed by a trouble of their own, up to MOST_POSTPONED of these."""
         out_of_reach = self.context.places.out_of_reach
         jobs = self._jobs.values()
         moving = sum(one.task is not None and not out_of_reach(one.job.inbox) for one in jobs)
-        kept = sum(one.put_off and one.keeps_place for one in jobs)
-        others = sum(one.put_off and not one.keeps_place for one in jobs)
-        return moving + kept + max(0, others - MOST_PUT_OFF) >= self.most_jobs
+        kept = sum(one.postponed and one.keeps_slot for one in jobs)
+        others = sum(one.postponed and not one.keeps_slot for one in jobs)
+        return moving + kept + max(0, others - MOST_POSTPONED) >= self.most_jobs
 
     def _ready(self) -> list[JobEntry]:
         """The jobs that may be begun: not postponed, and, where still queued, with an inbox in reach."""
-        new = [one for one in self._jobs.values() if one.task is None and not one.put_off]
+        new = [one for one in self._jobs.values() if one.task is None and not one.postponed]
         out_of_reach = self.context.places.out_of_reach
         return [one for one in new if one.job.state != State.QUEUED or not out_of_reach(one.job.inbox)]
 
@@ -273,12 +275,12 @@ class Worker:
         one.began = self.context.clock.monotonic()
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
-    def try_again(self) -> None:
-        """Have every job that was put off tried at once, since a disk or share is usable again; each once in
-        LONGEST_SECONDS: a disk that the job itself fills has room whenever it has failed."""
+    def retry_postponed(self) -> None:
+        """Retry every postponed job at once, since a disk or share is usable again; each at most once in
+        LONGEST_SECONDS: a disk that the job itself fills has room whenever the job has failed."""
         now = self.context.clock.monotonic()
         for one in self._jobs.values():
-            if one.put_off and now - one.hurried_at >= LONGEST_SECONDS:
+            if one.postponed and now - one.hurried_at >= LONGEST_SECONDS:
                 one.not_before, one.hurried_at = 0.0, now
         self._work.set()
 
@@ -299,8 +301,8 @@ class Worker:
     async def reopen(self, job_id: str, name: str) -> None:
         """Withdraw a set of a flat drop to which the later photo `name` belongs, unless it is paid for."""
         one = self._jobs.get(job_id)
-        if one is not None and not one.joined:
-            one.joined = name
+        if one is not None and not one.joining_photo:
+            one.joining_photo = name
             await self.break_off(job_id)
 
     async def break_off(self, job_id: str) -> None:
@@ -379,7 +381,7 @@ class Worker:
             return await self._as_stored(one.job)
         finally:
             one.step = None
-        one.bad_since, one.failures, one.keeps_place, one.reason = None, 0, False, ""
+        one.bad_since, one.failures, one.keeps_slot, one.reason = None, 0, False, ""
         return left
 
     async def _postpone(self, one: JobEntry, error: BadWorld) -> None:
@@ -389,7 +391,7 @@ class Worker:
         if one.bad_since is None:
             one.bad_since = clock.monotonic()
         one.failures += 1
-        one.keeps_place = isinstance(error, NotAllowed) and not own_budget_in(error.message)
+        one.keeps_slot = isinstance(error, NotAllowed) and not own_budget_in(error.message)
         if not isinstance(error, StoreAway):  # logged once by the store thread
             await self._note_trouble(one, error)
         seconds = 0.0
@@ -413,7 +415,7 @@ class Worker:
         logger.warning("job_waits", reason=error.message, hint=error.hint)
         with suppress(LocalTrouble, LeaseLost):  # the trouble may be the store itself
             await context.store_thread(
-                context.store.wait, job.id, error.message, error.hint, context.clock.now()
+                context.store.record_wait, job.id, error.message, error.hint, context.clock.now()
             )
 
     async def _as_stored(self, job: Job) -> Job:
@@ -440,14 +442,14 @@ class Worker:
                         hint="It continues by itself once hotfolder runs against that API again.",
                     )
                 await self._adopt_from_receipts()
-                if one.joined and not await self._has_bought(job):
-                    raise SetChanged(f"{one.joined}, which came later, belongs to it")
+                if one.joining_photo and not await self._has_bought(job):
+                    raise SetChanged(f"{one.joining_photo}, which came later, belongs to it")
             return await STEPS[State(job.state)](context, job)
         except SetChanged as error:
             await context.confirm_gone(job)
             return await self._move(job, State.WITHDRAWN, error)
         except BadJob as error:
-            if isinstance(error, RequestRefused) and error.status in PERHAPS_FOR_ALL:
+            if isinstance(error, RequestRefused) and error.status in MAYBE_FOR_ALL_REQUESTS:
                 async with context.breakers.at(API):
                     await context.client.confirm_served()
             return await self._move(job, State.REFUSING, error)
@@ -470,7 +472,7 @@ class Worker:
         job.hint = "It is tried again at the next start. Please report it with the log line job_crashed."
         try:
             await self.context.store_thread(
-                self.context.store.change, job.id, reason=job.reason, hint=job.hint
+                self.context.store.set_columns, job.id, reason=job.reason, hint=job.hint
             )
         except HotfolderError:
             logger.exception("store_not_writable")

@@ -180,10 +180,3 @@ def receipt_in(content: bytes) -> Receipt | None:
         return Receipt.model_validate_json(content)
     except ValidationError:
         return None
-
-
-def originals_in_receipt(path: Path) -> ReceiptOriginals | None:
-    """The originals' entry in the receipt at `path`; None where either is missing. Raises `LocalTrouble`."""
-    with local_trouble(path):
-        written = read_receipt(path) if is_file(path) else None
-    return None if written is None else written.originals

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import Settings
-from hotfolder.control.held import DraftRefused, DraftSet, HeldView, approve_held, look_at, place_known
+from hotfolder.control.held import DraftRefused, DraftSet, HeldView, approve_held, look_at, place_by_id
 from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
@@ -144,7 +144,7 @@ async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Resp
 async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
     """The folder of that id, with the current settings. Raises Unknown."""
     settings = settings_of(request)
-    return settings, await to_thread.run_sync(place_known, settings, known)
+    return settings, await to_thread.run_sync(place_by_id, settings, known)
 
 
 async def still_reading(request: Request, place: PhotoPlace) -> Response:

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from hotfolder import log
 from hotfolder.config.settings import PageSettings
 from hotfolder.control.access import LEAST_LETTERS
-from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
+from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, problem_with, set_up
 from hotfolder.display import with_hint
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import page_app, server_of, told_signals
@@ -125,7 +125,7 @@ async def answers(request: Request) -> Response:
         name = request.state.caller.name
         first = FirstSettings(Path(root), site.state_below(Path(root)), key, fields.get("password", ""), name)
         try:
-            wrong = await wrong_with(site.config, site.environ, first)
+            wrong = await problem_with(site.config, site.environ, first)
             if wrong is not None:
                 return asking(request, root, word(language, f"setup.{wrong}"))
             await to_thread.run_sync(set_up, site.config, site.environ, first)

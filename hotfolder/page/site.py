@@ -22,7 +22,7 @@ from starlette.responses import Response
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import PageSettings, Settings
-from hotfolder.control.opening import confirm_taken_up
+from hotfolder.control.opening import refuse_bad_addresses
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.page.live import Live
@@ -113,7 +113,7 @@ class SettingsOnDisk:
             if seen != self._seen or (self._current.error and now >= self._again_at):
                 self._seen, self._again_at = seen, now + ERROR_SECONDS
                 try:
-                    self._current = CurrentSettings(confirm_taken_up(self._file.load()))
+                    self._current = CurrentSettings(refuse_bad_addresses(self._file.load()))
                 except ConfigurationError as error:
                     self._current = CurrentSettings(settings, error.message)
             return self._current

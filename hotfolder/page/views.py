@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from hotfolder.control.board import OVER, Frame, board
+from hotfolder.control.board import FINISHED, Frame, board
 from hotfolder.control.offers import offer, tags_for
 from hotfolder.control.rooms import all_projects, project_view, set_view
 from hotfolder.page.site import number_in, settings_of, site_of
@@ -42,8 +42,8 @@ async def now(request: Request) -> Response:
 
 async def now_page(request: Request, stamp: str) -> HTMLResponse:
     seen = await looked_up(request, board)
-    shown = [one for one in seen.projects if one.rank < OVER]
-    finished = [one for one in seen.projects if one.rank == OVER]
+    shown = [one for one in seen.projects if one.rank < FINISHED]
+    finished = [one for one in seen.projects if one.rank == FINISHED]
     error = site_of(request).on_disk.current().error or seen.seen.settings_error
     return render(
         request,

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PicturePlace, open_picture
-from hotfolder.control.rooms import chosen
+from hotfolder.control.rooms import chosen_pictures
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.page.files import asked_of, pieces, saved_as
@@ -62,7 +62,7 @@ class Zip:
 def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: str) -> Zip:
     """The ZIP of the chosen pictures. Raises TooMuchForZip, StoreError, and UsageError, also where one of
     them can't be read: whoever gets the ZIP would miss it without knowing."""
-    title, places = chosen(settings, project, picks, rendition)
+    title, places = chosen_pictures(settings, project, picks, rendition)
     entries, missing = [], []
     for name, place in places:
         there = open_picture(place)

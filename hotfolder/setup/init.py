@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from hotfolder.config.load import checked_key, load
 from hotfolder.config.settings import PAGE_PORT, Settings
-from hotfolder.control.first import OWNERS_ALONE, smallest
+from hotfolder.control.first import OWNERS_ALONE, minimal_yaml
 from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
@@ -232,7 +232,7 @@ def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
 
 def configuration(answers: Answers, root: Path) -> Iterator[str]:
     page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else {}
-    text = smallest(root, answers.state, KEY, page)
+    text = minimal_yaml(root, answers.state, KEY, page)
     with made_anywhere(answers.config.parent):
         answers.config.parent.mkdir(parents=True, exist_ok=True)
     if write_once(answers.config, text, 0o644):

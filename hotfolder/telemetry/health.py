@@ -49,11 +49,11 @@ class Heartbeats:
         self._expected[part] = (limit_seconds, last)
         return beat
 
-    def excuse(self, part: str) -> None:
+    def stop_watching(self, part: str) -> None:
         """Stop watching a part that has ended on purpose; later heartbeats of it are ignored."""
         self._expected.pop(part, None)
 
-    def retire(self) -> None:
+    def stop_watching_all(self) -> None:
         """Stop watching all parts: they end on purpose."""
         self._expected = {}
 
@@ -65,7 +65,7 @@ class Heartbeats:
             for part, (limit, last) in self._expected.items()
         )
 
-    def hung(self) -> list[str]:
+    def late_parts(self) -> list[str]:
         """A sentence for each part that is late, the longest silent first. Only a restart helps."""
         late = [beat for beat in self.beats() if beat.silent_seconds > beat.limit_seconds]
         late.sort(key=lambda beat: -beat.silent_seconds)
@@ -74,7 +74,7 @@ class Heartbeats:
 
 def report(heartbeats: Heartbeats, more: Iterable[str] = ()) -> dict[str, Any]:
     """A JSON object with each part, and all problems as sentences: parts that hang, then `more`."""
-    reasons = [*heartbeats.hung(), *more]
+    reasons = [*heartbeats.late_parts(), *more]
     parts = {
         beat.part: {"silent_seconds": round(beat.silent_seconds, 1), "limit_seconds": beat.limit_seconds}
         for beat in heartbeats.beats()

@@ -112,7 +112,7 @@ def history(store: Store, job_id: str) -> JobHistory:
     events = store.history(job_id)
     alone = not recipe_of(job).steps()
     entries = [*entries_of_events(events, alone), *entries_of_calls(store.ledger, job_id, events)]
-    entries += reused(chain_of(store, job) if photos else (), job_id, events)
+    entries += entries_of_reuse(chain_of(store, job) if photos else (), job_id, events)
     # Within one millisecond an answer comes before the change of state that it causes, and a call after the
     # one that causes it.
     entries.sort(key=lambda entry: (entry.at, entry.what != "answer"))
@@ -138,7 +138,7 @@ def entries_of_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) ->
     job enters its next state."""
     for call in ledger.of_job(job_id):
         state, results = PurchaseState(call.state), ledger.results(call.id)
-        later = came_later(call, results, events)
+        later = merge_arrived_at(call, results, events)
         if later is not None:
             text = f"{name_of(call)} brought {sizes_of(results)}."
             yield HistoryEntry(stamp(later), "answer", text, call=call.id)
@@ -161,7 +161,9 @@ def name_of(call: Purchase) -> str:
     return sentence(PAID_KINDS[call.operation], end="")
 
 
-def came_later(call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]) -> datetime | None:
+def merge_arrived_at(
+    call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]
+) -> datetime | None:
     """When a merge's picture arrived, None before. None for other calls: the answer brings their pictures."""
     here = [one.at for one in events if one.state == State.EDITING and one.at >= call.started_at]
     return here[0] if here and call.operation == "merge" and results else None
@@ -185,13 +187,15 @@ def answer_text(call: Purchase, results: Sequence[Result], *, later: bool) -> st
     return f"{name_of(call)} was accepted{note}{brought}."
 
 
-def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
+def entries_of_reuse(
+    chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]
+) -> Iterator[HistoryEntry]:
     """Purchases of other jobs that this one uses, at the time when it entered the phase that needs them; not
     those that a later job made once this one had left it."""
     for link in chain:
         if link.purchase.job_id == job_id:
             continue
-        phase = State.MERGING if link.operation is None else State.EDITING
+        phase = State.EDITING if link.path else State.MERGING
         at = [event.at for event in events if event.state == phase]
         left = [event.at for event in events if at and event.at >= at[-1] and event.state != phase]
         if at and not (left and link.purchase.started_at > left[0]):

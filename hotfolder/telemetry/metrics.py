@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from hotfolder import __version__
 from hotfolder.display import visible
-from hotfolder.jobs.context import Counts
+from hotfolder.jobs.context import CounterHooks
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.telemetry.health import Heartbeats
@@ -29,7 +29,7 @@ PHASES = ("uploading", "merging", "editing", "publishing", "filing")
 
 
 @dataclass(eq=False)
-class Metrics(Collector, Counts):
+class Metrics(Collector, CounterHooks):
     """All metrics of one daemon. The methods that count are fast and thread-safe.
 
     The gauges are read in the web server's thread. `seen` gives the latest overview, None before the first;

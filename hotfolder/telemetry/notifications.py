@@ -24,8 +24,8 @@ from hotfolder.rules.foldernames import composed
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview, disk_full
 
-WELL_SECONDS = 60.0
-"""How long an alarm's cause must be gone before the alarm is over."""
+ALL_CLEAR_SECONDS = 60.0
+"""How long the cause of an alarm must be gone before its all-clear is sent."""
 REFUSED_SECONDS, PAUSED_SECONDS, HELD_SECONDS = 60.0, 60.0, 30.0
 """How long a refused key or account, a pause and a held set must last before a notification is sent."""
 BUSY = (SETTLING, *ACTIVE)
@@ -35,7 +35,7 @@ ENDED = {
     State.NEEDS_ATTENTION: ("needs a person", "need a person"),
 }
 
-Memory = dict[str, Any]
+SavedState = dict[str, Any]
 """State that is kept over a restart, as JSON."""
 
 
@@ -82,7 +82,7 @@ class Kind(Enum):
     PAUSED = Wording("Paid calls are paused", severity=Severity.WARNING, over="Paid calls continue.")
 
 
-OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
+MACHINE_ALARMS = (Kind.HELD, Kind.DISK_FULL)
 """Alarms whose all-clear is sent by their own machine, whether or not it leads: about its inboxes, its
 `state`."""
 OWN_DISK = "state"
@@ -178,9 +178,11 @@ class Detector:
             known.paid.extend(operations)
 
     def drop(self, inbox: str) -> None:
-        """Forget what has ended in an inbox, and what was told of its sets."""
+        """Forget an inbox: its projects with ended sets, and the alarms sent about its sets."""
         self._projects = {place: one for place, one in self._projects.items() if place[0] != inbox}
-        self._sent = {subject: kind for subject, kind in self._sent.items() if not about(subject, inbox)}
+        self._sent = {
+            subject: kind for subject, kind in self._sent.items() if not concerns_inbox(subject, inbox)
+        }
 
     def look(self, situation: Situation, now: float) -> list[Notification]:
         """The notifications that have become due since the last call; `now` in seconds of a monotonic clock,
@@ -188,7 +190,7 @@ class Detector:
         quiet = self.notify.finished_quiet_seconds
         return [
             *self.finished(situation.overview, now, quiet),
-            *self._news(list(self._alarms(situation)), now, situation.leads),
+            *self._due(list(self._alarms(situation)), now, situation.leads),
         ]
 
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
@@ -219,7 +221,7 @@ class Detector:
         cost = self.prices.sum_text(project.paid)
         return f"{text}\n  Paid: {cost}" if cost else text
 
-    def _news(self, alarms: Sequence[Alarm], now: float, leads: bool) -> Iterator[Notification]:
+    def _due(self, alarms: Sequence[Alarm], now: float, leads: bool) -> Iterator[Notification]:
         """Notifications for alarms that have lasted long enough, and all-clears. The all-clear of an alarm
         that concerns all machines is sent by the machine that leads by then."""
         present = {alarm.subject for alarm in alarms}
@@ -232,9 +234,9 @@ class Detector:
                 self._sent[alarm.subject] = alarm.kind
                 yield Notification(alarm.kind, alarm.text)
         for subject, since in self._gone_since.items():
-            if now - since >= WELL_SECONDS:
+            if now - since >= ALL_CLEAR_SECONDS:
                 kind = self._sent.pop(subject)
-                sends = leads or kind in OF_ONE_MACHINE
+                sends = leads or kind in MACHINE_ALARMS
                 if sends and kind.value.over and kind not in self._sent.values():
                     yield Notification(kind, kind.value.over, over=True)
 
@@ -253,9 +255,9 @@ class Detector:
                 text = f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}"
                 yield Alarm(Kind.BUDGET_SPENT, f"budget {line.inbox}/{line.project}/{folder}", text)
         if situation.leads:
-            yield from self._of_all(situation)
+            yield from self._shared_alarms(situation)
 
-    def _of_all(self, situation: Situation) -> Iterator[Alarm]:
+    def _shared_alarms(self, situation: Situation) -> Iterator[Alarm]:
         for one in situation.overview.conditions():
             if one.about in ALARMS:
                 kind, after = ALARMS[one.about]
@@ -268,7 +270,7 @@ class Detector:
             text = f"Today's budget of {calls} is used up; what is left waits for another day."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
 
-    def memory(self) -> Memory:
+    def memory(self) -> SavedState:
         """The state to keep over a restart: what ended in unfinished projects, and the alarms sent."""
         return {
             "projects": [
@@ -277,7 +279,7 @@ class Detector:
             "told": {subject: kind.name for subject, kind in self._sent.items()},
         }
 
-    def recall(self, memory: Memory) -> None:
+    def restore(self, memory: SavedState) -> None:
         """Restore what `memory` of an earlier process returned. Raises KeyError, TypeError or ValueError on
         anything else; nothing is restored then."""
         projects = {
@@ -288,7 +290,7 @@ class Detector:
         self._sent |= sent
 
 
-def about(subject: str, inbox: str) -> bool:
+def concerns_inbox(subject: str, inbox: str) -> bool:
     """Whether an alarm's subject is a set or a project in that inbox."""
     return subject.startswith((f"held {inbox}/", f"budget {inbox}/"))
 

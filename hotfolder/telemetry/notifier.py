@@ -25,8 +25,8 @@ from hotfolder.errors import ConfigurationError, to_install
 from hotfolder.telemetry.notifications import (
     Detector,
     Kind,
-    Memory,
     Notification,
+    SavedState,
     Severity,
     Situation,
 )
@@ -142,14 +142,14 @@ class Batches:
             batch.over = later.over
         self.by_kind[kind] = batch
 
-    def memory(self) -> Memory:
+    def memory(self) -> SavedState:
         """The state to keep over a restart."""
         return {
             "groups": {kind.name: asdict(batch) for kind, batch in self.by_kind.items()},
             "sent": {kind.name: at for kind, at in self._sent.items()},
         }
 
-    def recall(self, memory: Memory) -> None:
+    def recall(self, memory: SavedState) -> None:
         """Restore an earlier process's `memory`. Raises KeyError, TypeError, ValueError on anything else."""
         groups = {Kind[name]: Batch(**kept) for name, kept in memory["groups"].items()}
         self._sent = {Kind[name]: float(at) for name, at in memory["sent"].items()}
@@ -170,8 +170,8 @@ class Recipient:
 
         `outcome` is called with `sent` or `failed` after each attempt. Raises ConfigurationError.
         """
-        self.name = f"{number} ({address.partition(':')[0]})"
-        self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
+        self.name = recipient_name(address, number)
+        self.memory_key = hashlib.sha256(address.encode()).hexdigest()[:16]
         self.batches = Batches(Notify())
         self.sending: asyncio.Task[None] | None = None
         made = apprise_for(address)
@@ -255,6 +255,11 @@ class Recipient:
         return False
 
 
+def recipient_name(address: str, number: int) -> str:
+    """A name without secrets: the address's position in the settings, and its scheme."""
+    return f"{number} ({address.partition(':')[0]})"
+
+
 @dataclass(eq=False)
 class Notifier:
     """Looks for notifications and sends them: `run` it as a task. Its errors are logged once, and stop
@@ -264,23 +269,26 @@ class Notifier:
     detector: Detector
     clock: Clock
     facts: Callable[[], Situation]
-    remember: Callable[[Memory], Awaitable[None]]
+    remember: Callable[[SavedState], Awaitable[None]]
     outcome: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        self.recipients: dict[tuple[int, str], Recipient] = {}
-        self._remembered: Memory = {}
+        self.recipients: dict[str, Recipient] = {}
+        """By address."""
+        self._remembered: SavedState = {}
         self._warning = log.RecurringWarning(logger, "notifications_not_looked_for")
 
     def follow(self, notify: Notify, addresses: Sequence[str]) -> None:
         """Replace the recipients; those that stay keep their state. Raises ConfigurationError without having
         changed anything."""
-        wanted = list(enumerate(addresses, start=1))
         known = self.recipients
         self.recipients = {
-            place: known.get(place) or Recipient(place[1], place[0], outcome=self.outcome) for place in wanted
+            address: known.get(address) or Recipient(address, number, outcome=self.outcome)
+            for number, address in enumerate(addresses, start=1)
         }
-        for gone in (known[place] for place in known.keys() - self.recipients.keys()):
+        for number, address in enumerate(addresses, start=1):
+            self.recipients[address].name = recipient_name(address, number)
+        for gone in (known[address] for address in known.keys() - self.recipients.keys()):
             if gone.batches.by_kind:
                 logger.warning("not_delivered", address=gone.name, messages=len(gone.batches.by_kind))
         self.detector.notify = notify
@@ -292,20 +300,20 @@ class Notifier:
         if not isinstance(memory, dict):
             return
         try:
-            self.detector.recall(memory["detected"])
+            self.detector.restore(memory["detected"])
             for recipient in self.recipients.values():
-                if recipient.remembered_as in memory["gathered"]:
-                    recipient.batches.recall(memory["gathered"][recipient.remembered_as])
+                if recipient.memory_key in memory["gathered"]:
+                    recipient.batches.recall(memory["gathered"][recipient.memory_key])
         except (AttributeError, KeyError, TypeError, ValueError):
             logger.warning("notifications_not_recalled")
 
-    def inherit(self, memory: Memory) -> Memory:
+    def inherit(self, memory: SavedState) -> SavedState:
         """Take over what another machine has left gathered for these recipients; returns its memory without
         that. Raises as `Batches.recall`."""
         gathered, found = dict(memory["gathered"]), []
         for recipient in self.recipients.values():
             left = Batches(self.detector.notify)
-            left.recall(gathered.pop(recipient.remembered_as, left.memory()))
+            left.recall(gathered.pop(recipient.memory_key, left.memory()))
             found += [(recipient, kind, batch) for kind, batch in left.by_kind.items()]
         # Only once all is understood: else what came before it would come again each time.
         for recipient, kind, batch in found:
@@ -338,7 +346,7 @@ class Notifier:
 
     async def save(self) -> None:
         """Store the state to keep, where it has changed."""
-        gathered = {one.remembered_as: one.batches.memory() for one in self.recipients.values()}
+        gathered = {one.memory_key: one.batches.memory() for one in self.recipients.values()}
         memory = {"gathered": gathered, "detected": self.detector.memory()}
         if memory != self._remembered:
             await self.remember(memory)
@@ -406,7 +414,7 @@ def silence() -> None:
         library.setLevel(logging.CRITICAL + 10)
 
 
-async def try_out(addresses: Sequence[str], message: Message) -> list[tuple[str, bool]]:
+async def send_test(addresses: Sequence[str], message: Message) -> list[tuple[str, bool]]:
     """Send `message` to all addresses concurrently. Returns by name whether it was accepted. Raises
     ConfigurationError."""
     recipients = [Recipient(address, number) for number, address in enumerate(addresses, start=1)]

@@ -1,4 +1,4 @@
-"""The sets that wait, run, are finished or need a person: read from the store by any process."""
+"""The overview: the state of all sets, and the conditions that concern them all, read from the store."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOBODY = "No machine works with this inbox just now: none that runs reaches its 
 HELD_WORDS = "held"
 MOST_FINISHED = 1000
 NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in for the API, to try things out."
-ASKS_TO_PAY = (State.MERGING, State.EDITING)
+PAYING_STATES = (State.MERGING, State.EDITING)
 RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
 
@@ -133,7 +133,7 @@ class Condition:
 
 
 def disk_full(name: str) -> str:
-    """The text where the disk of that folder has less than FULL_BYTES left."""
+    """The text of the condition that the disk of that folder is full."""
     left = f"less than {FULL_BYTES >> 20} MiB are free"
     return f"The disk of {name} is full: {left}. Make room there: what finds no room waits."
 
@@ -294,7 +294,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         *lines_of_active(store, daemons, active),
         *(line_of(job, "") for job in ended),
     )
-    counts = store.counts()
+    counts = store.count_by_state()
     counts[State.FAILED] = sum(job.state == State.FAILED for job in ended)
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
     live = {name: inbox for status in running for name, inbox in status.inboxes.items()}
@@ -310,26 +310,26 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         notices_of={name: inbox.notices for name, inbox in daemons.inboxes.items()},
         pid=pid,
         paused=store.paused() or "",
-        settings_error=last(status.settings.error for status in running),
-        schedule=last(status.schedule for status in running),
+        settings_error=last_text(status.settings.error for status in running),
+        schedule=last_text(status.schedule for status in running),
         missing={
-            name: last(status.folders.get(name, "") for status in running)
-            for name in union(status.folders for status in running)
+            name: last_text(status.folders.get(name, "") for status in running)
+            for name in distinct(status.folders for status in running)
         },
-        full_disks=union(status.full_disks for status in running),
-        restart=union(status.settings.restart for status in running),
+        full_disks=distinct(status.full_disks for status in running),
+        restart=distinct(status.settings.restart for status in running),
         sandbox=any(status.sandbox for status in running),
         gone=gone,
         machines=daemons.machines,
     )
 
 
-def last(texts: Iterable[str]) -> str:
+def last_text(texts: Iterable[str]) -> str:
     """The last of these that isn't empty, or ""."""
     return next(filter(None, reversed(tuple(texts))), "")
 
 
-def union(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
+def distinct(names: Iterable[Iterable[str]]) -> tuple[str, ...]:
     """All these names once, in their order."""
     return tuple(dict.fromkeys(chain.from_iterable(names)))
 
@@ -354,7 +354,7 @@ def arriving(daemons: Daemons, active: Sequence[Job], ended: Sequence[Job]) -> I
 
 
 def lines_of_active(store: Store, daemons: Daemons, jobs: Sequence[Job]) -> Iterator[Line]:
-    calls = under_way(store, [job.id for job in jobs if job.state in ASKS_TO_PAY])
+    calls = under_way(store, [job.id for job in jobs if job.state in PAYING_STATES])
     waits = dict(chain.from_iterable(status.waits.items() for status in daemons.running.values()))
     for job in jobs:
         yield line_of(job, daemons.trouble_at(job.inbox), waits.get(job.id, ""), called=job.id in calls)
@@ -387,7 +387,7 @@ def line_of(job: Job, paused: str, waits: str = "", *, called: bool = False) -> 
         updated_at=stamp(job.updated_at),
         priority=Priority(job.priority).name.lower(),
         cancelled_by=job.cancelled_by,
-        waits=job.state in ASKS_TO_PAY
+        waits=job.state in PAYING_STATES
         and not (called or job.cancelled_by)
         and reason not in ("", WORDS.get(job.state)),
     )

@@ -20,7 +20,14 @@ from hotfolder.jobs.queries import published_by_ended
 from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, Systemd, not_ready, report, status_sentence
 from hotfolder.telemetry.metrics import Metrics
-from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation, about
+from hotfolder.telemetry.notifications import (
+    Detector,
+    Kind,
+    Notification,
+    SavedState,
+    Situation,
+    concerns_inbox,
+)
 from hotfolder.telemetry.notifier import Notifier, addresses_of
 from hotfolder.telemetry.overview import Overview, line_of
 
@@ -32,12 +39,13 @@ logger = log.get("telemetry")
 PINGS_PER_INTERVAL = 3
 """Pings in each interval of the watchdog, so that one may be late or lost without a kill."""
 HUNG_SECONDS = 1.0
-"""The interval of looking while something hangs: a paid call that begins then must not be cut off."""
+"""The interval of the watchdog's checks while a part hangs, since a paid call that begins meanwhile must not
+be cut off."""
 NOTIFIER_STATE = "told"
 """The name under which the notifier's state is published, for the next daemon."""
 ENDED_IN, TOLD_IN = "ended in ", "told in "
-"""How the names begin under which the projects of an inbox that are to be told of, and the alarms about its
-sets that were sent, are published, for whichever machine works with the inbox by then."""
+"""Prefixes of the names under which an inbox's pending project notifications, and the alarms sent about its
+sets, are published for the machine that owns the inbox next."""
 
 
 class Telemetry:
@@ -87,7 +95,7 @@ class Telemetry:
         self._context = context
         self.notifier.recall(context.store.published(NOTIFIER_STATE))
 
-    async def take(self, inbox: str) -> None:
+    async def take_inbox(self, inbox: str) -> None:
         """Restore what has ended in an inbox that another machine may have had, and is to be told of, and
         what was told of its sets. Raises LocalTrouble."""
         if self._context is not None:
@@ -99,17 +107,19 @@ class Telemetry:
             )
             self._taken.add(inbox)
 
-    async def _remember(self, memory: Memory) -> None:
+    async def _remember(self, memory: SavedState) -> None:
         if self._context is None:
             return
         publish = self._context.publish
         if self._context.store.leases is None:
             await publish(NOTIFIER_STATE, memory)
             return
-        detected, told = memory["detected"], dict[str, Memory]()
+        detected, told = memory["detected"], dict[str, SavedState]()
         others = detected["told"]
         for inbox in self._taken:
-            told[inbox] = {subject: kind for subject, kind in others.items() if about(subject, inbox)}
+            told[inbox] = {
+                subject: kind for subject, kind in others.items() if concerns_inbox(subject, inbox)
+            }
             others = {subject: kind for subject, kind in others.items() if subject not in told[inbox]}
         # First, so that a crash in between sends the message of a finished project twice, and not never.
         of_machine = {**memory, "detected": {"projects": [], "told": others}}
@@ -142,7 +152,7 @@ class Telemetry:
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             paid_today = self._context.ledger.paid_today
             self.paid_today = await self._context.store_thread(paid_today, self.clock.now())
-        await self._price()
+        await self._count_paid()
         await self._inherit()
         self.show(seen, own)
 
@@ -175,7 +185,7 @@ class Telemetry:
             if self.settings.prices.sum(()) is not None and job.origin != SANDBOX:
                 self._unpriced.append(job)
 
-    async def _price(self) -> None:
+    async def _count_paid(self) -> None:
         """Add what was paid for the jobs that have ended since to what is to be told of their projects."""
         while self._context is not None and self._unpriced:
             job = self._unpriced[0]
@@ -185,7 +195,7 @@ class Telemetry:
                 paid = [call.operation for call in calls if call.state in CHARGED]
                 self.notifier.detector.paid(job.inbox, job.project, paid)
 
-    def drop(self, inbox: str) -> None:
+    def drop_inbox(self, inbox: str) -> None:
         """Forget an inbox's projects: another machine owns it now, and sends their notifications."""
         self._unpriced = [job for job in self._unpriced if job.inbox != inbox]
         self._taken.discard(inbox)
@@ -222,7 +232,7 @@ class Telemetry:
     async def _feed_watchdog(self) -> None:
         """Runs in the daemon's event loop, so that a hung loop stops the pings, too."""
         while self.systemd.watchdog_seconds is not None:
-            hung = self.heartbeats.hung()
+            hung = self.heartbeats.late_parts()
             self.systemd.feed_watchdog(hung)
             interval = self.systemd.watchdog_seconds / PINGS_PER_INTERVAL
             await self.clock.sleep(min(interval, HUNG_SECONDS) if hung else interval)
@@ -238,7 +248,7 @@ class Telemetry:
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
         """Tell systemd that the daemon stops, and expect no more heartbeats."""
         self._running = False
-        self.heartbeats.retire()
+        self.heartbeats.stop_watching_all()
         calls = counted(paid_calls_in_flight, "paid call")
         waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
         self.systemd.stopping(f"stopping{waits}")

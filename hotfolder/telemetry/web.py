@@ -94,7 +94,7 @@ def server_config(
     `stop_seconds`, whatever is in progress."""
     return uvicorn.Config(
         app,
-        http=type("OfThisServer", (Bounded,), {"most": most_connections, "all": {}}),
+        http=type("OfThisServer", (BoundedConnection,), {"most": most_connections, "all": {}}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -107,26 +107,26 @@ def server_config(
     )
 
 
-class Bounded(H11Protocol):
+class BoundedConnection(H11Protocol):
     """One connection of a server; `all` are its open ones. An idle one is closed, and beyond `most` of them
     the oldest that waits for its client, or else the new one."""
 
     most: ClassVar[int]
-    all: ClassVar[dict[Bounded, asyncio.Transport]]
+    all: ClassVar[dict[BoundedConnection, asyncio.Transport]]
     silent = False
 
     def waits(self) -> bool:
         """Whether no request is in progress: none has come, or the last one is answered."""
         return self.cycle is None or self.cycle.response_complete
 
-    def dispensable(self) -> bool:
-        """Whether it waits for its client: for a request, the rest of a body, or the reading of an answer."""
+    def can_be_closed(self) -> bool:
+        """Whether it waits for its client: to send a request or the rest of a body, or to read the answer."""
         return self.waits() or self.cycle.more_body or self.flow.write_paused
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.all) >= self.most:
-            oldest = next((one for one in self.all if one.dispensable()), self)
+            oldest = next((one for one in self.all if one.can_be_closed()), self)
             (self.all.pop(oldest, None) or transport).abort()
             if oldest is self:
                 return

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import Unreachable
-from hotfolder.jobs.worker import end
+from hotfolder.jobs.worker import cancel_all
 from tests.support.pictures import bracket
 from tests.support.processes import children_of
 from tests.support.studio import ELM, MERGE, SKY, MakeStudio, Run, Shop, Studio, begun, environment, wait_for
@@ -186,5 +186,5 @@ async def test_a_task_whose_group_swallows_the_first_cancellation_ends_all_the_s
     task = asyncio.create_task(job())
     await calling_off.wait()
     async with asyncio.timeout(120):
-        await end([task])
+        await cancel_all([task])
     assert task.cancelled()

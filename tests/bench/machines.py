@@ -81,7 +81,7 @@ def makespan(number: int, sets: int) -> float:
                 project = made.studio.root / INBOXES[place % len(INBOXES)] / "12 Elm Road"
                 project.mkdir(exist_ok=True)
                 (root / "staged" / room).rename(project / room)
-            made.wait_until(lambda store: store.counts() == {State.DONE: sets}, 3600)
+            made.wait_until(lambda store: store.count_by_state() == {State.DONE: sets}, 3600)
             return time.monotonic() - began
 
 
@@ -95,7 +95,7 @@ def failover(sets: int) -> list[str]:
         start(made, 2)
         for one in range(sets):
             made.drop(INBOXES[one % len(INBOXES)], "12 Elm Road", f"room{one}", bracket())
-        made.wait_until(lambda store: store.counts() == {State.DONE: sets})
+        made.wait_until(lambda store: store.count_by_state() == {State.DONE: sets})
         dead, left = made.members["one"], made.members["two"]
         inbox = next(inbox for inbox, owner in made.owners().items() if owner == "one")
         shop.mark()
@@ -105,7 +105,7 @@ def failover(sets: int) -> list[str]:
         while not shop.bought(MERGE):
             time.sleep(0.02)
         took = time.monotonic() - began
-        made.wait_until(lambda store: store.counts() == {State.DONE: sets + 1})
+        made.wait_until(lambda store: store.count_by_state() == {State.DONE: sets + 1})
         print(
             f"first paid call for a set of the dead machine's inbox after {took:.1f} s (a lease lasts 10 s)"
         )
@@ -122,7 +122,7 @@ def budget(sets: int) -> list[str]:
         start(made, 3)
         for one in range(sets):
             made.drop(INBOXES[one % len(INBOXES)], "12 Elm Road", f"room{one}", bracket())
-        made.wait_until(lambda store: store.counts().get(State.DONE) == most, 1800)
+        made.wait_until(lambda store: store.count_by_state().get(State.DONE) == most, 1800)
         time.sleep(15)  # time for any machine that would exceed the budget
         with made.store() as store:
             buyers = {one.machine for one in store.ledger.all_purchases()}

@@ -63,7 +63,7 @@ def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(clust
     dropped = [bracket() for _ in inboxes]
     for inbox, photos in zip(inboxes, dropped, strict=True):
         shared.drop(inbox, ELM, "KITCHEN" if inbox in "bd" else "Kitchen", photos)
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 6})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 6})
     assert shared.shop.bought(MERGE) == 6
     with shared.store() as store:
         jobs = store.in_states(State)
@@ -98,7 +98,7 @@ def test_a_successor_uses_the_names_that_a_machine_took_before_it_was_killed(
     for path in list(folder.iterdir()):
         Path(shutil.copy2(path, folder.parent / ".copy")).replace(path)
     two.start()
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 1})
     with shared.store() as store:
         [done] = store.in_states(State)
     assert (done.id, done.filed_as) == (job.id, "hall__sky-twilight")
@@ -123,7 +123,7 @@ def test_results_that_are_away_hold_everything_up_and_nothing_is_bought_twice(cl
     assert not list(results.iterdir())
     results.rmdir()
     away.rename(results)
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 1})
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
 
 
@@ -158,7 +158,7 @@ def test_a_start_clears_its_own_half_written_downloads_and_leaves_those_of_other
     killed.wait()
     [part] = shared.studio.results.glob("*.part")
     two.start()
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 1})
     assert part.exists() and shared.shop.bought(MERGE) == 1
     one.start()
     assert not part.exists()
@@ -179,5 +179,5 @@ def test_a_machine_that_calls_an_inbox_otherwise_than_the_others_is_refused(clus
     assert run.wait() == 2
     assert "a is called b in these settings, and a on other machines of this store" in run.text()
     shared.drop("a", "12 Elm", "kitchen", bracket())
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 1})
     assert shared.shop.bought() == 1

@@ -37,7 +37,7 @@ SKY_TAG = "__sky-twilight"
 
 
 def all_done(number: int) -> Callable[[Store], bool]:
-    return lambda store: store.counts() == {State.DONE: number}
+    return lambda store: store.count_by_state() == {State.DONE: number}
 
 
 def buyers(cluster: Cluster) -> Counter[str]:
@@ -135,7 +135,7 @@ def test_a_machine_is_ready_while_another_can_t_reach_the_api(cluster: Make) -> 
         wait_for(lambda: reasons("one"))
         shared.wait_until(lambda _: "The work waits: on " in shared.members["two"].call("status").stdout)
         shared.drop("ab".replace(cut_off, ""), "14 Elm", "study", bracket())  # a reason to look again
-        shared.wait_until(lambda store: store.counts().get(State.DONE))
+        shared.wait_until(lambda store: store.count_by_state().get(State.DONE))
         time.sleep(WHOLE_SECONDS)
         assert "can't be reached" not in str(reasons("two"))
         # A lease that has just run out, on a slow machine, is another reason for a moment.
@@ -315,9 +315,9 @@ def test_an_inbox_that_is_taken_over_is_watched_by_the_settings_in_force(cluster
     assert one.runs[-1].stop() == 0
     shared.wait_until(lambda _: shared.owners() == {"inbox": "two"})
     shared.drop("inbox", "12 Elm", "study", bracket())
-    shared.wait_until(lambda store: {State.DONE, State.FAILED} & store.counts().keys())
+    shared.wait_until(lambda store: {State.DONE, State.FAILED} & store.count_by_state().keys())
     with shared.store() as store:
-        assert store.counts() == {State.FAILED: 1}
+        assert store.count_by_state() == {State.FAILED: 1}
 
 
 def test_a_command_on_a_machine_that_is_stopped_says_who_takes_it_up(cluster: Make) -> None:
@@ -336,9 +336,9 @@ def test_a_pay_again_that_is_said_on_another_machine_buys_again(cluster: Make) -
     one, two = shared.member("one"), shared.member("two")
     one.start()
     shared.drop("inbox", "12 Elm", "study__lawn-medium", bracket())  # that has no lawn
-    shared.wait_until(lambda store: store.counts() == {State.FAILED: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.FAILED: 1})
     assert two.call("retry", "12 Elm/study", "--pay-again").returncode == 0
-    shared.wait_until(lambda store: store.counts() == {State.FAILED: 1, State.SUPERSEDED: 1})
+    shared.wait_until(lambda store: store.count_by_state() == {State.FAILED: 1, State.SUPERSEDED: 1})
     assert shared.shop.bought(MERGE) == 2
 
 
@@ -365,7 +365,7 @@ def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(clus
     for number in range(sets):
         shared.drop("abcd"[number % 4], "12 Elm", f"room{number}", bracket())
     for member in (one, two):
-        shared.wait_until(lambda store: store.active() or store.counts() == {State.DONE: sets})
+        shared.wait_until(lambda store: store.active() or store.count_by_state() == {State.DONE: sets})
         assert member.runs[-1].stop() == 0
         member.start()
     shared.wait_until(all_done(sets))
@@ -428,13 +428,13 @@ def test_a_machine_that_freezes_beside_a_live_one_does_nothing_twice_when_it_wak
     two.start()  # not before: where this machine is slow, it could have the inbox by then
     time.sleep(2 * LEASE_SECONDS)
     one.signal(signal.SIGCONT)
-    shared.wait_until(lambda store: store.counts() and not store.active())
+    shared.wait_until(lambda store: store.count_by_state() and not store.active())
     assert one.running and two.running
     paid = {SKY_SET: (1, 1), DELETED: (1, 0), REFUSED: (0, 0)}[folder]
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == paid
     with shared.store() as store:
         purchases = store.ledger.all_purchases()
-        assert store.counts() == {State.FAILED if folder == REFUSED else State.DONE: 1}
+        assert store.count_by_state() == {State.FAILED if folder == REFUSED else State.DONE: 1}
     ended = {PurchaseState.SUCCEEDED, PurchaseState.NOT_EXECUTED}
     assert {one.state for one in purchases} <= ended
     assert len(pictures(shared)) == sum(paid)

@@ -42,7 +42,7 @@ def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
         shared.drop(inbox, "12 Elm", f"room-{inbox}__sky-twilight", photos)
     waits = "another machine has asked for the sky replacement; its answer is waited for"
     shared.wait_until(lambda store: sorted(job.reason for job in store.active()) == ["", waits])
-    shared.wait_until(lambda store: store.counts() == {State.DONE: 2})
+    shared.wait_until(lambda store: store.count_by_state() == {State.DONE: 2})
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
     assert not any('"exception"' in member.text() for member in (one, two))
 
@@ -80,7 +80,7 @@ async def test_a_job_that_another_machine_has_ended_does_not_end_here_too(
                 lease.machine, lease.epoch = "another", lease.epoch + 1
             for state in (State.REFUSING, State.FAILED):
                 store.advance(job.id, state, daemon.clock.now())
-            daemon.worker.try_again()
+            daemon.worker.retry_postponed()
             await until(lambda: not daemon.worker.busy())
         assert daemon.outcome.needing_person == 0
 
@@ -124,7 +124,7 @@ async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to
         )
         running = asyncio.create_task(ownership.run())
         await until(lambda: begun == {"a", "b"})
-        ownership.doubt("a")
+        ownership.restart_inbox("a")
         await until(lambda: begun == {"b"})
         late = leases._valid_until
         await until(lambda: leases._valid_until > late)  # by later looks

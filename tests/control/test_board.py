@@ -18,7 +18,7 @@ from hotfolder.control import actions
 from hotfolder.control.board import HELD, Board, Card, Status, StoreWatch, board
 from hotfolder.control.explain import Explainer
 from hotfolder.control.gallery import sharing
-from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
+from hotfolder.control.held import DraftSet, approve_held, look_at, place_by_id
 from hotfolder.control.lookup import (
     arriving_id,
     folder_id,
@@ -279,7 +279,7 @@ def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
     files, sets, _ = shoot()
     studio.drop(ELM, "", files)
     settings = load(studio.config, {})
-    place = place_known(settings, folder_id("inbox", ELM, ""))
+    place = place_by_id(settings, folder_id("inbox", ELM, ""))
     seen = look_at(settings, place)
     draft = [DraftSet(one.name, tuple(photo.key for photo in one.photos)) for one in seen.waiting]
     approve_held(settings, place, draft, [0], seen.waiting[0].bill.calls)

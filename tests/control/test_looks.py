@@ -14,7 +14,7 @@ from hotfolder.control.local import (
     Grade,
     disk,
     folders,
-    how_noticed,
+    noticing_method,
     on_local_disk,
     watches,
 )
@@ -80,7 +80,7 @@ def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Grade) ->
     [("xfs", "at once"), ("cifs", "every 10 s"), ("fuse.bindfs", "every 10 s")],
 )
 def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: str) -> None:
-    found = how_noticed("inbox", Mount(Path("/i"), kind), 10)
+    found = noticing_method("inbox", Mount(Path("/i"), kind), 10)
     assert found.verdict == Grade.OK and words in found.text and kind in found.text
 
 

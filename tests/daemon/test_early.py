@@ -90,7 +90,7 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
     async with patient.working() as daemon:
         await until(lambda: up(shop) == 7)
         (folder / "eighth.jpg").write_bytes(jpeg())
-        await until(lambda: not daemon.context.early)
+        await until(lambda: not daemon.context.early_groups)
         (folder / "eighth.jpg").unlink()
         await until(lambda: up(shop) == 14)
         (folder / ".ready").touch()
@@ -141,7 +141,7 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working() as daemon:
-        await until(lambda: any(group.failed for group in daemon.context.early.values()))
+        await until(lambda: any(group.failed for group in daemon.context.early_groups.values()))
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(shop, photos)

@@ -416,7 +416,7 @@ async def test_all_galleries_are_looked_at_once_more_where_one_of_them_could_not
     shutil.rmtree(gallery(studio))
     gallery(studio).write_bytes(b"not ours")
     async with studio.working() as daemon:
-        daemon.galleries.taken()
+        daemon.galleries.check_all()
         await until(lambda: not daemon.galleries.busy)
         assert gallery(studio).is_file()
         gallery(studio).unlink()

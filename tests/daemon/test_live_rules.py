@@ -36,7 +36,7 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("queued")
         studio.edit(routes=BLUE)
-        daemon.live.ask()
+        daemon.live.request_reload()
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
     assert shop.bought(SKY) == 1
@@ -66,16 +66,16 @@ async def test_a_set_whose_early_photos_are_of_no_use_waits_for_the_hour_and_its
     studio, hour = make_studio(settle={"quiet_seconds": 600}), datetime.now().astimezone().hour
     folder = studio.drop(ELM, "kitchen", bracket())
     async with studio.working(live=True) as daemon:
-        await until(lambda: [group.uploaded for group in daemon.context.early.values()] == [3])
+        await until(lambda: [group.uploaded for group in daemon.context.early_groups.values()] == [3])
         closed = {"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"}
         studio.edit(schedule=closed, hdr={"lensCorrection": False})
-        daemon.live.ask()
+        daemon.live.request_reload()
         await until(lambda: daemon.live.settings.schedule.active)
         (folder / ".ready").touch()
         await studio.comes_to_say(lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"])
         assert studio.states() == ["queued"]
         studio.edit(schedule={}, routes=BLUE)
-        daemon.live.ask()
+        daemon.live.request_reload()
         await studio.comes_to("done")
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
@@ -89,7 +89,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
         studio.drop(ELM, "front__curb", bracket())
         await studio.comes_to("queued")
         studio.edit(tags={})
-        daemon.live.ask()
+        daemon.live.request_reload()
         await studio.comes_to("failed")
     assert 'Unknown tag "curb"' in (studio.failed / ELM / "front__curb" / "REASON.txt").read_text()
     assert shop.bought() == 0
@@ -101,7 +101,7 @@ async def test_a_set_that_is_held_is_made_once_the_new_rules_settle_the_doubt(st
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to_say(lambda status: [job["held"] for job in status["jobs"]] == [True])
         studio.edit(routes=[])
-        daemon.live.ask()
+        daemon.live.request_reload()
         await studio.comes_to("done")
 
 
@@ -112,7 +112,7 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio) -> None:
     def crash_point(point: CrashPoint) -> None:
         if point == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
             studio.edit(routes=BLUE)
-            running[0].live.ask()
+            running[0].live.request_reload()
 
     async with studio.working(live=True, crash_point=crash_point) as daemon:
         running.append(daemon)
@@ -166,7 +166,7 @@ async def test_settings_that_are_refused_leave_the_time_zone_as_it_was(studio: S
     """The file is well-formed, but who is to be told can't be."""
     async with studio.working(live=True) as daemon:
         studio.edit(time_zone="Pacific/Auckland", notify={"urls": ["nonsense"]})
-        daemon.live.ask()
+        daemon.live.request_reload()
         await until(lambda: "notify.urls" in daemon.live.error)
         assert "TZ" not in os.environ
 
@@ -175,7 +175,7 @@ async def test_a_file_that_can_not_be_reached_is_told_like_one_with_an_error(stu
     async with studio.working(live=True) as daemon:
         studio.config.rename(studio.root / "aside.yaml")
         studio.config.symlink_to("x" * 300)
-        daemon.live.ask()
+        daemon.live.request_reload()
         await until(lambda: "can't be read: File name too long" in daemon.live.error)
         (studio.root / "aside.yaml").replace(studio.config)
         await until(lambda: not daemon.live.error)
@@ -186,7 +186,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         paid_seconds = daemon.context.paid_seconds
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
         studio.edit(routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
-        daemon.live.ask()
+        daemon.live.request_reload()
         found = await studio.comes_to_say(lambda status: status["settings"]["only_at_next_start"])
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
         # The client of the start keeps its time-out.
@@ -201,7 +201,7 @@ async def test_folders_that_were_edited_are_looked_for_where_the_running_daemon_
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("done")
         studio.edit(done="finished", failed="refused")
-        daemon.live.ask()
+        daemon.live.request_reload()
         await studio.comes_to_say(
             lambda status: status["settings"]["only_at_next_start"] == ["done", "failed"]
         )
@@ -216,7 +216,7 @@ async def test_what_is_left_of_the_day_s_budget_goes_by_the_settings_and_the_day
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("done")
         studio.edit(limits={"paid_calls_per_day": 3})
-        daemon.live.ask()
+        daemon.live.request_reload()
         await until(lambda: daemon.telemetry.paid_calls_left() == 2)
         clock.jump(timedelta(days=1))
         await until(lambda: daemon.telemetry.paid_calls_left() == 3)
@@ -226,7 +226,7 @@ async def test_people_can_be_named_while_it_runs(studio: Studio, receiver: Recei
     """A new entry in `notify` gets the notifications from then on."""
     async with studio.working(live=True) as daemon:
         studio.edit(notify={"urls": [receiver.address], "gather_seconds": 1})
-        daemon.live.ask()
+        daemon.live.request_reload()
         await until(lambda: bool(daemon.live.settings.notify.urls))
         studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
         await until(lambda: any("twilihgt" in body for body in receiver.bodies()))
@@ -270,7 +270,7 @@ async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(
     live = LiveSettings(file.load(), file)
     studio.edit(inboxes=[{"path": "inbox", "routes": [{"name": "new"}]}])
     watching = asyncio.create_task(live.run(lambda *_: None, Telemetry(live.settings, SystemClock())))
-    live.ask()
+    live.request_reload()
     await until(lambda: live.restart == ("inboxes",))
     watching.cancel()
     assert [live.rulebooks[name].routes[0].name for name in ("inbox", "second")] == ["new", "two"]

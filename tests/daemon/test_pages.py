@@ -166,9 +166,9 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
     async with studio.working() as daemon:
         await studio.comes_to("failed", "failed")
         jobs = daemon.store.in_states([State.FAILED])
-        assert module.taken_away(daemon.context.places, jobs) == {}
+        assert module.missing_failed_jobs(daemon.context.places, jobs) == {}
         mended = folder.rename(folder.with_name("hall__sky-twilight"))  # as REASON.txt advises
-        assert module.taken_away(daemon.context.places, jobs) == {}
+        assert module.missing_failed_jobs(daemon.context.places, jobs) == {}
         mended.rename(folder)
         folder.rename(studio.root / "kept")
         told = await studio.comes_to_say(lambda status: listed(status) == ["bath"])
@@ -179,7 +179,7 @@ async def test_a_failed_set_whose_folder_is_deleted_is_listed_no_more(
         seen = project_view(load(studio.config, {}), project.id)
         assert seen.project.cards == project.cards
         with pytest.raises(LocalTrouble):  # its disk is gone, as far as can be seen
-            module.taken_away(replace(daemon.context.places, guard=refuse), jobs)
+            module.missing_failed_jobs(replace(daemon.context.places, guard=refuse), jobs)
     assert listed(studio.status()) == ["bath"]
     (studio.root / "kept").rename(folder)
     async with studio.working():
@@ -221,9 +221,9 @@ def test_a_set_that_needs_a_person_keeps_no_deleted_one_listed(tmp_path: Path) -
         return found
 
     jobs = [job("bath", State.NEEDS_ATTENTION), job("hall", State.FAILED)]
-    assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
+    assert module.missing_failed_jobs(places, jobs) == {"inbox": ["hall"]}
     shutil.rmtree(folder)  # what may have been charged isn't forgotten with it
-    assert module.taken_away(places, jobs) == {"inbox": ["hall"]}
+    assert module.missing_failed_jobs(places, jobs) == {"inbox": ["hall"]}
 
 
 async def test_a_start_is_refused_while_failed_sets_lie_in_the_former_folder(studio: Studio) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from hotfolder.jobs.limits import START
+from hotfolder.jobs.limits import INITIAL
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MERGE, MakeStudio, Shop, Studio, until
@@ -99,4 +99,4 @@ async def test_fewer_are_asked_for_at_once_after_the_api_has_refused_one(studio:
     async with studio.working(clock=JumpingClock(5)) as daemon:
         await studio.comes_to("done")
         for kind in kinds.values():
-            assert getattr(daemon.context.limits, kind).number == START[kind] // 2, kind
+            assert getattr(daemon.context.limits, kind).number == INITIAL[kind] // 2, kind

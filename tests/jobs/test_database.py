@@ -146,7 +146,7 @@ def test_a_moment_comes_back_aware_and_the_same_in_every_database(store: Store, 
     [known] = store.active()
     assert (known.created_at, known.created_at.utcoffset()) == (at, timedelta(0))
     with pytest.raises(StatementError, match="without a time zone"):
-        store.change(job.id, finished_at=datetime(2026, 5, 4))  # noqa: DTZ001
+        store.set_columns(job.id, finished_at=datetime(2026, 5, 4))  # noqa: DTZ001
 
 
 async def test_all_work_is_done_by_one_thread_in_order() -> None:

@@ -257,9 +257,9 @@ def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
     for change in (
         lambda: store.create(new_job(room="other"), "origin", AT),
         lambda: store.advance(job.id, State.UPLOADING, AT),
-        lambda: store.change(job.id, filed_as="x"),
-        lambda: store.wait(job.id, "why", "", AT),
-        lambda: store.let_go(job.id, store.files(job.id)[0].name, AT),
+        lambda: store.set_columns(job.id, filed_as="x"),
+        lambda: store.record_wait(job.id, "why", "", AT),
+        lambda: store.record_deletion(job.id, store.files(job.id)[0].name, AT),
     ):
         with pytest.raises(LeaseLost):
             change()
@@ -287,18 +287,18 @@ def test_facts_about_money_are_recorded_whoever_has_the_inbox(machine: MakeMachi
     one = machine("one", ("inbox",))
     look(one, reached=("inbox",))
     ledger = Store(shared, machine="one", leases=one).ledger
-    number = ledger.begin(purchase(), AT)
+    number = ledger.record_intent(purchase(), AT)
     run_out(shared)
     look(machine("two", ("inbox",)), reached=("inbox",))
     with pytest.raises(LeaseLost):
-        ledger.begin(purchase("other"), AT)
+        ledger.record_intent(purchase("other"), AT)
     two = Store(shared, machine="two").ledger
-    begun = two.known("k")
+    begun = two.purchase_for("k")
     assert begun is not None
     assert two.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
-    assert ledger.answer(number, "{}", AT).state == PurchaseState.ANSWERED
+    assert ledger.record_answer(number, "{}", AT).state == PurchaseState.ANSWERED
     # Who knows more wins: a later fact that says less changes nothing.
-    ledger.fail(number, PurchaseState.UNKNOWN, "lost")
+    ledger.record_failure(number, PurchaseState.UNKNOWN, "lost")
     assert not two.conclude(begun, PurchaseState.NOT_EXECUTED, "never asked for")
     [found] = Store(shared).ledger.all_purchases()
     assert (found.state, found.machine) == (PurchaseState.ANSWERED, "one")
@@ -310,14 +310,14 @@ def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_ne
 ) -> None:
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     intent = purchase()
-    number = one.begin(intent, AT)
+    number = one.record_intent(intent, AT)
     [begun] = two.all_purchases()
     assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     if again:
-        two.begin(purchase(), AT)
+        two.record_intent(purchase(), AT)
     one.journal_answer(intent, "{}", AT)
     with capture_logs() as told:
-        known = one.answer(number, "{}", AT)
+        known = one.record_answer(number, "{}", AT)
     assert known.state == (PurchaseState.NOT_EXECUTED if again else PurchaseState.ANSWERED)
     for ledger in (two, one):  # what each has in its own journal by then undoes nothing
         ledger.restore()
@@ -339,14 +339,14 @@ def test_an_answer_that_only_a_journal_has_is_told_once_where_its_call_was_bough
     """Its machine has crashed, or was away, between the answer and its record."""
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     intent = purchase()
-    one.begin(intent, AT)
+    one.record_intent(intent, AT)
     [begun] = two.all_purchases()
     if recorded:
         assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     else:
         with shared.begin() as connection:
             connection.execute(delete(Purchase))
-    two.begin(purchase(), AT)
+    two.record_intent(purchase(), AT)
     one.journal_answer(intent, "{}", AT)
     for paused in (True, False):
         one.restore()
@@ -363,8 +363,8 @@ def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_pai
     The one that bought knows more."""
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     bought = purchase()
-    number = one.begin(bought, AT)
-    one.answer(number, "{}", AT)
+    number = one.record_intent(bought, AT)
+    one.record_answer(number, "{}", AT)
     one.record_results(number, [result(number)])
     with shared.begin() as connection:
         connection.execute(delete(Result))
@@ -378,7 +378,7 @@ def test_what_a_receipt_told_before_its_machine_put_it_back_is_not_taken_for_pai
         ledger.restore()
         found = [what for each in (one, two) for _, what in verify_ledger(each.store, places)]
         assert [what for what in found if "journal" in what] == []
-    known = two.known("k")
+    known = two.purchase_for("k")
     assert known is not None and known.uid == bought.uid and known.id is not None
     assert len(two.results(known.id)) == 1
     assert (two.store.paused(), two.paid_today(datetime.now(UTC))) == (None, 1)
@@ -398,7 +398,7 @@ def test_what_a_receipt_told_and_another_job_has_bought_again_is_taken_for_paid_
 
     def buy() -> None:
         intent = purchase()
-        one.begin(intent, AT)
+        one.record_intent(intent, AT)
         one.journal_answer(intent, "{}", AT)
 
     for act in (buy, adopt) if put_back == "one" else (adopt, buy):
@@ -418,9 +418,9 @@ def test_machines_that_start_together_take_what_a_restored_database_has_lost_ove
     ]
     intents = [purchase(f"key{n}") for n in range(40)]
     for intent in intents:
-        machines[0].begin(intent, AT)
+        machines[0].record_intent(intent, AT)
     for other in machines[1:]:  # which had concluded them, and so have them in their own journals
-        other.journal_again([intent.uid for intent in intents])
+        other.append_again([intent.uid for intent in intents])
     with Session(shared) as session, session.begin():
         session.exec(delete(Purchase))
     with ThreadPoolExecutor(3) as pool:
@@ -436,7 +436,7 @@ def test_an_answer_from_before_the_store_was_moved_stays_that_of_its_machine(
     one, two = (Store(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
     alone = Store(shared, Journal(tmp_path / "one")).ledger
     call = purchase()
-    number = alone.begin(call, AT)
+    number = alone.record_intent(call, AT)
     alone.journal_answer(call, "{}", AT)
     with Session(shared) as session, session.begin():
         session.get_one(Purchase, number).machine = "one"  # as the move does
@@ -451,13 +451,13 @@ def test_an_answer_from_before_the_store_was_moved_stays_that_of_its_machine(
 def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, tmp_path: Path) -> None:
     one, two = (Store(shared, Journal(tmp_path / name), machine=name).ledger for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
-    one.begin(purchase(), AT)
-    two.begin(purchase("other"), AT)
+    one.record_intent(purchase(), AT)
+    two.record_intent(purchase("other"), AT)
     for begun in one.all_purchases():
         assert one.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
     dying = Store(shared, machine="one").ledger
-    cut_off = dying.begin(purchase("third"), AT)  # died before it was in its journal
-    two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
+    cut_off = dying.record_intent(purchase("third"), AT)  # died before it was in its journal
+    two.record_failure(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
         assert list(verify_ledger(ledger.store, places)) == []
     (tmp_path / "one").unlink()
@@ -467,8 +467,8 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(shared: Engine, t
 
 def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine) -> None:
     ledger = Store(shared).ledger
-    number = ledger.begin(purchase(), AT)
-    ledger.answer(number, "{}", AT)
+    number = ledger.record_intent(purchase(), AT)
+    ledger.record_answer(number, "{}", AT)
     with ThreadPoolExecutor(1) as pool:
         with Session(shared) as other, other.begin():
             other.get_one(Purchase, number, with_for_update=True)

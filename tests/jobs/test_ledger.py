@@ -18,7 +18,7 @@ from hotfolder.errors import Cancelled
 from hotfolder.jobs.budget import DAILY, OF_PROJECT, NotAllowed, midnight
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.ledger import Ledger, move, read_chain
+from hotfolder.jobs.ledger import Ledger, move_purchase, read_chain
 from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, merge_key, operation_key, scope_key
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
 from hotfolder.jobs.store import Store
@@ -28,44 +28,44 @@ from tests.jobs.conftest import AT, purchase, result
 
 
 def test_an_intent_is_there_for_others_when_begin_returns(ledger: Ledger, database: Engine) -> None:
-    ledger.begin(purchase(), AT)
+    ledger.record_intent(purchase(), AT)
     other = create_engine(database.url)
-    known = Store(other).ledger.known("k")
+    known = Store(other).ledger.purchase_for("k")
     other.dispose()
     assert known is not None and known.state == PurchaseState.STARTED
 
 
 @pytest.mark.parametrize("how", ["started", "answered", "unknown", "succeeded"])
 def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, how: str) -> None:
-    number = ledger.begin(purchase(), AT)
+    number = ledger.record_intent(purchase(), AT)
     if how == "answered":
-        ledger.answer(number, "{}", AT)
+        ledger.record_answer(number, "{}", AT)
     elif how == "unknown":
-        ledger.fail(number, PurchaseState.UNKNOWN, "lost")
+        ledger.record_failure(number, PurchaseState.UNKNOWN, "lost")
     elif how == "succeeded":
         ledger.record_results(number, [result(number)])
-    known = ledger.known("k")
+    known = ledger.purchase_for("k")
     assert known is not None and known.state == how
     with pytest.raises(IllegalMove, match="is held"):
-        ledger.begin(purchase(job="job2"), AT)
+        ledger.record_intent(purchase(job="job2"), AT)
 
 
 def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger) -> None:
     for _ in range(3):
-        number = ledger.begin(purchase(), AT)
-        ledger.fail(number, PurchaseState.NOT_EXECUTED, "refused")
-    assert ledger.known("k") is None
-    assert ledger.begin(purchase(), AT) > 0
+        number = ledger.record_intent(purchase(), AT)
+        ledger.record_failure(number, PurchaseState.NOT_EXECUTED, "refused")
+    assert ledger.purchase_for("k") is None
+    assert ledger.record_intent(purchase(), AT) > 0
     assert len(ledger.of_job("job1")) == 4
 
 
 def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger) -> None:
-    number = ledger.begin(purchase(), AT)
-    ledger.answer(number, '{"raw": true}', AT)
+    number = ledger.record_intent(purchase(), AT)
+    ledger.record_answer(number, '{"raw": true}', AT)
     for _ in range(2):
         ledger.record_results(number, [result(number, 1), result(number, 0)])
     assert [one.position for one in ledger.results(number)] == [0, 1]
-    known = ledger.known("k")
+    known = ledger.purchase_for("k")
     assert known is not None and (known.state, known.answer) == (PurchaseState.SUCCEEDED, '{"raw": true}')
 
 
@@ -77,13 +77,13 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
         place = partial(Job, id="job1", inbox="i", project="elm", folder="f", room="r", title="t")
         session.add(place(created_at=AT, updated_at=AT, cancelled_by="anna"))
     with pytest.raises(Cancelled, match="by anna"):
-        ledger.begin(purchase(), AT)
+        ledger.record_intent(purchase(), AT)
     assert ledger.all_purchases() == []
 
 
 def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger) -> None:
-    number = ledger.begin(purchase(), AT)
-    ledger.answer(number, "{}", AT)
+    number = ledger.record_intent(purchase(), AT)
+    ledger.record_answer(number, "{}", AT)
     with pytest.raises(IllegalMove, match="answered cannot become not_executed"):
         ledger.conclude(ledger.of_job("job1")[0], PurchaseState.NOT_EXECUTED, "refused")
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
@@ -91,19 +91,19 @@ def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger) -> Non
 
 def test_a_change_counts_only_from_the_state_in_which_it_was_read(ledger: Ledger, database: Engine) -> None:
     """Another process may have recorded something between reading and writing."""
-    number = ledger.begin(purchase(), AT)
-    stale = ledger.known("k")
+    number = ledger.record_intent(purchase(), AT)
+    stale = ledger.purchase_for("k")
     assert stale is not None
-    ledger.answer(number, "{}", AT)
+    ledger.record_answer(number, "{}", AT)
     with Session(database) as session, pytest.raises(IllegalMove, match="not started any more"):
-        move(session, stale, PurchaseState.UNKNOWN)
+        move_purchase(session, stale, PurchaseState.UNKNOWN)
     assert not ledger.conclude(stale, PurchaseState.UNKNOWN, "nobody answered")
     assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
 def test_an_answer_that_only_the_journal_has_reaches_the_database(database: Engine, tmp_path: Path) -> None:
     ledger, intent = Store(database, Journal(tmp_path / "journal")).ledger, purchase()
-    number = ledger.begin(intent, AT)
+    number = ledger.record_intent(intent, AT)
     ledger.journal_answer(intent, '{"raw": true}', AT)
     assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
     assert (ledger.restore(), ledger.restore()) == (1, 0)
@@ -112,27 +112,27 @@ def test_an_answer_that_only_the_journal_has_reaches_the_database(database: Engi
 
 
 def test_a_request_that_never_leaves_holds_no_key_with_its_intent_recorded_or_not(ledger: Ledger) -> None:
-    ledger.withdraw(purchase())
+    ledger.withdraw_intent(purchase())
     assert ledger.all_purchases() == []
     intent = purchase()
-    ledger.begin(intent, AT)
+    ledger.record_intent(intent, AT)
     for _ in range(2):
-        ledger.withdraw(intent)
-    assert ledger.held(["k"]) == set()
+        ledger.withdraw_intent(intent)
+    assert ledger.held_keys(["k"]) == set()
 
 
 def test_a_lost_database_gets_back_from_the_journal_what_was_paid(database: Engine, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     ledger = Store(database, journal).ledger
-    number = ledger.begin(purchase(), AT)
-    ledger.answer(number, "{}", AT)
+    number = ledger.record_intent(purchase(), AT)
+    ledger.record_answer(number, "{}", AT)
     ledger.record_results(number, [result(number)])
-    before = ledger.known("k")
+    before = ledger.purchase_for("k")
     with database.begin() as connection:
         connection.execute(text("DELETE FROM result"))
         connection.execute(text("DELETE FROM purchase"))
     assert (ledger.restore(), ledger.restore()) == (1, 0)
-    after = ledger.known("k")
+    after = ledger.purchase_for("k")
     assert before is not None and after is not None and after.id is not None
     assert after.model_dump(exclude={"id"}) == before.model_dump(exclude={"id"})
     assert [one.file for one in ledger.results(after.id)] == ["0.jpg"]
@@ -168,30 +168,30 @@ def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
 def test_a_clock_that_was_set_back_opens_no_budget_until_a_person_resumes(ledger: Ledger) -> None:
     """What is dated later than today counts for today, and keeps its date."""
     before = AT - timedelta(days=1)
-    ledger.begin(purchase("k1"), AT, {DAILY: 2})
-    ledger.begin(purchase("k2"), before, {DAILY: 2})
+    ledger.record_intent(purchase("k1"), AT, {DAILY: 2})
+    ledger.record_intent(purchase("k2"), before, {DAILY: 2})
     assert [one.started_at for one in ledger.all_purchases()] == [AT, before]
     with pytest.raises(NotAllowed, match=r"today is used up \(2 of 2\)") as refused:
-        ledger.begin(purchase("k3"), before, {DAILY: 2})
+        ledger.record_intent(purchase("k3"), before, {DAILY: 2})
     assert "A paid call has a later date" in refused.value.hint
     ledger.store.pause("the clock was ahead")
     assert ledger.store.resume()
-    ledger.begin(purchase("k3"), before, {DAILY: 2})
+    ledger.record_intent(purchase("k3"), before, {DAILY: 2})
     assert (ledger.paid_today(before), ledger.paid_today(AT)) == (2, 1)
 
 
 def test_a_budget_of_nothing_does_not_continue_tomorrow(ledger: Ledger) -> None:
     with pytest.raises(NotAllowed, match=r"today is used up \(0 of 0\)") as refused:
-        ledger.begin(purchase("k1"), AT, {DAILY: 0})
+        ledger.record_intent(purchase("k1"), AT, {DAILY: 0})
     assert refused.value.hint == "To continue, raise limits.paid_calls_per_day."
 
 
 def test_where_the_project_s_budget_is_used_up_too_nobody_is_told_to_wait_for_tomorrow(
     ledger: Ledger,
 ) -> None:
-    ledger.begin(purchase("k1"), AT, {})
+    ledger.record_intent(purchase("k1"), AT, {})
     with pytest.raises(NotAllowed, match="for the project ") as refused:
-        ledger.begin(purchase("k2"), AT, {DAILY: 1, OF_PROJECT: 1})
+        ledger.record_intent(purchase("k2"), AT, {DAILY: 1, OF_PROJECT: 1})
     assert "tomorrow" not in refused.value.hint
 
 
@@ -244,8 +244,8 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
     for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
         source = sources.get(path[:-1], "")
         key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
-        number = ledger.begin(purchase(key), AT)
-        ledger.answer(number, "{}", AT)
+        number = ledger.record_intent(purchase(key), AT)
+        ledger.record_answer(number, "{}", AT)
         sources[path] = f"picture {number}"
         ledger.record_results(number, [result(number, n, sources[path] + "b" * n) for n in (1, 0)])
         keys.append(key)
@@ -261,7 +261,7 @@ def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
     buy(ledger, recipe, ["c", "d"], most)
     steps = read_chain(ledger.store, "o", ["a", "b"], recipe, 0)
     assert [step.purchase.key for step in steps] == bought
-    assert ledger.held([*bought, "another"]) == set(bought)
+    assert ledger.held_keys([*bought, "another"]) == set(bought)
 
 
 HOME, SANDBOX = "https://api.stagerai.com", "sandbox"

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hotfolder.errors import TooManyRequests
-from hotfolder.jobs.limits import MOST, PICTURE, START, AdaptiveLimit, ConcurrencyLimits, Rank
+from hotfolder.jobs.limits import INITIAL, MAXIMUM, PICTURE, AdaptiveLimit, ConcurrencyLimits, Rank
 
 OLD: Rank = (1, "2026-01-01", "a")
 NEW: Rank = (1, "2026-01-02", "b")
@@ -140,8 +140,8 @@ async def test_the_limits_of_the_settings_are_fixed_and_others_adapt() -> None:
     limits.configure(uploads=None, merges=8, operations=4, downloads=4)
     with pytest.raises(TooManyRequests), limits.uploads.feedback():
         raise TooManyRequests("too many")
-    halved = START["uploads"] // 2
+    halved = INITIAL["uploads"] // 2
     assert limits.uploads.number == halved
     limits.configure(uploads=None, merges=8, operations=4, downloads=4)
     assert limits.uploads.number == halved  # edited settings forget nothing
-    assert all(START[kind] <= MOST[kind] for kind in START)
+    assert all(INITIAL[kind] <= MAXIMUM[kind] for kind in INITIAL)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from hotfolder.jobs import access
 from hotfolder.jobs.budget import DAILY, NotAllowed
 from hotfolder.jobs.commands import Priority, prioritise_project, project_priority
-from hotfolder.jobs.generations import pay_again, present_generation, remember_generation
+from hotfolder.jobs.generations import present_generation, remember_generation, request_pay_again
 from hotfolder.jobs.ledger import UNKNOWNS, Ledger
 from hotfolder.jobs.model import PageRole, Purchase, scope_key
 from hotfolder.jobs.states import IllegalMove, PurchaseOutcome, PurchaseState
@@ -40,7 +40,7 @@ def at_once(*works: Callable[[], T]) -> list[T]:
 def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
     def buy(key: str) -> bool:
         try:
-            ledger.begin(purchase(key), AT, {DAILY: 10})
+            ledger.record_intent(purchase(key), AT, {DAILY: 10})
         except NotAllowed:
             return False
         return True
@@ -52,7 +52,7 @@ def test_a_budget_is_kept_by_all_together(ledger: Ledger) -> None:
 def test_of_many_that_begin_at_once_one_may_send(database: Engine) -> None:
     def begin(key: str) -> bool:
         try:
-            Store(database).ledger.begin(purchase(key), AT)
+            Store(database).ledger.record_intent(purchase(key), AT)
         except IllegalMove:
             return False
         return True
@@ -64,7 +64,7 @@ def test_of_many_that_begin_at_once_one_may_send(database: Engine) -> None:
 def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store) -> None:
     for attempt in range(5):
         for n in range(3):
-            ledger.begin(purchase(f"{attempt}-{n}"), AT)
+            ledger.record_intent(purchase(f"{attempt}-{n}"), AT)
         lost = partial(
             ledger.conclude, state=PurchaseState.UNKNOWN, note="lost", outcome=PurchaseOutcome.GIVEN_UP
         )
@@ -96,7 +96,7 @@ def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(store: Store) 
 def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_it(store: Store, new_job: MakeJob) -> None:
     new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
     files = {file.name: file.identity for file in new[0].files if file.role == "photo"}
-    pay_again(store, scope_key("origin", "abc"), files, ("inbox 0", "elm", "kitchen"))
+    request_pay_again(store, scope_key("origin", "abc"), files, ("inbox 0", "elm", "kitchen"))
     made = at_once(*(partial(store.create, one, "origin", AT) for one in new))
     assert sorted(job.generation for job in made) == [0, 0, 0, 1]
 

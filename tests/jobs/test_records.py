@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from hotfolder.control.opening import opened
+from hotfolder.daemon.folders import apply_retention
+from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired
 from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.delivery import Keep
+from hotfolder.stager.client import Probe
 from tests.jobs.test_retention import LATER, Spoil, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
@@ -50,6 +61,40 @@ async def test_photos_of_a_set_whose_record_went_are_not_taken_for_those_of_a_lo
     name, content = next(iter(files.items()))
     await studio.drop_and_run(ELM, "alone", {name: content})
     assert studio.states() == ["done"]
+
+
+async def test_a_daemon_writes_into_the_journal_which_records_went(studio: Studio, shop: Shop) -> None:
+    """Else, with the database lost before the next start, its purchases are those of a lost store."""
+    await done_set(studio, shop)
+
+    async def probe() -> Probe:
+        return Probe(200, LATER, 0.0, page=False)
+
+    async def sleep(_: float) -> None:
+        raise asyncio.CancelledError
+
+    decoder, store_thread = Decoder(), StoreThread()
+    with opened(studio.config) as installation:
+        for path in installation.places.results.iterdir():
+            os.utime(path, (0, 0))
+        context: Any = SimpleNamespace(
+            store=installation.store,
+            places=installation.places,
+            store_thread=store_thread,
+            decoder=decoder,
+            settings=SimpleNamespace(result_limits=PictureLimits()),
+            clock=SimpleNamespace(now=lambda: LATER, sleep=sleep),
+            client=SimpleNamespace(probe=probe),
+        )
+        live: Any = SimpleNamespace(settings=SimpleNamespace(keep=ALL))
+        with pytest.raises(asyncio.CancelledError):
+            await apply_retention(context, live, lambda: True)
+        journal = installation.store.journal
+        assert journal is not None
+        assert remembered(studio)[0] == []
+        assert {let_go for _, let_go in journal.states().values()} == {True}
+    await decoder.close()
+    store_thread.close()
 
 
 async def test_records_go_at_once_where_files_are_kept_for_ever(studio: Studio, shop: Shop) -> None:

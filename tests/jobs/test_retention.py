@@ -113,7 +113,7 @@ def finished(studio: Studio, at: datetime) -> None:
     """Make the only set one that was finished then, by its machine's clock."""
     with studio.store() as store:
         [job] = store.in_states([State.DONE])
-        store.change(job.id, finished_at=at, updated_at=at)
+        store.set_columns(job.id, finished_at=at, updated_at=at)
 
 
 async def test_a_set_that_was_finished_under_a_clock_in_the_past_is_as_old_as_its_photos(
@@ -237,7 +237,7 @@ def record_as_gone(studio: Studio, files: Iterable[str]) -> None:
     with studio.store() as store:
         [job] = store.in_states([State.DONE])
         for name in files:
-            store.let_go(job.id, name, datetime.now(UTC))
+            store.record_deletion(job.id, name, datetime.now(UTC))
 
 
 async def test_where_the_folder_of_results_is_missing_none_would_go(studio: Studio) -> None:
@@ -327,7 +327,7 @@ async def test_a_folder_that_may_not_be_read_keeps_no_other_set(make_studio: Mak
     await studio.until_idle()
     with studio.store() as store:
         for job in store.in_states([State.DONE]):
-            store.change(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
+            store.set_columns(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
     originals = studio.done / ELM / "originals"
     (originals / "bath").chmod(0)
     command = [*WITHOUT_RIGHTS, *studio.command("clean", "--json")]

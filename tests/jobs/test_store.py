@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
-from hotfolder.jobs.generations import pay_again
+from hotfolder.jobs.generations import request_pay_again
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
 from hotfolder.jobs.previous import likeness
@@ -52,7 +52,7 @@ def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: Ma
 
 def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob) -> None:
     job = store.create(new_job(), ORIGIN, AT)
-    store.change(job.id, reason="no network", hint="wait")
+    store.set_columns(job.id, reason="no network", hint="wait")
     assert store.advance(job.id, State.UPLOADING, AT).reason == ""
     refused = store.advance(job.id, State.REFUSING, AT, reason="bad", hint="better")
     assert (refused.reason, refused.hint) == ("bad", "better")
@@ -76,7 +76,7 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
         store.create(new_job("ab", room="3"), ORIGIN, AT).generation,
     ]
     assert made == [0, 1, 0]
-    ledger.begin(purchase(job=again.id), AT)
+    ledger.record_intent(purchase(job=again.id), AT)
     made = [
         store.create(new_job("ab", room="4"), ORIGIN, AT).generation,
         store.create(new_job("abc", room="5"), ORIGIN, AT).generation,
@@ -90,7 +90,7 @@ def test_how_often_photos_were_bought_is_known_when_their_records_are_gone(
 ) -> None:
     """Else the next `__again` would be given what the one before has bought."""
     job = store.create(new_job(again=True), ORIGIN, AT)
-    ledger.begin(purchase(job=job.id), AT)
+    ledger.record_intent(purchase(job=job.id), AT)
     store.delete_records([job], AT)
     assert store.create(new_job(again=True), ORIGIN, AT).generation == job.generation + 1
 
@@ -195,7 +195,7 @@ def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_ma
     """A later copy is another file on the same machine; another machine sees other inodes."""
     store = Store(database)
     new = new_job("a")
-    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen}, KITCHEN)
+    request_pay_again(store, scope_of(new, ORIGIN), {"a.jpg": seen}, KITCHEN)
     assert Store(database, machine=machine).create(new, ORIGIN, AT).generation == bought_anew
 
 
@@ -204,7 +204,7 @@ def test_files_that_look_like_those_that_another_machine_put_back_are_paid_again
 ) -> None:
     new, copy = new_job("a"), new_job("a", folder="den", room="den")
     copy.files[0].ctime_ns += 1
-    pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
+    request_pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
     other = Store(database, machine="other")
     assert other.create(copy, ORIGIN, AT).generation == 0
     assert other.create(new, ORIGIN, AT).generation == 1
@@ -216,7 +216,7 @@ def test_a_pay_again_ends_with_other_files_in_its_place_on_another_machine(
     """A later copy of them could pass for the files that were put back."""
     new, others = new_job("a"), new_job("a")
     others.files[0].mtime_ns += 999_000
-    pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
+    request_pay_again(Store(database), scope_of(new, ORIGIN), {"a.jpg": new.files[0].identity}, KITCHEN)
     store = Store(database, machine="other")
     first = store.create(others, ORIGIN, AT)
     store.advance(first.id, State.REFUSING, AT, reason="bad")
@@ -231,7 +231,7 @@ def test_another_folder_of_the_same_photos_leaves_a_pay_again_to_those_it_was_sa
     store = Store(database, machine=machine)
     new, other = new_job("a"), new_job("a", folder="kitchen__sky-blue", room="kitchen")
     photo, _ = other.files
-    pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity}, KITCHEN)
+    request_pay_again(store, scope_of(new, ORIGIN), {"a.jpg": photo.identity}, KITCHEN)
     photo.ctime_ns += 1
     taken_up_first = store.create(other, ORIGIN, AT)
     assert taken_up_first.generation == 0

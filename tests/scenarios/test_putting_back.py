@@ -144,7 +144,7 @@ def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(bench: B
     command = ("retry", {"job_id": job, **RETRY})
     assert bench.live(action=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
     with bench.studio.store() as store:
-        store.change(job, state="superseded")
+        store.set_columns(job, state="superseded")
     assert bench.live(action=command) == 0
     assert Audit(bench.studio, ()).disagreements == []
     assert len(bench.in_inbox()) == 4

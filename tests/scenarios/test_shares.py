@@ -322,7 +322,7 @@ async def test_a_share_of_done_that_is_unmounted_while_it_hangs_needs_a_restart_
             await studio.comes_to_say(
                 lambda status: "restart hotfolder" in status["folders"]["done"]["degraded"]
             )
-            await until(lambda: any("folders" in one for one in daemon.telemetry.heartbeats.hung()))
+            await until(lambda: any("folders" in one for one in daemon.telemetry.heartbeats.late_parts()))
         async with studio.working():
             await done(studio, "kitchen", "hall")
     finally:

@@ -114,7 +114,7 @@ class Cluster:
             while not holds(store):
                 if time.monotonic() > end:
                     told = "\n".join(member.text() for member in self.members.values())
-                    raise AssertionError(f"it never came to that: {store.counts()}\n{told}")
+                    raise AssertionError(f"it never came to that: {store.count_by_state()}\n{told}")
                 time.sleep(0.05)
 
     def owners(self) -> dict[str, str | None]:

@@ -29,7 +29,7 @@ async def main() -> None:
     async def feed() -> None:
         assert systemd.watchdog_seconds is not None
         while True:
-            systemd.feed_watchdog(heartbeats.hung())
+            systemd.feed_watchdog(heartbeats.late_parts())
             await asyncio.sleep(systemd.watchdog_seconds / 3)
 
     def reload() -> None:

@@ -97,16 +97,16 @@ def test_a_hung_part_stops_the_pings_and_is_named(manager: Manager) -> None:
     asked = [100.0]
     heartbeats.expect("queue", 30, lambda: asked[0])
     systemd = Systemd(manager.address, 60)
-    systemd.feed_watchdog(heartbeats.hung())
+    systemd.feed_watchdog(heartbeats.late_parts())
     now[0] = asked[0] = 161.0
-    systemd.feed_watchdog(heartbeats.hung())
-    systemd.feed_watchdog(heartbeats.hung())
+    systemd.feed_watchdog(heartbeats.late_parts())
+    systemd.feed_watchdog(heartbeats.late_parts())
     scan()
-    systemd.feed_watchdog(heartbeats.hung())
+    systemd.feed_watchdog(heartbeats.late_parts())
     now[0] += 31
-    systemd.feed_watchdog(heartbeats.hung())
-    heartbeats.retire()
-    systemd.feed_watchdog(heartbeats.hung())
+    systemd.feed_watchdog(heartbeats.late_parts())
+    heartbeats.stop_watching_all()
+    systemd.feed_watchdog(heartbeats.late_parts())
     assert manager.heard() == [
         "WATCHDOG=1",
         "STATUS=hung: the scan has not moved for 61 seconds",
@@ -122,9 +122,9 @@ def test_a_part_that_joins_has_its_whole_limit() -> None:
     heartbeats = Heartbeats(lambda: now[0])
     heartbeats.expect("store", 10)
     now[0] = 60.0
-    assert not heartbeats.hung()
+    assert not heartbeats.late_parts()
     now[0] = 60.1
-    assert heartbeats.hung() == ["the store has not moved for 10 seconds"]
+    assert heartbeats.late_parts() == ["the store has not moved for 10 seconds"]
 
 
 def seen(counts: dict[str, int], **more: object) -> Overview:

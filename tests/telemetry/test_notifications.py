@@ -69,7 +69,7 @@ def test_a_finished_project_says_what_it_cost_where_there_are_prices(detector: D
     detector.ended(line("done", "a"))
     detector.paid("inbox", "12 Elm Road", ["merge", "sky"])
     again = new_detector()
-    again.recall(json.loads(json.dumps(detector.memory())))
+    again.restore(json.loads(json.dumps(detector.memory())))
     again.prices = Prices(currency="EUR", merge=Decimal("0.8"), sky=Decimal("0.35"))
     again.ended(line("done", "b"))
     again.paid("inbox", "12 Elm Road", ["merge"])
@@ -279,7 +279,7 @@ def test_a_restart_forgets_nothing_and_repeats_nothing(detector: Detector) -> No
     detector.ended(line("done", "b"))
     assert memory == kept  # a returned memory doesn't change later
     again = new_detector()
-    again.recall(json.loads(json.dumps(detector.memory())))
+    again.restore(json.loads(json.dumps(detector.memory())))
     assert not again.look(trouble(), 1000)
     heard = [*again.look(facts(), 1100), *again.look(facts(), 2000)]
     assert [one.text.splitlines()[0] for one in heard] == [
@@ -294,7 +294,7 @@ def test_a_memory_of_another_version_is_restored_as_a_whole_or_not_at_all(detect
     memory = {**detector.memory(), "told": {"disk done": "DISK_FULL", "x": "A_LATER_KIND"}}
     again = new_detector()
     with pytest.raises(KeyError):
-        again.recall(memory)
+        again.restore(memory)
     assert again.memory() == new_detector().memory()
 
 

@@ -17,8 +17,8 @@ from hotfolder.config.settings import Notify
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry import notifier as module
-from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Severity, Situation
-from hotfolder.telemetry.notifier import MOST_CHARACTERS, Batch, Message, Notifier, Recipient, try_out
+from hotfolder.telemetry.notifications import Detector, Kind, Notification, SavedState, Severity, Situation
+from hotfolder.telemetry.notifier import MOST_CHARACTERS, Batch, Message, Notifier, Recipient, send_test
 from hotfolder.telemetry.overview import Line, Overview
 from tests.support.clocks import SkippingClock
 from tests.support.receiver import SECRET, Receiver
@@ -38,11 +38,11 @@ def nothing_goes_on() -> Situation:
 
 
 def notifier_of(
-    address: str, *, facts: Callable[[], Situation] = nothing_goes_on, kept: list[Memory] | None = None
+    address: str, *, facts: Callable[[], Situation] = nothing_goes_on, kept: list[SavedState] | None = None
 ) -> tuple[Notifier, SkippingClock]:
     clock = SkippingClock(6000)
 
-    async def remember(memory: Memory) -> None:
+    async def remember(memory: SavedState) -> None:
         if kept is not None:
             kept.append(json.loads(json.dumps(memory)))
 
@@ -96,7 +96,7 @@ async def test_a_stop_sends_what_was_gathered(receiver: Receiver) -> None:
 
 async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> None:
     """A second notifier with the first one's memory sends what the first one could not."""
-    kept: list[Memory] = []
+    kept: list[SavedState] = []
     first, clock = notifier_of(receiver.address, kept=kept)
     ended(first, line("done", "kitchen"))
     ended(first, line("failed", "attic", "8 photos."))
@@ -152,17 +152,27 @@ async def test_of_messages_that_are_not_all_understood_none_is_taken_over(receiv
     notifier.follow(Notify(), [receiver.address, f"{receiver.address}/other"])
     ended(notifier, line("failed", "attic", "8 photos."))
     first, other = notifier.recipients.values()
-    left = {one.remembered_as: one.batches.memory() for one in (first, other)}
-    left[other.remembered_as] = {"groups": {"NO_SUCH_KIND": {"since": 0}}, "sent": {}}
+    left = {one.memory_key: one.batches.memory() for one in (first, other)}
+    left[other.memory_key] = {"groups": {"NO_SUCH_KIND": {"since": 0}}, "sent": {}}
     with pytest.raises(KeyError):
         notifier.inherit({"gathered": left, "detected": {}})
     assert first.batches.by_kind[Kind.JOB_FAILED].count == 1
     await notifier.close()
 
 
+async def test_an_address_that_moves_up_in_the_settings_keeps_its_messages(receiver: Receiver) -> None:
+    notifier, _ = notifier_of("")
+    notifier.follow(Notify(), ["json://127.0.0.1:9/gone", receiver.address])
+    notifier.queue(Notification(Kind.HELD, "12 Elm Road / hall: its route asks for a review."))
+    notifier.follow(Notify(), [receiver.address])
+    [stays] = notifier.recipients.values()
+    assert stays.name == "1 (json)"
+    assert Kind.HELD in stays.batches.by_kind
+
+
 async def test_what_could_not_be_delivered_is_sent_after_a_restart(receiver: Receiver) -> None:
     """By kind, with their number; an outage is logged once."""
-    kept: list[Memory] = []
+    kept: list[SavedState] = []
     receiver.status = 500
     first, clock = notifier_of(receiver.address, kept=kept)
     async with at_work(first):
@@ -185,7 +195,7 @@ def message(body: str, weight: Severity = Severity.INFO) -> Message:
 async def test_a_message_arrives_as_it_was_written(receiver: Receiver) -> None:
     """It has title, body and severity; markup stays text."""
     body = "12 Elm Road / <b>kitchen</b> & *bath* \\n:smile: “ü”\n  Pictures: /srv/done"
-    assert await try_out([receiver.address], message(body, Severity.WARNING)) == [("1 (json)", True)]
+    assert await send_test([receiver.address], message(body, Severity.WARNING)) == [("1 (json)", True)]
     (got,) = receiver.got
     title = "hotfolder: A set came back"
     assert (got["title"], got["message"], got["type"]) == (title, body, "warning")
@@ -194,7 +204,7 @@ async def test_a_message_arrives_as_it_was_written(receiver: Receiver) -> None:
 async def test_a_dead_address_does_not_keep_others_from_theirs(receiver: Receiver) -> None:
     """Each is tried by itself, and the result names each."""
     dead = f"json://127.0.0.1:1/{SECRET}"
-    result = await try_out([dead, receiver.address], message("x"))
+    result = await send_test([dead, receiver.address], message("x"))
     assert result == [("1 (json)", False), ("2 (json)", True)]
 
 
@@ -304,10 +314,10 @@ logging.basicConfig(level=1, stream=sys.stderr)
 from hotfolder import log
 from hotfolder.clock import SystemClock
 from hotfolder.errors import ConfigurationError
-from hotfolder.telemetry.notifier import Message, Recipient, try_out
+from hotfolder.telemetry.notifier import Message, Recipient, send_test
 logging.getLogger().setLevel(1)
 addresses = sys.argv[1:]
-print(asyncio.run(try_out(addresses, Message("t", "b"))))
+print(asyncio.run(send_test(addresses, Message("t", "b"))))
 for wrong in ("none://hunter2hunter2", "json://u:hunter2hunter2@:9999999/x", "tgram://hunter2hunter2"):
     try:
         Recipient(wrong, 1)

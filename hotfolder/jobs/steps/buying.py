@@ -32,15 +32,15 @@ from hotfolder.jobs.steps.fetching import (
     back_to_missing,
     confirm_api,
     fetch_patiently,
-    purchases_here,
-    results_here,
+    intact_chain,
+    intact_results,
 )
 from hotfolder.jobs.steps.paying import (
     answered_elsewhere,
     give_up,
+    in_flight_elsewhere,
     in_flight_seconds,
     intent_of,
-    of_another,
     pay,
     record,
 )
@@ -73,10 +73,10 @@ async def merge(context: JobContext, job: Job) -> Job:
     recipe = recipe_of(job)
     key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
     async with context.lock(key):
-        call = await context.store_thread(context.ledger.known, key)
+        call = await context.store_thread(context.ledger.purchase_for, key)
         if call is None and job.group_id is None:
             return await context.advance(job, State.UPLOADING)
-        if not await results_here(context, call):
+        if not await intact_results(context, call):
             # The limit ends with the wait, since the API's cluster is free before the download.
             async with context.limits.merges.hold(photo_rank(job)):
                 call = call or await buy_merge(context, job, key, photos)
@@ -104,7 +104,7 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
             return await context.client.enhance(project_id, group_id, leaves)
         except RequestRefused as error:
             # A proxy may have sent it twice, and this be the second's answer: the group tells.
-            another = await context.store_thread(context.ledger.is_of_another, group_id, key)
+            another = await context.store_thread(context.ledger.is_of_another_key, group_id, key)
             if not another and await is_begun(context, group_id):
                 raise may_have_been_charged(PAID_KINDS["merge"], error.why) from None
             raise
@@ -149,7 +149,7 @@ async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl
     here = any(task.get_name() == call.job_id for task in context.paying)
     untouched = call.state == PurchaseState.STARTED and not here
     while True:
-        group = await state_of(context, call, group_in_trouble=group_in_trouble)
+        group = await poll_group(context, call, group_in_trouble=group_in_trouble)
         group_in_trouble = group.status == NOT_ANSWERED
         if group.done and group.image_url is not None:
             context.limits.merges.succeeded()
@@ -179,8 +179,8 @@ async def wait_until_completed(context: JobContext, call: Purchase) -> SignedUrl
 async def request_never_left(context: JobContext, call: Purchase, elapsed: float) -> bool:
     """Whether the request of a merge can't be in flight any more, with its group untouched for `elapsed`
     seconds. If so, its key is free afterwards, or the ledger knows more than `call`."""
-    another = of_another(context, call)
-    if another and await context.store_thread(context.ledger.known, call.key) is None:
+    another = in_flight_elsewhere(context, call)
+    if another and await context.store_thread(context.ledger.purchase_for, call.key) is None:
         return True  # the machine that recorded the intent has recorded that it was not sent
     if elapsed < (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
         return False
@@ -197,7 +197,7 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
     return parse_group(Answer.from_json(call.answer)).image_url
 
 
-async def state_of(context: JobContext, call: Purchase, *, group_in_trouble: bool) -> GroupState:
+async def poll_group(context: JobContext, call: Purchase, *, group_in_trouble: bool) -> GroupState:
     """The group's state, retried until the API answers: silence proves nothing.
 
     Where the API answers a ping but not this request, the trouble is the group's own, and the status is
@@ -259,7 +259,7 @@ async def edit(context: JobContext, job: Job) -> Job:
         except SetChanged:
             raise
         except (BadJob, OutcomeUnknown) as error:
-            error.message += for_variants(recipe_of(job), path)
+            error.message += variants_suffix(recipe_of(job), path)
             logger.warning("operation_not_made", operation=path[-1].kind, reason=error.message)
             met.append(error)
     if met:
@@ -269,7 +269,7 @@ async def edit(context: JobContext, job: Job) -> Job:
     return await context.advance(job, State.PUBLISHING, finished_at=finished_at)
 
 
-def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
+def variants_suffix(recipe: Recipe, path: tuple[Operation, ...]) -> str:
     """The variants that need the operations `path`, for the end of a reason; "" without variants."""
     names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]
     return f" (for the variant {' and '.join(names)})" if names else ""
@@ -278,7 +278,7 @@ def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
 async def first_source(context: JobContext, job: Job) -> Source | None:
     """The merged picture, None where it isn't in results/; or the only photo where nothing is merged."""
     if recipe_of(job).merge:
-        chain = await purchases_here(context, job)
+        chain = await intact_chain(context, job)
         if not chain:
             return None
         merged = chain[0].results[0]
@@ -299,12 +299,12 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
         # Where the inbox came back from another machine, an earlier call of this process may be in flight.
         if under_way := [task for task, sent in context.paying.items() if sent.key == key]:
             await asyncio.wait(under_way)
-        call = await context.store_thread(context.ledger.known, key)
-        if call is not None and of_another(context, call):
+        call = await context.store_thread(context.ledger.purchase_for, key)
+        if call is not None and in_flight_elsewhere(context, call):
             call = await answered_elsewhere(context, job, call)
         if call is None:
             call = await buy(context, job, operation, key, source)
-        if call.state == PurchaseState.SUCCEEDED and (results := await results_here(context, call)):
+        if call.state == PurchaseState.SUCCEEDED and (results := await intact_results(context, call)):
             return results
         if call.outcome in BY_RECEIPTS and call.answer is None:
             raise OutcomeUnknown(
@@ -333,11 +333,11 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
     last_check = context.refuse_moved if recipe_of(job).merge else context.recheck_photos
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
-        request = partial(operate, context, image_id, operation)
+        request = partial(request_operation, context, image_id, operation)
         return await pay(context, intent, request, last_check=partial(last_check, job))
 
 
-async def operate(
+async def request_operation(
     context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
 ) -> Answer:
     """Request the operation (paid). `leaves` is called before the request leaves."""

@@ -17,9 +17,9 @@ from hotfolder.jobs.context import JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.names import take_name
-from hotfolder.jobs.previous import number_of_room
+from hotfolder.jobs.previous import room_number
 from hotfolder.jobs.states import CHARGED, State
-from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases_here
+from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, intact_chain
 from hotfolder.outbox.files import Pieces, pieces_of, sha256_of
 from hotfolder.outbox.names import (
     folded,
@@ -87,7 +87,7 @@ def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequen
 
 def original_of(context: JobContext, job: Job, file: JobFile) -> Path:
     """The path at which an original exists; the first candidate where it is gone."""
-    paths = context.places.of_original(job, file)
+    paths = context.places.original_paths(job, file)
     return next((path for path in paths if exists(path)), paths[0])
 
 
@@ -138,9 +138,7 @@ def receipt_of(
             ReceiptPicture(file=picture.path, altered=picture.kinds, **picture.model_dump(include=SHARED))
             for picture in pictures
         ),
-        altered=tuple(
-            dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
-        ),
+        altered=tuple(dict.fromkeys(step.path[-1].kind for step in chain if step.path)),
         notes=(*notes_on(recipe, pictures), *notes),
         hotfolder_version=__version__,
     )
@@ -180,7 +178,7 @@ async def deliver(
     """
     files = await context.files(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
-    seq = await context.store_thread(number_of_room, context.store, job) if numbered else 0
+    seq = await context.store_thread(room_number, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
@@ -376,7 +374,7 @@ def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -
 async def publish(context: JobContext, job: Job) -> Job:
     """The step of PUBLISHING: deliver all pictures with their receipt. Back to MERGING or EDITING where a
     bought picture is missing from results/."""
-    chain = await purchases_here(context, job)
+    chain = await intact_chain(context, job)
     if len(chain) < len(recipe_of(job).paid_kinds()):
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)

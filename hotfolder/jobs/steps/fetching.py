@@ -180,13 +180,13 @@ async def confirm_api(context: JobContext, met: Unreachable) -> None:
         raise met from None  # the same message, so that it isn't reported twice
 
 
-async def results_here(context: JobContext, call: Purchase | None) -> list[Result]:
+async def intact_results(context: JobContext, call: Purchase | None) -> list[Result]:
     """The pictures of a purchase; empty unless all of them are in results/."""
     results = await context.store_thread(context.ledger.results, call.id) if call else []
-    return results if await are_here(context, results) else []
+    return results if await are_intact(context, results) else []
 
 
-async def are_here(context: JobContext, results: Sequence[Result]) -> bool:
+async def are_intact(context: JobContext, results: Sequence[Result]) -> bool:
     """Whether there are results and all their files are intact in results/. Raises LocalTrouble where the
     folder can't be read."""
     here = [await to_thread.run_sync(is_intact, context, result) for result in results]
@@ -217,12 +217,12 @@ def put_in_place(part: Path, kept: Path) -> None:
         sync_folder(kept.parent)
 
 
-async def purchases_here(context: JobContext, job: Job) -> list[PurchaseStep]:
+async def intact_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The steps of the job's chain whose pictures, and those of all steps before them, are in results/."""
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
     for link in await context.store_thread(chain_of, context.store, job):
-        if (not link.path or link.path[:-1] in reached) and await are_here(context, link.results):
+        if (not link.path or link.path[:-1] in reached) and await are_intact(context, link.results):
             reached.add(link.path)
             here.append(link)
     return here

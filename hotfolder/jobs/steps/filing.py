@@ -19,7 +19,7 @@ from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.names import FILED, take_name
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
-from hotfolder.jobs.steps.fetching import purchases_here
+from hotfolder.jobs.steps.fetching import intact_chain
 from hotfolder.jobs.takeover import identity_of_same
 from hotfolder.jobs.verify import why_not_deletable
 from hotfolder.newfiles import folder_beneath
@@ -73,7 +73,7 @@ async def move_files(
         stop.set()
     gone = await to_thread.run_sync(not_moved, context, job, here, target)
     for file in gone:
-        await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
+        await context.store_thread(context.store.record_deletion, job.id, file.name, context.clock.now())
     return target, gone
 
 
@@ -99,7 +99,7 @@ def refuse_renamed(inbox: Path, job: Job) -> None:
             raise LocalTrouble(f"the folder {name} in {shown(above)} is being renamed")
 
 
-def removed_words(gone: int, total: int) -> str:
+def removed_sentence(gone: int, total: int) -> str:
     """A sentence for `gone` of `total` originals that somebody has removed; "" for 0."""
     if not gone:
         return ""
@@ -111,7 +111,7 @@ def removed_words(gone: int, total: int) -> str:
     )
 
 
-def present_identity(places: Places, job: Job, file: JobFile) -> FileIdentity:
+def expected_identity(places: Places, job: Job, file: JobFile) -> FileIdentity:
     """The identity to expect of a file: its present one where it has changed but `identity_of_same` finds its
     content as recorded, else the recorded one. Raises LocalTrouble."""
     path = places.folder(job) / file.name
@@ -145,7 +145,7 @@ def move_each(
             source, moved = context.places.folder(job) / file.name, target / file.name
             try:
                 refuse_links(context, job)
-                expected = present_identity(context.places, job, file)
+                expected = expected_identity(context.places, job, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
                 context.places.confirm_inbox(context.places.inbox(job.inbox))
@@ -173,7 +173,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
         gone += removed
         folder = str(moved_to.relative_to(root)) if await to_thread.run_sync(is_dir, moved_to) else ""
     photos = [file for file in files if file.role == FileRole.PHOTO]
-    note = removed_words(sum(file in gone for file in photos), len(photos))
+    note = removed_sentence(sum(file in gone for file in photos), len(photos))
     receipt = await record_in_receipt(context, job, files, folder, doubt, gone, note)
     pictures = await context.store_thread(context.store.pictures, job.id)
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
@@ -214,7 +214,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
         doubt = await why_not_deletable(job, pictures, context.places, context.decoder, limits)
     if doubt:
         for photo in left:
-            await context.store_thread(context.store.let_go, job.id, photo.name, None)
+            await context.store_thread(context.store.record_deletion, job.id, photo.name, None)
         logger.warning("originals_not_deleted", reason=doubt)
         return f"The originals were kept and not deleted: {doubt}."
     CrashPoint.RESULTS_VERIFIED.passed()
@@ -247,7 +247,7 @@ async def delete_file(context: JobContext, job: Job, file: JobFile, sha256: str)
     """Delete a file with that hash. A photo that was rewritten after its set had settled stays, and starts a
     new set."""
     path = context.places.folder(job) / file.name
-    await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
+    await context.store_thread(context.store.record_deletion, job.id, file.name, context.clock.now())
     CrashPoint.DELETION_RECORDED.passed()
     try:
         await to_thread.run_sync(refuse_links, context, job)
@@ -256,7 +256,7 @@ async def delete_file(context: JobContext, job: Job, file: JobFile, sha256: str)
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
-        await context.store_thread(context.store.let_go, job.id, file.name, None)
+        await context.store_thread(context.store.record_deletion, job.id, file.name, None)
         logger.warning("original_not_deleted", file=file.name, reason=error.message)
     CrashPoint.ORIGINAL_DELETED.passed()
 
@@ -292,9 +292,9 @@ async def record_in_receipt(
 
 async def file_in_failed(context: JobContext, job: Job) -> Job:
     """The step of REFUSING and HALTING: deliver what was bought; originals and REASON.txt into failed/."""
-    pictures, receipt = await deliver(context, job, await purchases_here(context, job))
+    pictures, receipt = await deliver(context, job, await intact_chain(context, job))
     if receipt:
-        await context.store_thread(context.store.change, job.id, **receipt)
+        await context.store_thread(context.store.set_columns, job.id, **receipt)
         CrashPoint.RECEIPT_RECORDED.passed()
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
@@ -319,7 +319,7 @@ async def file_in_failed(context: JobContext, job: Job) -> Job:
         hint=job.hint + (f" {resolve_hint(job)}" if halted else ""),
         charged=charged,
         files=files,
-        removed=removed_words(before + len(gone), len(all_files)),
+        removed=removed_sentence(before + len(gone), len(all_files)),
         when=job.updated_at.astimezone(),
         job=job.id,
         drag_back_is_enough=not (unmakeable or unsure),

@@ -53,11 +53,10 @@ async def pay(
     answer was lost.
 
     `last_check` is called after the breaker lets the request pass, however long that took. Raises what it and
-    `Ledger.begin` raise; and RequestRefused where the request was refused, or any error for which it was not
-    sent, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel the call:
-    it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost paid
-    picture.
-    """
+    `Ledger.record_intent` raise; and RequestRefused where the request was refused, or any error for which it
+    was not sent, after NOT_EXECUTED was recorded, which frees the key. Cancelling the caller doesn't cancel
+    the call: it continues in `context.paying`, for which `Worker.drain` waits, since a lost answer is a lost
+    paid picture."""
     try:
         async with context.breakers.at(API):
             await last_check()
@@ -69,7 +68,7 @@ async def pay(
             return await asyncio.shield(task)
     except OutcomeUnknown as error:
         logger.warning("paid_answer_lost", operation=call.operation, reason=error.message)
-        known = await context.store_thread(context.ledger.known, call.key)
+        known = await context.store_thread(context.ledger.purchase_for, call.key)
         assert known is not None
         return known
 
@@ -77,7 +76,7 @@ async def pay(
 async def _record_call_record(context: JobContext, call: Purchase, request: PaidRequest) -> Purchase:
     try:
         number = await context.store_thread(
-            context.ledger.begin, call, context.clock.now(), context.settings.budgets
+            context.ledger.record_intent, call, context.clock.now(), context.settings.budgets
         )
     except IllegalMove:
         if not context.store.machine:
@@ -85,7 +84,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
         raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
     except Exception:  # the intent may be recorded, as where the database's answer is lost; nothing is sent
-        await record(context, context.ledger.withdraw, call)
+        await record(context, context.ledger.withdraw_intent, call)
         raise
 
     def leaves() -> None:
@@ -99,7 +98,9 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         answer = await request(leaves)
     except RequestRefused as error:
         context.counts.api_error(type(error).__name__)
-        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
+        await record(
+            context, context.ledger.record_failure, number, PurchaseState.NOT_EXECUTED, error.message
+        )
         raise RequestRefused(
             f"The API refused {PAID_KINDS[call.operation]}: {error.why}",
             hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
@@ -108,19 +109,21 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
     except OutcomeUnknown as error:
         context.counts.api_error(type(error).__name__)
         context.counts.paid(call.operation, call.project)
-        await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
+        await record(context, context.ledger.record_failure, number, PurchaseState.UNKNOWN, error.why)
         raise
     except Exception as error:  # not executed: the API said so, or nothing was sent
         why = error.message if isinstance(error, HotfolderError) else f"an unforeseen {type(error).__name__}"
-        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, why)
+        await record(context, context.ledger.record_failure, number, PurchaseState.NOT_EXECUTED, why)
         raise
     CrashPoint.ANSWER_RECEIVED.passed()
     context.counts.paid(call.operation, call.project)
     text, at = answer.as_json(), context.clock.now()
     # The journal first: it needs only this machine's disk, and no database.
-    await recorded(context, partial(asyncio.to_thread, context.ledger.journal_answer, call, text, at))
+    await insist_on_recording(
+        context, partial(asyncio.to_thread, context.ledger.journal_answer, call, text, at)
+    )
     CrashPoint.ANSWER_IN_JOURNAL.passed()
-    answered = await record(context, context.ledger.answer, number, text, at)
+    answered = await record(context, context.ledger.record_answer, number, text, at)
     CrashPoint.ANSWER_RECORDED.passed()
     logger.info("paid_call_answered", operation=call.operation, call=number)
     return answered
@@ -135,16 +138,16 @@ async def answered_elsewhere(context: JobContext, job: Job, call: Purchase) -> P
     returns the purchase as recorded then. None where it was not sent. The job's reason says that it waits."""
     clock = context.clock
     why = f"another machine has asked for {PAID_KINDS[call.operation]}; its answer is waited for"
-    await context.store_thread(context.store.wait, job.id, why, "", clock.now())
+    await context.store_thread(context.store.record_wait, job.id, why, "", clock.now())
     until = clock.monotonic() + in_flight_seconds(context)
     known: Purchase | None = call
-    while known is not None and of_another(context, known) and clock.monotonic() < until:
+    while known is not None and in_flight_elsewhere(context, known) and clock.monotonic() < until:
         await clock.sleep(POLL_SECONDS)
-        known = await context.store_thread(context.ledger.known, call.key)
+        known = await context.store_thread(context.ledger.purchase_for, call.key)
     return known
 
 
-def of_another(context: JobContext, call: Purchase) -> bool:
+def in_flight_elsewhere(context: JobContext, call: Purchase) -> bool:
     """Whether another machine has begun the purchase and has not recorded an outcome yet."""
     return call.state == PurchaseState.STARTED and call.machine != context.store.machine
 
@@ -157,10 +160,10 @@ def in_flight_seconds(context: JobContext) -> float:
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run `write` in the store thread, retried for as long as the store or the journal can't be written: an
     unrecorded outcome is lost money."""
-    return await recorded(context, partial(context.store_thread, write, *args, **kwargs))
+    return await insist_on_recording(context, partial(context.store_thread, write, *args, **kwargs))
 
 
-async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
+async def insist_on_recording(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
     return await insist(context.clock, attempt, log.RecurringWarning(logger, "not_recorded_yet").warn)
 
 
@@ -175,9 +178,9 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     ):
         why = f"how {PAID_KINDS[call.operation]} ended has just become known"
         raise LocalTrouble(why, hint="It goes on by itself.")
-    raise OutcomeUnknown(untold(call.operation, reason), hint=ASK_BEFORE)
+    raise OutcomeUnknown(unknown_outcome_text(call.operation, reason), hint=ASK_BEFORE)
 
 
-def untold(operation: str, why: str) -> str:
+def unknown_outcome_text(operation: str, why: str) -> str:
     """The message for a purchase of this kind that is UNKNOWN."""
     return f"Nobody here can tell whether {PAID_KINDS[operation]} was charged: {why}"

@@ -26,7 +26,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.budget import refuse_outside
-from hotfolder.jobs.context import JobContext, Place, chain_of, place_of, recipe_of
+from hotfolder.jobs.context import JobContext, SetPlace, chain_of, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile
@@ -56,7 +56,7 @@ class OpenGroup:
     """
 
     context: JobContext
-    place: Place
+    place: SetPlace
     title: str
     hdr: HdrOptions
     rank: Rank
@@ -150,7 +150,7 @@ class OpenGroup:
                 )
                 raise Unreachable(f"the API doesn't know its project {self.title!r} any more") from None
             raise
-        unknown = context.groups.setdefault(group_id, self) is self
+        unknown = context.groups_by_id.setdefault(group_id, self) is self
         if not unknown or await context.store_thread(has_group, context.store, group_id):
             # The photos of two sets would be merged into one picture. One that is merged refuses a second.
             raise Unreachable("the API named one group for two sets", hint=GOES_ON)
@@ -251,7 +251,7 @@ async def begin(context: JobContext, job: Job) -> Job:
     SetChanged where its folder was renamed since."""
     photos = await context.photos(job)
     job = await with_current_rules(context, job, len(photos))
-    recipe, early = recipe_of(job), context.early.get(place_of(job))
+    recipe, early = recipe_of(job), context.early_groups.get(place_of(job))
     first = {()} if recipe.merge else {path[:1] for path in recipe.steps()}
     chain = await context.store_thread(chain_of, context.store, job)
     sends = not first <= {step.path for step in chain}
@@ -261,7 +261,7 @@ async def begin(context: JobContext, job: Job) -> Job:
     state = State.EDITING
     if recipe.merge:
         state = State.UPLOADING if sends else State.MERGING
-    if state is not State.UPLOADING and (group := context.early.pop(place_of(job), None)) is not None:
+    if state is not State.UPLOADING and (group := context.early_groups.pop(place_of(job), None)) is not None:
         group.abandon()
     return await context.advance(job, state)
 
@@ -285,7 +285,7 @@ async def with_current_rules(context: JobContext, job: Job, photo_count: int) ->
     if (recipe, route) != (before, job.route):
         now = context.clock.now()
         job = await context.store_thread(
-            context.store.plan_anew, job.id, recipe.model_dump_json(), route, now
+            context.store.replace_recipe, job.id, recipe.model_dump_json(), route, now
         )
     if refusal is not None:
         raise refusal
@@ -309,11 +309,11 @@ async def upload(context: JobContext, job: Job) -> Job:
     for file in photos:
         if file.name not in group.photos:
             group.send(file)
-    context.sending[job.id] = group
+    context.uploading_groups[job.id] = group
     try:
         project_id, group_id = await group.finish()
     finally:
-        del context.sending[job.id]
+        del context.uploading_groups[job.id]
     ids = {"group_id": group_id, "api_project_id": project_id}
     job = await context.advance(job, State.MERGING, **ids)
     CrashPoint.GROUP_COMPLETE.passed()
@@ -323,7 +323,7 @@ async def upload(context: JobContext, job: Job) -> Job:
 def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGroup | None:
     """Take the group that was opened while these photos arrived, and assign it to the job; missing photos can
     still be sent into it. None where there is none or it doesn't fit, after it was abandoned."""
-    group = context.early.pop(place_of(job), None)
+    group = context.early_groups.pop(place_of(job), None)
     if group is None:
         return None
     if not group.fits(photos, recipe_of(job).hdr):
