@@ -57,8 +57,12 @@ class PhotoReader:
         if done:
             return task.result()
         self._late[key] = task
-        task.add_done_callback(lambda _: loop.call_later(KEPT_SECONDS, self._late.pop, key, None))
+        task.add_done_callback(lambda _: loop.call_later(KEPT_SECONDS, self._forget, key, task))
         return None
+
+    def _forget(self, key: str, task: asyncio.Task[Any]) -> None:
+        if self._late.get(key) is task:
+            del self._late[key]
 
     def progress(self, place: PhotoPlace) -> tuple[int, int]:
         """How many photos of a folder are in the cache, and how many there are."""

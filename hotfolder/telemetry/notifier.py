@@ -133,8 +133,12 @@ class Batches:
         return self.by_kind.pop(kind)
 
     def put_back(self, kind: Kind, batch: Batch) -> None:
-        """Return a batch that could not be sent, and add what came meanwhile to it."""
+        """Return a batch that could not be sent."""
         self._sent.pop(kind, None)
+        self.insert(kind, batch)
+
+    def insert(self, kind: Kind, batch: Batch) -> None:
+        """Insert an earlier batch, and add the later one of its kind to it."""
         if (later := self.by_kind.get(kind)) is not None:
             for text, times in later.lines.items():
                 batch.add(text, times)
@@ -317,7 +321,7 @@ class Notifier:
             found += [(recipient, kind, batch) for kind, batch in left.by_kind.items()]
         # Only once all is understood: else what came before it would come again each time.
         for recipient, kind, batch in found:
-            recipient.batches.put_back(kind, batch)
+            recipient.batches.insert(kind, batch)
         return {**memory, "gathered": gathered}
 
     def queue(self, *notifications: Notification) -> None:

@@ -160,6 +160,19 @@ async def test_of_messages_that_are_not_all_understood_none_is_taken_over(receiv
     await notifier.close()
 
 
+async def test_messages_taken_over_do_not_end_the_pause_of_their_kind(receiver: Receiver) -> None:
+    notifier, _ = notifier_of(receiver.address)
+    held = Notification(Kind.HELD, "12 Elm Road / hall: its route asks for a review.")
+    [one] = notifier.recipients.values()
+    one.batches.add(held, 1000.0)
+    left = one.batches.memory()
+    one.batches.take(Kind.HELD, 1000.0)
+    notifier.inherit({"gathered": {one.memory_key: left}, "detected": {}})
+    pause = one.batches.notify.pause_seconds
+    assert [one.batches.due(1000.0 + after) for after in (1.0, pause + 1)] == [[], [Kind.HELD]]
+    await notifier.close()
+
+
 async def test_an_address_that_moves_up_in_the_settings_keeps_its_messages(receiver: Receiver) -> None:
     notifier, _ = notifier_of("")
     notifier.follow(Notify(), ["json://127.0.0.1:9/gone", receiver.address])
