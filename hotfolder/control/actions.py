@@ -215,8 +215,8 @@ def _in_doubt(installation: Installation, job_id: str) -> Job:
 
 def open_question(store: Store, job: Job) -> Purchase | None:
     """The paid call in doubt: the first of the job's chain without results; None where all have some."""
-    links = chain_of(store, job)
-    return next((link.purchase for link in links if not link.results), None)
+    chain = chain_of(store, job)
+    return next((step.purchase for step in chain if not step.results), None)
 
 
 def refuse_answered(call: Purchase) -> None:

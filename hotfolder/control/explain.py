@@ -293,15 +293,15 @@ class Explainer:
             return found
         recipe = found.explanation.plan.recipe
         generation = generation_for(store, origin, hashes, recipe, self._recorded_place()[2])
-        links = read_chain(store, origin, hashes, recipe, generation)
-        unknown = {link.path: link.purchase for link in links if link.purchase.state == PurchaseState.UNKNOWN}
+        chain = read_chain(store, origin, hashes, recipe, generation)
+        unknown = {step.path: step.purchase for step in chain if step.purchase.state == PurchaseState.UNKNOWN}
         # Behind a merge that may still be learnt of from its group, the operations are paid for.
         not_made = [
             path for path in recipe.steps() if any(one and path[: len(one)] == one for one in unknown)
         ]
         return replace(
             found,
-            remembered=tuple(link.purchase.operation for link in links if link.path not in unknown),
+            remembered=tuple(step.purchase.operation for step in chain if step.path not in unknown),
             unknown=tuple(
                 with_hint(unknown_outcome_text(one.operation, one.note), ASK_BEFORE)
                 for one in unknown.values()

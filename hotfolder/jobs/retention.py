@@ -332,7 +332,7 @@ class Retention:
 
 def results_of(store: Store, job: Job) -> frozenset[str]:
     """The file names of the results that a job has bought or reuses."""
-    return frozenset(result.file for link in chain_of(store, job) for result in link.results)
+    return frozenset(result.file for step in chain_of(store, job) for result in step.results)
 
 
 def needed_results(store: Store) -> frozenset[str]:

@@ -192,22 +192,22 @@ def entries_of_reuse(
 ) -> Iterator[HistoryEntry]:
     """Purchases of other jobs that this one uses, at the time when it entered the phase that needs them; not
     those that a later job made once this one had left it."""
-    for link in chain:
-        if link.purchase.job_id == job_id:
+    for step in chain:
+        if step.purchase.job_id == job_id:
             continue
-        phase = State.EDITING if link.path else State.MERGING
+        phase = State.EDITING if step.path else State.MERGING
         at = [event.at for event in events if event.state == phase]
         left = [event.at for event in events if at and event.at >= at[-1] and event.state != phase]
-        if at and not (left and link.purchase.started_at > left[0]):
-            name = name_of(link.purchase)
-            text, paid = f"{name} was bought by job {link.purchase.job_id} and is used again.", Paid.NO
-            if link.purchase.outcome in BY_RECEIPTS and link.purchase.answer is None:
-                text = f"{name} was bought by job {link.purchase.job_id}, as {link.purchase.note} says."
-            if link.purchase.state == PurchaseState.UNKNOWN:
-                why = f"nobody knows how it ended: {note_of(link.purchase)}"
-                text = sentence(f"{name} was asked for by job {link.purchase.job_id}; {why}")
+        if at and not (left and step.purchase.started_at > left[0]):
+            name = name_of(step.purchase)
+            text, paid = f"{name} was bought by job {step.purchase.job_id} and is used again.", Paid.NO
+            if step.purchase.outcome in BY_RECEIPTS and step.purchase.answer is None:
+                text = f"{name} was bought by job {step.purchase.job_id}, as {step.purchase.note} says."
+            if step.purchase.state == PurchaseState.UNKNOWN:
+                why = f"nobody knows how it ended: {note_of(step.purchase)}"
+                text = sentence(f"{name} was asked for by job {step.purchase.job_id}; {why}")
                 paid = Paid.MAYBE
-            yield HistoryEntry(stamp(at[-1]), "reuse", text, paid, link.purchase.id)
+            yield HistoryEntry(stamp(at[-1]), "reuse", text, paid, step.purchase.id)
 
 
 def sentence(text: str, *, end: str = ".") -> str:

@@ -347,14 +347,14 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
     in its project, 0 where no name uses it."""
     recipe = recipe_of(job)
     names = {variant.operations: variant.name for variant in recipe.altered()}
-    begun = {link.path[:-1] for link in chain if link.path}
-    for link in chain:
-        if link.path and link.path in begun and link.path not in names:
+    begun = {step.path[:-1] for step in chain if step.path}
+    for step in chain:
+        if step.path and step.path in begun and step.path not in names:
             continue
-        variant = Variant(name=names.get(link.path, ""), operations=link.path)
-        values = fields_of(job, map(operation_word, link.path), variant.name, seq)
+        variant = Variant(name=names.get(step.path, ""), operations=step.path)
+        values = fields_of(job, map(operation_word, step.path), variant.name, seq)
         stem = picture_stem(recipe.delivery, values)
-        yield from ((result, variant, stem) for result in link.results)
+        yield from ((result, variant, stem) for result in step.results)
 
 
 def fields_of(job: Job, words: Iterable[str], variant: str = "", seq: int = 0) -> Mapping[str, str]:

@@ -221,10 +221,10 @@ async def intact_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The steps of the job's chain whose pictures, and those of all steps before them, are in results/."""
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
-    for link in await context.store_thread(chain_of, context.store, job):
-        if (not link.path or link.path[:-1] in reached) and await are_intact(context, link.results):
-            reached.add(link.path)
-            here.append(link)
+    for step in await context.store_thread(chain_of, context.store, job):
+        if (not step.path or step.path[:-1] in reached) and await are_intact(context, step.results):
+            reached.add(step.path)
+            here.append(step)
     return here
 
 

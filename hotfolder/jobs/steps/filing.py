@@ -299,14 +299,14 @@ async def file_in_failed(context: JobContext, job: Job) -> Job:
     all_files = await context.files(job)
     before = sum(file.let_go_at is not None for file in all_files)
     target, gone = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
-    links = await context.store_thread(chain_of, context.store, job)
-    charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
+    chain = await context.store_thread(chain_of, context.store, job)
+    charged = charged_text([step.purchase for step in chain], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
     files = await to_thread.run_sync(lambda: [name for name in names if exists(target / name)])
     halted = job.state == State.HALTING
     unmakeable = not recipe_of(job).paid_kinds()
     # A merge's outcome may still be learnt from the API; that of an operation only from a person.
-    unsure = any(link.path and link.purchase.state not in CHARGED for link in links)
+    unsure = any(step.path and step.purchase.state not in CHARGED for step in chain)
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job.inbox), job.project, job.folder)
     language = context.settings.language
