@@ -219,17 +219,17 @@ def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Itera
         elif not has_wildcard(pattern) and table.find(pattern) is None:
             yield Problem(document.position(here), unknown_tag(pattern, table))
         elif has_wildcard(pattern) and not tag_matches(names, pattern):
-            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}"
+            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.lines())}"
             yield Problem(document.position(here), message)
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
     """The message for a tag that doesn't exist: with the tags that it consists of, a similar one, or all tags
     where there are none."""
-    cure, several = table.cure(typed), table.several(typed)
+    cure, several = table.suggestion(typed), table.split_joined(typed)
     if several:
         cure = f"write several as a list: [{', '.join(several)}]"
-    rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.families())}"
+    rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.lines())}"
     return f"unknown tag {shown(typed)}{rest}"
 
 

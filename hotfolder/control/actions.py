@@ -34,8 +34,8 @@ from hotfolder.rules.foldernames import (
     AGAIN,
     COPIES_MARK,
     TAG_MARK,
-    composed,
-    spellings,
+    to_nfc,
+    unicode_forms,
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
@@ -300,7 +300,7 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
     arriving = [
         line.room
         for line in (overview(store, pid=None).lines if project else ())
-        if not (line.job or line.held) and (line.inbox, composed(line.project)) == (of_inbox, project)
+        if not (line.job or line.held) and (line.inbox, to_nfc(line.project)) == (of_inbox, project)
     ]
     return Cancellation(taken, [job for job in jobs if job not in taken], project, arriving)
 
@@ -339,7 +339,7 @@ def _inboxes_with(installation: Installation, target: str) -> dict[str, Sequence
 
 
 def _is_in(inbox: Path, folder: str) -> bool:
-    return any(is_dir(inbox / spelt) for spelt in spellings(folder))
+    return any(is_dir(inbox / spelt) for spelt in unicode_forms(folder))
 
 
 def _refuse_ended(jobs: Sequence[Job]) -> None:

@@ -30,7 +30,7 @@ from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture,
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_file
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import unicode_forms
 from hotfolder.words import LANGUAGES
 
 DAYS = (7, 30, 90, 365)
@@ -111,7 +111,7 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
-    named = spellings(project)
+    named = unicode_forms(project)
     return [one for one in delivered(store, project) if one.job.inbox == inbox and one.job.project in named]
 
 

@@ -17,7 +17,7 @@ from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_of, sharing_stem
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_exposure, names_sharing_stem
 from hotfolder.rules.shoots import group_folder
 
 
@@ -31,7 +31,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
         where = (inbox, found.project, found.folder)
         job = refused_job(where, found.folder, files, error.message, error.hint)
         return replace(job, recipe=NOTHING.model_copy(update={"notes": error.also}))
-    middle = middle_of(found.photos)
+    middle = middle_exposure(found.photos)
     return NewJob(
         inbox=inbox,
         project=found.project,
@@ -99,7 +99,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) 
 
 def pop_companions(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
     """Remove from `left` the files that travel with these photos, and return them."""
-    names = sharing_stem(list(left), [photo.name for photo in photos])
+    names = names_sharing_stem(list(left), [photo.name for photo in photos])
     return tuple(left.pop(name) for name in names)
 
 

@@ -29,7 +29,7 @@ from hotfolder.inbox.scan import Snapshot, listed
 from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.drops import ChosenSet, why_not, why_other
+from hotfolder.rules.drops import ChosenSet, why_made_otherwise, why_unmakeable
 from hotfolder.rules.foldernames import shown, without_ok
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity
@@ -54,12 +54,13 @@ class ReadyFile:
         """Whether it approves all photos."""
         return not (self.sets or self.trouble)
 
-    def why_not(self, rulebook: Rulebook, found: BracketSet) -> str:
+    def why_not_approved(self, rulebook: Rulebook, found: BracketSet) -> str:
         """Why it doesn't approve a room as it is now; "" where it does."""
         there = {photo.name: photo for photo in found.photos}
         new = there.keys() - {name for one in self.sets for name in one.photos} if self.sets else ()
         whys = [
-            why_not(one, there) or why_other(rulebook, found.project, found.folder, one) for one in self.sets
+            why_unmakeable(one, there) or why_made_otherwise(rulebook, found.project, found.folder, one)
+            for one in self.sets
         ]
         whys += [f"{shown(name)} has come since" for name in sorted(new)]
         why = next(filter(None, whys), "")
@@ -68,7 +69,7 @@ class ReadyFile:
 
 def as_approved(found: BracketSet, said: ReadyFile | None, rulebook: Rulebook) -> tuple[BracketSet, str]:
     """A room, `approved` where `said` approves it as it is now; and what has changed since, if it doesn't."""
-    changed = said.why_not(rulebook, found) if said is not None else ""
+    changed = said.why_not_approved(rulebook, found) if said is not None else ""
     return replace(found, approved=said is not None and not changed), changed
 
 

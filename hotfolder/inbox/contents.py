@@ -21,7 +21,7 @@ from hotfolder.pictures.formats import (
     is_raw_name,
     is_tiff_name,
 )
-from hotfolder.rules.sets import FileIdentity, sharing_stem
+from hotfolder.rules.sets import FileIdentity, names_sharing_stem
 
 MARKER_NAME = ".hotfolder-root"
 LOCK_NAME = ".hotfolder-lock"
@@ -204,7 +204,9 @@ class Contents:
         photos = [file for file in self._photos if file.name not in twins]
         companions, temporaries, obstacles = self._companions, self._temporaries, self._obstacles
         if not folder:
-            beside = set(sharing_stem((file.name for file in companions), (file.name for file in photos)))
+            beside = set(
+                names_sharing_stem((file.name for file in companions), (file.name for file in photos))
+            )
             companions = [file for file in companions if file.name in beside]
             temporaries = [file for file in temporaries if names_photo(file.name)]
             obstacles = [obstacle for obstacle in obstacles if obstacle.blocks]
@@ -227,7 +229,7 @@ class Contents:
         better: set[str] = set()
         twins: set[str] = set()
         for _, names in sorted(ranks.items()):
-            twins.update(sharing_stem(names, better) if better else ())
+            twins.update(names_sharing_stem(names, better) if better else ())
             better |= names
         return twins
 

@@ -24,7 +24,7 @@ from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silen
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, read_marker, write_whole
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
-from hotfolder.rules.sets import signed
+from hotfolder.rules.sets import as_int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Root:
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
-        identity = (signed(facts.st_dev), signed(facts.st_ino))
+        identity = (as_int64(facts.st_dev), as_int64(facts.st_ino))
         found = marker_in(folder)
         ours, missing = found is not None and found.store == self.marker_id, found is None
         if found and ours and self.name and (why := named_otherwise(self.path, self.name, found)):

@@ -30,7 +30,7 @@ from hotfolder.inbox.contents import (
 from hotfolder.inbox.notices import Notice
 from hotfolder.newfiles import folder_beneath
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.foldernames import GATHERING
+from hotfolder.rules.foldernames import GATHERING_PREFIX
 from hotfolder.rules.sets import FileIdentity
 
 _SHALLOW = 3
@@ -179,8 +179,8 @@ class _Pass:
 
     def _passed_over(self, parent: Path, name: str, facts: os.stat_result) -> None:
         """Add a notice for a set that is being put back, or for photos in a folder that is never scanned."""
-        if parent != self._root and name.startswith(GATHERING):
-            self._notices.append(notices.on_its_way_back(parent, name, name.removeprefix(GATHERING)))
+        if parent != self._root and name.startswith(GATHERING_PREFIX):
+            self._notices.append(notices.on_its_way_back(parent, name, name.removeprefix(GATHERING_PREFIX)))
             return
         silent = is_thumbnails(name) or is_temporary_folder(name) or not stat.S_ISDIR(facts.st_mode)
         if not silent and any(is_photo_name(inner) for inner, _ in files_below(parent / name, _SHALLOW)):
@@ -251,10 +251,12 @@ def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, 
     only. Raises OSError if the inbox can't be listed."""
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     left = {file.name: file.identity for file in seen.photos} if seen else {}
-    if any(name in left and left[name].same(one) for name, one in expected.items()):
+    if any(name in left and left[name].is_same_file(one) for name, one in expected.items()):
         return
     for key, found in scan(inbox).folders.items():
         there = {file.name: file.identity for file in found.photos}
         same_kind = bool(key[1]) == bool(folder)
-        if same_kind and all(name in there and there[name].same(one) for name, one in expected.items()):
+        if same_kind and all(
+            name in there and there[name].is_same_file(one) for name, one in expected.items()
+        ):
             raise SetChanged(f"its folder is {'/'.join(filter(None, key))} by now")

@@ -32,7 +32,7 @@ from hotfolder.inbox.settle import (
 )
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.rules.sets import FileIdentity, Photo, signed
+from hotfolder.rules.sets import FileIdentity, Photo, as_int64
 
 logger = log.get("inbox")
 
@@ -119,7 +119,7 @@ class PhotoBook:
             return Judgement(reason=error.message, hint=error.hint)
         except NeverUsable as error:
             return Judgement(reason=error.message, hint=error.hint, final=True)
-        if signed(facts.inode) != file.identity.inode:
+        if as_int64(facts.inode) != file.identity.inode:
             # Replaced by a link, or for a moment by another file. The next look sees what is there now.
             return Judgement(reason=f"{visible(path.name)} was exchanged.")
         return Judgement(facts)

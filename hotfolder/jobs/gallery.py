@@ -171,13 +171,14 @@ def replaces_key(job: Job) -> tuple[object, ...]:
     """A key that two jobs share where the later replaces the earlier: the room and its variants'
     operations."""
     recipe = recipe_of(job)
-    looks = tuple((one.name, tuple(map(operation_word, one.operations))) for one in recipe.altered())
+    looks = tuple((one.name, tuple(map(operation_word, one.operations))) for one in recipe.altered_pictures())
     return (job.inbox, job.project, job.room, looks)
 
 
 def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
     looks = {
-        look.name: ", ".join(map(operation_word, look.operations)) for look in recipe_of(one.job).altered()
+        look.name: ", ".join(map(operation_word, look.operations))
+        for look in recipe_of(one.job).altered_pictures()
     }
     shown = [
         GalleryPicture(picture.path, picture.sha256, picture.kinds, looks.get(picture.variant, ""))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
-from hotfolder.rules.kinds import what_was_altered
-from hotfolder.rules.roomtypes import bare
+from hotfolder.rules.kinds import alteration_text
+from hotfolder.rules.roomtypes import without_accents
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import said
 
@@ -49,7 +49,7 @@ class GalleryPicture:
         when the picture's path or content does."""
         known_by = f"{self.path}\0{self.sha256}".encode("utf-8", "backslashreplace")
         told_apart = hashlib.sha256(known_by).hexdigest()[:HASH_DIGITS]
-        told = NOT_IN_ADDRESSES.sub("-", bare(PurePath(self.path).stem.casefold()))[:60].strip("-")
+        told = NOT_IN_ADDRESSES.sub("-", without_accents(PurePath(self.path).stem.casefold()))[:60].strip("-")
         return f"{told}-{told_apart}" if told and not self.opaque else told_apart
 
     @property
@@ -134,7 +134,7 @@ def page_html(
         gallery=gallery,
         title=visible(gallery.title),
         t=partial(word, language),
-        what=lambda one: ", ".join(said(language, what_was_altered(kind)) for kind in one.altered),
+        what=lambda one: ", ".join(said(language, alteration_text(kind)) for kind in one.altered),
         language=language,
         others=[(one, word(one, "gallery.language"), addresses[one]) for one in LANGUAGES if one != language],
         qr=QR if gallery.url else "",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
-from hotfolder.rules.delivery import GALLERY, Delivery, Folders, filled
+from hotfolder.rules.delivery import GALLERY, Delivery, Folders, fill_template
 
 NOT_ROOMS = frozenset({"originals", "receipts", GALLERY})
 """Folders in a project's folder that don't belong to a room."""
@@ -102,7 +102,7 @@ def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
     values = {name: safe_name(value) if value else "" for name, value in fields.items()}
     template = delivery.template(altered=bool(fields["tags"]), variant=bool(fields["variant"]))
     while True:
-        text = filled(template, values)
+        text = fill_template(template, values)
         excess = len(text.encode("utf-8", "surrogateescape")) - MOST_BYTES
         longest = max(GIVING_WAY, key=lambda name: len(values[name].encode()))
         size = len(values[longest].encode())

@@ -26,7 +26,7 @@ from hotfolder.outbox.files import (
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.paths import entries, exists, is_dir, is_file
 from hotfolder.patience import NoAnswer, within_seconds
-from hotfolder.rules.sets import signed
+from hotfolder.rules.sets import as_int64
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person confirms that a folder is right, although no disk is mounted where one was."""
@@ -48,11 +48,11 @@ class MountIdentity:
     def of(cls, folder: Path) -> MountIdentity:
         """The folder's present identity. Raises OSError."""
         facts = folder.stat()
-        return cls(str(folder), signed(facts.st_dev), signed(facts.st_ino), mount_point(folder))
+        return cls(str(folder), as_int64(facts.st_dev), as_int64(facts.st_ino), mount_point(folder))
 
     def same_folder(self, folder: Path) -> bool:
         facts = folder.stat()
-        return (signed(facts.st_dev), signed(facts.st_ino)) == (self.device, self.inode)
+        return (as_int64(facts.st_dev), as_int64(facts.st_ino)) == (self.device, self.inode)
 
     def unmounted(self, folder: Path) -> bool:
         """Whether the folder's disk isn't mounted now: its path is on a mount above the former one. False for

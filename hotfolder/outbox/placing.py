@@ -187,7 +187,7 @@ def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> 
 
 
 def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
-    same = expected is None or FileIdentity.of(found).same(expected)
+    same = expected is None or FileIdentity.of(found).is_same_file(expected)
     if not (stat.S_ISREG(found.st_mode) and same):
         raise changed(source)
 

@@ -23,7 +23,7 @@ from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import move, place_as, taken_by_another
 from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.foldernames import GATHERING
+from hotfolder.rules.foldernames import GATHERING_PREFIX
 from hotfolder.rules.sets import FileIdentity
 
 _NAMED = 3
@@ -31,7 +31,7 @@ _NAMED = 3
 
 def gathering_folder(target: Path, job: str) -> Path:
     """The folder in which a job's files are gathered on their way back to `target`."""
-    return target.with_name(f"{GATHERING}{job}")
+    return target.with_name(f"{GATHERING_PREFIX}{job}")
 
 
 class Returning:

@@ -12,7 +12,7 @@ from hotfolder.jobs.model import stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.texts import paragraph, plain
-from hotfolder.rules.foldernames import composed
+from hotfolder.rules.foldernames import to_nfc
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
 from hotfolder.words import day_and_time, word
 from hotfolder.words.saying import room_said, said
@@ -121,7 +121,7 @@ def finished(
     """Lines such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
     latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
     for project, rooms in latest[:MOST_PROJECTS]:
-        there = {line.room for line in lines if composed(line.project) == project and line.folder + line.job}
+        there = {line.room for line in lines if to_nfc(line.project) == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
         # With the UTC offset of that time: daylight saving may have changed since.

@@ -250,7 +250,7 @@ async def edit(context: JobContext, job: Job) -> Job:
         return await back_to_missing(context, job)
     sources: dict[tuple[Operation, ...], Source] = {(): source}
     met: list[HotfolderError] = []
-    for path in recipe_of(job).steps():
+    for path in recipe_of(job).operation_paths():
         if path[:-1] not in sources:
             continue
         try:

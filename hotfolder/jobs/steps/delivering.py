@@ -43,7 +43,7 @@ from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
 from hotfolder.rules.kinds import Prices, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.sets import sharing_stem
+from hotfolder.rules.sets import names_sharing_stem
 
 SOFTWARE = "hotfolder"
 """The software named in the metadata, without a version (the receipt has it): a picture placed before an
@@ -77,7 +77,7 @@ def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequen
         context.places.confirm_inbox(context.places.inbox(job.inbox))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
     sidecars = (name for name in companions if PurePath(name).suffix.lower() == ".xmp")
-    beside = sharing_stem(sidecars, [middle.name])
+    beside = names_sharing_stem(sidecars, [middle.name])
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
     sidecar = str(original_of(context, job, companions[nearest])) if nearest is not None else None
@@ -346,7 +346,7 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
     intermediate pictures, on which a further operation was bought, are left out. `seq` is the room's number
     in its project, 0 where no name uses it."""
     recipe = recipe_of(job)
-    names = {variant.operations: variant.name for variant in recipe.altered()}
+    names = {variant.operations: variant.name for variant in recipe.altered_pictures()}
     begun = {step.path[:-1] for step in chain if step.path}
     for step in chain:
         if step.path and step.path in begun and step.path not in names:

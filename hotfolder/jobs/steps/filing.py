@@ -117,7 +117,7 @@ def expected_identity(places: Places, job: Job, file: JobFile) -> FileIdentity:
     path = places.folder(job) / file.name
     with local_trouble(path):
         found = status(path)
-        changed = found is not None and not FileIdentity.of(found).same(file.identity)
+        changed = found is not None and not FileIdentity.of(found).is_same_file(file.identity)
         return (identity_of_same(places, job, file) if changed else None) or file.identity
 
 
