@@ -23,7 +23,7 @@ from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, with_store_facts
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
-from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_more
+from hotfolder.inbox.approvals import ReadyFile, as_approved, combine_sets, read_ready
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
@@ -360,8 +360,8 @@ class Explainer:
         photos, said = self.photos, self._approval()
         inbox, project, _ = self._recorded_place()
         found = BracketSet(self.place.root, project, "", tuple(photos))
-        found = replace(found, approved=said is not None and said.whole)
-        chosen = with_more(said.sets if said is not None else (), self.chosen)
+        found = replace(found, approved=said is not None and said.approves_all)
+        chosen = combine_sets(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
@@ -373,14 +373,14 @@ class Explainer:
         """A person's approval of the folder, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
-        ready = self.seen.signal()
+        ready = self.seen.valid_ready()
         return read_ready(self.place.root, self.place.path / ready.name) if ready is not None else ReadyFile()
 
 
 def approved(seen: SetFolder) -> bool:
     """Whether a person has approved the folder: by the tag `ok` in a name, or by a valid `.ready` file."""
     marked = without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder
-    return marked or seen.signal() is not None
+    return marked or seen.valid_ready() is not None
 
 
 def sent_forms(photos: Sequence[Photo]) -> dict[str, Sent]:

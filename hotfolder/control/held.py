@@ -24,7 +24,7 @@ from hotfolder.control.lookup import PhotoPlace, all_places, folders_in, nothing
 from hotfolder.control.opening import reading
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, UsageError
-from hotfolder.inbox.approvals import read_ready, with_more, write_ready
+from hotfolder.inbox.approvals import combine_sets, read_ready, write_ready
 from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
@@ -107,11 +107,11 @@ def _approve_sets(
     folder, photos = place.path, {name for one in sets for name in one.photos}
     with local_trouble(folder):
         seen = place.seen()
-        waiting = seen is not None and seen.signal() is not None
+        waiting = seen is not None and seen.valid_ready() is not None
         said = read_ready(place.root, folder / READY_NAME) if waiting else None
         # Sets that were approved before and aren't begun yet stay approved.
         before = said.sets if said is not None else ()
-        write_ready(place.root, (place.project,), with_more(before, sets))
+        write_ready(place.root, (place.project,), combine_sets(before, sets))
     return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
 
 

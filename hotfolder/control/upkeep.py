@@ -23,7 +23,7 @@ from hotfolder.daemon.records import refuse_sqlite_left_behind, store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, Unknown, UsageError
-from hotfolder.inbox.guard import folders_below, marker_of
+from hotfolder.inbox.guard import folders_below, marker_at
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
 from hotfolder.jobs.postgres import StoreServer
@@ -126,7 +126,7 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
         with reading_existing(settings) as opened:
             identity = opened.identity()
     except Unknown:
-        marked = [path for path in places_of(settings).inboxes.values() if marker_of(path) is not None]
+        marked = [path for path in places_of(settings).inboxes.values() if marker_at(path) is not None]
         if marked and pid is None and settings.store.url is None:
             return None, problem(
                 "state",

@@ -15,7 +15,7 @@ from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
 from hotfolder.inbox.approvals import as_approved
-from hotfolder.inbox.contents import READY_NAME, is_ready
+from hotfolder.inbox.contents import READY_NAME, is_ready_name
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import SetPlace
@@ -102,7 +102,7 @@ class Intake:
         if why:
             return why
         used_names = await context.store_thread(context.store.rooms, place[0], found.project)
-        signals = [path for path in found.companions if is_ready(path.name)]
+        signals = [path for path in found.companions if is_ready_name(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS or without_copies(found.photos)[1]:
             found = replace(found, photos=await self._with_signatures(found.photos))

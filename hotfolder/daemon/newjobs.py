@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.errors import RuleRefused
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import is_ready_name
 from hotfolder.inbox.events import SetRefused
 from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
@@ -83,7 +83,7 @@ def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
 def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) -> list[NewJob]:
     """A job for each set, with the files that travel with its photos; a refused job for each set of over
     seven photos. Raises LocalTrouble."""
-    left = {path.name: path for path in found.companions if not is_ready(path.name)}
+    left = {path.name: path for path in found.companions if not is_ready_name(path.name)}
     jobs = []
     for each in shoot.sets:
         beside = pop_companions(left, each.photos)

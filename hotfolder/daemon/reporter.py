@@ -283,7 +283,7 @@ class Reporter:
 
     def _published_inbox(self, name: str) -> PublishedInbox:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
-        self.intake.forget_moved(name, self.inboxes[name].delivered)
+        self.intake.forget_moved(name, self.inboxes[name].decided_files)
         arriving = [
             ArrivingSet(
                 project=one.project,
@@ -299,7 +299,7 @@ class Reporter:
         held = self._held[name] = {
             place: known[place]
             if place in known and known[place][0] is hold
-            else (hold, lines_of_hold(*place[1:], hold, self.inboxes[name].delivered(*place[1:])))
+            else (hold, lines_of_hold(*place[1:], hold, self.inboxes[name].decided_files(*place[1:])))
             for place, hold in self.intake.held.items()
             if place[0] == name
         }
@@ -329,7 +329,7 @@ class Reporter:
     def _kept_out(self, name: str) -> Iterator[str]:
         for inbox, project in sorted(self.intake.shoots.kept):
             if inbox == name:
-                there = self.inboxes[name].delivered(project, "")
+                there = self.inboxes[name].decided_files(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
 
 

@@ -12,7 +12,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import is_ready_name
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.heldsets import held_before, remember_held
 from hotfolder.jobs.previous import delivered_among, earlier_sets, latest_set
@@ -107,7 +107,7 @@ class Shoots:
         fresh = [photo for photo in found.photos if photo.name not in taken]
         self._glimpsed_before.pop(place, None)
         ready, said = await self.approval_beside(inbox, found)
-        found = replace(found, approved=said is not None and said.whole)
+        found = replace(found, approved=said is not None and said.approves_all)
         chosen = said.sets if said is not None else ()
         hold = Hold()
         if fresh:
@@ -125,7 +125,7 @@ class Shoots:
     async def approval_beside(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
         """The `.ready` files beside a drop's or a room's photos, and the first one's content where it is
         newer than these."""
-        ready = [path for path in found.companions if is_ready(path.name)]
+        ready = [path for path in found.companions if is_ready_name(path.name)]
         if not (ready and found.approved):
             return [], None
         where = self.worker.context.places.inbox(inbox)

@@ -34,10 +34,10 @@ from hotfolder.rules.foldernames import shown, without_ok
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity
 
-SET = "set "
+SET_PREFIX = "set "
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_NAMES = 99
-_TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+_NAME_TAKEN_ERRORS = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class ReadyFile:
     identity: FileIdentity | None = None
 
     @property
-    def whole(self) -> bool:
+    def approves_all(self) -> bool:
         """Whether it approves all photos."""
         return not (self.sets or self.trouble)
 
@@ -90,9 +90,11 @@ def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
         return ReadyFile(trouble=f"{READY_NAME} is too long")
     lines = content.decode("utf-8", "replace").split("\n")
     try:
-        sets = tuple(_set_in(line.removeprefix(SET)) for line in lines if line.startswith(SET))
+        sets = tuple(_set_in(line.removeprefix(SET_PREFIX)) for line in lines if line.startswith(SET_PREFIX))
     except ValueError:
-        return ReadyFile(trouble=f"{READY_NAME} has a line that begins with {SET.strip()!r} and is no set")
+        return ReadyFile(
+            trouble=f"{READY_NAME} has a line that begins with {SET_PREFIX.strip()!r} and is no set"
+        )
     return ReadyFile(sets, identity=identity)
 
 
@@ -100,7 +102,7 @@ def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = 
     """Approve all photos in a folder of the inbox, or these sets of them: writes `.ready` atomically,
     replacing an earlier one. Raises OSError."""
     named = [{"name": one.name, "photos": dict(one.photos), "makes": [*one.makes]} for one in sets]
-    lines = [f"{SET}{json.dumps(one)}\n" for one in named]
+    lines = [f"{SET_PREFIX}{json.dumps(one)}\n" for one in named]
     with folder_beneath(inbox, *folder) as opened:
         put_ready(opened, "".join(lines).encode())
 
@@ -112,7 +114,7 @@ def put_ready(folder: int, content: bytes = b"") -> None:
     write_whole(folder, READY_NAME, content, f"{READY_NAME}.{secrets.token_hex(8)}.tmp")
 
 
-def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:
+def combine_sets(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:
     """The sets of `said` and `more`, without those of `said` that share a name or a photo with one of
     `more`."""
     names = {one.name for one in more}
@@ -130,11 +132,11 @@ def _set_in(text: str) -> ChosenSet:
     raise ValueError(text)
 
 
-Marked = tuple[str, ...]
+MarkedFolder = tuple[str, ...]
 """The path of a folder with the tag, relative to the inbox: a project's name, or a project's and a room's."""
 
 
-def marked_folder(key: SetKey) -> Marked | None:
+def marked_folder(key: SetKey) -> MarkedFolder | None:
     """The folder of the set that has the tag: the project's if it has it, else the room's; None where neither
     has."""
     project, folder = key
@@ -148,12 +150,12 @@ class Approvals:
     be renamed."""
 
     def __init__(self, inbox: Path, claimed: Claimed) -> None:
-        self.notices: dict[Marked, Notice] = {}
+        self.notices: dict[MarkedFolder, Notice] = {}
         self._inbox = inbox
         self._claimed = claimed
-        self._settled: set[Marked] = set()
+        self._settled: set[MarkedFolder] = set()
 
-    def settled(self, keys: Iterable[SetKey]) -> None:
+    def record_settled(self, keys: Iterable[SetKey]) -> None:
         """Record that these sets have settled, as far as a folder of theirs has the tag."""
         self._settled |= {folder for key in keys if (folder := marked_folder(key)) is not None}
 
@@ -179,7 +181,7 @@ class Approvals:
             renamed |= await self._approve(folder)
         return renamed
 
-    async def _approve(self, folder: Marked) -> bool:
+    async def _approve(self, folder: MarkedFolder) -> bool:
         path = self._inbox.joinpath(*folder)
         try:
             inner = await patiently(path, rooms_in, self._inbox, folder) if len(folder) == 1 else []
@@ -198,7 +200,7 @@ class Approvals:
         return True
 
 
-def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[str]]) -> None:
+def approve_folder(inbox: Path, folder: MarkedFolder, sets: Mapping[MarkedFolder, frozenset[str]]) -> None:
     """Write `.ready` into each of the folders in `sets` that holds photos besides those that jobs work on
     (given by name); then remove the tag from the folder's name, with ` (2)` to ` (98)` behind it where that
     name is taken. Raises OSError, FileExistsError where all of these are.
@@ -216,12 +218,12 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
                 return os.rename(folder[-1], free, src_dir_fd=above, dst_dir_fd=above)
             except OSError as error:
                 # rename(2) refuses to replace a folder that isn't empty.
-                if error.errno not in _TAKEN:
+                if error.errno not in _NAME_TAKEN_ERRORS:
                     raise
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
-def rooms_in(inbox: Path, folder: Marked) -> list[str]:
+def rooms_in(inbox: Path, folder: MarkedFolder) -> list[str]:
     """Names of the rooms' folders in a project's folder. Raises OSError."""
     with listed(inbox, *folder) as entries:
         return [

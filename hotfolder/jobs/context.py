@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, OutOfReach
-from hotfolder.inbox.scan import recheck, refuse_moved
+from hotfolder.inbox.scan import refuse_changed_set, refuse_renamed
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.darkroom import Darkroom
@@ -237,9 +237,9 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
-        await patiently(inbox, recheck, inbox, job.project, job.folder, expected, others)
+        await patiently(inbox, refuse_changed_set, inbox, job.project, job.folder, expected, others)
 
-    async def refuse_moved(self, job: Job) -> None:
+    async def refuse_renamed(self, job: Job) -> None:
         """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which
         reuses what was bought. Where the inbox can't be read, the folder counts as not renamed."""
         if self.places.out_of_reach(job.inbox):
@@ -247,7 +247,7 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         with suppress(OSError, LocalTrouble):
             inbox = self.places.inbox(job.inbox)
-            await patiently(inbox, refuse_moved, inbox, job.project, job.folder, expected)
+            await patiently(inbox, refuse_renamed, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""
