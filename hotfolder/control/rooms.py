@@ -31,7 +31,7 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.receipts import Receipt, receipt_in
+from hotfolder.outbox.receipts import Receipt, parse_receipt
 from hotfolder.rules.delivery import LABELLED
 from hotfolder.rules.foldernames import to_nfc
 from hotfolder.rules.recipes import Recipe
@@ -284,4 +284,4 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
         content = file.read(MOST_RECEIPT_BYTES)
     # While originals are filed, the receipt is rewritten with their places.
     filing = State(job.state) in ACTIVE
-    return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256
+    return parse_receipt(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256

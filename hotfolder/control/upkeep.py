@@ -32,7 +32,7 @@ from hotfolder.jobs.storemove import identity_of, move_store
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
-from hotfolder.outbox.outputs import bring_results, confirm_results
+from hotfolder.outbox.outputs import confirm_results, copy_results
 from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
@@ -208,5 +208,5 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
         clear_leftovers(places, [inbox for inbox in places.inboxes.values() if is_dir(inbox)], ())
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
-        bring_results(state / "results", results)  # before a daemon looks there for the store's results
+        copy_results(state / "results", results)  # before a daemon looks there for the store's results
         return move_store(state, server, machine)

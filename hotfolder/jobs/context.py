@@ -22,7 +22,7 @@ from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.files import Guard, Sharing, unguarded
+from hotfolder.outbox.files import Guard, Sharing, no_guard
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder
 from hotfolder.patience import patiently
@@ -74,9 +74,9 @@ class Places:
     """Other folders that were the archive before, where originals still may lie."""
     shared_results: Path | None = None
     """The folder for bought pictures, where that isn't in `state`."""
-    guard: Guard = unguarded
+    guard: Guard = no_guard
     """Takes a path; raises LocalTrouble where the output folder that it lies in is missing or replaced."""
-    confirm_inbox: Guard = unguarded
+    confirm_inbox: Guard = no_guard
     """Takes an inbox's path; raises LocalTrouble where it is missing or replaced. Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; returns why the last scan found it out of reach, "" where it is in reach."""

@@ -130,7 +130,7 @@ def page_html(
 ) -> str:
     """The page in `language`; `addresses` are the page's URLs by language. Picture URLs begin with `base`,
     those of style and script with `looks`; by default they are relative to the page."""
-    return template().render(
+    return page_template().render(
         gallery=gallery,
         title=visible(gallery.title),
         t=partial(word, language),
@@ -158,7 +158,7 @@ def page_files(gallery: Gallery) -> dict[str, bytes]:
             f"a gallery can't be made: the package {error.name} is not installed",
             hint=f"Install it, {to_install('page')}",
         ) from None
-    return made | {name: part(name) for name in (STYLE, SCRIPT)}
+    return made | {name: template_file(name) for name in (STYLE, SCRIPT)}
 
 
 def qr_code(text: str) -> bytes:
@@ -171,16 +171,16 @@ def qr_code(text: str) -> bytes:
 
 
 @cache
-def part(name: str) -> bytes:
+def template_file(name: str) -> bytes:
     """A file in `templates` beside this module."""
     return (files("hotfolder.outbox") / "templates" / name).read_bytes()
 
 
 @cache
-def template() -> Template:
+def page_template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(part("gallery.html").decode())
+    return environment.from_string(template_file("gallery.html").decode())
