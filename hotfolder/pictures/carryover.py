@@ -28,11 +28,11 @@ from hotfolder.metadata.blocks import (
     Blocks,
     DamagedMetadata,
     Level,
+    MetadataTooLarge,
     Shape,
-    TooMuch,
     profile_fits,
 )
-from hotfolder.metadata.xmp import Foreign, Statement, look_through, packet_for
+from hotfolder.metadata.xmp import ForeignXmp, Statement, check_packet, packet_for
 from hotfolder.pictures.facts import Carrying, NeverUsable
 from hotfolder.pictures.formats import open_photo
 
@@ -166,8 +166,8 @@ def packet_within_bounds(packet: bytes | None, whose: str, notes: list[str]) -> 
     if packet is None:
         return None
     try:
-        look_through(packet.strip(b"\0 \t\r\n"))
-    except TooMuch as error:
+        check_packet(packet.strip(b"\0 \t\r\n"))
+    except MetadataTooLarge as error:
         notes.append(f"The metadata in {whose} are left out: {error}.")
         return None
     except (DamagedMetadata, ExpatError, ValueError, LookupError):
@@ -179,13 +179,14 @@ def original_blocks(original: Path, notes: list[str], roots: Sequence[str]) -> B
     with plain_file(original, roots) as stream, suppress(DamagedMetadata):
         try:
             return blocks_in(stream) if stream is not None else Blocks()
-        except TooMuch as error:
+        except MetadataTooLarge as error:
             notes.append(f"The photo's metadata are left out: {error}.")
     return Blocks()
 
 
 def blocks_in(stream: BinaryIO) -> Blocks:
-    """The metadata of a JPEG or PNG, empty for other files. Raises `DamagedMetadata` and `TooMuch`."""
+    """The metadata of a JPEG or PNG, empty for other files. Raises `DamagedMetadata` and
+    `MetadataTooLarge`."""
     stream.seek(0)
     magic = stream.read(8)
     stream.seek(0)
@@ -204,7 +205,7 @@ def result_pieces(stream: BinaryIO, carried: WantedMetadata) -> Iterator[bytes]:
             plan = jpeg_plan(stream, size_bytes, carried)
         elif magic == pngfile.MAGIC:
             plan = png_plan(stream, size_bytes, carried)
-    except TooMuch as error:
+    except MetadataTooLarge as error:
         carried.notes.append(f"The picture has no metadata of the photo, and keeps its own: {error}.")
     except DamagedMetadata:
         pass
@@ -254,13 +255,13 @@ def merged(carried: WantedMetadata, own: Blocks, shape: Shape, *, most_xmp_bytes
     )
 
 
-def foreign_xmp(carried: WantedMetadata, own: Blocks) -> Foreign:
+def foreign_xmp(carried: WantedMetadata, own: Blocks) -> ForeignXmp:
     """All XMP for a picture by priority: the photo's (else the picture's own), then the sidecar."""
     photo, notes = carried.photo, carried.notes
     if photo is None:
-        return Foreign()
+        return ForeignXmp()
     source, whose = (photo, "the photo") if photo.xmp is not None else (own, "the picture")
-    return Foreign(
+    return ForeignXmp(
         packet_within_bounds(source.xmp, f"{whose} (XMP)", notes),
         packet_within_bounds(source.xmp_extension, f"{whose} (extended XMP)", notes),
         carried.sidecar,
@@ -271,7 +272,7 @@ def resources_for(resources: Mapping[int, bytes], level: Level) -> Mapping[int, 
     if level is Level.ALL:
         return resources
     chosen = {number: data for number, data in resources.items() if number in OWNERSHIP_RESOURCES}
-    records = iptc.limited(resources.get(IPTC_RESOURCE, b""), level)
+    records = iptc.limit_records(resources.get(IPTC_RESOURCE, b""), level)
     if level is Level.NONE:
         return {}
     return {**chosen, IPTC_RESOURCE: records} if records else chosen
@@ -284,11 +285,13 @@ def exif_for(carried: WantedMetadata, own: Blocks, shape: Shape) -> bytes | None
     photo = carried.photo or Blocks()
     if carried.level is not Level.ALL:
         wanted = RIGHTS_TAGS if carried.level is Level.COPYRIGHT else ()
-        return exif.only_texts(photo.exif or own.exif, wanted, orientation=orientation)
+        return exif.texts_block(photo.exif or own.exif, wanted, orientation=orientation)
     for block in (photo.exif, own.exif):
         if block is not None:
             try:
-                return exif.corrected(block, width=shape.width, height=shape.height, orientation=orientation)
+                return exif.exif_for_picture(
+                    block, width=shape.width, height=shape.height, orientation=orientation
+                )
             except DamagedMetadata:
                 continue
     return None

@@ -21,7 +21,7 @@ from hotfolder.display import visible
 from hotfolder.metadata import exif, jpegfile
 from hotfolder.metadata.blocks import Blocks, DamagedMetadata, profile_fits
 from hotfolder.metadata.exif import TiffHead
-from hotfolder.metadata.xmp import fitting
+from hotfolder.metadata.xmp import fit_packet
 from hotfolder.pictures import heic, raw
 from hotfolder.pictures.carryover import blocks_in
 from hotfolder.pictures.colours import adobe_rgb_profile, is_valid_profile, srgb_profile
@@ -137,7 +137,7 @@ def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) 
         with suppress(DamagedMetadata):
             said = blocks_in(file)
         channels = channels_of(file, said, limits)
-        said = replace(said, exif=exif.in_srgb(said.exif))
+        said = replace(said, exif=exif.exif_for_srgb(said.exif))
     try:
         return srgb_jpeg(file.fileno(), channels), said
     except pyvips.Error as error:
@@ -170,11 +170,11 @@ def with_metadata(picture: bytes, said: Blocks) -> bytes:
     block = said.exif
     with suppress(DamagedMetadata):
         if block is not None:
-            block = exif.corrected(block, width=shape.width, height=shape.height, orientation=1)
+            block = exif.exif_for_picture(block, width=shape.width, height=shape.height, orientation=1)
     described = replace(said, exif=block, icc=srgb_profile())
     if said.xmp is not None and said.xmp_extension is None:
         # A TIFF's or a PNG's packet may be of any size.
-        packet = fitting(said.xmp, jpegfile.MOST_XMP_BYTES)
+        packet = fit_packet(said.xmp, jpegfile.MOST_XMP_BYTES)
         described = replace(
             described,
             xmp=packet.main if packet is not None else None,

@@ -96,7 +96,7 @@ def exif_of(image: Image.Image) -> bytes | None:
     if not block:
         return None
     with suppress(DamagedMetadata):
-        return exif.corrected(
+        return exif.exif_for_picture(
             block.removeprefix(b"Exif\0\0"), width=image.width, height=image.height, orientation=1
         )
     return None
@@ -106,7 +106,7 @@ def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Ima
     """The picture in 8-bit sRGB, upright, and its metadata. Raises as `heif_image` does."""
     with heif_image(file, name, limits) as image:
         image.load()
-        block = exif.in_srgb(exif_of(image))
+        block = exif.exif_for_srgb(exif_of(image))
         flat = image if image.mode in PLAIN_MODES else plain(image)
         profile = image.info.get("icc_profile")
         return to_srgb(flat, profile), Blocks(exif=block, xmp=image.info.get("xmp"))

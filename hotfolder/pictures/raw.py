@@ -189,7 +189,7 @@ def exif_of_preview(raw: Any) -> bytes | None:
         block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(content))).exif
         if block is None:
             return None
-        return exif.in_srgb(exif.corrected(block, width=0, height=0, orientation=1))
+        return exif.exif_for_srgb(exif.exif_for_picture(block, width=0, height=0, orientation=1))
     except DamagedMetadata:
         return None
 
@@ -210,14 +210,14 @@ def exif_of_shot(raw: Any) -> bytes | None:
     ratios = {33434: other.shutter_speed, 33437: other.aperture, 37386: other.focal_length}
     shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}
     if other.iso_speed and other.iso_speed >= 1:
-        shot[34855] = exif.short(">", min(65535, round(other.iso_speed)))
+        shot[34855] = exif.short_entry(">", min(65535, round(other.iso_speed)))
     if other.timestamp is not None and other.timestamp.timestamp() > 0:  # LibRaw's 0 stands for unknown
         text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
         shot[36867] = TiffEntry(exif.TEXT, len(text), text)
     if not shot:
         return None
-    main = {exif.ORIENTATION: exif.short(">", 1)}
-    return exif.write_folders(">", main, {exif.EXIF_FOLDER: shot})
+    main = {exif.ORIENTATION: exif.short_entry(">", 1)}
+    return exif.encode_folders(">", main, {exif.EXIF_FOLDER: shot})
 
 
 def ratio(value: float) -> TiffEntry:
