@@ -166,7 +166,7 @@ def gallery(
     """
     from hotfolder.control import gallery as galleries
     from hotfolder.control.opening import opened
-    from hotfolder.outbox.faults import shown as shown_path
+    from hotfolder.outbox.faults import path_text as shown_path
 
     with opened(config) as installation:
         made = asyncio.run(galleries.gallery(installation, project))
