@@ -42,15 +42,15 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
 
 
 def refuse_start(settings: Settings) -> None:
-    """Raise UsageError where a page with these settings would exit at once."""
+    """Raise UsageError if a page with these settings would exit at once."""
     refuse_without_extra()
     with suppress(StoreError, StoreAway):  # an older store, which the daemon migrates, or one not reachable
         access.refuse_unprotected(settings, settings.page)
 
 
-def ask_for_settings(config: Path, *, page: bool) -> int | None:
-    """Serve the setup page where the container image's `run` has neither settings nor key, until they are
-    written. Returns None then, and where nothing is to be asked; else the exit code. Raises LocalTrouble."""
+def serve_first_setup(config: Path, *, page: bool) -> int | None:
+    """Serve the set-up page in a container that has neither settings nor key, until they are written. Returns
+    None then, and where no set-up is needed; else the exit code. Raises LocalTrouble."""
     port = first.setup_port(config, os.environ)
     if port is None or access.missing_packages():
         return None
@@ -103,14 +103,14 @@ def set_password(config: Path, *, read_only: bool) -> int:
     StoreError."""
     refuse_without_extra()
     settings = load(config, os.environ)
-    password = asked_password()
+    password = read_password()
     access.set_password(settings, access.READING if read_only else access.FULL, password)
     print("The password for looking is set." if read_only else "The password is set.")
     print("Whoever was signed in with an earlier one has to sign in anew.")
     return 0
 
 
-def asked_password() -> str:
+def read_password() -> str:
     """The password: typed twice on a terminal, else the first line of standard input. Raises UsageError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

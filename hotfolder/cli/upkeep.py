@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from hotfolder.cli.options import CONFIG, DAILY, OPERATING, AsJson, Config, folder_named
+from hotfolder.cli.options import CONFIG, DAILY, OPERATING, AsJson, Config, parse_folder
 from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
@@ -72,10 +72,10 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
-    return examine(config, os.environ, as_json=as_json)
+    return print_findings(config, os.environ, as_json=as_json)
 
 
-def examine(config: Path, environ: Mapping[str, str], *, as_json: bool) -> int:
+def print_findings(config: Path, environ: Mapping[str, str], *, as_json: bool) -> int:
     """Print what `doctor` finds with these environment variables; returns the exit code."""
     from hotfolder.control import upkeep
 
@@ -310,7 +310,7 @@ def lightroom(
     write: Annotated[
         Path,
         typer.Option(
-            "--write", metavar="DIR", parser=folder_named, help="The folder to write to; made where missing."
+            "--write", metavar="DIR", parser=parse_folder, help="The folder to write to; made where missing."
         ),
     ],
     config: Config = CONFIG,

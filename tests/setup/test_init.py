@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
-from hotfolder.cli.init import asked_root
+from hotfolder.cli.init import ask_root
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.setup.init import BOOTED, refuse_foreign
@@ -93,7 +93,7 @@ def test_a_folder_that_docker_would_take_for_another_is_refused(folder: Path, na
 def test_the_persons_home_may_be_typed_as_shells_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setattr("typer.prompt", lambda *_, **__: "~/photos")
-    assert asked_root(Path("/srv/photos")) == Path("/home/somebody/photos")
+    assert ask_root(Path("/srv/photos")) == Path("/home/somebody/photos")
 
 
 def test_nobody_to_be_asked_is_said(folder: Path) -> None:
