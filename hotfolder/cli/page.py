@@ -18,7 +18,7 @@ from hotfolder.control import access, first
 from hotfolder.display import say as print
 from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
 from hotfolder.processes import die_with
-from hotfolder.setup.deployment import DATA, KEPT
+from hotfolder.setup.deployment import DATA_VOLUME, STATE_VOLUME
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
 """Pauses before an ended page is restarted: the first one, and the longest where it was killed by a signal
@@ -58,8 +58,10 @@ def serve_first_setup(config: Path, *, page: bool) -> int | None:
 
     log.configure(level="info")
     # Without a mounted volume the state would be lost with the container.
-    state = KEPT if KEPT.is_mount() else None
-    return serve_setup(SetupSite(config.absolute(), dict(os.environ), DATA, state, with_page=page), port)
+    state = STATE_VOLUME if STATE_VOLUME.is_mount() else None
+    return serve_setup(
+        SetupSite(config.absolute(), dict(os.environ), DATA_VOLUME, state, with_page=page), port
+    )
 
 
 async def run_beside(config: Path) -> None:

@@ -288,19 +288,19 @@ def install_service(
     from hotfolder.setup import install
     from hotfolder.setup.deployment import USER
 
-    before = install.installed(directory)
+    before = install.read_drop_in(directory)
     user = user or before.get("User", USER)
-    page = install.has_page(before) if page is None else page
-    site = install.site_of(load(config, os.environ), config, user, group, page=page)
+    page = install.serves_page(before) if page is None else page
+    site = install.service_for(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:
-        for path in install.write_all(directory, files):
+        for path in install.write_files(directory, files):
             print(f"Wrote {path}.")
         print("\n".join(install.next_steps(site)))
         return 0
     for name, text in files.items():
         print(f"# {directory / name}\n{text}")
-    steps = install.next_steps(site, install.command_to_write(site, directory))
+    steps = install.next_steps(site, install.write_command(site, directory))
     print("\n".join(f"# {line}" for line in steps))
     return 0
 
