@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, Job, OfInbox, Target, name_in
+from hotfolder.cli.options import CONFIG, DAILY, RUNNING, By, Config, InboxName, Job, Target, parse_name
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
@@ -26,7 +26,7 @@ def approve(
     project: Annotated[
         str,
         typer.Argument(
-            parser=name_in,
+            parser=parse_name,
             help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM.",
         ),
     ],
@@ -64,12 +64,13 @@ def retry(
     from hotfolder.control import actions, opening
 
     with opening.opened(config) as installation:
-        told_back(actions.retry(installation, job, pay_again=pay_again))
+        print_put_back(actions.retry(installation, job, pay_again=pay_again))
     print("Its calls are paid for anew." if pay_again else "What was paid for is used again.")
     return 0
 
 
-def told_back(back: PutBack) -> None:
+def print_put_back(back: PutBack) -> None:
+    """Print how many files went back into the inbox, and where."""
     files = "1 file is" if back.files == 1 else f"{back.files} files are"
     copied = ", as copies; the finished pictures stay as they are" if back.copied else ""
     print(f"{files} back in {back.folder}{copied}.")
@@ -104,12 +105,12 @@ def resolve(
         print(f"The call ({back.answered}) counts as not charged: it will be made, and paid for.")
     elif back.answered:
         print(f"The call ({back.answered}) counts as paid; its picture will be fetched from there.")
-    told_back(back)
+    print_put_back(back)
     return 0
 
 
 @commands.command(rich_help_panel=RUNNING)
-def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> int:
+def cancel(target: Target, config: Config = CONFIG, inbox: InboxName = "", by: By = "") -> int:
     """Take back a set or a project.
 
     The originals go to failed, and nothing more is bought. A paid call under way is waited for, and what was
@@ -119,21 +120,23 @@ def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By 
     from hotfolder.telemetry.overview import WORDS
 
     with opening.opened(config) as installation:
-        found = actions.cancel(installation, target, by=by or somebody(), inbox=inbox)
+        found = actions.cancel(installation, target, by=by or terminal_user(), inbox=inbox)
         for job in found.too_late:
-            print(visible(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
+            print(visible(f"Too late for {job_label(job)}: {WORDS.get(job.state, job.state)}."))
         if not found.taken:
             raise UsageError(
                 visible(f"Nothing of {found.project or target} is under way that could be cancelled."),
                 hint="Sets that are still arriving are taken back by taking their folders out of the inbox.",
             )
         for job in found.taken:
-            print(visible(f"Cancelled: {named(job)}."))
+            print(visible(f"Cancelled: {job_label(job)}."))
         for room in found.arriving:
             print(visible(f"Not cancelled, since it has not begun: {found.project} / {room}."))
         if found.arriving:
             print("To keep such a set from being made, take its photos out of the inbox.")
-        print(when(installation), "A paid call under way is waited for, and its picture is delivered.")
+        print(
+            when_effective(installation), "A paid call under way is waited for, and its picture is delivered."
+        )
     return 0
 
 
@@ -142,7 +145,7 @@ def priority(
     target: Target,
     level: Annotated[str, typer.Argument(help="high, normal or low.")],
     config: Config = CONFIG,
-    inbox: OfInbox = "",
+    inbox: InboxName = "",
     by: By = "",
 ) -> int:
     """Let a set or a project go first, or last.
@@ -152,29 +155,30 @@ def priority(
     from hotfolder.control import actions, opening
 
     with opening.opened(config) as installation:
-        jobs, project = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
+        jobs, project = actions.prioritise(installation, target, level, by=by or terminal_user(), inbox=inbox)
         for job in jobs:
-            print(visible(f"{named(job)} has {level.lower()} priority."))
+            print(visible(f"{job_label(job)} has {level.lower()} priority."))
         if project:
             none = "" if jobs else "Nothing of it is under way. "
             whole = f"Every set of {project} that is still to come gets {level.lower()} priority."
             print(visible(f"{none}{whole}"))
-        print(when(installation))
+        print(when_effective(installation))
     return 0
 
 
-def named(job: model.Job) -> str:
+def job_label(job: model.Job) -> str:
     return f"{job.project} / {job.room} (job {job.id})"
 
 
-def when(installation: Installation) -> str:
+def when_effective(installation: Installation) -> str:
+    """A sentence on when the daemon obeys a command."""
     if not installation.running:
         return "hotfolder is not running; this is done at the next start."
     return "hotfolder takes it up within a second."
 
 
-def somebody() -> str:
-    """The name of this terminal's user, before sudo; "somebody" if unknown."""
+def terminal_user() -> str:
+    """The login name of this terminal's user (before sudo); "somebody" if unknown."""
     try:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):

@@ -11,19 +11,19 @@ from typer.core import TyperGroup
 
 from hotfolder import __version__
 from hotfolder.cli import actions, upkeep
-from hotfolder.cli.options import CONFIG, DAILY, OPERATING, RUNNING, TRYING, AsJson, Config, Job, path_in
-from hotfolder.cli.output import errors_told, output_written
+from hotfolder.cli.options import CONFIG, DAILY, OPERATING, RUNNING, TRYING, AsJson, Config, Job, parse_path
+from hotfolder.cli.output import flush_output, report_errors
 
 
 class CommandGroup(TyperGroup):
     """Exits with the code that a command returns (None: 0), and prints our errors for users."""
 
     def main(self, *arguments: Any, **named: Any) -> Any:
-        with output_written():
+        with flush_output():
             return super().main(*arguments, **named)
 
     def invoke(self, ctx: Any) -> None:
-        with errors_told():
+        with report_errors():
             ctx.exit(super().invoke(ctx) or 0)
 
 
@@ -50,7 +50,7 @@ def main(
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """What comes before every command: what it has to say of itself must not lie among what it prints."""
+    """Runs before every command: warnings are logged to standard error, apart from the command's output."""
     from hotfolder import log
 
     log.configure_if_nobody_has(level="warning")
@@ -106,7 +106,9 @@ def demo(
 
 @app.command(rich_help_panel=DAILY)
 def explain(
-    path: Annotated[Path, typer.Argument(parser=path_in, help="A room's folder, a project's, or an inbox.")],
+    path: Annotated[
+        Path, typer.Argument(parser=parse_path, help="A room's folder, a project's, or an inbox.")
+    ],
     config: Config = CONFIG,
     calls: Annotated[bool, typer.Option("--calls", help="Show every call to the API.")] = False,
     as_json: AsJson = False,

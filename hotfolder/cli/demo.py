@@ -55,16 +55,16 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
     own = sets_in(photos) if photos is not None else []
     workspace = make_workspace(target)
     console.print(f"Workspace: [bold]{workspace.folder}[/bold]  (no key, no network, no cost)")
-    drop(workspace, own, tag, console)
+    drop_brackets(workspace, own, tag, console)
     with workspace.log.open("w", encoding="utf-8") as stream:
         log.configure(stream=stream, json=False)
         with closing(Embedding(workspace.folder / "state" / "sandbox")) as embedding:
-            outcome, lines, rows = asyncio.run(work(workspace, embedding, console))
+            outcome, lines, rows = asyncio.run(run_until_idle(workspace, embedding, console))
     log.configure()
-    return tell(workspace, console, outcome, lines, rows, time.monotonic() - began)
+    return show_results(workspace, console, outcome, lines, rows, time.monotonic() - began)
 
 
-def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console) -> None:
+def drop_brackets(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console) -> None:
     """Copy brackets into the inbox: the user's own, or else the package's examples."""
     if own:
         drop_own_photos(own, tag, workspace.inbox)
@@ -74,7 +74,7 @@ def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console
     console.print(f"Dropped {folders} folders of example brackets into the inbox.")
 
 
-async def work(
+async def run_until_idle(
     workspace: Workspace, embedding: Embedding, console: Console
 ) -> tuple[Outcome, Sequence[Line], list[SheetRow]]:
     """Run the daemon until it is idle, showing the progress of each set."""
@@ -86,7 +86,7 @@ async def work(
                 await asyncio.wait({running}, timeout=REFRESH_SECONDS)
                 seen = await daemon.context.store_thread(overview, daemon.store, pid=0)
                 if console.is_terminal:
-                    live.update(progress(seen.lines))
+                    live.update(progress_table(seen.lines))
         outcome = await running
         lines = (await daemon.context.store_thread(overview, daemon.store, pid=0)).lines
         rows = await to_thread.run_sync(sheet_rows, daemon, workspace, lines)
@@ -97,7 +97,8 @@ async def work(
         await daemon.close()
 
 
-def progress(lines: Sequence[Line]) -> Table:
+def progress_table(lines: Sequence[Line]) -> Table:
+    """A row for each set: a spinner or a mark, its project, its room and its state."""
     drawn = Table(box=None, pad_edge=False, show_header=False)
     for line in lines:
         over = line.state in (State.DONE, State.FAILED, State.NEEDS_ATTENTION)
@@ -108,8 +109,8 @@ def progress(lines: Sequence[Line]) -> Table:
 
 
 def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[SheetRow]:
-    """A row for each set whose photos are found, sorted by name: title, photos, pictures with captions, and
-    the reason if the set is not done."""
+    """The contact sheet's rows, sorted by name: one for each set whose photos are found, with its pictures
+    and captions, and the reason if the set is not done."""
     rows: list[SheetRow] = []
     for line in sorted(lines, key=lambda line: (natural_order(line.project), natural_order(line.folder))):
         job = daemon.store.job(line.job)
@@ -124,7 +125,7 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
         paths = [workspace.done / picture.path for picture in pictures]
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
-        refused = "" if done else not_made(line)
+        refused = "" if done else why_not_made(line)
         if photos:
             room = readable(job.room, otherwise=f"room {len(rows) + 1}")
             title = f"{readable(job.project, otherwise='project')} / {room}"
@@ -132,11 +133,11 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
     return rows
 
 
-def not_made(line: Line) -> str:
+def why_not_made(line: Line) -> str:
     return f"Not made: {(line.reason or line.words).removesuffix('.')}."
 
 
-def tell(
+def show_results(
     workspace: Workspace,
     console: Console,
     outcome: Outcome,

@@ -32,7 +32,7 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
         told = [as_dict(one) for one in answers]
         print_json(told[0] if len(told) == 1 else told)
     else:
-        print("\n".join(said(answers, settings, calls=calls)))
+        print("\n".join(explanation_lines(answers, settings, calls=calls)))
         opens = opens_at(settings.schedule.active, datetime.now(UTC).astimezone())
         if opens is not None:
             print(f"\nNote: by schedule.active nothing is sent just now; it {waits_until(opens)}.")
@@ -41,7 +41,7 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
     return FAILED if any(one.problems for one in answers) else 0
 
 
-def said(answers: Sequence[Explained], settings: Settings, *, calls: bool) -> Iterator[str]:
+def explanation_lines(answers: Sequence[Explained], settings: Settings, *, calls: bool) -> Iterator[str]:
     """The lines of the explanation: one for each of several sets and their total; everything for a single
     set, and for each set with `calls`."""
     bills = [bill for one in answers for bill in one.bills]
@@ -57,21 +57,21 @@ def said(answers: Sequence[Explained], settings: Settings, *, calls: bool) -> It
         yield ""
         yield (
             f"Together: {counted(len(bills), 'set')}, {counted(together.photos, 'photo')},"
-            f" {priced(together, settings.prices)}."
+            f" {price_text(together, settings.prices)}."
         )
         if not calls:
             yield "Add --calls to see every call, or name one room's folder."
 
 
-def priced(bill: Bill, prices: Prices) -> str:
-    """The number and cost of the calls to be paid, and the number of those paid already."""
+def price_text(bill: Bill, prices: Prices) -> str:
+    """A bill as text: the number and cost of the calls to be paid, and the number of those paid already."""
     cost = prices.sum_text(bill.left)
     text = f"{counted(len(bill.left), 'paid call')}{f', {cost}' if cost else ''}"
     return f"{text} ({len(bill.remembered)} more paid already)" if bill.remembered else text
 
 
-def held_up(bill: Bill, limits: Limits) -> Iterator[str]:
-    """That the budget of a set is smaller than what the set needs, where it is."""
+def budget_warning(bill: Bill, limits: Limits) -> Iterator[str]:
+    """A line that warns of a set that needs more paid calls than limits.paid_calls_per_job; else none."""
     most = limits.paid_calls_per_job
     if most is not None and len(bill.left) > most:
         yield (
@@ -87,12 +87,12 @@ def room_lines(one: Explained, settings: Settings, *, calls: bool | None) -> Ite
     name = visible(f"{place.project} / {place.folder}" if brief else str(place.path))
     if brief and one.bills:
         [each] = one.sets
-        name = f"{name}: {each.explanation.brief()}; {priced(each.bill, settings.prices)}"
+        name = f"{name}: {each.explanation.brief()}; {price_text(each.bill, settings.prices)}"
     yield name
     if not brief:
         yield from (f"  {line}" for each in one.sets for line in each.explanation.lines(calls=bool(calls)))
-        yield from (f"  To pay   {priced(bill, settings.prices)}" for bill in one.bills)
-    yield from (f"{margin}{text}" for bill in one.bills for text in held_up(bill, settings.limits))
+        yield from (f"  To pay   {price_text(bill, settings.prices)}" for bill in one.bills)
+    yield from (f"{margin}{text}" for bill in one.bills for text in budget_warning(bill, settings.limits))
     yield from (f"{margin}COMES BACK: {text}" for each in one.sets for text in each.unknown)
     for reason in one.shoot.kept_out.values():
         yield f"{margin}Kept out of the merge: {reason}"
@@ -110,9 +110,9 @@ def shoot_lines(one: Explained, settings: Settings, *, calls: bool | None) -> It
     yield visible(f"{name}: {what}")
     for each in one.sets:
         evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
-        price = priced(each.bill, settings.prices)
+        price = price_text(each.bill, settings.prices)
         yield f"  {visible(each.name)}: {each.explanation.brief()}; {price}{evidence}"
-        yield from (f"      {text}" for text in held_up(each.bill, settings.limits))
+        yield from (f"      {text}" for text in budget_warning(each.bill, settings.limits))
         yield from (f"      DOUBT: {text}" for text in each.doubts)
         yield from (f"      COMES BACK: {text}" for text in each.unknown)
         if calls is not None:

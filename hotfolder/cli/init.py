@@ -32,36 +32,38 @@ def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: b
         )
     systemd = not docker
     if docker is None and ask:
-        systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=is_dir(setup.BOOTED))
+        systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=is_dir(setup.SYSTEMD_RUNTIME))
     if not systemd:
-        refuse_of_systemd(answers)
-        root = answers.root or (asked_root(ROOT) if ask else ROOT)
-        for line in setup.docker(Path.cwd(), root.absolute(), asked_key(key_stdin=key_stdin, ask=ask)):
+        refuse_systemd_options(answers)
+        root = answers.root or (ask_root(ROOT) if ask else ROOT)
+        for line in setup.write_docker_files(
+            Path.cwd(), root.absolute(), read_api_key(key_stdin=key_stdin, ask=ask)
+        ):
             print(line)
         return 0
     if answers.page:
         refuse_without_extra()
-    setup.refuse(answers)  # before any question is asked in vain
+    setup.refuse_bad_answers(answers)  # before any question is asked in vain
     if ask:
-        answers = with_answers(answers)
+        answers = ask_missing_answers(answers)
     settings = setup.settings_at(answers.config)
     key_file = Path(settings.api.key_file) if settings and settings.api.key_file else KEY
     there = exists(key_file) and key_file.stat().st_size > 0
-    answers = replace(answers, key=asked_key(key_stdin=key_stdin, ask=ask and not there))
-    setup.refuse(answers)
-    for line in setup.make(answers):
+    answers = replace(answers, key=read_api_key(key_stdin=key_stdin, ask=ask and not there))
+    setup.refuse_bad_answers(answers)
+    for line in setup.create_missing(answers):
         print(line)
-    steps = setup.next_steps(setup.site_of(answers))
+    steps = setup.next_steps(setup.configured_service(answers))
     print("\n".join(steps))
     of_service = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
-    code = upkeep.examine(answers.config, of_service, as_json=False)
+    code = upkeep.print_findings(answers.config, of_service, as_json=False)
     if not there and not answers.key:
         return 0
     return code or (FAILED if steps else 0)
 
 
-def refuse_of_systemd(answers: setup.Answers) -> None:
-    """Raise UsageError for options that say nothing of a compose file."""
+def refuse_systemd_options(answers: setup.Answers) -> None:
+    """Raise UsageError for options that only an installation by systemd has."""
     usual = setup.Answers()
     named = ("config", "group", "user", "state", "page", "page_port")
     given = [
@@ -74,26 +76,26 @@ def refuse_of_systemd(answers: setup.Answers) -> None:
         )
 
 
-def with_answers(answers: setup.Answers) -> setup.Answers:
+def ask_missing_answers(answers: setup.Answers) -> setup.Answers:
     """The answers, completed by asking a person; what is given or installed already isn't asked for."""
     if answers.root is None and setup.settings_at(answers.config) is None:
-        answers = replace(answers, root=asked_root(setup.chosen(answers).root))
+        answers = replace(answers, root=ask_root(setup.resolve_answers(answers).root))
     if answers.group is None:
-        usual = setup.chosen(answers).group
+        usual = setup.resolve_answers(answers).group
         answers = replace(answers, group=typer.prompt("The group of those who use it", default=usual))
     if answers.page is None and not missing_packages():
-        usually = setup.chosen(answers).page
+        usually = setup.resolve_answers(answers).page
         wanted = typer.confirm("Serve the page for browsers on this computer?", default=usually)
         answers = replace(answers, page=wanted)
     return answers
 
 
-def asked_root(usual: Path) -> Path:
+def ask_root(usual: Path) -> Path:
     said = typer.prompt("The folder that photographers will see", default=str(usual))
     return Path(said).expanduser() if said.startswith("~/") else Path(said)  # not expanded by a shell
 
 
-def asked_key(*, key_stdin: bool, ask: bool) -> str:
+def read_api_key(*, key_stdin: bool, ask: bool) -> str:
     """The API key from standard input, the environment, or a hidden prompt; empty where none is given. Never
     from the command line, which other users of this machine can read."""
     if key_stdin:

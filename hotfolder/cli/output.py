@@ -33,14 +33,14 @@ INTERRUPTED = 130
 
 
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """Print a HotfolderError to standard error and exit with its code (3 for BadWorld, else 2); a Ctrl-C
-    exits with 130, at a question too. In systemd's journal the error is a line of JSON, as all log lines
-    are."""
+def report_errors() -> Iterator[None]:
+    """Context manager: print a HotfolderError to standard error and exit with its code (3 for BadWorld, else
+    2); a Ctrl-C exits with 130, at a prompt too. To systemd's journal the error is written as a line of JSON,
+    as all log lines are."""
     try:
         yield
     except HotfolderError as error:
-        if journalled():
+        if stderr_is_journal():
             from hotfolder import log  # imported late, since `--help` doesn't need it
 
             log.configure(json=True)
@@ -59,9 +59,10 @@ def errors_told() -> Iterator[None]:
 
 
 @contextmanager
-def output_written() -> Iterator[None]:
-    """Flush standard output; exit with FAILED where it can't be written, with a message unless the reader
-    has closed the pipe. Other OSErrors are raised. Letters that the terminal's encoding lacks are escaped."""
+def flush_output() -> Iterator[None]:
+    """Context manager: flush standard output at the end; exit with FAILED where it can't be written, with a
+    message unless the reader has closed the pipe. Other OSErrors are raised. Characters that the terminal's
+    encoding lacks are escaped."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -70,7 +71,7 @@ def output_written() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        if not _refused():
+        if not _stdout_unwritable():
             raise
         if not isinstance(error, BrokenPipeError):
             with suppress(OSError):
@@ -78,8 +79,8 @@ def output_written() -> Iterator[None]:
         sys.exit(FAILED)
 
 
-def _refused() -> bool:
-    """Whether standard output can't be written. If so, its buffer is discarded, so that the interpreter
+def _stdout_unwritable() -> bool:
+    """Whether writing to standard output fails. If so, its buffer is discarded, so that the interpreter
     doesn't report the error again at exit."""
     try:
         sys.stdout.write("\n")  # flushing an empty buffer never fails
@@ -91,8 +92,8 @@ def _refused() -> bool:
     return False
 
 
-def journalled() -> bool:
-    """Whether standard error goes to systemd's journal: JOURNAL_STREAM has its device and inode (see
+def stderr_is_journal() -> bool:
+    """Whether standard error is systemd's journal: JOURNAL_STREAM has its device and inode (see
     systemd.exec)."""
     try:
         found = os.fstat(sys.stderr.fileno())

@@ -18,7 +18,7 @@ from hotfolder.control import access, first
 from hotfolder.display import say as print
 from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
 from hotfolder.processes import die_with
-from hotfolder.setup.deployment import DATA, KEPT
+from hotfolder.setup.deployment import DATA_VOLUME, STATE_VOLUME
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
 """Pauses before an ended page is restarted: the first one, and the longest where it was killed by a signal
@@ -42,15 +42,15 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
 
 
 def refuse_start(settings: Settings) -> None:
-    """Raise UsageError where a page with these settings would exit at once."""
+    """Raise UsageError if a page with these settings would exit at once."""
     refuse_without_extra()
     with suppress(StoreError, StoreAway):  # an older store, which the daemon migrates, or one not reachable
         access.refuse_unprotected(settings, settings.page)
 
 
-def ask_for_settings(config: Path, *, page: bool) -> int | None:
-    """Serve the setup page where the container image's `run` has neither settings nor key, until they are
-    written. Returns None then, and where nothing is to be asked; else the exit code. Raises LocalTrouble."""
+def serve_first_setup(config: Path, *, page: bool) -> int | None:
+    """Serve the set-up page in a container that has neither settings nor key, until they are written. Returns
+    None then, and where no set-up is needed; else the exit code. Raises LocalTrouble."""
     port = first.setup_port(config, os.environ)
     if port is None or access.missing_packages():
         return None
@@ -58,8 +58,10 @@ def ask_for_settings(config: Path, *, page: bool) -> int | None:
 
     log.configure(level="info")
     # Without a mounted volume the state would be lost with the container.
-    state = KEPT if KEPT.is_mount() else None
-    return serve_setup(SetupSite(config.absolute(), dict(os.environ), DATA, state, with_page=page), port)
+    state = STATE_VOLUME if STATE_VOLUME.is_mount() else None
+    return serve_setup(
+        SetupSite(config.absolute(), dict(os.environ), DATA_VOLUME, state, with_page=page), port
+    )
 
 
 async def run_beside(config: Path) -> None:
@@ -103,14 +105,14 @@ def set_password(config: Path, *, read_only: bool) -> int:
     StoreError."""
     refuse_without_extra()
     settings = load(config, os.environ)
-    password = asked_password()
+    password = read_password()
     access.set_password(settings, access.READING if read_only else access.FULL, password)
     print("The password for looking is set." if read_only else "The password is set.")
     print("Whoever was signed in with an earlier one has to sign in anew.")
     return 0
 
 
-def asked_password() -> str:
+def read_password() -> str:
     """The password: typed twice on a terminal, else the first line of standard input. Raises UsageError."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")

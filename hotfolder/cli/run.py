@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
-from hotfolder.cli.page import ask_for_settings, refuse_start, run_beside
+from hotfolder.cli.page import refuse_start, run_beside, serve_first_setup
 from hotfolder.config.load import SettingsFile, is_missing, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
@@ -25,7 +25,7 @@ from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) -> int:
     """Run the daemon; returns the exit code. Raises ConfigurationError, UsageError, StoreError."""
-    if not sandbox and (code := ask_for_settings(config, page=page)) is not None:
+    if not sandbox and (code := serve_first_setup(config, page=page)) is not None:
         return code
     file = SettingsFile(config.absolute(), dict(os.environ))
     settings = file.load()

@@ -46,7 +46,7 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
         return 0
     console = Console(highlight=False)
     if not watch:
-        console.print(page(read_status(config, os.environ)))
+        console.print(render_status(read_status(config, os.environ)))
         return 0
     enough = threading.Event()
     # KeyboardInterrupt would be lost when raised in a destructor or in a library's callback.
@@ -55,7 +55,7 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
     live = Live(console=console, screen=True, auto_refresh=False) if console.is_terminal else None
     with live or nullcontext():
         while True:
-            shown = page(read_status(config, os.environ))
+            shown = render_status(read_status(config, os.environ))
             if live is not None:
                 live.update(shown, refresh=True)
             else:
@@ -64,7 +64,7 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
                 return 0
 
 
-def page(found: Status) -> RenderableType:
+def render_status(found: Status) -> RenderableType:
     """The whole status: general information first, then the sets, beginning with those that need a person."""
     seen = found.seen
     begun = "Being worked on" if seen.running_at_all else "Continues when hotfolder is started again"
@@ -76,13 +76,13 @@ def page(found: Status) -> RenderableType:
     )
     return Group(
         *(Text(text, style) for text, style in heading(found)),
-        *(each for title, lines in parts for each in part(title, lines, found)),
-        *finished(found),
+        *(each for title, lines in parts for each in section(title, lines, found)),
+        *finished_lines(found),
     )
 
 
 def heading(found: Status) -> Iterator[tuple[str, str]]:
-    """General sentences on the daemon, each with its style."""
+    """The sentences about the daemon as a whole, each with its style."""
     seen = found.seen
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
     if seen.machines:
@@ -91,7 +91,7 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     counts = ", ".join(seen.count_words())
     none = "No sets are recorded" if seen.missing.get("state") else "No sets yet"
     yield f"hotfolder is {running}. {counts or none}.", ""
-    yield from map(machine_told, seen.machines)
+    yield from map(machine_sentence, seen.machines)
     if not (seen.running_at_all or seen.machines):
         yield f"Nothing works with the state folder {found.state_folder}. {OTHER_SETTINGS}", ""
     if found.kinds_paid_today:
@@ -103,10 +103,10 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
             yield f"In {name} changes are found by looking, {why}.", ""
     yield from ((notice, "yellow") for notice in seen.notices[:MOST_ROWS])
     if len(seen.notices) > MOST_ROWS:
-        yield more_than(seen.notices), "yellow"
+        yield omitted_rows_text(seen.notices), "yellow"
 
 
-def machine_told(machine: MachineLine) -> tuple[str, str]:
+def machine_sentence(machine: MachineLine) -> tuple[str, str]:
     """A sentence on one of the machines that share the store, with its style."""
     if not machine.running:
         since = day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
@@ -114,9 +114,10 @@ def machine_told(machine: MachineLine) -> tuple[str, str]:
     return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
 
 
-def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[RenderableType]:
-    """A section: its heading, and for each of at most MOST_ROWS sets a line, followed by its reason unless
-    that is shown above for all, or below for several. Sets that have ended are sorted newest first."""
+def section(title: str, lines: Sequence[Line], found: Status) -> Iterator[RenderableType]:
+    """A section of the status: its heading, and for each of at most MOST_ROWS sets a line, followed by its
+    reason unless that is shown above for all, or below for several. Sets that have ended are sorted newest
+    first."""
     if not lines:
         return
     yield Text(f"\n{title}: {len(lines)}", "bold")
@@ -128,19 +129,20 @@ def part(title: str, lines: Sequence[Line], found: Status) -> Iterator[Renderabl
         high_or_low = f", {line.priority} priority" if line.priority in ("high", "low") else ""
         job = f" ({line.job})" if line.job else ""
         words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
-        yield row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
+        yield indented_row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
         above = found.seen.trouble and line.reason == found.seen.trouble
         if line.explanation and not (above or line.same_explanation(following)):
-            yield row(line.explanation, "dim", indent=6)
+            yield indented_row(line.explanation, "dim", indent=6)
     if len(lines) > MOST_ROWS:
-        yield Text(f"  {more_than(lines)}")
+        yield Text(f"  {omitted_rows_text(lines)}")
 
 
-def more_than(shown: Sequence[object]) -> str:
-    return f"… and {len(shown) - MOST_ROWS} more; `hotfolder status --json` has all."
+def omitted_rows_text(rows: Sequence[object]) -> str:
+    """The line below MOST_ROWS rows that tells how many more there are."""
+    return f"… and {len(rows) - MOST_ROWS} more; `hotfolder status --json` has all."
 
 
-def finished(found: Status) -> Iterator[RenderableType]:
+def finished_lines(found: Status) -> Iterator[RenderableType]:
     """A line for each finished project, and one for each of its sets that has a reason to show."""
     projects = found.finished
     if projects:
@@ -150,19 +152,19 @@ def finished(found: Status) -> Iterator[RenderableType]:
     for lines in projects[:MOST_ROWS]:
         last = time_or_day(max(line.updated_at for line in lines))
         name = f"{lines[0].project}{inbox_of(lines[0], found)}"
-        yield row(f"{name}: {counted(len(lines), 'set')}, the last {last}", "green")
+        yield indented_row(f"{name}: {counted(len(lines), 'set')}, the last {last}", "green")
         for line in [one for one in lines if one.reason][:MOST_ROWS]:
-            yield row(f"{line.room}: {line.reason}", "dim", indent=6)
+            yield indented_row(f"{line.room}: {line.reason}", "dim", indent=6)
     if len(projects) > MOST_ROWS:
         yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
 
 
 def inbox_of(line: Line, found: Status) -> str:
-    """The inbox, behind a project's or set's name, where there are several: two may have the same project."""
+    """The suffix ` (inbox NAME)` of a project's or set's name; empty where there is only one inbox."""
     return f" (inbox {line.inbox})" if found.several_inboxes else ""
 
 
-def row(text: str, style: str, *, indent: int = 2) -> RenderableType:
+def indented_row(text: str, style: str, *, indent: int = 2) -> RenderableType:
     """One indented line; when wrapped, the rest has the same indentation."""
     return Padding(Text(visible(text), style), (0, 0, 0, indent))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from hotfolder.cli.options import CONFIG, DAILY, OPERATING, AsJson, Config, folder_named
+from hotfolder.cli.options import CONFIG, DAILY, OPERATING, AsJson, Config, parse_folder
 from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
@@ -72,10 +72,10 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
-    return examine(config, os.environ, as_json=as_json)
+    return print_findings(config, os.environ, as_json=as_json)
 
 
-def examine(config: Path, environ: Mapping[str, str], *, as_json: bool) -> int:
+def print_findings(config: Path, environ: Mapping[str, str], *, as_json: bool) -> int:
     """Print what `doctor` finds with these environment variables; returns the exit code."""
     from hotfolder.control import upkeep
 
@@ -288,19 +288,19 @@ def install_service(
     from hotfolder.setup import install
     from hotfolder.setup.deployment import USER
 
-    before = install.installed(directory)
+    before = install.read_drop_in(directory)
     user = user or before.get("User", USER)
-    page = install.has_page(before) if page is None else page
-    site = install.site_of(load(config, os.environ), config, user, group, page=page)
+    page = install.serves_page(before) if page is None else page
+    site = install.service_for(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:
-        for path in install.write_all(directory, files):
+        for path in install.write_files(directory, files):
             print(f"Wrote {path}.")
         print("\n".join(install.next_steps(site)))
         return 0
     for name, text in files.items():
         print(f"# {directory / name}\n{text}")
-    steps = install.next_steps(site, install.command_to_write(site, directory))
+    steps = install.next_steps(site, install.write_command(site, directory))
     print("\n".join(f"# {line}" for line in steps))
     return 0
 
@@ -310,7 +310,7 @@ def lightroom(
     write: Annotated[
         Path,
         typer.Option(
-            "--write", metavar="DIR", parser=folder_named, help="The folder to write to; made where missing."
+            "--write", metavar="DIR", parser=parse_folder, help="The folder to write to; made where missing."
         ),
     ],
     config: Config = CONFIG,

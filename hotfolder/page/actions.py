@@ -24,29 +24,29 @@ from hotfolder.page.security import fields_of
 from hotfolder.page.site import confirm_terms, settings_of, site_of
 from hotfolder.telemetry.overview import overview
 
-TWICE_SECONDS = 2.0
-"""The same form of one browser within this time comes from a double click."""
+DOUBLE_CLICK_SECONDS = 2.0
+"""The same form from one browser within this time counts as a double click."""
 MOST_REMEMBERED = 100
 BY = "somebody at the page"
-PAUSED = "paused at the page"
+PAUSE_REASON = "paused at the page"
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Action(Route):
-    """A route for forms of the page. One that a double click sends twice is done once and answered twice."""
+    """A route for the page's posted forms. A form that a double click sends twice is carried out once."""
 
     def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
-        super().__init__(path, partial(once, endpoint), methods=["POST"])
+        super().__init__(path, partial(deduplicated, endpoint), methods=["POST"])
 
 
-async def once(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    """The endpoint's answer; for a repeated form, the answer to the one before."""
-    sent, browser = site_of(request).sent, request.cookies.get(SESSION_COOKIE, "")
+async def deduplicated(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """The endpoint's response; for a form sent twice, the response to the first one."""
+    sent, browser = site_of(request).last_forms, request.cookies.get(SESSION_COOKIE, "")
     form, now = (request.url.path, hash(await request.body())), time.monotonic()
     before, answer, at = sent.pop(browser, (None, None, now))
-    if answer is None or form != before or (answer.done() and now - at > TWICE_SECONDS):
+    if answer is None or form != before or (answer.done() and now - at > DOUBLE_CLICK_SECONDS):
         # A task, so that it continues when the browser disconnects.
         answer, at = asyncio.ensure_future(endpoint(request)), now
     sent[browser] = (form, answer, at)
@@ -55,13 +55,13 @@ async def once(endpoint: Callable[[Request], Awaitable[Response]], request: Requ
     return await asyncio.shield(answer)
 
 
-async def asked(
+async def run_action(
     request: Request,
     action: Callable[Concatenate[Installation, P], T],
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """Run `action` in a thread, as a command does. What it raises becomes an error page."""
+    """Run an action of `control` on the opened installation, in a thread. Its errors become error pages."""
     config, in_force = site_of(request).config, settings_of(request)
 
     def done() -> T:
@@ -71,24 +71,24 @@ async def asked(
     return await to_thread.run_sync(done)
 
 
-async def moved(
+async def run_moving_action(
     request: Request,
     action: Callable[Concatenate[Installation, str, P], T],
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """As `asked`, for an action that moves the files of the set in the URL: one at a time."""
-    async with site_of(request).moving:
-        return await asked(request, action, request.path_params["job"], *args, **named)
+    """As `run_action`, for an action that moves the files of the URL's set; only one runs at a time."""
+    async with site_of(request).moving_lock:
+        return await run_action(request, action, request.path_params["job"], *args, **named)
 
 
-def back(request: Request, told: str) -> Response:
-    """A redirect to the page that has the form; `told` names the text about what was done."""
+def redirect_back(request: Request, told: str) -> Response:
+    """A redirect to the page that has the form; `told`: which text of `told.` says what was done."""
     return RedirectResponse(f"{request.url.path.rpartition('/')[0] or '/'}?told={told}", 303)
 
 
 def target_of(installation: Installation, request: Request) -> dict[str, str]:
-    """The arguments that name the URL's set or project to a command; a project needs no jobs yet. Raises
+    """The keyword arguments of a command for the URL's set or project, which needs no jobs yet. Raises
     Unknown."""
     if "job" in request.path_params:
         return {"target": job_named(installation.store, request.path_params["job"]).id}
@@ -107,38 +107,38 @@ def _prioritise(installation: Installation, request: Request, level: str) -> Non
 
 
 async def pause(request: Request) -> Response:
-    await asked(request, actions.pause, PAUSED)
+    await run_action(request, actions.pause, PAUSE_REASON)
     return RedirectResponse("/", 303)  # a banner there shows the pause
 
 
 async def resume(request: Request) -> Response:
-    await asked(request, actions.resume)
-    return back(request, "resume")
+    await run_action(request, actions.resume)
+    return redirect_back(request, "resume")
 
 
 async def cancel(request: Request) -> Response:
-    return back(request, await asked(request, _cancel, request))
+    return redirect_back(request, await run_action(request, _cancel, request))
 
 
 async def prioritise(request: Request) -> Response:
     fields = await fields_of(request)
-    await asked(request, _prioritise, request, fields.get("level", ""))
-    return back(request, "priority")
+    await run_action(request, _prioritise, request, fields.get("level", ""))
+    return redirect_back(request, "priority")
 
 
 async def retry(request: Request) -> Response:
     fields = await fields_of(request)
     confirm_terms(request, fields)
-    await moved(request, actions.retry, pay_again=False, calls=fields.get("calls"))
-    return back(request, "retry")
+    await run_moving_action(request, actions.retry, pay_again=False, calls=fields.get("calls"))
+    return redirect_back(request, "retry")
 
 
 async def pay_again(request: Request) -> Response:
     fields = await fields_of(request)
     confirm_terms(request, fields)
     shown, calls = fields.get("generation"), fields.get("calls")
-    put_back = await moved(request, actions.retry, pay_again=True, after=shown, calls=calls)
-    return back(request, "another" if put_back.copied else "retry")
+    put_back = await run_moving_action(request, actions.retry, pay_again=True, after=shown, calls=calls)
+    return redirect_back(request, "another" if put_back.copied else "retry")
 
 
 async def resolve(request: Request) -> Response:
@@ -146,21 +146,21 @@ async def resolve(request: Request) -> Response:
     fields = await fields_of(request)
     answer = fields.get("answer")
     if answer == "give-up":
-        await asked(request, actions.give_up, request.path_params["job"])
-        return back(request, "given_up")
+        await run_action(request, actions.give_up, request.path_params["job"])
+        return redirect_back(request, "given_up")
     if answer not in ("not-charged", "charged"):
         raise HTTPException(400)
     confirm_terms(request, fields)
     paid_result = fields.get("address", "").strip() if answer == "charged" else None
-    await moved(request, actions.resolve, paid_result=paid_result, calls=fields.get("calls"))
-    return back(request, "resolved")
+    await run_moving_action(request, actions.resolve, paid_result=paid_result, calls=fields.get("calls"))
+    return redirect_back(request, "resolved")
 
 
 async def make_another(request: Request) -> Response:
     fields = await fields_of(request)
     confirm_terms(request, fields)
-    put_back = await moved(request, another, fields.get("tag", ""), fields.get("calls"))
-    return back(request, "another" if put_back.copied else "retry")
+    put_back = await run_moving_action(request, another, fields.get("tag", ""), fields.get("calls"))
+    return redirect_back(request, "another" if put_back.copied else "retry")
 
 
 ROUTES = (

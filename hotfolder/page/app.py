@@ -21,7 +21,7 @@ from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
 from hotfolder.errors import BadJob, BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import actions, files, held, live, share, signin, views
-from hotfolder.page.security import SAFE_METHODS, Guard, Refusal, refusal
+from hotfolder.page.security import SAFE_METHODS, AccessCheck, Guard, check_access
 from hotfolder.page.site import Site
 from hotfolder.page.templating import error_page
 from hotfolder.telemetry.web import listening, server_config
@@ -38,13 +38,15 @@ ROUTES: tuple[BaseRoute, ...] = (
 """The routes of all views. A new module of views is added here, and its texts in `words/`."""
 
 
-def page_app(site: object, routes: Sequence[BaseRoute] = ROUTES, refuses: Refusal = refusal) -> Starlette:
-    """The application of a `Site` with all its views, or of another site with its own routes and its own
+def page_app(
+    site: object, routes: Sequence[BaseRoute] = ROUTES, refuses: AccessCheck = check_access
+) -> Starlette:
+    """The ASGI application of a `Site` with all its views, or of another site with its own routes and its own
     access check `refuses`."""
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, refuses=refuses)],
-        exception_handlers={HTTPException: http_error, HotfolderError: told_error},
+        exception_handlers={HTTPException: http_error, HotfolderError: control_error},
     )
     # The redirect would use the request's host and scheme, which a proxy may have changed.
     app.router.redirect_slashes = False
@@ -60,7 +62,7 @@ async def http_error(request: Request, error: Exception) -> Response:
     return error_page(request, error.status_code, message, headers=dict(error.headers or {}))
 
 
-async def told_error(request: Request, error: Exception) -> Response:
+async def control_error(request: Request, error: Exception) -> Response:
     """The page for an error of `control`, with its message. A UsageError is 404 where a page was requested,
     and 409 for an action that isn't possible."""
     assert isinstance(error, HotfolderError)
@@ -80,7 +82,7 @@ MOST_HEADER_BYTES = 64 * 1024
 """The URL of a ZIP names its pictures, so that browsers can resume the download."""
 STOP_SECONDS = 2
 """How long responses in progress may take when the server stops."""
-OPEN = "Whoever uses this computer sees the page and may do everything on it."
+NO_PASSWORD_WARNING = "Whoever uses this computer sees the page and may do everything on it."
 
 
 def serve(site: Site) -> int:
@@ -89,16 +91,16 @@ def serve(site: Site) -> int:
     protected = refuse_unprotected(site.on_disk.current().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
     server = server_of(page_app(site))
-    with listener, told_signals(server) as signals:
+    with listener, recorded_signals(server) as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)
         if protected:
-            site.protected.set()
+            site.password_set.set()
         else:
             link = f"{address}first/{site.first_token.token}"
-            logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
+            logger.warning("page_without_password", meaning=NO_PASSWORD_WARNING, set_one_at=link)
         site.live.ending = lambda: server.should_exit
-        asyncio.run(served(server, listener, site))
+        asyncio.run(serve_until_stopped(server, listener, site))
     logger.info("page_stopped")
     return 130 if signal.SIGINT in signals else 0
 
@@ -107,7 +109,7 @@ def server_of(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(server_config(app, MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS))
 
 
-async def served(server: uvicorn.Server, listener: socket.socket, site: Site) -> None:
+async def serve_until_stopped(server: uvicorn.Server, listener: socket.socket, site: Site) -> None:
     try:
         await server.serve(sockets=[listener])
     finally:
@@ -116,9 +118,9 @@ async def served(server: uvicorn.Server, listener: socket.socket, site: Site) ->
 
 
 @contextmanager
-def told_signals(server: uvicorn.Server) -> Iterator[list[int]]:
-    """Yields the list of the signals that came meanwhile. uvicorn stops on them, and raises them again at its
-    end. One that comes before uvicorn has its handlers stops it, too."""
+def recorded_signals(server: uvicorn.Server) -> Iterator[list[int]]:
+    """Context manager that stops the server on SIGINT or SIGTERM, and yields the list of those received.
+    uvicorn raises them again at its end. One that comes before uvicorn has its handlers stops it, too."""
     came: list[int] = []
 
     def told(number: int, _frame: object) -> None:

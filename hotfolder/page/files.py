@@ -24,17 +24,17 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.page.reading import Edge, Thumbnails
 from hotfolder.page.security import PublicRoute
 from hotfolder.page.site import site_of
-from hotfolder.page.templating import looked_up
+from hotfolder.page.templating import query_control
 from hotfolder.patience import patiently
 
 ICON = "icon.svg"
-KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
     content: bytes
-    kind: str
+    media_type: str
     etag: str
 
 
@@ -45,7 +45,7 @@ def static_files() -> dict[str, StaticFile]:
     contents = {file.name: file.read_bytes() for file in folder.iterdir()} | page_parts()
     found = {}
     for name, content in contents.items():
-        kind = KINDS.get(name[name.rfind(".") :])
+        kind = MEDIA_TYPES.get(name[name.rfind(".") :])
         if kind:
             found[name] = StaticFile(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
     return found
@@ -56,12 +56,12 @@ async def static(request: Request) -> Response:
     if file is None:
         raise HTTPException(404)
     headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
-    if matches(request.headers.get("if-none-match", ""), file.etag):
+    if etag_matches(request.headers.get("if-none-match", ""), file.etag):
         return Response(status_code=304, headers=headers)
-    return Response(file.content, headers=headers, media_type=file.kind)
+    return Response(file.content, headers=headers, media_type=file.media_type)
 
 
-def matches(asked: str, etag: str) -> bool:
+def etag_matches(asked: str, etag: str) -> bool:
     """Whether the If-None-Match header `asked` names this version."""
     return any(one.strip().removeprefix("W/") in (etag, "*") for one in asked.split(","))
 
@@ -74,7 +74,7 @@ CACHING = {"Cache-Control": "private, no-cache"}
 
 async def picture(request: Request) -> Response:
     """A picture's file; with `?download=1`, as an attachment with its name."""
-    there = await opened(request, request.path_params["known"])
+    there = await open_picture_or_404(request, request.path_params["known"])
     return picture_response(request, there, download="download" in request.query_params)
 
 
@@ -82,12 +82,12 @@ async def thumb(request: Request) -> Response:
     """A JPEG thumbnail of a picture of any format."""
     known = request.path_params["known"]
     edge = Edge.SCREEN if request.query_params.get("size") == "screen" else Edge.CARD
-    return await thumb_response(request, known, await opened(request, known), edge)
+    return await thumb_response(request, known, await open_picture_or_404(request, known), edge)
 
 
-async def opened(request: Request, known: str) -> OpenPicture:
+async def open_picture_or_404(request: Request, known: str) -> OpenPicture:
     """Open the picture of that id. Raises HTTPException (404) where there is none."""
-    place = await looked_up(request, find_picture, known)
+    place = await query_control(request, find_picture, known)
     there = await patiently(place.paths[0], open_picture, place) if place is not None else None
     if there is None:
         raise HTTPException(404)
@@ -97,11 +97,11 @@ async def opened(request: Request, known: str) -> OpenPicture:
 def picture_response(request: Request, there: OpenPicture, *, download: bool = False) -> Response:
     """A picture's file or the requested range of it; its descriptor is closed at the end. Unless it is for
     `download`, raises HTTPException (404) for a type that browsers don't show."""
-    headers = saved_as(there.path.name) if download else {}
+    headers = download_header(there.path.name) if download else {}
     try:
         if not there.kind and not download:
             raise HTTPException(404)
-        status, part = asked_of(request, there.version, there.size_bytes, headers)
+        status, part = conditional_range(request, there.version, there.size_bytes, headers)
     except HTTPException:
         os.close(there.descriptor)
         raise
@@ -109,24 +109,28 @@ def picture_response(request: Request, there: OpenPicture, *, download: bool = F
         os.close(there.descriptor)
         return Response(status_code=status, headers=headers)
     file = os.fdopen(there.descriptor, "rb", buffering=0)
-    return StreamingResponse(pieces(file, part), status, headers, there.kind or "application/octet-stream")
+    return StreamingResponse(
+        read_range(file, part), status, headers, there.kind or "application/octet-stream"
+    )
 
 
-def saved_as(name: str) -> dict[str, str]:
-    """The header with which a browser saves the response under that name."""
+def download_header(name: str) -> dict[str, str]:
+    """The Content-Disposition header with which a browser saves the response under that name."""
     return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(visible(name), safe='')}"}
 
 
-def asked_of(request: Request, version: str, size: int, headers: dict[str, str]) -> tuple[int, range]:
-    """The response's status and the range of `size` bytes that it has; adds to `headers`. Raises
-    HTTPException (416) where the requested range isn't satisfiable."""
+def conditional_range(
+    request: Request, version: str, size: int, headers: dict[str, str]
+) -> tuple[int, range]:
+    """Evaluate If-None-Match, Range and If-Range: the response's status, and which of `size` bytes it has.
+    Adds to `headers`. Raises HTTPException (416) where the requested range isn't satisfiable."""
     etag, part = f'"{version}"', range(size)
     headers |= {**CACHING, "ETag": etag, "Accept-Ranges": "bytes"}
-    if matches(request.headers.get("if-none-match", ""), etag):
+    if etag_matches(request.headers.get("if-none-match", ""), etag):
         return 304, range(0)
     asked = request.headers.get("range", "")
     if asked and request.headers.get("if-range", etag) == etag:
-        found = part_of(asked, size)
+        found = parse_range(asked, size)
         if found is None:
             raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"})
         part = found
@@ -137,7 +141,7 @@ def asked_of(request: Request, version: str, size: int, headers: dict[str, str])
     return status, part if request.method == "GET" else range(0)
 
 
-def part_of(asked: str, size: int) -> range | None:
+def parse_range(asked: str, size: int) -> range | None:
     """The range that a Range header requests; the whole file where it is malformed or has several ranges,
     None where it isn't satisfiable."""
     told = RANGE.match(asked)
@@ -151,8 +155,8 @@ def part_of(asked: str, size: int) -> range | None:
     return range(first, last + 1) if first <= last else range(size)
 
 
-def pieces(file: BinaryIO, part: range) -> Iterator[bytes]:
-    """The bytes `part` of an open file, which is closed at the end. Raises OSError if it has shrunk."""
+def read_range(file: BinaryIO, part: range) -> Iterator[bytes]:
+    """Yield the bytes `part` of an open file, which is closed at the end. Raises OSError if it has shrunk."""
     with file:
         file.seek(part.start)
         left = len(part)
@@ -169,7 +173,7 @@ async def thumb_response(request: Request, known: str, there: OpenPicture, edge:
     os.close(there.descriptor)
     name = Thumbnails.name_of(known, there, edge)
     headers = {**CACHING, "ETag": f'"{name}"'}
-    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+    if etag_matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     try:
         content = await site_of(request).thumbnails.get(name, there.path, edge, there.roots)

@@ -21,32 +21,32 @@ from hotfolder.control.lookup import PhotoPlace, folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.security import MOST_FIELDS, fields_of
-from hotfolder.page.site import confirm_terms, number_in, settings_of, site_of
+from hotfolder.page.site import confirm_terms, parse_number, settings_of, site_of
 from hotfolder.page.templating import render, request_language
 from hotfolder.rules.foldernames import free_name
 from hotfolder.words import word
 
-NEW = "new"
-MOST_QUERY = 7000
+NEW_SET = "new"
+MOST_QUERY_LETTERS = 7000
 """The longest draft that is kept in a URL: proxies refuse URLs of 8 kB."""
 
 
 @dataclass
-class Form:
+class ReviewForm:
     """A posted form: the sets as the page shows them, the keys of the photos that were picked, and the
     action: a verb with the index of a set and the paid calls that were shown for it."""
 
     sets: list[DraftSet] = field(default_factory=list)
     picked: set[str] = field(default_factory=set)
-    to: str = ""
+    move_target: str = ""
     verb: str = "look"
-    place: int | None = None
+    set_index: int | None = None
     calls: str = ""
 
 
-def read_form(fields: Iterable[tuple[str, str]]) -> Form:
+def read_form(fields: Iterable[tuple[str, str]]) -> ReviewForm:
     """Parse a form or query."""
-    form = Form()
+    form = ReviewForm()
     for name, value in fields:
         if name == "name":
             form.sets.append(DraftSet(value.strip(), ()))
@@ -55,22 +55,22 @@ def read_form(fields: Iterable[tuple[str, str]]) -> Form:
         elif name == "pick":
             form.picked.add(value)
         elif name == "to":
-            form.to = value
+            form.move_target = value
         elif name == "do":
             form.verb, _, rest = value.partition(" ")
             place, _, form.calls = rest.partition(" ")
-            form.place = number_in(place)
+            form.set_index = parse_number(place)
     return form
 
 
-def rearranged(form: Form, language: str) -> list[DraftSet]:
+def apply_action(form: ReviewForm, language: str) -> list[DraftSet]:
     """The sets after the form's action, without empty ones. Raises UsageError where no photo was picked, and
     HTTPException (400) for a target that doesn't exist."""
     sets = list(form.sets)
-    if form.verb == "join" and form.place is not None and 0 < form.place < len(sets):
-        below = sets.pop(form.place)
-        above = sets[form.place - 1]
-        sets[form.place - 1] = above._replace(photos=above.photos + below.photos)
+    if form.verb == "join" and form.set_index is not None and 0 < form.set_index < len(sets):
+        below = sets.pop(form.set_index)
+        above = sets[form.set_index - 1]
+        sets[form.set_index - 1] = above._replace(photos=above.photos + below.photos)
     elif form.verb == "move":
         moved = tuple(key for one in sets for key in one.photos if key in form.picked)
         if not moved:
@@ -78,81 +78,84 @@ def rearranged(form: Form, language: str) -> list[DraftSet]:
         sets = [
             one._replace(photos=tuple(key for key in one.photos if key not in form.picked)) for one in sets
         ]
-        if form.to == NEW:
+        if form.move_target == NEW_SET:
             first = next(number for number, one in enumerate(form.sets) if set(one.photos) & form.picked)
             name = free_name(sets[first].name, [one.name for one in sets])
             sets.insert(first + 1, DraftSet(name, moved))
-        elif (to := number_in(form.to)) is not None and to < len(sets):
+        elif (to := parse_number(form.move_target)) is not None and to < len(sets):
             sets[to] = sets[to]._replace(photos=sets[to].photos + moved)
         else:
             raise HTTPException(400)
     return [one for one in sets if one.photos]
 
 
-async def show(request: Request) -> Response:
-    """The sets as proposed, or as drafted in the URL; or the progress while their photos are being read."""
+async def review(request: Request) -> Response:
+    """The review page: the sets as proposed, or as drafted in the URL; or the progress while their photos are
+    being read."""
     known, draft = request.path_params["known"], read_form(request.query_params.multi_items()).sets
-    settings, place = await known_place(request, known)
+    settings, place = await settings_and_folder(request, known)
     reader = site_of(request).photos
     try:
-        view = await reader.soon(request.url.query + known, partial(look_at, settings, place, draft))
+        view = await reader.run_briefly(request.url.query + known, partial(look_at, settings, place, draft))
     except UsageError as error:  # the draft is of other photos than those there now
         view = await reader.run(partial(look_at, settings, place, ()))
-        return page(request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}")
+        return review_page(
+            request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}"
+        )
     if view is None:  # its photos are still being read
-        return await still_reading(request, place)
-    return page(request, view)
+        return await reading_progress(request, place)
+    return review_page(request, view)
 
 
 async def change(request: Request) -> Response:
-    """Move, split, join and name sets, kept as a draft in the URL; or approve them."""
+    """Move, split, join and rename sets, as a draft that is kept in the URL; or approve them."""
     fields = await fields_of(request, MOST_FIELDS)
     form = read_form(fields.multi_items())
-    settings, place = await known_place(request, request.path_params["known"])
+    settings, place = await settings_and_folder(request, request.path_params["known"])
     site = site_of(request)
     if form.verb != "approve":
         try:
-            return await shown(request, rearranged(form, request_language(request)))
+            return await redirect_to_draft(request, apply_action(form, request_language(request)))
         except UsageError as error:
             view = await site.photos.run(partial(look_at, settings, place, form.sets))
-            return page(request, view, refused=error.message)
+            return review_page(request, view, refused=error.message)
     confirm_terms(request, fields)
-    wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
+    wanted = range(len(form.sets) or 1) if form.set_index is None else [form.set_index]
     try:
-        async with site.moving:
+        async with site.moving_lock:
             await site.photos.run(partial(approve_held, settings, place, form.sets, wanted, form.calls))
     except DraftRefused as refused:
-        return page(request, refused.view, status=409)  # with the problem beside its set
+        return review_page(request, refused.view, status=409)  # with the problem beside its set
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
     if left:
-        return await shown(request, left, told="approved")
+        return await redirect_to_draft(request, left, told="approved")
     return RedirectResponse(f"/project/{place.project_id}?told=approved", 303)
 
 
-async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:
-    """A redirect to the page with these sets in its URL; the page itself where that URL is too long."""
+async def redirect_to_draft(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:
+    """A redirect to the review page with these sets in its URL; the page itself if that URL is too long."""
     fields = [*told.items()]
     for one in sets:
         fields += [("name", one.name), ("photos", " ".join(one.photos))]
     query = urlencode(fields)
-    if len(query) <= MOST_QUERY:
+    if len(query) <= MOST_QUERY_LETTERS:
         return RedirectResponse(f"/held/{request.path_params['known']}?{query}", 303)
-    settings, place = await known_place(request, request.path_params["known"])
-    return page(request, await site_of(request).photos.run(partial(look_at, settings, place, sets)))
+    settings, place = await settings_and_folder(request, request.path_params["known"])
+    return review_page(request, await site_of(request).photos.run(partial(look_at, settings, place, sets)))
 
 
-async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
+async def settings_and_folder(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
     """The folder of that id, with the current settings. Raises Unknown."""
     settings = settings_of(request)
     return settings, await to_thread.run_sync(place_by_id, settings, known)
 
 
-async def still_reading(request: Request, place: PhotoPlace) -> Response:
+async def reading_progress(request: Request, place: PhotoPlace) -> Response:
     done, total = await to_thread.run_sync(site_of(request).photos.progress, place)
     return render(request, "reading.html", headers={"Refresh": "2"}, place=place, done=done, total=total)
 
 
-def page(request: Request, view: HeldView, *, refused: str = "", status: int = 200) -> Response:
+def review_page(request: Request, view: HeldView, *, refused: str = "", status: int = 200) -> Response:
     template = "held_room.html" if view.place.folder else "held.html"
     return render(request, template, status=400 if refused else status, view=view, refused=refused)
 
@@ -163,10 +166,10 @@ async def preview(request: Request) -> Response:
     current = site.on_disk.current()
     view = None
     if known:
-        settings, place = await known_place(request, known)
-        view = await site.photos.soon(known, partial(look_at, settings, place, ()))
+        settings, place = await settings_and_folder(request, known)
+        view = await site.photos.run_briefly(known, partial(look_at, settings, place, ()))
         if view is None:  # its photos are still being read
-            return await still_reading(request, place)
+            return await reading_progress(request, place)
     return render(
         request,
         "preview.html",
@@ -181,7 +184,7 @@ async def preview(request: Request) -> Response:
 
 
 ROUTES = (
-    Route("/held/{known}", show, methods=["GET"]),
+    Route("/held/{known}", review, methods=["GET"]),
     Action("/held/{known}", change),
     Route("/preview", preview, methods=["GET"]),
 )

@@ -22,7 +22,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.rules.sets import FileIdentity
 
-PATIENCE_SECONDS = 60.0
+READ_SECONDS = 60.0
 SOON_SECONDS = 2.0
 KEPT_SECONDS = 10.0
 """How long a late result is kept for the next request, which the page makes by itself after 2 s."""
@@ -36,7 +36,7 @@ class PhotoReader:
     """Reads facts of photos, cached by path and file identity."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(patience_seconds=PATIENCE_SECONDS)
+        self._decoder = Decoder(patience_seconds=READ_SECONDS)
         self._facts: OrderedDict[tuple[str, FileIdentity], PictureFacts] = OrderedDict()
         self._limiter = CapacityLimiter(MOST_AT_ONCE)
         self._running: dict[str, asyncio.Task[Any]] = {}
@@ -46,13 +46,13 @@ class PhotoReader:
         """Run `work` in a thread, with a function that reads a photo."""
         return await to_thread.run_sync(partial(work, self._look), limiter=self._limiter)
 
-    async def soon(self, key: str, work: Callable[[Look], T]) -> T | None:
-        """As `run`; None where the work isn't done after SOON_SECONDS. It continues then: a later call with
-        the same key waits for it, or takes its result, within KEPT_SECONDS. Repeated with the cached photos,
-        the work of thousands would be late each time."""
+    async def run_briefly(self, key: str, work: Callable[[Look], T]) -> T | None:
+        """As `run`, but returns None after SOON_SECONDS while the work continues: a later call with the same
+        key waits for it, or takes its result, within KEPT_SECONDS. If each call began anew with the cached
+        photos, the work for thousands of photos would never be done in time."""
         loop = asyncio.get_running_loop()
         late: asyncio.Task[T] | None = self._late.pop(key, None)
-        task = late or once(self._running, key, partial(self.run, work))
+        task = late or shared_task(self._running, key, partial(self.run, work))
         done, _ = await asyncio.wait({task}, timeout=SOON_SECONDS)
         if done:
             return task.result()
@@ -76,7 +76,7 @@ class PhotoReader:
         await self._decoder.close()
 
     def _look(self, path: Path, identity: FileIdentity, limits: PictureLimits) -> PictureFacts:
-        """Called in a thread of `run`."""
+        """Read a photo's facts, from the worker thread of `run`."""
         facts: PictureFacts = from_thread.run(self._read, path, identity, limits)
         return facts
 
@@ -91,11 +91,11 @@ class PhotoReader:
         return facts
 
 
-def once(
+def shared_task(
     running: dict[str, asyncio.Task[Any]], key: str, work: Callable[[], Coroutine[Any, Any, T]]
 ) -> asyncio.Task[T]:
-    """The running task of that key; started where there is none. If nobody waits for it, its exception is
-    discarded."""
+    """The running task of that key, started where there is none, so that concurrent callers share one. If
+    nobody waits for it, its exception is discarded."""
     task = running.get(key)
     if task is None:
         task = running[key] = asyncio.create_task(work())
@@ -126,7 +126,7 @@ class Thumbnails:
         self._most_bytes = most_bytes
         self._new_bytes = 0
         """How much has been made since the cache's size was last looked at."""
-        self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=PATIENCE_SECONDS)
+        self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=READ_SECONDS)
         self._making: dict[str, asyncio.Task[bytes]] = {}
 
     @staticmethod
@@ -138,12 +138,12 @@ class Thumbnails:
         """The JPEG of that name, made from `source` where it is missing. Raises UnusablePhoto for what can't
         be shown, and LocalTrouble."""
         with suppress(OSError):
-            return await asyncio.to_thread(self._kept, self.folder / f"{name}.jpg")
+            return await asyncio.to_thread(self._from_cache, self.folder / f"{name}.jpg")
         # A cancelled request must not cancel the work that others wait for.
-        made = partial(self._made, name, source, edge, roots)
-        return await asyncio.shield(once(self._making, name, made))
+        made = partial(self._make, name, source, edge, roots)
+        return await asyncio.shield(shared_task(self._making, name, made))
 
-    async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
+    async def _make(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
         target = self.folder / f"{name}.jpg"
         beneath = [str(root) for root in roots]
         try:  # people may delete the folder at any time
@@ -159,7 +159,7 @@ class Thumbnails:
             await asyncio.to_thread(self._evict)
         return content
 
-    def _kept(self, path: Path) -> bytes:
+    def _from_cache(self, path: Path) -> bytes:
         content = path.read_bytes()
         with suppress(OSError):  # the disk may be read-only
             os.utime(path)

@@ -28,7 +28,7 @@ from hotfolder.words import word
 
 FORWARDING = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 SAFE_METHODS = ("GET", "HEAD")
-NO_HOST = frozenset("@/\\?#")
+NOT_IN_HOST = frozenset("@/\\?#")
 OWN_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,7 +46,11 @@ class Caller:
     def name(self) -> str:
         """The host without its port, in lower case; "" where it is invalid."""
         try:
-            return "" if set(self.host) & NO_HOST else (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+            return (
+                ""
+                if set(self.host) & NOT_IN_HOST
+                else (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+            )
         except ValueError:
             return ""
 
@@ -54,31 +58,31 @@ class Caller:
 def caller_of(scope: Scope, page: PageSettings) -> Caller:
     """The caller by the connection, and by the forwarding headers if it comes from a trusted proxy."""
     headers = Headers(scope=scope)
-    address = plain_address((scope.get("client") or ("", 0))[0])
+    address = canonical_address((scope.get("client") or ("", 0))[0])
     host, https = headers.get("host", ""), False
     forwarded = any(name in headers for name in FORWARDING)
     networks = [ip_network(one) for one in page.trusted_proxies]
-    if trusted(address, networks):
-        host = last(headers.getlist("x-forwarded-host")) or host
-        https = last(headers.getlist("x-forwarded-proto")).lower() == "https"
+    if is_trusted_proxy(address, networks):
+        host = last_item(headers.getlist("x-forwarded-host")) or host
+        https = last_item(headers.getlist("x-forwarded-proto")).lower() == "https"
         # Each proxy appends its client's address: the last that isn't a trusted proxy's is the caller's.
-        for hop in reversed(parts(headers.getlist("x-forwarded-for"))):
-            address = plain_address(hop)
-            if not trusted(address, networks):
+        for hop in reversed(header_items(headers.getlist("x-forwarded-for"))):
+            address = canonical_address(hop)
+            if not is_trusted_proxy(address, networks):
                 break
     return Caller(address, host, https, forwarded)
 
 
-def parts(values: Sequence[str]) -> list[str]:
+def header_items(values: Sequence[str]) -> list[str]:
     """The items of a comma-separated header, which may be repeated."""
     return [part.strip() for part in ",".join(values).split(",") if part.strip()]
 
 
-def last(values: Sequence[str]) -> str:
-    return (parts(values) or [""])[-1]
+def last_item(values: Sequence[str]) -> str:
+    return (header_items(values) or [""])[-1]
 
 
-def plain_address(text: str) -> str:
+def canonical_address(text: str) -> str:
     """An IP address in canonical form; "" where it is invalid. IPv4-mapped IPv6 becomes IPv4."""
     try:
         found = ip_address(text.strip("[]"))
@@ -89,19 +93,19 @@ def plain_address(text: str) -> str:
     return str(found)
 
 
-def trusted(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+def is_trusted_proxy(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
     return bool(address) and any(ip_address(address) in network for network in networks)
 
 
-def known_name(caller: Caller, scope: Scope, page: PageSettings) -> bool:
+def is_own_host(caller: Caller, scope: Scope, page: PageSettings) -> bool:
     """Whether the request's host is a name of this page, which prevents DNS rebinding: a configured name, a
     loopback name on a loopback connection, or the IP address at which the connection came in."""
-    local = plain_address((scope.get("server") or ("", 0))[0])
+    local = canonical_address((scope.get("server") or ("", 0))[0])
     if caller.name in page.hosts:
         return True
     if caller.name in OWN_NAMES:
         return is_loopback(local)
-    return bool(local) and plain_address(caller.name) == local
+    return bool(local) and canonical_address(caller.name) == local
 
 
 def own_origins(caller: Caller) -> tuple[str, ...]:
@@ -110,7 +114,7 @@ def own_origins(caller: Caller) -> tuple[str, ...]:
     return (f"https://{host}",) if caller.https else (f"https://{host}", f"http://{host}")
 
 
-def from_another_site(caller: Caller, headers: Headers, method: str) -> bool:
+def is_cross_site(caller: Caller, headers: Headers, method: str) -> bool:
     """Whether the browser's headers tell that another site caused the request (CSRF). Another site may only
     link to the page; a form must be the page's own, and the headers must prove it."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -124,7 +128,7 @@ def from_another_site(caller: Caller, headers: Headers, method: str) -> bool:
 
 logger = log.get("page")
 
-Refusal = Callable[[Request], Awaitable[Response | None]]
+AccessCheck = Callable[[Request], Awaitable[Response | None]]
 
 MOST_BODY_BYTES = 256 * 1024
 FEW_FIELDS, MOST_FIELDS = 20, 20_000
@@ -153,7 +157,7 @@ class Guard:
     """Middleware around everything: checks access, limits request bodies, adds security headers to every
     response, and sends an error page where a view fails."""
 
-    def __init__(self, app: ASGIApp, refuses: Refusal) -> None:
+    def __init__(self, app: ASGIApp, refuses: AccessCheck) -> None:
         """`refuses` returns the response in place of a view, None to let the request pass."""
         self.app = app
         self.refuses = refuses
@@ -175,7 +179,7 @@ class Guard:
         request = Request(scope, receive)
         try:
             answer = await self.refuses(request) or self.app
-            await answer(scope, bounded(receive), send_guarded)
+            await answer(scope, limited_body(receive), send_guarded)
         except ClientDisconnect:
             return  # while it sent its form; nobody would receive a response
         except Exception:
@@ -185,8 +189,9 @@ class Guard:
             await error_page(request, 500)(scope, receive, send_guarded)
 
 
-def bounded(receive: Receive) -> Receive:
-    """`receive` with limits for a request's body: raises HTTPException 413 for its size, 408 for its time."""
+def limited_body(receive: Receive) -> Receive:
+    """`receive` with limits for a request's body: raises HTTPException 413 when it is too large, 408 when it
+    takes too long."""
     taken, whole = 0, False
     end = asyncio.get_running_loop().time() + BODY_SECONDS
 
@@ -212,18 +217,18 @@ async def fields_of(request: Request, most: int = FEW_FIELDS) -> ImmutableMultiD
     return ImmutableMultiDict([(name, value) for name, value in form.multi_items() if isinstance(value, str)])
 
 
-async def refusal(request: Request) -> Response | None:
-    """The response in place of a view, None where access is allowed. Puts the caller and the role into
-    `request.state`."""
+async def check_access(request: Request) -> Response | None:
+    """Check host name, origin, session and role: returns a response in place of the view, None where access
+    is allowed. Puts the caller and the role into `request.state`."""
     site: Site = request.app.state.site
     scope, headers = request.scope, request.headers
     caller = caller_of(scope, site.page)
     state = request.state
     state.caller, state.role, state.may_act, state.protected = caller, None, False, True
-    if not known_name(caller, scope, site.page):
-        return refused(request, "refused.host")
-    if from_another_site(caller, headers, request.method):
-        return refused(request, "refused.site")
+    if not is_own_host(caller, scope, site.page):
+        return refused_page(request, "refused.host")
+    if is_cross_site(caller, headers, request.method):
+        return refused_page(request, "refused.site")
     public = (one for one in scope["app"].routes if isinstance(one, PublicRoute))
     if any(one.matches(scope)[0] != Match.NONE for one in public):
         return None
@@ -235,34 +240,34 @@ async def refusal(request: Request) -> Response | None:
     if not found.protected:
         # A proxy's client isn't on this machine, even though the connection is local.
         if site.page.beyond_loopback or caller.forwarded:
-            return refused(request, "refused.unprotected")
+            return refused_page(request, "refused.unprotected")
     elif found.role is None:
-        return sign_in_first(request)
+        return sign_in_redirect(request)
     state.protected, state.role = found.protected, found.role or FULL
     state.may_act = state.role == FULL
     if request.method not in SAFE_METHODS and not state.may_act:
-        return refused(request, "refused.reading")
+        return refused_page(request, "refused.reading")
     return None
 
 
 async def visitor_of(request: Request) -> Visitor:
-    """The visitor by the session cookie. Raises BadWorld and StoreError, also where the passwords are gone
-    with their store: that must not open the page."""
+    """The visitor by the session cookie. Raises BadWorld and StoreError, also when the store with the
+    passwords has disappeared, which must not give everybody access."""
     site: Site = request.app.state.site
     found = await to_thread.run_sync(visitor, settings_of(request), request.cookies.get(SESSION_COOKIE))
     if found.protected:
-        site.protected.set()
-    elif site.protected.is_set():
+        site.password_set.set()
+    elif site.password_set.is_set():
         raise StoreError(NO_PASSWORDS)
     return found
 
 
-def refused(request: Request, key: str) -> Response:
+def refused_page(request: Request, key: str) -> Response:
     """A 403 page that says why, and nothing about the studio."""
     return error_page(request, 403, word(request_language(request), key))
 
 
-def sign_in_first(request: Request) -> Response:
+def sign_in_redirect(request: Request) -> Response:
     """A redirect to the sign-in page, which leads back afterwards; 401 for what isn't a page."""
     if request.method in SAFE_METHODS and "text/html" in request.headers.get("accept", ""):
         asked = f"{request.url.path}?{request.url.query}".removesuffix("?")

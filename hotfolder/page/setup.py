@@ -25,10 +25,10 @@ from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, problem_with, set_up
 from hotfolder.display import with_hint
 from hotfolder.errors import HotfolderError
-from hotfolder.page.app import page_app, server_of, told_signals
+from hotfolder.page.app import page_app, recorded_signals, server_of
 from hotfolder.page.files import static
-from hotfolder.page.security import caller_of, fields_of, from_another_site, refused
-from hotfolder.page.signin import why_no_password
+from hotfolder.page.security import caller_of, fields_of, is_cross_site, refused_page
+from hotfolder.page.signin import password_problem
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
@@ -67,7 +67,7 @@ def serve_setup(site: SetupSite, port: int) -> int | None:
     Raises LocalTrouble where the port can't be bound."""
     listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
     server = server_of(setup_app(site))
-    with listener, told_signals(server) as signals:
+    with listener, recorded_signals(server) as signals:
         link = f"http://THIS-MACHINE:{listener.getsockname()[1]}/setup/{site.token.token}"
         logger.warning("settings_missing", meaning="Open this page in a browser to set it up.", open=link)
 
@@ -91,60 +91,60 @@ async def end_when_done(server: uvicorn.Server, site: SetupSite) -> None:
 
 def setup_app(site: SetupSite) -> Starlette:
     routes = [
-        Route("/setup/{token}", form, methods=["GET"]),
-        Route("/setup/{token}", answers, methods=["POST"]),
-        Route("/static/{name}", own_static, methods=["GET"]),
+        Route("/setup/{token}", show_form, methods=["GET"]),
+        Route("/setup/{token}", submit, methods=["POST"]),
+        Route("/static/{name}", static_file, methods=["GET"]),
     ]
-    return page_app(site, routes, refusal)
+    return page_app(site, routes, check_same_site)
 
 
-async def refusal(request: Request) -> Response | None:
+async def check_same_site(request: Request) -> Response | None:
     """Refuse requests of other sites. The host name isn't checked: the token from the log is enough."""
     request.state.caller = caller = caller_of(request.scope, PageSettings())
-    if from_another_site(caller, request.headers, request.method):
-        return refused(request, "refused.site")
+    if is_cross_site(caller, request.headers, request.method):
+        return refused_page(request, "refused.site")
     return None
 
 
-async def form(request: Request) -> Response:
-    site = opened_site(request)
-    response = asking(request, str(site.root), "")
+async def show_form(request: Request) -> Response:
+    site = site_by_token(request)
+    response = form_page(request, str(site.root), "")
     response.set_cookie(COOKIE, site.token.token, httponly=True, samesite="strict")
     return response
 
 
-async def answers(request: Request) -> Response:
+async def submit(request: Request) -> Response:
     """Check and write the settings, and show that hotfolder starts; or show the form with the problem."""
-    site, language = opened_site(request), request_language(request)
+    site, language = site_by_token(request), request_language(request)
     fields = await fields_of(request)
     root, key = fields.get("root", "").strip(), fields.get("key", "").strip()
-    if site.with_page and (problem := why_no_password(request, fields)):
-        return asking(request, root, problem)
+    if site.with_page and (problem := password_problem(request, fields)):
+        return form_page(request, root, problem)
     async with site.writing:
-        opened_site(request)  # another request may have used the token meanwhile
+        site_by_token(request)  # another request may have used the token meanwhile
         name = request.state.caller.name
         first = FirstSettings(Path(root), site.state_below(Path(root)), key, fields.get("password", ""), name)
         try:
             wrong = await problem_with(site.config, site.environ, first)
             if wrong is not None:
-                return asking(request, root, word(language, f"setup.{wrong}"))
+                return form_page(request, root, word(language, f"setup.{wrong}"))
             await to_thread.run_sync(set_up, site.config, site.environ, first)
         except HotfolderError as error:
-            return asking(request, root, said(language, with_hint(error.message, error.hint)))
+            return form_page(request, root, said(language, with_hint(error.message, error.hint)))
         site.token.used = True
         site.done.set()
     return render(request, "setup_done.html", with_page=site.with_page)
 
 
-def opened_site(request: Request) -> SetupSite:
+def site_by_token(request: Request) -> SetupSite:
     """The site. Raises HTTPException (404) unless the URL has the token from the log."""
     site = site_of(request)
-    if not site.token.opens(request.path_params["token"]):
+    if not site.token.matches(request.path_params["token"]):
         raise HTTPException(404)
     return site
 
 
-async def own_static(request: Request) -> Response:
+async def static_file(request: Request) -> Response:
     """The page's style, for a browser with the cookie of the set-up page."""
     token = site_of(request).token.token
     if not secrets.compare_digest(request.cookies.get(COOKIE, "").encode(), token.encode()):
@@ -157,7 +157,7 @@ def site_of(request: Request) -> SetupSite:
     return site
 
 
-def asking(request: Request, root: str, problem: str) -> Response:
+def form_page(request: Request, root: str, problem: str) -> Response:
     return render(
         request,
         "setup.html",

@@ -15,22 +15,22 @@ from starlette.routing import Route
 from hotfolder.control import gallery as control
 from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
-from hotfolder.page.actions import Action, asked
+from hotfolder.page.actions import Action, run_action
 from hotfolder.page.files import picture_response, thumb_response
 from hotfolder.page.reading import Edge
 from hotfolder.page.security import MOST_FIELDS, PublicRoute, fields_of
-from hotfolder.page.site import number_in, settings_of
-from hotfolder.page.templating import looked_up, picked, render, request_language
+from hotfolder.page.site import parse_number, settings_of
+from hotfolder.page.templating import all_picked, query_control, render, request_language
 from hotfolder.patience import patiently
 from hotfolder.words import word
 
-EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
+EDGE_BY_SIZE = {"small": Edge.CARD, "large": Edge.SCREEN}
 
 
 async def overview(request: Request, token: str = "", left_out: Sequence[str] = ()) -> Response:
-    """What can be shared of a project, and the links to it; for a new link with `token`, its URL, which is
-    never shown again. `left_out` are sentences about pictures that a gallery that was made lacks."""
-    found = await looked_up(request, control.sharing, request.path_params["known"])
+    """The page of a project's pictures to share and its links; for a new link with `token`, its URL, which is
+    never shown again. `left_out` are sentences about pictures missing from the gallery just made."""
+    found = await query_control(request, control.sharing, request.path_params["known"])
     caller = request.state.caller
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""
@@ -41,21 +41,21 @@ async def overview(request: Request, token: str = "", left_out: Sequence[str] = 
         address=address,
         left_out=left_out,
         days=control.DAYS,
-        picked=picked(request),
+        picked=all_picked(request),
     )
 
 
-async def make(request: Request) -> Response:
+async def make_link(request: Request) -> Response:
     """Create a link. The response is the page, no redirect, so that the link is in no URL of the browser's
     history."""
     form = await fields_of(request, MOST_FIELDS)
-    chosen, days = form.getlist("picture"), number_in(form.get("days", "")) or 0
+    chosen, days = form.getlist("picture"), parse_number(form.get("days", "")) or 0
     settings, known = settings_of(request), request.path_params["known"]
     token = await to_thread.run_sync(control.share, settings, known, chosen, days)
     return await overview(request, token)
 
 
-async def revoke(request: Request) -> Response:
+async def revoke_link(request: Request) -> Response:
     known, link = request.path_params["known"], request.path_params["link"]
     await to_thread.run_sync(control.revoke, settings_of(request), known, link)
     return RedirectResponse(f"/project/{known}/share", 303)
@@ -64,7 +64,7 @@ async def revoke(request: Request) -> Response:
 async def make_gallery(request: Request) -> Response:
     """Write the static gallery in done/. The response is the page, no redirect, where it names pictures that
     are left out."""
-    left_out = await asked(request, _gallery, request.path_params["known"])
+    left_out = await run_action(request, _gallery, request.path_params["known"])
     if left_out:
         return await overview(request, left_out=left_out)
     return RedirectResponse(f"/project/{request.path_params['known']}/share?told=gallery", 303)
@@ -76,26 +76,26 @@ def _gallery(installation: Installation, known: str) -> Sequence[str]:
     return asyncio.run(control.gallery(installation, project)).left_out
 
 
-async def shared(request: Request) -> control.SharedGallery:
+async def gallery_of_token(request: Request) -> control.SharedGallery:
     """The gallery of the URL's token. Raises HTTPException (404) where there is none, or no longer."""
-    found = await looked_up(request, control.shared_gallery, request.path_params["token"])
+    found = await query_control(request, control.shared_gallery, request.path_params["token"])
     if found is None:
         raise HTTPException(404, word(request_language(request), "share.nowhere"))
     return found
 
 
-async def astray(request: Request) -> Response:
-    """A redirect for a link that has lost its final slash, or was copied with what stood behind it in a
-    message, such as a bracket."""
+async def redirect_misspelt(request: Request) -> Response:
+    """Redirect a link that has lost its final slash, or was copied with text that followed it in a message,
+    such as a closing bracket."""
     found = re.fullmatch(r"([A-Za-z0-9_-]+)\W*", request.path_params["rest"])
     if found is None:
         raise HTTPException(404, word(request_language(request), "share.nowhere"))
     return RedirectResponse(f"/share/{found[1]}/", 303)
 
 
-async def visit(request: Request) -> Response:
+async def shared_page(request: Request) -> Response:
     """The gallery's page."""
-    gallery, language = await shared(request), request_language(request)
+    gallery, language = await gallery_of_token(request), request_language(request)
     base = f"/share/{request.path_params['token']}/"
     page = await to_thread.run_sync(control.shared_page, gallery, language, base)
     return HTMLResponse(page, headers={"X-Robots-Tag": "noindex", "Vary": "Accept-Language, Cookie"})
@@ -103,9 +103,9 @@ async def visit(request: Request) -> Response:
 
 async def picture(request: Request) -> Response:
     """A picture of the gallery in the requested size."""
-    gallery, settings = await shared(request), settings_of(request)
+    gallery, settings = await gallery_of_token(request), settings_of(request)
     size, name = request.path_params["size"], request.path_params["name"]
-    edge = EDGES.get(size)
+    edge = EDGE_BY_SIZE.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
     there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
     if there is None:
@@ -117,10 +117,10 @@ async def picture(request: Request) -> Response:
 
 ROUTES = (
     Route("/project/{known}/share", overview, methods=["GET"]),
-    Action("/project/{known}/share", make),
-    Action("/project/{known}/share/{link}/revoke", revoke),
+    Action("/project/{known}/share", make_link),
+    Action("/project/{known}/share/{link}/revoke", revoke_link),
     Action("/project/{known}/gallery", make_gallery),
-    PublicRoute("/share/{token}/", visit, methods=["GET"]),
+    PublicRoute("/share/{token}/", shared_page, methods=["GET"]),
     PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),
-    PublicRoute("/share/{rest:path}", astray, methods=["GET"]),
+    PublicRoute("/share/{rest:path}", redirect_misspelt, methods=["GET"]),
 )

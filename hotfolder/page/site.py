@@ -28,16 +28,16 @@ from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader, Thumbnails
 
-TRIES, RENEWED_SECONDS = 5, 30.0
-ALL_TRIES, ALL_RENEWED_SECONDS = 60, 5.0
-"""The tries at once, and the seconds after which there is one more: for an address, and for all together."""
+ADDRESS_TRIES, ADDRESS_REFILL_SECONDS = 5, 30.0
+ALL_TRIES, ALL_REFILL_SECONDS = 60, 5.0
+"""Capacity and refill interval of the token buckets: for an address, and for all together."""
 MOST_ADDRESSES = 1024
 """Beyond these the least recently used is evicted; the limit for all together still holds."""
 
 
 class SignInThrottle:
-    """A rate limit on wrong passwords: token buckets, one for each address and one for all together. Of each
-    only the moment is kept at which it is full again."""
+    """A rate limit on wrong passwords: token buckets, one for each address and one for all together. A bucket
+    is represented by the time at which it will be full again."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -50,21 +50,21 @@ class SignInThrottle:
         own, every = max(now, self.full_at.pop(whose, now)), max(now, self._all_full_at)
         wait = max(
             0.0,
-            own - now - (TRIES - 1) * RENEWED_SECONDS,
-            every - now - (ALL_TRIES - 1) * ALL_RENEWED_SECONDS,
+            own - now - (ADDRESS_TRIES - 1) * ADDRESS_REFILL_SECONDS,
+            every - now - (ALL_TRIES - 1) * ALL_REFILL_SECONDS,
         )
-        self.full_at[whose] = own if wait else own + RENEWED_SECONDS
-        self._all_full_at = every if wait else every + ALL_RENEWED_SECONDS
+        self.full_at[whose] = own if wait else own + ADDRESS_REFILL_SECONDS
+        self._all_full_at = every if wait else every + ALL_REFILL_SECONDS
         if len(self.full_at) > MOST_ADDRESSES:
             self.full_at.popitem(last=False)
         return wait
 
     def give_back(self, address: str) -> None:
         """Don't count the try: the password was right."""
-        self._all_full_at -= ALL_RENEWED_SECONDS
+        self._all_full_at -= ALL_REFILL_SECONDS
         whose = network_of(address)
         if whose in self.full_at:
-            self.full_at[whose] -= RENEWED_SECONDS
+            self.full_at[whose] -= ADDRESS_REFILL_SECONDS
 
 
 def network_of(address: str) -> str:
@@ -76,7 +76,7 @@ def network_of(address: str) -> str:
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
 
 
-ABSOLUTE = re.compile(r"(?<![^\s\"'“„(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"'“,;:)\]]+")
+ABSOLUTE_PATH = re.compile(r"(?<![^\s\"'“„(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"'“,;:)\]]+")
 """An absolute path of at least two parts, which isn't part of a URL."""
 
 
@@ -88,7 +88,7 @@ class CurrentSettings:
     error: str = ""
 
 
-ERROR_SECONDS = 5.0
+ERROR_RELOAD_SECONDS = 5.0
 """The interval at which settings with an error are loaded again, although the file hasn't changed."""
 
 
@@ -111,7 +111,7 @@ class SettingsOnDisk:
             now = time.monotonic()
             # What an error is about, such as a missing folder, isn't watched.
             if seen != self._seen or (self._current.error and now >= self._again_at):
-                self._seen, self._again_at = seen, now + ERROR_SECONDS
+                self._seen, self._again_at = seen, now + ERROR_RELOAD_SECONDS
                 try:
                     self._current = CurrentSettings(refuse_bad_addresses(self._file.load()))
                 except ConfigurationError as error:
@@ -156,14 +156,14 @@ class FirstToken:
         self.token = secrets.token_urlsafe(16)
         self.used = False
 
-    def opens(self, asked: str) -> bool:
+    def matches(self, asked: str) -> bool:
         return not self.used and secrets.compare_digest(asked.encode(errors="replace"), self.token.encode())
 
 
 @dataclass(frozen=True)
 class Site:
-    """The shared state of the page's process. `config` is the absolute path of the settings, as `control`
-    takes it with `environ`; `page` are the settings that the server was started with."""
+    """The shared state of the page's process. `config` is the absolute path of the settings file, as
+    `control` takes it with `environ`; `page` are the settings that the server was started with."""
 
     config: Path
     environ: Mapping[str, str]
@@ -174,13 +174,13 @@ class Site:
     templates: jinja2.Environment
     throttle: SignInThrottle = field(default_factory=SignInThrottle)
     first_token: FirstToken = field(default_factory=FirstToken)
-    protected: asyncio.Event = field(default_factory=asyncio.Event)
+    password_set: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the store had a password."""
-    hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    hashing_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is hashed."""
-    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    moving_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a set's files are moved."""
-    sent: dict[str, tuple[object, asyncio.Future[Response], float]] = field(default_factory=dict)
+    last_forms: dict[str, tuple[object, asyncio.Future[Response], float]] = field(default_factory=dict)
     """The last form of each browser, with its answer and when it came."""
     photos: PhotoReader = field(default_factory=PhotoReader)
 
@@ -194,16 +194,16 @@ def site_for(
     page = on_disk.current().settings.page.model_copy(update=given)
     settings = on_disk.current().settings
     templates = template_environment(
-        lambda text: without_folders(text, on_disk.current().settings),
+        lambda text: hide_folders(text, on_disk.current().settings),
         lambda kinds: on_disk.current().settings.prices.sum_text(kinds),
     )
     live = Live(settings, lambda: on_disk.current().error)
     return Site(config.absolute(), environ, page, on_disk, Thumbnails(settings.state_folder), live, templates)
 
 
-def without_folders(text: str, settings: Settings) -> str:
-    """`text` with its absolute paths shortened to what people in the studio know, such as `done/…`: a page
-    doesn't show where folders are on this machine."""
+def hide_folders(text: str, settings: Settings) -> str:
+    """`text` with its absolute paths shortened to names known in the studio, such as `done/…`: a page must
+    not show where folders are on this machine."""
     if "/" not in text:
         return text
     folders = {Path(settings.root): "", settings.state_folder: "state/", settings.done_folder: "done/"}
@@ -216,10 +216,10 @@ def without_folders(text: str, settings: Settings) -> str:
     for folder, name in sorted(folders.items(), key=lambda one: len(str(one[0])), reverse=True):
         if str(folder) in text:
             text = text.replace(f"{folder}/", name).replace(str(folder), name.rstrip("/") or "root")
-    return ABSOLUTE.sub(lambda found: found[0].rpartition("/")[2], text)
+    return ABSOLUTE_PATH.sub(lambda found: found[0].rpartition("/")[2], text)
 
 
-def number_in(text: str) -> int | None:
+def parse_number(text: str) -> int | None:
     """`text` as a number; None where it isn't one of at most six digits."""
     return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
@@ -231,7 +231,7 @@ def site_of(request: Request) -> Site:
 
 
 def settings_of(request: Request) -> Settings:
-    """The settings when the request came."""
+    """The settings in force when the request came, the same during all of it."""
     if not hasattr(request.state, "settings"):
         request.state.settings = site_of(request).on_disk.current().settings
     settings: Settings = request.state.settings
@@ -246,7 +246,7 @@ def terms_of(request: Request) -> str:
 
 
 def confirm_terms(request: Request, fields: Mapping[str, str]) -> None:
-    """Raise UsageError where the rules or prices aren't those with which the form was shown."""
+    """Raise UsageError if the rules or prices have changed since the form was shown."""
     shown = fields.get("terms")
     if shown is not None and shown != terms_of(request):
         raise UsageError(

@@ -30,7 +30,7 @@ from hotfolder.words.saying import ENGLISH, number_said, room_said, said
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
-OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?(?:\?[A-Za-z0-9/_.~%&=+,:;*-]*)?\Z")
+SITE_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?(?:\?[A-Za-z0-9/_.~%&=+,:;*-]*)?\Z")
 """A path of this site, optionally with a query; never one that a browser takes for another host."""
 
 T = TypeVar("T")
@@ -130,8 +130,8 @@ def render(
     return response
 
 
-def picked(request: Request) -> bool:
-    """Whether a form of pictures is shown with all of them chosen, as it is without `?pick=none`."""
+def all_picked(request: Request) -> bool:
+    """Whether a form that lists pictures is shown with all of them picked: unless `?pick=none`."""
     return request.query_params.get("pick") != "none"
 
 
@@ -143,9 +143,9 @@ def request_language(request: Request) -> str:
     return language_of(request.headers.get("accept-language", ""))
 
 
-async def looked_up(request: Request, look: Callable[..., T], *args: object) -> T:
-    """Call a function of `control` with the current settings, in a thread. Raises what it raises, and
-    LocalTrouble after a timeout."""
+async def query_control(request: Request, look: Callable[..., T], *args: object) -> T:
+    """Call a query of `control` with the current settings, in a thread. Raises its errors, and LocalTrouble
+    after a timeout."""
     settings = settings_of(request)
     return await patiently(settings.state_folder, partial(look, settings, *args))
 
@@ -161,14 +161,14 @@ def error_page(
     # After a 409, for an action that isn't possible any more, and a 404, as for a ZIP of pictures that are
     # gone, the link leads back to the form's page; after a 401, it does so by the sign-in page.
     page = re.match(r"https?://[^/?#]+([^?#]*)([^#]*)", request.headers.get("referer", ""))
-    back = own_path(page[1]) if page and status in (404, 409) else "/"
+    back = safe_path(page[1]) if page and status in (404, 409) else "/"
     if page and status == 401:
-        back = own_path(f"/signin?to={quote(page[1] + page[2], safe='/')}")
+        back = safe_path(f"/signin?to={quote(page[1] + page[2], safe='/')}")
     told, hint = words.said(message) or words(key), words.said(hint)
     return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
 
 
-def own_path(asked: object) -> Markup:
+def safe_path(asked: object) -> Markup:
     """A safe target for links and redirects: `asked` if it is a path of this site, else "/". As Markup it is
     left alone in templates, where other texts lose what looks like a folder of this machine."""
-    return escape(asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/")
+    return escape(asked if isinstance(asked, str) and SITE_PATH.match(asked) else "/")

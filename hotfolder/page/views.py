@@ -13,8 +13,8 @@ from starlette.routing import Route
 from hotfolder.control.board import FINISHED, Frame, board
 from hotfolder.control.offers import offer, tags_for
 from hotfolder.control.rooms import all_projects, project_view, set_view
-from hotfolder.page.site import number_in, settings_of, site_of
-from hotfolder.page.templating import VARY, looked_up, picked, render, request_language
+from hotfolder.page.site import parse_number, settings_of, site_of
+from hotfolder.page.templating import VARY, all_picked, query_control, render, request_language
 from hotfolder.page.zipping import TooMuchForZip, zip_of, zip_response
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.words import word
@@ -37,11 +37,11 @@ async def now(request: Request) -> Response:
     async def made() -> bytes:
         return bytes((await now_page(request, stamp)).body)
 
-    return HTMLResponse(await live.shared(key, made), headers={"Vary": VARY})
+    return HTMLResponse(await live.cached(key, made), headers={"Vary": VARY})
 
 
 async def now_page(request: Request, stamp: str) -> HTMLResponse:
-    seen = await looked_up(request, board)
+    seen = await query_control(request, board)
     shown = [one for one in seen.projects if one.rank < FINISHED]
     finished = [one for one in seen.projects if one.rank == FINISHED]
     error = site_of(request).on_disk.current().error or seen.seen.settings_error
@@ -61,15 +61,15 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
 
 async def project(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
-    number = number_in(request.query_params.get("page", "")) or 1
-    view = await looked_up(request, project_view, request.path_params["known"], number)
-    return render(request, "project.html", stamp=stamp, view=view, picked=picked(request))
+    number = parse_number(request.query_params.get("page", "")) or 1
+    view = await query_control(request, project_view, request.path_params["known"], number)
+    return render(request, "project.html", stamp=stamp, view=view, picked=all_picked(request))
 
 
 async def projects(request: Request) -> Response:
     """The names of all projects with a job or a waiting set; `?q=` filters them."""
     wanted = request.query_params.get("q", "").strip()
-    found = await looked_up(request, all_projects, wanted)
+    found = await query_control(request, all_projects, wanted)
     several = len(settings_of(request).all_inboxes()) > 1
     return render(request, "projects.html", projects=found, wanted=wanted, several_inboxes=several)
 
@@ -79,7 +79,7 @@ async def download(request: Request) -> Response:
     asked, language = request.query_params, request_language(request)
     picks, rendition = asked.getlist("pick"), asked.get("rendition", "")
     try:
-        found = await looked_up(request, zip_of, request.path_params["known"], picks, rendition)
+        found = await query_control(request, zip_of, request.path_params["known"], picks, rendition)
     except TooMuchForZip:
         raise HTTPException(413, word(language, "project.too_much")) from None
     if not found.entries:
@@ -89,9 +89,9 @@ async def download(request: Request) -> Response:
 
 async def room(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
-    view = await looked_up(request, set_view, request.path_params["job"])
+    view = await query_control(request, set_view, request.path_params["job"])
     card = view.card
-    before, after = compared(
+    before, after = frames_to_compare(
         card.frames, request.query_params.get("before"), request.query_params.get("after")
     )
     newer = next((one for one in view.others if one.created_at > card.created_at), None)
@@ -100,7 +100,7 @@ async def room(request: Request) -> Response:
     )
 
 
-def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> tuple[int, int]:
+def frames_to_compare(frames: Sequence[Frame], before: str | None, after: str | None) -> tuple[int, int]:
     """The indexes of the two frames to compare: as requested, else the last unaltered one and the last."""
     last = len(frames) - 1
     usual = max((number for number, one in enumerate(frames[:-1]) if one.kind != "altered"), default=0)
@@ -110,16 +110,16 @@ def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> 
 
 async def pay_again(request: Request) -> Response:
     """The price of buying again, before anything is bought."""
-    view = await looked_up(request, set_view, request.path_params["job"])
+    view = await query_control(request, set_view, request.path_params["job"])
     return render(request, "pay_again.html", view=view, card=view.card)
 
 
-async def another(request: Request) -> Response:
+async def another_version(request: Request) -> Response:
     """The available tags, and the price of the chosen one."""
     job, asked = request.path_params["job"], request.query_params.get("tag", "")
-    view = await looked_up(request, set_view, job)
-    tags = await looked_up(request, tags_for, job)
-    found = await looked_up(request, offer, job, asked) if asked else None
+    view = await query_control(request, set_view, job)
+    tags = await query_control(request, tags_for, job)
+    found = await query_control(request, offer, job, asked) if asked else None
     groups: dict[str, list[str]] = {family: [] for family in (*FAMILIES, "own")}
     for tag in tags:
         groups[next((name for name, family in FAMILIES.items() if tag in family.tags), "own")].append(tag)
@@ -133,5 +133,5 @@ ROUTES = (
     Route("/project/{known}/zip", download, methods=["GET"]),
     Route("/set/{job}", room, methods=["GET"]),
     Route("/set/{job}/pay-again", pay_again, methods=["GET"]),
-    Route("/set/{job}/another", another, methods=["GET"]),
+    Route("/set/{job}/another", another_version, methods=["GET"]),
 )

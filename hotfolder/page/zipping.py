@@ -18,7 +18,7 @@ from hotfolder.control.lookup import PicturePlace, open_picture
 from hotfolder.control.rooms import chosen_pictures
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UsageError
-from hotfolder.page.files import asked_of, pieces, saved_as
+from hotfolder.page.files import conditional_range, download_header, read_range
 
 MOST_BYTES = 2**32 - 1
 MOST_ENTRIES = 2**16 - 1
@@ -110,26 +110,26 @@ def zip_bytes(wanted: Zip) -> Iterator[bytes]:
             info = zipfile.ZipInfo(entry.name, EPOCH)
             info.flag_bits |= 0x800  # its name is UTF-8
             with archive.open(info, "w") as target:
-                for piece in pieces_of(entry):
+                for piece in entry_bytes(entry):
                     target.write(piece)
                     yield from sink.take()
             yield from sink.take()
     yield from sink.take()
 
 
-def pieces_of(entry: ZipEntry) -> Iterator[bytes]:
+def entry_bytes(entry: ZipEntry) -> Iterator[bytes]:
     there = open_picture(entry.place)
     if there is None or there.version != entry.version:
         if there is not None:
             os.close(there.descriptor)
         raise LocalTrouble("A picture has changed while it was being downloaded.")
-    yield from pieces(os.fdopen(there.descriptor, "rb", buffering=0), range(entry.size_bytes))
+    yield from read_range(os.fdopen(there.descriptor, "rb", buffering=0), range(entry.size_bytes))
 
 
-def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
+def byte_range(read_range: Iterator[bytes], part: range) -> Iterator[bytes]:
     """The range `part` of all these bytes, without storing the others."""
     at = 0
-    for piece in pieces:
+    for piece in read_range:
         first, last = max(part.start - at, 0), min(part.stop - at, len(piece))
         at += len(piece)
         if first < last:
@@ -140,8 +140,8 @@ def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
 
 def zip_response(request: Request, wanted: Zip) -> Response:
     """The ZIP or the requested range of it."""
-    headers = saved_as(f"{wanted.title}.zip")
-    status, part = asked_of(request, wanted.version, wanted.size_bytes, headers)
+    headers = download_header(f"{wanted.title}.zip")
+    status, part = conditional_range(request, wanted.version, wanted.size_bytes, headers)
     if status == 304:
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(from_byte(zip_bytes(wanted), part), status, headers, "application/zip")
+    return StreamingResponse(byte_range(zip_bytes(wanted), part), status, headers, "application/zip")

@@ -21,7 +21,7 @@ STATE_HOME = Path("/var/lib")
 STATE = STATE_HOME / "hotfolder"
 PROGRAM = Path("/opt/hotfolder/bin/hotfolder")
 
-DATA, KEPT = Path("/data"), Path("/state")
+DATA_VOLUME, STATE_VOLUME = Path("/data"), Path("/state")
 """In a container: root, and state."""
 SECRET = Path("/run/secrets/stager_api_key")
 CONTAINER_ID = 1000
@@ -34,7 +34,7 @@ WATCHDOG_SECONDS = 120
 
 UNIT = "hotfolder.service"
 COMPOSE = "compose.yaml"
-KEPT_IN_CHECKOUT = {
+GENERATED_IN_CHECKOUT = {
     UNIT: f"systemd/{UNIT}",
     COMPOSE: f"docs/{COMPOSE}",
     "unraid.xml": "docs/unraid.xml",
@@ -49,8 +49,8 @@ VALUES: Mapping[str, object] = {
     "state": STATE,
     "state_name": STATE.name,
     "program": PROGRAM,
-    "data": DATA,
-    "kept": KEPT,
+    "data": DATA_VOLUME,
+    "kept": STATE_VOLUME,
     "secret": SECRET,
     "uid": CONTAINER_ID,
     "gid": CONTAINER_ID,
@@ -69,15 +69,15 @@ VALUES: Mapping[str, object] = {
 }
 
 
-def text_of(name: str, **changes: object) -> str:
+def generated_text(name: str, **changes: object) -> str:
     """The generated text of the file `name`; `changes` override VALUES."""
     template = (files("hotfolder.setup") / "templates" / name).read_text(encoding="utf-8")
     return Template(template).substitute({**VALUES, **changes})
 
 
 def main() -> None:
-    for name, path in KEPT_IN_CHECKOUT.items():
-        Path(path).write_text(text_of(name), encoding="utf-8")
+    for name, path in GENERATED_IN_CHECKOUT.items():
+        Path(path).write_text(generated_text(name), encoding="utf-8")
         print(path)
 
 

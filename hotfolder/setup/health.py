@@ -10,15 +10,15 @@ import json
 import os
 import sys
 
-PATIENCE_SECONDS = 4
+TIMEOUT_SECONDS = 4
 PORT = 9100
 
 
-def trouble(port: int) -> str:
+def why_not_ready(port: int) -> str:
     """Why hotfolder, whose pages are at this port of the loopback, isn't ready; "" if it is."""
     # Not urllib, which uses a proxy from the environment, where Docker can put one: the proxy would connect
     # to its own loopback.
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
@@ -36,4 +36,4 @@ def trouble(port: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(trouble(int(os.environ.get("HOTFOLDER_WEB__PORT") or PORT)) or 0)
+    sys.exit(why_not_ready(int(os.environ.get("HOTFOLDER_WEB__PORT") or PORT)) or 0)

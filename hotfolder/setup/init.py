@@ -39,24 +39,24 @@ from hotfolder.setup.deployment import (
     UNIT,
     USER,
     VALUES,
-    text_of,
+    generated_text,
 )
 from hotfolder.setup.install import InstalledService, group_id, user_id
 from hotfolder.telemetry.web import listening
 
 UNITS = Path("/etc/systemd/system")
-BOOTED = Path("/run/systemd/system")
+SYSTEMD_RUNTIME = Path("/run/systemd/system")
 """Exists where systemd runs the machine (sd_booted)."""
-SHARED_MODE, OURS_ALONE_MODE = 0o2770, 0o700
-ZONES = Path("/usr/share/zoneinfo")
-KEY_BESIDE = "stager.key"
+SHARED_MODE, PRIVATE_MODE = 0o2770, 0o700
+ZONEINFO = Path("/usr/share/zoneinfo")
+COMPOSE_KEY_NAME = "stager.key"
 NOT_IN_COMPOSE = re.compile(r"[:$\\\x00-\x1f\x7f]| #")
 """What has a special meaning in a compose file, and so can't be part of a folder's name there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person chose. None stands for what is there already, or else for the default; `key` is "" where
+    """A person's choices. None stands for what is there already, or else for the default; `key` is "" where
     it is given later."""
 
     config: Path = CONFIG
@@ -69,14 +69,15 @@ class Answers:
     page_port: int = PAGE_PORT
 
 
-def refuse(answers: Answers) -> None:
-    """Raise UsageError, ConfigurationError or LocalTrouble where `make` can't work, before any change."""
+def refuse_bad_answers(answers: Answers) -> None:
+    """Raise UsageError, ConfigurationError or LocalTrouble if `create_missing` can't work, before any
+    change."""
     if os.geteuid() != 0:
         raise UsageError(
             "`hotfolder init` makes a user, folders and a service, which only root may.",
             hint="Say it with sudo. `hotfolder init --docker` needs no root.",
         )
-    if not is_dir(BOOTED):
+    if not is_dir(SYSTEMD_RUNTIME):
         raise UsageError(
             "This machine isn't run by systemd.",
             hint="`hotfolder init --docker` writes what Docker needs; whatever else starts services here can"
@@ -98,9 +99,9 @@ def refuse(answers: Answers) -> None:
                     f"{answers.config} is there already and says another {what}: {found}.",
                     hint="Change it there, or name another file with --config.",
                 )
-    root, user, group, page = chosen(answers)
+    root, user, group, page = resolve_answers(answers)
     refuse_foreign(root, user, group)
-    if page and not running():
+    if page and not is_running():
         port = settings.page.port if settings is not None else answers.page_port
         listening("The page", "127.0.0.1", port, "with --page-port").close()
 
@@ -142,8 +143,8 @@ def settings_at(config: Path) -> Settings | None:
     return load(config, {}) if exists(config) else None
 
 
-class Chosen(NamedTuple):
-    """The answers, completed by what is installed already, or else by the defaults."""
+class ResolvedAnswers(NamedTuple):
+    """The answers without gaps: completed by what is installed already, or else by the defaults."""
 
     root: Path
     user: str
@@ -151,45 +152,45 @@ class Chosen(NamedTuple):
     page: bool
 
 
-def chosen(answers: Answers) -> Chosen:
-    settings, before = settings_at(answers.config), install.installed(UNITS)
+def resolve_answers(answers: Answers) -> ResolvedAnswers:
+    settings, before = settings_at(answers.config), install.read_drop_in(UNITS)
     root = settings.root_folder if settings is not None else answers.root or ROOT
     user = answers.user or before.get("User", USER)
     number = root.stat().st_gid if exists(root) else 0  # of root's own group nobody else is a member
     group = answers.group or (group_name(number) if number else before.get("Group", user))
-    page = install.has_page(before) if answers.page is None else answers.page
-    return Chosen(root, user, group, page)
+    page = install.serves_page(before) if answers.page is None else answers.page
+    return ResolvedAnswers(root, user, group, page)
 
 
-def site_of(answers: Answers) -> InstalledService:
-    """The installation according to the configuration file."""
-    _, user, group, page = chosen(answers)
-    return install.site_of(load(answers.config, {}), answers.config, user, group, page=page)
+def configured_service(answers: Answers) -> InstalledService:
+    """The service as the configuration file and the answers describe it."""
+    _, user, group, page = resolve_answers(answers)
+    return install.service_for(load(answers.config, {}), answers.config, user, group, page=page)
 
 
-def make(answers: Answers) -> Iterator[str]:
+def create_missing(answers: Answers) -> Iterator[str]:
     """Create what is missing; yields a sentence after each step. Raises UsageError and LocalTrouble."""
-    root, user, group, _ = chosen(answers)
-    yield from accounts(user, group)
-    yield from folder(root, user, group, SHARED_MODE)
-    yield from configuration(answers, root)
-    site = site_of(answers)
+    root, user, group, _ = resolve_answers(answers)
+    yield from create_accounts(user, group)
+    yield from create_folder(root, user, group, SHARED_MODE)
+    yield from write_configuration(answers, root)
+    site = configured_service(answers)
     for path in site.folders:
-        yield from folder(path, user, group, SHARED_MODE)
+        yield from create_folder(path, user, group, SHARED_MODE)
     if site.state.parent != STATE_HOME:  # systemd creates the one there
-        yield from folder(site.state, user, group, OURS_ALONE_MODE)
+        yield from create_folder(site.state, user, group, PRIVATE_MODE)
     key_file = site.key_file or KEY
-    yield from key(key_file, answers.key)
-    amiss = [*install.folders_to_mend(site), *install.python_to_mend(site)]
-    yield from service(site, start=exists(key_file) and not amiss)
+    yield from write_key(key_file, answers.key)
+    amiss = [*install.folder_repairs(site), *install.python_repairs(site)]
+    yield from install_service(site, start=exists(key_file) and not amiss)
 
 
-def accounts(user: str, group: str) -> Iterator[str]:
+def create_accounts(user: str, group: str) -> Iterator[str]:
     """Create the user and the group, and make the user its member, for commands that are run as that user."""
     missing: dict[str, str] = {}
     if user_id(user) < 0:
         missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
-    if install.lacks_group(user, group):
+    if install.must_create_group(user, group):
         missing[f"g {group}"] = f"Made the group {group}."
     if group != user and not is_member(user, group):
         missing[f"m {user} {group}"] = f"Made {user} a member of {group}."
@@ -206,7 +207,7 @@ def is_member(user: str, group: str) -> bool:
     return number in os.getgrouplist(user, account.pw_gid)
 
 
-def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
+def create_folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
     """Create a folder with this owner and mode, or correct an empty one. One that isn't empty only gets the
     setgid bit, by which new folders get its group."""
     owner = user_id(user), group_id(group)
@@ -230,7 +231,7 @@ def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
             yield f"Set {path} so that new folders in it get its group, {group}."
 
 
-def configuration(answers: Answers, root: Path) -> Iterator[str]:
+def write_configuration(answers: Answers, root: Path) -> Iterator[str]:
     page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else {}
     text = minimal_yaml(root, answers.state, KEY, page)
     with folder_making_trouble(answers.config.parent):
@@ -241,13 +242,14 @@ def configuration(answers: Answers, root: Path) -> Iterator[str]:
         yield f"{answers.config} is there already, and stays as it is."
 
 
-def key(path: Path, given: str) -> Iterator[str]:
-    """Write the key's file. systemd passes the key to the service, so only root needs to read the file."""
+def write_key(path: Path, given: str) -> Iterator[str]:
+    """Write the API key's file. systemd passes the key to the service, so only root needs to read the
+    file."""
     if exists(path) and path.stat().st_size == 0 and given:
         path.unlink()
     if given and write_once(path, f"{given}\n", OWNERS_ALONE):
         # The service has a copy of the one before.
-        restart = " `systemctl restart hotfolder` takes it up." if running() else ""
+        restart = " `systemctl restart hotfolder` takes it up." if is_running() else ""
         yield f"Wrote the API key into {path}, for root alone.{restart}"
     elif given and path.read_text(encoding="latin-1").strip() != given:
         yield f"The key in {path} is another one, and stays. To change it, remove that file first."
@@ -255,13 +257,13 @@ def key(path: Path, given: str) -> Iterator[str]:
         yield f"The API key is in {path} already."
 
 
-def service(site: InstalledService, *, start: bool) -> Iterator[str]:
+def install_service(site: InstalledService, *, start: bool) -> Iterator[str]:
     """Write the unit as install-service does; with `start`, start the service."""
     files = install.unit_files(site)
-    changed = any(not is_text(UNITS / name, text) for name, text in files.items())
-    was_running = running()
+    changed = any(not file_equals(UNITS / name, text) for name, text in files.items())
+    was_running = is_running()
     if changed:
-        for path in install.write_all(UNITS, files):
+        for path in install.write_files(UNITS, files):
             yield f"Wrote {path}."
         run_command("systemctl", "daemon-reload")
     if start and not was_running:
@@ -275,14 +277,15 @@ def service(site: InstalledService, *, start: bool) -> Iterator[str]:
 
 def next_steps(site: InstalledService) -> list[str]:
     """The steps left for a person; empty where the service runs."""
-    return [] if running() else list(install.next_steps(site))
+    return [] if is_running() else list(install.next_steps(site))
 
 
-def running() -> bool:
+def is_running() -> bool:
+    """Whether systemd says that the service is active."""
     return subprocess.run(["systemctl", "is-active", "--quiet", UNIT], check=False).returncode == 0
 
 
-def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
+def write_docker_files(directory: Path, root: Path, given: str) -> Iterator[str]:
     """Write the compose file and the key's file beside it; yields a sentence after each step, and the next
     steps. Raises UsageError and LocalTrouble."""
     if given:
@@ -294,17 +297,17 @@ def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
             hint="Name one without colon, dollar, backslash, line break and ` #`.",
         )
     uid, gid = container_ids()
-    text = text_of(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
+    text = generated_text(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
     if not exists(root):
         with folder_making_trouble(root):
             root.mkdir(parents=True)
             os.chown(root, uid, gid)
             root.chmod(SHARED_MODE)
         yield f"Made {root}, for the user {uid} and the group {gid}."
-    compose, key_file = directory / COMPOSE, directory / KEY_BESIDE
+    compose, key_file = directory / COMPOSE, directory / COMPOSE_KEY_NAME
     if write_once(compose, text, 0o644):
         yield f"Wrote {compose}."
-    elif not is_text(compose, text):
+    elif not file_equals(compose, text):
         yield f"{compose} is there already, and stays as it is. It would be:\n\n{text}"
     if given and write_once(key_file, f"{given}\n", OWNERS_ALONE, (uid, gid)):
         yield f"Wrote the API key into {key_file}, for the user {uid} alone."
@@ -330,7 +333,7 @@ def container_ids() -> tuple[int, int]:
 def time_zone() -> object:
     """This machine's time zone by its IANA name; the default where that is unknown."""
     zone = Path("/etc/localtime").resolve()
-    return zone.relative_to(ZONES) if zone.is_relative_to(ZONES) else VALUES["zone"]
+    return zone.relative_to(ZONEINFO) if zone.is_relative_to(ZONEINFO) else VALUES["zone"]
 
 
 def run_command(*command: str, hint: str = "") -> None:
@@ -344,7 +347,7 @@ def run_command(*command: str, hint: str = "") -> None:
         raise UsageError(f"`{' '.join(command)}` failed: {said}", hint=hint)
 
 
-def is_text(path: Path, text: str) -> bool:
+def file_equals(path: Path, text: str) -> bool:
     try:
         return path.read_text(encoding="utf-8") == text
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Installing the service's unit: its drop-in, the files to write, and what a person does next."""
+"""Installing the service's unit: its drop-in, the files to write, and the next steps for a person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.local import temporary
 from hotfolder.errors import UsageError
 from hotfolder.paths import exists, is_file
-from hotfolder.setup.deployment import KEY, STATE, STATE_HOME, UNIT, text_of
+from hotfolder.setup.deployment import KEY, STATE, STATE_HOME, UNIT, generated_text
 
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 CREDENTIALS = Path("/run/credentials")
@@ -42,12 +42,12 @@ class InstalledService:
     page: bool = False
 
 
-def drop_in(site: InstalledService) -> Iterator[str]:
-    """The lines of a file for `hotfolder.service.d/`."""
+def drop_in_lines(site: InstalledService) -> Iterator[str]:
+    """The lines of the unit's drop-in, a file for `hotfolder.service.d/`."""
     yield "# Written by `hotfolder install-service`, which writes it anew. Changes of your own belong in"
     yield "# another drop-in: `systemctl edit hotfolder`."
     yield "[Unit]"
-    for path in (*shared(site), site.state):
+    for path in (*writable_paths(site), site.state):
         yield f"RequiresMountsFor={quoted(path)}"
     yield ""
     yield "[Service]"
@@ -56,15 +56,15 @@ def drop_in(site: InstalledService) -> Iterator[str]:
     yield "ExecStart="
     words = (*site.command, "run", "--config", str(site.config), *(["--page"] if site.page else []))
     yield f"ExecStart={' '.join(quoted(word, shell=True) for word in words)}"
-    for path in shared(site):
+    for path in writable_paths(site):
         yield f"ReadWritePaths={quoted(path)}"
     yield from state_lines(site)
     yield from key_lines(site)
     yield from home_lines(site)
 
 
-def shared(site: InstalledService) -> list[Path]:
-    """The paths that must be writable, as few as possible: nothing can be renamed from one to another."""
+def writable_paths(site: InstalledService) -> list[Path]:
+    """The paths for ReadWritePaths, as few as possible: nothing can be renamed from one to another."""
     inside = [folder for folder in site.folders if folder.is_relative_to(site.root)]
     outside = [folder for folder in site.folders if folder not in inside]
     return outermost([*([site.root] if inside else []), *outside])
@@ -85,7 +85,7 @@ def state_lines(site: InstalledService) -> Iterator[str]:
             yield f"StateDirectory={quoted(site.state.name)}"
         return
     yield "StateDirectory="
-    if not any(site.state.is_relative_to(path) for path in shared(site)):
+    if not any(site.state.is_relative_to(path) for path in writable_paths(site)):
         yield f"ReadWritePaths={quoted(site.state)}"
 
 
@@ -97,11 +97,12 @@ def key_lines(site: InstalledService) -> Iterator[str]:
 
 
 def home_lines(site: InstalledService) -> Iterator[str]:
-    """Access to no more of people's homes than is needed, where something needed is there."""
-    own = [path for path in (*shared(site), site.state) if at_home(path)]
+    """The lines that open no more of people's homes than the service needs; none if it needs nothing
+    there."""
+    own = [path for path in (*writable_paths(site), site.state) if is_in_home(path)]
     needed = (Path(site.command[0]).parent.parent, site.python, site.config.parent)
     # Nothing in /root can be made accessible: whatever is mounted over it, only root may enter.
-    read = [path for path in needed if at_home(path) and not path.is_relative_to("/root")]
+    read = [path for path in needed if is_in_home(path) and not path.is_relative_to("/root")]
     if own or read:
         yield "ProtectHome=tmpfs"
     for path in outermost(read):
@@ -111,7 +112,7 @@ def home_lines(site: InstalledService) -> Iterator[str]:
         yield f"BindPaths={quoted(path)}"
 
 
-def at_home(path: Path) -> bool:
+def is_in_home(path: Path) -> bool:
     return any(path.is_relative_to(home) for home in HOMES)
 
 
@@ -133,10 +134,10 @@ DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
 
 def unit_files(site: InstalledService) -> Mapping[str, str]:
     """The unit and its drop-in, by their names in the folder of units."""
-    return {UNIT: text_of(UNIT), DROP_IN: "\n".join([*drop_in(site), ""])}
+    return {UNIT: generated_text(UNIT), DROP_IN: "\n".join([*drop_in_lines(site), ""])}
 
 
-def installed(directory: Path) -> dict[str, str]:
+def read_drop_in(directory: Path) -> dict[str, str]:
     """The values in the drop-in that was written into this folder of units before, by name; the last of
     each."""
     try:
@@ -146,19 +147,19 @@ def installed(directory: Path) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
-def has_page(before: Mapping[str, str]) -> bool:
-    """Whether the service that is `installed` serves the page, too."""
+def serves_page(before: Mapping[str, str]) -> bool:
+    """Whether the installed service, whose drop-in has these values, serves the page, too."""
     return before.get("ExecStart", "").endswith("--page")
 
 
-def site_of(
+def service_for(
     settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False
 ) -> InstalledService:
     """The installation for these settings; without `group`, with the one that shares the inbox."""
     folders = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     folders += filter(None, (settings.done_folder, settings.failed_folder, settings.results_folder))
     return InstalledService(
-        command=command(Path(sys.executable)),
+        command=start_command(Path(sys.executable)),
         python=Path(sys.base_prefix).resolve(),
         config=config.absolute(),
         root=settings.root_folder,
@@ -166,18 +167,18 @@ def site_of(
         state=settings.state_folder,
         key_file=Path(settings.api.key_file) if settings.api.key_file else None,
         user=user,
-        group=group or group_of(settings, user),
+        group=group or group_for(settings, user),
         page=page,
     )
 
 
-def command(python: Path) -> tuple[str, ...]:
+def start_command(python: Path) -> tuple[str, ...]:
     """The command that starts this installation of hotfolder."""
     script = python.with_name("hotfolder")
     return (str(script),) if is_file(script) else (str(python), "-m", "hotfolder")
 
 
-def group_of(settings: Settings, user: str) -> str:
+def group_for(settings: Settings, user: str) -> str:
     """The group of the inbox, or the one that it will get when it is created; the user's own where that is
     root's or unknown. One of the user's name for a user that doesn't exist yet."""
     inbox = settings.inbox_folder()
@@ -195,7 +196,7 @@ def inherited_group(path: Path) -> int:
     return above.st_gid if above.st_mode & stat.S_ISGID else 0
 
 
-def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+def write_files(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
     """Write the files; yields each when it is written. Raises UsageError where they can't be written."""
     for name, text in texts.items():
         target = directory / name
@@ -209,7 +210,7 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
         yield target
 
 
-def command_to_write(site: InstalledService, directory: Path) -> Sequence[str]:
+def write_command(site: InstalledService, directory: Path) -> Sequence[str]:
     """The command that writes this site's files into `directory`."""
     return (
         *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
@@ -223,15 +224,15 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
     if user_id(site.user) < 0:
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
-    if lacks_group(site.user, site.group):
+    if must_create_group(site.user, site.group):
         yield f"There is no group {site.group} yet. Make it:"
         yield f"  groupadd --system {site.group}"
     key = site.key_file or KEY
     if not exists(key):
         yield f"The API key goes alone into {key}, readable for root only. Paste it, Enter, Ctrl-D:"
         yield f"  install -D -m 600 /dev/stdin {shlex.quote(str(key))}"
-    yield from folders_to_mend(site)
-    yield from python_to_mend(site)
+    yield from folder_repairs(site)
+    yield from python_repairs(site)
     if again:
         yield "Write both files, as root:"
         yield f"  {shlex.join(again)}"
@@ -239,63 +240,64 @@ def next_steps(site: InstalledService, again: Sequence[str] = ()) -> Iterator[st
     yield "  systemctl daemon-reload && systemctl enable hotfolder && systemctl restart hotfolder"
 
 
-def folders_to_mend(site: InstalledService) -> Iterator[str]:
-    """The folders that the service can't pass or write, each with the command that fixes it."""
+def folder_repairs(site: InstalledService) -> Iterator[str]:
+    """Sentences on the folders that the service can't pass or write, each with the command that repairs
+    it."""
     owners = f"-o {shlex.quote(site.user)} -g {shlex.quote(site.group)}"
-    wanted = dict.fromkeys((*shared(site), *site.folders), "2770")
+    wanted = dict.fromkeys((*writable_paths(site), *site.folders), "2770")
     if site.state.parent != STATE_HOME:  # systemd creates the one there
         wanted[site.state] = "700"
-    closed = {path: closed_above(site, path) for path in wanted}
+    closed = {path: first_closed_folder(site, path) for path in wanted}
     for above in dict.fromkeys(filter(None, closed.values())):
         yield f"The user {site.user} can't pass {above}, in which folders of hotfolder lie. Let it:"
         yield f"  chmod o+x {shlex.quote(str(above))}"
     for path, mode in wanted.items():
-        outermost = path in shared(site) or path == site.state
+        outermost = path in writable_paths(site) or path == site.state
         if not exists(path) and outermost:
             yield f"There is no {path} yet. Make it:"
-        elif exists(path) and closed[path] is None and not service_may(site, "-w", path):
+        elif exists(path) and closed[path] is None and not service_can_access(site, "-w", path):
             yield f"The user {site.user} can't write to {path}. Let it:"
         else:
             continue
         yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
-    for found in temporary([*shared(site), site.state]):
+    for found in temporary([*writable_paths(site), site.state]):
         yield f"{found.text}."
         yield f"  {found.hint}"
 
 
-def closed_above(site: InstalledService, path: Path) -> Path | None:
+def first_closed_folder(site: InstalledService, path: Path) -> Path | None:
     """The outermost folder above `path` that the service's user can't pass. None where there is none, and in
     homes, which the unit opens."""
-    if in_opened_home(path):
+    if is_in_opened_home(path):
         return None
     above = (folder for folder in reversed(path.parents) if exists(folder))
-    return next((folder for folder in above if not service_may(site, "-x", folder)), None)
+    return next((folder for folder in above if not service_can_access(site, "-x", folder)), None)
 
 
-def in_opened_home(path: Path) -> bool:
-    """Whether the unit bind-mounts it from a home around which rights don't matter: any but /root."""
-    return at_home(path) and not path.is_relative_to("/root")
+def is_in_opened_home(path: Path) -> bool:
+    """Whether the unit bind-mounts the path from a home whose permissions don't matter: any but /root."""
+    return is_in_home(path) and not path.is_relative_to("/root")
 
 
-def python_to_mend(site: InstalledService) -> Iterator[str]:
+def python_repairs(site: InstalledService) -> Iterator[str]:
     """What to do where the service's user can't start Python: systemd would only report 203/EXEC."""
     program = Path(sys.executable).resolve()
-    if not service_may(site, "-x", program):
+    if not service_can_access(site, "-x", program):
         yield f"The user {site.user} can't start {program}. Install hotfolder with a Python outside of homes:"
         yield "  /usr/bin/python3 -m venv --clear /opt/hotfolder && /opt/hotfolder/bin/pip install ."
 
 
-def service_may(site: InstalledService, how: str, path: Path) -> bool:
+def service_can_access(site: InstalledService, how: str, path: Path) -> bool:
     """Whether the service's user may access `path`, by `test` with the option `how` (such as -w) as that
-    user. True where that can't be tested, as without root. The rights around what is `in_opened_home` don't
-    matter."""
+    user. True where that can't be tested, as without root. The permissions above what `is_in_opened_home`
+    don't matter."""
     try:
         user, group = pwd.getpwnam(site.user), grp.getgrnam(site.group)
     except KeyError:  # a user that doesn't exist yet owns nothing
         return how != "-w" or bool(path.stat().st_mode & stat.S_IWOTH)
     if os.geteuid() != 0:
         return True
-    opened = os.open(path, os.O_PATH) if in_opened_home(path) else None
+    opened = os.open(path, os.O_PATH) if is_in_opened_home(path) else None
     try:
         return (
             subprocess.run(
@@ -328,6 +330,6 @@ def group_id(name: str) -> int:
         return -1
 
 
-def lacks_group(user: str, group: str) -> bool:
-    """Whether the group has to be made by itself: a new user gets one of its own name."""
+def must_create_group(user: str, group: str) -> bool:
+    """Whether the group must be created separately: a new user gets a group of its own name."""
     return group_id(group) < 0 and (group != user or user_id(user) >= 0)

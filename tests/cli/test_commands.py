@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
 from hotfolder.cli.app import app
-from hotfolder.cli.demo import not_made
+from hotfolder.cli.demo import why_not_made
 from hotfolder.cli.explain import shoot_lines
 from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings
@@ -440,7 +440,7 @@ def test_demo_takes_a_tag_for_photos_of_ones_own_alone(
 def test_the_contact_sheet_says_why_in_one_sentence(reason: str) -> None:
     """The reason may be a sentence of ours or an error's text."""
     line = Line("job", "inbox", ELM, "kitchen", "kitchen", "failed", reason)
-    assert not_made(line) == "Not made: its name doesn't say."
+    assert why_not_made(line) == "Not made: its name doesn't say."
 
 
 def test_help_comes_without_loading_the_daemon() -> None:

@@ -14,8 +14,8 @@ import pytest
 import typer
 from rich.console import Console
 
-from hotfolder.cli.demo import progress
-from hotfolder.cli.output import INTERRUPTED, USAGE, WORLD_BAD, errors_told
+from hotfolder.cli.demo import progress_table
+from hotfolder.cli.output import INTERRUPTED, USAGE, WORLD_BAD, report_errors
 from hotfolder.cli.status import history_lines
 from hotfolder.display import visible, visible_lines
 from hotfolder.errors import LocalTrouble
@@ -79,7 +79,7 @@ def test_no_command_and_no_page_passes_a_name_on_to_the_terminal(make_studio: Ma
 
 def test_neither_does_the_demonstration_of_photos_of_ones_own() -> None:
     shown = Console(file=io.StringIO(), width=200)
-    shown.print(progress([Line("job", "inbox", PROJECT, ROOM, ROOM, State.DONE)]))
+    shown.print(progress_table([Line("job", "inbox", PROJECT, ROOM, ROOM, State.DONE)]))
     assert isinstance(shown.file, io.StringIO)
     text = shown.file.getvalue()
     assert "Elm" in text and [sign for sign in OBEYED if sign in text] == []
@@ -112,7 +112,7 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
 def test_a_command_that_ended_says_so_where_its_hint_speaks_of_what_continues_by_itself(
     hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended, errors_told():
+    with pytest.raises(SystemExit) as ended, report_errors():
         raise LocalTrouble("It can't be done now.", hint=hint)
     assert ended.value.code == WORLD_BAD
     again = "This command has ended: say it again then."
@@ -141,6 +141,6 @@ def test_a_run_whose_standard_streams_are_closed_works_as_any_other(make_studio:
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, typer.Abort])
 def test_who_interrupts_a_command_or_its_question_gets_130(raised: type[BaseException]) -> None:
-    with pytest.raises(SystemExit) as ended, errors_told():
+    with pytest.raises(SystemExit) as ended, report_errors():
         raise raised
     assert ended.value.code == INTERRUPTED

@@ -131,7 +131,8 @@ except linking.Unsupported:
 Path('disk/a').unlink()
 with ThreadPoolExecutor(8) as pool:
     put = lambda n, name: place_as(lambda: [b'%d' % n], disk / 'done', name, shared=shared)
-    one = lambda n: next(filter(None, (put(n, name) for name in numbered_names('rR'[n % 2] + 'oom', '.jpg')))).path
+    names = lambda n: numbered_names('rR'[n % 2] + 'oom', '.jpg')
+    one = lambda n: next(filter(None, (put(n, name) for name in names(n)))).path
     paths = list(pool.map(one, range(40)))
 print([int(p.read_bytes()) for p in paths] == list(range(40)), len(os.listdir('disk/done')))
 Path('a.jpg').write_bytes(b'photo')

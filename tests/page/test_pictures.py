@@ -32,7 +32,7 @@ from hotfolder.control.lookup import (
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import Job, Picture
 from hotfolder.jobs.store import Store
-from hotfolder.page.files import part_of
+from hotfolder.page.files import parse_range
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import ELM, Studio
@@ -241,5 +241,5 @@ def test_no_address_serves_what_is_not_recorded(trap: tuple[Studio, Store]) -> N
 
 @given(st.text("bytes=-0123456789,", max_size=20), st.integers(1, 1000))
 def test_a_range_is_always_within_the_file(asked: str, size: int) -> None:
-    part = part_of(asked, size)
+    part = parse_range(asked, size)
     assert part is None or (0 <= part.start < part.stop <= size)

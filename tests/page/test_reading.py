@@ -89,14 +89,14 @@ async def test_work_that_is_late_each_time_is_done_once_and_taken_by_the_next_re
         monkeypatch.setattr(reading, "SOON_SECONDS", 0.05)
         monkeypatch.setattr(reading, "KEPT_SECONDS", kept_seconds)
         may_end.clear()
-        found = await reader.soon("shoot", work)
+        found = await reader.run_briefly("shoot", work)
         may_end.set()
         await until(lambda: not reader._running)
         return found is None
 
     try:
         assert await late(kept_seconds=PATIENCE_SECONDS)
-        assert await reader.soon("shoot", work) == 1
+        assert await reader.run_briefly("shoot", work) == 1
         assert await late(kept_seconds=0.05)  # it is asked for anew
         await asyncio.sleep(0.1)
         assert await late(kept_seconds=0.05)  # the result before was too long ago

@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from hotfolder.config.settings import PageSettings
 from hotfolder.page.app import ROUTES
-from hotfolder.page.security import caller_of, from_another_site, known_name
+from hotfolder.page.security import caller_of, is_cross_site, is_own_host
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
@@ -195,7 +195,7 @@ def test_a_trusted_proxys_headers_count(proxy: str) -> None:
         PROXIED,
     )
     assert (caller.address, caller.host, caller.https) == ("192.0.2.1", "photos.example.com", True)
-    assert known_name(caller, scope(proxy), PROXIED)
+    assert is_own_host(caller, scope(proxy), PROXIED)
 
 
 def test_nonsense_in_a_proxys_header_is_no_address() -> None:
@@ -220,7 +220,7 @@ def test_nonsense_in_a_proxys_header_is_no_address() -> None:
 )
 def test_the_names_that_it_goes_by(host: str, server: str, known: bool) -> None:
     asked = scope("192.0.2.1", server, Host=host)
-    assert known_name(caller_of(asked, PROXIED), asked, PROXIED) is known
+    assert is_own_host(caller_of(asked, PROXIED), asked, PROXIED) is known
 
 
 @pytest.mark.parametrize(
@@ -248,4 +248,4 @@ def test_the_names_that_it_goes_by(host: str, server: str, known: bool) -> None:
 )
 def test_what_a_strange_site_is_behind(method: str, headers: dict[str, str], strange: bool) -> None:
     caller = caller_of(scope("192.0.2.1", Host="photos.example.com"), PROXIED)
-    assert from_another_site(caller, Headers(headers), method) is strange
+    assert is_cross_site(caller, Headers(headers), method) is strange

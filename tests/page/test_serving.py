@@ -11,7 +11,7 @@ import socket
 import pytest
 from starlette.applications import Starlette
 
-from hotfolder.page.app import server_of, told_signals
+from hotfolder.page.app import recorded_signals, server_of
 from hotfolder.telemetry.web import listening
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import PATIENCE_SECONDS, Studio
@@ -75,7 +75,7 @@ def test_who_asks_only_for_the_head_of_news_is_answered_at_once(page: PageProces
 
 def test_a_stop_before_the_server_hears_of_any_ends_it() -> None:
     server = server_of(Starlette())
-    with listening("A test", "127.0.0.1", 0, "") as listener, told_signals(server) as signals:
+    with listening("A test", "127.0.0.1", 0, "") as listener, recorded_signals(server) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
         asyncio.run(asyncio.wait_for(server.serve(sockets=[listener]), PATIENCE_SECONDS))
     assert signals == [signal.SIGTERM]

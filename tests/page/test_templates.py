@@ -16,7 +16,7 @@ from jinja2 import nodes
 
 from hotfolder.config.load import load
 from hotfolder.display import visible_lines
-from hotfolder.page.site import site_for, template_environment, without_folders
+from hotfolder.page.site import hide_folders, site_for, template_environment
 from hotfolder.page.templating import Words
 from hotfolder.telemetry.history import sentence
 from hotfolder.words import CATALOGUE, language_of
@@ -132,7 +132,7 @@ def test_no_markup_of_a_name_survives(name: str) -> None:
 def test_no_text_tells_where_the_folders_lie(tmp_path: Path, text: str, shown: str) -> None:
     (tmp_path / "config.yaml").write_text("root: .\n")
     settings = load(tmp_path / "config.yaml", {})
-    assert without_folders(text.replace("{root}", str(tmp_path)), settings) == shown
+    assert hide_folders(text.replace("{root}", str(tmp_path)), settings) == shown
     site = site_for(tmp_path / "config.yaml", {})
     page = site.templates.from_string("{{ text }}").render(text=text.replace("{root}", str(tmp_path)))
     assert str(tmp_path) not in page

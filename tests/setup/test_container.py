@@ -117,11 +117,11 @@ def test_it_starts_from_a_root_and_a_key_without_a_file_of_settings(tmp_path: Pa
 CONTAINED = (deployment.COMPOSE, "truenas.yaml")
 
 
-@pytest.mark.parametrize("name", deployment.KEPT_IN_CHECKOUT)
+@pytest.mark.parametrize("name", deployment.GENERATED_IN_CHECKOUT)
 def test_what_is_kept_in_the_checkout_is_what_is_generated(name: str) -> None:
     """`python -m hotfolder.setup.deployment` writes it anew."""
-    kept = REPOSITORY / deployment.KEPT_IN_CHECKOUT[name]
-    assert kept.read_text(encoding="utf-8") == deployment.text_of(name)
+    kept = REPOSITORY / deployment.GENERATED_IN_CHECKOUT[name]
+    assert kept.read_text(encoding="utf-8") == deployment.generated_text(name)
 
 
 def test_a_kill_comes_later_than_the_longest_paid_answer() -> None:
@@ -132,7 +132,7 @@ def test_a_kill_comes_later_than_the_longest_paid_answer() -> None:
 def test_the_image_has_the_same_folders_user_and_ports() -> None:
     """A Dockerfile and a script of its own can't import the module, so they are compared."""
     image = (REPOSITORY / "Dockerfile").read_text()
-    data, kept, number = deployment.DATA, deployment.KEPT, deployment.CONTAINER_ID
+    data, kept, number = deployment.DATA_VOLUME, deployment.STATE_VOLUME, deployment.CONTAINER_ID
     owner = f"install -d -o {number} -g {number}"
     assert f"{owner} -m 2777 {data} && {owner} -m 1777 {kept}" in image
     assert f"USER {number}:{number}" in image and f"VOLUME {data}" in image
@@ -146,7 +146,7 @@ def test_the_image_has_the_same_folders_user_and_ports() -> None:
 
 @pytest.mark.parametrize("name", CONTAINED)
 def test_a_container_keeps_its_records_on_a_volume_and_may_do_no_more_than_it_must(name: str) -> None:
-    service = yaml.safe_load(deployment.text_of(name))["services"]["hotfolder"]
+    service = yaml.safe_load(deployment.generated_text(name))["services"]["hotfolder"]
     assert [volume.rpartition(":")[2] for volume in service["volumes"]] == ["/data", "/state"]
     assert service["volumes"][1].startswith("state:")
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
@@ -155,7 +155,7 @@ def test_a_container_keeps_its_records_on_a_volume_and_may_do_no_more_than_it_mu
 
 def test_the_template_for_unraid_names_the_same() -> None:
     """Each field of its form, and the options that its form doesn't show."""
-    container = ElementTree.fromstring(deployment.text_of("unraid.xml"))
+    container = ElementTree.fromstring(deployment.generated_text("unraid.xml"))
     fields = {(field.get("Type"), field.get("Target")) for field in container.iter("Config")}
     paths = {("Path", "/data"), ("Path", "/state")}
     variables = {("Variable", name) for name in ("PUID", "PGID", "TZ")}

@@ -13,11 +13,11 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
-from hotfolder.cli.init import asked_root
+from hotfolder.cli.init import ask_root
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
-from hotfolder.setup.init import BOOTED, refuse_foreign
-from hotfolder.setup.install import write_all
+from hotfolder.setup.init import SYSTEMD_RUNTIME, refuse_foreign
+from hotfolder.setup.install import write_files
 
 KEY = "a-key-of-some-length"
 
@@ -93,7 +93,7 @@ def test_a_folder_that_docker_would_take_for_another_is_refused(folder: Path, na
 def test_the_persons_home_may_be_typed_as_shells_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/somebody")
     monkeypatch.setattr("typer.prompt", lambda *_, **__: "~/photos")
-    assert asked_root(Path("/srv/photos")) == Path("/home/somebody/photos")
+    assert ask_root(Path("/srv/photos")) == Path("/home/somebody/photos")
 
 
 def test_nobody_to_be_asked_is_said(folder: Path) -> None:
@@ -101,7 +101,9 @@ def test_nobody_to_be_asked_is_said(folder: Path) -> None:
     assert said.exit_code == 2 and "Say --yes" in said.output
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or BOOTED.is_dir(), reason="needs root on a machine without systemd")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or SYSTEMD_RUNTIME.is_dir(), reason="needs root on a machine without systemd"
+)
 def test_a_machine_without_systemd_is_told_what_else_there_is(folder: Path) -> None:
     said = init("--yes")
     assert said.exit_code == 2 and "isn't run by systemd" in said.output and "--docker" in said.output
@@ -149,7 +151,7 @@ def test_who_may_not_write_units_is_told_to_say_it_with_sudo(tmp_path: Path) -> 
     os.seteuid(65534)
     try:
         with pytest.raises(UsageError, match="Permission denied") as refused:
-            list(write_all(units, {"hotfolder.service": "[Unit]"}))
+            list(write_files(units, {"hotfolder.service": "[Unit]"}))
     finally:
         os.seteuid(0)
     assert refused.value.hint == "Only root may; say it with sudo."

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.setup.install import InstalledService, drop_in, next_steps, quoted
+from hotfolder.setup.install import InstalledService, drop_in_lines, next_steps, quoted
 
 REPOSITORY = Path(__file__).parents[2]
 MOST_EXPOSED = 15  # tenths; systemd calls it 1.5
@@ -37,7 +37,7 @@ usual: dict[str, Any] = {
 
 
 def said(**changes: Any) -> list[str]:
-    return [*drop_in(InstalledService(**{**usual, **changes}))]
+    return [*drop_in_lines(InstalledService(**{**usual, **changes}))]
 
 
 def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, event
 
 from hotfolder import crashpoints, log
-from hotfolder.cli.output import errors_told
+from hotfolder.cli.output import report_errors
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.opening import opened
@@ -110,7 +110,7 @@ def become(config: Path, access: ApiAccess, logged: Path, request: dict[str, Any
         with hooked(killing(request.get("kill_at"), request.get("nth", 0))):
             if "action" in request:
                 name, arguments = request["action"]
-                with errors_told(), opened(config) as installation:
+                with report_errors(), opened(config) as installation:
                     getattr(actions, name)(installation, **arguments)
             else:
                 asyncio.run(work(config, access, JumpingClock(request.get("speed", 1.0))))

@@ -1,7 +1,7 @@
 "use strict";
 
 // Before and after: a range field does mouse, touch and arrow keys; here it moves the edge between the two.
-function dress(root) {
+function enableSliders(root) {
   for (const box of root.querySelectorAll(".compare")) {
     const range = box.querySelector("input");
     range.hidden = false;
@@ -14,8 +14,8 @@ document.addEventListener("input", (event) => {
   if (box) box.style.setProperty("--at", event.target.value + "%");
 });
 
-// What is kept of an element that is on the page already: it is the reader's, not the server's.
-const OWN = new Set(["open", "style", "hidden"]);
+// Attributes that an element on the page keeps: the reader changes them, not the server.
+const READER_ATTRIBUTES = new Set(["open", "style", "hidden"]);
 
 // Make `old` like `fresh` and leave alone what is the same: pictures, focus, open parts, filled fields.
 function patch(old, fresh) {
@@ -25,10 +25,10 @@ function patch(old, fresh) {
     return;
   }
   for (const { name, value } of fresh.attributes) {
-    if (!OWN.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value); // else pictures load anew
+    if (!READER_ATTRIBUTES.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value); // else pictures load anew
   }
   for (const { name } of [...old.attributes]) {
-    if (!fresh.hasAttribute(name) && !OWN.has(name)) old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !READER_ATTRIBUTES.has(name)) old.removeAttribute(name);
   }
   const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
   let at = old.firstChild;
@@ -50,23 +50,23 @@ function patch(old, fresh) {
   }
 }
 
-// Live: the server says that there is news, and <main> becomes what the page is by now.
+// Live updates: the server sends a new stamp, and <main> is patched with the page's current content.
 const main = document.querySelector("main[data-stamp]");
-let wanted = "", fetching = false, source = null, leaving = 0, waiting = 0, silence = 0;
+let wantedStamp = "", fetching = false, source = null, offlineTimer = 0, reconnectTimer = 0, silenceTimer = 0;
 
-// Told after some seconds: the server ends each stream now and then, and a new one begins.
-const away = () => { leaving ||= setTimeout(() => document.documentElement.classList.add("away"), 5000); };
-function back() {
-  leaving = clearTimeout(leaving);
+// Shown after some seconds: the server ends each stream now and then, and a new one begins.
+const showOffline = () => { offlineTimer ||= setTimeout(() => document.documentElement.classList.add("away"), 5000); };
+function showOnline() {
+  offlineTimer = clearTimeout(offlineTimer);
   document.documentElement.classList.remove("away");
 }
 
-async function renew() {
+async function refreshMain() {
   if (fetching) return;
   fetching = true;
   try {
-    while (wanted !== main.dataset.stamp) {
-      const asked = wanted;
+    while (wantedStamp !== main.dataset.stamp) {
+      const asked = wantedStamp;
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (answer.redirected) return location.reload();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -76,91 +76,91 @@ async function renew() {
       if (!fresh) throw new Error(answer.statusText);
       const focused = document.activeElement;
       patch(main, fresh);
-      dress(main);
+      enableSliders(main);
       document.title = page.title;
       if (focused && focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
-      if (asked === wanted) wanted = main.dataset.stamp;
+      if (asked === wantedStamp) wantedStamp = main.dataset.stamp;
     }
-    back();
+    showOnline();
   } catch {
-    away();
-    listenAnew();
+    showOffline();
+    reconnectLater();
   } finally {
     fetching = false;
   }
 }
 
-function listen() {
+function openStream() {
   if (!main || source || document.hidden) return;
   source = new EventSource("/live");
   source.onerror = () => {
-    away();
+    showOffline();
     // Refused, as where another tab has signed out: a page leads to signing in. Or by a proxy, for a while.
     if (source.readyState === EventSource.CLOSED) {
-      wanted = "";
-      renew();
-      listenAnew();
+      wantedStamp = "";
+      refreshMain();
+      reconnectLater();
     }
   };
-  // A machine without power and a cut line end no stream; the server repeats its stamp every 15 seconds.
-  const hear = () => {
-    clearTimeout(silence);
-    silence = setTimeout(() => { away(); listenAnew(); }, 40000);
+  // A stream doesn't end when the server loses power or the line is cut; the server repeats its stamp every 15 seconds.
+  const restartSilenceTimer = () => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(() => { showOffline(); reconnectLater(); }, 40000);
   };
-  hear();
+  restartSilenceTimer();
   source.onmessage = (event) => {
-    hear();
-    wanted = event.data;
-    renew();
+    restartSilenceTimer();
+    wantedStamp = event.data;
+    refreshMain();
   };
 }
-function stop() {
-  clearTimeout(silence);
+function closeStream() {
+  clearTimeout(silenceTimer);
   if (source) source.close();
   source = null;
 }
-function listenAnew() {
-  stop();
-  waiting ||= setTimeout(() => { waiting = 0; listen(); }, 5000);
+function reconnectLater() {
+  closeStream();
+  reconnectTimer ||= setTimeout(() => { reconnectTimer = 0; openStream(); }, 5000);
 }
-document.addEventListener("visibilitychange", () => { document.hidden ? stop() : listen(); });
+document.addEventListener("visibilitychange", () => { document.hidden ? closeStream() : openStream(); });
 
-// A picture whose photo is just being moved is there a moment later.
-const tried = new WeakMap();
-function again(picture) {
-  const times = (tried.get(picture) || 0) + 1;
-  tried.set(picture, times);
+// Retries a picture that failed to load: its photo may just be moved.
+const attemptsByPicture = new WeakMap();
+function retryPicture(picture) {
+  const times = (attemptsByPicture.get(picture) || 0) + 1;
+  attemptsByPicture.set(picture, times);
   picture.style.visibility = "hidden";
   if (times < 4) setTimeout(() => picture.setAttribute("src", picture.getAttribute("src")), 2000 * times);
 }
-for (const picture of document.images) if (picture.complete && !picture.naturalWidth) again(picture);
-document.addEventListener("error", ({ target }) => { if (target.nodeName === "IMG") again(target); }, true);
+for (const picture of document.images) if (picture.complete && !picture.naturalWidth) retryPicture(picture);
+document.addEventListener("error", ({ target }) => { if (target.nodeName === "IMG") retryPicture(target); }, true);
 document.addEventListener("load", ({ target }) => { if (target.nodeName === "IMG") target.style.visibility = ""; }, true);
 
-// Seconds that run on by themselves between two pieces of news.
+// Seconds that are counted up between two updates.
 setInterval(() => {
   for (const number of document.querySelectorAll("[data-tick]")) number.textContent = Number(number.textContent) + 1;
   for (const bar of document.querySelectorAll("progress[data-ticking]")) bar.value += 1;
 }, 1000);
 
-// The address of what is shown; a link to a place on the page leads to no other.
-const address = () => location.href.replace(/#.*/, "");
-let shown = address();
+// The URL of the shown page, without its fragment, which leads to no other page.
+const currentUrl = () => location.href.replace(/#.*/, "");
+let shownUrl = currentUrl();
 
-// What was done last is told for a while, until there is other news.
+// The text about the last action disappears after a while, with the next update.
 setTimeout(() => {
   const here = new URL(location);
   here.searchParams.delete("told");
   history.replaceState(null, "", here);
-  shown = address();
+  shownUrl = currentUrl();
 }, 8000);
 
-// A link to be copied is chosen as a whole.
+// A click into a link to be copied selects all of it.
 document.addEventListener("focusin", ({ target }) => { if (target.readOnly && target.type === "text") target.select(); });
 
 document.documentElement.classList.add("js");
-dress(document);
-listen();
+enableSliders(document);
+openStream();
 
 // A held shoot: its form is posted at every step; with a script that is done in place, and photos are dragged.
 document.addEventListener("submit", async (event) => {
@@ -174,36 +174,36 @@ document.addEventListener("submit", async (event) => {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     patch(document.querySelector("main"), page.querySelector("main"));
     if (!button.isConnected) document.querySelector(`[data-place="${place - 1}"] [name=name]`)?.focus({ preventScroll: true });
-    back();
+    showOnline();
     if (answer.redirected) history.pushState(null, "", answer.url);
-    shown = address();
+    shownUrl = currentUrl();
   } catch {
     document.documentElement.classList.add("away");
   }
 });
-window.addEventListener("popstate", () => { if (address() !== shown) location.reload(); });
+window.addEventListener("popstate", () => { if (currentUrl() !== shownUrl) location.reload(); });
 document.addEventListener("change", (event) => {
   const form = event.target.form;
   if (event.target.name === "name" && form && "inplace" in form.dataset) form.requestSubmit(form.querySelector("button"));
 });
-let dragged = null, under = null;
-function over(set) {
-  if (under) under.classList.remove("over");
-  under = set;
-  if (under) under.classList.add("over");
+let dragged = null, dropTarget = null;
+function highlightTarget(set) {
+  if (dropTarget) dropTarget.classList.remove("over");
+  dropTarget = set;
+  if (dropTarget) dropTarget.classList.add("over");
 }
 document.addEventListener("dragstart", (event) => { dragged = event.target.closest(".sorted .frames li"); });
-document.addEventListener("dragend", () => { dragged = null; over(null); });
+document.addEventListener("dragend", () => { dragged = null; highlightTarget(null); });
 document.addEventListener("dragover", (event) => {
   const set = dragged && event.target.closest(".sorted");
-  over(set && !set.contains(dragged) ? set : null);
-  if (under) event.preventDefault();
+  highlightTarget(set && !set.contains(dragged) ? set : null);
+  if (dropTarget) event.preventDefault();
 });
 document.addEventListener("drop", (event) => {
-  if (!under || !dragged) return;
+  if (!dropTarget || !dragged) return;
   event.preventDefault();
-  const form = under.closest("form");
+  const form = dropTarget.closest("form");
   dragged.querySelector("input").checked = true;
-  form.elements.to.value = under.dataset.place;
+  form.elements.to.value = dropTarget.dataset.place;
   form.requestSubmit(form.querySelector("button[value=move]"));
 });

@@ -30,7 +30,7 @@ KEYWORDS = re.compile(
 ESCAPED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
-def lua(value: Value, depth: int = 0) -> str:
+def to_lua(value: Value, depth: int = 0) -> str:
     """`value` as Lua source; a table has one entry a line, indented by tabs."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -45,34 +45,34 @@ def _entries(value: Sequence[Value] | Mapping[str, Value], depth: int) -> Iterat
     if isinstance(value, Mapping):
         for name, inner in value.items():
             plain = NAME.match(name) and not KEYWORDS.match(name)
-            written = name if plain else f"[{lua(name)}]"
-            yield f"{written} = {lua(inner, depth)}"
+            written = name if plain else f"[{to_lua(name)}]"
+            yield f"{written} = {to_lua(inner, depth)}"
     else:
-        yield from (lua(inner, depth) for inner in value)
+        yield from (to_lua(inner, depth) for inner in value)
 
 
 def _escape(found: re.Match[str]) -> str:
     return "\\" + found[0] if found[0] in '"\\' else f"\\{ord(found[0]):03}"
 
 
-IDENTITY = uuid.UUID("5f1d4dd2-9f5b-5a0e-8a1f-6f1f2f0c7b11")
+UUID_NAMESPACE = uuid.UUID("5f1d4dd2-9f5b-5a0e-8a1f-6f1f2f0c7b11")
 
 SHIPPED = files("hotfolder.setup.lightroom")
 
 
-def preset(inbox: str, folder: str) -> str:
+def preset_text(inbox: str, folder: str) -> str:
     """The text of the preset for an inbox with this title: the shipped one without its comments. `folder` is
     where its folder dialog starts, "" if unknown."""
     shipped = (SHIPPED / "preset.lrtemplate").read_text("utf-8").splitlines(keepends=True)
     text = "".join(line for line in shipped if not line.lstrip().startswith("--"))
     return Template(text).substitute(
-        id=lua(identity(inbox)), title=lua(f"hotfolder {inbox}"), folder=lua(folder)
+        id=to_lua(preset_uuid(inbox)), title=to_lua(f"hotfolder {inbox}"), folder=to_lua(folder)
     )
 
 
-def identity(inbox: str) -> str:
+def preset_uuid(inbox: str) -> str:
     """The preset's UUID, by which Lightroom and later runs of `write` recognize it."""
-    return str(uuid.uuid5(IDENTITY, inbox)).upper()
+    return str(uuid.uuid5(UUID_NAMESPACE, inbox)).upper()
 
 
 PLUGIN, PRESETS, DARKTABLE = "hotfolder.lrplugin", "presets", "darktable/hotfolder"
@@ -84,12 +84,12 @@ HOW_TO_INSTALL = {
 MENU = "Menu.lua"
 MARK = "-- Written by `hotfolder lightroom`"
 HEAD = f"{MARK}, which writes it anew: changes of your own would be lost.\n"
-SHARED = ("Json.lua", "Names.lua", "Rooms.lua", "Drop.lua", "Home.lua")
+SHARED_MODULES = ("Json.lua", "Names.lua", "Rooms.lua", "Drop.lua", "Home.lua")
 """Modules of the plug-in that don't depend on Lightroom. darktable's script uses them as well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Generated:
+class GeneratedFile:
     """A file's content, and the mark by which an existing file is recognized as one that was generated."""
 
     text: str
@@ -99,7 +99,7 @@ class Generated:
 def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path]:
     """Write everything below `directory`; yields each file when it is written. `share` is the path of `root`
     on the photographers' computers. Raises UsageError, before any write if a file lacks its mark."""
-    made = generated(settings, share)
+    made = generated_files(settings, share)
     for name, one in made.items():
         _refuse_foreign(directory / name, one.mark)
     for name, one in made.items():
@@ -113,29 +113,29 @@ def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path
         yield path
 
 
-def generated(settings: Settings, share: str = "") -> Mapping[str, Generated]:
+def generated_files(settings: Settings, share: str = "") -> Mapping[str, GeneratedFile]:
     """All files by their path below the folder."""
-    menu = Generated(HEAD + f"return {lua(menu_of(settings, share))}\n")
-    made: dict[str, Generated] = {}
+    menu = GeneratedFile(HEAD + f"return {to_lua(menu_data(settings, share))}\n")
+    made: dict[str, GeneratedFile] = {}
     for folder, source in ((PLUGIN, "plugin"), (DARKTABLE, "darktable")):
         for entry in sorted((SHIPPED / source).iterdir(), key=lambda one: one.name):
             if entry.name.endswith((".lua", ".txt")):
-                made[f"{folder}/{entry.name}"] = Generated(HEAD + entry.read_text("utf-8"))
+                made[f"{folder}/{entry.name}"] = GeneratedFile(HEAD + entry.read_text("utf-8"))
         made[f"{folder}/{MENU}"] = menu
-    for name in SHARED:
+    for name in SHARED_MODULES:
         made[f"{DARKTABLE}/{name}"] = made[f"{PLUGIN}/{name}"]
     for inbox in settings.all_inboxes():
         name = f"{PRESETS}/hotfolder {safe_name(inbox.title)}.lrtemplate"
-        folder = there(settings, settings.inbox_folder(inbox), share)
-        made[name] = Generated(preset(inbox.title, folder), identity(inbox.title))
+        folder = photographers_path(settings, settings.inbox_folder(inbox), share)
+        made[name] = GeneratedFile(preset_text(inbox.title, folder), preset_uuid(inbox.title))
     return made
 
 
-def menu_of(settings: Settings, share: str = "") -> Value:
+def menu_data(settings: Settings, share: str = "") -> Value:
     """The plug-in's data about this studio: its inboxes, each with its tags."""
     return {
         "version": __version__,
-        "done": there(settings, settings.done_folder, share),
+        "done": photographers_path(settings, settings.done_folder, share),
         "inboxes": [_inbox(settings, inbox, share) for inbox in settings.all_inboxes()],
     }
 
@@ -151,7 +151,7 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
             kinds[tag] = [operation.kind for operation in found.operations] if found else []
     return {
         "title": inbox.title,
-        "folder": there(settings, settings.inbox_folder(inbox), share),
+        "folder": photographers_path(settings, settings.inbox_folder(inbox), share),
         # A `.ready` file approves: where the rules require a review, an export must not write one.
         "ready": not any(route.group == "review" for route in rules.routes),
         "families": [{"name": name, "tags": tags} for name, tags in families.items() if tags],
@@ -160,12 +160,13 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
 
 
 def own_tags(table: TagTable) -> list[str]:
-    """The studio's own tags as in folder names: a number after a blank would be taken for that of a copy."""
+    """The studio's own tags, spelt as in folder names, where a number after a blank counts as that of a
+    copy."""
     return ["-".join(name.split()) for name in table.own]
 
 
-def there(settings: Settings, folder: Path, share: str) -> str:
-    """The path of a folder on the photographers' computers; "" where it is unknown."""
+def photographers_path(settings: Settings, folder: Path, share: str) -> str:
+    """The path by which photographers' computers reach a folder of this machine; "" where it is unknown."""
     root = settings.root_folder
     if not share or not folder.is_relative_to(root):
         return ""
