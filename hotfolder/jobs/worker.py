@@ -108,6 +108,8 @@ class JobEntry:
     budget, a pause."""
     taken_over: bool = False
     """Whether another machine may have driven it, whose inodes and ctimes are not valid here."""
+    refused: bool = False
+    """Whether the API, while it served, has refused a request of it with one of MAYBE_FOR_ALL_REQUESTS."""
     failures: int = 0
     not_before: float = 0.0
     hurried_at: float = -math.inf
@@ -452,6 +454,10 @@ class Worker:
             if isinstance(error, RequestRefused) and error.status in MAYBE_FOR_ALL_REQUESTS:
                 async with context.breakers.at(API):
                     await context.client.confirm_served()
+                # The cause may have ended between request and probe: only a second refusal is this set's own.
+                if not one.refused:
+                    one.refused = True
+                    return job
             return await self._move(job, State.REFUSING, error)
         except OutcomeUnknown as error:
             return await self._move(job, State.HALTING, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -32,6 +33,9 @@ class OddApi:
 
     origin: str = ""
     merge_status: str = "SUCCEEDED"
+    forbidden: bool = False
+    """Whether the key is revoked, until a second project's request has been refused, late."""
+    projects: int = 0
     opened: int = 0
     paid: list[str] = field(default_factory=list)
     puts: list[int] = field(default_factory=list)
@@ -39,6 +43,12 @@ class OddApi:
     async def __call__(self, wire: Wire, reader: StreamReader, writer: StreamWriter) -> None:
         request = await wire.receive(reader)
         line, kind = request.line.removesuffix(" HTTP/1.1"), request.header("content-type")
+        if self.forbidden:
+            self.projects += "/api/projects" in line
+            last = "/api/projects" in line and self.projects == 2
+            await asyncio.sleep(4.0 if last else 1.0)
+            self.forbidden = self.forbidden and not last
+            return await said(writer, 403, b"{}")
         match line.split(" "):
             case ["PUT", _]:
                 status = 200 if kind == SIGNED_TYPE else 403
@@ -49,6 +59,8 @@ class OddApi:
             case ["GET", "/results/sky.jpg"]:
                 packed = gzip.compress(picture("JPEG"))
                 await said(writer, 200, packed, "Content-Encoding: gzip\r\n")
+            case ["GET", path] if path.endswith("/hotfolder-doctor"):
+                await said(writer, 404, b"{}")
             case [_, path]:
                 await said(writer, 201, self.answer(path))
 
@@ -96,6 +108,23 @@ async def test_every_picture_comes_home_and_is_paid_for_once(bench: Bench) -> No
     assert [job.state for job in Audit(bench.studio, ()).jobs] == ["done"], bench.text()
     delivered = {name for name in files_below(bench.studio.done / ELM) if "/" not in name}
     assert delivered == {"living-room.png", "living-room__sky-twilight.jpg"}
+
+
+async def test_who_is_refused_while_another_finds_the_key_revoked_asks_again(bench: Bench) -> None:
+    """The probe may come only when the key is valid again; then only a second refusal is the set's own."""
+    api = OddApi(forbidden=True)
+    wire = Wire(api)
+    await wire.start()
+    api.origin = wire.origin
+    bench.drop("hall")
+    bench.drop("hall", project="14 Elm Road")
+    async with bench.working(ApiAccess(wire.origin, wire.origin, ("127.0.0.1",), lambda: "any-key")):
+        await bench.studio.comes_to_say(lambda _: not api.forbidden)
+        status = await bench.studio.comes_to_say(
+            lambda status: {job["state"] for job in status["jobs"]} in ({"done"}, {"done", "failed"})
+        )
+    await wire.stop()
+    assert [job["state"] for job in status["jobs"]] == ["done", "done"], bench.text()
 
 
 async def test_photos_of_two_sets_never_go_into_one_group(bench: Bench) -> None:
