@@ -166,7 +166,7 @@ def gallery(
     """
     from hotfolder.control import gallery as galleries
     from hotfolder.control.opening import opened
-    from hotfolder.outbox.faults import shown as shown_path
+    from hotfolder.outbox.faults import path_text as shown_path
 
     with opened(config) as installation:
         made = asyncio.run(galleries.gallery(installation, project))
@@ -255,7 +255,7 @@ def migrate(
 
     moved = upkeep.move_to_server(config, os.environ, url)
     print("The store is moved." if moved else "The store was moved there before; nothing is left to do.")
-    print(f"Write this into {config}, and start hotfolder again:")
+    print(f"Start hotfolder again once {config} says this:")
     print(f"  store:\n    url: {url}")
     print("The file of SQLite stays in `state`, marked, so that nobody goes on with it.")
     return 0

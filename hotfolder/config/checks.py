@@ -28,13 +28,13 @@ from hotfolder.rules.tags import TagTable, built_in_tags
 from hotfolder.stager.operations import OneOperation, Operation
 
 FOLDERS = ("done", "failed", "state", "archive", "results")
-OPTIONAL = ("archive", "results")
+OPTIONAL_FOLDERS = ("archive", "results")
 ANSWER_SECONDS = 5.0
 """Timeout for resolving a path on a share."""
 TAG_NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*\Z")
 OPERATIONS: TypeAdapter[tuple[OneOperation | str, ...]] = TypeAdapter(Items)
 
-FOR_FOLDERS = {
+FOLDER_ONLY_TAGS = {
     AGAIN: f"{shown(AGAIN)} is for folder names alone; it would pay for everything again",
     OK: f"{shown(OK)} is for folder names alone: it lets go of what is held for a person",
 }
@@ -42,7 +42,7 @@ FOR_FOLDERS = {
 OwnTags = dict[str, tuple[Operation, ...]]
 
 
-def meaning_problems(document: Document, folder: Path) -> list[Problem]:
+def semantic_problems(document: Document, folder: Path) -> list[Problem]:
     """All semantic problems that can be found even where values are malformed. `folder` is the settings
     file's."""
     return [
@@ -82,7 +82,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
         yield Problem(document.position(("root",)), message)
 
 
-def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
+def _list_items(document: Document, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
     """The items of a list, each with its path; with `alone`, a single value counts as a list of it."""
     value = document.at(path)
     if alone and value is not None and not isinstance(value, list):
@@ -90,9 +90,9 @@ def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[t
     return [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else []
 
 
-def _everywhere(document: Document, name: str) -> list[KeyPath]:
-    """The path of `name` at the top level, then in each inbox."""
-    return [(name,), *((*here, name) for here, _ in _listed(document, ("inboxes",)))]
+def _paths_in_all_scopes(document: Document, name: str) -> list[KeyPath]:
+    """The paths of the setting `name`: at the top level, then in each inbox."""
+    return [(name,), *((*here, name) for here, _ in _list_items(document, ("inboxes",)))]
 
 
 def _inbox_problems(document: Document) -> Iterator[Problem]:
@@ -101,7 +101,7 @@ def _inbox_problems(document: Document) -> Iterator[Problem]:
         later = max(both, key=lambda position: position.order)
         yield Problem(later, "inbox and inboxes are both given; keep one of them")
     titles: set[str] = set()
-    for here, raw in _listed(document, ("inboxes",)):
+    for here, raw in _list_items(document, ("inboxes",)):
         path, name = (_text(raw.get(key)) for key in ("path", "name")) if isinstance(raw, dict) else ("", "")
         if not path:
             continue
@@ -114,10 +114,10 @@ def _inbox_problems(document: Document) -> Iterator[Problem]:
 
 def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
     root = absolute(folder, _text(document.at(("root",)), "."))
-    inboxes = _everywhere(document, "path")[1:] or [("inbox",)]
+    inboxes = _paths_in_all_scopes(document, "path")[1:] or [("inbox",)]
     folders: list[tuple[KeyPath, str, str]] = []
     for path in (*inboxes, *((name,) for name in FOLDERS)):
-        default = str(path[0]) if len(path) == 1 and path[0] not in OPTIONAL else ""
+        default = str(path[0]) if len(path) == 1 and path[0] not in OPTIONAL_FOLDERS else ""
         text = _text(document.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
@@ -142,7 +142,9 @@ def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
 def _archive_problems(document: Document) -> Iterator[Problem]:
     if _text(document.at(("archive",))):
         return
-    routes = [path for where in _everywhere(document, "routes") for path, _ in _listed(document, where)]
+    routes = [
+        path for where in _paths_in_all_scopes(document, "routes") for path, _ in _list_items(document, where)
+    ]
     for path in [(), *routes]:
         if document.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
             message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
@@ -160,16 +162,16 @@ def _results_problems(document: Document) -> Iterator[Problem]:
 
 def _tag_problems(document: Document) -> Iterator[Problem]:
     """Problems of own tags, and of unknown tags in routes' matches, operations and variants."""
-    general, *inboxes = (_own_tags(document, path) for path in _everywhere(document, "tags"))
-    for path in _everywhere(document, "tags"):
+    general, *inboxes = (_own_tags(document, path) for path in _paths_in_all_scopes(document, "tags"))
+    for path in _paths_in_all_scopes(document, "tags"):
         yield from _own_tag_problems(document, path)
     everywhere = dict(general)
     for own in inboxes:
         everywhere |= own
     matching = [everywhere, *({**general, **own} for own in inboxes)]
     doing = [general, *matching[1:]]
-    for path, matched, done in zip(_everywhere(document, "routes"), matching, doing, strict=True):
-        for here, _ in _listed(document, path):
+    for path, matched, done in zip(_paths_in_all_scopes(document, "routes"), matching, doing, strict=True):
+        for here, _ in _list_items(document, path):
             yield from _match_problems(document, (*here, "match", "tag"), TagTable(matched))
             yield from _item_problems(document, (*here, "operations"), TagTable(done))
             variants = document.at((*here, "variants"))
@@ -211,38 +213,38 @@ def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
 
 def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
     names = [*table.own, *(tag.name for tag in built_in_tags().values() if tag.name != OK)]
-    for here, pattern in _listed(document, path, alone=True):
+    for here, pattern in _list_items(document, path, alone=True):
         if not isinstance(pattern, str) or not pattern.strip():
             continue
         if normal(pattern) == OK:
-            yield Problem(document.position(here), FOR_FOLDERS[OK])
+            yield Problem(document.position(here), FOLDER_ONLY_TAGS[OK])
         elif not has_wildcard(pattern) and table.find(pattern) is None:
             yield Problem(document.position(here), unknown_tag(pattern, table))
         elif has_wildcard(pattern) and not tag_matches(names, pattern):
-            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}"
+            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.lines())}"
             yield Problem(document.position(here), message)
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
     """The message for a tag that doesn't exist: with the tags that it consists of, a similar one, or all tags
     where there are none."""
-    cure, several = table.cure(typed), table.several(typed)
+    cure, several = table.suggestion(typed), table.split_joined(typed)
     if several:
         cure = f"write several as a list: [{', '.join(several)}]"
-    rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.families())}"
+    rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.lines())}"
     return f"unknown tag {shown(typed)}{rest}"
 
 
 def _item_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
     """Problems of the tags and operations in one list."""
     seen: set[str] = set()
-    for here, item in _listed(document, path, alone=True):
+    for here, item in _list_items(document, path, alone=True):
         tag = table.find(item) if isinstance(item, str) else None
         message = ""
         if isinstance(item, str) and tag is None:
             message = unknown_tag(item, table)
         elif tag is not None:
-            message = FOR_FOLDERS.get(tag.name, "")
+            message = FOLDER_ONLY_TAGS.get(tag.name, "")
         if message:
             yield Problem(document.position(here), message)
         kinds = {operation.kind for operation in tag.operations} if tag else set()
@@ -256,9 +258,9 @@ def _item_problems(document: Document, path: KeyPath, table: TagTable) -> Iterat
 
 def _route_problems(document: Document) -> Iterator[Problem]:
     """Problems of conditions left empty, and of routes after one that matches every set."""
-    for path in _everywhere(document, "routes"):
+    for path in _paths_in_all_scopes(document, "routes"):
         catch_all = ""
-        for here, route in _listed(document, path):
+        for here, route in _list_items(document, path):
             if not isinstance(route, dict):
                 continue
             name = _text(route.get("name"))

@@ -13,26 +13,28 @@ from typing import TypeVar
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hotfolder.config.checks import absolute, meaning_problems
+from hotfolder.config.checks import absolute, semantic_problems
 from hotfolder.config.messages import problem_of
 from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
-from hotfolder.config.sources import lay_environment_over
+from hotfolder.config.sources import apply_environment
 from hotfolder.config.values import time_zone
-from hotfolder.config.yamlfile import Document, Position, Problem, read_document, refusal
+from hotfolder.config.yamlfile import Document, Position, Problem, configuration_error, read_document
 from hotfolder.errors import ConfigurationError
 from hotfolder.paths import is_dir
 from hotfolder.rules.sets import FileIdentity
 
 T = TypeVar("T", bound=BaseModel)
 
-USUAL_NAME = "config.yaml"
+DEFAULT_FILE_NAME = "config.yaml"
 ROOT_VARIABLE = "HOTFOLDER_ROOT"
 ZONE_VARIABLE = "TZ"
 
 KEY_VARIABLE = "STAGER_API_KEY"
-KEY = re.compile(r"[\x21-\x7e]{1,4096}\Z")
+KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}\Z")
 LARGEST_KEY_FILE_BYTES = 8192
-WHERE = f"Put it into the environment variable {KEY_VARIABLE}, or alone into a file that api.key_file names."
+KEY_PLACES = (
+    f"Put it into the environment variable {KEY_VARIABLE}, or alone into a file that api.key_file names."
+)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -43,11 +45,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     created. `time_zone`, else TZ of `environ`, is applied to this process. Raises ConfigurationError with all
     problems, one a line, sorted by position.
     """
-    without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
+    without_file = (
+        path.name == DEFAULT_FILE_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
+    )
     document = Document(Position(str(path))) if without_file else read_document(path)
-    if document.broken:
-        raise refusal([*document.problems, document.broken])
-    lay_environment_over(document, environ)
+    if document.syntax_problem:
+        raise configuration_error([*document.problems, document.syntax_problem])
+    apply_environment(document, environ)
     problems = list(document.problems)
     settings: Settings | None = None
     token = WRITTEN.set(document.data if isinstance(document.data, dict) else {})
@@ -58,18 +62,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     finally:
         WRITTEN.reset(token)
     folder = path.absolute().parent
-    problems += meaning_problems(document, folder)
+    problems += semantic_problems(document, folder)
     if settings is not None and settings.time_zone is None:
         problems += _zone_problems(environ.get(ZONE_VARIABLE, ""))
     if problems or settings is None:
-        raise refusal(problems)
+        raise configuration_error(problems)
     settings.set_origin(document)
     use_time_zone(settings, environ)
     return _with_absolute_paths(settings, folder)
 
 
 def _zone_problems(name: str) -> Iterator[Problem]:
-    """Where TZ names a place that this computer doesn't know, UTC would be used and nothing be said."""
+    """The problem of a time zone in TZ that this computer doesn't know: UTC would be used silently."""
     if re.fullmatch("[A-Za-z_]+/[A-Za-z_/-]+", name):  # else an offset, a file or an abbreviation
         try:
             time_zone(name)
@@ -153,10 +157,10 @@ def load_for_reading(path: Path, environ: Mapping[str, str]) -> tuple[Settings, 
             document = read_document(path)
         except ConfigurationError:
             raise error from None
-        lay_environment_over(document, environ)
+        apply_environment(document, environ)
         root, state = document.at(("root",)), document.at(("state",))
         above, usual = path.absolute().parent, Settings.model_fields["state"].default
-        if state is None and isinstance(root, str) and not document.broken:
+        if state is None and isinstance(root, str) and not document.syntax_problem:
             state = usual if is_dir(Path(absolute(above, root.strip()), usual)) else None
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
@@ -179,19 +183,19 @@ def load_key(settings: Settings, environ: Mapping[str, str]) -> SecretStr:
     what = f"The API key in {KEY_VARIABLE}"
     if not text.strip():
         if settings.api.key_file is None:
-            raise ConfigurationError("There is no API key.", hint=WHERE)
+            raise ConfigurationError("There is no API key.", hint=KEY_PLACES)
         text = _read_key(Path(settings.api.key_file))
         what = "The API key in the file that api.key_file names"
-    return SecretStr(checked_key(text, what))
+    return SecretStr(validate_key(text, what))
 
 
-def checked_key(text: str, what: str) -> str:
-    """The key without its line end. Raises ConfigurationError, with `what` as its name, where it is empty or
-    has an invalid character."""
+def validate_key(text: str, what: str) -> str:
+    """Check an API key and return it without its line end. Raises ConfigurationError, with `what` as its
+    name, where it is empty or has an invalid character."""
     key = text.removesuffix("\n").removesuffix("\r")
     if not key:
-        raise ConfigurationError(f"{what} is empty.", hint=WHERE)
-    if not KEY.match(key):
+        raise ConfigurationError(f"{what} is empty.", hint=KEY_PLACES)
+    if not KEY_PATTERN.match(key):
         raise ConfigurationError(
             f"{what} holds characters that no key has, such as spaces, line breaks or curly quotes.",
             hint="Copy the key again: one line, nothing before or behind it.",
@@ -241,7 +245,7 @@ def _read_key(path: Path) -> str:
         ) from None
 
 
-RESTART = (
+RESTART_SETTINGS = (
     *("root", "inbox", "done", "failed", "archive", "state", "results", "store.url", "store.password_file"),
     *("store.lease_seconds",),
     *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
@@ -253,9 +257,9 @@ RESTART = (
 are live."""
 
 
-def only_at_next_start(at_start: Settings, fresh: Settings) -> tuple[str, ...]:
+def changes_needing_restart(at_start: Settings, fresh: Settings) -> tuple[str, ...]:
     """The sorted names of the changed settings that take effect at the next start only."""
-    waiting = [name for name in RESTART if attrgetter(name)(at_start) != attrgetter(name)(fresh)]
+    waiting = [name for name in RESTART_SETTINGS if attrgetter(name)(at_start) != attrgetter(name)(fresh)]
     inboxes = [[(one.title, one.path) for one in settings.all_inboxes()] for settings in (at_start, fresh)]
     if inboxes[0] != inboxes[1] and "inbox" not in waiting:
         waiting.append("inboxes")

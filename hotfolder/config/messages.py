@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic.alias_generators import to_snake
 
-from hotfolder.config.schema import kind_at, model_of, names
-from hotfolder.config.sources import KEY_NAMES
+from hotfolder.config.schema import fields_by_yaml_name, model_of, type_at
+from hotfolder.config.sources import SECRET_NAMES
 from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.rules.foldernames import nearest, normal, shown
@@ -20,9 +20,9 @@ KEY_MESSAGE = (
 )
 STORE_MESSAGE = f"the database's password doesn't belong in this file; {PASSWORD_PLACES}"
 LONGEST_LIST = 30
-ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
+FIRST_ITEM_KEYS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
 """The first key of an item, by the name of the list."""
-MUST: Mapping[str, str] = {
+REQUIREMENTS: Mapping[str, str] = {
     "string_type": "text",
     "string_too_long": "at most {max_length} letters long",
     "int_type": "a whole number",
@@ -56,33 +56,35 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
     kind, value = error["type"], error["input"]
     match kind:
         case "missing":
-            where = _title_of(path[:-1])
+            where = _dotted_name(path[:-1])
             return f"{shown(str(path[-1]))} is missing" + (f" in {where}" if where else "")
         case "literal_error" | "enum":
-            return _choice(error, path)
+            return _choice_message(error, path)
         case "string_too_short" | "too_short":
             return f"{title} must not be empty"
         case "model_type" | "model_attributes_type":
-            return _group(path, title, value)
-    if kind in MUST:
+            return _not_a_group_message(path, title, value)
+    if kind in REQUIREMENTS:
         numbers = {name: _number(one) for name, one in error.get("ctx", {}).items()}
         cure = ""
-        if MUST[kind] == "text" and isinstance(value, int | float):
+        if REQUIREMENTS[kind] == "text" and isinstance(value, int | float):
             cure = "; put it in quotes"
-        elif MUST[kind] == "a list" and isinstance(value, dict):
-            cure = f"; begin each with `- {ITEMS.get(str(path[-1]), '')}`"
-        return f"{title} must be {MUST[kind].format(**numbers)}, not {_value_text(value)}{cure}"
+        elif REQUIREMENTS[kind] == "a list" and isinstance(value, dict):
+            cure = f"; begin each with `- {FIRST_ITEM_KEYS.get(str(path[-1]), '')}`"
+        return f"{title} must be {REQUIREMENTS[kind].format(**numbers)}, not {_value_text(value)}{cure}"
     if kind == "value_error":  # raised by our validators, whose messages name the setting
         return str(error["ctx"]["error"])
     return f"{title}: {error['msg']}"
 
 
-def _group(path: KeyPath, title: str, value: object) -> str:
+def _not_a_group_message(path: KeyPath, title: str, value: object) -> str:
     """The message for a value in place of a group. It isn't shown: after `api:` it may be the key."""
     if path[-1] == "photos":
         return f"{title} must be a number, such as 5, or bounds, such as {{min: 3, max: 7}}"
-    if isinstance(path[-1], int) and str(path[-2]) in ITEMS:
-        return f"each of {title} must be a group of settings; begin it with `- {ITEMS[str(path[-2])]}`"
+    if isinstance(path[-1], int) and str(path[-2]) in FIRST_ITEM_KEYS:
+        return (
+            f"each of {title} must be a group of settings; begin it with `- {FIRST_ITEM_KEYS[str(path[-2])]}`"
+        )
     group = f"{title} must be a group of settings, each indented in a line of its own"
     return f"{group}, with a space after its colon" if isinstance(value, str) else group
 
@@ -90,25 +92,25 @@ def _group(path: KeyPath, title: str, value: object) -> str:
 def _unknown_name(path: KeyPath) -> str:
     """The message for a setting that doesn't exist."""
     name = str(path[-1])
-    if normal(name) in KEY_NAMES:
+    if normal(name) in SECRET_NAMES:
         return STORE_MESSAGE if path[0] == "store" else KEY_MESSAGE
-    model = model_of(kind_at(path[:-1]))
-    home = _home(name, path)
+    model = model_of(type_at(path[:-1]))
+    home = _correct_place(name, path)
     if home:
         return f"unknown setting {shown(name)}; it belongs {home}"
     noun = "operation" if model is OneOperation else "setting"
-    return f"unknown {noun} {shown(name)}{did_you_mean(name, names(model))}"
+    return f"unknown {noun} {shown(name)}{did_you_mean(name, fields_by_yaml_name(model))}"
 
 
-def _home(name: str, path: KeyPath) -> str:
+def _correct_place(name: str, path: KeyPath) -> str:
     """Where a misplaced setting belongs, if it exists one level deeper or further out (as after a wrong
     indentation); "" if not."""
-    model = model_of(kind_at(path[:-1]))
-    for section, info in names(model).items():
-        if name in names(model_of(info.annotation)) and model is not OneOperation:
+    model = model_of(type_at(path[:-1]))
+    for section, info in fields_by_yaml_name(model).items():
+        if name in fields_by_yaml_name(model_of(info.annotation)) and model is not OneOperation:
             return f"in {section}"
     for depth in range(len(path) - 2, -1, -1):
-        if isinstance(path[depth], str) and name in names(model_of(kind_at(path[:depth]))):
+        if isinstance(path[depth], str) and name in fields_by_yaml_name(model_of(type_at(path[:depth]))):
             return f"beside {path[depth]}, not in it; check the indentation"
     return ""
 
@@ -125,10 +127,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def _title(path: KeyPath, document: Document) -> str:
     """The setting's dotted name for people, without list indices; "the file" at the top level."""
-    return _title_of(document.known_prefix(path)) or "the file"
+    return _dotted_name(document.known_prefix(path)) or "the file"
 
 
-def _title_of(path: KeyPath) -> str:
+def _dotted_name(path: KeyPath) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
@@ -148,7 +150,7 @@ def _value_text(value: object) -> str:
     return shown(str(value)).strip('"')
 
 
-def _choice(error: Mapping[str, Any], path: KeyPath) -> str:
+def _choice_message(error: Mapping[str, Any], path: KeyPath) -> str:
     name = next((part for part in reversed(path) if isinstance(part, str)), "value")
     noun = name if name == "single_photo" else to_snake(name).replace("_", " ")
     if path[0] == "log":

@@ -15,7 +15,7 @@ from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import OneOperation, Operation
 
-Written = Iterable[OneOperation | str]
+WrittenItems = Iterable[OneOperation | str]
 
 
 def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -> Rulebook:
@@ -50,8 +50,9 @@ def _route(route: RouteSettings, table: TagTable) -> Route:
     return Route(**kept, operations=operations_of(route.operations, table), variants=variants)
 
 
-def operations_of(items: Written, table: TagTable) -> tuple[Operation, ...]:
-    """The operations of the items. Raises KeyError for a tag that isn't in the table."""
+def operations_of(items: WrittenItems, table: TagTable) -> tuple[Operation, ...]:
+    """The operations that items of the settings ask for. Raises KeyError for a tag that isn't in the
+    table."""
     operations: list[Operation] = []
     for item in items:
         if isinstance(item, OneOperation):

@@ -18,7 +18,7 @@ from hotfolder.config.yamlfile import KeyPath
 Schema = dict[str, Any]
 
 
-def names(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+def fields_by_yaml_name(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
     """The fields of a model by their names in YAML; empty for None."""
     fields = model.model_fields if model else {}
     return {info.alias or name: info for name, info in fields.items() if name != "kind"}
@@ -32,39 +32,39 @@ def model_of(kind: object) -> type[BaseModel] | None:
     return next(filter(None, map(model_of, alternatives)), None)
 
 
-def below(kind: object, part: str | int) -> object:
-    """The type of the member `part` (a name or an index) of this type; None where there is none."""
+def member_type(kind: object, part: str | int) -> object:
+    """The type of the member `part` (a name or an index) of the type `kind`; None where there is none."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is dict:
         return inner[1]
     if origin is tuple:
-        return inner[0] if isinstance(part, int) else below(inner[0], part)
+        return inner[0] if isinstance(part, int) else member_type(inner[0], part)
     if origin in (Annotated, Union, UnionType):
-        return next((found for one in inner if (found := below(one, part)) is not None), None)
-    known = names(model_of(kind))
+        return next((found for one in inner if (found := member_type(one, part)) is not None), None)
+    known = fields_by_yaml_name(model_of(kind))
     spelt = {to_snake(name): info for name, info in known.items()} | known
     return spelt[part].annotation if isinstance(part, str) and part in spelt else None
 
 
-def kind_at(path: KeyPath) -> object:
+def type_at(path: KeyPath) -> object:
     """The type of the value at `path`, None where there is no such setting."""
     kind: object = Settings
     for part in path:
-        kind = below(kind, part)
+        kind = member_type(kind, part)
     return kind
 
 
-def holds(kind: object, *types: type) -> bool:
+def includes_type(kind: object, *types: type) -> bool:
     """Whether `kind`, or an alternative in it, is one of `types` or a subclass."""
     if get_origin(kind) in (Annotated, Union, UnionType):
-        return any(holds(one, *types) for one in get_args(kind))
+        return any(includes_type(one, *types) for one in get_args(kind))
     outer = get_origin(kind) or kind
     return isinstance(outer, type) and issubclass(outer, types)
 
 
 def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
     """The paths of all sections and settings, with their types; not those inside lists and own names."""
-    for name, info in names(model).items():
+    for name, info in fields_by_yaml_name(model).items():
         yield (*above, name), info.annotation
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             yield from all_settings(info.annotation, (*above, name))

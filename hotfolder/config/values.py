@@ -44,21 +44,23 @@ OR_ONE_TEXT = BeforeValidator(as_list, json_schema_input_type=str | tuple[str, .
 """For a list of texts: a single one may stand for it."""
 
 
-def _no_control(text: str) -> str:
+def _without_control_characters(text: str) -> str:
     if CONTROL.search(text):
         raise ValueError("a control character, such as a line break, can't be part of this text")
     return text
 
 
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    AfterValidator(_without_control_characters),
 ]
 Folder = Text
 """The name of a folder or a file."""
 HostText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
 
-def _rate(value: object) -> object:
+def _parse_rate(value: object) -> object:
     """Parse a rate like `5MB/s` into bytes per second; other types than text are returned unchanged. Raises
     ValueError."""
     if not isinstance(value, str):
@@ -71,7 +73,9 @@ def _rate(value: object) -> object:
 
 
 Rate = Annotated[
-    int, Field(strict=True, ge=10_000, le=10**11), BeforeValidator(_rate, json_schema_input_type=int | str)
+    int,
+    Field(strict=True, ge=10_000, le=10**11),
+    BeforeValidator(_parse_rate, json_schema_input_type=int | str),
 ]
 
 
@@ -97,7 +101,7 @@ HostNames = Annotated[tuple[Annotated[HostText, AfterValidator(_host_name)], ...
 Networks = Annotated[tuple[Annotated[HostText, AfterValidator(_proxy_network)], ...], OR_ONE_TEXT]
 
 
-def _web_address(text: str) -> SplitResult | None:
+def _split_http_url(text: str) -> SplitResult | None:
     """The parts of an http or https URL with a host; None for anything else."""
     try:
         url = urlsplit(text)
@@ -110,7 +114,7 @@ def _web_address(text: str) -> SplitResult | None:
 
 def _base_url(text: str) -> str:
     said = f"base_url {shown(text)}" if "@" not in text else "base_url"
-    url = _web_address(text)
+    url = _split_http_url(text)
     if url is None:
         raise ValueError(f"{said} is not an address like https://api.stagerai.com")
     host, port = url.hostname or "", url.port
@@ -143,20 +147,20 @@ StorageHosts = Annotated[
 ]
 
 
-def _proxy(secret: SecretStr) -> SecretStr:
-    url = _web_address(secret.get_secret_value())
+def _checked_proxy(secret: SecretStr) -> SecretStr:
+    url = _split_http_url(secret.get_secret_value())
     if url is None or not url.port or url.path not in ("", "/") or url.query or url.fragment:
         raise ValueError("proxy is no address of a proxy; write it like http://proxy.example:3128")
     return secret
 
 
-Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
+Proxy = Annotated[SecretStr, AfterValidator(_checked_proxy)]
 
 
 def _gallery_url(text: str) -> str:
     """Check the base URL of galleries; `{project}` in it is a placeholder for the project's folder name."""
     told = "base_url of the galleries"
-    url = _web_address(text)
+    url = _split_http_url(text)
     if url is None or re.search(r"[<>\"]", text):
         raise ValueError(f"{told} is not an address like https://pictures.example.com/galleries")
     if "@" in url.netloc or url.query or url.fragment:
@@ -169,7 +173,7 @@ def _gallery_url(text: str) -> str:
 GalleryUrl = Annotated[Text, AfterValidator(_gallery_url)]
 
 
-def _spans(value: object) -> object:
+def _parse_hours(value: object) -> object:
     texts = as_list(value)
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise ValueError('hours are written like "22:00-06:00"')
@@ -177,7 +181,7 @@ def _spans(value: object) -> object:
 
 
 ActiveHours = Annotated[
-    tuple[Span, ...], BeforeValidator(_spans, json_schema_input_type=str | tuple[str, ...])
+    tuple[Span, ...], BeforeValidator(_parse_hours, json_schema_input_type=str | tuple[str, ...])
 ]
 
 
@@ -219,7 +223,7 @@ def time_zone(text: str) -> str:
 TimeZone = Annotated[Text, AfterValidator(time_zone)]
 
 
-def _item(value: object) -> OneOperation | str:
+def _checked_item(value: object) -> OneOperation | str:
     if isinstance(value, OneOperation | str):
         return value
     if not isinstance(value, dict) or sum(one is not None for one in value.values()) != 1:
@@ -229,15 +233,17 @@ def _item(value: object) -> OneOperation | str:
     return OneOperation.model_validate(value)
 
 
-Item = Annotated[OneOperation | str, BeforeValidator(_item, json_schema_input_type=OneOperation | str)]
+Item = Annotated[
+    OneOperation | str, BeforeValidator(_checked_item, json_schema_input_type=OneOperation | str)
+]
 """One operation as the settings have it: a tag, or a kind with its parameters."""
 Items = Annotated[tuple[Item, ...], BeforeValidator(as_list, json_schema_input_type=tuple[Item, ...] | Item)]
 OwnTagItems = Annotated[Items, Field(min_length=1)]
 
 
-def _variant_names(variants: Mapping[str, object]) -> Mapping[str, object]:
+def _checked_variant_names(variants: Mapping[str, object]) -> Mapping[str, object]:
     check_names(variants, "variant", "have the same name in files")
     return variants
 
 
-Variants = Annotated[dict[str, OwnTagItems], AfterValidator(_variant_names)]
+Variants = Annotated[dict[str, OwnTagItems], AfterValidator(_checked_variant_names)]

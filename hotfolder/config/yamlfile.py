@@ -106,7 +106,7 @@ class Problem:
         return f"{self.position}: {self.message}"
 
 
-def refusal(problems: Iterable[Problem]) -> ConfigurationError:
+def configuration_error(problems: Iterable[Problem]) -> ConfigurationError:
     """One error with one problem a line and without duplicates: first the file's, by position, then the
     environment's."""
     ordered = sorted(set(problems), key=lambda one: (one.position.order, one.message))
@@ -116,25 +116,25 @@ def refusal(problems: Iterable[Problem]) -> ConfigurationError:
 class Document:
     """A parsed document: `data` as plain values, and the positions of all values and names.
 
-    `positions` and `names` have the positions of values and of their names, by path. `broken` is the syntax
-    error that ended the parsing; `data` is then the part before it. `problems` are duplicate names and
+    `positions` and `names` have the positions of values and of their names, by path. `syntax_problem` is the
+    syntax error that ended the parsing; `data` is then the part before it. `problems` are duplicate names and
     invalid variables; `warnings` are settings without effect.
     """
 
     def __init__(self, position: Position) -> None:
         self.data: Any = None
-        self.broken: Problem | None = None
+        self.syntax_problem: Problem | None = None
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.positions: dict[KeyPath, Position] = {(): position}
         self.names: dict[KeyPath, Position] = {(): position}
 
-    def put(self, path: KeyPath, position: Position, of_name: Position | None = None) -> None:
+    def set_position(self, path: KeyPath, position: Position, of_name: Position | None = None) -> None:
         """Record the position of the value at `path`, and of its name if it has one."""
         self.positions[path] = position
         self.names[path] = of_name or position
 
-    def lay_over(self, path: KeyPath, other: Document) -> None:
+    def replace_at(self, path: KeyPath, other: Document) -> None:
         """Replace the value at `path` by another document's data, with that document's position for all of
         it. Sections on the way are created, and replace other values."""
         position = other.position(())
@@ -142,11 +142,11 @@ class Document:
         for depth, part in enumerate(path[:-1], start=1):
             if not isinstance(section.get(part), dict):
                 section[part] = {}
-                self.put(path[:depth], position)
+                self.set_position(path[:depth], position)
             section = section[part]
         section[path[-1]] = other.data
         self.positions = {known: at for known, at in self.positions.items() if known[: len(path)] != path}
-        self.put(path, position)
+        self.set_position(path, position)
 
     def _find(self, path: KeyPath) -> tuple[int, KeyPath, Any]:
         """The length of the longest existing prefix of `path`, the prefix's actual path, and its value. A
@@ -185,18 +185,18 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read and parse a settings file. Raises ConfigurationError where it can't be read, is empty, or isn't a
-    mapping; a syntax error is in the result's `broken` instead."""
+    mapping; a syntax error is in the result's `syntax_problem` instead."""
     file = Position(str(path))
     text = _read_text(path)
     document = parse(text, file)
-    if document.broken:
+    if document.syntax_problem:
         return document
     if document.data is None:
-        raise refusal([Problem(file, "the file is empty; it needs at least the line `root: .`")])
+        raise configuration_error([Problem(file, "the file is empty; it needs at least the line `root: .`")])
     if not isinstance(document.data, dict):
         message = "the file must hold settings, like `root: .`, one a line"
-        found = _no_space(file, text.splitlines(), range(1))
-        raise refusal([found or Problem(document.position(()), message)])
+        found = _missing_space_problem(file, text.splitlines(), range(1))
+        raise configuration_error([found or Problem(document.position(()), message)])
     return document
 
 
@@ -266,15 +266,15 @@ class Loader(yaml.SafeLoader):
 
 
 def parse(text: str, position: Position) -> Document:
-    """Parse YAML text at `position`. Never raises: a syntax error is in `broken`, and `data` has the part
-    before it."""
+    """Parse YAML text at `position`. Never raises: a syntax error is in `syntax_problem`, and `data` has the
+    part before it."""
     document = Document(position)
     loader: Loader | None = None
     try:
         loader = Loader(text)
         top = loader.get_single_node()
     except (yaml.YAMLError, RecursionError, ValueError, IndexError) as error:
-        document.broken = _syntax_problem(position, text, error)
+        document.syntax_problem = _syntax_problem(position, text, error)
         top = loader.top if loader is not None else None
     if top is not None:
         document.data = _value(document, top, position, ())
@@ -282,7 +282,7 @@ def parse(text: str, position: Position) -> Document:
 
 
 def _value(document: Document, node: yaml.Node, position: Position, path: KeyPath) -> object:
-    document.put(path, position.of(node.start_mark))
+    document.set_position(path, position.of(node.start_mark))
     if isinstance(node, yaml.ScalarNode):
         return scalar(node.value) if node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):
@@ -297,7 +297,7 @@ def _value(document: Document, node: yaml.Node, position: Position, path: KeyPat
             document.problems.append(Problem(here, message))
             continue
         found[key.value] = _value(document, item, position, below)
-        document.put(below, position.of(item.start_mark), here)
+        document.set_position(below, position.of(item.start_mark), here)
     return found
 
 
@@ -335,13 +335,15 @@ def _syntax_problem(position: Position, text: str, error: Exception) -> Problem:
         return Problem(position.at(mark.line, column), "a tab; indent with spaces only")
     message = next((words for start, words in SYNTAX.items() if said.startswith(start)), "")
     first = max(0, min((context or mark).line, mark.line) - 1)
-    missing = _no_space(position, lines, range(first, mark.line + 1)) if "colon" in message else None
+    missing = (
+        _missing_space_problem(position, lines, range(first, mark.line + 1)) if "colon" in message else None
+    )
     if message is SIGN and context is not None and str(error.context).startswith("while scanning"):
         mark = context  # where the text begins
     return missing or Problem(position.of(mark), message or f"this is not valid YAML: {said}")
 
 
-def _no_space(position: Position, lines: Sequence[str], numbers: range) -> Problem | None:
+def _missing_space_problem(position: Position, lines: Sequence[str], numbers: range) -> Problem | None:
     """The problem of a missing space after a colon, if one of the lines with these indices has it."""
     for number in numbers:
         found = NO_SPACE.match(lines[number]) if number < len(lines) else None

@@ -26,16 +26,16 @@ from hotfolder.jobs.previous import still_in_failed
 from hotfolder.jobs.queries import job_meant
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, IllegalMove, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.faults import shown
+from hotfolder.outbox.faults import path_text
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.returning import Returning
+from hotfolder.outbox.returning import SetReturn
 from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.foldernames import (
     AGAIN,
     COPIES_MARK,
     TAG_MARK,
-    composed,
-    spellings,
+    to_nfc,
+    unicode_forms,
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
@@ -101,19 +101,19 @@ def retry(
             # Before the daemon can see the files.
             target = returning.target
             place = job.inbox, target.parent.name, target.name
-            generations.request_pay_again(installation.store, job.scope, returning.gathered(), place)
+            generations.request_pay_again(installation.store, job.scope, returning.gathered_files(), place)
 
     returning.arrive(request_pay_again)
     return PutBack(returning.count, returning.target, copied=copied)
 
 
-def _retriable(installation: Installation, job: Job) -> Returning:
+def _retriable(installation: Installation, job: Job) -> SetReturn:
     """The `way_back` of a failed or halted job. Raises UsageError for any other, LocalTrouble."""
     needs_person = State(job.state) in NEEDS_PERSON
     if needs_person or job.filed_as:
         returning = way_back(installation, job, return_name(job))
         # An interrupted return must be completed, whatever state its job has by now.
-        if needs_person or returning.begun:
+        if needs_person or returning.is_interrupted:
             return returning
     raise UsageError(
         f"Job {job.id} can't be tried again: it is {state_words(job)}.",
@@ -126,7 +126,7 @@ def state_words(job: Job) -> str:
     return "replaced by a later attempt" if job.state == State.SUPERSEDED else WORDS.get(job.state, job.state)
 
 
-def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Returning:
+def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> SetReturn:
     """Copy a finished set's originals, to arrive in that folder of its project for another `tag`; the caller
     calls `arrive`. Raises UsageError, LocalTrouble."""
     places = installation.places
@@ -137,7 +137,7 @@ def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Re
     wanted = [file for file in files if file.role == FileRole.PHOTO or file.let_go_at is None]
     originals = [_original(installation, job, file, by_hand) for file in wanted]
     target, gathers = inbox / job.project / folder, f"{job.id}{COPIES_MARK}{tag}"
-    returning = Returning(originals[0].parent, target, gathers, shared=places.sharing(job))
+    returning = SetReturn(originals[0].parent, target, gathers, shared=places.sharing(job))
     returning.copy(originals)
     return returning
 
@@ -150,11 +150,11 @@ def _original(installation: Installation, job: Job, file: JobFile, by_hand: str)
             return path
     raise UsageError(
         f"{file.name} of {job.project} / {job.room} is not where its originals were put.",
-        hint=f"Drop its photos into the inbox, in a folder of its project named {shown(by_hand)}.",
+        hint=f"Drop its photos into the inbox, in a folder of its project named {path_text(by_hand)}.",
     )
 
 
-def way_back(installation: Installation, job: Job, folder: str) -> Returning:
+def way_back(installation: Installation, job: Job, folder: str) -> SetReturn:
     """The return of a job's files from failed/ into that folder of its project in the inbox. Raises
     LocalTrouble where the inbox is missing or replaced, and UsageError where the job has no folder in
     failed/."""
@@ -166,7 +166,7 @@ def way_back(installation: Installation, job: Job, folder: str) -> Returning:
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     target = inbox / job.project / folder
-    return Returning(source, target, job.id, shared=places.sharing(job))
+    return SetReturn(source, target, job.id, shared=places.sharing(job))
 
 
 def resolve(
@@ -180,7 +180,7 @@ def resolve(
     job = _in_doubt(installation, job_id)
     returning = way_back(installation, job, return_name(job))
     call = open_question(installation.store, job)
-    if call is None and not returning.begun:  # an interrupted attempt has recorded its outcome
+    if call is None and not returning.is_interrupted:  # an interrupted attempt has recorded its outcome
         raise UsageError(
             f"No paid call of job {job.id} is in doubt.",
             hint="Where somebody has put its photos back into the inbox, the set is made anew; else drag"
@@ -300,7 +300,7 @@ def cancel(installation: Installation, target: str, *, by: str, inbox: str = "")
     arriving = [
         line.room
         for line in (overview(store, pid=None).lines if project else ())
-        if not (line.job or line.held) and (line.inbox, composed(line.project)) == (of_inbox, project)
+        if not (line.job or line.held) and (line.inbox, to_nfc(line.project)) == (of_inbox, project)
     ]
     return Cancellation(taken, [job for job in jobs if job not in taken], project, arriving)
 
@@ -339,7 +339,7 @@ def _inboxes_with(installation: Installation, target: str) -> dict[str, Sequence
 
 
 def _is_in(inbox: Path, folder: str) -> bool:
-    return any(is_dir(inbox / spelt) for spelt in spellings(folder))
+    return any(is_dir(inbox / spelt) for spelt in unicode_forms(folder))
 
 
 def _refuse_ended(jobs: Sequence[Job]) -> None:

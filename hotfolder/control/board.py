@@ -29,7 +29,7 @@ from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store
-from hotfolder.rules.foldernames import composed, split_name
+from hotfolder.rules.foldernames import split_name, to_nfc
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.daemons import place_key, read_progress
 from hotfolder.telemetry.history import JobHistory
@@ -294,7 +294,7 @@ def projects_of(store: Store, lines: Sequence[Line]) -> list[ProjectCards]:
     the latest change, finished ones last."""
     rooms: defaultdict[tuple[str, str], list[Card]] = defaultdict(list)
     for card in sorted_cards(map(card_of, lines)):
-        rooms[card.inbox, composed(card.project)].append(card)
+        rooms[card.inbox, to_nfc(card.project)].append(card)
     by_name = sorted(rooms.items())
     full = iter(with_frames(store, [card for _, cards in by_name for card in cards[:MOST_CARDS]]))
     found = [

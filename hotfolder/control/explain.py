@@ -23,7 +23,7 @@ from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import kept_out, with_store_facts
 from hotfolder.display import visible, with_hint
 from hotfolder.errors import BadJob, Unknown, UsageError
-from hotfolder.inbox.approvals import ReadyFile, as_approved, read_ready, with_more
+from hotfolder.inbox.approvals import ReadyFile, as_approved, combine_sets, read_ready
 from hotfolder.inbox.contents import SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
@@ -41,10 +41,10 @@ from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.foldernames import split_name, without_ok
 from hotfolder.rules.grouping.model import Grouping
-from hotfolder.rules.holds import Why
+from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, from_middle, middle_of
-from hotfolder.rules.shoots import group_folder, sort_shoot
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, ev_above_middle, middle_exposure
+from hotfolder.rules.shoots import group_folder, relate_shoot
 
 KEY_DIGITS = 12
 """The length of `SeenPhoto.key`: short, since a draft in a URL contains the keys of all photos."""
@@ -137,10 +137,10 @@ class Explained:
     several: bool = False
     shoot: Grouping = field(default_factory=lambda: Grouping(()))
     sets: tuple[ExplainedSet, ...] = ()
-    held: Why = field(default_factory=Why)
+    held: WaitReason = field(default_factory=WaitReason)
     held_whole: bool = True
     earlier: int = 0
-    waiting: tuple[Why, ...] = ()
+    waiting: tuple[WaitReason, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -237,15 +237,15 @@ class Explainer:
         aside = len(drop.found.photos) - len(drop.photos)
         explained = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
-            back = sort_shoot(self.rulebook, self._recorded_place()[1], drop.photos, drop.earlier)
-            shoot, waiting = group_drop(self.rulebook, replace(drop, back=back))
+            back = relate_shoot(self.rulebook, self._recorded_place()[1], drop.photos, drop.earlier)
+            shoot, waiting = group_drop(self.rulebook, replace(drop, related=back))
             explained = replace(explained, waiting=waiting)
             if shoot is None:
                 return explained
             sets = self._sets(shoot, () if drop.found.approved else shoot.waiting)
         except BadJob as error:
             return Explained(self.place, several=True, problems=(*self.problems, error.full_text))
-        held = Why() if drop.found.approved else Why(shoot.asks)
+        held = WaitReason() if drop.found.approved else WaitReason(shoot.held_text)
         return replace(explained, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
@@ -297,7 +297,9 @@ class Explainer:
         unknown = {step.path: step.purchase for step in chain if step.purchase.state == PurchaseState.UNKNOWN}
         # Behind a merge that may still be learnt of from its group, the operations are paid for.
         not_made = [
-            path for path in recipe.steps() if any(one and path[: len(one)] == one for one in unknown)
+            path
+            for path in recipe.operation_paths()
+            if any(one and path[: len(one)] == one for one in unknown)
         ]
         return replace(
             found,
@@ -318,14 +320,14 @@ class Explainer:
 
     def shown(self, photos: Sequence[Photo]) -> tuple[SeenPhoto, ...]:
         """The photos of one set, for people."""
-        middle = middle_of(photos).exposure_value if photos else None
+        middle = middle_exposure(photos).exposure_value if photos else None
         at = (self.place.inbox.title, self.place.project, self.place.folder)
         return tuple(
             SeenPhoto(
                 arriving_id(*at, photo.name),
                 opaque(photo.name, photo.sha256)[:KEY_DIGITS],
                 photo.name,
-                from_middle(photo.exposure_value, middle),
+                ev_above_middle(photo.exposure_value, middle),
                 photo.sha256,
             )
             for photo in photos
@@ -335,16 +337,16 @@ class Explainer:
         """Inbox, project and folder as the records name them, without the tag `ok`."""
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
-    def _why_held(self, photos: Sequence[Photo]) -> Why:
+    def _why_held(self, photos: Sequence[Photo]) -> WaitReason:
         """Why the daemon would hold the room's photos; an empty Why where it wouldn't."""
         if not photos:
-            return Why()
+            return WaitReason()
         inbox, place = self.place.path.parent.parent, self._recorded_place()
         found = BracketSet(inbox, *place[1:], tuple(photos))
         found, changed = as_approved(found, self._approval(), self.rulebook)
-        return why_room_held(self.store, self.rulebook, place, found, orphaned_merges(self.store)).after(
-            changed
-        )
+        return why_room_held(
+            self.store, self.rulebook, place, found, orphaned_merges(self.store)
+        ).preceded_by(changed)
 
     def under_way(self) -> set[str]:
         """The names of the files in the folder that belong to unfinished jobs."""
@@ -358,12 +360,12 @@ class Explainer:
         photos, said = self.photos, self._approval()
         inbox, project, _ = self._recorded_place()
         found = BracketSet(self.place.root, project, "", tuple(photos))
-        found = replace(found, approved=said is not None and said.whole)
-        chosen = with_more(said.sets if said is not None else (), self.chosen)
+        found = replace(found, approved=said is not None and said.approves_all)
+        chosen = combine_sets(said.sets if said is not None else (), self.chosen)
         drop = Drop(found, photos, chosen)
         store = self.store
         # Before `under_way`: a set that begins in between must count as under way, not as a taken name.
-        drop = replace(with_store_facts(store, inbox, project, drop), orphans=orphaned_merges(store))
+        drop = replace(with_store_facts(store, inbox, project, drop), orphaned_merges=orphaned_merges(store))
         there = {file.name: file.identity for file in self.seen.photos}
         return drop.without(kept_out(store, inbox, project, there).keys() | self.under_way())
 
@@ -371,14 +373,14 @@ class Explainer:
         """A person's approval of the folder, from the `.ready` file beside its photos; None without one."""
         if not approved(self.seen):
             return None
-        ready = self.seen.signal()
+        ready = self.seen.valid_ready()
         return read_ready(self.place.root, self.place.path / ready.name) if ready is not None else ReadyFile()
 
 
 def approved(seen: SetFolder) -> bool:
     """Whether a person has approved the folder: by the tag `ok` in a name, or by a valid `.ready` file."""
     marked = without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder
-    return marked or seen.signal() is not None
+    return marked or seen.valid_ready() is not None
 
 
 def sent_forms(photos: Sequence[Photo]) -> dict[str, Sent]:

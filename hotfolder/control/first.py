@@ -10,7 +10,7 @@ from typing import Literal
 
 import yaml
 
-from hotfolder.config.load import KEY_VARIABLE, ROOT_VARIABLE, checked_key, is_missing, load
+from hotfolder.config.load import KEY_VARIABLE, ROOT_VARIABLE, is_missing, load, validate_key
 from hotfolder.config.sources import SETUP_PORT
 from hotfolder.control.access import FULL, set_password
 from hotfolder.control.remote import accepts
@@ -60,7 +60,7 @@ async def problem_with(config: Path, environ: Mapping[str, str], first: FirstSet
     if not first.root.is_absolute() or not os.access(first.root, os.W_OK | os.X_OK):
         return "folder_wrong"
     try:
-        key = checked_key(first.key, "The API key")
+        key = validate_key(first.key, "The API key")
     except ConfigurationError:
         return "key_wrong"
     settings = load(config, {**environ, ROOT_VARIABLE: str(first.root)})

@@ -24,13 +24,13 @@ from hotfolder.jobs.gallery import Delivered, delivered, gallery_of, with_receip
 from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.faults import local_trouble, path_text
 from hotfolder.outbox.gallery import MadeGallery
-from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture, page_html, part
+from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture, page_html, template_file
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_file
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import unicode_forms
 from hotfolder.words import LANGUAGES
 
 DAYS = (7, 30, 90, 365)
@@ -74,7 +74,7 @@ async def gallery(installation: Installation, project: str) -> MadeGallery:
         await decoder.close()
     if made is None:
         folder = installation.places.done / safe_name(jobs[0].job.project)
-        raise UsageError(f"{shown(folder)} is not there any more.", hint="Put its pictures back there.")
+        raise UsageError(f"{path_text(folder)} is not there any more.", hint="Put its pictures back there.")
     return made
 
 
@@ -111,7 +111,7 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
-    named = spellings(project)
+    named = unicode_forms(project)
     return [one for one in delivered(store, project) if one.job.inbox == inbox and one.job.project in named]
 
 
@@ -196,7 +196,7 @@ def shared_page(shared: Gallery, language: str, base: str) -> str:
 
 def page_parts() -> dict[str, bytes]:
     """The style sheet and the script of that page by name, as it requests them below /static/."""
-    return {name: part(name) for name in (STYLE, SCRIPT)}
+    return {name: template_file(name) for name in (STYLE, SCRIPT)}
 
 
 def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPicture | None:

@@ -24,15 +24,15 @@ from hotfolder.control.lookup import PhotoPlace, all_places, folders_in, nothing
 from hotfolder.control.opening import reading
 from hotfolder.display import with_hint
 from hotfolder.errors import BadJob, UsageError
-from hotfolder.inbox.approvals import read_ready, with_more, write_ready
+from hotfolder.inbox.approvals import combine_sets, read_ready, write_ready
 from hotfolder.inbox.contents import READY_NAME
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.foldernames import TAG_MARK, composed, in_full, shown, spellings, split_name
+from hotfolder.rules.foldernames import TAG_MARK, in_full, shown, split_name, to_nfc, unicode_forms
 from hotfolder.rules.grouping.model import Grouping
-from hotfolder.rules.holds import REVIEW, TO_REVIEW, Why, together
+from hotfolder.rules.holds import REVIEW, REVIEW_REASON, WaitReason, join_reasons
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
 from hotfolder.rules.shoots import group_shoot
 
@@ -107,11 +107,11 @@ def _approve_sets(
     folder, photos = place.path, {name for one in sets for name in one.photos}
     with local_trouble(folder):
         seen = place.seen()
-        waiting = seen is not None and seen.signal() is not None
+        waiting = seen is not None and seen.valid_ready() is not None
         said = read_ready(place.root, folder / READY_NAME) if waiting else None
         # Sets that were approved before and aren't begun yet stay approved.
         before = said.sets if said is not None else ()
-        write_ready(place.root, (place.project,), with_more(before, sets))
+        write_ready(place.root, (place.project,), combine_sets(before, sets))
     return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
 
 
@@ -160,18 +160,18 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet
     around, _, name = what.rpartition("/")
     if not (around and name) or is_dir(Path(what)):
         return None
-    for inbox, project in product(settings.all_inboxes(), spellings(Path(around).name)):
+    for inbox, project in product(settings.all_inboxes(), unicode_forms(Path(around).name)):
         place = PhotoPlace(inbox, settings.inbox_folder(inbox), project, "")
         if is_dir(place.path / name) or place.seen() is None:
             continue
         for one in explain_place(settings, place).sets:
-            if one.waits and composed(one.name) == composed(name):
+            if one.waits and to_nfc(one.name) == to_nfc(name):
                 return place, [as_chosen(one)]
     return None
 
 
 def as_chosen(one: ExplainedSet) -> ChosenSet:
-    makes = one.planned.plan.recipe.asks() if one.planned is not None else ()
+    makes = one.planned.plan.recipe.exact_calls() if one.planned is not None else ()
     return ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}, makes)
 
 
@@ -195,7 +195,7 @@ class HeldView:
     the photos that belong to no set, each with the reason."""
 
     explained: Explained
-    why: Why
+    why: WaitReason
     sets: tuple[ExplainedSet, ...]
     aside: tuple[tuple[SeenPhoto, str], ...] = ()
 
@@ -298,16 +298,20 @@ class Viewer(Explainer):
         aside = tuple((photo, kept_out[photo.name]) for photo in photos)
         return HeldView(explained, self._why(explained), tuple(sets), aside)
 
-    def _why(self, explained: Explained) -> Why:
+    def _why(self, explained: Explained) -> WaitReason:
         """Why the folder is held; for a shoot only reasons about the whole: its sets have their own. The
         view itself is the review that a route asks for, and says no other way to it."""
         shoot = explained.shoot
         if self.place.folder or not explained.held:
-            held = Why(explained.held.reason) if explained.held.hint == TO_REVIEW.hint else explained.held
-            return together((held, *explained.waiting))
+            held = (
+                WaitReason(explained.held.reason)
+                if explained.held.hint == REVIEW_REASON.hint
+                else explained.held
+            )
+            return join_reasons((held, *explained.waiting))
         doubts = {doubt for one in explained.sets for doubt in one.doubts}
         own = "some sets are not beyond doubt" if doubts - {REVIEW} else REVIEW if doubts else shoot.why
-        return Why("; ".join(shoot.doubts) or own)
+        return WaitReason("; ".join(shoot.doubts) or own)
 
     def _others(self, explained: Explained) -> Iterator[ExplainedSet]:
         """The sets that would not be made: refused ones, and the sets of photos that wait for other

@@ -22,8 +22,8 @@ from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.sqlite import user_named
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
-from hotfolder.outbox.faults import FULL_BYTES, bytes_left, trouble_of
-from hotfolder.outbox.outputs import confirm_results, nearest
+from hotfolder.outbox.faults import FULL_BYTES, free_bytes, trouble_of
+from hotfolder.outbox.outputs import confirm_results, nearest_existing
 from hotfolder.paths import exists, is_dir
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
@@ -150,10 +150,10 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
             yield problem(
                 what, f"{path} is not there", "Is its disk or share mounted? Nothing is made in its place."
             )
-        elif (why := trouble_writing(nearest(path))) is None:
+        elif (why := trouble_writing(nearest_existing(path))) is None:
             yield ok(what, f"{path} is made at the first start")
         else:
-            yield problem(what, f"{path} can't be made: {nearest(path)}: {why.message}", why.hint)
+            yield problem(what, f"{path} can't be made: {nearest_existing(path)}: {why.message}", why.hint)
     elif not is_dir(path):
         yield problem(
             what, f"{path} is not a folder", "Rename that file, or name another folder in the settings."
@@ -250,11 +250,11 @@ def disks(settings: Settings) -> Iterator[Finding]:
     for path in paths:
         if trouble_reaching(path) is not None:
             continue  # said of the folder
-        there = path if exists(path) else nearest(path)
+        there = path if exists(path) else nearest_existing(path)
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield disk(there, bytes_left(there))
+            yield disk(there, free_bytes(there))
 
 
 def disk(path: Path, free_bytes: float) -> Finding:

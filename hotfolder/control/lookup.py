@@ -26,7 +26,7 @@ from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import is_dir
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
-from hotfolder.rules.foldernames import composed, shown, spellings
+from hotfolder.rules.foldernames import shown, to_nfc, unicode_forms
 from hotfolder.telemetry.overview import overview
 
 DIGITS = 20
@@ -41,7 +41,7 @@ def opaque(*parts: str) -> str:
 
 def project_id(inbox: str, project: str) -> str:
     """The id of a project, in each spelling of its name."""
-    return opaque("project", inbox, composed(project))
+    return opaque("project", inbox, to_nfc(project))
 
 
 def folder_id(inbox: str, project: str, folder: str) -> str:
@@ -77,11 +77,11 @@ def explain_missing_job(store: Store, target: str, inbox: str = "") -> Iterator[
     try:
         yield
     except UsageError as error:
-        place = composed("/".join(target.rstrip("/").split("/")[-2:]))
+        place = to_nfc("/".join(target.rstrip("/").split("/")[-2:]))
         for line in overview(store, pid=None).lines:
             if inbox not in ("", line.inbox):
                 continue
-            names = [composed(f"{line.project}/{name}") for name in (line.room, line.folder)]
+            names = [to_nfc(f"{line.project}/{name}") for name in (line.room, line.folder)]
             if not line.job and place in names and (line.held or isinstance(error, Unknown)):
                 what = (line.reason or line.words).removesuffix(".")
                 raise UsageError(f"{target} is no job yet: {what}.", hint=CommandHint(line.hint)) from None
@@ -183,7 +183,7 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
     `12 Elm Road/front`. Raises UsageError where there is none, or several inboxes have it."""
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     found = _in_inboxes(settings, [Path(what).absolute()])
-    for spelt in spellings(what):
+    for spelt in unicode_forms(what):
         found = found or _in_inboxes(settings, [inbox / spelt for inbox in inboxes])
     if len(found) == 1:
         return found[0]

@@ -127,6 +127,6 @@ def folder_name_with(job: Job, tag: str) -> str:
 
 def _plannable(rulebook: Rulebook, job: Job, tag: str, photos: int) -> bool:
     try:
-        return bool(plan(rulebook, job.project, folder_name_with(job, tag), photos).recipe.altered())
+        return bool(plan(rulebook, job.project, folder_name_with(job, tag), photos).recipe.altered_pictures())
     except RuleRefused:
         return False

@@ -31,11 +31,11 @@ from hotfolder.jobs.generations import present_generation
 from hotfolder.jobs.model import SANDBOX, Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.receipts import Receipt, receipt_in
+from hotfolder.outbox.receipts import Receipt, parse_receipt
 from hotfolder.rules.delivery import LABELLED
-from hotfolder.rules.foldernames import composed
+from hotfolder.rules.foldernames import to_nfc
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import from_middle
+from hotfolder.rules.sets import ev_above_middle
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of
@@ -115,7 +115,7 @@ def known_project(store: Store, known: str, lines: Sequence[Line] = ()) -> tuple
     made = ((inbox, project) for inbox, project, _ in queries.projects(store))
     for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
-            return inbox, composed(project)
+            return inbox, to_nfc(project)
     raise Unknown("There is no such project, or not any more.")
 
 
@@ -125,9 +125,9 @@ def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
     with reading(settings) as store:
         found: dict[tuple[str, str], datetime] = {}
         for inbox, name, at in queries.projects(store):
-            found.setdefault((inbox, composed(name)), at)
+            found.setdefault((inbox, to_nfc(name)), at)
         lines = overview_in(settings.state_folder, store).lines
-    begun = {(line.inbox, composed(line.project)): now() for line in lines if not line.job}
+    begun = {(line.inbox, to_nfc(line.project)): now() for line in lines if not line.job}
     every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
     return [one for one in every if wanted.casefold() in one.name.casefold()]
 
@@ -243,7 +243,7 @@ def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Phot
     ordered = sorted(photos, key=lambda one: (one.exposure_value is None, -(one.exposure_value or 0)))
     middle_ev = next((photo.exposure_value for photo in photos if photo.name == middle), None)
     for photo in ordered:
-        ev = from_middle(photo.exposure_value, middle_ev)
+        ev = ev_above_middle(photo.exposure_value, middle_ev)
         yield PhotoView(
             photo_id(job, photo.name), photo.name, ev, photo.name == middle, bool(photo.let_go_at)
         )
@@ -284,4 +284,4 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
         content = file.read(MOST_RECEIPT_BYTES)
     # While originals are filed, the receipt is rewritten with their places.
     filing = State(job.state) in ACTIVE
-    return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256
+    return parse_receipt(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256

@@ -23,7 +23,7 @@ from hotfolder.daemon.records import refuse_sqlite_left_behind, store_of
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, Unknown, UsageError
-from hotfolder.inbox.guard import folders_below, marker_of
+from hotfolder.inbox.guard import folders_below, marker_at
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
 from hotfolder.jobs.postgres import StoreServer
@@ -32,7 +32,7 @@ from hotfolder.jobs.storemove import identity_of, move_store
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.newfiles import own_temporaries
-from hotfolder.outbox.outputs import bring_results, confirm_results
+from hotfolder.outbox.outputs import confirm_results, copy_results
 from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
@@ -126,7 +126,7 @@ def records(settings: Settings) -> tuple[str | None, Finding]:
         with reading_existing(settings) as opened:
             identity = opened.identity()
     except Unknown:
-        marked = [path for path in places_of(settings).inboxes.values() if marker_of(path) is not None]
+        marked = [path for path in places_of(settings).inboxes.values() if marker_at(path) is not None]
         if marked and pid is None and settings.store.url is None:
             return None, problem(
                 "state",
@@ -208,5 +208,5 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
         clear_leftovers(places, [inbox for inbox in places.inboxes.values() if is_dir(inbox)], ())
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
-        bring_results(state / "results", results)  # before a daemon looks there for the store's results
+        copy_results(state / "results", results)  # before a daemon looks there for the store's results
         return move_store(state, server, machine)

@@ -26,13 +26,13 @@ from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import (
     FULL_BYTES,
-    bytes_left,
+    folder_making_trouble,
+    free_bytes,
     local_trouble,
-    made_anywhere,
     make_our_folder,
 )
 from hotfolder.outbox.files import Sharing, make_folder
-from hotfolder.outbox.files import clear_leftovers as clear_temporaries
+from hotfolder.outbox.files import delete_stale_temporaries as clear_temporaries
 from hotfolder.outbox.outputs import ArchiveFolder, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.paths import entries, is_dir
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
@@ -109,7 +109,7 @@ def make_folders(places: Places) -> list[Path]:
     troubles = []
     for inbox in places.inboxes.values():
         try:
-            with made_anywhere(inbox):  # group-writable, as `done` and `failed` are
+            with folder_making_trouble(inbox):  # group-writable, as `done` and `failed` are
                 within_seconds(inbox, partial(make_folder, inbox, Sharing()), START_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
@@ -159,7 +159,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         met_before = "results" in store.folder_names("output")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
-    outputs.look(START_SECONDS)
+    outputs.check(START_SECONDS)
     refuse_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
@@ -253,7 +253,7 @@ async def watch_outputs(
     archive = ArchiveFolder(places.archive) if places.archive is not None else None
     while True:
         await clock.sleep(LOOK_SECONDS)
-        await to_thread.run_sync(outputs.look, PATIENCE_SECONDS)
+        await to_thread.run_sync(outputs.check, PATIENCE_SECONDS)
         if not any(output.blocked for output in outputs.by_name.values()):
             beat()
         disks = {"done": places.done, "state": places.state}
@@ -263,7 +263,7 @@ async def watch_outputs(
         there = {name: folder for name, folder in disks.items() if name not in away}
         telemetry.full_disks = tuple(await to_thread.run_sync(full_disks, there))
         if archive is not None:
-            await to_thread.run_sync(archive.look, PATIENCE_SECONDS)
+            await to_thread.run_sync(archive.check, PATIENCE_SECONDS)
             away |= {archive.trouble} - {""}
         before, bad = bad, away.union(telemetry.full_disks)
         if before - bad:
@@ -278,5 +278,5 @@ def full_disks(folders: Mapping[str, Path]) -> list[str]:
 def has_less(folder: Path, least_bytes: int) -> bool:
     """Whether the disk of `folder` has less free space; False where it can't be queried."""
     with suppress(OSError, NoAnswer):
-        return within_seconds(folder, partial(bytes_left, folder)) < least_bytes
+        return within_seconds(folder, partial(free_bytes, folder)) < least_bytes
     return False

@@ -15,7 +15,7 @@ from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
 from hotfolder.inbox.approvals import as_approved
-from hotfolder.inbox.contents import READY_NAME, is_ready
+from hotfolder.inbox.contents import READY_NAME, is_ready_name
 from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import SetPlace
@@ -28,7 +28,7 @@ from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.copies import without_copies
-from hotfolder.rules.holds import Why, why_name_held
+from hotfolder.rules.holds import WaitReason, why_name_held
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.late import MergedSet
 from hotfolder.rules.routing import Rulebook, plan
@@ -85,14 +85,16 @@ class Intake:
         rulebook = context.settings.rulebooks[place[0]]
         return await self.shoots.take(place[0], found, rulebook, self._orphans)
 
-    async def _take_room(self, place: SetPlace, found: BracketSet, orphaned: Sequence[MergedSet]) -> Why:
+    async def _take_room(
+        self, place: SetPlace, found: BracketSet, orphaned: Sequence[MergedSet]
+    ) -> WaitReason:
         """Make the jobs of a room; return why it is held, an empty Why where it isn't."""
         context = self.worker.context
         rulebook = context.settings.rulebooks[place[0]]
         _, said = await self.shoots.approval_beside(place[0], found)
         found, changed = as_approved(found, said, rulebook)
         why = await context.store_thread(why_room_held, context.store, rulebook, place, found, orphaned)
-        why = why.after(changed)
+        why = why.preceded_by(changed)
         if why.lasting or not why:
             there = identities(found.photos)
             held = [HeldSet("", there, (why.reason,), late=True)] if why else []
@@ -100,7 +102,7 @@ class Intake:
         if why:
             return why
         used_names = await context.store_thread(context.store.rooms, place[0], found.project)
-        signals = [path for path in found.companions if is_ready(path.name)]
+        signals = [path for path in found.companions if is_ready_name(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS or without_copies(found.photos)[1]:
             found = replace(found, photos=await self._with_signatures(found.photos))
@@ -114,7 +116,7 @@ class Intake:
         # A signal left there would approve these photos again when they come back from failed/; an earlier
         # approval, which came to nothing, is over.
         await signals_removed([*signals, found.path / READY_NAME] if signals else [])
-        return Why()
+        return WaitReason()
 
     async def _with_signatures(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """The photos with signature and brightness, which the inbox doesn't compute for a room, and which

@@ -15,7 +15,7 @@ from hotfolder.jobs.model import FolderIdentity, Job
 from hotfolder.jobs.names import names_taken
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.faults import shown
+from hotfolder.outbox.faults import path_text
 from hotfolder.outbox.names import (
     archived_folder,
     originals_folder,
@@ -53,9 +53,9 @@ def refuse_left_behind(places: Places, store: Store) -> None:
         if sets:
             kind = "failed set" if before.name == "failed" else "unfinished set"
             name = before.role if before.role == "archive" else before.name
-            former = shown(before.path)
+            former = path_text(before.path)
             found.append(f"{former}, the folder that was `{name}` before, still has {counted(sets, kind)}.")
-            moves.append(f"what is in {former} into {shown(now)}")
+            moves.append(f"what is in {former} into {path_text(now)}")
     if found:
         raise UsageError(
             " ".join(found),
@@ -75,8 +75,8 @@ def refuse_renamed_inbox(places: Places, store: Store, jobs: list[Job], before: 
             if sets := within_seconds(path, count, START_SECONDS):
                 which = counted(sets, "set")
                 raise UsageError(
-                    f"{shown(path)}, the inbox `{name}`, was the inbox `{before.name}` before, and {which}"
-                    f" of it {'is' if sets == 1 else 'are'} unfinished or held.",
+                    f"{path_text(path)}, the inbox `{name}`, was the inbox `{before.name}` before, and"
+                    f" {which} of it {'is' if sets == 1 else 'are'} unfinished or held.",
                     hint=f"Call it so again, with `name: {before.name}` under `inboxes`, until they are"
                     " finished; then start again.",
                 )
@@ -86,7 +86,7 @@ def sets_waiting(store: Store, jobs: list[Job], before: FolderIdentity, now: Pat
     """How many sets of a former inbox are unfinished or held, where it is the folder `now`, be it moved; else
     0. Those that are held count while a photo of theirs is still there."""
     folder = MountIdentity(before.path, before.device, before.inode)
-    if before.path != str(now) and not folder.same_folder(now):
+    if before.path != str(now) and not folder.is_same_folder(now):
         return 0
     held = sum(
         any(exists(now / where / name) for one in sets for name in one.photos)

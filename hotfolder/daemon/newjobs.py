@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.errors import RuleRefused
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import is_ready_name
 from hotfolder.inbox.events import SetRefused
 from hotfolder.jobs.context import SetPlace
 from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
@@ -17,7 +17,7 @@ from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_of, sharing_stem
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, middle_exposure, names_sharing_stem
 from hotfolder.rules.shoots import group_folder
 
 
@@ -31,7 +31,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
         where = (inbox, found.project, found.folder)
         job = refused_job(where, found.folder, files, error.message, error.hint)
         return replace(job, recipe=NOTHING.model_copy(update={"notes": error.also}))
-    middle = middle_of(found.photos)
+    middle = middle_exposure(found.photos)
     return NewJob(
         inbox=inbox,
         project=found.project,
@@ -83,7 +83,7 @@ def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
 def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) -> list[NewJob]:
     """A job for each set, with the files that travel with its photos; a refused job for each set of over
     seven photos. Raises LocalTrouble."""
-    left = {path.name: path for path in found.companions if not is_ready(path.name)}
+    left = {path.name: path for path in found.companions if not is_ready_name(path.name)}
     jobs = []
     for each in shoot.sets:
         beside = pop_companions(left, each.photos)
@@ -99,7 +99,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Grouping, rulebook: Rulebook) 
 
 def pop_companions(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
     """Remove from `left` the files that travel with these photos, and return them."""
-    names = sharing_stem(list(left), [photo.name for photo in photos])
+    names = names_sharing_stem(list(left), [photo.name for photo in photos])
     return tuple(left.pop(name) for name in names)
 
 

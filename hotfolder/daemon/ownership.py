@@ -13,7 +13,7 @@ from typing import Any
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble, UsageError
-from hotfolder.inbox.guard import marker_of, named_otherwise
+from hotfolder.inbox.guard import marker_at, why_other_name
 from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
@@ -33,8 +33,8 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     name. An inbox that doesn't answer in time is skipped."""
     for name, path in inboxes.items():
         with suppress(NoAnswer):
-            marker = within_seconds(path, partial(marker_of, path), START_SECONDS)
-            if marker and (why := named_otherwise(path, name, marker)):
+            marker = within_seconds(path, partial(marker_at, path), START_SECONDS)
+            if marker and (why := why_other_name(path, name, marker)):
                 raise UsageError(why)
 
 
@@ -174,7 +174,7 @@ class Ownership:
         taken for a bare mount point, unless no machine has ever met it."""
         if not is_dir(path):
             return False
-        if (marker := marker_of(path)) is not None:
-            return not named_otherwise(path, name, marker)
+        if (marker := marker_at(path)) is not None:
+            return not why_other_name(path, name, marker)
         with store_trouble():
             return name not in self.store.folder_names("inbox")

@@ -9,7 +9,7 @@ from functools import partial
 from anyio import move_on_after, to_thread
 
 from hotfolder import log
-from hotfolder.config.load import SettingsFile, only_at_next_start, use_time_zone
+from hotfolder.config.load import SettingsFile, changes_needing_restart, use_time_zone
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
@@ -92,7 +92,7 @@ class LiveSettings:
         changed = [
             name for name in Settings.model_fields if getattr(fresh, name) != getattr(self.settings, name)
         ]
-        restart = only_at_next_start(self._at_start, fresh)
+        restart = changes_needing_restart(self._at_start, fresh)
         if changed or fresh.notify.url_file is not None:
             # An inbox that was removed from the settings keeps its last rules until the next start.
             books = {**self.rulebooks, **rulebooks(fresh)}

@@ -28,10 +28,10 @@ from hotfolder.jobs.model import SANDBOX, FolderRole, Job
 from hotfolder.jobs.queries import rooms_finished
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.names import folded, safe_name
+from hotfolder.outbox.names import name_key, safe_name
 from hotfolder.outbox.outputs import MountIdentity, OutputFolders
-from hotfolder.outbox.placing import names_in
-from hotfolder.outbox.texts import NAME as REASON
+from hotfolder.outbox.placing import keyed_names_in
+from hotfolder.outbox.texts import REASON_NAME as REASON
 from hotfolder.outbox.texts import without_timestamp, write_status
 from hotfolder.paths import is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
@@ -283,7 +283,7 @@ class Reporter:
 
     def _published_inbox(self, name: str) -> PublishedInbox:
         status, path = self.inboxes[name].status(), self.context.places.inboxes[name]
-        self.intake.forget_moved(name, self.inboxes[name].delivered)
+        self.intake.forget_moved(name, self.inboxes[name].decided_files)
         arriving = [
             ArrivingSet(
                 project=one.project,
@@ -299,7 +299,7 @@ class Reporter:
         held = self._held[name] = {
             place: known[place]
             if place in known and known[place][0] is hold
-            else (hold, lines_of_hold(*place[1:], hold, self.inboxes[name].delivered(*place[1:])))
+            else (hold, lines_of_hold(*place[1:], hold, self.inboxes[name].decided_files(*place[1:])))
             for place, hold in self.intake.held.items()
             if place[0] == name
         }
@@ -329,7 +329,7 @@ class Reporter:
     def _kept_out(self, name: str) -> Iterator[str]:
         for inbox, project in sorted(self.intake.shoots.kept):
             if inbox == name:
-                there = self.inboxes[name].delivered(project, "")
+                there = self.inboxes[name].decided_files(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
 
 
@@ -356,7 +356,7 @@ def missing_failed_jobs(places: Places, jobs: Iterable[Job]) -> dict[str, list[s
     filed: defaultdict[str, list[tuple[str, Job]]] = defaultdict(list)
     for job in jobs:
         if job.filed_as is not None:
-            filed[safe_name(job.project)].append((folded(job.filed_as), job))
+            filed[safe_name(job.project)].append((name_key(job.filed_as), job))
     absent = [
         job for project, known in filed.items() for job in jobs_without_folder(places.failed / project, known)
     ]
@@ -372,7 +372,7 @@ def jobs_without_folder(folder: Path, known: Sequence[tuple[str, Job]]) -> list[
     """The jobs of a project whose folder isn't in `folder`; `known` has each with its folder's folded name.
     None while a failed set with another name is there: a person may have renamed one. Raises LocalTrouble."""
     with local_trouble(folder):
-        there = dict(names_in(folder)) if is_dir(folder) else {}
+        there = dict(keyed_names_in(folder)) if is_dir(folder) else {}
         others = there.keys() - {name for name, _ in known}
         renamed = any(is_file(folder / there[name] / REASON) for name in others)
     return [] if renamed else [job for name, job in known if name not in there]

@@ -316,7 +316,7 @@ class Daemon:
         if self.intake.job_ended(place) or job.state == State.WITHDRAWN:
             self._look_anew(*place)
         elif job.inbox in self.inboxes:
-            self.inboxes[job.inbox].glance(job.project, job.folder)
+            self.inboxes[job.inbox].look_soon(job.project, job.folder)
 
     def _look_anew(self, inbox: str, project: str, folder: str) -> None:
         if inbox in self.inboxes:
@@ -405,7 +405,7 @@ class Daemon:
         self.context.limits.configure(**concurrency(settings))
         self.worker.most_jobs = most_jobs(settings)
         for name, inbox in self.inboxes.items():
-            inbox.follow(inbox_settings(settings, rulebooks[name], self.settings.settle.scan_seconds))
+            inbox.apply_settings(inbox_settings(settings, rulebooks[name], self.settings.settle.scan_seconds))
         # Held sets are judged again: the new rules may settle the doubt.
         for place in list(self.intake.held):
             del self.intake.held[place]

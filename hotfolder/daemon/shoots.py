@@ -12,7 +12,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import is_ready_name
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.heldsets import held_before, remember_held
 from hotfolder.jobs.previous import delivered_among, earlier_sets, latest_set
@@ -23,11 +23,11 @@ from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
 from hotfolder.rules.grouping.copies import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
-from hotfolder.rules.holds import Why, together
-from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
+from hotfolder.rules.holds import WaitReason, join_reasons
+from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, PhotoRelations
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
-from hotfolder.rules.shoots import HeldSet, sort_shoot
+from hotfolder.rules.shoots import HeldSet, relate_shoot
 
 logger = log.get("shoots")
 
@@ -41,8 +41,8 @@ class Hold:
     name, the sets that are held individually, with their photos' names and the reason. `room` has the names
     of all photos on which the judgement of a room was based."""
 
-    why: Why = field(default_factory=Why)
-    sets: Mapping[str, tuple[frozenset[str], Why]] = field(default_factory=dict)
+    why: WaitReason = field(default_factory=WaitReason)
+    sets: Mapping[str, tuple[frozenset[str], WaitReason]] = field(default_factory=dict)
     room: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
@@ -53,7 +53,7 @@ class Hold:
         if there and all(names & there for names, _ in self.sets.values()):
             return self
         sets = {name: one for name, one in self.sets.items() if one[0] & there}
-        return Hold(self.why if there else Why(), sets)
+        return Hold(self.why if there else WaitReason(), sets)
 
 
 class Shoots:
@@ -107,17 +107,17 @@ class Shoots:
         fresh = [photo for photo in found.photos if photo.name not in taken]
         self._glimpsed_before.pop(place, None)
         ready, said = await self.approval_beside(inbox, found)
-        found = replace(found, approved=said is not None and said.whole)
+        found = replace(found, approved=said is not None and said.approves_all)
         chosen = said.sets if said is not None else ()
         hold = Hold()
         if fresh:
-            context, drop = self.worker.context, Drop(found, fresh, chosen, orphans=orphans)
+            context, drop = self.worker.context, Drop(found, fresh, chosen, orphaned_merges=orphans)
             drop = await context.store_thread(with_store_facts, context.store, inbox, found.project, drop)
             back = await self._sort(found.project, fresh, rulebook, drop.earlier)
-            drop = replace(drop, back=back)
+            drop = replace(drop, related=back)
             hold = await self._make(inbox, drop, rulebook)
         if said is not None and said.trouble:
-            hold = replace(hold, why=together((Why(said.trouble), hold.why)))
+            hold = replace(hold, why=join_reasons((WaitReason(said.trouble), hold.why)))
         elif said is not None:
             await signals_removed(ready, said.identity)
         return hold
@@ -125,7 +125,7 @@ class Shoots:
     async def approval_beside(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
         """The `.ready` files beside a drop's or a room's photos, and the first one's content where it is
         newer than these."""
-        ready = [path for path in found.companions if is_ready(path.name)]
+        ready = [path for path in found.companions if is_ready_name(path.name)]
         if not (ready and found.approved):
             return [], None
         where = self.worker.context.places.inbox(inbox)
@@ -133,10 +133,10 @@ class Shoots:
 
     async def _sort(
         self, project: str, fresh: Sequence[Photo], rulebook: Rulebook, earlier: Sequence[EarlierSet]
-    ) -> Sorted:
+    ) -> PhotoRelations:
         """Relate `fresh` to the project's earlier sets; the worker reopens those that it belongs to."""
-        back = await to_thread.run_sync(sort_shoot, rulebook, project, fresh, earlier)
-        for job, name in back.joins.items():
+        back = await to_thread.run_sync(relate_shoot, rulebook, project, fresh, earlier)
+        for job, name in back.jobs_to_regroup.items():
             logger.info("set_reopened", reopened=job, file=name)
             await self.worker.reopen(job, name)
         return back
@@ -146,21 +146,21 @@ class Shoots:
         sets."""
         found, project = drop.found, drop.found.project
         shoot, waits = await to_thread.run_sync(group_drop, rulebook, drop)
-        why = together(waits)
+        why = join_reasons(waits)
         parts = parts_of_earlier(drop)
         if shoot is None:
             known = {name for one in parts for name in one.photos}
-            late = [one for one in drop.before if one.late and known.isdisjoint(one.photos)]
+            late = [one for one in drop.held_before if one.late and known.isdisjoint(one.photos)]
             await self._hold_back(inbox, found, [*parts, *late])
             return Hold(why)
         for why_unmade in shoot.unmade:
             logger.warning("chosen_set_not_made", project=project, reason=why_unmade)
         waiting = waiting_sets(shoot, approved=found.approved)
         late = [*parts, *late_sets(shoot)]
-        singly = drop.chosen or not all(one.late for one in drop.before)
+        singly = drop.chosen or not all(one.late for one in drop.held_before)
         if shoot.waits_whole and waiting and not singly:
             await self._hold_back(inbox, found, late)
-            return Hold(together((why, why_shoot_held(found, shoot))))
+            return Hold(join_reasons((why, why_shoot_held(found, shoot))))
         refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         copies = copies_that_wait(found, shoot, waiting)
@@ -180,7 +180,7 @@ class Shoots:
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
         sets = {each.name: (names_of(each), why_set_held(found, each)) for each in waiting}
-        split = {each.name: (names_of(each), Why(each.held_text(), each.hint)) for each in refusals}
+        split = {each.name: (names_of(each), WaitReason(each.held_text(), each.hint)) for each in refusals}
         return Hold(why, sets | split)
 
     async def _hold_back(self, inbox: str, found: BracketSet, held: Sequence[HeldSet]) -> None:
@@ -237,9 +237,9 @@ def with_store_facts(store: Store, inbox: str, project: str, drop: Drop) -> Drop
         drop,
         used_names=store.rooms(inbox, project),
         earlier=earlier_sets(store, inbox, project),
-        before=held_before(store, (inbox, project, ""), there),
+        held_before=held_before(store, (inbox, project, ""), there),
         latest=latest_set(store, inbox, project, ""),
-        own=delivered_among(store, (inbox, project, ""), drop.photos),
+        own_pictures=delivered_among(store, (inbox, project, ""), drop.photos),
     )
 
 
@@ -248,25 +248,25 @@ def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIde
     content = store.published(kept_out_key(inbox, project), shared=True) or {}
     kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
     # Another machine may have written it, a share may number its files anew, and `chmod` changes the ctime.
-    return {name: one for name, one in kept.items() if name in there and there[name].alike(one[0])}
+    return {name: one for name, one in kept.items() if name in there and there[name].may_be_same_file(one[0])}
 
 
 def kept_out_key(inbox: str, project: str) -> str:
     return f"kept out of {inbox}/{project}"
 
 
-def why_shoot_held(found: BracketSet, shoot: Grouping) -> Why:
+def why_shoot_held(found: BracketSet, shoot: Grouping) -> WaitReason:
     """Why the drop is held, and what to do."""
-    return Why(
-        " ".join((f"{shoot.asks}.", *shoot.notices)).removesuffix("."),
+    return WaitReason(
+        " ".join((f"{shoot.held_text}.", *shoot.notices)).removesuffix("."),
         f"If its sets are right (`hotfolder explain` shows them), rename the folder to {found.project}__ok,"
         " put a file named READY.txt into it, or say `hotfolder approve`, and they are made as they are.",
     )
 
 
-def why_set_held(found: BracketSet, each: GroupedSet) -> Why:
+def why_set_held(found: BracketSet, each: GroupedSet) -> WaitReason:
     """Why a set is held by itself, and what to do."""
-    return Why(
+    return WaitReason(
         each.held_text(),
         f'If they are one picture, say `hotfolder approve "{found.project}/{each.name}"`, or, where all that'
         f" is held of {found.project} is right, rename that folder to {found.project}__ok or put a file named"
@@ -316,7 +316,7 @@ def parts_of_earlier(drop: Drop) -> list[HeldSet]:
     """The photos that wait as parts of sets that are paid for: they would be sets of their own where the
     project's name is another."""
     chosen = {name for one in drop.chosen for name in one.photos}
-    late = {} if drop.found.approved else drop.back.late
+    late = {} if drop.found.approved else drop.related.late
     return [
         HeldSet("", {photo.name: photo.identity}, (late[photo.name],), late=True)
         for photo in drop.photos

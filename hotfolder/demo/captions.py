@@ -12,7 +12,7 @@ from hotfolder.display import signed
 from hotfolder.errors import UnusablePhoto
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.inspect import inspect
-from hotfolder.pictures.rendering import letters
+from hotfolder.pictures.rendering import label_font
 
 WEIGHT = 400
 MISSING_CHARACTER = "\U0010ffff"
@@ -65,13 +65,13 @@ def drawable_text(text: str, otherwise: str = "") -> str:
 @lru_cache(4096)
 def font_has(sign: str) -> bool:
     """Whether the font has the character: those that it lacks are all drawn as the same box."""
-    font = letters(20, WEIGHT)
+    font = label_font(20, WEIGHT)
     return bytes(font.getmask(sign)) != bytes(font.getmask(MISSING_CHARACTER))
 
 
 def wrap_text(text: str, size: float, room: float, most: int = 1) -> tuple[list[str], ImageFont.FreeTypeFont]:
     """The text in at most `most` lines of at most `room` pixels, cut with an ellipsis; and its font."""
-    font = letters(size, WEIGHT)
+    font = label_font(size, WEIGHT)
     done: list[str] = []
     words = drawable_text(text).split(" ")
     while words:

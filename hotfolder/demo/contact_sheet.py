@@ -170,10 +170,10 @@ def fit_to_box(picture: Image.Image, width: float, height: float) -> Image.Image
 
 def open_upright(path: Path) -> Image.Image:
     """A photo or a picture, upright in sRGB. Raises UnusablePhoto."""
-    from hotfolder.pictures.developing import displayed  # loads large libraries
+    from hotfolder.pictures.developing import load_for_display  # loads large libraries
 
     try:
-        return displayed(path, None, limits=PictureLimits()).convert("RGB")
+        return load_for_display(path, None, limits=PictureLimits()).convert("RGB")
     except FileNotFoundError:
         reason, hint = "the file isn't there.", "Run it again once the picture is back in its place."
     except (OSError, UnusablePhoto) as error:

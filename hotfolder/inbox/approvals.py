@@ -29,15 +29,15 @@ from hotfolder.inbox.scan import Snapshot, listed
 from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.drops import ChosenSet, why_not, why_other
+from hotfolder.rules.drops import ChosenSet, why_made_otherwise, why_unmakeable
 from hotfolder.rules.foldernames import shown, without_ok
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity
 
-SET = "set "
+SET_PREFIX = "set "
 MOST_BYTES = 8 * 1024 * 1024
 _MOST_NAMES = 99
-_TAKEN = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
+_NAME_TAKEN_ERRORS = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +50,17 @@ class ReadyFile:
     identity: FileIdentity | None = None
 
     @property
-    def whole(self) -> bool:
+    def approves_all(self) -> bool:
         """Whether it approves all photos."""
         return not (self.sets or self.trouble)
 
-    def why_not(self, rulebook: Rulebook, found: BracketSet) -> str:
+    def why_not_approved(self, rulebook: Rulebook, found: BracketSet) -> str:
         """Why it doesn't approve a room as it is now; "" where it does."""
         there = {photo.name: photo for photo in found.photos}
         new = there.keys() - {name for one in self.sets for name in one.photos} if self.sets else ()
         whys = [
-            why_not(one, there) or why_other(rulebook, found.project, found.folder, one) for one in self.sets
+            why_unmakeable(one, there) or why_made_otherwise(rulebook, found.project, found.folder, one)
+            for one in self.sets
         ]
         whys += [f"{shown(name)} has come since" for name in sorted(new)]
         why = next(filter(None, whys), "")
@@ -68,7 +69,7 @@ class ReadyFile:
 
 def as_approved(found: BracketSet, said: ReadyFile | None, rulebook: Rulebook) -> tuple[BracketSet, str]:
     """A room, `approved` where `said` approves it as it is now; and what has changed since, if it doesn't."""
-    changed = said.why_not(rulebook, found) if said is not None else ""
+    changed = said.why_not_approved(rulebook, found) if said is not None else ""
     return replace(found, approved=said is not None and not changed), changed
 
 
@@ -89,9 +90,11 @@ def read_ready(inbox: Path, ready: Path) -> ReadyFile | None:
         return ReadyFile(trouble=f"{READY_NAME} is too long")
     lines = content.decode("utf-8", "replace").split("\n")
     try:
-        sets = tuple(_set_in(line.removeprefix(SET)) for line in lines if line.startswith(SET))
+        sets = tuple(_set_in(line.removeprefix(SET_PREFIX)) for line in lines if line.startswith(SET_PREFIX))
     except ValueError:
-        return ReadyFile(trouble=f"{READY_NAME} has a line that begins with {SET.strip()!r} and is no set")
+        return ReadyFile(
+            trouble=f"{READY_NAME} has a line that begins with {SET_PREFIX.strip()!r} and is no set"
+        )
     return ReadyFile(sets, identity=identity)
 
 
@@ -99,7 +102,7 @@ def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = 
     """Approve all photos in a folder of the inbox, or these sets of them: writes `.ready` atomically,
     replacing an earlier one. Raises OSError."""
     named = [{"name": one.name, "photos": dict(one.photos), "makes": [*one.makes]} for one in sets]
-    lines = [f"{SET}{json.dumps(one)}\n" for one in named]
+    lines = [f"{SET_PREFIX}{json.dumps(one)}\n" for one in named]
     with folder_beneath(inbox, *folder) as opened:
         put_ready(opened, "".join(lines).encode())
 
@@ -111,7 +114,7 @@ def put_ready(folder: int, content: bytes = b"") -> None:
     write_whole(folder, READY_NAME, content, f"{READY_NAME}.{secrets.token_hex(8)}.tmp")
 
 
-def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:
+def combine_sets(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:
     """The sets of `said` and `more`, without those of `said` that share a name or a photo with one of
     `more`."""
     names = {one.name for one in more}
@@ -129,11 +132,11 @@ def _set_in(text: str) -> ChosenSet:
     raise ValueError(text)
 
 
-Marked = tuple[str, ...]
+MarkedFolder = tuple[str, ...]
 """The path of a folder with the tag, relative to the inbox: a project's name, or a project's and a room's."""
 
 
-def marked_folder(key: SetKey) -> Marked | None:
+def marked_folder(key: SetKey) -> MarkedFolder | None:
     """The folder of the set that has the tag: the project's if it has it, else the room's; None where neither
     has."""
     project, folder = key
@@ -147,12 +150,12 @@ class Approvals:
     be renamed."""
 
     def __init__(self, inbox: Path, claimed: Claimed) -> None:
-        self.notices: dict[Marked, Notice] = {}
+        self.notices: dict[MarkedFolder, Notice] = {}
         self._inbox = inbox
         self._claimed = claimed
-        self._settled: set[Marked] = set()
+        self._settled: set[MarkedFolder] = set()
 
-    def settled(self, keys: Iterable[SetKey]) -> None:
+    def record_settled(self, keys: Iterable[SetKey]) -> None:
         """Record that these sets have settled, as far as a folder of theirs has the tag."""
         self._settled |= {folder for key in keys if (folder := marked_folder(key)) is not None}
 
@@ -178,7 +181,7 @@ class Approvals:
             renamed |= await self._approve(folder)
         return renamed
 
-    async def _approve(self, folder: Marked) -> bool:
+    async def _approve(self, folder: MarkedFolder) -> bool:
         path = self._inbox.joinpath(*folder)
         try:
             inner = await patiently(path, rooms_in, self._inbox, folder) if len(folder) == 1 else []
@@ -197,7 +200,7 @@ class Approvals:
         return True
 
 
-def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[str]]) -> None:
+def approve_folder(inbox: Path, folder: MarkedFolder, sets: Mapping[MarkedFolder, frozenset[str]]) -> None:
     """Write `.ready` into each of the folders in `sets` that holds photos besides those that jobs work on
     (given by name); then remove the tag from the folder's name, with ` (2)` to ` (98)` behind it where that
     name is taken. Raises OSError, FileExistsError where all of these are.
@@ -215,12 +218,12 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
                 return os.rename(folder[-1], free, src_dir_fd=above, dst_dir_fd=above)
             except OSError as error:
                 # rename(2) refuses to replace a folder that isn't empty.
-                if error.errno not in _TAKEN:
+                if error.errno not in _NAME_TAKEN_ERRORS:
                     raise
     raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
 
 
-def rooms_in(inbox: Path, folder: Marked) -> list[str]:
+def rooms_in(inbox: Path, folder: MarkedFolder) -> list[str]:
     """Names of the rooms' folders in a project's folder. Raises OSError."""
     with listed(inbox, *folder) as entries:
         return [

@@ -21,7 +21,7 @@ from hotfolder.pictures.formats import (
     is_raw_name,
     is_tiff_name,
 )
-from hotfolder.rules.sets import FileIdentity, sharing_stem
+from hotfolder.rules.sets import FileIdentity, names_sharing_stem
 
 MARKER_NAME = ".hotfolder-root"
 LOCK_NAME = ".hotfolder-lock"
@@ -75,11 +75,11 @@ def is_temporary(name: str) -> bool:
         lower.endswith(_TEMPORARY_SUFFIXES)
         or lower.startswith(_TEMPORARY_STARTS)
         or _RSYNC.fullmatch(name) is not None
-        or (name.startswith(".") and names_photo(name))
+        or (name.startswith(".") and contains_photo_suffix(name))
     )
 
 
-def names_photo(name: str) -> bool:
+def contains_photo_suffix(name: str) -> bool:
     """Whether the name of a temporary file contains a photo's suffix."""
     pieces = re.split(r"[.~ ]", name.lower())
     return any(f".{piece}" in PHOTO_SUFFIXES for piece in pieces)
@@ -106,17 +106,17 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(_ARCHIVE_SUFFIXES)
 
 
-def is_thumbnails(name: str) -> bool:
+def is_nas_folder(name: str) -> bool:
     """Whether a NAS keeps thumbnails or snapshots in a folder of this name."""
     return name.lower() in _MADE_BY_NAS
 
 
-def is_ours(name: str) -> bool:
+def is_hotfolder_file(name: str) -> bool:
     """Whether a file of this name is hotfolder's marker or lock or a `.ready` file, and so no companion."""
-    return name in (MARKER_NAME, LOCK_NAME) or is_ready(name)
+    return name in (MARKER_NAME, LOCK_NAME) or is_ready_name(name)
 
 
-def is_ready(name: str) -> bool:
+def is_ready_name(name: str) -> bool:
     """Whether a file of this name approves the photos beside it."""
     return name.lower() in READY_NAMES
 
@@ -174,7 +174,7 @@ class SetFolder:
         """Whether it holds no files and no obstacles; junk doesn't count."""
         return not (self.photos or self.companions or self.temporaries or self.obstacles or self.ready)
 
-    def signal(self) -> SeenFile | None:
+    def valid_ready(self) -> SeenFile | None:
         """The `.ready` file if its ctime is not before that of any photo, else None: an older one was copied
         along with the photos and approves nothing."""
         ready = self.ready
@@ -183,7 +183,7 @@ class SetFolder:
         return ready
 
 
-DEEPEST = 8
+MOST_LEVELS = 8
 
 
 class Contents:
@@ -200,25 +200,27 @@ class Contents:
     def as_set(self, project: str, folder: str) -> SetFolder:
         """The collected entries in natural name order. For a project's folder itself (`folder` is "") files
         unrelated to its photos are left out."""
-        twins = self._twins()
+        twins = self._lesser_versions()
         photos = [file for file in self._photos if file.name not in twins]
         companions, temporaries, obstacles = self._companions, self._temporaries, self._obstacles
         if not folder:
-            beside = set(sharing_stem((file.name for file in companions), (file.name for file in photos)))
+            beside = set(
+                names_sharing_stem((file.name for file in companions), (file.name for file in photos))
+            )
             companions = [file for file in companions if file.name in beside]
-            temporaries = [file for file in temporaries if names_photo(file.name)]
+            temporaries = [file for file in temporaries if contains_photo_suffix(file.name)]
             obstacles = [obstacle for obstacle in obstacles if obstacle.blocks]
         return SetFolder(
             project=project,
             folder=folder,
-            photos=in_order(photos),
-            companions=in_order([*companions, *(file for file in self._photos if file.name in twins)]),
-            temporaries=in_order(temporaries),
+            photos=in_name_order(photos),
+            companions=in_name_order([*companions, *(file for file in self._photos if file.name in twins)]),
+            temporaries=in_name_order(temporaries),
             obstacles=tuple(sorted(obstacles, key=lambda obstacle: natural_order(obstacle.name))),
             ready=self._ready,
         )
 
-    def _twins(self) -> set[str]:
+    def _lesser_versions(self) -> set[str]:
         """Names of photos that share their stem with a better version of the same photo: a TIFF ranks first,
         then other exports, then HEIC, then RAW. They become companions of that version."""
         ranks: dict[int, set[str]] = {}
@@ -227,23 +229,23 @@ class Contents:
         better: set[str] = set()
         twins: set[str] = set()
         for _, names in sorted(ranks.items()):
-            twins.update(sharing_stem(names, better) if better else ())
+            twins.update(names_sharing_stem(names, better) if better else ())
             better |= names
         return twins
 
-    def loose(self, found: SetFolder) -> list[str]:
+    def unrelated_files(self, found: SetFolder) -> list[str]:
         """Names of the companions that `found`, a flat drop, leaves out, in natural order."""
         taken = {file.name for file in found.companions}
-        return [file.name for file in in_order(self._companions) if file.name not in taken]
+        return [file.name for file in in_name_order(self._companions) if file.name not in taken]
 
-    def take(self, entry: os.DirEntry[str]) -> None:
+    def add(self, entry: os.DirEntry[str]) -> None:
         """Classify one entry and add it. A vanished or junk entry is ignored. Raises PermissionError as
         `lstat` does."""
         facts = lstat(entry)
         if facts is None or is_junk(entry.name):
             return
         if stat.S_ISDIR(facts.st_mode):
-            self._take_folder(entry)
+            self._add_folder(entry)
             return
         obstacle = self._obstacle(entry.name, facts)
         if obstacle is not None:
@@ -252,13 +254,13 @@ class Contents:
         seen = SeenFile(entry.name, FileIdentity.of(facts))
         if is_temporary(entry.name):
             self._temporaries.append(seen)
-        elif is_ready(entry.name):
+        elif is_ready_name(entry.name):
             earlier = self._ready
             if earlier is None or earlier.identity.ctime_ns < seen.identity.ctime_ns:
                 self._ready = seen
         elif is_photo_name(entry.name):
             self._photos.append(seen)
-        elif not is_ours(entry.name):
+        elif not is_hotfolder_file(entry.name):
             self._companions.append(seen)
 
     def _obstacle(self, name: str, facts: os.stat_result) -> Obstacle | None:
@@ -274,12 +276,12 @@ class Contents:
             return None
         return Obstacle(name, notice, blocks=is_photo_name(name))
 
-    def _take_folder(self, entry: os.DirEntry[str]) -> None:
+    def _add_folder(self, entry: os.DirEntry[str]) -> None:
         if is_temporary_folder(entry.name):
             for name, facts in files_below(self._path / entry.name, 1):
                 self._temporaries.append(SeenFile(f"{entry.name}/{name}", FileIdentity.of(facts)))
         elif not is_junk_folder(entry.name):
-            below = files_below(self._path / entry.name, DEEPEST)
+            below = files_below(self._path / entry.name, MOST_LEVELS)
             deeper = [name for name, _ in below if is_photo_name(name)]
             if deeper:
                 notice = notices.too_deep(self._path, entry.name, len(deeper))
@@ -301,12 +303,15 @@ def files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_result
             yield from files_below(Path(entry.path), levels - 1)
 
 
-def left_files(folder: Path, names: Sequence[str], say: Callable[[Path, list[str]], Notice]) -> list[Notice]:
-    """The notices for files that belong to no set: one for archives, and for the others the one of `say`."""
+def unused_file_notices(
+    folder: Path, names: Sequence[str], notice_for: Callable[[Path, list[str]], Notice]
+) -> list[Notice]:
+    """The notices for files that belong to no set: one for archives, and one by `notice_for` for the
+    others."""
     packed = [name for name in names if is_archive(name)]
     others = [name for name in names if not is_archive(name)]
     found = [notices.archives(folder, packed)] if packed else []
-    return [*found, *([say(folder, others)] if others else [])]
+    return [*found, *([notice_for(folder, others)] if others else [])]
 
 
 def rank_of(name: str) -> int:
@@ -316,7 +321,7 @@ def rank_of(name: str) -> int:
     return 3 if is_raw_name(name) else 2 if is_heic_name(name) else 1
 
 
-def in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:
+def in_name_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:
     return tuple(sorted(files, key=lambda file: natural_order(file.name)))
 
 

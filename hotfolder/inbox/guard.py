@@ -20,11 +20,11 @@ from anyio import to_thread
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
-from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silent
+from hotfolder.inbox.scan import ProgressCallback, Snapshot, ignore_progress, scan, scan_folders
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, read_marker, write_whole
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
-from hotfolder.rules.sets import signed
+from hotfolder.rules.sets import as_int64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Root:
     known_identity: tuple[int, int] | None = None
     lock: FolderLock | None = None
     name: str = ""
-    _alone: bool = field(default=False, init=False)
+    _neighbours_checked: bool = field(default=False, init=False)
 
     def check(self) -> RootStatus:
         """Check the folder, its marker and its lock; blocking. Writes a missing marker where the class allows
@@ -74,7 +74,7 @@ class Root:
             with folder_at(self.path) as folder:
                 return self._check_folder(folder)
         except Held as held:
-            return RootStatus(degraded=self._in_use(held), holder=held.holder)
+            return RootStatus(degraded=self._in_use_message(held), holder=held.holder)
         except FileNotFoundError:
             return RootStatus(degraded=f"The inbox {self.path} is not there. Is its disk or share mounted?")
         except PermissionError as error:
@@ -87,19 +87,19 @@ class Root:
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
-        identity = (signed(facts.st_dev), signed(facts.st_ino))
+        identity = (as_int64(facts.st_dev), as_int64(facts.st_ino))
         found = marker_in(folder)
         ours, missing = found is not None and found.store == self.marker_id, found is None
-        if found and ours and self.name and (why := named_otherwise(self.path, self.name, found)):
+        if found and ours and self.name and (why := why_other_name(self.path, self.name, found)):
             return RootStatus(degraded=why)
         if not (ours or self.first_start or (missing and identity == self.known_identity)):
-            return RootStatus(degraded=self._doubt(found))
+            return RootStatus(degraded=self._marker_doubt(found))
         locked = self.lock is not None and self.lock.hold(folder)
-        if self.lock is not None and not self._alone:
-            refuse_neighbours(self.path, self.marker_id)
-            self._alone = True
+        if self.lock is not None and not self._neighbours_checked:
+            refuse_overlapping_inboxes(self.path, self.marker_id)
+            self._neighbours_checked = True
         if not (ours or missing or locked):
-            return RootStatus(degraded=self._doubt(found))
+            return RootStatus(degraded=self._marker_doubt(found))
         if not ours or (self.name and found and not found.name):
             write_whole(folder, MARKER_NAME, f"{self.marker_id} {self.name}".strip().encode() + b"\n")
         self.first_start = False
@@ -110,14 +110,14 @@ class Root:
             lockable=locked or self.lock is None,
         )
 
-    def _in_use(self, held: Held) -> str:
+    def _in_use_message(self, held: Held) -> str:
         lies = f", which {held.lies} {self.path}" if held.lies else " already"
         return (
             f"Another hotfolder ({held.holder}) works with the inbox {held.folder or self.path}{lies}. Two"
             " at once would pay for everything twice: stop one of them, or give it an inbox of its own."
         )
 
-    def _doubt(self, found: Marker | None) -> str:
+    def _marker_doubt(self, found: Marker | None) -> str:
         way_out = f"write {self.marker_id} into {self.path / MARKER_NAME}."
         if found is None:
             return (
@@ -130,13 +130,13 @@ class Root:
         )
 
 
-def refuse_neighbours(inbox: Path, marker_id: str) -> None:
+def refuse_overlapping_inboxes(inbox: Path, marker_id: str) -> None:
     """Raise Held where another hotfolder uses an inbox above this one, or up to two levels below it: the same
     photos would be paid for by both. A marker without a held lock is no conflict: its daemon isn't running,
     and will find our lock when it starts."""
     here = Path(os.path.realpath(inbox))
     for folder in (*here.parents, *folders_below(here, 2)):
-        marker = marker_of(folder)
+        marker = marker_at(folder)
         if marker is None or marker.store == marker_id:
             continue
         try:
@@ -170,14 +170,14 @@ def marker_in(folder: int) -> Marker | None:
     return Marker(store, name) if store else None
 
 
-def marker_of(folder: Path) -> Marker | None:
+def marker_at(folder: Path) -> Marker | None:
     """The marker in a folder; None where there is none, or it can't be read."""
     with suppress(OSError), folder_at(folder) as opened:
         return marker_in(opened)
     return None
 
 
-def named_otherwise(inbox: Path, name: str, marker: Marker) -> str:
+def why_other_name(inbox: Path, name: str, marker: Marker) -> str:
     """The reason, for a person, why a marker contradicts the inbox's `name`; "" where it names none or the
     same. Two machines with different names for one folder would both use it, with different rules."""
     if marker.name in ("", name):
@@ -191,12 +191,12 @@ def named_otherwise(inbox: Path, name: str, marker: Marker) -> str:
 
 
 Scope = frozenset[SetKey] | None
-Look = tuple[RootStatus, Snapshot | None]
+ScanResult = tuple[RootStatus, Snapshot | None]
 
 MOST_PAUSE_SECONDS = 900.0
 
 
-def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
+def checked_scan(root: Root, scope: Scope, moved: ProgressCallback = ignore_progress) -> ScanResult:
     """Scan between two checks of the root, since a share whose server dies can return an empty listing
     without an error. The snapshot is None where the root is degraded, can't be listed, or was replaced
     during the scan. `moved` is called after each check and each folder."""
@@ -215,7 +215,7 @@ def checked_scan(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
     return replace(after, taken_over=before.taken_over), snapshot
 
 
-class Looker:
+class RootScanner:
     """Runs the checks and scans of one inbox in threads. A share that doesn't answer can block a thread for
     hours: that thread is abandoned and another one tries, since the path may lead to another mount by then.
 
@@ -235,27 +235,27 @@ class Looker:
             return within_seconds(self._path, self._root.check, START_SECONDS)
         except NoAnswer:
             self._root = copy(self._root)
-            return RootStatus(degraded=silent(self._path))
+            return RootStatus(degraded=no_answer_text(self._path))
 
-    async def look(self, scope: Scope, stalled: Callable[[str], None]) -> Look:
+    async def scan(self, scope: Scope, stalled: Callable[[str], None]) -> ScanResult:
         """Check and scan; the first answer of any thread. While the file system doesn't answer, `stalled` is
         called with the reason every PATIENCE_SECONDS, and a further thread is started with exponential
         backoff, up to MOST_PAUSE_SECONDS."""
         began = self._moved_at = time.monotonic()
-        roots = {self._begun(self._root, scope, self._move): self._root}
+        roots = {self._start_scan(self._root, scope, self._note_progress): self._root}
         pause_seconds = PATIENCE_SECONDS
         again_at = began + pause_seconds
         try:
-            while not (done := await self._answered(set(roots))):
+            while not (done := await self._first_answer(set(roots))):
                 self._beat()
                 if time.monotonic() - self._moved_at < PATIENCE_SECONDS:
                     self._tell_moved()
                     continue  # a large or slow scan that makes progress
-                stalled(silent(self._path))
+                stalled(no_answer_text(self._path))
                 if time.monotonic() >= again_at:
                     fresh = copy(self._root)
                     # Its progress doesn't count as an answer: a share can serve listings from its cache.
-                    roots[self._begun(fresh, None, stay_silent)] = fresh
+                    roots[self._start_scan(fresh, None, ignore_progress)] = fresh
                     pause_seconds = min(2 * pause_seconds, MOST_PAUSE_SECONDS)
                     again_at = time.monotonic() + pause_seconds
         finally:
@@ -266,18 +266,20 @@ class Looker:
         self._root = roots[done]
         return done.result()
 
-    async def _answered(self, looks: set[asyncio.Future[Look]]) -> asyncio.Future[Look] | None:
+    async def _first_answer(
+        self, looks: set[asyncio.Future[ScanResult]]
+    ) -> asyncio.Future[ScanResult] | None:
         done, _ = await asyncio.wait(looks, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done), None)
 
-    def _begun(self, root: Root, scope: Scope, moved: Moved) -> asyncio.Future[Look]:
+    def _start_scan(self, root: Root, scope: Scope, moved: ProgressCallback) -> asyncio.Future[ScanResult]:
         return asyncio.ensure_future(to_thread.run_sync(checked_scan, root, scope, moved))
 
-    def _move(self) -> None:
+    def _note_progress(self) -> None:
         self._moved_at = time.monotonic()
 
 
-def silent(inbox: Path) -> str:
+def no_answer_text(inbox: Path) -> str:
     return f"The inbox {inbox} doesn't answer. Is its share or disk all right?"
 
 

@@ -21,11 +21,11 @@ from hotfolder.inbox.events import (
     SetRefused,
     SettlingSet,
 )
-from hotfolder.inbox.guard import Looker, Root, RootStatus, Scope
+from hotfolder.inbox.guard import Root, RootScanner, RootStatus, Scope
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import Pace, Refused, Settled
-from hotfolder.inbox.tracker import PhotoBook, SetTracker
+from hotfolder.inbox.tracker import PhotoCache, SetTracker
 from hotfolder.inbox.watch import Watch
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
@@ -39,7 +39,7 @@ _GATHER_SECONDS = 0.05
 _DEGRADED_SECONDS = 1.0
 _LATE_SECONDS = 2.0
 """A rest that ends later than this was not the event loop's: no time that passed in it counts as quiet."""
-COMPLETE = "the set is complete and waits for its turn"
+COMPLETE_REASON = "the set is complete and waits for its turn"
 """Why a set has no job yet although it has settled: those before it are still being taken."""
 
 
@@ -63,22 +63,22 @@ class Inbox:
 
     def __post_init__(self) -> None:
         path = self._path = self.root.path
-        self._looker = Looker(self.root, self.beat, self.moved)
+        self._scanner = RootScanner(self.root, self.beat, self.moved)
         self._watch: Watch | None = None
-        self._book = PhotoBook(path, self.decoder, self.settings.limits, self.clock)
+        self._cache = PhotoCache(path, self.decoder, self.settings.limits, self.clock)
         self._tracker = SetTracker(path)
         self._approvals = Approvals(path, self.claimed)
         self._marker_notice: Notice | None = None
         self._lock_notice: Notice | None = None
         self._events: asyncio.Queue[InboxEvent | None] = asyncio.Queue()
-        self._handed: dict[SetKey, SettlingSet] = {}
+        self._unprocessed: dict[SetKey, SettlingSet] = {}
         """The sets that are ready or refused, until the consumer has processed their events."""
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
         self._touched: set[SetKey | None] = set()
         """The sets to look at again; None for the whole inbox."""
         self._observed_at = float("-inf")
         self._scan_at = float("-inf")
-        self._looked = False
+        self._scanned_once = False
         self.degraded = ""
         """The reason, as of the last look, why the inbox can't be used or reached; "" where it can."""
         self.identity: tuple[int, int] | None = None
@@ -88,21 +88,21 @@ class Inbox:
     def claim(self) -> None:
         """Check the root at start, blocking for some seconds at the most. Raises UsageError where another
         process uses it; any other trouble is kept as `degraded`."""
-        status = self._looker.check_at_once()
+        status = self._scanner.check_at_once()
         if status.holder:
             raise UsageError(status.degraded)
-        self._take_status(status, self.clock.monotonic())
+        self._apply_status(status, self.clock.monotonic())
 
     async def events(self) -> AsyncGenerator[InboxEvent, None]:
         """Scan and emit events until closed: each set that is ready or refused once, and those that are still
         arriving at each look. The next look waits until the consumer has processed all events of this one."""
         self._events = asyncio.Queue()
-        looking = asyncio.create_task(self._keep_looking())
+        looking = asyncio.create_task(self._scan_loop())
         looking.add_done_callback(lambda _: self._events.put_nowait(None))
         try:
             while (event := await self._events.get()) is not None:
                 yield event
-                self._handed.pop((event.project, event.folder), None)
+                self._unprocessed.pop((event.project, event.folder), None)
                 self._events.task_done()
             looking.result()
         finally:
@@ -115,7 +115,7 @@ class Inbox:
         found = await self._observe(None)
         while read := [key async for key in self._read_photos()]:
             found += await self._observe(frozenset(read))
-        self._handed.clear()
+        self._unprocessed.clear()
         return tuple(event for event in found if not isinstance(event, SetArriving))
 
     def forget(self, project: str, folder: str) -> None:
@@ -124,36 +124,36 @@ class Inbox:
         self._tracker.forget((project, folder))
         self._look_again((project, folder))
 
-    def glance(self, project: str, folder: str) -> None:
-        """Look at a set soon, and scan the whole inbox where `folder` is "": a job has released the files
-        that it left there."""
+    def look_soon(self, project: str, folder: str) -> None:
+        """Have a set looked at soon, and the whole inbox scanned where `folder` is "": a job has released
+        files there."""
         if not folder:
             self._look_again(None)
         self._look_again((project, folder))
 
-    def follow(self, settings: InboxOptions) -> None:
+    def apply_settings(self, settings: InboxOptions) -> None:
         """Replace the settings and scan the whole inbox soon."""
         self.settings = settings
-        self._book.limits = settings.limits
+        self._cache.limits = settings.limits
         self._look_again(None)
 
-    def delivered(self, project: str, folder: str) -> Set[str]:
-        """Names of the set's files that were part of a verdict and have not changed since."""
-        return self._tracker.given((project, folder))
+    def decided_files(self, project: str, folder: str) -> Set[str]:
+        """The names of the set's files that were emitted, as ready or refused, and have not changed since."""
+        return self._tracker.decided_files((project, folder))
 
     def status(self) -> InboxStatus:
         """The inbox's status as of the last look."""
-        settling = (*self._tracker.settling(self.clock.monotonic()), *self._handed.values())
-        looks = self._wake.is_set() or self._touched or not self._looked
+        settling = (*self._tracker.settling(self.clock.monotonic()), *self._unprocessed.values())
+        looks = self._wake.is_set() or self._touched or not self._scanned_once
         return InboxStatus(
             settling=settling,
             notices=self._notices(),
-            degraded=self.degraded or self._book.trouble,
-            why_looking=self._watch.why_none if self._watch is not None else "not looked yet",
+            degraded=self.degraded or self._cache.trouble,
+            why_looking=self._watch.why_unreliable if self._watch is not None else "not looked yet",
             may_proceed=not self.degraded
             and (
-                bool(self._handed)
-                or (not self._book.trouble and bool(looks or any(one.may_proceed for one in settling)))
+                bool(self._unprocessed)
+                or (not self._cache.trouble and bool(looks or any(one.may_proceed for one in settling)))
             ),
         )
 
@@ -161,24 +161,24 @@ class Inbox:
         self._touched.add(key)
         self._wake.set()
 
-    async def _keep_looking(self) -> None:
+    async def _scan_loop(self) -> None:
         watch = self._watch = Watch(self._path, self.clock, self._look_again)
-        reading = asyncio.create_task(self._keep_reading())
+        reading = asyncio.create_task(self._read_loop())
         reading.add_done_callback(lambda _: self._wake.set())
         try:
             while not reading.done():
                 self._wake.clear()
-                await self._hand_over(await self._observe(self._due()))
+                await self._emit(await self._observe(self._due_scope()))
                 if not self.degraded:
                     watch.ensure(self.identity)
-                await self._rest()
+                await self._wait_for_next_look()
             reading.result()
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             await watch.stop()
 
-    async def _hand_over(self, found: list[InboxEvent]) -> None:
+    async def _emit(self, found: list[InboxEvent]) -> None:
         """Emit the events and wait until the consumer has processed them. The root is checked meanwhile, so
         that a share that hangs is reported even when the consumer waits for that same share."""
         for event in found:
@@ -186,13 +186,13 @@ class Inbox:
         treated = asyncio.create_task(self._events.join())
         try:
             while not (await asyncio.wait({treated}, timeout=PATIENCE_SECONDS))[0]:
-                status, _ = await self._looker.look(frozenset(), self._take_stall)
-                self._take_status(status, self.clock.monotonic())
+                status, _ = await self._scanner.scan(frozenset(), self._mark_stalled)
+                self._apply_status(status, self.clock.monotonic())
         finally:
             treated.cancel()
-            self._handed.clear()
+            self._unprocessed.clear()
 
-    async def _keep_reading(self) -> None:
+    async def _read_loop(self) -> None:
         while True:
             await self._photos_wait.wait()
             self._photos_wait.clear()
@@ -201,22 +201,22 @@ class Inbox:
 
     async def _read_photos(self) -> AsyncIterator[SetKey]:
         """Decode the photos that are due, one by one; yields the set of each."""
-        while (waiting := self._tracker.to_read()) is not None:
-            if self._book.judgement(*waiting) is not None:
+        while (waiting := self._tracker.next_to_read()) is not None:
+            if self._cache.judgement(*waiting) is not None:
                 continue  # its decoding ended after the last look
-            if not await self._book.read(*waiting):
+            if not await self._cache.read(*waiting):
                 return
             yield waiting[0]
 
-    def _due(self) -> frozenset[SetKey] | None:
+    def _due_scope(self) -> frozenset[SetKey] | None:
         """The sets to look at now; None for the whole inbox."""
         now, touched = self.clock.monotonic(), frozenset(key for key in self._touched if key is not None)
         whole, self._touched = None in self._touched, set()
-        if whole or self.degraded or now >= self._scan_at or self._tracker.noticed_above(touched):
+        if whole or self.degraded or now >= self._scan_at or self._tracker.needs_full_scan(touched):
             return None
         return touched.union(self._tracker.due(now))
 
-    async def _rest(self) -> None:
+    async def _wait_for_next_look(self) -> None:
         """Sleep until an event, a decoded photo, the next scan, or the next time at which a set is due."""
         now = self.clock.monotonic()
         until = min(self._scan_at, self._tracker.next_look())
@@ -235,27 +235,27 @@ class Inbox:
         now = self._observed_at = self.clock.monotonic()
         if scope is None:
             self._scan_at = now + self.settings.scan_seconds
-        status, snapshot = await self._looker.look(scope, self._take_stall)
+        status, snapshot = await self._scanner.scan(scope, self._mark_stalled)
         if scope is None:  # the interval begins at the scan's end, so that long scans don't follow at once
             self._scan_at += self.clock.monotonic() - now
         if self.degraded:
             now = self.clock.monotonic()  # the look may have waited for the share before it saw this
-        self._take_status(status, now)
+        self._apply_status(status, now)
         if snapshot is None:
             return []
-        decided = self._take(snapshot, now)
+        decided = self._update(snapshot, now)
         unsettled = {one.project for one in self._tracker.settling(now) if one.may_proceed}
         if await self._approvals.apply(snapshot, unsettled):
             self._look_again(None)
-        self._tell_new_notices()
+        self._log_new_notices()
         return [*decided, *self._arriving(snapshot)]
 
-    def _take_stall(self, reason: str) -> None:
+    def _mark_stalled(self, reason: str) -> None:
         """Mark the inbox degraded and cancel the decoding in progress: the decoder process is shared."""
-        self._take_status(RootStatus(degraded=reason), self.clock.monotonic())
-        self._book.break_off()
+        self._apply_status(RootStatus(degraded=reason), self.clock.monotonic())
+        self._cache.cancel_reading()
 
-    def _take_status(self, status: RootStatus, now: float) -> None:
+    def _apply_status(self, status: RootStatus, now: float) -> None:
         if status.degraded != self.degraded:
             if status.degraded:
                 logger.warning("inbox_degraded", inbox=str(self._path), reason=status.degraded)
@@ -272,25 +272,27 @@ class Inbox:
             self.identity = status.identity
         self.degraded = status.degraded
 
-    def _take(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:
-        decided = self._tracker.take(snapshot, now, pace_of=self._pace, claimed=self.claimed, book=self._book)
+    def _update(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:
+        decided = self._tracker.update(
+            snapshot, now, pace_of=self._pace, claimed=self.claimed, cache=self._cache
+        )
         if snapshot.scope is None:
-            self._looked = True
+            self._scanned_once = True
             folders = snapshot.folders.items()
-            self._book.keep_only({(key, file.name) for key, seen in folders for file in seen.photos})
+            self._cache.evict_except({(key, file.name) for key, seen in folders for file in seen.photos})
         self._photos_wait.set()
-        self._approvals.settled(key for key, _ in decided)
+        self._approvals.record_settled(key for key, _ in decided)
         events = [self._event(key, verdict) for key, verdict in decided if marked_folder(key) is None]
         for event in events:
             key = (event.project, event.folder)
-            self._handed[key] = SettlingSet(*key, COMPLETE, may_proceed=True)
+            self._unprocessed[key] = SettlingSet(*key, COMPLETE_REASON, may_proceed=True)
         return events
 
     def _arriving(self, snapshot: Snapshot) -> Iterator[SetArriving]:
         for key in snapshot.folders:
             verdict = self._tracker.arriving(key)
             if verdict is not None and marked_folder(key) is None:
-                photos = tuple(self._book.photo(key, file) for file in verdict.complete)
+                photos = tuple(self._cache.photo(key, file) for file in verdict.complete)
                 yield SetArriving(*key, photos, verdict.photo_count)
 
     def _pace(self, key: SetKey, photo_count: int) -> Pace:
@@ -306,7 +308,7 @@ class Inbox:
         if isinstance(verdict, Refused):
             files = tuple(folder / file.name for file in verdict.files)
             return SetRefused(*key, files, verdict.reason, verdict.hint)
-        photos = tuple(self._book.photo(key, file) for file in verdict.photos)
+        photos = tuple(self._cache.photo(key, file) for file in verdict.photos)
         companions = tuple(folder / file.name for file in verdict.companions)
         return BracketSet(self._path, *key, photos, companions, verdict.approved)
 
@@ -315,7 +317,7 @@ class Inbox:
         own = filter(None, (self._marker_notice, self._lock_notice))
         return (*own, *self._approvals.notices.values(), *self._tracker.notices())
 
-    def _tell_new_notices(self) -> None:
+    def _log_new_notices(self) -> None:
         current = frozenset(self._notices())
         for notice in sorted(current - self._logged_notices, key=lambda notice: str(notice.path)):
             logger.warning("left_alone", path=str(notice.path), text=notice.text)

@@ -34,7 +34,7 @@ def outside_a_set(root: Path, names: list[str]) -> Notice:
     )
 
 
-def passed_over(parent: Path, name: str) -> Notice:
+def photos_in_system_folder(parent: Path, name: str) -> Notice:
     """For photos in a system's folder or a hidden one."""
     return Notice(
         parent,
@@ -125,7 +125,7 @@ def taken_over(root: Path) -> Notice:
     )
 
 
-def without_a_photo(folder: Path, names: list[str]) -> Notice:
+def no_photo_in_room(folder: Path, names: list[str]) -> Notice:
     """For companions in a room's folder without a photo."""
     told = "If they belong to a set that has begun, move them to its originals by hand; else take them away."
     if any("." not in name for name in names):
@@ -136,7 +136,7 @@ def without_a_photo(folder: Path, names: list[str]) -> Notice:
     )
 
 
-def loose_files(project: Path, names: list[str]) -> Notice:
+def unrelated_files(project: Path, names: list[str]) -> Notice:
     """For files in a project's folder that share no photo's stem."""
     return Notice(
         project,
@@ -145,7 +145,7 @@ def loose_files(project: Path, names: list[str]) -> Notice:
     )
 
 
-def on_its_way_back(project: Path, name: str, job: str) -> Notice:
+def unfinished_return(project: Path, name: str, job: str) -> Notice:
     """For a hidden folder in which a command gathers a set's files to put them back into the inbox. `job` is
     the folder's name without its prefix; where it has a tag too, the files are copies."""
     job, mark, tag = job.partition(COPIES_MARK)
@@ -171,7 +171,7 @@ def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
     )
 
 
-def approves_nothing(folder: Path, ready: str, photo: str) -> Notice:
+def outdated_approval(folder: Path, ready: str, photo: str) -> Notice:
     """For a `.ready` file that is older than a held photo beside it."""
     return Notice(
         folder / ready,

@@ -20,17 +20,17 @@ from hotfolder.inbox.contents import (
     is_archive,
     is_junk,
     is_junk_folder,
+    is_nas_folder,
     is_temporary,
     is_temporary_folder,
-    is_thumbnails,
     is_utf8,
-    left_files,
     lstat,
+    unused_file_notices,
 )
 from hotfolder.inbox.notices import Notice
 from hotfolder.newfiles import folder_beneath
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.foldernames import GATHERING
+from hotfolder.rules.foldernames import GATHERING_PREFIX
 from hotfolder.rules.sets import FileIdentity
 
 _SHALLOW = 3
@@ -51,33 +51,33 @@ class Snapshot:
     notices: tuple[Notice, ...] = ()
     unreadable: frozenset[SetKey] = frozenset()
 
-    def hides(self, key: SetKey) -> bool:
+    def leaves_open(self, key: SetKey) -> bool:
         """Whether the scan could not determine if this set exists."""
         return key in self.unreadable or (key[0], "") in self.unreadable
 
 
-Moved = Callable[[], None]
+ProgressCallback = Callable[[], None]
 """A progress callback, called after every folder: the file system has answered."""
 
 
-def stay_silent() -> None:
+def ignore_progress() -> None:
     """The progress callback that does nothing."""
 
 
-def scan(root: Path, moved: Moved = stay_silent) -> Snapshot:
+def scan(root: Path, moved: ProgressCallback = ignore_progress) -> Snapshot:
     """Scan the whole inbox. Entries that vanish meanwhile are omitted; folders that can't be read are listed
     as `unreadable`. Raises OSError if `root` can't be listed."""
-    found = _Pass(root, moved)
+    found = _Scan(root, moved)
     with listed(root) as entries:
         found.projects(list(entries))
     return found.snapshot(None)
 
 
-def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent) -> Snapshot:
+def scan_folders(root: Path, keys: Iterable[SetKey], moved: ProgressCallback = ignore_progress) -> Snapshot:
     """Scan the folders of these sets alone, as `scan` does. Does not raise OSError for `root`: where it is
     missing, no set exists."""
     scope = frozenset(keys)
-    found = _Pass(root, moved)
+    found = _Scan(root, moved)
     projects = {project: _is_plain_folder(root / project) for project, _ in scope}
     for project, folder in sorted(scope):
         if projects[project] and _is_plain_folder(root / project / folder):
@@ -93,8 +93,8 @@ def listed(root: Path, *names: str) -> Iterator[Iterator[os.DirEntry[str]]]:
         yield entries
 
 
-class _Pass:
-    def __init__(self, root: Path, moved: Moved) -> None:
+class _Scan:
+    def __init__(self, root: Path, moved: ProgressCallback) -> None:
         self._root = root
         self._moved = moved
         self._folders: dict[SetKey, SetFolder] = {}
@@ -112,7 +112,7 @@ class _Pass:
 
     def projects(self, entries: list[os.DirEntry[str]]) -> None:
         """Scan every project among `entries`, which are those of the inbox itself."""
-        self._stray_photos(entries)
+        self._add_stray_notices(entries)
         for name in self._inner_folders(self._root, entries):
             project = self._root / name
             try:
@@ -120,9 +120,9 @@ class _Pass:
                     found = list(inner)
                     folders = self._inner_folders(project, found)
                     loose = self._flat_drop(name, found)
-                    self._notices += left_files(project, loose, notices.loose_files)
+                    self._notices += unused_file_notices(project, loose, notices.unrelated_files)
             except OSError as error:
-                self._missing(project, (name, ""), error)
+                self._record_unreadable(project, (name, ""), error)
                 continue
             self._moved()
             for folder in folders:
@@ -136,12 +136,12 @@ class _Pass:
                 if folder:
                     contents = Contents(path)
                     for entry in inner:
-                        contents.take(entry)
+                        contents.add(entry)
                     self._folders[(project, folder)] = contents.as_set(project, folder)
                 else:
                     self._flat_drop(project, inner)
         except OSError as error:
-            self._missing(path, (project, folder), error)
+            self._record_unreadable(path, (project, folder), error)
             return
         self._moved()
 
@@ -151,11 +151,11 @@ class _Pass:
         contents = Contents(self._root / project)
         for entry in entries:
             if is_temporary_folder(entry.name) or not entry.is_dir(follow_symlinks=False):
-                contents.take(entry)
+                contents.add(entry)
         found = contents.as_set(project, "")
         if found.photos or found.temporaries or found.obstacles:
             self._folders[found.key] = found
-        return contents.loose(found)
+        return contents.unrelated_files(found)
 
     def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
         """Sorted names of the real folders among `entries`; adds a notice for each that can't be used."""
@@ -179,14 +179,14 @@ class _Pass:
 
     def _passed_over(self, parent: Path, name: str, facts: os.stat_result) -> None:
         """Add a notice for a set that is being put back, or for photos in a folder that is never scanned."""
-        if parent != self._root and name.startswith(GATHERING):
-            self._notices.append(notices.on_its_way_back(parent, name, name.removeprefix(GATHERING)))
+        if parent != self._root and name.startswith(GATHERING_PREFIX):
+            self._notices.append(notices.unfinished_return(parent, name, name.removeprefix(GATHERING_PREFIX)))
             return
-        silent = is_thumbnails(name) or is_temporary_folder(name) or not stat.S_ISDIR(facts.st_mode)
+        silent = is_nas_folder(name) or is_temporary_folder(name) or not stat.S_ISDIR(facts.st_mode)
         if not silent and any(is_photo_name(inner) for inner, _ in files_below(parent / name, _SHALLOW)):
-            self._notices.append(notices.passed_over(parent, name))
+            self._notices.append(notices.photos_in_system_folder(parent, name))
 
-    def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
+    def _add_stray_notices(self, entries: list[os.DirEntry[str]]) -> None:
         """Add notices for photos and for archives in the inbox itself."""
         stray = [
             visible(entry.name)
@@ -201,7 +201,7 @@ class _Pass:
         if packed:
             self._notices.append(notices.archives(self._root, sorted(packed, key=natural_order)))
 
-    def _missing(self, path: Path, key: SetKey, error: OSError) -> None:
+    def _record_unreadable(self, path: Path, key: SetKey, error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return
         self._unreadable.add(key)
@@ -219,7 +219,7 @@ def _is_plain_folder(path: Path) -> bool:
         return False
 
 
-def recheck(
+def refuse_changed_set(
     inbox: Path,
     project: str,
     folder: str,
@@ -244,17 +244,19 @@ def recheck(
         raise SetChanged(f"{joined[0]} joined after its set had settled")
 
 
-def refuse_moved(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
+def refuse_renamed(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
     """Raise SetChanged where none of the `expected` photos (by name) is left in the set's folder and all of
     them are in another folder of the inbox: the folder was renamed. Other photos may be there by now under
     their names. A room's photos are looked for in rooms' folders only, a flat drop's in projects' folders
     only. Raises OSError if the inbox can't be listed."""
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     left = {file.name: file.identity for file in seen.photos} if seen else {}
-    if any(name in left and left[name].same(one) for name, one in expected.items()):
+    if any(name in left and left[name].is_same_file(one) for name, one in expected.items()):
         return
     for key, found in scan(inbox).folders.items():
         there = {file.name: file.identity for file in found.photos}
         same_kind = bool(key[1]) == bool(folder)
-        if same_kind and all(name in there and there[name].same(one) for name, one in expected.items()):
+        if same_kind and all(
+            name in there and there[name].is_same_file(one) for name, one in expected.items()
+        ):
             raise SetChanged(f"its folder is {'/'.join(filter(None, key))} by now")

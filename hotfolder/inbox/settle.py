@@ -44,29 +44,29 @@ class Sighting:
     """A state of a file and the monotonic time at which it was first seen."""
 
     identity: FileIdentity
-    since: float
+    first_seen: float
 
 
 @dataclass(frozen=True, slots=True)
 class SetState:
-    """The state of a set between two looks. `given` files were part of a verdict and belong to a job now.
+    """The state of a set between two looks. `decided` files were part of a verdict and belong to a job now.
     `changed_at` is the monotonic time of the last change."""
 
     changed_at: float
     files: Mapping[str, Sighting] = field(default_factory=dict)
-    given: Mapping[str, FileIdentity] = field(default_factory=dict)
+    decided: Mapping[str, FileIdentity] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
-    """The folder holds no photo without a job. `left` are the names of other files without a job."""
+class NoPhotos:
+    """The folder holds no photo without a job. `other_files` are names of other files without a job."""
 
-    left: tuple[str, ...] = ()
+    other_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The set has not settled. `to_judge` photos are to be decoded now; `look_at` is the monotonic time at
+    """The set has not settled. `to_decode` photos are to be decoded now; `look_at` is the monotonic time at
     which the verdict may change without any change in the folder, None if it can't.
 
     `complete` are the photos that are whole, while others may still arrive. `quiet_from` is set
@@ -76,7 +76,7 @@ class Waiting:
     photo_count: int
     reason: str
     look_at: float | None = None
-    to_judge: tuple[SeenFile, ...] = ()
+    to_decode: tuple[SeenFile, ...] = ()
     complete: tuple[SeenFile, ...] = ()
     quiet_from: float | None = None
     quiet_seconds: float = 0.0
@@ -102,13 +102,13 @@ class Refused:
     hint: str
 
 
-Verdict = Nothing | Waiting | Settled | Refused
+Verdict = NoPhotos | Waiting | Settled | Refused
 
 
-TWO_LOOKS_SECONDS = 0.2
+LEAST_BETWEEN_LOOKS_SECONDS = 0.2
 """A photo is complete when it decodes and two looks at least this far apart see the same state."""
 
-ALONE_SECONDS = 2.0
+COMPANIONS_ONLY_SECONDS = 2.0
 """How long a folder with companions only is taken for a set that has begun to arrive."""
 
 JudgementOf = Callable[[SeenFile], Judgement | None]
@@ -126,15 +126,15 @@ def settle(
     """The set's new state and its verdict. `now` is monotonic; files named in `claimed` belong to running
     jobs and are ignored; `pace_of` takes the number of the photos that remain.
 
-    `Settled` and `Refused` are returned once: their files are `given` in the returned state, and ignored as
-    long as they stay unchanged. `given` is cleared, so that all unclaimed files are judged again, when a flat
-    drop changes in any way, and when a new `.ready` appears in a room's folder without claimed files. A flat
-    drop is never refused as a whole: `Waiting` with `may_proceed` False takes the place of `Refused`.
+    `Settled` and `Refused` are returned once: their files are `decided` in the returned state, and ignored as
+    long as they stay unchanged. `decided` is cleared, so that all unclaimed files are judged again, when a
+    flat drop changes in any way, and when a new `.ready` appears in a room's folder without claimed files. A
+    flat drop is never refused as a whole: `Waiting` with `may_proceed` False takes the place of `Refused`.
     """
     there = {file.name: file.identity for file in _all_files(seen)}
-    known = before.given if before is not None else {}
+    known = before.decided if before is not None else {}
     given = {name: identity for name, identity in known.items() if there.get(name) == identity}
-    signal = seen.signal()
+    signal = seen.valid_ready()
     approved = not claimed and signal is not None and given.get(signal.name) != signal.identity
     if not _same_drop(before, seen, claimed) if seen.flat else approved:
         given = {}
@@ -143,43 +143,43 @@ def settle(
     state = SetState(changed_at, files, given)
     if not (free.photos or free.temporaries or any(obstacle.blocks for obstacle in free.obstacles)):
         # No photos to time: `pace_of` isn't needed for an emptied folder.
-        return state, _alone(state, free, now)
+        return state, _verdict_without_photos(state, free, now)
     judgements = tuple((file, judgement_of(file)) for file in free.photos)
     verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements))
     if isinstance(verdict, Settled):
-        state = _give(state, (*verdict.photos, *verdict.companions))
+        state = _with_decided(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
         verdict = Waiting(len(free.photos), verdict.reason, may_proceed=False, hint=verdict.hint)
     elif isinstance(verdict, Refused):
-        state = _give(state, verdict.files)
+        state = _with_decided(state, verdict.files)
     return state, verdict
 
 
-def _alone(state: SetState, free: SetFolder, now: float) -> Nothing | Waiting:
+def _verdict_without_photos(state: SetState, free: SetFolder, now: float) -> NoPhotos | Waiting:
     """The verdict on a folder in which no photo is left to judge, only companions or nothing."""
     names = tuple(file.name for file in free.companions)
-    until = max((state.files[name].since for name in names), default=now) + ALONE_SECONDS
+    until = max((state.files[name].first_seen for name in names), default=now) + COMPANIONS_ONLY_SECONDS
     if names and now < until and not free.flat:
         return Waiting(0, "no photo has come yet", look_at=until)
-    return Nothing(names)
+    return NoPhotos(names)
 
 
-def restarted(state: SetState, now: float) -> SetState:
-    """The state with all observations discarded but `given` kept, for use after the inbox was degraded."""
-    return SetState(changed_at=now, given=state.given)
+def without_observations(state: SetState, now: float) -> SetState:
+    """The state without its observations, but with `decided`, for use after the inbox was degraded."""
+    return SetState(changed_at=now, decided=state.decided)
 
 
-def left_out(state: SetState | None, claimed: frozenset[str]) -> frozenset[str]:
+def files_with_jobs(state: SetState | None, claimed: frozenset[str]) -> frozenset[str]:
     """Names of the files in the set's folder that belong, or are about to belong, to a job."""
-    return claimed | (state.given.keys() if state is not None else frozenset())
+    return claimed | (state.decided.keys() if state is not None else frozenset())
 
 
 def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]) -> bool:
     """Whether the unclaimed photos, companions and `.ready` of a flat drop are exactly those given before,
     each in the same state."""
-    given = before.given if before is not None else {}
+    given = before.decided if before is not None else {}
     free = _without(seen, claimed)
-    signal = free.signal()
+    signal = free.valid_ready()
     files = (*free.photos, *free.companions, *((signal,) if signal else ()))
     known = {name: identity for name, identity in given.items() if name not in claimed}
     return {file.name: file.identity for file in files} == known
@@ -209,8 +209,8 @@ def _sightings(before: SetState | None, free: SetFolder, now: float) -> tuple[di
     return files, before.changed_at if before is not None and unchanged else now
 
 
-def _give(state: SetState, files: tuple[SeenFile, ...]) -> SetState:
-    given = {**state.given, **{file.name: file.identity for file in files}}
+def _with_decided(state: SetState, files: tuple[SeenFile, ...]) -> SetState:
+    given = {**state.decided, **{file.name: file.identity for file in files}}
     return SetState(state.changed_at, state.files, given)
 
 
@@ -226,7 +226,7 @@ def _judge(look: _Look) -> Verdict:
         return _transfer_under_way(free, look.now, look.gives_up_at)
     if blocking is not None:
         return Waiting(len(free.photos), blocking.notice.text, may_proceed=False)
-    return look.when_quiet() if look.now >= look.quiet_at else look.before_quiet()
+    return look.verdict_when_quiet() if look.now >= look.quiet_at else look.verdict_before_quiet()
 
 
 def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verdict:
@@ -255,13 +255,13 @@ class _Look:
 
     @property
     def quiet_at(self) -> float:
-        return self.state.changed_at + max(TWO_LOOKS_SECONDS, self.pace.quiet_seconds)
+        return self.state.changed_at + max(LEAST_BETWEEN_LOOKS_SECONDS, self.pace.quiet_seconds)
 
     @property
     def gives_up_at(self) -> float:
         return self.state.changed_at + self.pace.give_up_seconds
 
-    def when_quiet(self) -> Verdict:
+    def verdict_when_quiet(self) -> Verdict:
         """The verdict once every file has been unchanged for the quiet time."""
         count = len(self.judgements)
         known = [judgement for _, judgement in self.judgements if judgement is not None]
@@ -270,7 +270,7 @@ class _Look:
             return self._refused(unusable)
         unknown = tuple(file for file, judgement in self.judgements if judgement is None)
         if unknown:
-            return Waiting(count, f"{counted(count, 'photo')}, being read", to_judge=unknown)
+            return Waiting(count, f"{counted(count, 'photo')}, being read", to_decode=unknown)
         unfinished = [one for one in known if one.unfinished]
         if not unfinished:
             return self._settled()
@@ -278,13 +278,16 @@ class _Look:
             return self._refused(unfinished)
         return Waiting(count, unfinished[0].reason, look_at=self.gives_up_at)
 
-    def before_quiet(self) -> Verdict:
+    def verdict_before_quiet(self) -> Verdict:
         """The verdict during the quiet time. Photos are decoded in this time already, so that none of them
         delays the set after it; a hurried set is `Settled` as soon as all its photos are complete."""
         count = len(self.judgements)
         expected = self.pace.expected_photos
-        hurried = self.free.signal() is not None or count == expected
-        due_at = {file: self.state.files[file.name].since + TWO_LOOKS_SECONDS for file in self.free.photos}
+        hurried = self.free.valid_ready() is not None or count == expected
+        due_at = {
+            file: self.state.files[file.name].first_seen + LEAST_BETWEEN_LOOKS_SECONDS
+            for file in self.free.photos
+        }
         due = [(file, judgement) for file, judgement in self.judgements if due_at[file] <= self.now]
         complete = tuple(file for file, judgement in due if judgement is not None and not judgement.reason)
         if hurried and len(complete) == count:
@@ -296,7 +299,7 @@ class _Look:
             count,
             photos,
             look_at=min([self.quiet_at, *(at for at in due_at.values() if at > self.now)]),
-            to_judge=tuple(file for file, judgement in due if judgement is None),
+            to_decode=tuple(file for file, judgement in due if judgement is None),
             complete=complete,
             quiet_from=self.state.changed_at,
             quiet_seconds=self.pace.quiet_seconds,
@@ -304,9 +307,9 @@ class _Look:
 
     def _settled(self) -> Settled:
         free = self.free
-        ready = free.signal() if free.flat else free.ready
+        ready = free.valid_ready() if free.flat else free.ready
         signal = (ready,) if ready is not None else ()
-        return Settled(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
+        return Settled(free.photos, (*free.companions, *signal), approved=free.valid_ready() is not None)
 
     def _refused(self, bad: list[Judgement]) -> Refused:
         of_all = counted(len(self.judgements), "photo")

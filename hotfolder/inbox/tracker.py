@@ -13,26 +13,26 @@ from hotfolder.clock import Clock
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
-from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey, left_files
+from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey, unused_file_notices
 from hotfolder.inbox.events import Claimed, SettlingSet
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import (
     Judgement,
-    Nothing,
+    NoPhotos,
     Pace,
     Refused,
     SetState,
     Settled,
     Verdict,
     Waiting,
-    left_out,
-    restarted,
+    files_with_jobs,
     settle,
+    without_observations,
 )
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.rules.sets import FileIdentity, Photo, signed
+from hotfolder.rules.sets import FileIdentity, Photo, as_int64
 
 logger = log.get("inbox")
 
@@ -47,7 +47,7 @@ class _Entry:
     judged_at: float
 
 
-class PhotoBook:
+class PhotoCache:
     """Cache of the decoder's results for the photos of one inbox, valid for the state that was read; an
     unfinished one expires after a minute. `trouble` is why no photo can be decoded now, "" when all is well.
     """
@@ -75,7 +75,7 @@ class PhotoBook:
         assert judgement is not None and judgement.facts is not None
         return photo_of(self._inbox.joinpath(*key, file.name), file.identity, judgement.facts)
 
-    def keep_only(self, files: Set[tuple[SetKey, str]]) -> None:
+    def evict_except(self, files: Set[tuple[SetKey, str]]) -> None:
         """Evict every photo that isn't among `files`."""
         self._entries = {file: entry for file, entry in self._entries.items() if file in files}
 
@@ -104,7 +104,7 @@ class PhotoBook:
             await asyncio.gather(reading, return_exceptions=True)
         return True
 
-    def break_off(self) -> None:
+    def cancel_reading(self) -> None:
         """Cancel the decoding in progress, for a share that doesn't answer: the decoder process is shared.
         The photo is decoded when the share answers again and its set has been looked at."""
         if self._reading is not None:
@@ -119,7 +119,7 @@ class PhotoBook:
             return Judgement(reason=error.message, hint=error.hint)
         except NeverUsable as error:
             return Judgement(reason=error.message, hint=error.hint, final=True)
-        if signed(facts.inode) != file.identity.inode:
+        if as_int64(facts.inode) != file.identity.inode:
             # Replaced by a link, or for a moment by another file. The next look sees what is there now.
             return Judgement(reason=f"{visible(path.name)} was exchanged.")
         return Judgement(facts)
@@ -143,7 +143,7 @@ def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
     )
 
 
-Decided = list[tuple[SetKey, Settled | Refused]]
+Verdicts = list[tuple[SetKey, Settled | Refused]]
 
 
 @dataclass(slots=True)
@@ -161,31 +161,31 @@ class SetTracker:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._above: tuple[Notice, ...] = ()
+        self._inbox_notices: tuple[Notice, ...] = ()
         self._sets: dict[SetKey, _Tracked] = {}
 
-    def take(
+    def update(
         self,
         snapshot: Snapshot,
         now: float,
         *,
         pace_of: Callable[[SetKey, int], Pace],
         claimed: Claimed,
-        book: PhotoBook,
-    ) -> Decided:
+        cache: PhotoCache,
+    ) -> Verdicts:
         """Update from a snapshot; returns the sets that are now ready or refused, each once. `now` is
         monotonic."""
         if snapshot.scope is None:
-            self._above = snapshot.notices
+            self._inbox_notices = snapshot.notices
         known = self._sets.keys() if snapshot.scope is None else snapshot.scope
         for key in [key for key in known if key not in snapshot.folders]:
-            if not snapshot.hides(key):
+            if not snapshot.leaves_open(key):
                 self.forget(key)
             elif (one := self._sets.get(key)) is not None:  # it may still exist
                 one.to_read = ()
                 if one.waits is not None:
                     one.waits = Waiting(one.waits.photo_count, "the folder can't be read", may_proceed=False)
-        decided: Decided = []
+        decided: Verdicts = []
         for key, seen in snapshot.folders.items():
             if seen.empty:
                 self.forget(key)
@@ -198,12 +198,12 @@ class SetTracker:
                 now=now,
                 pace_of=partial(pace_of, key),
                 claimed=names,
-                judgement_of=partial(book.judgement, key),
+                judgement_of=partial(cache.judgement, key),
             )
             waits = verdict if isinstance(verdict, Waiting) else None
-            told = self._left_alone(key, seen, verdict, left_out(state, names))
-            told += self._approving_nothing(key, seen, state.given.keys() - names)
-            self._sets[key] = _Tracked(state, waits, told, waits.to_judge if waits is not None else ())
+            told = self._ignored_file_notices(key, seen, verdict, files_with_jobs(state, names))
+            told += self._outdated_approval_notice(key, seen, state.decided.keys() - names)
+            self._sets[key] = _Tracked(state, waits, told, waits.to_decode if waits is not None else ())
             if isinstance(verdict, Settled | Refused):
                 decided.append((key, verdict))
         return decided
@@ -212,17 +212,17 @@ class SetTracker:
         """Discard the set's state."""
         self._sets.pop(key, None)
 
-    def given(self, key: SetKey) -> Set[str]:
+    def decided_files(self, key: SetKey) -> Set[str]:
         """Names of the set's files that were part of a verdict and were unchanged at the last look."""
         one = self._sets.get(key)
-        return one.state.given.keys() if one is not None else frozenset()
+        return one.state.decided.keys() if one is not None else frozenset()
 
     def restart(self, now: float) -> None:
         """Restart every set's quiet time, after a period without observations."""
         for one in self._sets.values():
-            one.state, one.to_read = restarted(one.state, now), ()
+            one.state, one.to_read = without_observations(one.state, now), ()
 
-    def to_read(self) -> tuple[SetKey, SeenFile] | None:
+    def next_to_read(self) -> tuple[SetKey, SeenFile] | None:
         """Take the next photo to decode off the list, from the set that was seen first; None where there is
         none."""
         for key, one in self._sets.items():
@@ -253,39 +253,46 @@ class SetTracker:
 
     def notices(self) -> tuple[Notice, ...]:
         """The notices of the inbox and its folders, as of the last looks."""
-        return (*self._above, *(notice for key in sorted(self._sets) for notice in self._sets[key].notices))
+        return (
+            *self._inbox_notices,
+            *(notice for key in sorted(self._sets) for notice in self._sets[key].notices),
+        )
 
-    def noticed_above(self, keys: Iterable[SetKey]) -> bool:
-        """Whether a notice is about one of these folders that only a look at the whole inbox can renew."""
+    def needs_full_scan(self, keys: Iterable[SetKey]) -> bool:
+        """Whether a notice about one of these folders can be renewed only by a scan of the whole inbox."""
         folders = {self._root.joinpath(*key) for key in keys if key[1]}
-        return any(notice.path in folders for notice in self._above)
+        return any(notice.path in folders for notice in self._inbox_notices)
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are waiting, sorted, each with what it waits for."""
         return tuple(
-            SettlingSet(*key, _describe(waits, now), waits.may_proceed, waits.hint)
+            SettlingSet(*key, _waiting_text(waits, now), waits.may_proceed, waits.hint)
             for key, waits in sorted(self._waiting(), key=lambda one: one[0])
         )
 
-    def _approving_nothing(self, key: SetKey, seen: SetFolder, waiting: Set[str]) -> tuple[Notice, ...]:
+    def _outdated_approval_notice(
+        self, key: SetKey, seen: SetFolder, waiting: Set[str]
+    ) -> tuple[Notice, ...]:
         """The notice about a `.ready` file that is older than one of the photos in `waiting`, which have
         settled and are in no job."""
         photos = [file for file in seen.photos if file.name in waiting]
         newest = max(photos, key=lambda file: file.identity.ctime_ns, default=None)
         if seen.ready is None or newest is None or newest.identity.ctime_ns <= seen.ready.identity.ctime_ns:
             return ()
-        return (notices.approves_nothing(self._root.joinpath(*key), seen.ready.name, newest.name),)
+        return (notices.outdated_approval(self._root.joinpath(*key), seen.ready.name, newest.name),)
 
-    def _left_alone(
+    def _ignored_file_notices(
         self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]
     ) -> tuple[Notice, ...]:
         told = [obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken]
-        if isinstance(verdict, Nothing) and verdict.left and not (seen.flat or seen.photos):
-            told += left_files(self._root.joinpath(*key), verdict.left, notices.without_a_photo)
+        if isinstance(verdict, NoPhotos) and verdict.other_files and not (seen.flat or seen.photos):
+            told += unused_file_notices(
+                self._root.joinpath(*key), verdict.other_files, notices.no_photo_in_room
+            )
         return tuple(told)
 
 
-def _describe(verdict: Waiting, now: float) -> str:
+def _waiting_text(verdict: Waiting, now: float) -> str:
     if verdict.quiet_from is None:
         return verdict.reason
     quiet = max(0.0, now - verdict.quiet_from)

@@ -39,15 +39,15 @@ _RETRY_SECONDS = 300.0
 
 
 class Watch(FileSystemEventHandler):
-    """Tells of the sets that are touched in one inbox. Must be created within the event loop, in which
-    `touched` is called with each of them, and with None where any set may have been.
+    """Watches one inbox and reports the sets whose files are touched. Must be created within the event loop,
+    in which `touched` is called with each of them, and with None where any set may have been.
 
     The observer is restarted when one of its threads has died, or when another folder is at `inbox`: an
     unmount ends the watches silently.
     """
 
     def __init__(self, inbox: Path, clock: Clock, touched: Callable[[SetKey | None], object]) -> None:
-        self.why_none = "not looked yet"
+        self.why_unreliable = "not looked yet"
         """The reason why events may be missing; "" where every change causes one."""
         self._inbox = inbox
         self._clock = clock
@@ -74,7 +74,7 @@ class Watch(FileSystemEventHandler):
         share that doesn't answer. After a failed start it does nothing for 300 s."""
         fits = identity == self._identity and (self.alive or self._clock.monotonic() < self._retry_at)
         if not fits and (self._beginning is None or self._beginning.done()):
-            self._beginning = asyncio.create_task(to_thread.run_sync(self._begin, identity))
+            self._beginning = asyncio.create_task(to_thread.run_sync(self._start_observer, identity))
 
     def forget_folder(self) -> None:
         """Restart the observer at the next `ensure`, even where the same folder has come back."""
@@ -84,7 +84,7 @@ class Watch(FileSystemEventHandler):
         """Stop the observer; waits for PATIENCE_SECONDS at most, since a share may hang."""
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = asyncio.create_task(to_thread.run_sync(self._end))
+        stopping = asyncio.create_task(to_thread.run_sync(self._stop_observer))
         await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
@@ -94,18 +94,18 @@ class Watch(FileSystemEventHandler):
             for path in (event.src_path, event.dest_path):
                 inner = Path(os.fsdecode(path)).relative_to(self._inbox).parts if path else ()
                 if len(inner) >= 3 or (len(inner) == 2 and event.is_directory):
-                    self._hint((inner[0], inner[1]))
+                    self._report_touched((inner[0], inner[1]))
                 elif len(inner) == 2:
-                    self._hint((inner[0], ""))
+                    self._report_touched((inner[0], ""))
                 elif event.is_directory:  # files here are our own status and marker, or a stray photo
-                    self._hint(None)
+                    self._report_touched(None)
 
-    def _hint(self, key: SetKey | None) -> None:
+    def _report_touched(self, key: SetKey | None) -> None:
         with suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._touched, key)
 
-    def _begin(self, identity: Identity) -> None:
-        self._end()
+    def _start_observer(self, identity: Identity) -> None:
+        self._stop_observer()
         self._identity = identity
         mount = mount_of(self._inbox)
         why = "" if mount is None or mount.announces else f"{mount.kind} may not announce what others do"
@@ -117,15 +117,17 @@ class Watch(FileSystemEventHandler):
             except OSError as error:
                 # Most likely the limit on inotify watches or instances; scanning alone is slower, but enough.
                 why = f"no events to be had: {error.strerror or error}"
-                self._end()
+                self._stop_observer()
         self._retry_at = float("-inf") if self.alive else self._clock.monotonic() + _RETRY_SECONDS
-        if why != self.why_none:
+        if why != self.why_unreliable:
             log.get("inbox").info("inbox_observed", inbox=str(self._inbox), events_may_be_missing=why)
-        self.why_none = why
+        self.why_unreliable = why
         if self.alive:
-            self._hint(None)  # changes between the last scan and the observer's start caused no event
+            self._report_touched(
+                None
+            )  # changes between the last scan and the observer's start caused no event
 
-    def _end(self) -> None:
+    def _stop_observer(self) -> None:
         observer, self._observer = self._observer, None
         if observer is None:
             return

@@ -13,7 +13,7 @@ from sqlmodel import col, delete, select, update
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink, short_id
 from hotfolder.jobs.store import Store
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import unicode_forms
 
 MOST_SESSIONS = 500
 """The oldest session is deleted beyond this number, so that sign-ins cannot fill the store."""
@@ -122,7 +122,7 @@ def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
 
 def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:
     """Every link to a project, revoked and expired ones too, newest first."""
-    of_project = ShareLink.inbox == inbox, col(ShareLink.project).in_(spellings(project))
+    of_project = ShareLink.inbox == inbox, col(ShareLink.project).in_(unicode_forms(project))
     links = select(ShareLink).where(*of_project)
     return store.rows(links.order_by(col(ShareLink.created_at).desc()))
 

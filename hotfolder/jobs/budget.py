@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select, update
 from hotfolder.errors import BadWorld
 from hotfolder.jobs.model import Pause, Purchase
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import unicode_forms
 from hotfolder.rules.hours import Hours, opens_at
 
 UNKNOWN_IN_A_ROW = 3
@@ -94,7 +94,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
         (
             OF_PROJECT,
             f"{THE_PROJECT}{wanted.project}",
-            (col(Purchase.inbox) == wanted.inbox) & col(Purchase.project).in_(spellings(wanted.project)),
+            (col(Purchase.inbox) == wanted.inbox) & col(Purchase.project).in_(unicode_forms(wanted.project)),
         ),
         (DAILY, "today", begun_today(now)),
     )

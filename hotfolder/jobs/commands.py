@@ -13,7 +13,7 @@ from hotfolder.errors import Cancelled, CommandHint, Unknown, UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API
-from hotfolder.rules.foldernames import composed, spellings
+from hotfolder.rules.foldernames import to_nfc, unicode_forms
 
 HINT = "To have it made after all, drag the folder back into the inbox."
 
@@ -32,8 +32,8 @@ def jobs_at(session: Session, place: str, inbox: str = "") -> Sequence[Job]:
     if (job := session.get(Job, place)) is not None:
         return [job]
     project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
-    named = or_(col(Job.room).in_(spellings(room)), col(Job.folder).in_(spellings(room)))
-    found = select(Job).where(col(Job.project).in_(spellings(project)), named, _is_of(inbox))
+    named = or_(col(Job.room).in_(unicode_forms(room)), col(Job.folder).in_(unicode_forms(room)))
+    found = select(Job).where(col(Job.project).in_(unicode_forms(project)), named, _is_of(inbox))
     return session.exec(found.order_by(col(Job.created_at).desc())).all() if project else []
 
 
@@ -66,8 +66,8 @@ def resolve_target(
             " a priority now.",
         )
     path, _, name = target.rstrip("/").rpartition("/")
-    project = composed(name)
-    known = [col(Job.project).in_(spellings(project)), _is_of(inbox)]
+    project = to_nfc(name)
+    known = [col(Job.project).in_(unicode_forms(project)), _is_of(inbox)]
     begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     # What a project of that name has is not meant by the room of another one.
@@ -113,11 +113,11 @@ def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, 
 
 def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
     """Set the priority that new jobs of the project begin with."""
-    put(session, ProjectPriority(inbox=inbox, project=composed(project), level=level))
+    put(session, ProjectPriority(inbox=inbox, project=to_nfc(project), level=level))
 
 
 def project_priority(session: Session, inbox: str, project: str) -> int:
-    row = session.get(ProjectPriority, (inbox, composed(project)))
+    row = session.get(ProjectPriority, (inbox, to_nfc(project)))
     return Priority.NORMAL if row is None else row.level
 
 

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, OutOfReach
-from hotfolder.inbox.scan import recheck, refuse_moved
+from hotfolder.inbox.scan import refuse_changed_set, refuse_renamed
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.darkroom import Darkroom
@@ -22,7 +22,7 @@ from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.files import Guard, Sharing, unguarded
+from hotfolder.outbox.files import Guard, Sharing, no_guard
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder
 from hotfolder.patience import patiently
@@ -74,9 +74,9 @@ class Places:
     """Other folders that were the archive before, where originals still may lie."""
     shared_results: Path | None = None
     """The folder for bought pictures, where that isn't in `state`."""
-    guard: Guard = unguarded
+    guard: Guard = no_guard
     """Takes a path; raises LocalTrouble where the output folder that it lies in is missing or replaced."""
-    confirm_inbox: Guard = unguarded
+    confirm_inbox: Guard = no_guard
     """Takes an inbox's path; raises LocalTrouble where it is missing or replaced. Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; returns why the last scan found it out of reach, "" where it is in reach."""
@@ -237,9 +237,9 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
-        await patiently(inbox, recheck, inbox, job.project, job.folder, expected, others)
+        await patiently(inbox, refuse_changed_set, inbox, job.project, job.folder, expected, others)
 
-    async def refuse_moved(self, job: Job) -> None:
+    async def refuse_renamed(self, job: Job) -> None:
         """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which
         reuses what was bought. Where the inbox can't be read, the folder counts as not renamed."""
         if self.places.out_of_reach(job.inbox):
@@ -247,7 +247,7 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         with suppress(OSError, LocalTrouble):
             inbox = self.places.inbox(job.inbox)
-            await patiently(inbox, refuse_moved, inbox, job.project, job.folder, expected)
+            await patiently(inbox, refuse_renamed, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""

@@ -18,7 +18,7 @@ from hotfolder.paths import is_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.sets import FileIdentity, signed
+from hotfolder.rules.sets import FileIdentity, as_int64
 
 LIMITS = PictureLimits()
 
@@ -60,7 +60,7 @@ class Darkroom:
                 made = await self._decoder.develop(source, target, LIMITS, roots)
                 try:
                     if expected is not None:
-                        if signed(made.inode) != expected.inode:
+                        if as_int64(made.inode) != expected.inode:
                             raise SetChanged(f"{source.name} was exchanged while it was being developed")
                         await patiently(source, refuse_changed, source, expected)
                 except SetChanged:

@@ -21,11 +21,11 @@ from hotfolder.jobs.queries import files_of, pictures_of
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.gallery import manifest_of
+from hotfolder.outbox.gallery import read_manifest
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
-from hotfolder.outbox.names import folded, receipts_folder, safe_name
-from hotfolder.outbox.placing import unlike
-from hotfolder.outbox.receipts import SHARED, Receipt, read_receipt
+from hotfolder.outbox.names import name_key, receipts_folder, safe_name
+from hotfolder.outbox.placing import content_mismatch
+from hotfolder.outbox.receipts import COMMON_FIELDS, Receipt, read_receipt
 from hotfolder.paths import entries, exists, is_file
 from hotfolder.rules.delivery import GALLERY, LABELLED
 from hotfolder.rules.kinds import operation_word
@@ -46,8 +46,10 @@ class Delivered:
 def delivered(store: Store, project: str) -> list[Delivered]:
     """The jobs with pictures in the project's folder in done/, or in one whose name differs in case only,
     from all inboxes, oldest first. `project` is the name of its folder there, or in an inbox."""
-    folder = folded(safe_name(project))
-    names = [name for name in store.rows(select(Job.project).distinct()) if folded(safe_name(name)) == folder]
+    folder = name_key(safe_name(project))
+    names = [
+        name for name in store.rows(select(Job.project).distinct()) if name_key(safe_name(name)) == folder
+    ]
     of_project = (col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
     jobs = store.rows(select(Job).where(*of_project).order_by(*OLDEST_FIRST))
     # Not job by job: each picture that a visitor of a shared gallery loads comes by here.
@@ -81,7 +83,7 @@ def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[D
 def same_folder(done: Path, one: str, other: str) -> bool:
     """Whether two names are those of one folder in `done`: on some disks also where they differ in case.
     Raises OSError."""
-    if one == other or folded(one) != folded(other):
+    if one == other or name_key(one) != name_key(other):
         return one == other
     return exists(done / one) and exists(done / other) and (done / one).samefile(done / other)
 
@@ -106,7 +108,12 @@ def delivered_by_receipt(receipt: Receipt) -> Delivered:
         updated_at=receipt.finished_at,
     )
     pictures = [
-        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=SHARED))
+        Picture(
+            job_id=job.id,
+            path=one.file,
+            altered=",".join(one.altered),
+            **one.model_dump(include=COMMON_FIELDS),
+        )
         for one in receipt.pictures
         if PurePath(one.file).parts[:1] == (folder,) and ".." not in PurePath(one.file).parts
     ]
@@ -171,13 +178,14 @@ def replaces_key(job: Job) -> tuple[object, ...]:
     """A key that two jobs share where the later replaces the earlier: the room and its variants'
     operations."""
     recipe = recipe_of(job)
-    looks = tuple((one.name, tuple(map(operation_word, one.operations))) for one in recipe.altered())
+    looks = tuple((one.name, tuple(map(operation_word, one.operations))) for one in recipe.altered_pictures())
     return (job.inbox, job.project, job.room, looks)
 
 
 def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
     looks = {
-        look.name: ", ".join(map(operation_word, look.operations)) for look in recipe_of(one.job).altered()
+        look.name: ", ".join(map(operation_word, look.operations))
+        for look in recipe_of(one.job).altered_pictures()
     }
     shown = [
         GalleryPicture(picture.path, picture.sha256, picture.kinds, looks.get(picture.variant, ""))
@@ -215,7 +223,7 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
         labels = Counter(
             label_key(each)
             for each in one.pictures
-            if each.rendition == LABELLED and not unlike(places.done / each.path, each.sha256)
+            if each.rendition == LABELLED and not content_mismatch(places.done / each.path, each.sha256)
         )
         for picture in one.pictures:
             path = picture.path
@@ -225,7 +233,7 @@ def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None)
             if not os.path.lexists(places.done / path):
                 continue  # a picture that was removed from done/ needs no disclosure
             labels[label_key(picture)] -= 1
-            changed = unlike(places.done / path, picture.sha256)
+            changed = content_mismatch(places.done / path, picture.sha256)
             lacking = (
                 changed and f"{changed}, so nobody can tell what was altered in it.",
                 NO_LABEL if labels[label_key(picture)] < 0 else "",
@@ -248,7 +256,7 @@ def label_key(picture: Picture) -> tuple[str, str]:
 def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:
     if unaltered is None:
         return "there is no unaltered picture of it in done."
-    changed = unlike(places.done / unaltered.path, unaltered.sha256)
+    changed = content_mismatch(places.done / unaltered.path, unaltered.sha256)
     return f"its unaltered picture {unaltered.path} can't be shown: {changed}." if changed else ""
 
 
@@ -261,12 +269,16 @@ def gallery_in(place: Path) -> GalleryPairs | None:
     """The gallery in the folder `place`; None where it has no manifest or no page. Raises LocalTrouble."""
     with local_trouble(place):
         try:
-            manifest = manifest_of(place)
+            manifest = read_manifest(place)
             page = (place / "index.html").read_text(encoding="utf-8", errors="replace")
         except (LocalTrouble, FileNotFoundError):
             return None
         every = manifest.pictures if manifest is not None else ()
-        whole = {one.sha256 for one in every if one.full in page and not unlike(place / one.full, one.sha256)}
+        whole = {
+            one.sha256
+            for one in every
+            if one.full in page and not content_mismatch(place / one.full, one.sha256)
+        }
     pairs = {(one.sha256, one.unaltered) for one in every}
     return (manifest.url, {pair for pair in pairs if whole.issuperset(pair)}) if manifest else None
 

@@ -47,7 +47,7 @@ def held_before(store: Store, place: SetPlace, there: FilesByName) -> list[HeldS
     known = {name for one in found for name in one.photos}
     for project, sets in _others(store, place).items():
         for one in sets:
-            left = one.left(there) - known
+            left = one.unchanged_in(there) - known
             if left and one.late:
                 doubts = tuple(f"known from {shown(project)}: {doubt}" for doubt in one.doubts)
                 found.append(replace(one, name="", photos=_only(one, left), doubts=doubts))
@@ -69,7 +69,7 @@ async def remember_held(
     changed = {} if now == before else {place: now}
     for project, sets in (await context.store_thread(_others, context.store, place)).items():
         path = context.places.inbox(inbox) / project / folder
-        names = {name for one in sets for name in one.left(there)}
+        names = {name for one in sets for name in one.unchanged_in(there)}
         gone = names and await patiently(path, _gone, path, names)
         left = [replace(one, photos=_only(one, one.photos.keys() - gone)) for one in sets] if gone else sets
         changed |= {} if left == sets else {(inbox, project, folder): [one for one in left if one.photos]}
@@ -89,7 +89,9 @@ def _only(one: HeldSet, names: Set[str]) -> FilesByName:
 
 def as_first_seen(photos: FilesByName, first: FilesByName) -> FilesByName:
     """The photos with their identities in `first` where they are alike there."""
-    known = {name: was for name, was in first.items() if name in photos and was.alike(photos[name])}
+    known = {
+        name: was for name, was in first.items() if name in photos and was.may_be_same_file(photos[name])
+    }
     return {**photos, **known}
 
 

@@ -39,7 +39,7 @@ from hotfolder.jobs.states import (
     PurchaseState,
     change_state,
 )
-from hotfolder.rules.foldernames import spellings
+from hotfolder.rules.foldernames import unicode_forms
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import PAID_KINDS, Operation
 
@@ -317,7 +317,7 @@ class Ledger:
     def paid_operations_of(self, inbox: str, project: str) -> list[str]:
         """`paid_operations_today`, for all days of one project."""
         return self._paid_operations(
-            col(Purchase.inbox) == inbox, col(Purchase.project).in_(spellings(project))
+            col(Purchase.inbox) == inbox, col(Purchase.project).in_(unicode_forms(project))
         )
 
     def _paid_operations(self, *those: ColumnElement[bool]) -> list[str]:
@@ -435,7 +435,7 @@ def read_chain(
     if not recipe.merge and photos:
         sources[()] = photos[0]
     with store.session() as session:
-        for path in (*(((),) if recipe.merge else ()), *recipe.steps()):
+        for path in (*(((),) if recipe.merge else ()), *recipe.operation_paths()):
             if not path:
                 key = merge_key(origin, photos, recipe.hdr, generation)
             elif path[:-1] in sources:

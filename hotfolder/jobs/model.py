@@ -21,7 +21,7 @@ from sqlmodel import Field, SQLModel
 
 from hotfolder.jobs.states import HOLDING, PurchaseOutcome, PurchaseState, State
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import FileIdentity, Photo, shot_as_text
+from hotfolder.rules.sets import FileIdentity, Photo, photo_to_json
 from hotfolder.stager.operations import HdrOptions, Operation
 
 
@@ -102,7 +102,7 @@ class Job(SQLModel, table=True):
 class JobFile(SQLModel, table=True):
     """One file of a job, as it was when the set had settled. `let_go_at` is set, before the deletion, for a
     file that was deleted by the rules or removed by somebody: it need not exist any more. `develop` is as in
-    `PictureFacts`. `shot` holds the camera's data and the picture's content, as `shot_as_text` writes it;
+    `PictureFacts`. `shot` holds the camera's data and the picture's content, as `photo_to_json` writes it;
     empty for a companion."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
@@ -435,7 +435,7 @@ def photo_file(photo: Photo) -> JobFile:
         format=photo.format,
         exposure_value=photo.exposure_value,
         develop=photo.develop,
-        shot=shot_as_text(photo),
+        shot=photo_to_json(photo),
     )
 
 

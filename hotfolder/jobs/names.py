@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, select
 from hotfolder.jobs.model import Job, TakenName
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.names import folded, numbered, safe_name
+from hotfolder.outbox.names import name_key, numbered_names, safe_name
 
 FILED = "filed/"
 """The prefix of `TakenName.folder` for the name of a folder of originals, which is the same in done/, failed/
@@ -37,15 +37,15 @@ def take_name(
 ) -> str:
     """Reserve the first free name of `stem` and `extension` in `folder` for the job; the one that it reserved
     there for this `purpose` before, where it did. `purpose` distinguishes the job's files there. Names in
-    `present`, the folded names that exist there, are not free. The name of a folder of originals is also
+    `present`, the name keys that exist there, are not free. The name of a folder of originals is also
     recorded in `Job.filed_as`. Repeated while another machine is faster."""
     while True:
         try:
             with store.session.begin() as session:
                 job = store.fenced_job(session, job_id)
                 own = {"job_id": job_id, "purpose": purpose, "machine": store.machine}
-                wanted = TakenName(folder=folded(folder), name="", spelt="", **own)
-                name = reserve(session, wanted, numbered(safe_name(stem), extension), present, at)
+                wanted = TakenName(folder=name_key(folder), name="", spelt="", **own)
+                name = reserve(session, wanted, numbered_names(safe_name(stem), extension), present, at)
                 if folder.startswith(FILED):
                     job.filed_as = name
                 return name
@@ -72,7 +72,7 @@ def reserve(
     if before is not None and before.name not in present:
         return before.spelt
     for spelt in names:
-        name = folded(spelt)
+        name = name_key(spelt)
         if name in present:
             continue
         holder = session.get(TakenName, (wanted.folder, name))

@@ -23,21 +23,21 @@ from hotfolder.jobs.store import OLDEST_FIRST, Store, in_project
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.texts import ALL_NAMES
 from hotfolder.paths import exists
-from hotfolder.rules.foldernames import spellings
-from hotfolder.rules.holds import Why, why_name_held, why_shapes_held
+from hotfolder.rules.foldernames import unicode_forms
+from hotfolder.rules.holds import WaitReason, why_name_held, why_shapes_held
 from hotfolder.rules.late import (
     TO_JOIN,
     EarlierSet,
     EarlierState,
     LatestSet,
     MergedSet,
-    matched,
+    match_earlier,
     why_late_in_room,
-    why_own,
-    why_part,
+    why_own_pictures,
+    why_partial,
 )
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, photo_from_json
 from hotfolder.rules.shoots import group_folder
 
 FAR, EPOCH = datetime.max.replace(tzinfo=UTC), datetime.fromtimestamp(0, UTC)
@@ -118,7 +118,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
             since = max((photo.identity.ctime_ns for photo in photos[one.id]), default=0)
             until = ended_at(one, photos[one.id]) or FAR
             since_until.append((since, until.timestamp() * 1e9))
-    return replace(latest, cancelled=since_until, known=frozenset(store.rows(known)))
+    return replace(latest, cancelled=since_until, known_hashes=frozenset(store.rows(known)))
 
 
 def usual_size(store: Store, *of_folder: ColumnElement[bool]) -> int:
@@ -154,7 +154,7 @@ def why_room_held(
     place: SetPlace,
     found: BracketSet,
     orphaned: Sequence[MergedSet] = (),
-) -> Why:
+) -> WaitReason:
     """Why the photos in a room's folder are held for a person; an empty Why where they aren't. The only list
     of these reasons, used by the daemon and by `explain`.
 
@@ -162,21 +162,21 @@ def why_room_held(
     `orphaned` are merges whose jobs are not in the store (`orphaned_merges`).
     """
     inbox, project, folder = place
-    if why := why_part(found, orphaned):
+    if why := why_partial(found, orphaned):
         return why
     latest = latest_set(store, *place)
     if latest is not None and (why := why_late_in_room(found, latest)):
         return why
     merged = merged_sets(store, inbox, project)
-    if why := why_part(found, merged):
+    if why := why_partial(found, merged):
         return why
     if found.approved:
-        return Why()
+        return WaitReason()
     hashes = {photo.sha256 for photo in found.photos}
     told = latest is not None or any(one.photos <= hashes for one in merged)
     if why := why_held_before(store, place, found, only_those=told):
         return why
-    if why := why_own(found.photos, delivered_among(store, place, found.photos)):
+    if why := why_own_pictures(found.photos, delivered_among(store, place, found.photos)):
         return why
     if why := why_shapes_held(found.photos):
         return why
@@ -184,16 +184,16 @@ def why_room_held(
     return why_name_held(rulebook, project, folder, counts, known=latest is not None)
 
 
-def why_held_before(store: Store, place: SetPlace, found: BracketSet, *, only_those: bool) -> Why:
+def why_held_before(store: Store, place: SetPlace, found: BracketSet, *, only_those: bool) -> WaitReason:
     """Why a room is held because its photos were held before, as under the project's former name: with
     `only_those` if all of its photos were, else if any was. Falsy where it isn't."""
     there = {photo.name: photo.identity for photo in found.photos}
     held = held_before(store, place, there)
-    waited = {name for one in held for name in one.left(there)}
+    waited = {name for one in held for name in one.unchanged_in(there)}
     if not waited or (only_those and waited < there.keys()):
-        return Why()
+        return WaitReason()
     doubts = dict.fromkeys(chain.from_iterable(one.doubts for one in held))
-    return Why("; ".join(doubts), TO_JOIN, lasting=True)
+    return WaitReason("; ".join(doubts), TO_JOIN, lasting=True)
 
 
 def delivered_among(store: Store, place: SetPlace, photos: Iterable[Photo]) -> set[str]:
@@ -219,7 +219,7 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
     merges = (
         select(Purchase.photos, Job.room)
         .join(Job, col(Purchase.job_id) == col(Job.id))
-        .where(Purchase.inbox == inbox, col(Purchase.project).in_(spellings(project)))
+        .where(Purchase.inbox == inbox, col(Purchase.project).in_(unicode_forms(project)))
         .where(Purchase.photos != "")
         .where(col(Purchase.state).in_(HOLDING))
         .order_by(col(Purchase.id))
@@ -244,7 +244,7 @@ def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[Photo]]:
     photos: dict[str, list[Photo]] = defaultdict(list)
     files = select(JobFile).where(JobFile.role == FileRole.PHOTO)
     for file in store.rows_with(files, JobFile.job_id, jobs):
-        photos[file.job_id].append(photo_from(file.name, file.identity, file.sha256, file.shot))
+        photos[file.job_id].append(photo_from_json(file.name, file.identity, file.sha256, file.shot))
     return photos
 
 
@@ -269,7 +269,7 @@ def unique_room_name(store: Store, place: SetPlace, wanted: str, photos: Sequenc
         name = wanted if number == 1 else f"{wanted}-{number}"
         having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]
         sets = [EarlierSet(job.id, job.room, EarlierState.MADE, tuple(of_jobs[job.id])) for job in having]
-        if not sets or matched(photos, sets):
+        if not sets or match_earlier(photos, sets):
             return name
     raise AssertionError("count() never ends")
 

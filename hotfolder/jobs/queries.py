@@ -27,7 +27,7 @@ from hotfolder.jobs.model import (
 )
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
 from hotfolder.jobs.store import Store
-from hotfolder.rules.foldernames import composed, spellings
+from hotfolder.rules.foldernames import to_nfc, unicode_forms
 
 MERGES_TIMED = 20
 UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
@@ -128,7 +128,7 @@ def merge_seconds(store: Store) -> float | None:
 
 def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     """All jobs of a project except withdrawn ones, newest first."""
-    named = col(Job.project).in_(spellings(project))
+    named = col(Job.project).in_(unicode_forms(project))
     jobs = select(Job).where(Job.inbox == inbox, named, Job.state != State.WITHDRAWN)
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
@@ -161,7 +161,7 @@ def rooms_finished(store: Store, since: datetime, most: int) -> dict[str, dict[s
     )
     found: dict[str, dict[str, dict[str, datetime]]] = {}
     for inbox, project, room, at in store.rows(rooms):
-        rooms_of = found.setdefault(inbox, {}).setdefault(composed(project), {})
+        rooms_of = found.setdefault(inbox, {}).setdefault(to_nfc(project), {})
         rooms_of[room] = max(at, rooms_of.get(room, at))
     return found
 
@@ -186,9 +186,7 @@ def job_meant(store: Store, job_id: str, states: Collection[State]) -> Job:
     one, else the newest. Raises Unknown, and UsageError where several sets could be meant."""
     found = _jobs_named(store, job_id)
     there = [one for one in found if one.state not in (State.WITHDRAWN, State.SUPERSEDED)]
-    sets = {
-        (one.inbox, composed(one.project), composed(one.folder), one.room): one for one in reversed(there)
-    }
+    sets = {(one.inbox, to_nfc(one.project), to_nfc(one.folder), one.room): one for one in reversed(there)}
     meant = [one for one in sets.values() if one.state in states]
     if len(meant) > 1:
         listed = ", ".join(f"{one.id} ({one.inbox}/{one.project}/{one.folder or one.room})" for one in meant)

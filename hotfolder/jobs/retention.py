@@ -25,10 +25,10 @@ from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import why_not_as_delivered, why_not_deletable
-from hotfolder.outbox.faults import local_trouble, shown, trouble_of
+from hotfolder.outbox.faults import local_trouble, path_text, trouble_of
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
-from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
+from hotfolder.outbox.placing import content_mismatch, delete_or_reason, drop_empty_folder
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, printable, read_receipt
 from hotfolder.paths import exists, is_dir, is_file
 from hotfolder.patience import patiently
@@ -166,9 +166,9 @@ class Retention:
 
     async def _delete(self, path: Path, sha256: str) -> str:
         """Delete the file if its hash matches; returns "" or why it stays. With `dry_run` only compares."""
-        why = await to_thread.run_sync(unlike, path, sha256)
+        why = await to_thread.run_sync(content_mismatch, path, sha256)
         if not why and not self.dry_run:
-            why = await to_thread.run_sync(deleted_or_why, path, sha256)
+            why = await to_thread.run_sync(delete_or_reason, path, sha256)
         return why
 
     async def _originals(self, job: Job) -> AsyncIterator[Expired]:
@@ -178,11 +178,11 @@ class Retention:
             doubt = link or await self._too_young(job, self.keep.originals_days)
             doubt = doubt or await why_not_deletable(job, pictures, self.places, self.decoder, self.limits)
         for photo, path in photos:
-            why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
+            why = doubt or await to_thread.run_sync(content_mismatch, path, photo.sha256)
             if not why and not self.dry_run:
                 # Recorded first, so that a receipt never misses a deletion.
                 await self.store_thread(self.store.record_deletion, job.id, photo.name, self.now)
-                why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
+                why = await to_thread.run_sync(delete_or_reason, path, photo.sha256)
                 if why:
                     await self.store_thread(self.store.record_deletion, job.id, photo.name, None)
             yield Expired("original", path, photo.size_bytes, why)
@@ -198,7 +198,7 @@ class Retention:
         done = self.places.done
         ours = [done / job.receipt, originals_folder(done, safe_name(job.project), job.filed_as or "")]
         link = next(filter(None, (link_between(done, path) for path in ours)), None)
-        return f"{shown(link)} is a link, and nothing is deleted where a link leads" if link else ""
+        return f"{path_text(link)} is a link, and nothing is deleted where a link leads" if link else ""
 
     async def _record_in_receipt(self, job: Job) -> None:
         files = await self.store_thread(self.store.photos, job.id)

@@ -66,7 +66,7 @@ def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | 
                 with os.fdopen(descriptor, "rb", closefd=False) as content:
                     same = hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
             else:
-                same = FileIdentity.of(facts).alike(file.identity)
+                same = FileIdentity.of(facts).may_be_same_file(file.identity)
             before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(descriptor))
             # Later checks use the path, which may lead to another file than the opened one by now.
             return after if same and before == after == FileIdentity.of(path.lstat()) else None

@@ -22,7 +22,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import sha256_of
 from hotfolder.outbox.names import receipts_folder
-from hotfolder.outbox.placing import unlike
+from hotfolder.outbox.placing import content_mismatch
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
 from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.decoder import Decoder
@@ -264,5 +264,5 @@ async def why_not_deletable(
         return "every picture of the set is altered, and only the originals show the room as it was"
     if doubt := await why_not_as_delivered(pictures, places, decoder, limits):
         return doubt
-    changed = await to_thread.run_sync(unlike, places.done / job.receipt, job.receipt_sha256)
+    changed = await to_thread.run_sync(content_mismatch, places.done / job.receipt, job.receipt_sha256)
     return "the receipt of its set is not as it was put there" if changed else ""

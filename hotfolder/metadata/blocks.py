@@ -49,7 +49,7 @@ class DamagedMetadata(ValueError):
     """The bytes aren't valid metadata of their kind."""
 
 
-class TooMuch(DamagedMetadata):
+class MetadataTooLarge(DamagedMetadata):
     """Metadata beyond what any program writes, made to exhaust its reader. The message names the bound."""
 
 

@@ -39,8 +39,8 @@ MOST_TEXT_BYTES = 16_000
 
 UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
-CARRIED = frozenset({269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
-CARRIED |= frozenset(range(40091, 40096))
+CARRIED_TAGS = frozenset({269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
+CARRIED_TAGS |= frozenset(range(40091, 40096))
 """The tags of the main folder that describe the photo and not how its pixels are stored."""
 
 
@@ -91,11 +91,11 @@ def read_head(stream: BinaryIO) -> TiffHead:
     if order is None or len(start) < 8 or struct.unpack(f"{order}H", start[2:4])[0] not in MAGICS:
         raise DamagedMetadata("no TIFF header")
     main = read_folder(stream, order, struct.unpack(f"{order}I", start[4:])[0])
-    below = {tag: read_below(stream, order, main.get(tag)) for tag in (EXIF_FOLDER, GPS_FOLDER)}
+    below = {tag: read_subfolder(stream, order, main.get(tag)) for tag in (EXIF_FOLDER, GPS_FOLDER)}
     return TiffHead(order, main, below[EXIF_FOLDER], below[GPS_FOLDER])
 
 
-def read_below(stream: BinaryIO, order: str, pointer: TiffEntry | None) -> Folder:
+def read_subfolder(stream: BinaryIO, order: str, pointer: TiffEntry | None) -> Folder:
     if pointer is None or len(pointer.value) != 4:
         return {}
     try:
@@ -132,7 +132,7 @@ def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
 
 def read_blocks(head: TiffHead) -> Blocks:
     """The blocks in the tags. Maker notes are left out, since their offsets are valid only at their place in
-    the file. Raises `TooMuch`."""
+    the file. Raises `MetadataTooLarge`."""
     wrapped = kept_resources(value_of(head, RESOURCES) or b"")
     records = value_of(head, IPTC)
     if records:
@@ -155,24 +155,24 @@ def value_of(head: TiffHead, tag: int) -> bytes | None:
 def exif_block(head: TiffHead) -> bytes | None:
     """The tags about the photo, as a block for another file, whose pixels are upright and sRGB; None where
     there are none."""
-    main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED}
+    main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED_TAGS}
     shot = {
         tag: entry for tag, entry in head.exif.items() if tag not in (MAKER_NOTE, INTEROPERABILITY_FOLDER)
     }
     if not (main or shot or head.gps):
         return None
-    main[ORIENTATION] = short(head.order, 1)
+    main[ORIENTATION] = short_entry(head.order, 1)
     if shot:
-        shot[COLOR_SPACE] = short(head.order, SRGB)
+        shot[COLOR_SPACE] = short_entry(head.order, SRGB)
     folders = {EXIF_FOLDER: shot, GPS_FOLDER: dict(head.gps)}
-    return write_folders(head.order, main, folders)
+    return encode_folders(head.order, main, folders)
 
 
-def short(order: str, value: int) -> TiffEntry:
+def short_entry(order: str, value: int) -> TiffEntry:
     return TiffEntry(SHORT, 1, struct.pack(f"{order}H", value))
 
 
-def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
+def encode_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
     """A block with a main folder and the folders that it points to."""
     below = {tag: folder for tag, folder in below.items() if folder}
     # Offsets don't change the length of a folder, so a first pass with zeros gives it.
@@ -211,7 +211,7 @@ class ExifBlock:
         self.data = bytearray(block)
         self.head = read_head(BytesIO(block))
         pointer = self.head.exif.get(INTEROPERABILITY_FOLDER)
-        self.interoperability = read_below(BytesIO(block), self.head.order, pointer)
+        self.interoperability = read_subfolder(BytesIO(block), self.head.order, pointer)
 
     def set(self, folder: Folder, tag: int, value: int) -> None:
         """Change an existing single number, if the new one fits into its type."""
@@ -220,7 +220,7 @@ class ExifBlock:
         if entry is not None and code is not None and value < 1 << 8 * len(entry.value):
             struct.pack_into(self.head.order + code, self.data, entry.position, value)
 
-    def describe(self, *, width: int, height: int, orientation: int) -> None:
+    def set_size(self, *, width: int, height: int, orientation: int) -> None:
         """Set size and orientation to those of the picture that the block is for."""
         main, shot, related = self.head.main, self.head.exif, self.interoperability
         self.set(main, ORIENTATION, orientation)
@@ -229,7 +229,7 @@ class ExifBlock:
         for folder, tag in ((main, IMAGE_LENGTH), (shot, PIXEL_HEIGHT), (related, RELATED_HEIGHT)):
             self.set(folder, tag, height)
 
-    def claim_srgb(self) -> None:
+    def set_srgb(self) -> None:
         """Set every existing tag for the colour space to sRGB; the interoperability index, by which a camera
         has written the file, may be R03 (Adobe RGB)."""
         self.set(self.head.exif, COLOR_SPACE, SRGB)
@@ -258,21 +258,21 @@ class ExifBlock:
             del self.data[start:]
 
 
-def corrected(block: bytes, *, width: int, height: int, orientation: int) -> bytes:
+def exif_for_picture(block: bytes, *, width: int, height: int, orientation: int) -> bytes:
     """`block` for a picture of that size and orientation, without its thumbnail. Raises `DamagedMetadata`."""
     changed = ExifBlock(block)
-    changed.describe(width=width, height=height, orientation=orientation)
+    changed.set_size(width=width, height=height, orientation=orientation)
     changed.drop_thumbnail()
     return bytes(changed.data)
 
 
-def in_srgb(block: bytes | None) -> bytes | None:
+def exif_for_srgb(block: bytes | None) -> bytes | None:
     """`block` for the same picture converted to sRGB; None for None or a damaged block."""
     try:
         changed = ExifBlock(block or b"")
     except DamagedMetadata:
         return None
-    changed.claim_srgb()
+    changed.set_srgb()
     return bytes(changed.data)
 
 
@@ -284,7 +284,7 @@ def orientation_of(block: bytes | None) -> int:
         return 1
 
 
-def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
+def texts_block(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
     """A small block with these texts of `block`, and `orientation` unless it is 1; None if it would be
     empty."""
     found: Folder = {}
@@ -296,5 +296,5 @@ def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int
         if tag in wanted and entry.kind == TEXT and entry.count <= MOST_TEXT_BYTES
     }
     if orientation != 1:
-        kept[ORIENTATION] = short(">", orientation)
-    return write_folders(">", kept, {}) if kept else None
+        kept[ORIENTATION] = short_entry(">", orientation)
+    return encode_folders(">", kept, {}) if kept else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 
-from hotfolder.metadata.blocks import KEPT_RESOURCES, Level, TooMuch
+from hotfolder.metadata.blocks import KEPT_RESOURCES, Level, MetadataTooLarge
 
 RESOURCE_MARK = b"8BIM"
 MOST_RESOURCES = 10_000
@@ -13,7 +13,7 @@ MARK = 0x1C
 
 
 def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """All Photoshop resources (number, bytes) up to the first damaged one. Raises `TooMuch`."""
+    """All Photoshop resources (number, bytes) up to the first damaged one. Raises `MetadataTooLarge`."""
     position = count = 0
     while data[position : position + 4] == RESOURCE_MARK and position + 8 <= len(data):
         number = int.from_bytes(data[position + 4 : position + 6], "big")
@@ -25,13 +25,14 @@ def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
             return
         count += 1
         if count > MOST_RESOURCES:
-            raise TooMuch(f"more than {MOST_RESOURCES:,} Photoshop resources")
+            raise MetadataTooLarge(f"more than {MOST_RESOURCES:,} Photoshop resources")
         yield number, content
         position = start + 4 + size + size % 2
 
 
 def kept_resources(data: bytes) -> dict[int, bytes]:
-    """The resources in KEPT_RESOURCES, by number; parts of one resource are joined. Raises `TooMuch`."""
+    """The resources in KEPT_RESOURCES, by number; parts of one resource are joined. Raises
+    `MetadataTooLarge`."""
     found: dict[int, bytes] = {}
     for number, content in resources(data):
         if number in KEPT_RESOURCES:
@@ -63,7 +64,7 @@ def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         position += size
 
 
-def limited(data: bytes, level: Level) -> bytes:
+def limit_records(data: bytes, level: Level) -> bytes:
     """The records that `level` keeps; unless all are kept, those of 32 KiB or more are left out."""
     if level is Level.ALL:
         return data

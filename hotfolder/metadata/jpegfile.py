@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import iptc
-from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Blocks, DamagedMetadata, Shape, TooMuch
+from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Blocks, DamagedMetadata, MetadataTooLarge, Shape
 
 MAGIC = b"\xff\xd8\xff"
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
@@ -56,14 +56,15 @@ class Segment:
 
 
 def read_head(stream: BinaryIO) -> list[Segment]:
-    """The segments before the first scan; `stream` is left there. Raises `DamagedMetadata` and `TooMuch`."""
+    """The segments before the first scan; `stream` is left there. Raises `DamagedMetadata` and
+    `MetadataTooLarge`."""
     if stream.read(2) != MAGIC[:2]:
         raise DamagedMetadata("not a JPEG")
     segments: list[Segment] = []
     for _ in range(MOST_MARKERS):
         start = stream.tell()
         if start > MOST_HEAD_BYTES:
-            raise TooMuch(f"more than {MOST_HEAD_BYTES >> 20} MB before the picture")
+            raise MetadataTooLarge(f"more than {MOST_HEAD_BYTES >> 20} MB before the picture")
         marker = next_marker(stream)
         if marker == SOS:
             stream.seek(start)
@@ -72,7 +73,7 @@ def read_head(stream: BinaryIO) -> list[Segment]:
             raise DamagedMetadata("no picture in this JPEG")
         payload = b"" if marker in BARE else read_payload(stream)
         segments.append(Segment(marker, payload))
-    raise TooMuch(f"more than {MOST_MARKERS:,} JPEG markers before the picture")
+    raise MetadataTooLarge(f"more than {MOST_MARKERS:,} JPEG markers before the picture")
 
 
 def next_marker(stream: BinaryIO) -> int:
@@ -108,7 +109,7 @@ def shape(segments: list[Segment]) -> Shape:
 
 
 def read_blocks(segments: list[Segment]) -> Blocks:
-    """The blocks in the segments; damaged ones are None. Raises `TooMuch`."""
+    """The blocks in the segments; damaged ones are None. Raises `MetadataTooLarge`."""
     found: dict[str, bytes] = {}
     wrapped = b""
     for segment in segments:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import iptc
-from hotfolder.metadata.blocks import Blocks, DamagedMetadata, Shape, TooMuch
+from hotfolder.metadata.blocks import Blocks, DamagedMetadata, MetadataTooLarge, Shape
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
@@ -22,7 +22,7 @@ MOST_BLOCK_BYTES = 16 << 20
 MOST_CHUNKS = 100_000
 """Including image data: some programs split it into chunks of 8 KiB."""
 MOST_BYTES = 64 << 20
-NOTES = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
+METADATA_CHUNKS = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class Chunk:
 
 
 def read_chunks(stream: BinaryIO) -> list[Chunk]:
-    """All chunks up to IEND. Raises `DamagedMetadata` for no PNG or one that ends early, and `TooMuch`."""
+    """All chunks up to IEND. Raises `DamagedMetadata` for no PNG or one that ends early, and
+    `MetadataTooLarge`."""
     if stream.read(8) != MAGIC:
         raise DamagedMetadata("not a PNG")
     chunks: list[Chunk] = []
@@ -54,7 +55,9 @@ def read_chunks(stream: BinaryIO) -> list[Chunk]:
             raise DamagedMetadata("a PNG chunk ends early")
         left -= len(data)
         if left < 0 or len(chunks) == MOST_CHUNKS:
-            raise TooMuch(f"more than {MOST_CHUNKS:,} PNG chunks, or more than {MOST_BYTES >> 20} MB in them")
+            raise MetadataTooLarge(
+                f"more than {MOST_CHUNKS:,} PNG chunks, or more than {MOST_BYTES >> 20} MB in them"
+            )
         stream.seek(end)
         chunks.append(Chunk(kind, start, end, data))
     return chunks
@@ -70,7 +73,7 @@ def shape(chunks: list[Chunk]) -> Shape:
 
 
 def read_blocks(chunks: list[Chunk]) -> Blocks:
-    """The blocks in the chunks; damaged ones are None. Raises `TooMuch`."""
+    """The blocks in the chunks; damaged ones are None. Raises `MetadataTooLarge`."""
     exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
     xmp = next((packet(chunk) for chunk in chunks if holds_xmp(chunk)), None)
     icc = next((profile(chunk.data) for chunk in chunks if chunk.kind == b"iCCP"), None)
@@ -99,15 +102,15 @@ def packet(chunk: Chunk) -> bytes | None:
     parts = rest.split(b"\0", 2)
     if len(flags) < 2 or len(parts) < 3:
         return None
-    return inflated(parts[2]) if flags[0] else parts[2]
+    return inflate(parts[2]) if flags[0] else parts[2]
 
 
 def profile(data: bytes) -> bytes | None:
     _, found, rest = data.partition(b"\0")
-    return inflated(rest[1:]) if found else None
+    return inflate(rest[1:]) if found else None
 
 
-def inflated(data: bytes) -> bytes | None:
+def inflate(data: bytes) -> bytes | None:
     """The decompressed data; None where it is damaged or larger than MOST_BLOCK_BYTES."""
     unpacker = zlib.decompressobj()
     try:
@@ -144,7 +147,7 @@ def utf8(comment: bytes) -> bytes:
 def is_replaced(chunk: Chunk, blocks: Blocks, *, bare: bool) -> bool:
     """Whether one of `blocks` replaces this chunk; with `bare` also whether it is metadata."""
     return (
-        (bare and chunk.kind in NOTES)
+        (bare and chunk.kind in METADATA_CHUNKS)
         or (chunk.kind == b"eXIf" and blocks.exif is not None)
         or (chunk.kind == b"iCCP" and blocks.icc is not None)
         or (chunk.data.startswith(COMMENT + b"\0") and blocks.comment is not None)

@@ -16,8 +16,8 @@ from hotfolder.metadata.blocks import (
     RDF,
     DamagedMetadata,
     Level,
+    MetadataTooLarge,
     Name,
-    TooMuch,
 )
 from hotfolder.metadata.jpegfile import extension_name
 
@@ -47,7 +47,7 @@ NOTE_BYTES = 1024
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 # Set by us, or true only of the file that it was written for.
-REPLACED = frozenset(
+NOT_CARRIED = frozenset(
     {
         (IPTC_EXT, "DigitalSourceType"),
         (XMP, "CreatorTool"),
@@ -94,7 +94,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignXmp:
     """The XMP of a photo: its packet and extension, and its sidecar's, used where those lack a property."""
 
     packet: bytes | None = None
@@ -137,65 +137,65 @@ class Property:
             self.description.removeChild(self.node)
 
 
-def packet_for(foreign: Foreign, statement: Statement, level: Level, *, most_bytes: int | None) -> Packet:
+def packet_for(foreign: ForeignXmp, statement: Statement, level: Level, *, most_bytes: int | None) -> Packet:
     """A packet with the properties of `foreign` that `level` keeps, and our statement. What can't be parsed
     is left out.
 
     What doesn't fit into `most_bytes` is moved into the extension, the largest properties first, ours never.
     Deterministic.
     """
-    document = gathered(foreign, level)
+    document = gather_properties(foreign, level)
     try:
         for one in properties(document):
-            if stale(one.name):
+            if is_not_carried(one.name):
                 one.remove()
-        drop_open_settings(document)
+        remove_unapplied_settings(document)
         add_statement(document, statement)
-        main = serialized(document)
+        main = serialize(document)
         if most_bytes is None or len(main) <= most_bytes:
             return Packet(main)
-        return in_two(document, statement, most_bytes)
+        return split_packet(document, statement, most_bytes)
     finally:
         document.unlink()
 
 
-def fitting(packet: bytes, most_bytes: int) -> Packet | None:
+def fit_packet(packet: bytes, most_bytes: int) -> Packet | None:
     """The packet as it is, or in two where it exceeds `most_bytes`; None where it can't be parsed then."""
     if len(packet) <= most_bytes:
         return Packet(packet)
     try:
-        document = parsed(packet)
+        document = parse_packet(packet)
     except DamagedMetadata:
         return None
     try:
-        return in_two(document, Statement((), "hotfolder"), most_bytes)
+        return split_packet(document, Statement((), "hotfolder"), most_bytes)
     finally:
         document.unlink()
 
 
-def gathered(foreign: Foreign, level: Level) -> minidom.Document:
+def gather_properties(foreign: ForeignXmp, level: Level) -> minidom.Document:
     """One document with the properties of all packets that `level` keeps."""
     try:
-        document = parsed(foreign.packet)
+        document = parse_packet(foreign.packet)
     except DamagedMetadata:
-        document = parsed(None)
+        document = parse_packet(None)
     if foreign.extension is not None:
-        absorb(document, foreign.extension)
+        copy_missing_properties(document, foreign.extension)
     if foreign.sidecar is not None:
         # A raw developer's settings for the photo were not applied to this picture.
-        absorb(document, foreign.sidecar, without=CAMERA_RAW)
+        copy_missing_properties(document, foreign.sidecar, without=CAMERA_RAW)
     if level is Level.ALL:
         return document
-    limited = parsed(None)
+    limited = parse_packet(None)
     copy_into(limited, [one for one in properties(document) if level.keeps(one.name)])
     document.unlink()
     return limited
 
 
-def absorb(document: minidom.Document, other: bytes, *, without: str = "") -> None:
+def copy_missing_properties(document: minidom.Document, other: bytes, *, without: str = "") -> None:
     """Copy the properties of another packet that this document lacks."""
     try:
-        source = parsed(other)
+        source = parse_packet(other)
     except DamagedMetadata:
         return
     known = {one.name for one in properties(document)}
@@ -205,11 +205,11 @@ def absorb(document: minidom.Document, other: bytes, *, without: str = "") -> No
     source.unlink()
 
 
-def stale(name: Name) -> bool:
-    return name in REPLACED or name[0] in REPLACED_NAMESPACES
+def is_not_carried(name: Name) -> bool:
+    return name in NOT_CARRIED or name[0] in REPLACED_NAMESPACES
 
 
-def drop_open_settings(document: minidom.Document) -> None:
+def remove_unapplied_settings(document: minidom.Document) -> None:
     """Remove a raw developer's settings unless they are in the pixels already: a program would apply them."""
     settings = [one for one in properties(document) if one.name[0] == CAMERA_RAW]
     if not any(one.name[1] == "AlreadyApplied" and one.text.strip().lower() == "true" for one in settings):
@@ -236,49 +236,50 @@ def add_statement(document: minidom.Document, statement: Statement) -> None:
         ours.appendChild(altered)
 
 
-def in_two(document: minidom.Document, statement: Statement, most_bytes: int) -> Packet:
+def split_packet(document: minidom.Document, statement: Statement, most_bytes: int) -> Packet:
     """The packet, with its largest properties moved to an extension that it names."""
     movable = [one for one in properties(document) if not is_ours(one)]
     movable.sort(key=lambda one: (one.size_bytes, one.name))
     moved: list[Property] = []
     room = most_bytes - NOTE_BYTES
-    while (excess := len(serialized(document)) - room) > 0 and movable:
+    while (excess := len(serialize(document)) - room) > 0 and movable:
         while excess > 0 and movable:
             moved.append(movable.pop())
             excess -= moved[-1].size_bytes
             moved[-1].remove()
-    rest = parsed(None)
+    rest = parse_packet(None)
     copy_into(rest, moved)
-    extension = serialized(rest, wrapped=False)
+    extension = serialize(rest, wrapped=False)
     rest.unlink()
     if excess <= 0:
-        return Packet(with_note(document, extension), extension)
-    bare = parsed(None)  # only namespace declarations can be so long
+        return Packet(with_extension_note(document, extension), extension)
+    bare = parse_packet(None)  # only namespace declarations can be so long
     add_statement(bare, statement)
-    return Packet(with_note(bare, extension), extension)
+    return Packet(with_extension_note(bare, extension), extension)
 
 
-def with_note(document: minidom.Document, extension: bytes) -> bytes:
+def with_extension_note(document: minidom.Document, extension: bytes) -> bytes:
     note = new_description(document)
     note.setAttributeNS(XMLNS, "xmlns:xmpNote", XMP_NOTE)
     note.setAttributeNS(XMP_NOTE, "xmpNote:HasExtendedXMP", extension_name(extension))
-    return serialized(document)
+    return serialize(document)
 
 
 def is_ours(one: Property) -> bool:
-    return one.name[0] == HOTFOLDER or one.name in REPLACED
+    return one.name[0] == HOTFOLDER or one.name in NOT_CARRIED
 
 
-def parsed(data: bytes | None) -> minidom.Document:
+def parse_packet(data: bytes | None) -> minidom.Document:
     """The packet as a tree with at least one description; an empty one for None. Every description declares
-    all namespaces in its scope. Raises `DamagedMetadata`, also for a document type, and `TooMuch`."""
+    all namespaces in its scope. Raises `DamagedMetadata`, also for a document type, and
+    `MetadataTooLarge`."""
     if data is None:
         data = EMPTY
     data = data.strip(b"\0 \t\r\n")
     try:
-        look_through(data)
+        check_packet(data)
         document = minidom.parseString(data)
-    except TooMuch:
+    except MetadataTooLarge:
         raise
     except (expat.ExpatError, ValueError, LookupError, RecursionError) as error:
         raise DamagedMetadata("not XML") from error
@@ -289,11 +290,11 @@ def parsed(data: bytes | None) -> minidom.Document:
     return document
 
 
-def look_through(data: bytes) -> None:
+def check_packet(data: bytes) -> None:
     """Check a packet before a tree is built: raises `DamagedMetadata` for a document type (entity expansion),
-    `TooMuch` for too much nesting or too many nodes, and what expat raises."""
+    `MetadataTooLarge` for too much nesting or too many nodes, and what expat raises."""
     if len(data) > MOST_FOREIGN_BYTES:
-        raise TooMuch(f"more than {MOST_FOREIGN_BYTES >> 20} MB")
+        raise MetadataTooLarge(f"more than {MOST_FOREIGN_BYTES >> 20} MB")
     nodes = described = declared = 0
     above: list[str] = []
 
@@ -307,11 +308,11 @@ def look_through(data: bytes) -> None:
         above.append(name)
         declared += sum(one.startswith("xmlns") for one in attributes[::2])
         if len(above) > MOST_DEPTH:
-            raise TooMuch(f"elements nested more than {MOST_DEPTH} deep")
+            raise MetadataTooLarge(f"elements nested more than {MOST_DEPTH} deep")
         if nodes > MOST_NODES:
-            raise TooMuch(f"more than {MOST_NODES:,} elements and attributes")
+            raise MetadataTooLarge(f"more than {MOST_NODES:,} elements and attributes")
         if described * declared > MOST_DECLARED:
-            raise TooMuch("too many namespaces in too many descriptions")
+            raise MetadataTooLarge("too many namespaces in too many descriptions")
 
     def higher(*_: object) -> None:
         above.pop()
@@ -385,7 +386,7 @@ def copy_into(document: minidom.Document, chosen: list[Property]) -> None:
             target.appendChild(document.importNode(one.node, True))
 
 
-def serialized(document: minidom.Document, *, wrapped: bool = True) -> bytes:
+def serialize(document: minidom.Document, *, wrapped: bool = True) -> bytes:
     """The document as bytes; `wrapped` in the markers by which a packet is found in any file."""
     root = document.documentElement
     body = (root.toxml() if root is not None else "").encode("utf-8", "replace")

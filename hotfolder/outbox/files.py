@@ -26,7 +26,7 @@ Guard = Callable[[Path], None]
 """Called before a file is put at a path. Raises `LocalTrouble` where the disk that belongs there is gone."""
 
 
-def unguarded(_path: Path) -> None:
+def no_guard(_path: Path) -> None:
     """The guard for places that need none."""
 
 
@@ -36,23 +36,23 @@ class Sharing:
     is called before they are put anywhere."""
 
     gid: int | None = None
-    guard: Guard = unguarded
+    guard: Guard = no_guard
 
     @classmethod
-    def of(cls, inbox: Path, guard: Guard = unguarded) -> Sharing:
+    def of(cls, inbox: Path, guard: Guard = no_guard) -> Sharing:
         """The group of the inbox. Raises `OSError` where the inbox isn't there."""
         return cls(inbox.stat().st_gid, guard)
 
     def apply_to_file(self, descriptor: int) -> None:
         """Make the open file group-readable and group-writable, with this group. Errors are ignored."""
-        self.apply(descriptor, GROUP_FILE)
+        self.set_group(descriptor, GROUP_FILE)
 
     def apply_to_folder(self, folder: Path) -> None:
         """Make the folder group-writable and setgid: what is made in it gets its group. Errors are
         ignored."""
-        self.apply(folder, GROUP_FOLDER)
+        self.set_group(folder, GROUP_FOLDER)
 
-    def apply(self, what: Path | int, bits: int) -> None:
+    def set_group(self, what: Path | int, bits: int) -> None:
         # Best effort on purpose: shares with fixed owners (vfat, most SMB mounts) and groups that we
         # are not in answer with an error, and a picture with the wrong group beats no picture.
         if self.gid is not None:
@@ -72,13 +72,13 @@ def make_folder(path: Path, shared: Sharing) -> None:
     Raises `NotADirectoryError` where a file is in the way, other OSErrors, and what the guard raises.
     """
     shared.guard(path)
-    make_missing(path, shared)
+    make_missing_folders(path, shared)
 
 
-def make_missing(path: Path, shared: Sharing) -> None:
+def make_missing_folders(path: Path, shared: Sharing) -> None:
     if is_dir(path):
         return
-    make_missing(path.parent, shared)
+    make_missing_folders(path.parent, shared)
     try:
         path.mkdir()
     except FileExistsError:
@@ -104,7 +104,7 @@ class Fingerprint:
     sha256: str = ""
 
 
-def pieces_of(path: Path) -> Iterator[bytes]:
+def file_pieces(path: Path) -> Iterator[bytes]:
     """The bytes of a file, for `place_as`: a copy and never a link, so that editing the picture in done/
     doesn't change the stored result."""
     with path.open("rb") as stream:
@@ -165,7 +165,7 @@ def write_once(path: Path, text: str, mode: int, owner: tuple[int, int] | None =
     with local_trouble(path):
         try:
             with temporary_file(path.parent, [text.encode()], finish) as (temporary, _):
-                linking.put(temporary, path)
+                linking.move_exclusively(temporary, path)
         except FileExistsError:
             return False
     return True
@@ -177,7 +177,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
+def delete_stale_temporaries(folder: Path, gone: Collection[str] = ()) -> None:
     """Delete temporary files and folders in `folder` and below that are older than this process, and were
     made by this machine or those with the identities `gone`. Follows no links.
 

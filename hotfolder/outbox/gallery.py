@@ -25,8 +25,8 @@ from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.newfiles import new_file, open_beneath, own_prefix
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import SOON, local_trouble, shown
-from hotfolder.outbox.files import PIECE_BYTES, Sharing, fingerprint, pieces_of
+from hotfolder.outbox.faults import RETRY_HINT, local_trouble, path_text
+from hotfolder.outbox.files import PIECE_BYTES, Sharing, file_pieces, fingerprint
 from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, page_files
 from hotfolder.outbox.outputs import refuse_links
 from hotfolder.paths import is_dir, is_file
@@ -116,43 +116,43 @@ async def make_gallery(
     shared.guard(place)
     with local_trouble(place):
         await to_thread.run_sync(refuse_links, done, place)
-        old = await to_thread.run_sync(manifest_of, place)
+        old = await to_thread.run_sync(read_manifest, place)
         told = await to_thread.run_sync(digest_of, gallery, done)
-        if old is not None and old.told == told and await to_thread.run_sync(complete, place, old):
+        if old is not None and old.told == told and await to_thread.run_sync(is_complete, place, old):
             return MadeGallery(place, len(old.pictures), old.left_out, anew=False)
         temporary = place.with_name(own_prefix() + os.urandom(8).hex())
         draft = GalleryDraft(temporary / GALLERY, place, old, told, shared)
         try:
-            await to_thread.run_sync(begin, draft, done, gallery)
+            await to_thread.run_sync(fill_draft, draft, done, gallery)
             for picture in gallery.pictures().values():
                 for size in SIZES:
                     if picture.path in draft.taken:
                         await add_rendition(draft, picture, size, decoder, limits)
-            return await to_thread.run_sync(finish, draft, gallery)
+            return await to_thread.run_sync(publish_draft, draft, gallery)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def begin(draft: GalleryDraft, done: Path, gallery: Gallery) -> None:
+def fill_draft(draft: GalleryDraft, done: Path, gallery: Gallery) -> None:
     """Create the draft's folders and put the pictures into them, each hashed to its end."""
     draft.new.parent.mkdir(mode=0o700)
     for name in ("", FULL, *SIZES):
         (draft.new / name).mkdir()
         draft.shared.apply_to_folder(draft.new / name)
     for picture in gallery.pictures().values():
-        take(draft, done, picture)
+        add_picture(draft, done, picture)
 
 
-def manifest_of(place: Path) -> Manifest | None:
+def read_manifest(place: Path) -> Manifest | None:
     """The manifest of the gallery at `place`, None where nothing or an empty folder is there. Raises
     LocalTrouble where something else has its name."""
     try:
         return Manifest.model_validate_json((place / MANIFEST).read_bytes())
     except (OSError, ValueError):
-        if linking.status(place) is None or (is_dir(place) and not any(place.iterdir())):
+        if linking.lstat_or_none(place) is None or (is_dir(place) and not any(place.iterdir())):
             return None
     raise LocalTrouble(
-        f"{shown(place)} is there, and isn't a gallery that hotfolder made",
+        f"{path_text(place)} is there, and isn't a gallery that hotfolder made",
         hint="Rename it; the gallery is made by itself then.",
     )
 
@@ -162,18 +162,18 @@ def digest_of(gallery: Gallery, done: Path) -> str:
     a page would, or when a picture was edited or removed."""
     seen: list[object] = [SIZES, page_files(gallery)]
     for path in gallery.pictures():
-        found = linking.status(done / path)
+        found = linking.lstat_or_none(done / path)
         seen.append((path, found and (found.st_size, found.st_mtime_ns, found.st_ino)))
     return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
-def complete(place: Path, manifest: Manifest) -> bool:
+def is_complete(place: Path, manifest: Manifest) -> bool:
     """Whether all files in the manifest, and the manifest, are there as regular files."""
-    found = (linking.status(place / name) for name in (MANIFEST, *manifest.files))
+    found = (linking.lstat_or_none(place / name) for name in (MANIFEST, *manifest.files))
     return all(one is not None and stat.S_ISREG(one.st_mode) for one in found)
 
 
-def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
+def add_picture(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
     """Add the delivered picture to the gallery, as a hard link where possible, so that it takes no space,
     else as a copy. One that is missing, not a plain file, or changed since delivery is left out."""
     name = picture.full
@@ -190,14 +190,14 @@ def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
             return draft.leave_out(picture, "it is no plain file.")
         if hashlib.file_digest(source, "sha256").hexdigest() != picture.sha256:
             return draft.leave_out(picture, "it has changed since it was delivered.")
-        if not linked(done / picture.path, draft.new / name, found):
+        if not hard_link_unchanged(done / picture.path, draft.new / name, found):
             source.seek(0)
             draft.write(name, iter(partial(source.read, PIECE_BYTES), b""))
     draft.files[name] = picture.sha256
     draft.taken.add(picture.path)
 
 
-def linked(source: Path, target: Path, found: os.stat_result) -> bool:
+def hard_link_unchanged(source: Path, target: Path, found: os.stat_result) -> bool:
     """Hard-link `source` as `target`. False, with nothing left, where that fails or `source` isn't `found`
     now."""
     try:
@@ -216,17 +216,17 @@ async def add_rendition(
     """Add a rendition of a picture in the draft, reused from the old gallery where it has it. A picture that
     can't be decoded is left out."""
     name = picture.rendition(size)
-    if await to_thread.run_sync(reuse, draft, name):
+    if await to_thread.run_sync(reuse_rendition, draft, name):
         return
     made = draft.new.parent / "made.jpg"
     try:
         await decoder.render(draft.new / picture.full, made, SIZES[size], limits)
     except UnusablePhoto as error:
         return draft.leave_out(picture, error.message)
-    await to_thread.run_sync(draft.write, name, pieces_of(made))
+    await to_thread.run_sync(draft.write, name, file_pieces(made))
 
 
-def reuse(draft: GalleryDraft, name: str) -> bool:
+def reuse_rendition(draft: GalleryDraft, name: str) -> bool:
     """Copy a rendition from the old gallery; False where it has none with the hash in its manifest."""
     if draft.old is None or name not in draft.old.files:
         return False
@@ -239,13 +239,13 @@ def reuse(draft: GalleryDraft, name: str) -> bool:
     return True
 
 
-def finish(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
+def publish_draft(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
     """Write pages and manifest, and put the gallery into its place. Raises LocalTrouble if it would be
     empty."""
     left_out, place = tuple(draft.left_out), draft.place
     if not draft.taken:
         why = " ".join(left_out) or "Nothing of it is in done."
-        raise LocalTrouble(f"the gallery of {gallery.folder} would be empty. {why}", hint=SOON)
+        raise LocalTrouble(f"the gallery of {gallery.folder} would be empty. {why}", hint=RETRY_HINT)
     shown_here = gallery.only(draft.taken)
     for name, content in page_files(shown_here).items():
         draft.write(name, [content])
@@ -258,13 +258,13 @@ def finish(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
         files=draft.files,
     )
     draft.write(MANIFEST, [(manifest.model_dump_json(indent=2) + "\n").encode()])
-    if manifest_of(place) != draft.old:  # by another machine or process, which may know of more sets
-        raise LocalTrouble(f"the gallery of {gallery.folder} was made anew meanwhile", hint=SOON)
-    keep_others(draft)
+    if read_manifest(place) != draft.old:  # by another machine or process, which may know of more sets
+        raise LocalTrouble(f"the gallery of {gallery.folder} was made anew meanwhile", hint=RETRY_HINT)
+    keep_foreign_files(draft)
     for name in (*SIZES, FULL, ""):
         linking.sync_folder(draft.new / name)
     refuse_links(place.parent.parent, place)
-    put_into_place(draft.new, place)
+    exchange_folders(draft.new, place)
     logger.info("gallery_made", project=gallery.folder, pictures=len(draft.taken))
     return MadeGallery(place, len(draft.taken), left_out, anew=True)
 
@@ -281,7 +281,7 @@ def manifest_pictures(gallery: Gallery) -> Iterator[ManifestPicture]:
             )
 
 
-def keep_others(draft: GalleryDraft) -> None:
+def keep_foreign_files(draft: GalleryDraft) -> None:
     """Copy or link files that people have put into the old gallery into the new one."""
     ours = {MANIFEST, *(draft.old.files if draft.old is not None else ())}
     for folder, _, names in os.walk(draft.place):
@@ -290,17 +290,17 @@ def keep_others(draft: GalleryDraft) -> None:
             if name in ours or path.is_symlink() or not is_file(path):
                 continue
             target = draft.new / name
-            if linking.status(target) is not None:
+            if linking.lstat_or_none(target) is not None:
                 target = target.with_name(f"{target.stem} (yours){target.suffix}")
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not linked(path, target, path.stat()):
+            if not hard_link_unchanged(path, target, path.stat()):
                 shutil.copy2(path, target)
 
 
-def put_into_place(new: Path, place: Path) -> None:
+def exchange_folders(new: Path, place: Path) -> None:
     """Exchange the two folders atomically where the file system can, else by two renames. Raises OSError."""
-    if linking.status(place) is None:
-        linking.put(new, place)
+    if linking.lstat_or_none(place) is None:
+        linking.move_exclusively(new, place)
         return
     try:
         linking.exchange(new, place)

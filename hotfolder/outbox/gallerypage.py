@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
-from hotfolder.rules.kinds import what_was_altered
-from hotfolder.rules.roomtypes import bare
+from hotfolder.rules.kinds import alteration_text
+from hotfolder.rules.roomtypes import without_accents
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import translate
 
@@ -49,7 +49,7 @@ class GalleryPicture:
         when the picture's path or content does."""
         known_by = f"{self.path}\0{self.sha256}".encode("utf-8", "backslashreplace")
         told_apart = hashlib.sha256(known_by).hexdigest()[:HASH_DIGITS]
-        told = NOT_IN_ADDRESSES.sub("-", bare(PurePath(self.path).stem.casefold()))[:60].strip("-")
+        told = NOT_IN_ADDRESSES.sub("-", without_accents(PurePath(self.path).stem.casefold()))[:60].strip("-")
         return f"{told}-{told_apart}" if told and not self.opaque else told_apart
 
     @property
@@ -130,11 +130,11 @@ def page_html(
 ) -> str:
     """The page in `language`; `addresses` are the page's URLs by language. Picture URLs begin with `base`,
     those of style and script with `looks`; by default they are relative to the page."""
-    return template().render(
+    return page_template().render(
         gallery=gallery,
         title=visible(gallery.title),
         t=partial(word, language),
-        what=lambda one: ", ".join(translate(language, what_was_altered(kind)) for kind in one.altered),
+        what=lambda one: ", ".join(translate(language, alteration_text(kind)) for kind in one.altered),
         language=language,
         others=[(one, word(one, "gallery.language"), addresses[one]) for one in LANGUAGES if one != language],
         qr=QR if gallery.url else "",
@@ -158,7 +158,7 @@ def page_files(gallery: Gallery) -> dict[str, bytes]:
             f"a gallery can't be made: the package {error.name} is not installed",
             hint=f"Install it, {to_install('page')}",
         ) from None
-    return made | {name: part(name) for name in (STYLE, SCRIPT)}
+    return made | {name: template_file(name) for name in (STYLE, SCRIPT)}
 
 
 def qr_code(text: str) -> bytes:
@@ -171,16 +171,16 @@ def qr_code(text: str) -> bytes:
 
 
 @cache
-def part(name: str) -> bytes:
+def template_file(name: str) -> bytes:
     """A file in `templates` beside this module."""
     return (files("hotfolder.outbox") / "templates" / name).read_bytes()
 
 
 @cache
-def template() -> Template:
+def page_template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return environment.from_string(part("gallery.html").decode())
+    return environment.from_string(template_file("gallery.html").decode())

@@ -26,7 +26,7 @@ NOT_REMOVED: set[Path] = set()
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 RENAME_EXCHANGE = 2
-NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+UNSUPPORTED_ERRORS = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 # On other errors of link (EPERM from exFAT and for other people's files, EIO from rclone, EMLINK), the
 # last resort either works or raises the real cause.
 FINAL_FOR_LINKS = frozenset({errno.EEXIST, errno.ENOENT})
@@ -45,22 +45,22 @@ def renameat2() -> Any:
 def rename_exclusively(source: Path, target: Path) -> None:
     """Rename atomically (RENAME_NOREPLACE). Raises `Unsupported`, as on NFS and old C libraries, and
     OSError."""
-    rename_by(RENAME_NOREPLACE, source, target)
+    rename_with_flag(RENAME_NOREPLACE, source, target)
 
 
 def exchange(one: Path, other: Path) -> None:
     """Exchange two names atomically. Raises `Unsupported` where that is impossible, and OSError."""
-    rename_by(RENAME_EXCHANGE, one, other)
+    rename_with_flag(RENAME_EXCHANGE, one, other)
 
 
-def rename_by(how: int, source: Path, target: Path) -> None:
+def rename_with_flag(how: int, source: Path, target: Path) -> None:
     rename = renameat2()
     if rename is None:
         raise Unsupported
     if rename(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), how) == 0:
         return
     number = ctypes.get_errno()
-    if number in NOT_KNOWN:
+    if number in UNSUPPORTED_ERRORS:
         raise Unsupported
     raise OSError(number, os.strerror(number), str(source), None, str(target))
 
@@ -104,7 +104,7 @@ def reserve_and_rename(source: Path, target: Path) -> None:
         raise
     NOT_REMOVED.discard(reservation)
     try:
-        if status(target) is not None:
+        if lstat_or_none(target) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         source.rename(target)
     finally:
@@ -130,7 +130,7 @@ def is_left_behind(reservation: Path) -> bool:
     _, store = reserved_by(reservation)
     if store:
         return store == own_store()
-    found = status(reservation)
+    found = lstat_or_none(reservation)
     return found is not None and found.st_size == 0 and found.st_ctime_ns < PROCESS_STARTED_NS
 
 
@@ -143,13 +143,13 @@ def sync_folder(folder: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in NOT_KNOWN:
+        if error.errno not in UNSUPPORTED_ERRORS:
             raise
     finally:
         os.close(descriptor)
 
 
-def put(source: Path, target: Path, sync: Sync = sync_folder) -> None:
+def move_exclusively(source: Path, target: Path, sync: Sync = sync_folder) -> None:
     """Rename `source` to `target` without replacing anything; durable once `sync` is done with both folders.
 
     Raises `FileExistsError` where `target` is taken, and `OSError`, with EXDEV where the two are on different
@@ -176,7 +176,7 @@ def same_state(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
-def status(path: Path) -> os.stat_result | None:
+def lstat_or_none(path: Path) -> os.stat_result | None:
     """The `lstat` of `path`; None where nothing is there. Raises OSError."""
     try:
         return os.lstat(path)

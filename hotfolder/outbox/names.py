@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 
-from hotfolder.rules.delivery import GALLERY, Delivery, Folders, filled
+from hotfolder.rules.delivery import GALLERY, Delivery, Folders, fill_template
 
 NOT_ROOMS = frozenset({"originals", "receipts", GALLERY})
 """Folders in a project's folder that don't belong to a room."""
@@ -20,7 +20,7 @@ def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Pa
     if folders == "flat":
         return folder
     name = safe_name(room)
-    return folder / (f"{name}_" if folded(name) in NOT_ROOMS else name)
+    return folder / (f"{name}_" if name_key(name) in NOT_ROOMS else name)
 
 
 def originals_folder(done: Path, project: str, folder: str) -> Path:
@@ -40,7 +40,7 @@ def receipts_folder(done: Path, project: str) -> Path:
 
 MOST_BYTES = 200
 MOST_BYTES_ON_DISK = 255
-GIVING_WAY = ("project", "room", "set")
+SHORTENED_FIELDS = ("project", "room", "set")
 LEAST_BYTES = 20
 FORBIDDEN = frozenset('<>:"/\\|?*')
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
@@ -56,19 +56,19 @@ def safe_name(text: str) -> str:
 
     A leading dot is removed too: it would hide the file, and mark it as one of our own temporary files.
     """
-    name = tidied(text)
+    name = without_forbidden_characters(text)
     while True:
         reserved = RESERVED.match(name)
         if reserved is not None:
             name = f"{reserved.group(1)}_{name[reserved.end() :]}"
-        shorter = tidied(shortened(name, MOST_BYTES))
+        shorter = without_forbidden_characters(shortened(name, MOST_BYTES))
         # Cutting "nul      …x" leaves "nul": repeat until nothing changes.
         if shorter == name:
             return name or "unnamed"
         name = shorter
 
 
-def tidied(text: str) -> str:
+def without_forbidden_characters(text: str) -> str:
     kept = "".join(
         character
         for character in unicodedata.normalize("NFC", text)
@@ -87,9 +87,9 @@ def shortened(text: str, most_bytes: int) -> str:
     return text.encode("utf-8", "surrogateescape")[:most_bytes].decode("utf-8", "ignore")
 
 
-def folded(name: str) -> str:
-    """The name for comparison: names with equal folds are one file on some computer (case-insensitive, or
-    normalizing NFC and NFD)."""
+def name_key(name: str) -> str:
+    """The key by which names are compared: names with equal keys are one file on some computer
+    (case-insensitive, or normalizing NFC and NFD)."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
@@ -102,18 +102,18 @@ def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
     values = {name: safe_name(value) if value else "" for name, value in fields.items()}
     template = delivery.template(altered=bool(fields["tags"]), variant=bool(fields["variant"]))
     while True:
-        text = filled(template, values)
+        text = fill_template(template, values)
         excess = len(text.encode("utf-8", "surrogateescape")) - MOST_BYTES
-        longest = max(GIVING_WAY, key=lambda name: len(values[name].encode()))
+        longest = max(SHORTENED_FIELDS, key=lambda name: len(values[name].encode()))
         size = len(values[longest].encode())
         if excess <= 0 or size <= LEAST_BYTES:
             return safe_name(text)
         values[longest] = shortened(values[longest], max(size - excess, LEAST_BYTES)).rstrip(". ")
 
 
-def numbered(stem: str, extension: str) -> Iterator[str]:
+def numbered_names(stem: str, extension: str) -> Iterator[str]:
     """`name.jpg`, `name (2).jpg`, `name (3).jpg` … without end, each at most 255 bytes long."""
-    suffix = dotted(extension)
+    suffix = with_leading_dot(extension)
     for number in count(1):
         tail = suffix if number == 1 else f" ({number}){suffix}"
         room_bytes = MOST_BYTES_ON_DISK - len(tail.encode("utf-8", "surrogateescape"))
@@ -121,6 +121,6 @@ def numbered(stem: str, extension: str) -> Iterator[str]:
         yield (stem if fits else shortened(stem, room_bytes)) + tail
 
 
-def dotted(extension: str) -> str:
+def with_leading_dot(extension: str) -> str:
     """The extension with exactly one leading dot; "" stays ""."""
     return f".{extension.removeprefix('.')}" if extension else ""

@@ -14,11 +14,11 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_number, mount_of, mounts_by_number
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
-from hotfolder.outbox.faults import local_trouble, made_anywhere, shown
+from hotfolder.outbox.faults import folder_making_trouble, local_trouble, path_text
 from hotfolder.outbox.files import (
     Sharing,
+    file_pieces,
     make_folder,
-    pieces_of,
     replace_file,
     sha256_of,
     temporary_file,
@@ -26,9 +26,9 @@ from hotfolder.outbox.files import (
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.paths import entries, exists, is_dir, is_file
 from hotfolder.patience import NoAnswer, within_seconds
-from hotfolder.rules.sets import signed
+from hotfolder.rules.sets import as_int64
 
-RIGHT_AFTER_ALL = ".hotfolder-here"
+CONFIRMATION_NAME = ".hotfolder-here"
 """A file by which a person confirms that a folder is right, although no disk is mounted where one was."""
 
 logger = log.get("folders")
@@ -48,13 +48,14 @@ class MountIdentity:
     def of(cls, folder: Path) -> MountIdentity:
         """The folder's present identity. Raises OSError."""
         facts = folder.stat()
-        return cls(str(folder), signed(facts.st_dev), signed(facts.st_ino), mount_point(folder))
+        return cls(str(folder), as_int64(facts.st_dev), as_int64(facts.st_ino), mount_point(folder))
 
-    def same_folder(self, folder: Path) -> bool:
+    def is_same_folder(self, folder: Path) -> bool:
+        """Whether the folder is still the one that was confirmed, on the same disk."""
         facts = folder.stat()
-        return (signed(facts.st_dev), signed(facts.st_ino)) == (self.device, self.inode)
+        return (as_int64(facts.st_dev), as_int64(facts.st_ino)) == (self.device, self.inode)
 
-    def unmounted(self, folder: Path) -> bool:
+    def is_unmounted(self, folder: Path) -> bool:
         """Whether the folder's disk isn't mounted now: its path is on a mount above the former one. False for
         a folder that was moved to another disk, or replaced by another on the same one."""
         now = mount_point(folder)
@@ -89,44 +90,47 @@ class OutputFolder:
         mounted."""
         with self._one_at_a_time:
             try:
-                with made_anywhere(self.path):
+                with folder_making_trouble(self.path):
                     self._confirm()
             except LocalTrouble as error:
-                self._take(error.message)
+                self._set_trouble(error.message)
                 raise
-            self._take("")
+            self._set_trouble("")
 
     def _confirm(self) -> None:
         known = self.known
         if is_dir(self.path):
             refuse_unwritable(self.path)
-            if known is not None and known.same_folder(self.path):
+            if known is not None and known.is_same_folder(self.path):
                 return
-            right = known is None or not known.unmounted(self.path) or exists(self.path / RIGHT_AFTER_ALL)
+            right = (
+                known is None or not known.is_unmounted(self.path) or exists(self.path / CONFIRMATION_NAME)
+            )
         else:
-            right = known is None or not known.unmounted(nearest(self.path))
+            right = known is None or not known.is_unmounted(nearest_existing(self.path))
         if not right:
             assert known is not None
             raise LocalTrouble(
-                f"{shown(self.path)} can't be used: its disk is not mounted at {shown(known.mount)} any more",
+                f"{path_text(self.path)} can't be used: its disk is not mounted at {path_text(known.mount)}"
+                " any more",
                 hint="Connect its disk or share; the work continues by itself. If this is the right folder"
-                f" all the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
+                f" all the same, put an empty file named {CONFIRMATION_NAME} into it.",
             )
         if known is not None and not is_dir(self.path):
             logger.warning("folder_made_anew", folder=str(self.path), reason="it was renamed or deleted")
         make_folder(self.path, self._sharing())
         self.known = MountIdentity.of(self.path)
 
-    def look(self, seconds: float) -> None:
-        """Update `trouble`, which after `seconds` is that the folder doesn't answer. Then no further look
-        begins until it does."""
+    def check(self, seconds: float) -> None:
+        """Confirm the folder and update `trouble`, which after `seconds` is that it doesn't answer. Then no
+        further check begins until it does."""
         if self._one_at_a_time.locked() and self._hangs_on is not None:
             there = mounts_by_number()
             # An automounter puts a mount over its own, which is no reason: that one is still there.
             self.blocked = bool(there and self._hangs_on) and self._hangs_on not in there
             if self.blocked:
-                self._take(
-                    f"{shown(self.path)} was unmounted while it didn't answer, and what had begun there"
+                self._set_trouble(
+                    f"{path_text(self.path)} was unmounted while it didn't answer, and what had begun there"
                     " hangs. Mount it, and restart hotfolder"
                 )
             return
@@ -136,11 +140,11 @@ class OutputFolder:
             within_seconds(self.path, self.confirm, seconds)
         except NoAnswer as error:
             self._hangs_on = mount
-            self._take(error.message)
+            self._set_trouble(error.message)
         except LocalTrouble:
             pass  # `confirm` has noted it
 
-    def _take(self, trouble: str) -> None:
+    def _set_trouble(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
             logger.warning("folder_out_of_reach", folder=str(self.path), reason=trouble)
         elif self.trouble and not trouble:
@@ -159,13 +163,13 @@ class ResultsFolder(OutputFolder):
         self._met_before = met_before
 
     def _confirm(self) -> None:
-        if self.known is None or not (is_dir(self.path) and self.known.same_folder(self.path)):
+        if self.known is None or not (is_dir(self.path) and self.known.is_same_folder(self.path)):
             confirm_results(self.path, self._store, met_before=self._met_before)
             self.known, self._met_before = MountIdentity.of(self.path), True
 
 
 class ArchiveFolder(OutputFolder):
-    """The archive, only to be looked at: each set confirms it itself, and says what is wrong with it."""
+    """The archive, checked for its status only: each set confirms it by itself before it is used."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, None, Sharing)
@@ -173,7 +177,7 @@ class ArchiveFolder(OutputFolder):
     def _confirm(self) -> None:
         confirm_archive(self.path, met_before=True)
 
-    def _take(self, trouble: str) -> None:
+    def _set_trouble(self, trouble: str) -> None:
         self.trouble = trouble  # not logged: before the first set it has no marker, which is no trouble
 
 
@@ -191,10 +195,10 @@ class OutputFolders:
                 output.confirm()
                 refuse_links(output.path, path)
 
-    def look(self, seconds: float) -> None:
+    def check(self, seconds: float) -> None:
         """Update each folder's `trouble`, waiting at most `seconds` for each."""
         for output in self.by_name.values():
-            output.look(seconds)
+            output.check(seconds)
 
 
 def refuse_unwritable(folder: Path) -> None:
@@ -210,7 +214,7 @@ def refuse_links(folder: Path, path: Path) -> None:
     """Raise LocalTrouble where `path`, or a folder between it and `folder`, is a link to anywhere."""
     if link := link_between(folder, path):
         raise LocalTrouble(
-            f"{shown(link)} is a link, and nothing is put where a link leads",
+            f"{path_text(link)} is a link, and nothing is put where a link leads",
             hint="Put a folder in its place, or remove the link; the work continues by itself.",
         )
 
@@ -221,13 +225,13 @@ def link_between(folder: Path, path: Path) -> Path | None:
     return next((one for one in between[: between.index(folder)] if one.is_symlink()), None)
 
 
-def nearest(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
     """The nearest parent that exists."""
     return next(parent for parent in path.parents if os.path.lexists(parent))
 
 
 RESULTS_MARKER = ".hotfolder-results"
-NOBODYS = frozenset({"lost+found", ".DS_Store"})
+IGNORED_NAMES = frozenset({"lost+found", ".DS_Store"})
 
 
 def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
@@ -236,7 +240,7 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
     with local_trouble(folder):
         if not is_dir(folder):
             raise LocalTrouble(
-                f"the folder of results {shown(folder)} is not there",
+                f"the folder of results {path_text(folder)} is not there",
                 hint="Connect its disk or share, or make the folder; the work continues by itself.",
             )
         marker = folder / RESULTS_MARKER
@@ -244,24 +248,24 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
             named = read_marker(opened, RESULTS_MARKER)
         if named == store:
             return
-        way_out = f"If it is the right folder all the same, write {store} into {shown(marker)}."
+        way_out = f"If it is the right folder all the same, write {store} into {path_text(marker)}."
         if named:
             raise LocalTrouble(
-                f"the folder of results {shown(folder)} is another hotfolder's: its {RESULTS_MARKER} names"
-                " another store",
+                f"the folder of results {path_text(folder)} is another hotfolder's: its {RESULTS_MARKER}"
+                " names another store",
                 hint=f"Name a folder of its own with `results` in the settings. {way_out}",
             )
         if met_before:
             raise LocalTrouble(
-                f"{shown(folder)} is not the folder of results that was used before: it holds no"
+                f"{path_text(folder)} is not the folder of results that was used before: it holds no"
                 f" {RESULTS_MARKER}",
                 hint=f"Connect its disk or share; the work continues by itself. {way_out}",
             )
         names = [name for name in os.listdir(folder) if not name.startswith(TEMPORARY_PREFIX)]  # noqa: PTH208
-        if set(names) - NOBODYS:
+        if set(names) - IGNORED_NAMES:
             raise LocalTrouble(
-                f"the folder of results {shown(folder)} holds other things: it is to be empty at the first"
-                " start",
+                f"the folder of results {path_text(folder)} holds other things: it is to be empty at the"
+                " first start",
                 hint=f"Name an empty folder with `results` in the settings. {way_out}",
             )
         # A machine that starts at the same time writes the same store's id.
@@ -269,7 +273,7 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
         sync_folder(folder)
 
 
-def bring_results(source: Path, folder: Path) -> None:
+def copy_results(source: Path, folder: Path) -> None:
     """Copy bought pictures from `source` into the folder of results, skipping those already there.
     Idempotent. Raises LocalTrouble."""
     with local_trouble(folder):
@@ -278,7 +282,7 @@ def bring_results(source: Path, folder: Path) -> None:
             if not is_file(path) or path.suffix == ".part":
                 continue
             if not (is_file(target) and sha256_of(target) == sha256_of(path)):
-                with temporary_file(folder, pieces_of(path), Sharing().apply_to_file) as (copied, _):
+                with temporary_file(folder, file_pieces(path), Sharing().apply_to_file) as (copied, _):
                     copied.replace(target)
         sync_folder(folder)
 
@@ -292,7 +296,7 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
     with local_trouble(folder):
         if not is_dir(folder):
             raise LocalTrouble(
-                f"the archive {shown(folder)} is not there",
+                f"the archive {path_text(folder)} is not there",
                 hint="Connect its disk, or make the folder; the work continues by itself.",
             )
         marker = folder / ARCHIVE_MARKER
@@ -300,7 +304,7 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
             return
         if met_before:
             raise LocalTrouble(
-                f"{shown(folder)} is not the archive that was used before: it holds no {ARCHIVE_MARKER}",
+                f"{path_text(folder)} is not the archive that was used before: it holds no {ARCHIVE_MARKER}",
                 hint="Connect its disk; the work continues by itself. If this is the right folder all the"
                 " same, put an empty file of that name into it.",
             )

@@ -18,27 +18,27 @@ from threading import Lock
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.faults import local_trouble, path_text
 from hotfolder.outbox.files import (
     Fingerprint,
     Pieces,
     Sharing,
+    file_pieces,
     fingerprint,
     make_folder,
-    pieces_of,
     sha256_of,
     temporary_file,
 )
-from hotfolder.outbox.names import dotted, folded, numbered
+from hotfolder.outbox.names import name_key, numbered_names, with_leading_dot
 from hotfolder.paths import is_dir, is_file
 from hotfolder.rules.sets import FileIdentity
 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
 # other's reservation.
-NAMING = tuple(Lock() for _ in range(64))
+FOLDER_LOCKS = tuple(Lock() for _ in range(64))
 logger = log.get("placing")
 NUMBER = re.compile(r"( \(\d+\))?")
-"""The part between stem and extension, as `numbered` makes it."""
+"""The part between stem and extension, as `numbered_names` makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,17 @@ class Placed:
     sha256: str
 
 
-def placed_before(
+def find_placed(
     content: Pieces, folder: Path, stem: str, extension: str
 ) -> tuple[Placed | None, frozenset[str]]:
     """The file with this `content` among the files named `stem`, `stem (2)` …, if there is one; and the
-    folded names of all of these files. Raises `LocalTrouble`."""
+    name keys of all of these files. Raises `LocalTrouble`."""
     with local_trouble(folder):
-        found = namesakes(folder, names_in(folder) if is_dir(folder) else [], stem, extension)
+        found = namesakes(folder, keyed_names_in(folder) if is_dir(folder) else [], stem, extension)
         wanted = fingerprint(content()) if found else Fingerprint()
-        known = next((path for path in found if holds(path, wanted)), None)
+        known = next((path for path in found if has_content(path, wanted)), None)
     placed = None if known is None else Placed(known, wanted.sha256)
-    return placed, frozenset(folded(path.name) for path in found)
+    return placed, frozenset(name_key(path.name) for path in found)
 
 
 def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Placed | None:
@@ -73,24 +73,25 @@ def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Pl
         make_folder(folder, shared)
         with (
             temporary_file(folder, content(), shared.apply_to_file) as (temporary, written),
-            naming(folder),
+            folder_lock(folder),
         ):
             shared.guard(target)  # writing may have taken long
             try:
-                linking.put(temporary, target)
+                linking.move_exclusively(temporary, target)
             except FileExistsError:
-                if not holds(target, written):
+                if not has_content(target, written):
                     return None
             return Placed(target, written.sha256)
 
 
-def naming(folder: Path) -> Lock:
-    return NAMING[hash(folder) % len(NAMING)]
+def folder_lock(folder: Path) -> Lock:
+    """The lock under which names in `folder` are chosen; different folders may share one."""
+    return FOLDER_LOCKS[hash(folder) % len(FOLDER_LOCKS)]
 
 
-def names_in(folder: Path) -> list[tuple[str, str]]:
-    """All names there, as (folded, actual). A shoot's folder can hold thousands."""
-    return [(folded(name), name) for name in os.listdir(folder)]  # noqa: PTH208
+def keyed_names_in(folder: Path) -> list[tuple[str, str]]:
+    """All names in a folder, as pairs of `name_key` and name. A shoot's folder can hold thousands."""
+    return [(name_key(name), name) for name in os.listdir(folder)]  # noqa: PTH208
 
 
 def set_aside(path: Path, stem: str) -> None:
@@ -98,24 +99,24 @@ def set_aside(path: Path, stem: str) -> None:
     OSError."""
     found = os.lstat(path)
     for sibling in path.parent.iterdir():
-        other = linking.status(sibling)
+        other = linking.lstat_or_none(sibling)
         if other is None or sibling.name == path.name or other.st_nlink < 2:
             continue
         if linking.same_file(found, other):
             # A crash left both names: only the old one is still to be removed.
             path.unlink()
             return
-    with naming(path.parent):
-        taken = {compared for compared, _ in names_in(path.parent)}
-        for name in numbered(stem, path.suffix):
-            if folded(name) not in taken:
+    with folder_lock(path.parent):
+        taken = {compared for compared, _ in keyed_names_in(path.parent)}
+        for name in numbered_names(stem, path.suffix):
+            if name_key(name) not in taken:
                 with suppress(FileExistsError):
-                    return linking.put(path, path.with_name(name))
+                    return linking.move_exclusively(path, path.with_name(name))
 
 
 def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str) -> list[Path]:
-    """The files among `names` that `numbered` can give for `stem`, the shortest name first."""
-    head, tail = folded(stem), folded(dotted(extension))
+    """The files among `names` that `numbered_names` can give for `stem`, the shortest name first."""
+    head, tail = name_key(stem), name_key(with_leading_dot(extension))
     found = [
         name
         for compared, name in names
@@ -126,17 +127,18 @@ def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extensi
     return [folder / name for name in sorted(found, key=lambda name: (len(name), name))]
 
 
-def holds(path: Path, wanted: Fingerprint) -> bool:
-    found = linking.status(path)
+def has_content(path: Path, wanted: Fingerprint) -> bool:
+    """Whether the file at `path` has this size and hash."""
+    found = linking.lstat_or_none(path)
     if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != wanted.size_bytes:
         return False
     return sha256_of(path) == wanted.sha256
 
 
-def present(folder: Path) -> frozenset[str]:
-    """The folded names in a folder; empty where it is missing. Raises `LocalTrouble`."""
+def name_keys_in(folder: Path) -> frozenset[str]:
+    """The `name_key` of each name in a folder; empty where it is missing. Raises `LocalTrouble`."""
     with local_trouble(folder):
-        return frozenset(name for name, _ in names_in(folder)) if is_dir(folder) else frozenset()
+        return frozenset(name for name, _ in keyed_names_in(folder)) if is_dir(folder) else frozenset()
 
 
 def move(
@@ -157,50 +159,50 @@ def move(
     """
     with local_trouble(target):
         shared.guard(target)  # on an unmounted disk the target only seems to be missing
-        found = linking.status(source)
+        found = linking.lstat_or_none(source)
         if found is None:
             confirm_moved(source, target, expected)
             return
         confirm_unchanged(source, found, expected)
         make_folder(target.parent, shared)
-        there = linking.status(target)
+        there = linking.lstat_or_none(target)
         if there is not None:
             finish(source, found, target, there)
             return
         try:
-            with naming(target.parent):
-                linking.put(source, target, sync)
+            with folder_lock(target.parent):
+                linking.move_exclusively(source, target, sync)
         except FileExistsError as error:
-            raise taken_by_another(target) from error
+            raise taken_error(target) from error
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            carry_across(source, found, target, shared)
+            copy_across_mounts(source, found, target, shared)
             return
         undo_if_swapped(source, found, target)
 
 
 def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> None:
-    there = linking.status(target)
+    there = linking.lstat_or_none(target)
     if there is None or (expected is not None and there.st_size != expected.size_bytes):
-        raise SetChanged(f"{shown(source)} has vanished", hint="Drop the missing photo again.")
+        raise SetChanged(f"{path_text(source)} has vanished", hint="Drop the missing photo again.")
 
 
 def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
-    same = expected is None or FileIdentity.of(found).same(expected)
+    same = expected is None or FileIdentity.of(found).is_same_file(expected)
     if not (stat.S_ISREG(found.st_mode) and same):
-        raise changed(source)
+        raise changed_error(source)
 
 
-def changed(source: Path) -> SetChanged:
+def changed_error(source: Path) -> SetChanged:
     return SetChanged(
-        f"{shown(source)} has changed since it was looked at", hint="The folder is looked at anew."
+        f"{path_text(source)} has changed since it was looked at", hint="The folder is looked at anew."
     )
 
 
-def taken_by_another(target: Path) -> LocalTrouble:
+def taken_error(target: Path) -> LocalTrouble:
     return LocalTrouble(
-        f"{shown(target)} is already there, and is another file",
+        f"{path_text(target)} is already there, and is another file",
         hint="Rename or move that file; the work continues by itself.",
     )
 
@@ -211,30 +213,30 @@ def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_res
     if linking.same_file(found, there):
         # With a single link the two are one directory entry (mounted twice, or a case-insensitive disk).
         if there.st_nlink < 2:
-            raise taken_by_another(target)
-    elif not holds(target, Fingerprint(found.st_size, sha256_of(source))):
-        raise taken_by_another(target)
+            raise taken_error(target)
+    elif not has_content(target, Fingerprint(found.st_size, sha256_of(source))):
+        raise taken_error(target)
     linking.sync_folder(target.parent)
-    drop_source(source, found)
+    delete_source(source, found)
 
 
-def carry_across(source: Path, found: os.stat_result, target: Path, shared: Sharing) -> None:
+def copy_across_mounts(source: Path, found: os.stat_result, target: Path, shared: Sharing) -> None:
     """Move between mounts: copy, fsync, read back and compare, and only then remove `source`."""
 
     def finish(descriptor: int) -> None:
         carry_attributes(source, found, descriptor)
         shared.apply_to_file(descriptor)
 
-    with temporary_file(target.parent, pieces_of(source), finish) as (temporary, copied):
+    with temporary_file(target.parent, file_pieces(source), finish) as (temporary, copied):
         if sha256_of(temporary) != copied.sha256:
             raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
         confirm_same(source, found)
         try:
-            with naming(target.parent):
-                linking.put(temporary, target)
+            with folder_lock(target.parent):
+                linking.move_exclusively(temporary, target)
         except FileExistsError as error:
-            raise taken_by_another(target) from error
-    drop_source(source, found)
+            raise taken_error(target) from error
+    delete_source(source, found)
 
 
 def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> None:
@@ -250,12 +252,12 @@ def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> No
 
 
 def confirm_same(source: Path, before: os.stat_result) -> None:
-    now = linking.status(source)
+    now = linking.lstat_or_none(source)
     if now is None or not (linking.same_file(before, now) and linking.same_state(before, now)):
-        raise changed(source)
+        raise changed_error(source)
 
 
-def drop_source(source: Path, before: os.stat_result) -> None:
+def delete_source(source: Path, before: os.stat_result) -> None:
     confirm_same(source, before)
     source.unlink()
     linking.sync_folder(source.parent)
@@ -266,8 +268,8 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
     if linking.same_state(before, os.lstat(target)):
         return
     with suppress(FileExistsError):
-        linking.put(target, source)
-    raise changed(source)
+        linking.move_exclusively(target, source)
+    raise changed_error(source)
 
 
 def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda: None) -> bool:
@@ -278,26 +280,26 @@ def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda:
     raises, which is called after the hash was checked. The file is untouched then.
     """
     with local_trouble(path):
-        found = linking.status(path)
+        found = linking.lstat_or_none(path)
         if found is None:
             return False
         confirm_unchanged(path, found, None)
         if sha256_of(path) != sha256:
-            raise SetChanged(f"{shown(path)} has changed since its set was made")
+            raise SetChanged(f"{path_text(path)} has changed since its set was made")
         last_look()
-        drop_source(path, found)
+        delete_source(path, found)
         return True
 
 
-def unlike(path: Path, sha256: str) -> str:
-    """Why `path` isn't a file with that hash; "" where it is. Raises `LocalTrouble`."""
+def content_mismatch(path: Path, sha256: str) -> str:
+    """The reason why `path` isn't a file with that hash; "" where it is. Raises `LocalTrouble`."""
     with local_trouble(path):
         if path.is_symlink() or not is_file(path):
             return "it isn't there any more"
         return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
 
 
-def deleted_or_why(path: Path, sha256: str) -> str:
+def delete_or_reason(path: Path, sha256: str) -> str:
     """Delete the file if it has that hash; else return why it stays."""
     try:
         remove(path, sha256=sha256)

@@ -21,7 +21,7 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.files import Sharing, replace_file, sha256_of
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.placing import names_in, namesakes
+from hotfolder.outbox.placing import keyed_names_in, namesakes
 from hotfolder.paths import is_dir, is_file
 
 SCHEMA_VERSION = 1
@@ -74,7 +74,7 @@ class ReceiptPicture(ReceiptPart):
     variant: str = ""
 
 
-SHARED = {"sha256", "width", "height", "rendition", "variant"}
+COMMON_FIELDS = {"sha256", "width", "height", "rendition", "variant"}
 """The fields of a ReceiptPicture that a row of the store has under the same names."""
 
 
@@ -129,12 +129,12 @@ class Receipt(ReceiptPart):
         return {name: value for name, value in written.items() if name != "cost" or value is not None}
 
 
-def written_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
+def find_equal_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
     """The receipt `stem.json` in `folder`, or `stem (2).json` …, that equals this one but for time, cost and
     version: a job that is finished again after a crash or an upgrade has one receipt. Raises
     `LocalTrouble`."""
     with local_trouble(folder):
-        names = names_in(folder) if is_dir(folder) else []
+        names = keyed_names_in(folder) if is_dir(folder) else []
         for path in namesakes(folder, names, safe_name(stem), ".json"):
             written = read_receipt(path)
             if written is None:
@@ -171,10 +171,10 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
 
 def read_receipt(path: Path) -> Receipt | None:
     """The receipt in `path`, or None if the file isn't one. Raises `OSError`."""
-    return receipt_in(path.read_bytes())
+    return parse_receipt(path.read_bytes())
 
 
-def receipt_in(content: bytes) -> Receipt | None:
+def parse_receipt(content: bytes) -> Receipt | None:
     """The receipt in a file's content; None where it isn't one."""
     try:
         return Receipt.model_validate_json(content)

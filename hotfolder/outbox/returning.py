@@ -17,13 +17,13 @@ from pathlib import Path
 from hotfolder.crashpoints import HandStep
 from hotfolder.errors import SetChanged, UsageError
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import local_trouble, shown
-from hotfolder.outbox.files import Sharing, make_folder, pieces_of
-from hotfolder.outbox.names import folded
-from hotfolder.outbox.placing import move, place_as, taken_by_another
+from hotfolder.outbox.faults import local_trouble, path_text
+from hotfolder.outbox.files import Sharing, file_pieces, make_folder
+from hotfolder.outbox.names import name_key
+from hotfolder.outbox.placing import move, place_as, taken_error
 from hotfolder.paths import entries, is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
-from hotfolder.rules.foldernames import GATHERING
+from hotfolder.rules.foldernames import GATHERING_PREFIX
 from hotfolder.rules.sets import FileIdentity
 
 _NAMED = 3
@@ -31,10 +31,10 @@ _NAMED = 3
 
 def gathering_folder(target: Path, job: str) -> Path:
     """The folder in which a job's files are gathered on their way back to `target`."""
-    return target.with_name(f"{GATHERING}{job}")
+    return target.with_name(f"{GATHERING_PREFIX}{job}")
 
 
-class Returning:
+class SetReturn:
     """The return of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
 
     Call `gather`, then `arrive`; or `copy`, then `arrive`, which keeps the files in their place too. Killed
@@ -51,26 +51,26 @@ class Returning:
         self._shared = shared
 
     @property
-    def begun(self) -> bool:
+    def is_interrupted(self) -> bool:
         """Whether an earlier attempt was interrupted."""
         return is_dir(self._gathering)
 
-    def gathered(self) -> dict[str, FileIdentity]:
+    def gathered_files(self) -> dict[str, FileIdentity]:
         """The files that are about to arrive, by name."""
         return {path.name: FileIdentity.of(path.lstat()) for path in _plain_files(self._gathering)}
 
     def gather(self) -> None:
         """Move the files from `source` to the gathering folder. Raises LocalTrouble, and UsageError where
         there is nothing to put back, or where `target` isn't free; nothing is moved then."""
-        with local_trouble(self._source), self._undisturbed():
+        with local_trouble(self._source), self._refusing_interference():
             coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
             if not coming:
                 raise UsageError(
-                    f"{shown(self._source)} is not there any more.",
+                    f"{path_text(self._source)} is not there any more.",
                     hint="Where somebody has put its photos back into the inbox, the set is made anew;"
                     " else drop the photos into the inbox again.",
                 )
-            self._check_target({folded(path.name) for path in coming})
+            self._check_target({name_key(path.name) for path in coming})
             make_folder(self._gathering, self._shared)
             for path in _plain_files(self._source):
                 move(path, self._gathering / path.name, expected=None, shared=self._shared)
@@ -83,14 +83,14 @@ class Returning:
 
     def copy(self, originals: Sequence[Path]) -> None:
         """Copy these files to the gathering folder, in place of `gather`. Raises UsageError, LocalTrouble."""
-        self._check_target({folded(path.name) for path in originals})
-        with local_trouble(self._gathering), self._undisturbed():
+        self._check_target({name_key(path.name) for path in originals})
+        with local_trouble(self._gathering), self._refusing_interference():
             make_folder(self._gathering, self._shared)
             for path in originals:
-                content = partial(pieces_of, path)
+                content = partial(file_pieces, path)
                 copied = place_as(content, self._gathering, path.name, shared=self._shared)
                 if copied is None:
-                    raise taken_by_another(self._gathering / path.name)
+                    raise taken_error(self._gathering / path.name)
                 found = path.lstat()
                 os.utime(copied.path, ns=(found.st_atime_ns, found.st_mtime_ns))
             self.count = len(originals)
@@ -101,8 +101,8 @@ class Returning:
 
         Raises UsageError where something has come into the way meanwhile, and LocalTrouble.
         """
-        with local_trouble(self.target), self._undisturbed():
-            self._check_target({folded(path.name) for path in _plain_files(self._gathering)})
+        with local_trouble(self.target), self._refusing_interference():
+            self._check_target({name_key(path.name) for path in _plain_files(self._gathering)})
             for path in _plain_files(self.target):
                 if not is_photo_name(path.name):  # a photo that came just now makes the rename below fail
                     move(path, self._gathering / path.name, expected=None, shared=self._shared)
@@ -113,13 +113,14 @@ class Returning:
         HandStep.SET_BACK.passed()
 
     @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Raise UsageError where the files vanish on their way, as when two people put a set back at once."""
+    def _refusing_interference(self) -> Iterator[None]:
+        """Within this context, raise UsageError where files vanish on their way, as when two people put a set
+        back at once."""
         try:
             yield
         except (FileNotFoundError, SetChanged) as error:
             raise UsageError(
-                f"Somebody has just moved the photos on their way to {shown(self.target)}.",
+                f"Somebody has just moved the photos on their way to {path_text(self.target)}.",
                 hint="See where they are now.",
             ) from error
 
@@ -134,32 +135,33 @@ class Returning:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
             raise UsageError(
-                f"Something has just been put into {shown(self.target)}.", hint="Say the same again."
+                f"Something has just been put into {path_text(self.target)}.", hint="Say the same again."
             ) from error
         linking.sync_folder(self.target.parent)
 
     def _check_target(self, coming: set[str]) -> None:
-        found = linking.status(self.target)
+        found = linking.lstat_or_none(self.target)
         if found is None:
             return
         if not stat.S_ISDIR(found.st_mode):
             raise UsageError(
-                f"{shown(self.target)} is in the way: it is not a folder.",
+                f"{path_text(self.target)} is in the way: it is not a folder.",
                 hint="Move it away, and say the same again; nothing has been put back yet.",
             )
         with local_trouble(self.target), os.scandir(self.target) as entries:
             in_the_way = sorted(
                 entry.name
                 for entry in entries
-                if folded(entry.name) in coming
+                if name_key(entry.name) in coming
                 or is_photo_name(entry.name)
                 or not entry.is_file(follow_symlinks=False)
             )
         if in_the_way:
-            names = ", ".join(shown(name) for name in in_the_way[:_NAMED])
+            names = ", ".join(path_text(name) for name in in_the_way[:_NAMED])
             more = f" and {len(in_the_way) - _NAMED} more" if len(in_the_way) > _NAMED else ""
             raise UsageError(
-                f"In {shown(self.target)} there is already {names}{more}, and a set is put back as a whole.",
+                f"In {path_text(self.target)} there is already {names}{more}, and a set is put back as a"
+                " whole.",
                 hint="Move that away, and say the same again; nothing has been put back yet.",
             )
 

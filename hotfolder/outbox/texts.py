@@ -19,10 +19,10 @@ from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
 from hotfolder.newfiles import folder_at
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import SHARE, local_trouble, shown
+from hotfolder.outbox.faults import SHARE_HINT, local_trouble, path_text
 from hotfolder.outbox.files import Sharing, make_folder, replace_file
-from hotfolder.outbox.names import folded
-from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
+from hotfolder.outbox.names import name_key
+from hotfolder.outbox.placing import place_as, set_aside, taken_error
 from hotfolder.paths import is_file
 from hotfolder.words import LANGUAGES, word
 from hotfolder.words.saying import translate
@@ -30,7 +30,7 @@ from hotfolder.words.saying import translate
 WIDTH = 76
 
 
-def plain(text: str) -> str:
+def one_line(text: str) -> str:
     """`text` on one line, without characters that could break the layout."""
     return " ".join(visible(text).split())
 
@@ -38,7 +38,7 @@ def plain(text: str) -> str:
 def paragraph(text: str, indent: str = "") -> str:
     """`text` wrapped to short lines; words and file names are never cut."""
     return textwrap.fill(
-        plain(text),
+        one_line(text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent,
@@ -52,8 +52,8 @@ def as_file(text: str) -> bytes:
     return "\r\n".join(text.splitlines()).encode("utf-8", "backslashreplace") + b"\r\n"
 
 
-NAME = "REASON.txt"
-EARLIER = "REASON (earlier)"
+REASON_NAME = "REASON.txt"
+EARLIER_STEM = "REASON (earlier)"
 TITLES = ("reason.needs_person", "reason.cancelled", "reason.unfinished")
 ALL_NAMES = re.compile(r"REASON( \(.+\))?\.txt", re.IGNORECASE)
 """The names that REASON.txt has, also as the page of an earlier attempt."""
@@ -100,17 +100,17 @@ def reason_text(
     """
     t, told = partial(word, language), partial(translate, language)
     drag_back = "reason.drag_back_again" if pays_again else "reason.drag_back"
-    photos = "\n".join(f"    {plain(name)}" for name in files) or f"    {t('reason.none')}"
+    photos = "\n".join(f"    {one_line(name)}" for name in files) or f"    {t('reason.none')}"
     facts = {
-        "reason.project": plain(project),
-        "reason.folder": plain(folder),
+        "reason.project": one_line(project),
+        "reason.folder": one_line(folder),
         "reason.when": f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip(),
     }
     width = max(len(t(key)) for key in facts) + 1
     lost = f"{told(removed)} {t('reason.some_removed')}" if removed else t("reason.none_lost")
     parts = [
         paragraph(title),
-        "=" * min(max(len(plain(title)), 3), WIDTH),
+        "=" * min(max(len(one_line(title)), 3), WIDTH),
         "",
         *(f"{t(key) + ':':{width}} {value}" for key, value in facts.items()),
         "",
@@ -123,7 +123,7 @@ def reason_text(
         "",
         *section(t("reason.again"), t(drag_back if drag_back_is_enough else "reason.mended_first")),
         *(section(t("reason.tags"), *map(told, also)) if also else ()),
-        t("reason.job", job=plain(job)),
+        t("reason.job", job=one_line(job)),
     ]
     return "\n".join(parts) + "\n"
 
@@ -144,14 +144,14 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
         make_folder(folder, shared)
         for _ in range(2):  # another may appear meanwhile
             for path in list(folder.iterdir()):
-                if folded(path.name) == folded(NAME):
+                if name_key(path.name) == name_key(REASON_NAME):
                     if is_file(path) and path.read_bytes() == data:
                         return path
-                    set_aside(path, EARLIER)
-            placed = place_as(lambda: [data], folder, NAME, shared=shared)
+                    set_aside(path, EARLIER_STEM)
+            placed = place_as(lambda: [data], folder, REASON_NAME, shared=shared)
             if placed is not None:
                 return placed.path
-    raise taken_by_another(folder / NAME)
+    raise taken_error(folder / REASON_NAME)
 
 
 def hash_of_reason(path: Path) -> str:
@@ -160,7 +160,7 @@ def hash_of_reason(path: Path) -> str:
     if not ALL_NAMES.fullmatch(path.name):
         return ""
     with local_trouble(path):
-        found = linking.status(path)
+        found = linking.lstat_or_none(path)
         if found is None or not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
             return ""
         data = path.read_bytes()
@@ -189,7 +189,7 @@ def write_status(inbox: Path, text: str) -> None:
     path, data = inbox / STATUS_NAME, as_file(text)
     try:
         with local_trouble(inbox):
-            if linking.status(path) is not None:
+            if linking.lstat_or_none(path) is not None:
                 present = b"" if path.is_symlink() or not is_file(path) else path.read_bytes()
                 if without_timestamp(present) == without_timestamp(data):
                     return
@@ -201,7 +201,7 @@ def write_status(inbox: Path, text: str) -> None:
                 if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not overwrite_in_place(inbox, data):
                     raise
     except FileNotFoundError:
-        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
+        raise LocalTrouble(f"{path_text(inbox)}: the inbox is not there", hint=SHARE_HINT) from None
 
 
 def overwrite_in_place(inbox: Path, data: bytes) -> bool:

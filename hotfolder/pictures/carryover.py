@@ -28,13 +28,13 @@ from hotfolder.metadata.blocks import (
     Blocks,
     DamagedMetadata,
     Level,
+    MetadataTooLarge,
     Shape,
-    TooMuch,
     profile_fits,
 )
-from hotfolder.metadata.xmp import Foreign, Statement, look_through, packet_for
+from hotfolder.metadata.xmp import ForeignXmp, Statement, check_packet, packet_for
 from hotfolder.pictures.facts import Carrying, NeverUsable
-from hotfolder.pictures.formats import opened
+from hotfolder.pictures.formats import open_photo
 
 PIECE_BYTES = 1 << 20
 MOST_CPU_SECONDS = 20.0
@@ -43,12 +43,12 @@ MOST_MEMORY_BYTES = 512 << 20
 WHOLE_METADATA = "The metadata of the photo and of the picture are left out"
 
 
-class WornOut(Exception):
+class CpuTimeExceeded(Exception):
     """Reading the metadata took too much CPU time. Not a ValueError, since those stand for damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class WantedMetadata:
     """The metadata that a delivered picture gets: those of its photo and of the XMP sidecar, limited by
     `level`, and our `statement`."""
 
@@ -73,13 +73,13 @@ def carry(result: Path, target: Path, carrying: Carrying) -> list[str]:
     for one in () if carrying.plain else (carrying, replace(carrying, photo="", sidecar=None)):
         notes = [] if one.photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]
         try:
-            with bounded():
-                write(target, carried_over(result, one, notes))
+            with resource_limits():
+                write(target, picture_with_metadata(result, one, notes))
             return notes
-        except (WornOut, MemoryError):
+        except (CpuTimeExceeded, MemoryError):
             continue
     with result.open("rb") as stream:
-        write(target, pieces_in(stream, Range(0, os.fstat(stream.fileno()).st_size)))
+        write(target, read_range(stream, Range(0, os.fstat(stream.fileno()).st_size)))
     return [f"{WHOLE_METADATA}, and what is said of how it was made: they can't be read."]
 
 
@@ -89,12 +89,12 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
+def resource_limits() -> Iterator[None]:
     """Bound CPU time and added memory: raises WornOut and MemoryError in the block. For the main thread
     only. If Python can't even raise (3.13 loops when memory is gone), RLIMIT_CPU kills the process."""
 
     def stop(*_: object) -> None:
-        raise WornOut
+        raise CpuTimeExceeded
 
     before, (soft, hard) = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
     with suppress(OSError, ValueError):
@@ -114,7 +114,7 @@ def bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_CPU, (soft_cpu, hard_cpu))
 
 
-def carried_over(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[bytes]:
+def picture_with_metadata(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[bytes]:
     """The file `result` with its image data bit for bit and the capture metadata of its photo; in pieces.
 
     At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from the photo where it has them, else
@@ -131,14 +131,18 @@ def carried_over(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[b
         blocks = original_blocks(Path(wanted.photo), notes, wanted.roots) if wanted.photo else None
         packet = sidecar_packet(Path(wanted.sidecar), notes, wanted.roots) if wanted.sidecar else None
         statement = Statement(tuple(wanted.altered), wanted.software)
-        yield from result_pieces(stream, Carried(blocks, packet, Level(wanted.level), statement, notes))
+        yield from result_pieces(
+            stream, WantedMetadata(blocks, packet, Level(wanted.level), statement, notes)
+        )
 
 
 def sidecar_packet(sidecar: Path, notes: list[str], roots: Sequence[str]) -> bytes | None:
     with plain_file(sidecar, roots) as stream:
         if stream is None:
             return None
-        return screened(stream.read(MOST_FOREIGN_BYTES + 1), "the XMP file beside the photo", notes)
+        return packet_within_bounds(
+            stream.read(MOST_FOREIGN_BYTES + 1), "the XMP file beside the photo", notes
+        )
 
 
 @contextmanager
@@ -148,7 +152,7 @@ def plain_file(path: Path, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
     with ExitStack() as stack:
         stream = None
         try:
-            stream = stack.enter_context(opened(path, roots))
+            stream = stack.enter_context(open_photo(path, roots))
         except (FileNotFoundError, NeverUsable):
             pass
         except OSError as error:
@@ -157,13 +161,13 @@ def plain_file(path: Path, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
         yield stream
 
 
-def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None:
+def packet_within_bounds(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None:
     """The packet; None, with a note, where it exceeds a bound."""
     if packet is None:
         return None
     try:
-        look_through(packet.strip(b"\0 \t\r\n"))
-    except TooMuch as error:
+        check_packet(packet.strip(b"\0 \t\r\n"))
+    except MetadataTooLarge as error:
         notes.append(f"The metadata in {whose} are left out: {error}.")
         return None
     except (DamagedMetadata, ExpatError, ValueError, LookupError):
@@ -175,13 +179,14 @@ def original_blocks(original: Path, notes: list[str], roots: Sequence[str]) -> B
     with plain_file(original, roots) as stream, suppress(DamagedMetadata):
         try:
             return blocks_in(stream) if stream is not None else Blocks()
-        except TooMuch as error:
+        except MetadataTooLarge as error:
             notes.append(f"The photo's metadata are left out: {error}.")
     return Blocks()
 
 
 def blocks_in(stream: BinaryIO) -> Blocks:
-    """The metadata of a JPEG or PNG, empty for other files. Raises `DamagedMetadata` and `TooMuch`."""
+    """The metadata of a JPEG or PNG, empty for other files. Raises `DamagedMetadata` and
+    `MetadataTooLarge`."""
     stream.seek(0)
     magic = stream.read(8)
     stream.seek(0)
@@ -190,7 +195,7 @@ def blocks_in(stream: BinaryIO) -> Blocks:
     return pngfile.read_blocks(pngfile.read_chunks(stream)) if magic == pngfile.MAGIC else Blocks()
 
 
-def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
+def result_pieces(stream: BinaryIO, carried: WantedMetadata) -> Iterator[bytes]:
     magic = stream.read(8)
     size_bytes = stream.seek(0, os.SEEK_END)
     stream.seek(0)
@@ -200,18 +205,18 @@ def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
             plan = jpeg_plan(stream, size_bytes, carried)
         elif magic == pngfile.MAGIC:
             plan = png_plan(stream, size_bytes, carried)
-    except TooMuch as error:
+    except MetadataTooLarge as error:
         carried.notes.append(f"The picture has no metadata of the photo, and keeps its own: {error}.")
     except DamagedMetadata:
         pass
     for part in plan or [Range(0, size_bytes)]:
         if isinstance(part, Range):
-            yield from pieces_in(stream, part)
+            yield from read_range(stream, part)
         else:
             yield part
 
 
-def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
+def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: WantedMetadata) -> list[bytes | Range]:
     segments = jpegfile.read_head(stream)
     own, shape = jpegfile.read_blocks(segments), jpegfile.shape(segments)
     blocks = merged(carried, own, shape, most_xmp_bytes=jpegfile.MOST_XMP_BYTES)
@@ -219,7 +224,7 @@ def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes
     return [head, Range(stream.tell(), size_bytes)]
 
 
-def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
+def png_plan(stream: BinaryIO, size_bytes: int, carried: WantedMetadata) -> list[bytes | Range]:
     chunks = pngfile.read_chunks(stream)
     if chunks[-1].end > size_bytes:
         raise DamagedMetadata("a PNG chunk ends early")
@@ -233,10 +238,10 @@ def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes 
     return [*plan, Range(chunks[-1].end, size_bytes)]
 
 
-def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
+def merged(carried: WantedMetadata, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
     """The blocks that replace those in `own`; where one is None or empty, `own`'s stays as it is."""
     photo, level = carried.photo or Blocks(), carried.level
-    packet = packet_for(foreign(carried, own), carried.statement, level, most_bytes=most_xmp_bytes)
+    packet = packet_for(foreign_xmp(carried, own), carried.statement, level, most_bytes=most_xmp_bytes)
     icc = photo.icc
     if own.described or icc is None or not profile_fits(icc, shape.channels):
         icc = None
@@ -250,15 +255,15 @@ def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int |
     )
 
 
-def foreign(carried: Carried, own: Blocks) -> Foreign:
+def foreign_xmp(carried: WantedMetadata, own: Blocks) -> ForeignXmp:
     """All XMP for a picture by priority: the photo's (else the picture's own), then the sidecar."""
     photo, notes = carried.photo, carried.notes
     if photo is None:
-        return Foreign()
+        return ForeignXmp()
     source, whose = (photo, "the photo") if photo.xmp is not None else (own, "the picture")
-    return Foreign(
-        screened(source.xmp, f"{whose} (XMP)", notes),
-        screened(source.xmp_extension, f"{whose} (extended XMP)", notes),
+    return ForeignXmp(
+        packet_within_bounds(source.xmp, f"{whose} (XMP)", notes),
+        packet_within_bounds(source.xmp_extension, f"{whose} (extended XMP)", notes),
         carried.sidecar,
     )
 
@@ -267,30 +272,32 @@ def resources_for(resources: Mapping[int, bytes], level: Level) -> Mapping[int, 
     if level is Level.ALL:
         return resources
     chosen = {number: data for number, data in resources.items() if number in OWNERSHIP_RESOURCES}
-    records = iptc.limited(resources.get(IPTC_RESOURCE, b""), level)
+    records = iptc.limit_records(resources.get(IPTC_RESOURCE, b""), level)
     if level is Level.NONE:
         return {}
     return {**chosen, IPTC_RESOURCE: records} if records else chosen
 
 
-def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
+def exif_for(carried: WantedMetadata, own: Blocks, shape: Shape) -> bytes | None:
     # A result's pixels are upright unless the result itself says otherwise; the original's orientation
     # was applied when they were made.
     orientation = exif.orientation_of(own.exif)
     photo = carried.photo or Blocks()
     if carried.level is not Level.ALL:
         wanted = RIGHTS_TAGS if carried.level is Level.COPYRIGHT else ()
-        return exif.only_texts(photo.exif or own.exif, wanted, orientation=orientation)
+        return exif.texts_block(photo.exif or own.exif, wanted, orientation=orientation)
     for block in (photo.exif, own.exif):
         if block is not None:
             try:
-                return exif.corrected(block, width=shape.width, height=shape.height, orientation=orientation)
+                return exif.exif_for_picture(
+                    block, width=shape.width, height=shape.height, orientation=orientation
+                )
             except DamagedMetadata:
                 continue
     return None
 
 
-def pieces_in(stream: BinaryIO, part: Range) -> Iterator[bytes]:
+def read_range(stream: BinaryIO, part: Range) -> Iterator[bytes]:
     stream.seek(part.start)
     left = part.end - part.start
     while left > 0:

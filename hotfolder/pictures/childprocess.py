@@ -25,7 +25,7 @@ from hotfolder.processes import die_with
 GREETING = b"ready\n"
 """The first line, written when requests can be taken: a death before it isn't the fault of a picture."""
 _LEAST_BYTES = 64 * 1024 * 1024
-_DOING = {"inspect": "read", "carry": "given its metadata", "develop": "developed"}
+_TASK_PARTICIPLES = {"inspect": "read", "carry": "given its metadata", "develop": "developed"}
 _TASKS = {
     "inspect": "inspect",
     "render": "rendering",
@@ -35,7 +35,7 @@ _TASKS = {
     "carry": "carryover",
 }
 """The functions that may be called, with their modules."""
-_AS: dict[str, Callable[[Any], object]] = {
+_CONVERTERS: dict[str, Callable[[Any], object]] = {
     "target": Path,
     "limits": lambda told: PictureLimits(**told),
     "rendering": lambda told: Rendering(**told),
@@ -68,10 +68,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     path = Path(request["path"])
     name = visible(path.name)
     try:
-        made = _made(request, path)
+        made = _run_task(request, path)
         return {"made": asdict(made) if is_dataclass(made) and not isinstance(made, type) else made}
     except OSError as error:
-        doing = _DOING.get(request["task"], "rendered")
+        doing = _TASK_PARTICIPLES.get(request["task"], "rendered")
         return {"trouble": f"{name} can't be {doing}: {error.strerror or error}"}
     except NotWhole as error:
         return {"not_whole": error.message, "hint": error.hint}
@@ -81,11 +81,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"never": f"{name} needs more memory to open than is allowed.", "hint": ""}
 
 
-def _made(request: dict[str, Any], path: Path) -> object:
+def _run_task(request: dict[str, Any], path: Path) -> object:
     """Call the function named `task` and return its result. Its module is imported late: the daemon imports
     this module, and developing needs large libraries."""
     task = request["task"]
     arguments = {
-        name: _AS[name](value) if name in _AS else value for name, value in request["wanted"].items()
+        name: _CONVERTERS[name](value) if name in _CONVERTERS else value
+        for name, value in request["wanted"].items()
     }
     return getattr(import_module(f"hotfolder.pictures.{_TASKS[task]}"), task)(path, **arguments)

@@ -21,7 +21,7 @@ PROFILE_DATE = slice(24, 36)
 def why_developed(image: Image.Image, exposure: Exposure) -> str:
     """Why an opened JPEG or PNG can't be sent as it is, as "it is …"; "" where it can."""
     profile = image.info.get("icc_profile")
-    if profile and unlike_srgb(profile, "L" if profile[16:20] == b"GRAY" else "RGB"):
+    if profile and differs_from_srgb(profile, "L" if profile[16:20] == b"GRAY" else "RGB"):
         return "its colours are not sRGB's"
     if not profile and exposure.adobe_rgb:
         return "its colours are Adobe RGB's"
@@ -31,7 +31,7 @@ def why_developed(image: Image.Image, exposure: Exposure) -> str:
 
 
 @lru_cache(maxsize=64)
-def unlike_srgb(profile: bytes, mode: str) -> bool:
+def differs_from_srgb(profile: bytes, mode: str) -> bool:
     """Whether pixels of `mode` (RGB or L) with this profile would look different if they were taken for sRGB.
     False for a profile that can't be read."""
     if mode == "L":
@@ -39,23 +39,23 @@ def unlike_srgb(profile: bytes, mode: str) -> bool:
     else:
         colours = bytes(value for colour in product(STEPS, repeat=3) for value in colour)
         grid = Image.frombytes("RGB", (len(colours) // 3, 1), colours)
-    seen = converted(grid, profile)
+    seen = convert_to_srgb(grid, profile)
     if seen is None:
         return False
     pairs = zip(grid.convert("RGB").tobytes(), seen.tobytes(), strict=True)
     return any(abs(one - other) > MOST_DIFFERENCE for one, other in pairs)
 
 
-def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     """The picture converted to sRGB; without a profile that fits, its pixels are taken for sRGB."""
     if profile is not None:
-        seen = converted(picture, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)
+        seen = convert_to_srgb(picture, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)
         if seen is not None:
             return seen
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def converted(
+def convert_to_srgb(
     picture: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE
 ) -> Image.Image | None:
     """The picture converted from `profile` to sRGB; None for a profile that can't be read or doesn't fit."""
@@ -72,7 +72,7 @@ def converted(
         return None
 
 
-def readable(profile: bytes) -> bool:
+def is_valid_profile(profile: bytes) -> bool:
     """Whether the bytes are a valid ICC profile."""
     try:
         ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -66,7 +66,7 @@ class Decoder:
         When a child dies the picture is tried once more in a new one, since something else may have taken the
         memory; a picture on which two children die is `NeverUsable`.
         """
-        facts = await self._made("inspect", path, limits=limits, closely=closely)
+        facts = await self._run_task("inspect", path, limits=limits, closely=closely)
         capture = facts.pop("capture")
         return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)
 
@@ -75,25 +75,25 @@ class Decoder:
     ) -> Rendered | None:
         """As `pictures.rendering.render`, in the child. Raises `NotWhole`, `NeverUsable`, and `LocalTrouble`
         also where a file can't be read or written."""
-        made = await self._made("render", source, target=target, rendering=wanted, limits=limits)
+        made = await self._run_task("render", source, target=target, rendering=wanted, limits=limits)
         return Rendered(**made) if made is not None else None
 
     async def develop(
         self, source: Path, target: Path, limits: PictureLimits, roots: Sequence[str] = ()
     ) -> Developed:
         """As `pictures.developing.develop`, in the child. Raises as `render` does."""
-        return Developed(**await self._made("develop", source, target=target, limits=limits, roots=roots))
+        return Developed(**await self._run_task("develop", source, target=target, limits=limits, roots=roots))
 
     async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
         """As `pictures.rendering.png_of_webp`, in the child. Raises as `render` does."""
-        return Developed(**await self._made("png_of_webp", source, target=target, limits=limits))
+        return Developed(**await self._run_task("png_of_webp", source, target=target, limits=limits))
 
     async def thumbnail(
         self, source: Path, target: Path, long_edge: int, limits: PictureLimits, roots: Sequence[str] = ()
     ) -> None:
         """As `pictures.developing.thumbnail`, in the child. Raises as `render` does."""
         wanted = {"target": target, "long_edge": long_edge, "limits": limits, "roots": roots}
-        await self._made("thumbnail", source, **wanted)
+        await self._run_task("thumbnail", source, **wanted)
 
     async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
         """As `pictures.carryover.carry`, in the child. Where two children die of the metadata, the picture is
@@ -101,7 +101,7 @@ class Decoder:
         for plain in (False, True):
             carrying = replace(wanted, plain=plain)
             try:
-                return tuple(await self._made("carry", source, target=target, carrying=carrying))
+                return tuple(await self._run_task("carry", source, target=target, carrying=carrying))
             except NotWhole as error:
                 raise LocalTrouble(error.message, hint=error.hint) from None
             except NeverUsable:
@@ -109,7 +109,7 @@ class Decoder:
                     raise
         raise AssertionError("a plain one was answered or refused")
 
-    async def _made(self, task: str, path: Path, **wanted: object) -> Any:
+    async def _run_task(self, task: str, path: Path, **wanted: object) -> Any:
         """The result of the child's function `task` for `path`. Raises what that raises, and `NeverUsable`
         when two children have died of it."""
         answer = None
@@ -187,17 +187,17 @@ class Decoder:
                 env=_plain_environment(),
             )
         except OSError as error:
-            raise _no_child(error.strerror or str(error)) from error
+            raise _no_child_error(error.strerror or str(error)) from error
         assert child.stdout is not None
         try:
             async with asyncio.timeout(self.patience_seconds):
                 if await child.stdout.readline() == GREETING:
                     return child
-            raise _no_child("it ended at once")
+            raise _no_child_error("it ended at once")
         except BaseException as error:
             await self._end(child)
             if isinstance(error, TimeoutError):
-                raise _no_child("it does not answer") from error
+                raise _no_child_error("it does not answer") from error
             raise
 
     async def _end_child(self) -> None:
@@ -224,7 +224,7 @@ def _as_json(value: Any) -> object:
     return str(value) if isinstance(value, Path) else asdict(value)
 
 
-def _no_child(why: str) -> LocalTrouble:
+def _no_child_error(why: str) -> LocalTrouble:
     return LocalTrouble(
         f"Photos can't be read now: the process that decodes them could not be started ({why}).",
         hint="Check the machine's free memory and its limit on processes.",

@@ -21,13 +21,13 @@ from hotfolder.display import visible
 from hotfolder.metadata import exif, jpegfile
 from hotfolder.metadata.blocks import Blocks, DamagedMetadata, profile_fits
 from hotfolder.metadata.exif import TiffHead
-from hotfolder.metadata.xmp import fitting
+from hotfolder.metadata.xmp import fit_packet
 from hotfolder.pictures import heic, raw
 from hotfolder.pictures.carryover import blocks_in
-from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
+from hotfolder.pictures.colours import adobe_rgb_profile, is_valid_profile, srgb_profile
 from hotfolder.pictures.exposure import exposure_in
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit
+from hotfolder.pictures.formats import COPY_HINT, kind_of, open_photo, pixel_limit
 from hotfolder.pictures.rendering import upright, write_durably
 
 # Read when the library is loaded: one thread, to save memory, and no warnings.
@@ -70,9 +70,9 @@ def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequenc
     `NeverUsable`, and OSError where a file can't be read or written.
     """
     name = visible(source.name)
-    with opened(source, roots) as file:
+    with open_photo(source, roots) as file:
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
-        picture, said = picture_of(file, name, kind, limits)
+        picture, said = developed_jpeg(file, name, kind, limits)
     return write_durably(target, with_metadata(picture, said), inode)
 
 
@@ -85,31 +85,31 @@ def thumbnail(
 
     Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
     """
-    picture = displayed(source, long_edge, limits=limits, roots=roots)
+    picture = load_for_display(source, long_edge, limits=limits, roots=roots)
     part = target.with_suffix(".part")
     picture.save(part, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
     part.replace(target)
     return picture.size
 
 
-def displayed(
+def load_for_display(
     source: Path, long_edge: int | None, *, limits: PictureLimits, roots: Sequence[str] = ()
 ) -> Image.Image:
     """`source` upright in sRGB, its longer side at most `long_edge` pixels; of a RAW file its preview. Raises
     as `thumbnail` does."""
     name = visible(source.name)
-    with opened(source, roots) as file:
+    with open_photo(source, roots) as file:
         kind = kind_of(file, name)
         content: BinaryIO = file
         if kind == "RAW":
-            content = io.BytesIO(raw.preview(file, name) or picture_of(file, name, kind, limits)[0])
+            content = io.BytesIO(raw.preview(file, name) or developed_jpeg(file, name, kind, limits)[0])
         elif kind in ("TIFF", "HEIC"):
-            content = io.BytesIO(picture_of(file, name, kind, limits)[0])
+            content = io.BytesIO(developed_jpeg(file, name, kind, limits)[0])
         return upright(content, long_edge, limits, name)
 
 
-def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
-    """The picture as an upright sRGB JPEG, and its photo's metadata. Raises as `develop` does."""
+def developed_jpeg(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
+    """Develop an opened picture: an upright sRGB JPEG, and its photo's metadata. Raises as `develop` does."""
     if kind == "RAW":
         raw.refuse_without_developer(name)
         picture, said = raw.develop(file, name)
@@ -137,7 +137,7 @@ def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) 
         with suppress(DamagedMetadata):
             said = blocks_in(file)
         channels = channels_of(file, said, limits)
-        said = replace(said, exif=exif.in_srgb(said.exif))
+        said = replace(said, exif=exif.exif_for_srgb(said.exif))
     try:
         return srgb_jpeg(file.fileno(), channels), said
     except pyvips.Error as error:
@@ -160,7 +160,7 @@ def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels
 
 
 def usable_profile(profile: bytes | None, colours: int) -> bytes | None:
-    return profile if profile and profile_fits(profile, colours) and readable(profile) else None
+    return profile if profile and profile_fits(profile, colours) and is_valid_profile(profile) else None
 
 
 def with_metadata(picture: bytes, said: Blocks) -> bytes:
@@ -170,11 +170,11 @@ def with_metadata(picture: bytes, said: Blocks) -> bytes:
     block = said.exif
     with suppress(DamagedMetadata):
         if block is not None:
-            block = exif.corrected(block, width=shape.width, height=shape.height, orientation=1)
+            block = exif.exif_for_picture(block, width=shape.width, height=shape.height, orientation=1)
     described = replace(said, exif=block, icc=srgb_profile())
     if said.xmp is not None and said.xmp_extension is None:
         # A TIFF's or a PNG's packet may be of any size.
-        packet = fitting(said.xmp, jpegfile.MOST_XMP_BYTES)
+        packet = fit_packet(said.xmp, jpegfile.MOST_XMP_BYTES)
         described = replace(
             described,
             xmp=packet.main if packet is not None else None,
@@ -247,7 +247,7 @@ def srgb_jpeg(descriptor: int, channels: Channels) -> bytes:
     """The picture as an upright sRGB JPEG without metadata. Raises pyvips.Error."""
     picture = first_bands(vips_image(descriptor), channels.colours + channels.alpha)
     if channels.alpha:
-        picture = on_white(picture, channels)
+        picture = flatten_onto_white(picture, channels)
     if channels.profile is not None:
         described = picture.copy()
         described.set_type(pyvips.GValue.blob_type, "icc-profile-data", channels.profile)
@@ -272,7 +272,7 @@ def first_bands(picture: Any, number: int) -> Any:
     return picture.extract_band(0, n=number) if picture.bands > number else picture
 
 
-def on_white(picture: Any, channels: Channels) -> Any:
+def flatten_onto_white(picture: Any, channels: Channels) -> Any:
     most = 65535 if picture.format == "ushort" else 255
     if channels.premultiplied:
         picture = picture.unpremultiply(max_alpha=most).cast(picture.format)

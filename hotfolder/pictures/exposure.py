@@ -29,13 +29,13 @@ class Exposure:
 
 
 def read_exposure(image: Image.Image) -> Exposure:
-    """Read it from an opened image. Never raises, whatever the EXIF block holds."""
+    """Read orientation and capture from an opened image. Never raises, whatever the EXIF block holds."""
     return _read(image.getexif)
 
 
 def exposure_in(block: bytes | None, orientation: int) -> Exposure:
-    """Read it from an EXIF block or None. The result has `orientation`, whatever the block says. Never
-    raises, whatever it holds."""
+    """Read the capture from an EXIF block or None. The result has `orientation`, whatever the block says.
+    Never raises, whatever it holds."""
 
     def load() -> Image.Exif:
         exif = Image.Exif()

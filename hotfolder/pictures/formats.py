@@ -26,7 +26,7 @@ DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"}) | TIFF_SUFFIXES | HEIC_SUFFIXES
+ACCEPTED_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png"}) | TIFF_SUFFIXES | HEIC_SUFFIXES
 
 _RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos",
@@ -42,7 +42,7 @@ REFUSED_SUFFIXES: dict[str, str] = {
     ".bmp": "a BMP picture",
 }
 
-PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | _RAW_SUFFIXES
+PHOTO_SUFFIXES = ACCEPTED_SUFFIXES | REFUSED_SUFFIXES.keys() | _RAW_SUFFIXES
 """Lower-case suffixes of files that start a set, including formats that are refused with a reason."""
 
 JPEG_HEAD = b"\xff\xd8\xff"
@@ -113,7 +113,7 @@ _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", 
 
 
 @contextmanager
-def opened(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
+def open_photo(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
     """Open the file, unbuffered, without following a link at `path`; beneath one of the `roots`, no link on
     the way is followed either. Raises `NeverUsable` for what isn't a regular file, and OSError."""
     root = next((Path(one) for one in roots if path.is_relative_to(one)), None)
@@ -144,7 +144,7 @@ def kind_of(file: io.FileIO, name: str) -> str:
         return "HEIC"
     foreign = foreign_format(head)
     if foreign is not None:
-        raise wrong_format(name, foreign)
+        raise wrong_format_error(name, foreign)
     if not head:
         raise NotWhole(f"{name} is empty.", hint=COPY_HINT)
     raise NotWhole(f"{name} does not begin like a JPEG, PNG, TIFF or HEIC picture.", hint=COPY_HINT)
@@ -154,15 +154,15 @@ def refuse_by_name(name: str) -> None:
     """Raise `NeverUsable` where the suffix is that of a format which isn't accepted."""
     refused = REFUSED_SUFFIXES.get(suffix_of(name))
     if refused is not None:
-        raise wrong_format(name, refused)
+        raise wrong_format_error(name, refused)
 
 
-def wrong_format(name: str, what: str) -> NeverUsable:
+def wrong_format_error(name: str, what: str) -> NeverUsable:
     """The error for a picture of a format that is not accepted; `what` names it, with its article."""
     return NeverUsable(f"{name} is {what}, which is not accepted.", hint=EXPORT_HINT)
 
 
-def too_large(name: str, limits: PictureLimits) -> NeverUsable:
+def too_large_error(name: str, limits: PictureLimits) -> NeverUsable:
     """The error for a file of too many bytes."""
     return NeverUsable(
         f"{name} is larger than {round(limits.size_bytes / 10**6, 1):g} MB, the most that is accepted.",
@@ -170,7 +170,7 @@ def too_large(name: str, limits: PictureLimits) -> NeverUsable:
     )
 
 
-def too_many_pixels(name: str, limits: PictureLimits) -> NeverUsable:
+def too_many_pixels_error(name: str, limits: PictureLimits) -> NeverUsable:
     """The error for a picture of too many pixels."""
     return NeverUsable(
         f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is accepted.",
@@ -178,7 +178,7 @@ def too_many_pixels(name: str, limits: PictureLimits) -> NeverUsable:
     )
 
 
-def unreadable(name: str, error: OSError) -> NotWhole | NeverUsable:
+def unreadable_error(name: str, error: OSError) -> NotWhole | NeverUsable:
     """The error for a file that can't be opened or read."""
     if error.errno == errno.ELOOP:
         return NeverUsable(f"{name} is a link, not a file.", hint="Drop the photo itself.")

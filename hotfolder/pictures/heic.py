@@ -13,12 +13,12 @@ from PIL import Image
 from hotfolder.errors import to_install
 from hotfolder.metadata import exif
 from hotfolder.metadata.blocks import Blocks, DamagedMetadata
-from hotfolder.pictures.colours import in_srgb
+from hotfolder.pictures.colours import to_srgb
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import COPY_HINT, EXPORT_HINT, pixel_limit, too_many_pixels
+from hotfolder.pictures.formats import COPY_HINT, EXPORT_HINT, pixel_limit, too_many_pixels_error
 from hotfolder.pictures.rendering import PLAIN_MODES, plain
 
-FOR_BRIGHT_SCREENS = frozenset({16, 18})
+HDR_TRANSFERS = frozenset({16, 18})
 """The transfer characteristics PQ and HLG, whose values stand for far more light than sRGB's."""
 PRIMARIES = frozenset({1, 2, 5, 6, 7})
 """Colour primaries that look like sRGB's, where there is no profile; 2 stands for unspecified."""
@@ -52,11 +52,11 @@ def heif_image(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Ima
         file.seek(0)
         with pixel_limit(limits.pixels), Image.open(file, formats=("HEIF",)) as image:
             if image.width * image.height > limits.pixels:
-                raise too_many_pixels(name, limits)
-            refuse_other_light(image, name)
+                raise too_many_pixels_error(name, limits)
+            refuse_unknown_colours(image, name)
             yield image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise too_many_pixels(name, limits) from error
+        raise too_many_pixels_error(name, limits) from error
     except MemoryError as error:
         raise NeverUsable(f"{name} needs more memory to open than is allowed.", hint=EXPORT_HINT) from error
     except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
@@ -72,12 +72,12 @@ def ends_in_zeros(file: BinaryIO) -> bool:
     return not any(file.read(ZERO_BYTES))
 
 
-def refuse_other_light(image: Image.Image, name: str) -> None:
+def refuse_unknown_colours(image: Image.Image, name: str) -> None:
     """Raise `NeverUsable` where the colours can't be taken for sRGB and there is no profile."""
     said = image.info.get("nclx_profile") or {}
     if image.info.get("icc_profile"):
         return
-    if said.get("transfer_characteristics") in FOR_BRIGHT_SCREENS:
+    if said.get("transfer_characteristics") in HDR_TRANSFERS:
         raise NeverUsable(
             f"{name} is a HEIC picture for HDR screens (PQ or HLG), which is not accepted.",
             hint="Switch HDR off in the camera, or export JPEG in sRGB, and drop those files.",
@@ -89,13 +89,14 @@ def refuse_other_light(image: Image.Image, name: str) -> None:
         )
 
 
-def block_of(image: Image.Image) -> bytes | None:
-    """Its EXIF, corrected for an upright picture of its size; None where it is missing or damaged."""
+def exif_of(image: Image.Image) -> bytes | None:
+    """The EXIF of a HEIC picture, corrected for an upright picture of its size; None where it is missing or
+    damaged."""
     block = image.info.get("exif")
     if not block:
         return None
     with suppress(DamagedMetadata):
-        return exif.corrected(
+        return exif.exif_for_picture(
             block.removeprefix(b"Exif\0\0"), width=image.width, height=image.height, orientation=1
         )
     return None
@@ -105,7 +106,7 @@ def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Ima
     """The picture in 8-bit sRGB, upright, and its metadata. Raises as `heif_image` does."""
     with heif_image(file, name, limits) as image:
         image.load()
-        block = exif.in_srgb(block_of(image))
+        block = exif.exif_for_srgb(exif_of(image))
         flat = image if image.mode in PLAIN_MODES else plain(image)
         profile = image.info.get("icc_profile")
-        return in_srgb(flat, profile), Blocks(exif=block, xmp=image.info.get("xmp"))
+        return to_srgb(flat, profile), Blocks(exif=block, xmp=image.info.get("xmp"))

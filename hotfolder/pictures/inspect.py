@@ -25,12 +25,12 @@ from hotfolder.pictures.formats import (
     is_heic_name,
     is_raw_name,
     kind_of,
-    opened,
+    open_photo,
     pixel_limit,
     refuse_by_name,
-    too_large,
-    too_many_pixels,
-    unreadable,
+    too_large_error,
+    too_many_pixels_error,
+    unreadable_error,
 )
 from hotfolder.pictures.signature import read_brightness, read_signature
 
@@ -44,7 +44,7 @@ GLANCE_BYTES = 16384
 GLANCE_LINES = 64
 """The most bytes and lines of a JPEG's image data that are decoded where brightness and signature aren't
 needed: enough to find that its tables fit its data."""
-USUAL_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+COMMON_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive JPEG with Huffman codes; others are lossless or arithmetic coded."""
 _METADATA = frozenset({"exif", "xmp", "photoshop"})
 
@@ -76,10 +76,10 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
 
         refuse_without_decoder(name)
     try:
-        with opened(path) as file:
+        with open_photo(path) as file:
             found = os.fstat(file.fileno())
             if found.st_size > limits.size_bytes:
-                raise too_large(name, limits)
+                raise too_large_error(name, limits)
             kind = kind_of(file, name)
             if kind not in SENT_KINDS:
                 facts = _inspect_large(file, name, kind, limits, closely)
@@ -88,7 +88,7 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
     except OSError as error:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             raise  # says nothing of the photo
-        raise unreadable(name, error) from error
+        raise unreadable_error(name, error) from error
     try:
         whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)
     except OverflowError as error:
@@ -114,7 +114,7 @@ def _content(file: io.FileIO, name: str, size_bytes: int, limits: PictureLimits)
     while len(content) <= limits.size_bytes and (piece := file.read(_READ_BYTES)):
         content += piece
     if len(content) > limits.size_bytes:
-        raise too_large(name, limits)
+        raise too_large_error(name, limits)
     return content
 
 
@@ -127,7 +127,7 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                     image.verify()
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 if image.width * image.height > limits.pixels:
-                    raise too_many_pixels(name, limits)
+                    raise too_many_pixels_error(name, limits)
                 size, exposure = image.size, read_exposure(image)
                 develop = why_developed(image, exposure)
                 if image.mode == "CMYK":
@@ -135,7 +135,7 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                         f"{name} is in CMYK, which is not accepted.", hint="Export the photo as sRGB."
                     )
                 one_scan = kind == "JPEG" and jpeg_has_one_scan(content)
-                glance = one_scan and not closely and _tells_its_place(image, exposure)
+                glance = one_scan and not closely and _needs_no_brightness(image, exposure)
                 if glance:
                     _load_beginning(content)
                 else:
@@ -143,7 +143,7 @@ def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely
                 shown = None if glance else image
                 return _facts(kind, size, digest, len(content), exposure, develop, shown)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise too_many_pixels(name, limits) from error
+        raise too_many_pixels_error(name, limits) from error
     except MemoryError as error:
         raise NeverUsable(
             f"{name} needs more memory to open than is allowed.",
@@ -165,7 +165,7 @@ def _load_beginning(content: bytes) -> None:
         _load(image, (1, 1))
 
 
-def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
+def _needs_no_brightness(image: Image.Image, exposure: Exposure) -> bool:
     """Whether its brightness isn't needed: its exposure is known, or it has no metadata to carry over."""
     known = exposure.capture is not None and exposure.capture.exposure_value is not None
     return known or not _METADATA & image.info.keys()
@@ -182,19 +182,19 @@ def _inspect_large(
     size_bytes, digest = _hashed(file, name, limits)
     if kind == "RAW":
         raw.refuse_without_developer(name)
-        found = raw.look(file, name, limits, closely=closely)
+        found = raw.inspect_raw(file, name, limits, closely=closely)
         exposure = exposure_in(found.exif, found.orientation)
         size = (found.width, found.height)
         return _facts(kind, size, digest, size_bytes, exposure, "it is a RAW file", found.small, turn=1)
     if kind == "HEIC":
         with heic.heif_image(file, name, limits) as image:
             image.load()
-            exposure = exposure_in(heic.block_of(image), 1)
+            exposure = exposure_in(heic.exif_of(image), 1)
             return _facts(kind, image.size, digest, size_bytes, exposure, "it is a HEIC picture", image)
     head = developing.tiff_head(file, name)
     size = head.number(exif.IMAGE_WIDTH, 0), head.number(exif.IMAGE_LENGTH, 0)
     if size[0] * size[1] > limits.pixels:
-        raise too_many_pixels(name, limits)
+        raise too_many_pixels_error(name, limits)
     small = developing.small_tiff(file, name, head)
     exposure = exposure_in(exif.exif_block(head), head.orientation)
     return _facts(kind, size, digest, size_bytes, exposure, "it is a TIFF", small)
@@ -205,7 +205,7 @@ def _hashed(file: io.FileIO, name: str, limits: PictureLimits) -> tuple[int, str
     file.seek(0)
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     if file.tell() > limits.size_bytes:
-        raise too_large(name, limits)
+        raise too_large_error(name, limits)
     return file.tell(), digest
 
 
@@ -258,7 +258,7 @@ def is_rare_jpeg(content: bytes) -> bool:
     """Whether a JPEG that is whole is of a kind that Pillow and most programs can't decode."""
     for marker, start, _ in _markers(content):
         if marker in FRAMES:
-            return marker not in USUAL_FRAMES or content[start + 2] != 8
+            return marker not in COMMON_FRAMES or content[start + 2] != 8
     return False
 
 

@@ -25,7 +25,7 @@ ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 HINT = "Export it as JPEG or TIFF from your raw developer, and drop that."
 DNG_VERSION = 50706
 """The tag that makes a TIFF a DNG."""
-CANON = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
+CANON_BOX_ID = bytes.fromhex("85c0b687820f11e08111f4ce462b6a48")
 """Begins the box of a CR3 with its metadata."""
 CANON_HEAD_BYTES = 1 << 20
 """More than is ahead of the pictures in a CR3, a thumbnail included."""
@@ -53,7 +53,7 @@ def refuse_without_developer(name: str) -> None:
         )
 
 
-def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
+def inspect_raw(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
     """Unpack the file to its end and return its facts. Raises `NotWhole` and `NeverUsable`."""
     with raw_photo(file, name) as raw:
         sizes = raw.sizes
@@ -65,7 +65,7 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
         _ = raw.raw_image_visible  # unpacks
         block = exif_of(blocks_in(file).exif, raw)
         # Without an exposure, the set is ordered by brightness.
-        copy = developed(raw, half_size=True) if closely or block is None else None
+        copy = developed_picture(raw, half_size=True) if closely or block is None else None
         if copy is not None:
             copy = copy.reduce(max(1, min(copy.size) // 256))
         return RawFacts(sizes.width, sizes.height, ORIENTATIONS.get(sizes.flip, 1), block, copy)
@@ -75,7 +75,7 @@ def develop(file: BinaryIO, name: str) -> tuple[Image.Image, Blocks]:
     """The picture as shot, upright in sRGB, and its metadata. Raises `NotWhole` and `NeverUsable`."""
     said = blocks_in(file)
     with raw_photo(file, name) as raw:
-        return developed(raw), replace(said, exif=exif_of(said.exif, raw))
+        return developed_picture(raw), replace(said, exif=exif_of(said.exif, raw))
 
 
 def preview(file: BinaryIO, name: str) -> bytes | None:
@@ -104,7 +104,7 @@ def raw_photo(file: BinaryIO, name: str) -> Iterator[Any]:
         ) from error
 
 
-def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
+def developed_picture(raw: Any, *, half_size: bool = False) -> Image.Image:
     """The picture as shot: with the camera's white balance, and without automatic brightness, which would
     make all exposures of a bracket alike."""
     import rawpy
@@ -142,8 +142,8 @@ def canon_head(file: BinaryIO) -> TiffHead | None:
     file.seek(0)
     movie = dict(boxes(file.read(CANON_HEAD_BYTES))).get(b"moov", b"")
     for kind, content in boxes(movie):
-        if kind == b"uuid" and content.startswith(CANON):
-            found = dict(boxes(content[len(CANON) :]))
+        if kind == b"uuid" and content.startswith(CANON_BOX_ID):
+            found = dict(boxes(content[len(CANON_BOX_ID) :]))
             parts = [BytesIO(found.get(name, b"")) for name in (b"CMT1", b"CMT2", b"CMT4")]
             with suppress(DamagedMetadata):
                 main, shot, gps = map(exif.read_head, parts)
@@ -165,15 +165,15 @@ def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def exif_of(own: bytes | None, raw: Any) -> bytes | None:
     """The EXIF that says when and how the photo was taken: the file's `own`, else that of its preview (of a
     RAF, and of an RW2, whose own lacks the ISO), else what LibRaw has read."""
-    if shot_told(own) == 2:
+    if shooting_data_rank(own) == 2:
         return own
-    said = max(own, exif_of_preview(raw), key=shot_told)
+    said = max(own, exif_of_preview(raw), key=shooting_data_rank)
     # To a preview without EXIF LibRaw adds some of its own, which doesn't say when.
-    return said if shot_told(said) else own or exif_of_shot(raw)
+    return said if shooting_data_rank(said) else own or exif_of_shot(raw)
 
 
-def shot_told(block: bytes | None) -> int:
-    """2 where the EXIF says when and with which exposure the photo was taken, 1 where it says only when."""
+def shooting_data_rank(block: bytes | None) -> int:
+    """How complete an EXIF block is: 2 with the time and the exposure, 1 with the time only, 0 without."""
     shot = exposure_in(block, 1).capture
     if shot is None or shot.started_seconds is None:
         return 0
@@ -189,7 +189,7 @@ def exif_of_preview(raw: Any) -> bytes | None:
         block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(content))).exif
         if block is None:
             return None
-        return exif.in_srgb(exif.corrected(block, width=0, height=0, orientation=1))
+        return exif.exif_for_srgb(exif.exif_for_picture(block, width=0, height=0, orientation=1))
     except DamagedMetadata:
         return None
 
@@ -210,14 +210,14 @@ def exif_of_shot(raw: Any) -> bytes | None:
     ratios = {33434: other.shutter_speed, 33437: other.aperture, 37386: other.focal_length}
     shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}
     if other.iso_speed and other.iso_speed >= 1:
-        shot[34855] = exif.short(">", min(65535, round(other.iso_speed)))
+        shot[34855] = exif.short_entry(">", min(65535, round(other.iso_speed)))
     if other.timestamp is not None and other.timestamp.timestamp() > 0:  # LibRaw's 0 stands for unknown
         text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
         shot[36867] = TiffEntry(exif.TEXT, len(text), text)
     if not shot:
         return None
-    main = {exif.ORIENTATION: exif.short(">", 1)}
-    return exif.write_folders(">", main, {exif.EXIF_FOLDER: shot})
+    main = {exif.ORIENTATION: exif.short_entry(">", 1)}
+    return exif.encode_folders(">", main, {exif.EXIF_FOLDER: shot})
 
 
 def ratio(value: float) -> TiffEntry:

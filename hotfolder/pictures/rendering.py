@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from hotfolder.display import visible
 from hotfolder.errors import to_install
-from hotfolder.pictures.colours import in_srgb, srgb_profile
+from hotfolder.pictures.colours import srgb_profile, to_srgb
 from hotfolder.pictures.facts import Developed, NeverUsable, PictureLimits, Rendered, Rendering
 from hotfolder.pictures.formats import pixel_limit
 
@@ -36,7 +36,7 @@ def render(source: Path, target: Path, rendering: Rendering, *, limits: PictureL
     Needs memory for all pixels; for fewer where a JPEG is scaled down."""
     picture = upright(source, rendering.long_edge, limits)
     if rendering.label:
-        picture = labelled(picture, rendering.label)
+        picture = with_label(picture, rendering.label)
     profile = srgb_profile()
     for quality in range(rendering.quality, rendering.least_quality - 1, -QUALITY_STEP):
         encoded = io.BytesIO()
@@ -55,7 +55,7 @@ def png_of_webp(source: Path, target: Path, *, limits: PictureLimits) -> Develop
     written.
     """
     encoded = io.BytesIO()
-    with decoding(source, ("WEBP",), "decoded", limits) as picture:
+    with open_for_decoding(source, ("WEBP",), "decoded", limits) as picture:
         kept = {name: picture.info[name] for name in ("icc_profile", "exif") if picture.info.get(name)}
         picture.save(encoded, "PNG", compress_level=4, **kept)
     return write_durably(target, encoded.getvalue())
@@ -82,7 +82,7 @@ def upright(
 ) -> Image.Image:
     """The picture rotated for display, in sRGB, its longer side at most `long_edge`. A stream needs a
     `name`."""
-    with decoding(source, ("JPEG", "PNG"), "rendered", limits, name) as opened:
+    with open_for_decoding(source, ("JPEG", "PNG"), "rendered", limits, name) as opened:
         profile = opened.info.get("icc_profile")
         picture = opened if opened.mode in PLAIN_MODES else plain(opened)
         if long_edge is not None:
@@ -90,17 +90,17 @@ def upright(
             picture.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
-        return in_srgb(picture, profile)
+        return to_srgb(picture, profile)
 
 
-def labelled(picture: Image.Image, text: str) -> Image.Image:
+def with_label(picture: Image.Image, text: str) -> Image.Image:
     """The picture in RGB with the text in its lower left corner, white on a dark plate; smaller where the
     text would be wider than the picture. Raises `NeverUsable` where the font's package is missing."""
     picture = picture.convert("RGB")
     size = max(picture.size) * LABEL_HEIGHT
     room = picture.width - 4 * size * LABEL_MARGIN
-    size = max(LEAST_LETTERS, size * min(1.0, room / max(1.0, letters(size).getlength(text))))
-    font, margin = letters(size), round(size * LABEL_MARGIN)
+    size = max(LEAST_LETTERS, size * min(1.0, room / max(1.0, label_font(size).getlength(text))))
+    font, margin = label_font(size), round(size * LABEL_MARGIN)
     left, _, right, _ = font.getbbox(text, anchor="ls")
     # One height for all texts, with or without descenders.
     plate_height = round(size * 1.2 + margin)
@@ -115,7 +115,7 @@ def labelled(picture: Image.Image, text: str) -> Image.Image:
     return picture
 
 
-def letters(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
+def label_font(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
     """The font Inter: from a package, so that text looks the same on every machine. Raises `NeverUsable`."""
     try:
         from fontpkg import path
@@ -130,7 +130,7 @@ def letters(size: float, weight: int = 600) -> ImageFont.FreeTypeFont:
 
 
 @contextmanager
-def decoding(
+def open_for_decoding(
     source: Path | BinaryIO, formats: tuple[str, ...], done: str, limits: PictureLimits, name: str = ""
 ) -> Iterator[Image.Image]:
     """The opened picture. Raises `NeverUsable` for what is damaged or too large, and OSError."""

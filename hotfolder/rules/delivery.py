@@ -25,8 +25,8 @@ GALLERY = "gallery"
 """The folder of a project's gallery, beside its pictures."""
 LABELLED = "labelled"
 """The name of the rendition with the label in its pixels."""
-TAKEN = ("originals", "receipts", GALLERY, LABELLED)
-LABEL = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
+RESERVED_NAMES = ("originals", "receipts", GALLERY, LABELLED)
+DRAWABLE_TEXT = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
 """The characters that can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
 
 
@@ -82,50 +82,51 @@ def check_names(names: Iterable[str], noun: str, alike: str) -> None:
             )
 
 
-def _names(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
+def _checked_renditions(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
     check_names(renditions, "rendition", "share a folder")
     for name in renditions:
-        if name.casefold() in TAKEN:
+        if name.casefold() in RESERVED_NAMES:
             raise ValueError(f"{shown(name)} is the name of another folder there; rename the rendition")
     return renditions
 
 
-SHIPPED = {
+BUILT_IN_RENDITIONS = {
     "mls-2048": Rendition(quality=90, long_edge=2048),
     "web-1280": Rendition(quality=82, long_edge=1280),
 }
 """Built-in renditions, which settings can use by name alone."""
 
 
-def _shipped(value: object) -> object:
+def _with_built_in(value: object) -> object:
     """Resolve built-in names: in a list of names, and in a mapping where a name has no value. Raises
     ValueError for an unknown name in a list."""
     if isinstance(value, str):
         value = [value]
     named = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
     if named and isinstance(value, list | tuple):
-        unknown = next((name for name in value if name not in SHIPPED), None)
+        unknown = next((name for name in value if name not in BUILT_IN_RENDITIONS), None)
         if unknown is not None:
-            guess = nearest(unknown, SHIPPED)
+            guess = nearest(unknown, BUILT_IN_RENDITIONS)
             meant = f'; did you mean "{guess}"?' if guess else "."
             message = f"{shown(unknown)} is no rendition that need not be defined{meant} There are:"
-            message += f" {', '.join(SHIPPED)}. Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
+            message += f" {', '.join(BUILT_IN_RENDITIONS)}."
+            message += f" Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
             raise ValueError(message)
-        return {name: SHIPPED[name] for name in value}
+        return {name: BUILT_IN_RENDITIONS[name] for name in value}
     if isinstance(value, dict):
-        return {name: SHIPPED.get(name) if one is None else one for name, one in value.items()}
+        return {name: BUILT_IN_RENDITIONS.get(name) if one is None else one for name, one in value.items()}
     return value
 
 
 Renditions = Annotated[
     dict[str, Rendition],
-    BeforeValidator(_shipped, json_schema_input_type=dict[str, Rendition | None] | list[str]),
-    AfterValidator(_names),
+    BeforeValidator(_with_built_in, json_schema_input_type=dict[str, Rendition | None] | list[str]),
+    AfterValidator(_checked_renditions),
 ]
 
 
-def _label(text: str) -> str:
-    unknown = LABEL.sub("", text)
+def _checked_label(text: str) -> str:
+    unknown = DRAWABLE_TEXT.sub("", text)
     if unknown:
         message = f"{shown(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
         raise ValueError(message)
@@ -133,24 +134,26 @@ def _label(text: str) -> str:
 
 
 Label = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_label)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_checked_label)
 ]
 
 
 FIELDS = ("project", "room", "set", "tags", "variant", "date", "seq")
-TELLING_ROOMS_APART = ("room", "set", "seq")
+DISTINGUISHING_FIELDS = ("room", "set", "seq")
 USUAL_NAME = "{room}__{tags}"
 FIELD = re.compile(r"\{([^{}]*)\}")
 SEPARATORS = " _-.,+"
 BRACKETS = {"(": ")", "[": "]"}
-NEVER_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+FORBIDDEN_CHARACTERS = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
 def checked_template(text: str) -> str:
+    """The name template, unchanged. Raises ValueError for unknown fields, unpaired braces, characters that no
+    file's name can have, and a template without any of DISTINGUISHING_FIELDS."""
     allowed = ", ".join(f"{{{name}}}" for name in FIELDS)
     fields, literal = FIELD.findall(text), FIELD.sub("", text)
     unknown = next((field for field in fields if field not in FIELDS), None)
-    found, message = NEVER_IN_NAMES.search(literal), ""
+    found, message = FORBIDDEN_CHARACTERS.search(literal), ""
     if unknown is not None:
         guess = nearest(unknown, FIELDS)
         meant = f'; did you mean "{{{guess}}}"?' if guess else "."
@@ -159,7 +162,7 @@ def checked_template(text: str) -> str:
         message = f"a brace in the name {shown(text)} has no partner; fields are {allowed}"
     elif found:
         message = f"{shown(found.group())} can't be part of a file's name; folders are chosen with `folders`"
-    elif not set(fields) & set(TELLING_ROOMS_APART):
+    elif not set(fields) & set(DISTINGUISHING_FIELDS):
         message = (
             f"the name {shown(text)} holds neither {{room}} nor {{set}} nor {{seq}}, so all rooms of a"
             " project would have the same one"
@@ -218,13 +221,13 @@ class Delivery(Frozen):
         return self.name if told or not altered else self.name + "__{tags}"
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with its fields replaced; the separators and brackets around empty fields are dropped."""
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """Replace the template's fields by their values, and drop separators and brackets around empty ones."""
     text = ""
     position = 0
     closing = ""
     for field in FIELD.finditer(template):
-        literal = without_start(template[position : field.start()], text, closing)
+        literal = _without_orphaned_separators(template[position : field.start()], text, closing)
         position, closing = field.end(), ""
         value = values[field.group(1)]
         if not value:
@@ -233,10 +236,12 @@ def filled(template: str, values: Mapping[str, str]) -> str:
                 literal = literal[:-1]
             literal = literal.rstrip(SEPARATORS)
         text += literal + value
-    return text + without_start(template[position:], text, closing)
+    return text + _without_orphaned_separators(template[position:], text, closing)
 
 
-def without_start(literal: str, before: str, closing: str) -> str:
+def _without_orphaned_separators(literal: str, before: str, closing: str) -> str:
+    """A template's text between two fields, without the `closing` bracket of an empty field before it, and
+    without separators where the name has nothing `before` them."""
     literal = literal.removeprefix(closing)
     return literal if before else literal.lstrip(SEPARATORS)
 

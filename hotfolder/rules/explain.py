@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from hotfolder.display import counted, visible
-from hotfolder.rules.delivery import LABELLED, Originals, filled
+from hotfolder.rules.delivery import LABELLED, Originals, fill_template
 from hotfolder.rules.foldernames import shown
 from hotfolder.rules.kinds import hyphened, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
@@ -80,9 +80,9 @@ class Explanation:
         photos += f", {developed} developed into JPEGs here" if developed else ""
         route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
         again = ", PAID AGAIN" if self.plan.again else ""
-        return f"{photos}, {self.does()}{route}{again}"
+        return f"{photos}, {self.made_text()}{route}{again}"
 
-    def does(self) -> str:
+    def made_text(self) -> str:
         """What is made, such as "merge + sky-blue"."""
         return " + ".join(dict.fromkeys(self.plan.recipe.words()))
 
@@ -99,15 +99,15 @@ class Explanation:
         for verdict in plan.verdicts:
             outcome = "matches" if verdict.matched else "does not match"
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
-        lines += self._staged()
-        lines += [f"Starts   {self.starts()}", f"Photos   {len(self.photos)}"]
+        lines += self._room_type_lines()
+        lines += [f"Starts   {self.start_text()}", f"Photos   {len(self.photos)}"]
         for number, (name, photo) in enumerate(self.photos.items(), 1):
             why = f" (developed into a JPEG here, since {photo.develop})" if photo.develop else ""
             lines.append(f"  {number}. {visible(name)}{why}")
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
         if calls:
             lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
-        lines += self._delivered()
+        lines += self._delivery_lines()
         if plan.again:
             lines.append("The tag again is set: what was bought before is bought once more.")
         elif self.paid_calls:
@@ -135,13 +135,13 @@ class Explanation:
             "delivered": delivered_names(plan),
         }
 
-    def _staged(self) -> list[str]:
+    def _room_type_lines(self) -> list[str]:
         """Lines with the room type of each staging."""
-        steps = (path[-1] for path in self.plan.recipe.steps())
+        steps = (path[-1] for path in self.plan.recipe.operation_paths())
         kinds = dict.fromkeys(step.room_type for step in steps if isinstance(step, Stage))
         return [f"Staged   as {hyphened(kind)}" for kind in kinds if kind is not None]
 
-    def _delivered(self) -> list[str]:
+    def _delivery_lines(self) -> list[str]:
         where = "a folder for the room in the project's folder"
         if self.plan.recipe.delivery.folders == "flat":
             where = "the project's folder"
@@ -149,11 +149,11 @@ class Explanation:
         for name, wanted in self.plan.recipe.delivery.renditions.items():
             lines.append(f"  and each of them as {name}/… ({wanted})")
         label = self.plan.recipe.delivery.label
-        if label and self.plan.recipe.steps():
+        if label and self.plan.recipe.operation_paths():
             lines.append(f'  and each altered one as {LABELLED}/… (with "{visible(label)}" written on it)')
         return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]
 
-    def starts(self) -> str:
+    def start_text(self) -> str:
         """When the set starts, for people."""
         settle = self.plan.settle
         quiet = "the usual time" if settle.quiet_seconds is None else f"{settle.quiet_seconds:g} s"
@@ -167,7 +167,7 @@ def delivered_names(plan: Plan) -> list[str]:
     recipe = plan.recipe
     every = [Variant(name="", operations=())] if recipe.merge else []
     names = []
-    for name, operations in ((one.name, one.operations) for one in (*every, *recipe.altered())):
+    for name, operations in ((one.name, one.operations) for one in (*every, *recipe.altered_pictures())):
         fields = {
             "project": plan.project_title,
             "room": plan.room,
@@ -178,7 +178,8 @@ def delivered_names(plan: Plan) -> list[str]:
             "seq": "<number>",
         }
         names.append(
-            filled(recipe.delivery.template(altered=bool(operations), variant=bool(name)), fields) + ENDING
+            fill_template(recipe.delivery.template(altered=bool(operations), variant=bool(name)), fields)
+            + ENDING
         )
     return names
 
@@ -188,7 +189,7 @@ def explain(plan: Plan, photos: Mapping[str, Sent]) -> Explanation:
     calls: list[PlannedCall] = []
     if plan.recipe.merge:
         calls += _merge_calls(plan, photos)
-    for path in plan.recipe.steps():
+    for path in plan.recipe.operation_paths():
         calls += _operation_calls(plan.recipe, path, photos)
     return Explanation(plan, photos, tuple(calls))
 

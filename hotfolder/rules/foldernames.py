@@ -44,18 +44,17 @@ def shown(text: str) -> str:
 
 
 def in_full(text: str) -> str:
-    """As `shown`, but never truncated: for a name that somebody is to give."""
+    """`text` in double quotes as `shown` has it, but never truncated: for a name that somebody is to type."""
     return f'"{visible(text)}"'
 
 
-def composed(name: str) -> str:
-    """The name with its accents composed (NFC): two computers may send one name differently."""
+def to_nfc(name: str) -> str:
+    """The name in the Unicode form NFC (composed accents): two computers may send one name differently."""
     return unicodedata.normalize("NFC", name)
 
 
-def spellings(name: str) -> tuple[str, ...]:
-    """The name as it is, and with its accents composed and decomposed: Macs may send the latter, and people
-    type the former."""
+def unicode_forms(name: str) -> tuple[str, ...]:
+    """The distinct forms of a name: as it is, NFC (as people type it), and NFD (as Macs may send it)."""
     return tuple(dict.fromkeys((name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))))
 
 
@@ -71,15 +70,15 @@ AGAIN = "again"
 """The tag by which a person pays for a room once more. A project can't have it."""
 OK = "ok"
 """The tag by which a person approves what is held in a folder. It is removed from all names."""
-GATHERING = ".hotfolder-back-"
+GATHERING_PREFIX = ".hotfolder-back-"
 """Prefix of the hidden folder in which a set's files are gathered before they go back into the inbox. The
 job's id follows, and for copies with another tag COPIES_MARK and that tag."""
 COPIES_MARK = "-"
 
 COPY = "(?:copy|kopie|copie|copia)"
 """What file managers call a copy in English, German and Dutch, French, Spanish."""
-ADDED_ALWAYS = re.compile(rf"\s+(?:{COPY}(?:\s\d{{1,3}})?|[-–]\s?{COPY}|\(\d{{1,3}}\))\s*\Z", re.IGNORECASE)
-ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")
+COPY_SUFFIX = re.compile(rf"\s+(?:{COPY}(?:\s\d{{1,3}})?|[-–]\s?{COPY}|\(\d{{1,3}}\))\s*\Z", re.IGNORECASE)
+COPY_NUMBER_AFTER_TAG = re.compile(r"\s\d{1,3}\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class FolderName:
 
 def split_name(raw: str) -> FolderName:
     """Parse a folder's name. Never raises; `name` may be empty."""
-    first, *rest = without_additions(raw).split(TAG_MARK)
+    first, *rest = without_copy_suffix(raw).split(TAG_MARK)
     tags = (part.strip(" _") for part in rest)
     return FolderName(name=first.strip(), tags=tuple(tag for tag in tags if tag and normal(tag) != OK))
 
@@ -102,7 +101,7 @@ def without_ok(raw: str) -> str:
     """The folder's raw name without the tag OK, otherwise unchanged; unchanged too where it has no other
     part before its tags."""
     first, *rest = raw.split(TAG_MARK)
-    kept = [part for part in rest if normal(without_additions(f"x{TAG_MARK}{part}")[1:]) != OK]
+    kept = [part for part in rest if normal(without_copy_suffix(f"x{TAG_MARK}{part}")[1:]) != OK]
     return raw if len(kept) == len(rest) or not first.strip() else TAG_MARK.join((first.rstrip(), *kept))
 
 
@@ -112,14 +111,14 @@ def without_again(name: str) -> str:
     return TAG_MARK.join((first, *(tag for tag in tags if normal(tag) != AGAIN)))
 
 
-def without_additions(raw: str) -> str:
+def without_copy_suffix(raw: str) -> str:
     """The name in NFC without the suffixes that file managers add to copies, such as ` (2)` or ` - copy`."""
-    text = composed(raw).strip()
+    text = to_nfc(raw).strip()
     while True:
-        shorter = ADDED_ALWAYS.sub("", text)
+        shorter = COPY_SUFFIX.sub("", text)
         _, mark, last = shorter.rpartition(TAG_MARK)
-        if mark and ADDED_BEHIND_A_TAG.search(last):
-            shorter = ADDED_BEHIND_A_TAG.sub("", shorter)
+        if mark and COPY_NUMBER_AFTER_TAG.search(last):
+            shorter = COPY_NUMBER_AFTER_TAG.sub("", shorter)
         if shorter == text:
             return text
         text = shorter
@@ -127,15 +126,15 @@ def without_additions(raw: str) -> str:
 
 def room_name(folder: str) -> FolderName:
     """Parse the name of a room's folder. Raises RuleRefused when the room's name is empty."""
-    return _named(folder, "room", "kitchen")
+    return _parse_required(folder, "room", "kitchen")
 
 
 def project_name(folder: str) -> FolderName:
     """Parse the name of a project's folder. Raises RuleRefused when the project's name is empty."""
-    return _named(folder, "project", "12 Elm Road")
+    return _parse_required(folder, "project", "12 Elm Road")
 
 
-def _named(folder: str, what: str, example: str) -> FolderName:
+def _parse_required(folder: str, what: str, example: str) -> FolderName:
     parts = split_name(folder)
     if not parts.name:
         suggested = TAG_MARK.join((example, *parts.tags))

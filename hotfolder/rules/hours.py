@@ -23,7 +23,8 @@ class Span:
     start: int
     end: int
 
-    def holds(self, minute: int) -> bool:
+    def contains(self, minute: int) -> bool:
+        """Whether this minute of the day (since midnight) is in the span."""
         if self.start < self.end:
             return self.start <= minute < self.end
         return minute >= self.start or minute < self.end
@@ -54,7 +55,7 @@ def parse_span(text: str) -> Span:
 def opens_at(hours: Sequence[Span], local: datetime) -> time | None:
     """The time at which the next span begins; None where `local` (local time) is in one or there is none."""
     minute = 60 * local.hour + local.minute
-    if not hours or any(span.holds(minute) for span in hours):
+    if not hours or any(span.contains(minute) for span in hours):
         return None
     start = min((span.start for span in hours), key=lambda start: (start - minute) % DAY_MINUTES)
     return time(start // 60, start % 60)

@@ -37,22 +37,22 @@ class Family:
     """The tags of one kind of operation, all of which begin with its name, and the words for people."""
 
     tags: Mapping[str, Operation]
-    lines: tuple[str, ...]
+    tag_lines: tuple[str, ...]
     """The family's part of the list of all tags that refusals give."""
     example: str
     """The tag that is proposed to whoever names the family alone."""
-    lacking: str
+    missing_part: str
     """Completes "add …, such as <example>"."""
     choice: str
     """Completes "Rename the folder, with …, then drag it back."; German has it after "mit"."""
-    words: Mapping[str, str]
+    misspellings: Mapping[str, str]
     """Common wrong spellings, comma-separated, by the tag that they mean, or by the family where they are
     ambiguous."""
-    called: str
+    display_name: str
     """The operation's name where pictures are shown."""
-    altered: str
+    disclosure: str
     """The alteration, as the disclosure states it."""
-    also_named: tuple[str, ...] = ()
+    extra_name_parameters: tuple[str, ...] = ()
     """Parameters that a picture's name has besides the main one, where they aren't the default."""
 
 
@@ -66,29 +66,29 @@ FAMILIES: Mapping[str, Family] = {
                 for sub_type in get_args(SkySubType)
             },
         },
-        lines=("sky-blue", "sky-twilight (or with -" + ", -".join(get_args(SkySubType)) + ")"),
+        tag_lines=("sky-blue", "sky-twilight (or with -" + ", -".join(get_args(SkySubType)) + ")"),
         example="sky-blue",
-        lacking="a kind of sky",
+        missing_part="a kind of sky",
         choice="sky-blue or sky-twilight",
-        words={
+        misspellings={
             "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night,"
             " day-to-dusk",
             "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement,"
             " sky-replace",
         },
-        called="sky",
-        altered="sky replaced",
-        also_named=("sky_sub_type",),
+        display_name="sky",
+        disclosure="sky replaced",
+        extra_name_parameters=("sky_sub_type",),
     ),
     "lawn": Family(
         tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in get_args(LawnType)},
-        lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in get_args(LawnType)),),
+        tag_lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in get_args(LawnType)),),
         example="lawn-medium",
-        lacking="a strength",
+        missing_part="a strength",
         choice="lawn-light, lawn-medium or lawn-strong",
-        words={"lawn": "grass, green, green-grass, green-lawn"},
-        called="lawn",
-        altered="lawn replaced",
+        misspellings={"lawn": "grass, green, green-grass, green-lawn"},
+        display_name="lawn",
+        disclosure="lawn replaced",
     ),
     "stage": Family(
         tags={
@@ -96,34 +96,34 @@ FAMILIES: Mapping[str, Family] = {
             for style in get_args(RoomStyle)
             for room in ("", *get_args(RoomType))
         },
-        lines=(
+        tag_lines=(
             "stage-<style> or stage-<style>-<room type>, with the styles "
             + ", ".join(map(hyphened, get_args(RoomStyle)))
             + " and the room types "
             + ", ".join(map(hyphened, get_args(RoomType))),
         ),
         example="stage-modern",
-        lacking="a style",
+        missing_part="a style",
         choice="a style that there is, such as stage-modern",
-        words={"stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room"},
-        called="staging",
-        altered="virtually staged",
+        misspellings={"stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room"},
+        display_name="staging",
+        disclosure="virtually staged",
     ),
 }
 """The families by their operations' kinds."""
 
 
-def what_was_altered(kind: str) -> str:
+def alteration_text(kind: str) -> str:
     """The alteration that an operation of this kind makes, for the disclosure; the kind itself where it is
     unknown, since receipts of other versions may have other kinds."""
-    return FAMILIES[kind].altered if kind in FAMILIES else kind
+    return FAMILIES[kind].disclosure if kind in FAMILIES else kind
 
 
 def operation_word(operation: Operation) -> str:
     """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
     fields = type(operation).model_fields
     said = [getattr(operation, operation.main)]
-    for name in FAMILIES[operation.kind].also_named:
+    for name in FAMILIES[operation.kind].extra_name_parameters:
         if (value := getattr(operation, name)) != fields[name].default:
             said.append(value)
     return hyphened("-".join((operation.kind, *said)))
@@ -158,10 +158,10 @@ class Prices(Frozen):
     def sum_text(self, kinds: Iterable[str]) -> str:
         """That sum for people, such as `3.20 EUR`; "" where there is none."""
         amount = self.sum(kinds)
-        return "" if amount is None else money(amount, self.currency)
+        return "" if amount is None else money_text(amount, self.currency)
 
 
-def money(amount: Decimal, currency: str) -> str:
+def money_text(amount: Decimal, currency: str) -> str:
     """The amount with its currency: at least two decimals, further ones without trailing zeros."""
     text = f"{amount.normalize():f}"
     whole, _, digits = text.partition(".")

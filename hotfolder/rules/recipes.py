@@ -35,36 +35,41 @@ class Recipe(Frozen):
     notes: tuple[str, ...] = ()
     by_person: bool = False
 
-    def altered(self) -> tuple[Variant, ...]:
+    def altered_pictures(self) -> tuple[Variant, ...]:
         """The altered pictures to make: the variants, or one variant without a name for `operations`; empty
         where nothing is altered."""
         return self.variants or ((Variant(name="", operations=self.operations),) if self.operations else ())
 
-    def steps(self) -> tuple[tuple[Operation, ...], ...]:
+    def operation_paths(self) -> tuple[tuple[Operation, ...], ...]:
         """Every operation to buy, in order, as the path of operations that ends with it. A path that several
         variants share is there once."""
         paths = (
-            one.operations[:length] for one in self.altered() for length in range(1, len(one.operations) + 1)
+            one.operations[:length]
+            for one in self.altered_pictures()
+            for length in range(1, len(one.operations) + 1)
         )
         return tuple(dict.fromkeys(paths))
 
     def words(self) -> tuple[str, ...]:
         """What each paid call makes, in words for people, such as "merge" and "sky-blue"."""
-        return (*(("merge",) if self.merge else ()), *(operation_word(path[-1]) for path in self.steps()))
+        return (
+            *(("merge",) if self.merge else ()),
+            *(operation_word(path[-1]) for path in self.operation_paths()),
+        )
 
-    def asks(self) -> tuple[str, ...]:
-        """What each paid call asks for, exactly: its word of `words`, and as JSON the parameters that aren't
-        the defaults, for an operation those of all on its path."""
+    def exact_calls(self) -> tuple[str, ...]:
+        """Each paid call exactly, as text: its word of `words`, and as JSON the parameters that aren't the
+        defaults, for an operation those of all on its path."""
         merges = ((self.hdr,),) if self.merge else ()
         told = (
             [one.model_dump(mode="json", by_alias=True, exclude_defaults=True) for one in path]
-            for path in (*merges, *self.steps())
+            for path in (*merges, *self.operation_paths())
         )
         return tuple(f"{word} {json.dumps(one)}" for word, one in zip(self.words(), told, strict=True))
 
     def paid_kinds(self) -> tuple[str, ...]:
         """The kind (merge or an operation's) of each paid call, if no earlier purchase can be reused."""
-        return (*(("merge",) if self.merge else ()), *(path[-1].kind for path in self.steps()))
+        return (*(("merge",) if self.merge else ()), *(path[-1].kind for path in self.operation_paths()))
 
 
 NOTHING = Recipe(merge=False)

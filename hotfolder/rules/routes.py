@@ -17,7 +17,7 @@ from pydantic import (
 
 from hotfolder.display import counted
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.foldernames import composed, normal, shown
+from hotfolder.rules.foldernames import normal, shown, to_nfc
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.recipes import Variant
@@ -76,7 +76,7 @@ def _as_range(value: object) -> object:
 
 
 class Match(Frozen):
-    """What a route looks at. Whatever is left out matches everything; all that is given must match."""
+    """The conditions of a route. All that are given must match; one that is left out matches everything."""
 
     project: Patterns | None = None
     """Project names, with * and ? as wildcards; a text or a list of texts."""
@@ -174,14 +174,14 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _glob(name: str, pattern: str) -> bool:
-    return fnmatchcase(composed(name).casefold(), composed(pattern).casefold())
+    return fnmatchcase(to_nfc(name).casefold(), to_nfc(pattern).casefold())
 
 
 def has_wildcard(pattern: str) -> bool:
     return WILDCARDS.search(pattern) is not None
 
 
-def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
+def match_names(route: RouteBase, subject: Subject) -> tuple[bool, str]:
     """Whether project, room and tags match, with the reason; the number of photos is not checked."""
     reasons: list[str] = []
     for what, name, patterns in (
@@ -191,10 +191,10 @@ def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
         if patterns is None:
             continue
         if not any(name_matches(name, pattern) for pattern in patterns):
-            return False, f"{what} {shown(name)} does not match {_either(patterns)}"
-        reasons.append(f"{what} {shown(name)} matches {_either(patterns)}")
+            return False, f"{what} {shown(name)} does not match {_alternatives_text(patterns)}"
+        reasons.append(f"{what} {shown(name)} matches {_alternatives_text(patterns)}")
     if route.match.tag is not None:
-        wanted = _either(route.match.tag)
+        wanted = _alternatives_text(route.match.tag)
         if not any(tag_matches(subject.tags, pattern) for pattern in route.match.tag):
             present = "no tag" if not subject.tags else "tags " + ", ".join(map(shown, subject.tags))
             return False, f"{present}; wanted {wanted}"
@@ -202,9 +202,9 @@ def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
     return True, " and ".join(reasons)
 
 
-def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdict:
+def match_route(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdict:
     """Match one route against one set."""
-    matched, reason = name_verdict(route, subject)
+    matched, reason = match_names(route, subject)
     wanted = route.match.photos
     if matched and wanted is not None:
         count = counted(photo_count, "photo")
@@ -214,5 +214,5 @@ def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdic
     return RouteVerdict(route.name, matched, reason or "it matches every set")
 
 
-def _either(patterns: Sequence[str]) -> str:
+def _alternatives_text(patterns: Sequence[str]) -> str:
     return " or ".join(shown(pattern) for pattern in patterns)

@@ -23,7 +23,7 @@ from hotfolder.rules.foldernames import (
 from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.roomtypes import room_type_of
-from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
+from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, match_names, match_route
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import Tag, TagTable, merged_operations
 from hotfolder.stager.operations import Frozen, HdrOptions, Operation, RoomType, Stage
@@ -129,12 +129,12 @@ def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int)
         return SettleRule(quiet_seconds=max(named, default=None), expected_photos=None)
     lowest = max(photo_count, 1)
     counts = range(lowest, max(lowest, MOST_PHOTOS) + 1)
-    routes = [next((route for route in matching if _takes(route, count)), None) for count in counts]
+    routes = [next((route for route in matching if _accepts_count(route, count)), None) for count in counts]
     quiet = [route.quiet_seconds if route else None for route in routes]
     expected = (
         count
         for count, route in zip(counts, routes, strict=True)
-        if route is not None and route.brackets == count and not _earlier_takes_more(matching, route, count)
+        if route is not None and route.brackets == count and not _earlier_accepts_more(matching, route, count)
     )
     longest = (
         None
@@ -150,16 +150,18 @@ def matching_by_name(rulebook: Rulebook, project: str, folder: str) -> list[Rout
     found = ((typed, rulebook.tags.find(typed)) for typed in (*room_parts.tags, *project_parts.tags))
     tags = tuple(tag.name if tag else typed for typed, tag in found)
     subject = Subject(project_parts.name, room_parts.name, tags)
-    return [route for route in rulebook.routes if name_verdict(route, subject)[0]]
+    return [route for route in rulebook.routes if match_names(route, subject)[0]]
 
 
-def _takes(route: Route, photo_count: int) -> bool:
+def _accepts_count(route: Route, photo_count: int) -> bool:
     return route.match.photos is None or photo_count in route.match.photos
 
 
-def _earlier_takes_more(matching: Sequence[Route], route: Route, photo_count: int) -> bool:
+def _earlier_accepts_more(matching: Sequence[Route], route: Route, photo_count: int) -> bool:
     earlier = matching[: matching.index(route)]
-    return any(_takes(one, count) for one in earlier for count in range(photo_count + 1, MOST_PHOTOS + 1))
+    return any(
+        _accepts_count(one, count) for one in earlier for count in range(photo_count + 1, MOST_PHOTOS + 1)
+    )
 
 
 def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag, ...]:
@@ -178,7 +180,7 @@ def _first_match(
 ) -> tuple[Route | None, tuple[RouteVerdict, ...]]:
     verdicts: list[RouteVerdict] = []
     for route in routes:
-        verdicts.append(verdict(route, subject, photo_count))
+        verdicts.append(match_route(route, subject, photo_count))
         if verdicts[-1].matched:
             return route, tuple(verdicts)
     return None, tuple(verdicts)
@@ -196,13 +198,13 @@ def _recipe(
     project_tags: Sequence[Tag],
     photo_count: int,
 ) -> Recipe:
-    tags = _layered(merged_operations(project_tags), merged_operations(room_tags))
+    tags = _override_kinds(merged_operations(project_tags), merged_operations(room_tags))
     variants = [
         Variant(
             name=one.name,
             operations=tuple(_with_room_type(each, room, route.room_type) for each in one.operations),
         )
-        for one in _variants(route.variants, _layered(route.operations, tags), tags)
+        for one in _variants(route.variants, _override_kinds(route.operations, tags), tags)
     ]
     # Where the folder's tags made several variants equal, the remaining one is an ordinary picture.
     told = len(variants) > 1 or len(route.variants) == 1
@@ -233,13 +235,13 @@ def _variants(
     made: set[tuple[Operation, ...]] = set()
     for variant in wanted or (Variant(name="", operations=()),):
         own = tuple(operation for operation in variant.operations if operation.kind not in said)
-        operations = _layered(common, own)
+        operations = _override_kinds(common, own)
         if operations not in made:
             made.add(operations)
             yield Variant(name=variant.name, operations=operations)
 
 
-def _layered(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:
+def _override_kinds(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:
     """The layers concatenated; of each kind of operation only those of the last layer with it are kept."""
     kept: list[Operation] = []
     for layer in layers:

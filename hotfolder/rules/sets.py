@@ -19,7 +19,7 @@ def sent_name(number: int, format: str) -> str:
     return f"{number:02d}.{'png' if format == 'PNG' else 'jpg'}"
 
 
-def sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
+def names_sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
     """The `names` that share a stem with one of `photos`, ignoring case: `a.xmp` and `a.jpg.xmp` for
     `a.jpg`."""
     stems = {stem.casefold() for photo in photos for stem in (photo, PurePath(photo).stem)}
@@ -43,21 +43,23 @@ class FileIdentity:
     def of(cls, facts: os.stat_result) -> FileIdentity:
         """The identity from an lstat or fstat result. Numbers are wrapped into signed 64 bits, since some
         shares have larger inodes, which no database stores."""
-        return cls(facts.st_size, signed(facts.st_mtime_ns), signed(facts.st_ctime_ns), signed(facts.st_ino))
+        return cls(
+            facts.st_size, as_int64(facts.st_mtime_ns), as_int64(facts.st_ctime_ns), as_int64(facts.st_ino)
+        )
 
-    def same(self, other: FileIdentity) -> bool:
+    def is_same_file(self, other: FileIdentity) -> bool:
         """Whether both are of the same unchanged file, which may have been renamed: the ctime, which a rename
         changes, is ignored."""
         return replace(self, ctime_ns=other.ctime_ns) == other
 
-    def alike(self, other: FileIdentity) -> bool:
+    def may_be_same_file(self, other: FileIdentity) -> bool:
         """Whether `other` may be the same file seen from another machine: inode and ctime are ignored, and
         mtime is compared in units of COARSEST_NS."""
         coarse = (other.size_bytes, other.mtime_ns // COARSEST_NS)
         return (self.size_bytes, self.mtime_ns // COARSEST_NS) == coarse
 
 
-def signed(number: int) -> int:
+def as_int64(number: int) -> int:
     """The number wrapped into a signed 64-bit integer, the largest that databases store."""
     return (number + 2**63) % 2**64 - 2**63
 
@@ -129,7 +131,7 @@ class BracketSet:
         return self.inbox / self.project / self.folder
 
 
-def middle_of(photos: Sequence[Photo]) -> Photo:
+def middle_exposure(photos: Sequence[Photo]) -> Photo:
     """The middle exposure, whose metadata represents the set: by exposure value if all photos have one, else
     by brightness; ties by name."""
     if all(photo.exposure_value is not None for photo in photos):
@@ -139,12 +141,12 @@ def middle_of(photos: Sequence[Photo]) -> Photo:
     return ordered[len(ordered) // 2]
 
 
-def from_middle(value: float | None, middle: float | None) -> float | None:
+def ev_above_middle(value: float | None, middle: float | None) -> float | None:
     """How many EV an exposure is brighter than the middle one, from their EV100; None if one is unknown."""
     return None if value is None or middle is None else middle - value
 
 
-def shot_as_text(photo: Photo) -> str:
+def photo_to_json(photo: Photo) -> str:
     """The photo's size, brightness, signature and capture data as JSON, for the store."""
     told: dict[str, Any] = {
         "size": [photo.width, photo.height, photo.orientation],
@@ -156,8 +158,8 @@ def shot_as_text(photo: Photo) -> str:
     return json.dumps(told, separators=(",", ":"))
 
 
-def photo_from(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
-    """The photo from the text of `shot_as_text`. An empty text, as from versions that stored none, gives
+def photo_from_json(name: str, identity: FileIdentity, sha256: str, text: str) -> Photo:
+    """The photo from the JSON of `photo_to_json`. An empty text, as from versions that stored none, gives
     default values: then only the content hash is known."""
     told: dict[str, Any] = {"size": [0, 0, 1], "brightness": 0.5, "signature": ""}
     told |= json.loads(text) if text else {}

@@ -9,9 +9,9 @@ from operator import attrgetter
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.evidence import has_times
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
-from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, some
+from hotfolder.rules.grouping.model import GroupedSet, Grouping, GroupingOptions, OverSeven, join_doubts
 from hotfolder.rules.holds import REVIEW, asks_review
-from hotfolder.rules.late import EarlierSet, Sorted, sort_out
+from hotfolder.rules.late import EarlierSet, PhotoRelations, relate_to_earlier
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import FileIdentity, Photo
@@ -38,13 +38,15 @@ class HeldSet:
     doubts: tuple[str, ...]
     late: bool = False
 
-    def there(self, files: Mapping[str, FileIdentity]) -> bool:
+    def is_complete_in(self, files: Mapping[str, FileIdentity]) -> bool:
         """Whether all its photos are among `files`, by name, as `left` has it."""
-        return self.photos.keys() == self.left(files)
+        return self.photos.keys() == self.unchanged_in(files)
 
-    def left(self, files: Mapping[str, FileIdentity]) -> set[str]:
+    def unchanged_in(self, files: Mapping[str, FileIdentity]) -> set[str]:
         """The names of its photos that are among `files`, unchanged as far as any machine can tell."""
-        return {name for name, was in self.photos.items() if name in files and files[name].alike(was)}
+        return {
+            name for name, was in self.photos.items() if name in files and files[name].may_be_same_file(was)
+        }
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -61,11 +63,11 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     return ShootRule(mode == "review", GroupingOptions(brackets, _over_seven(routes)), names)
 
 
-def sort_shoot(
+def relate_shoot(
     rulebook: Rulebook, project: str, photos: Sequence[Photo], earlier: Sequence[EarlierSet]
-) -> Sorted:
+) -> PhotoRelations:
     """Relate `photos` to the project's `earlier` sets, which must be sorted oldest first."""
-    return sort_out(photos, earlier, shoot_rule(rulebook, project).options)
+    return relate_to_earlier(photos, earlier, shoot_rule(rulebook, project).options)
 
 
 def group_shoot(
@@ -73,20 +75,20 @@ def group_shoot(
     project: str,
     photos: Sequence[Photo],
     used_names: Collection[str] = (),
-    back: Sorted | None = None,
-    before: Sequence[HeldSet] = (),
+    related: PhotoRelations | None = None,
+    held_before: Sequence[HeldSet] = (),
 ) -> Grouping:
     """Group `photos`, one or more, and name the sets. `used_names` are those of the project's earlier sets;
-    `back` says which photos were in one, whose name is kept. A set whose photos were all held `before` keeps
-    the doubts of then as long as none of those photos changed, since the sets that it was compared with may
-    be gone; where no other photo is there, those alone. A new set that has all photos of a held one keeps
-    its name in any case."""
-    rule, back = shoot_rule(rulebook, project), back or Sorted()
+    `related` says which photos were in one, whose name is kept. A set whose photos were all in sets
+    `held_before` keeps the doubts of then as long as none of those photos changed, since the sets that it was
+    compared with may be gone; where no other photo is there, those alone. A new set that has all photos of a
+    held one keeps its name in any case."""
+    rule, related = shoot_rule(rulebook, project), related or PhotoRelations()
     grouping = group(photos, rule.options)
     members = [{photo.name for photo in each.photos} for each in grouping.parts()]
-    kept, doubts = _kept_names(members, back, before)
+    kept, doubts = _kept_names(members, related, held_before)
     by_name = {photo.name: photo.identity for photo in photos}
-    unchanged = [held for held in before if not held.late and held.there(by_name)]
+    unchanged = [held for held in held_before if not held.late and held.is_complete_in(by_name)]
     known = {name for held in unchanged for name in held.photos}
     alone = all(names <= known for names in members)
     # A route asks for a review of all because of one set, which may have been made meanwhile.
@@ -94,18 +96,18 @@ def group_shoot(
     sets = tuple(_still_doubtful(each, unchanged, forget, alone=alone) for each in grouping.sets)
     grouping = replace(grouping, sets=sets, doubts=(*grouping.doubts, *doubts))
     new = [each for number, each in enumerate(grouping.parts()) if number not in kept]
-    used_names = {*used_names, *kept.values(), *(one.name for one in before if one.name)}
+    used_names = {*used_names, *kept.values(), *(one.name for one in held_before if one.name)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, used_names))
-    found = _named(grouping, [kept.get(number) or next(names) for number in range(len(members))])
+    found = _with_names(grouping, [kept.get(number) or next(names) for number in range(len(members))])
     named = tuple(
-        replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
+        replace(each, notes=(*each.notes, related.notes[each.name])) if each.name in related.notes else each
         for each in found.sets
     )
     review = rule.review or any(asks_review(rulebook, project, each.name, len(each.photos)) for each in named)
     doubtful = [each for each in named if each.doubts]
-    singly = doubtful and _told_apart(grouping, rule.options) and not (review or grouping.doubts)
+    singly = doubtful and _separated_by_capture(grouping, rule.options) and not (review or grouping.doubts)
     held = doubtful if singly else named
-    why = _why(review, grouping, held)
+    why = _hold_reason(review, grouping, held)
     return replace(found, sets=named, why=why, held=frozenset(each.name for each in held if why))
 
 
@@ -123,7 +125,7 @@ def _still_doubtful(
     return replace(each, doubts=tuple(dict.fromkeys((*(() if alone else each.doubts), *then))))
 
 
-def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
+def _separated_by_capture(grouping: Grouping, options: GroupingOptions) -> bool:
     """Whether each set's boundaries have independent evidence (capture data). Where photos are counted off or
     sorted by content, one wrong set makes others wrong too."""
     return options.brackets is None and all(
@@ -132,7 +134,7 @@ def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
 
 
 def _kept_names(
-    members: Sequence[Set[str]], back: Sorted, before: Sequence[HeldSet]
+    members: Sequence[Set[str]], related: PhotoRelations, held_before: Sequence[HeldSet]
 ) -> tuple[dict[int, str], list[str]]:
     """The names that sets keep, by their index: of the earlier set whose photos came back, or of the held one
     of which they have all; and doubts about changes of sets that were paid for or that a person had put
@@ -140,20 +142,20 @@ def _kept_names(
     kept: dict[int, str] = {}
     doubts = []
     for number, names in enumerate(members):
-        rooms = sorted({back.rooms[name] for name in names if name in back.rooms})
+        rooms = sorted({related.rooms[name] for name in names if name in related.rooms})
         if rooms and rooms[0] not in kept.values():
             kept[number] = rooms[0]
-        paid_for = sorted({back.rooms[name] for name in names if name in back.made})
+        paid_for = sorted({related.rooms[name] for name in names if name in related.paid_for})
         if len(paid_for) > 1:
             doubts.append(f"{paid_for[0]} and {paid_for[1]}, which have been paid for, would become one set")
         elif paid_for and kept.get(number) not in paid_for:
             doubts.append(f"{paid_for[0]}, which has been paid for, would become several sets")
         doubts += [
             f"{room}, which a person had put together, has changed"
-            for room in sorted({back.rooms[name] for name in names if name in back.by_person})
+            for room in sorted({related.rooms[name] for name in names if name in related.by_person})
         ]
     for number, names in enumerate(members):
-        for held in before:
+        for held in held_before:
             if held.name and held.photos.keys() <= names and held.name not in kept.values():
                 kept.setdefault(number, held.name)
     return kept, doubts
@@ -176,7 +178,7 @@ def group_folder(
     room = room or split_name(folder).name or folder
     parts = grouping.parts()
     names = (room,) if len(parts) == 1 else name_sets(parts, "numbered", room, used_names)
-    return _named(grouping, names)
+    return _with_names(grouping, names)
 
 
 def _over_seven(routes: Sequence[Route]) -> OverSeven:
@@ -184,7 +186,7 @@ def _over_seven(routes: Sequence[Route]) -> OverSeven:
     return next((route.over_seven for route in routes if route.over_seven is not None), "refuse")
 
 
-def _named(grouping: Grouping, names: Iterable[str]) -> Grouping:
+def _with_names(grouping: Grouping, names: Iterable[str]) -> Grouping:
     """The grouping with `names` given to its sets, then to its refused sets, and photos sorted by name."""
     names = iter(names)
     sets = tuple(
@@ -206,8 +208,8 @@ def _by_name(photos: Sequence[Photo]) -> tuple[Photo, ...]:
     return tuple(sorted(photos, key=attrgetter("name")))
 
 
-def _why(review: bool, grouping: Grouping, sets: Sequence[GroupedSet]) -> str:
+def _hold_reason(review: bool, grouping: Grouping, sets: Sequence[GroupedSet]) -> str:
     if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
-    return some(doubts) or REVIEW
+    return join_doubts(doubts) or REVIEW

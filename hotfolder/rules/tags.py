@@ -22,9 +22,9 @@ from hotfolder.rules.foldernames import (
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.stager.operations import Operation
 
-JOINED = re.compile(r"[\s_,;+&\uff3f\u2010-\u2015\uff0d-]+")
+TAG_JOINTS = re.compile(r"[\s_,;+&\uff3f\u2010-\u2015\uff0d-]+")
 """Separators that people write in place of two underscores."""
-NEARLY = 0.85
+MIN_SIMILARITY = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +60,54 @@ class TagTable:
         if family_of(typed):
             return None
         for family in FAMILIES.values():
-            for meant, words in family.words.items():
+            for meant, words in family.misspellings.items():
                 if normal(typed) in map(normal, words.split(", ")):
                     return meant
         names = [*self.own, *(tag.name for tag in built_in_tags().values())]
         return nearest(typed, [name for name in names if not (project and name == AGAIN)])
 
-    def cure(self, typed: str, *, project: bool = False) -> str:
-        """A suggestion, for people, for a tag that doesn't exist; "" where nothing is similar."""
+    def suggestion(self, typed: str, *, project: bool = False) -> str:
+        """What to type in place of a tag that doesn't exist, for people; "" where nothing is similar."""
         guess, family = self.nearest(typed, project=project), family_of(typed)
         if family:
-            return f"add {FAMILIES[family].lacking}, such as {shown(FAMILIES[family].example)}"
+            return f"add {FAMILIES[family].missing_part}, such as {shown(FAMILIES[family].example)}"
         return f"did you mean {shown(guess)}?" if guess else ""
 
-    def families(self) -> tuple[str, ...]:
+    def lines(self) -> tuple[str, ...]:
         """All tags except `ok`, for people: a line for each family."""
         return (
-            *(line for family in FAMILIES.values() for line in family.lines),
+            *(line for family in FAMILIES.values() for line in family.tag_lines),
             *([", ".join(self.own)] if self.own else []),
             f"{AGAIN} (makes all of it anew, and pays again)",
         )
 
-    def meant(self, name: str) -> str:
+    def corrected(self, name: str) -> str:
         """`name` corrected where it ends in what looks like a tag but lacks the two underscores, as in
         `kitchen_sky-twilight` or `kitchen - sky blue`; "" where it doesn't."""
-        found = self._cut(split_name(name).name)
+        found = self._split_off_tag(split_name(name).name)
         if not found:
             return ""
         room, tag = found
-        head = self.meant(room) or room
+        head = self.corrected(room) or room
         return TAG_MARK.join((head, tag, *split_name(name).tags))
 
-    def several(self, typed: str) -> Sequence[str]:
-        """The names of several tags typed as one, as in `sky-blue_lawn-light` or `sky-blue, lawn-light`;
-        none where it is anything else."""
-        tags = [self.find(part) for part in self.meant(typed).split(TAG_MARK)]
+    def split_joined(self, typed: str) -> Sequence[str]:
+        """Split several tags typed as one, as in `sky-blue_lawn-light` or `sky-blue, lawn-light`, into their
+        names; none where it is anything else."""
+        tags = [self.find(part) for part in self.corrected(typed).split(TAG_MARK)]
         return [tag.name for tag in tags if tag] if all(tags) else []
 
-    def _cut(self, name: str) -> tuple[str, str] | None:
+    def _split_off_tag(self, name: str) -> tuple[str, str] | None:
         """Split a name that ends in a tag into the rest and the tag's full name; the longest tag wins. None
         where it ends in none."""
-        for joint in JOINED.finditer(name):
+        for joint in TAG_JOINTS.finditer(name):
             room, tail = name[: joint.start()].strip(), name[joint.end() :]
             if not room or not tail:
                 continue
             tag = self.find(tail)
             if tag is None and any(normal(tail).startswith(family) for family in FAMILIES):
                 guess = self.nearest(tail)
-                near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= NEARLY
+                near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= MIN_SIMILARITY
                 tag = self.find(guess) if guess and near else None
             if tag is None:
                 continue
@@ -139,11 +139,13 @@ class TagTable:
         said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
         said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
         joined = {
-            typed: TAG_MARK.join(one for one in self.several(typed) if not (project and one == AGAIN))
+            typed: TAG_MARK.join(one for one in self.split_joined(typed) if not (project and one == AGAIN))
             for typed in wrong
         }
         cures = [
-            f"did you mean {shown(joined[typed])}?" if joined[typed] else self.cure(typed, project=project)
+            f"did you mean {shown(joined[typed])}?"
+            if joined[typed]
+            else self.suggestion(typed, project=project)
             for typed in wrong
         ]
         sentences = ("; ".join(filter(None, told)) for told in zip(said, cures, strict=True))
@@ -153,30 +155,30 @@ class TagTable:
             for begins, near in FAMILIES.items():
                 if normal(wrong[cures.index("")]).startswith(begins):
                     hint = f"Rename the folder, with {near.choice}, then drag it back."
-            return RuleRefused(message, hint=hint, also=self.families())
+            return RuleRefused(message, hint=hint, also=self.lines())
         meant = folder
         for typed in wrong:
             guess = (
                 joined[typed] or self.nearest(typed, project=project) or FAMILIES[family_of(typed)].example
             )
-            meant = renamed(meant, typed, guess)
+            meant = with_tag_replaced(meant, typed, guess)
         hint = f"Rename it to {in_full(meant)}, then drag it back."
         if project:
             renaming = f"Rename the project's folder in the inbox to {in_full(meant)}"
             hint = f"{renaming}, then drag this folder back into it."
-        return RuleRefused(message, hint=hint, also=self.families())
+        return RuleRefused(message, hint=hint, also=self.lines())
 
 
 def family_of(typed: str) -> str:
     """The family that `typed` names without one of its tags, as `stage` or `grass` do; "" where none."""
     wanted = normal(typed)
     for name, family in FAMILIES.items():
-        if wanted in map(normal, (name, *family.words.get(name, name).split(", "))):
+        if wanted in map(normal, (name, *family.misspellings.get(name, name).split(", "))):
             return name
     return ""
 
 
-def renamed(folder: str, typed: str, tag: str) -> str:
+def with_tag_replaced(folder: str, typed: str, tag: str) -> str:
     """The folder's name with the tag `typed` replaced by `tag`."""
     name, tags = split_name(folder).name, split_name(folder).tags
     return TAG_MARK.join((name, *(tag if one == typed else one for one in tags)))
@@ -186,7 +188,7 @@ def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
     for first in earlier.operations:
         for second in later.operations:
             if first.kind == second.kind and first != second:
-                kind = FAMILIES[first.kind].called
+                kind = FAMILIES[first.kind].display_name
                 raise RuleRefused(
                     f"The tags {shown(earlier.name)} and {shown(later.name)} in the folder name"
                     f" {shown(folder)} contradict each other: a picture gets one {kind} operation.",

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from hotfolder.config.load import checked_key, load
+from hotfolder.config.load import load, validate_key
 from hotfolder.config.settings import PAGE_PORT, Settings
 from hotfolder.control.first import OWNERS_ALONE, minimal_yaml
 from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
-from hotfolder.outbox.faults import made_anywhere
+from hotfolder.outbox.faults import folder_making_trouble
 from hotfolder.outbox.files import write_once
 from hotfolder.paths import exists, is_dir
 from hotfolder.setup import install
@@ -84,7 +84,7 @@ def refuse_bad_answers(answers: Answers) -> None:
             " start `hotfolder run --config FILE`.",
         )
     if answers.key:
-        checked_key(answers.key, "The API key")
+        validate_key(answers.key, "The API key")
     settings = settings_at(answers.config)
     if answers.root is not None:
         refuse_root(answers.root)
@@ -212,7 +212,7 @@ def create_folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]
     setgid bit, by which new folders get its group."""
     owner = user_id(user), group_id(group)
     if not exists(path):
-        with made_anywhere(path):
+        with folder_making_trouble(path):
             path.mkdir(parents=True)
             os.chown(path, *owner)
             path.chmod(mode)
@@ -221,7 +221,7 @@ def create_folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]
     found = path.stat()
     if (found.st_uid, found.st_gid) == owner and stat.S_IMODE(found.st_mode) & mode == mode:
         return
-    with made_anywhere(path):
+    with folder_making_trouble(path):
         if not any(path.iterdir()):
             os.chown(path, *owner)
             path.chmod(mode)
@@ -234,7 +234,7 @@ def create_folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]
 def write_configuration(answers: Answers, root: Path) -> Iterator[str]:
     page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else {}
     text = minimal_yaml(root, answers.state, KEY, page)
-    with made_anywhere(answers.config.parent):
+    with folder_making_trouble(answers.config.parent):
         answers.config.parent.mkdir(parents=True, exist_ok=True)
     if write_once(answers.config, text, 0o644):
         yield f"Wrote {answers.config}."
@@ -289,7 +289,7 @@ def write_docker_files(directory: Path, root: Path, given: str) -> Iterator[str]
     """Write the compose file and the key's file beside it; yields a sentence after each step, and the next
     steps. Raises UsageError and LocalTrouble."""
     if given:
-        checked_key(given, "The API key")
+        validate_key(given, "The API key")
     refuse_root(root)
     if NOT_IN_COMPOSE.search(str(root)):
         raise UsageError(
@@ -299,7 +299,7 @@ def write_docker_files(directory: Path, root: Path, given: str) -> Iterator[str]
     uid, gid = container_ids()
     text = generated_text(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
     if not exists(root):
-        with made_anywhere(root):
+        with folder_making_trouble(root):
             root.mkdir(parents=True)
             os.chown(root, uid, gid)
             root.chmod(SHARED_MODE)

@@ -110,7 +110,7 @@ def history(store: Store, job_id: str) -> JobHistory:
     job_id = job.id
     photos = tuple(store.photos(job_id))
     events = store.history(job_id)
-    alone = not recipe_of(job).steps()
+    alone = not recipe_of(job).operation_paths()
     entries = [*entries_of_events(events, alone), *entries_of_calls(store.ledger, job_id, events)]
     entries += entries_of_reuse(chain_of(store, job) if photos else (), job_id, events)
     # Within one millisecond an answer comes before the change of state that it causes, and a call after the

@@ -20,7 +20,7 @@ from hotfolder.jobs.budget import THIS_SET, own_budget_in
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
-from hotfolder.rules.foldernames import composed
+from hotfolder.rules.foldernames import to_nfc
 from hotfolder.rules.kinds import Prices
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview, disk_full
 
@@ -163,7 +163,7 @@ class Detector:
         unless originals of it were removed."""
         if line.state not in ENDED:
             return []
-        project = self._projects.setdefault((line.inbox, composed(line.project)), Project())
+        project = self._projects.setdefault((line.inbox, to_nfc(line.project)), Project())
         project.ended[line.folder] = line.state
         where = f"{line.project} / {line.room}"
         if line.state == State.DONE:
@@ -174,7 +174,7 @@ class Detector:
 
     def paid(self, inbox: str, project: str, operations: Sequence[str]) -> None:
         """Count operations that a job of the project, which has `ended`, has paid for."""
-        if (known := self._projects.get((inbox, composed(project)))) is not None:
+        if (known := self._projects.get((inbox, to_nfc(project)))) is not None:
             known.paid.extend(operations)
 
     def drop(self, inbox: str) -> None:
@@ -196,7 +196,7 @@ class Detector:
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
         """Forget the projects without a set in progress for `quiet_seconds`; a notification for each of them
         that has a set that is done."""
-        busy = {(line.inbox, composed(line.project)) for line in seen.lines if line.state in BUSY}
+        busy = {(line.inbox, to_nfc(line.project)) for line in seen.lines if line.state in BUSY}
         for place, project in list(self._projects.items()):
             if place in busy:
                 project.quiet_since = None

@@ -11,8 +11,8 @@ from itertools import zip_longest
 from hotfolder.jobs.model import stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
-from hotfolder.outbox.texts import paragraph, plain
-from hotfolder.rules.foldernames import composed
+from hotfolder.outbox.texts import one_line, paragraph
+from hotfolder.rules.foldernames import to_nfc
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
 from hotfolder.words import format_day_and_time, word
 from hotfolder.words.saying import translate, translate_room
@@ -98,7 +98,7 @@ def status_text(
     if sections is not None and not any(sections.values()):
         parts += [t("status.nothing"), ""]
     if finished:
-        parts += [t("status.finished"), *(f"  {plain(line)}" for line in finished), ""]
+        parts += [t("status.finished"), *(f"  {one_line(line)}" for line in finished), ""]
     parts.append(t("status.footer"))
     return "\n".join(parts) + "\n"
 
@@ -110,8 +110,8 @@ def entry(line: Line, following: Line | None, language: str) -> str:
     room, state = translate_room(language, called), translate(language, line.words)
     reason = "" if line.reason == line.words else line.reason
     why = () if line.same_explanation(following) else (reason, line.hint)
-    extras = (translate(language, extra) for extra in why if plain(extra))
-    first = f"  {plain(line.project)} / {plain(room)}: {plain(state)}"
+    extras = (translate(language, extra) for extra in why if one_line(extra))
+    first = f"  {one_line(line.project)} / {one_line(room)}: {one_line(state)}"
     return "\n".join([first, *(paragraph(extra, "      ") for extra in extras)])
 
 
@@ -121,7 +121,7 @@ def finished(
     """Lines such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
     latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
     for project, rooms in latest[:MOST_PROJECTS]:
-        there = {line.room for line in lines if composed(line.project) == project and line.folder + line.job}
+        there = {line.room for line in lines if to_nfc(line.project) == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
         # With the UTC offset of that time: daylight saving may have changed since.

@@ -27,7 +27,7 @@ def word(language: str, key: str, /, **values: object) -> str:
     Raises KeyError for any other key that is not in the catalogue."""
     if key.startswith(KIND_PREFIX) and key not in CATALOGUE:
         kind = key.removeprefix(KIND_PREFIX)
-        return translate(language, FAMILIES[kind].called) if kind in FAMILIES else kind
+        return translate(language, FAMILIES[kind].display_name) if kind in FAMILIES else kind
     text = CATALOGUE[key][LANGUAGES.index(language)]
     return text.format(**values) if values else text
 

@@ -21,7 +21,7 @@ from hotfolder.display import visible, visible_lines
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import State
-from hotfolder.outbox.faults import SOON, SPACE
+from hotfolder.outbox.faults import RETRY_HINT, SPACE_HINT
 from hotfolder.patience import no_answer
 from hotfolder.telemetry.history import HistoryEntry, JobHistory
 from hotfolder.telemetry.overview import Line, line_of
@@ -108,7 +108,7 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
     assert not journal or len(stderr.read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize("hint", [SPACE, SOON, no_answer(Path("/share")).hint])
+@pytest.mark.parametrize("hint", [SPACE_HINT, RETRY_HINT, no_answer(Path("/share")).hint])
 def test_a_command_that_ended_says_so_where_its_hint_speaks_of_what_continues_by_itself(
     hint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

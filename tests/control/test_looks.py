@@ -21,7 +21,7 @@ from hotfolder.control.local import (
 from hotfolder.control.remote import EXPIRING_SECONDS, api_findings, clock, key, proxies, storage
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import Mount, mount_of
-from hotfolder.outbox.faults import bytes_left
+from hotfolder.outbox.faults import free_bytes
 from hotfolder.stager.client import Probe
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -89,7 +89,7 @@ def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: st
 def test_little_room_is_a_warning_and_hardly_any_is_a_problem() -> None:
     verdicts = [disk(Path("/d"), free).verdict for free in (6 * 10**9, 10**9, 10**8)]
     assert verdicts == [Grade.OK, Grade.WARNING, Grade.PROBLEM]
-    found = disk(Path("/proc"), bytes_left(Path("/proc")))
+    found = disk(Path("/proc"), free_bytes(Path("/proc")))
     assert found.verdict is Grade.OK and "doesn't say" in found.text
 
 

@@ -18,8 +18,8 @@ from hotfolder.daemon.service import Daemon
 from hotfolder.inbox.approvals import write_ready
 from hotfolder.jobs.store import Store
 from hotfolder.rules.drops import ChosenSet
-from hotfolder.rules.late import Sorted
-from hotfolder.rules.shoots import sort_shoot
+from hotfolder.rules.late import PhotoRelations
+from hotfolder.rules.shoots import relate_shoot
 from tests.support.rolls import exported_anew, shoot, stripped
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_below
 
@@ -199,9 +199,9 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
     files, sets, _ = shoot(rooms=1)
     late = sets[0][4]
 
-    def slowly(*given: Any) -> Sorted:
-        found = sort_shoot(*given)
-        if found.aside and rooms(studio.status()) == []:
+    def slowly(*given: Any) -> PhotoRelations:
+        found = relate_shoot(*given)
+        if found.waiting and rooms(studio.status()) == []:
             resume_and_wait()
         return found
 
@@ -210,7 +210,7 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
             store.resume()
         studio.wait_until(rooms)
 
-    monkeypatch.setattr("hotfolder.daemon.shoots.sort_shoot", slowly)
+    monkeypatch.setattr("hotfolder.daemon.shoots.relate_shoot", slowly)
     async with studio.working() as daemon:
         await pause(daemon)
         studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hotfolder.clock import SystemClock
-from hotfolder.config.load import SettingsFile, load, only_at_next_start
+from hotfolder.config.load import SettingsFile, changes_needing_restart, load
 from hotfolder.config.settings import Settings
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon.reload import LiveSettings
@@ -259,7 +259,7 @@ def test_places_and_the_shop_change_only_with_a_restart(
     tmp_path: Path, edited: str, restart: tuple[str, ...]
 ) -> None:
     running = settings_of(tmp_path, "root: .")
-    assert only_at_next_start(running, settings_of(tmp_path, edited)) == restart
+    assert changes_needing_restart(running, settings_of(tmp_path, edited)) == restart
 
 
 async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(studio: Studio) -> None:

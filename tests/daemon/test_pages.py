@@ -25,8 +25,7 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import ONCE_BACK
 from hotfolder.jobs.states import State
-from hotfolder.outbox.texts import HEADLINES, STATUS_NAME
-from hotfolder.outbox.texts import NAME as REASON_NAME
+from hotfolder.outbox.texts import HEADLINES, REASON_NAME, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statusfile import status_page
 from tests.support.pictures import bracket

@@ -113,7 +113,7 @@ def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_w
         "later.jpg": FileIdentity(10, 1_234_568_890, 5, 7),
     }
     names = (*there, "gone.jpg")
-    seen = [name for name in names if HeldSet("hall", {name: FileIdentity(*was)}, ()).there(there)]
+    seen = [name for name in names if HeldSet("hall", {name: FileIdentity(*was)}, ()).is_complete_in(there)]
     assert seen == ["same.jpg"]
 
 

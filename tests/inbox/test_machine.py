@@ -31,7 +31,7 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import file_in_failed
 from hotfolder.outbox.files import Sharing
-from hotfolder.outbox.returning import Returning
+from hotfolder.outbox.returning import SetReturn
 from hotfolder.pictures.decoder import Decoder
 from tests.support.audit import OURS, kept
 from tests.support.clocks import HeldClock
@@ -262,7 +262,7 @@ def put_back(story: Story, choices: Random) -> bool:
     sets = story.came_back()
     if sets:
         target = story.project / choices.choice(ROOMS)
-        way = Returning(choices.choice(sets), target, "job", shared=Sharing())
+        way = SetReturn(choices.choice(sets), target, "job", shared=Sharing())
         try:
             way.gather()
         except UsageError:

@@ -153,7 +153,7 @@ def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
         (root / where).chmod(0o755)
     for snapshot in (whole, part):
         assert "unreadable" in kinds(snapshot)
-        assert snapshot.hides(KEY)
+        assert snapshot.leaves_open(KEY)
 
 
 def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_is_theirs(root: Path, drop: Drop) -> None:
@@ -237,7 +237,7 @@ def test_a_folder_called_like_the_file_that_approves_approves_nothing(
     drop("12 Elm Road", 1)
     (root / place / name).mkdir()
     snapshot = scan(root)
-    assert all(found.signal() is None for found in snapshot.folders.values())
+    assert all(found.valid_ready() is None for found in snapshot.folders.values())
 
 
 def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:

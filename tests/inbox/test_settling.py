@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.settle import (
     Judgement,
-    Nothing,
+    NoPhotos,
     Pace,
     Refused,
     SetState,
@@ -97,14 +97,14 @@ def test_what_comes_after_its_set_was_taken_is_named_once_it_stays_alone() -> No
     room = Room()
     room.arrive("a.jpg", "a.xmp")
     assert isinstance(room.look(15), Settled)
-    assert room.look(100) == Nothing()
+    assert room.look(100) == NoPhotos()
     room.put("b.xmp")
     assert room.look() == Waiting(0, "no photo has come yet", look_at=room.now + 2)
-    assert room.look(2) == Nothing(left=("b.xmp",))
+    assert room.look(2) == NoPhotos(other_files=("b.xmp",))
     room.arrive("a.xmp")
-    assert room.look(2) == Nothing(left=("a.xmp", "b.xmp"))
+    assert room.look(2) == NoPhotos(other_files=("a.xmp", "b.xmp"))
     room.claimed = {"a.jpg", "a.xmp"}
-    assert room.look(2) == Nothing(left=("b.xmp",))
+    assert room.look(2) == NoPhotos(other_files=("b.xmp",))
 
 
 def photo_names(verdict: Verdict) -> list[str]:
@@ -139,7 +139,7 @@ def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing(
     room = Room()
     room.put("a.xmp")
     room.waits()
-    assert room.look(100) == Nothing(left=("a.xmp",))
+    assert room.look(100) == NoPhotos(other_files=("a.xmp",))
     room.arrive("a.jpg")
     room.put("a.xmp")
     room.waits(14)
@@ -203,7 +203,7 @@ def test_a_photo_that_never_will_do_refuses_the_set_once_it_is_quiet() -> None:
     room.arrive("a.jpg", "b.tif")
     room.waits(QUIET - 1)
     assert isinstance(room.look(1), Refused)
-    assert isinstance(room.look(GIVE_UP), Nothing)
+    assert isinstance(room.look(GIVE_UP), NoPhotos)
 
 
 def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
@@ -214,7 +214,7 @@ def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
     first = room.waits()
     assert first.look_at == room.now + 0.2
     second = room.waits(0.2)
-    assert [file.name for file in second.to_judge] == ["c.jpg"]
+    assert [file.name for file in second.to_decode] == ["c.jpg"]
     room.judgements["c.jpg"] = WHOLE
     assert photo_names(room.look()) == ["a.jpg", "b.jpg", "c.jpg"]
 
@@ -287,8 +287,8 @@ def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
             break
         assert verdict.look_at is not None
         room.now = verdict.look_at
-    assert isinstance(room.look(GIVE_UP), Nothing)
-    given_now = room.state.given if room.state is not None else {}
+    assert isinstance(room.look(GIVE_UP), NoPhotos)
+    given_now = room.state.decided if room.state is not None else {}
     assert {name for name in room.files if name.endswith(".jpg")} <= given_now.keys()
     said = [(file.name, file.identity) for verdict in room.said for file in _photos(verdict)]
     assert len(said) == len(set(said))
@@ -309,25 +309,25 @@ def settled_drop() -> Room:
 def test_a_flat_drop_is_said_once_and_anew_as_a_whole_when_it_changes() -> None:
     """A held drop must be grouped anew with photos that are added, or without those that are removed."""
     room = settled_drop()
-    assert isinstance(room.look(100), Nothing)
+    assert isinstance(room.look(100), NoPhotos)
     room.arrive("c.jpg")
     assert photo_names(room.look(QUIET)) == ["a.jpg", "b.jpg", "c.jpg"]
     del room.files["b.jpg"]
     room.look()
     assert photo_names(room.look(QUIET)) == ["a.jpg", "c.jpg"]
-    assert isinstance(room.look(100), Nothing)
+    assert isinstance(room.look(100), NoPhotos)
 
 
 def test_what_a_job_has_of_a_flat_drop_is_not_said_again() -> None:
     """Neither while the job is active, nor after its photos are gone."""
     room = settled_drop()
     room.claimed = {"a.jpg", "b.jpg"}
-    assert isinstance(room.look(100), Nothing)
+    assert isinstance(room.look(100), NoPhotos)
     room.arrive("c.jpg")
     assert photo_names(room.look(QUIET)) == ["c.jpg"]
     room.files = {"c.jpg": room.files["c.jpg"]}
     room.claimed = set()
-    assert isinstance(room.look(), Nothing)
+    assert isinstance(room.look(), NoPhotos)
 
 
 def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() -> None:
@@ -336,7 +336,7 @@ def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() 
     verdict = room.look()
     assert isinstance(verdict, Settled) and verdict.approved
     assert photo_names(verdict) == ["a.jpg", "b.jpg"]
-    assert isinstance(room.look(100), Nothing)
+    assert isinstance(room.look(100), NoPhotos)
 
 
 def test_a_flat_drop_is_never_refused_but_waits_to_be_mended() -> None:

@@ -150,9 +150,11 @@ async def test_a_file_system_that_may_not_announce_is_named(
 ) -> None:
     monkeypatch.setattr(watch, "mount_of", lambda path: Mount(path, kind))
     listener.ensure()
-    await until(lambda: listener.watch.why_none != "not looked yet")
+    await until(lambda: listener.watch.why_unreliable != "not looked yet")
     assert listener.watch.alive is observed
-    assert listener.watch.why_none == ("" if kind == "ext4" else f"{kind} may not announce what others do")
+    assert listener.watch.why_unreliable == (
+        "" if kind == "ext4" else f"{kind} may not announce what others do"
+    )
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -241,7 +241,7 @@ def buy(ledger: Ledger, recipe: Recipe, photos: list[str], most: int) -> list[st
     """Buy the set's first purchases; their keys."""
     keys = []
     sources = {} if recipe.merge else {(): photos[0]}
-    for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
+    for path in (*(((),) if recipe.merge else ()), *recipe.operation_paths())[:most]:
         source = sources.get(path[:-1], "")
         key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
         number = ledger.record_intent(purchase(key), AT)

@@ -19,7 +19,7 @@ from hotfolder.jobs.model import FileRole, Machine, NewJob, scope_of
 from hotfolder.jobs.previous import likeness
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, TRANSITIONS, IllegalMove, State, change_state
 from hotfolder.jobs.store import Store
-from hotfolder.rules.sets import FileIdentity, signed
+from hotfolder.rules.sets import FileIdentity, as_int64
 from tests.jobs.conftest import AT, MakeJob, purchase
 
 ORIGIN = "https://api.stagerai.com"
@@ -174,7 +174,7 @@ def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
 ) -> None:
     """Shares number files with all 64 bits, and the databases have no unsigned integers."""
     job = store.create(new_job("ab"), ORIGIN, AT)
-    seen = FileIdentity(2**40, 2**62, 2**62 + 1, signed(inode))
+    seen = FileIdentity(2**40, 2**62, 2**62 + 1, as_int64(inode))
     store.record_identities(job.id, {"b.jpg": seen, "notes.txt": seen})
     identities = {file.name: file.identity for file in store.files(job.id)}
     assert identities == {"a.jpg": FileIdentity(10, 1, 2, 0), "b.jpg": seen, "notes.txt": seen}

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotfolder.inbox.contents import is_junk_folder, is_ready, is_temporary
+from hotfolder.inbox.contents import is_junk_folder, is_ready_name, is_temporary
 from hotfolder.outbox.names import FORBIDDEN, RESERVED
 from hotfolder.rules.foldernames import AGAIN, OK, project_name, room_name
 from hotfolder.rules.tags import built_in_tags
@@ -67,7 +67,7 @@ def test_the_daemon_reads_names_as_meant(version: str, project: str, room: str, 
     assert project_name(meant[0]).name == unicodedata.normalize("NFC", meant[0])
     assert project_name(meant[0]).tags == ()
     for name in (meant[0], folder):
-        assert legal_everywhere(name) and not is_junk_folder(name) and not is_ready(name), name
+        assert legal_everywhere(name) and not is_junk_folder(name) and not is_ready_name(name), name
     assert not is_temporary(f"{meant[1]}.jpg")
     assert made.clean(meant[1].encode(), b"room").decode() == meant[1], "a clean name stays as it is"
 

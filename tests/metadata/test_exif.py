@@ -24,9 +24,9 @@ def block(order: str) -> bytes:
         exif.MAKER_NOTE: TiffEntry(7, 6, b"Canon\0"),
         0x9286: TiffEntry(7, 12, b"ASCII\0\0\0note"),
     }
-    main = {315: LONG_TEXT, 270: ARTIST, 274: exif.short(order, 6), 256: exif.short(order, 4000)}
+    main = {315: LONG_TEXT, 270: ARTIST, 274: exif.short_entry(order, 6), 256: exif.short_entry(order, 4000)}
     below = {exif.EXIF_FOLDER: shot, exif.GPS_FOLDER: {1: TiffEntry(2, 2, b"N\0")}}
-    return exif.write_folders(order, main, below)
+    return exif.encode_folders(order, main, below)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -6,7 +6,7 @@ import pytest
 
 from hotfolder.metadata import jpegfile, xmp
 from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Level, Name
-from hotfolder.metadata.xmp import Foreign, Packet, Statement, packet_for
+from hotfolder.metadata.xmp import ForeignXmp, Packet, Statement, packet_for
 
 SKY = Statement(("sky",), "x")
 SOURCE_TYPE = SKY.source_type.encode()
@@ -23,13 +23,13 @@ def made(
     extension: bytes | None = None,
     level: Level = Level.ALL,
 ) -> Packet:
-    foreign = Foreign(packet, extension, sidecar)
+    foreign = ForeignXmp(packet, extension, sidecar)
     return packet_for(foreign, SKY, level, most_bytes=jpegfile.MOST_XMP_BYTES)
 
 
 def told(packet: bytes) -> dict[Name, str]:
     """Properties with their plain values; each is in exactly one of the packet's parts."""
-    found = [(one.name, one.text) for one in xmp.properties(xmp.parsed(packet))]
+    found = [(one.name, one.text) for one in xmp.properties(xmp.parse_packet(packet))]
     assert len(found) == len(dict(found))
     return dict(found)
 

@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
-from hotfolder.outbox.names import numbered
+from hotfolder.outbox.names import numbered_names
 from hotfolder.outbox.placing import move, place_as
 from hotfolder.outbox.files import Sharing
 shared = Sharing()
@@ -76,7 +76,7 @@ from hotfolder.outbox.outputs import OutputFolder, OutputFolders
 done = OutputFolder(Path('disk/done'), None, Sharing)
 for way in ('rw', 'ro', 'rw'):
     os.system(f'mount -o remount,{way} disk')
-    OutputFolders([('done', done)]).look(30)
+    OutputFolders([('done', done)]).check(30)
     print([done.trouble])
 """,
     )
@@ -131,7 +131,8 @@ except linking.Unsupported:
 Path('disk/a').unlink()
 with ThreadPoolExecutor(8) as pool:
     put = lambda n, name: place_as(lambda: [b'%d' % n], disk / 'done', name, shared=shared)
-    one = lambda n: next(filter(None, (put(n, name) for name in numbered('rR'[n % 2] + 'oom', '.jpg')))).path
+    names = lambda n: numbered_names('rR'[n % 2] + 'oom', '.jpg')
+    one = lambda n: next(filter(None, (put(n, name) for name in names(n)))).path
     paths = list(pool.map(one, range(40)))
 print([int(p.read_bytes()) for p in paths] == list(range(40)), len(os.listdir('disk/done')))
 Path('a.jpg').write_bytes(b'photo')
@@ -173,7 +174,7 @@ def test_a_file_that_may_not_be_linked_is_moved_all_the_same(tmp_path: Path) -> 
                 linking.link_and_unlink(Path("a.jpg"), Path("b.jpg"))
             except linking.Unsupported:
                 linking.WAYS = (linking.link_and_unlink, linking.reserve_and_rename)
-                linking.put(Path("a.jpg"), Path("b.jpg"))
+                linking.move_exclusively(Path("a.jpg"), Path("b.jpg"))
                 os._exit(0)
         finally:
             os._exit(1)

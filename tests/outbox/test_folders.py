@@ -15,8 +15,8 @@ from hotfolder import mounts
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox.files import Sharing
 from hotfolder.outbox.outputs import (
+    CONFIRMATION_NAME,
     RESULTS_MARKER,
-    RIGHT_AFTER_ALL,
     MountIdentity,
     OutputFolder,
     OutputFolders,
@@ -66,11 +66,11 @@ def test_one_that_hangs_needs_a_restart_only_where_its_mount_is_gone(
         return Sharing()
 
     output = OutputFolder(tmp_path / "done", None, slow)
-    output.look(0.05)
+    output.check(0.05)
     for there, blocked in ((automounter + share, False), ("", False), (share, True)):
         assert "doesn't answer" in output.trouble
         table.write_text(there)
-        output.look(0.05)
+        output.check(0.05)
         assert output.blocked is blocked
     assert "restart hotfolder" in output.trouble
     answers.set()
@@ -109,7 +109,7 @@ def test_without_its_disk_nothing_is_put_there_or_counts_as_vanished(tmp_path: P
     for put in puts:
         with pytest.raises(LocalTrouble, match="not mounted") as found:
             put()
-        assert RIGHT_AFTER_ALL in found.value.hint
+        assert CONFIRMATION_NAME in found.value.hint
     assert source.exists() and (not there or not list(done.iterdir()))
     assert "not mounted" in outputs.by_name["done"].trouble
     place_as(lambda: [b"x"], tmp_path / "failed", "kitchen.jpg", shared=shared)
@@ -120,9 +120,9 @@ def test_a_person_may_say_that_it_is_right_all_the_same(tmp_path: Path) -> None:
     output = output_at(done, on_another_disk(done))
     with pytest.raises(LocalTrouble):
         output.confirm()
-    (done / RIGHT_AFTER_ALL).touch()
+    (done / CONFIRMATION_NAME).touch()
     output.confirm()
-    (done / RIGHT_AFTER_ALL).unlink()
+    (done / CONFIRMATION_NAME).unlink()
     output.confirm()
     assert output.trouble == ""
 

@@ -158,7 +158,7 @@ async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for step in ("take", "reuse", "keep_others", "put_into_place"):
+    for step in ("add_picture", "reuse_rendition", "keep_foreign_files", "exchange_folders"):
         with monkeypatch.context() as patched:
             patched.setattr(making, step, full)
             with pytest.raises(LocalTrouble, match="the disk is full"):

@@ -10,7 +10,7 @@ import pytest
 
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
-from hotfolder.outbox.files import Sharing, clear_leftovers
+from hotfolder.outbox.files import Sharing, delete_stale_temporaries
 from hotfolder.outbox.placing import move
 from hotfolder.rules.sets import FileIdentity
 from tests.outbox.conftest import Killed, lines_that_matter
@@ -131,7 +131,7 @@ def test_killed_at_any_line_and_called_again(
         copies = [path for path in (source, target) if path.exists() and path.read_bytes() == data]
         assert copies, f"lost when killed at line {line}"
         call()
-        clear_leftovers(memory / str(line))
+        delete_stale_temporaries(memory / str(line))
         assert not source.exists()
         assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
         assert target.read_bytes() == data

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotfolder.outbox.names import RESERVED, folded, numbered, picture_stem, safe_name
+from hotfolder.outbox.names import RESERVED, name_key, numbered_names, picture_stem, safe_name
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.kinds import operation_word
 from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
@@ -119,7 +119,7 @@ def test_names_are_legal_and_apart_whatever_folders_are_called(template: str, ro
     """The unaltered picture never shares a name with an altered one, on any file system."""
     fields = {**FIELDS, "room": room, "set": room, "project": title}
     names = [picture_stem(Delivery(name=template), {**fields, "tags": tags}) for tags in ("", "sky-blue")]
-    assert folded(names[0]) != folded(names[1])
+    assert name_key(names[0]) != name_key(names[1])
     assert all(safe_name(name) == name and len(name.encode()) <= 200 for name in names)
 
 
@@ -141,7 +141,7 @@ def test_operation_words(operation: Operation, word: str) -> None:
 
 def test_numbered_names_fit_every_file_system() -> None:
     """The number survives in a name of the greatest length."""
-    assert list(islice(numbered("room", "jpg"), 3)) == ["room.jpg", "room (2).jpg", "room (3).jpg"]
-    names = list(islice(numbered("字" * 85, ".jpeg"), 12))
+    assert list(islice(numbered_names("room", "jpg"), 3)) == ["room.jpg", "room (2).jpg", "room (3).jpg"]
+    names = list(islice(numbered_names("字" * 85, ".jpeg"), 12))
     assert len(set(names)) == 12
     assert all(len(name.encode()) <= 255 for name in names)

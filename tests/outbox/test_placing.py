@@ -16,9 +16,9 @@ import pytest
 from hotfolder import newfiles
 from hotfolder.newfiles import own_prefix, own_temporaries
 from hotfolder.outbox import linking
-from hotfolder.outbox.files import Sharing, clear_leftovers, pieces_of, temporary_file
-from hotfolder.outbox.names import numbered
-from hotfolder.outbox.placing import place_as, placed_before, present
+from hotfolder.outbox.files import Sharing, delete_stale_temporaries, file_pieces, temporary_file
+from hotfolder.outbox.names import numbered_names
+from hotfolder.outbox.placing import find_placed, name_keys_in, place_as
 from tests.outbox.conftest import Killed, lines_that_matter
 
 
@@ -34,7 +34,7 @@ def put(data: bytes, folder: Path, name: str, shared: Sharing) -> Path | None:
 def test_what_was_placed_before_is_found_under_whichever_number_it_lies(tmp_path: Path) -> None:
     (tmp_path / "room.jpg").write_bytes(b"somebody else's")
     (tmp_path / "room (2).jpg").write_bytes(b"ours")
-    found, taken = placed_before(lambda: [b"ours"], tmp_path, "room", ".jpg")
+    found, taken = find_placed(lambda: [b"ours"], tmp_path, "room", ".jpg")
     assert found is not None and found.path == tmp_path / "room (2).jpg"
     assert taken == {"room.jpg", "room (2).jpg"}
 
@@ -43,7 +43,7 @@ def test_editing_the_picture_does_not_edit_its_source(tmp_path: Path, shared: Sh
     """done/ belongs to the studio; a kept result in state/ must not change with it."""
     source = tmp_path / "source"
     source.write_bytes(b"paid for")
-    placed = place_as(partial(pieces_of, source), tmp_path / "done", "room.jpg", shared=shared)
+    placed = place_as(partial(file_pieces, source), tmp_path / "done", "room.jpg", shared=shared)
     assert placed is not None
     with placed.path.open("r+b") as stream:
         stream.write(b"RETOUCH")
@@ -58,7 +58,7 @@ def test_names_that_another_computer_confuses_links_and_folders_are_names_taken(
     (tmp_path / "room (2).jpg").mkdir()
     (tmp_path / "cafe\u0301.jpg").write_bytes(b"theirs")
     for stem, names in (("Room", {"room.jpg", "room (2).jpg"}), ("CAFÉ", {"café.jpg"})):
-        assert placed_before(lambda: [b"ours"], tmp_path, stem, ".jpg") == (None, frozenset(names))
+        assert find_placed(lambda: [b"ours"], tmp_path, stem, ".jpg") == (None, frozenset(names))
 
 
 def test_of_a_hundred_threads_one_gets_the_name(tmp_path: Path, shared: Sharing, way: linking.Way) -> None:
@@ -80,7 +80,7 @@ def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharin
                 own_temporaries(f"daemon {process}", f"store {process}")
                 for number in range(25):
                     data = b"%d %d" % (process, number)
-                    names = numbered("room", ".jpg")
+                    names = numbered_names("room", ".jpg")
                     next(filter(None, (put(data, memory / "done", name, shared) for name in names)))
                 os._exit(0)
             finally:
@@ -97,10 +97,10 @@ def test_no_way_of_renaming_replaces(tmp_path: Path, way: linking.Way) -> None:
     (tmp_path / "a").write_bytes(b"ours")
     (tmp_path / "b").write_bytes(b"theirs")
     with pytest.raises(FileExistsError):
-        linking.put(tmp_path / "a", tmp_path / "b")
+        linking.move_exclusively(tmp_path / "a", tmp_path / "b")
     (tmp_path / "c").write_bytes(b"")
     with pytest.raises(FileExistsError):
-        linking.put(tmp_path / "a", tmp_path / "c")
+        linking.move_exclusively(tmp_path / "a", tmp_path / "c")
     assert contents(tmp_path) == {"a": b"ours", "b": b"theirs", "c": b""}
 
 
@@ -121,7 +121,7 @@ def test_killed_at_any_line_and_called_again(
 
     def prepared(name: str) -> Callable[[], object]:
         folder = memory / name / "done" / "12 Elm Road"
-        return lambda: place_as(partial(pieces_of, source), folder, "room.jpg", shared=shared)
+        return lambda: place_as(partial(file_pieces, source), folder, "room.jpg", shared=shared)
 
     for line in lines_that_matter(prepared, memory):
         folder, call = memory / str(line) / "done" / "12 Elm Road", prepared(str(line))
@@ -129,7 +129,7 @@ def test_killed_at_any_line_and_called_again(
         visible = list(folder.glob("*.jpg")) if folder.exists() else []
         assert [path for path in visible if path.read_bytes() != source.read_bytes()] == []
         assert call() is not None
-        clear_leftovers(memory / str(line))
+        delete_stale_temporaries(memory / str(line))
         assert contents(folder) == {"room.jpg": source.read_bytes()}
         assert folder.joinpath("room.jpg").stat().st_nlink == 1
 
@@ -178,9 +178,9 @@ def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest
     time.sleep(0.03)
     young.write_bytes(b"")
     os.utime(young, ns=(0, 0))
-    clear_leftovers(tmp_path)
+    delete_stale_temporaries(tmp_path)
     assert set(contents(tmp_path / "a")) == {young.name, "picture.jpg"}
-    clear_leftovers(tmp_path / "not there")
+    delete_stale_temporaries(tmp_path / "not there")
 
 
 @pytest.fixture
@@ -232,12 +232,12 @@ def test_only_ones_own_leftovers_and_those_of_machines_that_are_gone_are_cleared
     of_command = tmp_path / f"{newfiles.prefix_of(newfiles.token('store'))}0123456789abcdef"
     of_command.write_bytes(b"")
     monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 3600 * 10**9)
-    clear_leftovers(tmp_path, ["gone"])
+    delete_stale_temporaries(tmp_path, ["gone"])
     assert of_command.exists()
     left = {path for paths in made.values() for path in paths if path.exists()}
     assert left == set(made["live"]) and len(left) == 2
     monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 25 * 3600 * 10**9)
-    clear_leftovers(tmp_path)
+    delete_stale_temporaries(tmp_path)
     assert [path.exists() for path in made["live"]] == [False, True]
     assert not of_command.exists()
 
@@ -255,8 +255,8 @@ def test_a_file_is_placed_under_exactly_the_name_that_was_taken_for_it(
 
 def test_names_are_compared_as_other_computers_do(tmp_path: Path) -> None:
     (tmp_path / "CAFE\u0301").mkdir()
-    assert present(tmp_path) == {"café"}
-    assert present(tmp_path / "not there") == frozenset()
+    assert name_keys_in(tmp_path) == {"café"}
+    assert name_keys_in(tmp_path / "not there") == frozenset()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to any group")

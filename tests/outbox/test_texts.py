@@ -15,7 +15,7 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking, texts
-from hotfolder.outbox.files import Sharing, clear_leftovers
+from hotfolder.outbox.files import Sharing, delete_stale_temporaries
 from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.receipts import (
     Receipt,
@@ -25,8 +25,8 @@ from hotfolder.outbox.receipts import (
     ReceiptPicture,
     as_bytes,
     complete_receipt,
+    find_equal_receipt,
     read_receipt,
-    written_receipt,
 )
 from hotfolder.outbox.texts import WIDTH, as_file, reason_text, write_reason, write_status
 from hotfolder.telemetry.overview import Line, Overview
@@ -69,11 +69,11 @@ def reason(**changes: object) -> str:
 
 def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
     """A job that is finished again after a crash has one receipt."""
-    assert written_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None
+    assert find_equal_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None
     placed = place_as(lambda: [as_bytes(RECEIPT)], tmp_path / "receipts", "living-room.json", shared=shared)
     assert placed is not None
     later = RECEIPT.model_copy(update={"finished_at": NOON + timedelta(minutes=1)})
-    assert written_receipt(tmp_path / "receipts", "living-room", later) == placed.path
+    assert find_equal_receipt(tmp_path / "receipts", "living-room", later) == placed.path
     assert read_receipt(placed.path) == RECEIPT
     assert json.loads(placed.path.read_bytes())["altered"] == ["sky"]
 
@@ -94,8 +94,8 @@ def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Pat
     (tmp_path / "living-room.json").write_text("not a receipt")
     (tmp_path / "living-room (2).json").write_bytes(as_bytes(RECEIPT))
     other = RECEIPT.model_copy(update={"job_id": "job-2"})
-    assert written_receipt(tmp_path, "living-room", other) is None
-    assert written_receipt(tmp_path, "living-room", RECEIPT) == tmp_path / "living-room (2).json"
+    assert find_equal_receipt(tmp_path, "living-room", other) is None
+    assert find_equal_receipt(tmp_path, "living-room", RECEIPT) == tmp_path / "living-room (2).json"
 
 
 def test_the_reason_answers_a_photographer_s_questions() -> None:
@@ -159,7 +159,7 @@ def test_a_reason_survives_being_killed_at_any_line(
         folder, call = memory / str(line), prepared(str(line))
         killed_at(line, call)
         call()
-        clear_leftovers(folder)
+        delete_stale_temporaries(folder)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
             "REASON.txt": b"new\r\n",
             "REASON (earlier).txt": b"old",

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from hotfolder.metadata import exif, jpegfile, pngfile
 from hotfolder.metadata.blocks import DamagedMetadata, Level
-from hotfolder.pictures.carryover import carried_over
+from hotfolder.pictures.carryover import picture_with_metadata
 from hotfolder.pictures.facts import Carrying
 from tests.support.everykind import outcomes
 
@@ -110,7 +110,7 @@ def carried(
 ) -> Path:
     target = result.with_stem(name)
     wanted = Carrying(str(original), None, level, altered, "hotfolder 0.1.0")
-    target.write_bytes(b"".join(carried_over(result, wanted, [])))
+    target.write_bytes(b"".join(picture_with_metadata(result, wanted, [])))
     return target
 
 
@@ -286,7 +286,7 @@ def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: 
         whole[:8] + noise_bytes,
     ):
         try:
-            assert len(exif.corrected(block, width=10, height=10, orientation=1)) <= len(block)
+            assert len(exif.exif_for_picture(block, width=10, height=10, orientation=1)) <= len(block)
         except DamagedMetadata:
             continue
 

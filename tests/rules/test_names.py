@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import FolderName, normal, project_name, room_name, shown, split_name
 from hotfolder.rules.kinds import hyphened
-from hotfolder.rules.roomtypes import SYNONYMS, room_type_of, spellings
+from hotfolder.rules.roomtypes import SYNONYMS, normalised_spellings, room_type_of
 from hotfolder.stager.operations import RoomType
 
 
@@ -67,7 +67,7 @@ def test_no_word_stands_for_two_room_types() -> None:
     seen: dict[str, RoomType] = {}
     for room_type, word in SYNONYMS:
         assert room_type in get_args(RoomType)
-        for spelling in spellings(word):
+        for spelling in normalised_spellings(word):
             assert seen.setdefault(spelling, room_type) == room_type, word
         assert room_type_of(word) == room_type, word
 

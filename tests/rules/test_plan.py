@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.drops import ChosenSet, why_other
+from hotfolder.rules.drops import ChosenSet, why_made_otherwise
 from hotfolder.rules.explain import Sent, delivered_names, explain
 from hotfolder.rules.kinds import operation_word
 from hotfolder.rules.recipes import Recipe, Variant
@@ -309,7 +309,7 @@ def planned(
 
 
 def words(recipe: Recipe) -> dict[str, list[str]]:
-    return {one.name: [operation_word(each) for each in one.operations] for one in recipe.altered()}
+    return {one.name: [operation_word(each) for each in one.operations] for one in recipe.altered_pictures()}
 
 
 def test_each_variant_is_made_of_the_one_merge() -> None:
@@ -343,15 +343,15 @@ BEDROOM, KITCHEN = (
 def test_a_set_whose_calls_have_the_same_words_is_not_what_was_shown(route: dict[str, Any]) -> None:
     then = Route(name="then", operations=(KITCHEN,))
     asked = plan(Rulebook(routes=(then,)), "12 Elm Road", "front", 3).recipe
-    chosen = ChosenSet("front", dict.fromkeys("abc", ""), asked.asks())
+    chosen = ChosenSet("front", dict.fromkeys("abc", ""), asked.exact_calls())
     now = Rulebook(routes=(Route.model_validate({"name": "now", **route}),))
-    assert "merge + stage-modern of it, otherwise" in why_other(now, "12 Elm Road", "front", chosen)
+    assert "merge + stage-modern of it, otherwise" in why_made_otherwise(now, "12 Elm Road", "front", chosen)
 
 
 def test_operations_on_one_picture_are_not_those_of_two() -> None:
     one = planned("front", Variant(name="both", operations=(LIGHT, BLUE))).recipe
     two = planned("front", Variant(name="lawn", operations=(LIGHT,)), DAY).recipe
-    assert one.words() == two.words() and one.asks() != two.asks()
+    assert one.words() == two.words() and one.exact_calls() != two.exact_calls()
 
 
 def test_a_tag_wins_over_a_variants_operation_of_the_same_kind() -> None:

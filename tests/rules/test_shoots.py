@@ -10,7 +10,7 @@ from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.holds import why_name_held
 from hotfolder.rules.routes import Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
-from hotfolder.rules.sets import Photo, sharing_stem
+from hotfolder.rules.sets import Photo, names_sharing_stem
 from hotfolder.rules.shoots import HeldSet, group_shoot, shoot_rule
 from tests.support.camera import CANON_ORDER, FILE, MIDDLE, Photographer
 from tests.support.studio import ELM
@@ -108,7 +108,7 @@ def test_held_sets_keep_their_doubts_and_get_none_from_each_other(by: Photograph
     held = held_of(found)
     left = [photo for photo in by.photos if any(photo.name in one.photos for one in held)]
     assert len(held) > 1 and len(left) < len(by.photos)
-    again = group_shoot(book(), ELM, left, before=held)
+    again = group_shoot(book(), ELM, left, held_before=held)
     assert [each.doubts for each in again.sets] == [one.doubts for one in held]
 
 
@@ -117,10 +117,10 @@ def test_a_review_that_no_route_asks_for_any_more_holds_nothing(by: Photographer
     by.rooms(3)
     held = held_of(group_shoot(review, ELM, by.photos))[1:]
     left = [photo for photo in by.photos if any(photo.name in one.photos for one in held)]
-    assert len(group_shoot(review, ELM, left, before=held).held) == 2
-    assert group_shoot(book(), ELM, left, before=held).held == frozenset()
+    assert len(group_shoot(review, ELM, left, held_before=held).held) == 2
+    assert group_shoot(book(), ELM, left, held_before=held).held == frozenset()
 
 
 def test_what_travels_with_a_photo_has_its_stem_or_its_whole_name() -> None:
     names = ["a.xmp", "A.jpg.xmp", "ab.xmp", "b.xmp", "a"]
-    assert sharing_stem(names, ["a.jpg", "c.jpg"]) == ["a.xmp", "A.jpg.xmp", "a"]
+    assert names_sharing_stem(names, ["a.jpg", "c.jpg"]) == ["a.xmp", "A.jpg.xmp", "a"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.foldernames import AGAIN, OK, normal
-from hotfolder.rules.holds import misnamed
+from hotfolder.rules.holds import why_misnamed
 from hotfolder.rules.kinds import FAMILIES, hyphened
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import Tag, TagTable, built_in_tags, merged_operations
@@ -137,8 +137,8 @@ def test_the_name_to_give_the_folder_is_told_whole_however_long() -> None:
     with pytest.raises(RuleRefused) as refused:
         plan(Rulebook(), "12 Elm Road", f"{room}__sky-bleu", 3)
     assert refused.value.hint == f'Rename it to "{room}__sky-blue", then drag it back.'
-    assert f'"{room}__sky-blue"' in str(misnamed(Rulebook(), "12 Elm Road", f"{room}_sky-blue"))
-    assert 'mean "again__sky-blue"?' in str(misnamed(Rulebook(), "again_sky-blue_again", "front"))
+    assert f'"{room}__sky-blue"' in str(why_misnamed(Rulebook(), "12 Elm Road", f"{room}_sky-blue"))
+    assert 'mean "again__sky-blue"?' in str(why_misnamed(Rulebook(), "again_sky-blue_again", "front"))
 
 
 def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
@@ -166,7 +166,7 @@ def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
     ],
 )
 def test_a_tag_without_its_two_underscores_is_noticed(name: str, meant: str) -> None:
-    assert TABLE.meant(name) == meant
+    assert TABLE.corrected(name) == meant
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_tag_without_its_two_underscores_is_noticed(name: str, meant: str) -> 
     ],
 )
 def test_a_room_s_name_is_not_taken_for_a_tag(name: str) -> None:
-    assert TagTable({"pool": (Sky(sky_type="blue"),)}).meant(name) == ""
+    assert TagTable({"pool": (Sky(sky_type="blue"),)}).corrected(name) == ""
 
 
 @pytest.mark.parametrize("typed", ["zzzz", "look", "book", "cook", "kiosk", "east"])
@@ -210,6 +210,6 @@ def test_own_tags_join_the_table_and_are_suggested() -> None:
     table = TagTable({"Curb Appeal": (Sky(sky_type="blue"), Lawn(lawn_type="light"))})
     assert table.find("curb-appeal") == Tag("Curb Appeal", table.own["Curb Appeal"])
     assert table.nearest("curbappel") == "Curb Appeal"
-    assert "Curb Appeal" in table.families()
+    assert "Curb Appeal" in table.lines()
     with pytest.raises(RuleRefused, match="contradict"):
         table.read(["curb-appeal", "sky-twilight"], "x")

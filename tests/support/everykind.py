@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image, ImageCms
 
 from hotfolder.metadata.blocks import Level
-from hotfolder.pictures.carryover import carried_over
+from hotfolder.pictures.carryover import picture_with_metadata
 from hotfolder.pictures.facts import Carrying
 from tests.bench.page import put
 
@@ -184,7 +184,7 @@ def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, Seen]]]:
         result, target = folder / f"result.{kind.lower()}", folder / f"picture.{kind.lower()}"
         Image.effect_noise((200, 120), 60).convert("RGB").save(result)
         wanted = Carrying(str(photo), None, Level.ALL, ("sky",), "hotfolder")
-        target.write_bytes(b"".join(carried_over(result, wanted, [])))
+        target.write_bytes(b"".join(picture_with_metadata(result, wanted, [])))
         purposes = {**ON_PURPOSE, **(TO_PNG if kind == "PNG" else {})}
         yield kind, compared(before, tags_of(target), purposes)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hotfolder.rules.grouping.group import USUAL
+from hotfolder.rules.grouping.group import DEFAULT_OPTIONS
 from hotfolder.rules.grouping.model import GroupingOptions
 from hotfolder.rules.sets import Photo
 from tests.support.camera import (
@@ -34,7 +34,7 @@ class Shoot:
     sets: frozenset[frozenset[str]]
     flash: frozenset[str] = frozenset()
     old_exports: frozenset[str] = frozenset()
-    options: GroupingOptions = USUAL
+    options: GroupingOptions = DEFAULT_OPTIONS
 
 
 Visit = Callable[[Photographer], None]

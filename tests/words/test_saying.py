@@ -123,7 +123,7 @@ def test_every_text_of_the_code_has_its_german() -> None:
 
 def test_every_word_for_an_operation_has_its_german() -> None:
     """The check above looks at texts of two words and more only."""
-    of_tags = [(one.called, one.altered, one.lacking, one.choice) for one in FAMILIES.values()]
+    of_tags = [(one.display_name, one.disclosure, one.missing_part, one.choice) for one in FAMILIES.values()]
     words = {*chain.from_iterable(of_tags), *PAID_KINDS.values()}
     assert words <= {one.english for one in templates()}
 

@@ -250,7 +250,7 @@ async def edit(context: JobContext, job: Job) -> Job:
         return await back_to_missing(context, job)
     sources: dict[tuple[Operation, ...], Source] = {(): source}
     met: list[HotfolderError] = []
-    for path in recipe_of(job).steps():
+    for path in recipe_of(job).operation_paths():
         if path[:-1] not in sources:
             continue
         try:
@@ -264,7 +264,7 @@ async def edit(context: JobContext, job: Job) -> Job:
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
-    await context.refuse_moved(job)
+    await context.refuse_renamed(job)
     finished_at = context.clock.now().replace(microsecond=0)
     return await context.advance(job, State.PUBLISHING, finished_at=finished_at)
 
@@ -330,7 +330,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
         image_id = await context.client.upload_image(path, f"picture.{extension}", media_type)
     CrashPoint.IMAGE_UPLOADED.passed()
     # Without a merge its photo must be unchanged; else only its folder may have other tags by now.
-    last_check = context.refuse_moved if recipe_of(job).merge else context.recheck_photos
+    last_check = context.refuse_renamed if recipe_of(job).merge else context.recheck_photos
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
         request = partial(request_operation, context, image_id, operation)

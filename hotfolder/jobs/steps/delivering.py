@@ -20,30 +20,30 @@ from hotfolder.jobs.names import take_name
 from hotfolder.jobs.previous import room_number
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, intact_chain
-from hotfolder.outbox.files import Pieces, pieces_of, sha256_of
+from hotfolder.outbox.files import Pieces, file_pieces, sha256_of
 from hotfolder.outbox.names import (
-    folded,
+    name_key,
     picture_stem,
     pictures_folder,
     receipts_folder,
     safe_name,
 )
-from hotfolder.outbox.placing import Placed, place_as, placed_before
+from hotfolder.outbox.placing import Placed, find_placed, place_as
 from hotfolder.outbox.receipts import (
-    SHARED,
+    COMMON_FIELDS,
     Receipt,
     ReceiptCall,
     ReceiptPhoto,
     ReceiptPicture,
     as_bytes,
-    written_receipt,
+    find_equal_receipt,
 )
 from hotfolder.paths import exists
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Delivery, Rendition
 from hotfolder.rules.kinds import Prices, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.rules.sets import sharing_stem
+from hotfolder.rules.sets import names_sharing_stem
 
 SOFTWARE = "hotfolder"
 """The software named in the metadata, without a version (the receipt has it): a picture placed before an
@@ -77,7 +77,7 @@ def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequen
         context.places.confirm_inbox(context.places.inbox(job.inbox))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
     sidecars = (name for name in companions if PurePath(name).suffix.lower() == ".xmp")
-    beside = sharing_stem(sidecars, [middle.name])
+    beside = names_sharing_stem(sidecars, [middle.name])
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
     sidecar = str(original_of(context, job, companions[nearest])) if nearest is not None else None
@@ -135,7 +135,9 @@ def receipt_of(
         ),
         cost=prices.sum_text(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(
-            ReceiptPicture(file=picture.path, altered=picture.kinds, **picture.model_dump(include=SHARED))
+            ReceiptPicture(
+                file=picture.path, altered=picture.kinds, **picture.model_dump(include=COMMON_FIELDS)
+            )
             for picture in pictures
         ),
         altered=tuple(dict.fromkeys(step.path[-1].kind for step in chain if step.path)),
@@ -207,7 +209,7 @@ async def place_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path
     """Write the receipt into done/ and return its path; that of the same receipt where it exists already."""
     folder = receipts_folder(context.places.done, safe_name(job.project))
     stem = picture_stem(Delivery(), fields_of(job, tags_of(job)))
-    written = await to_thread.run_sync(written_receipt, folder, stem, receipt)
+    written = await to_thread.run_sync(find_equal_receipt, folder, stem, receipt)
     if written is not None:
         return written
     data = as_bytes(receipt)
@@ -223,14 +225,14 @@ async def place_file(
     stem, below = safe_name(stem), f"done/{folder.relative_to(context.places.done)}"
     take = partial(take_name, context.store, job.id, below, stem, extension)
     sharing = await to_thread.run_sync(context.places.sharing, job)
-    find = partial(placed_before, content, folder, stem, extension)
+    find = partial(find_placed, content, folder, stem, extension)
     placed, there = await to_thread.run_sync(find)
     while placed is None:
         of_file, now = f"{purpose} {stem}.{extension}", context.clock.now()
         name = await context.store_thread(take, purpose=of_file, present=there, at=now)
         CrashPoint.NAME_TAKEN.passed()
         placed = await to_thread.run_sync(partial(place_as, content, folder, name, shared=sharing))
-        there |= {folded(name)}  # another file has this name by now, or one was not visible here before
+        there |= {name_key(name)}  # another file has this name by now, or one was not visible here before
     return placed
 
 
@@ -286,7 +288,7 @@ async def place_picture(
     """Place the file `made`, a picture of this size, in done/ and return its row."""
     result, variant, stem = new
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
-    content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
+    content, extension = partial(file_pieces, made), made.suffix.removeprefix(".")
     purpose = f"{result.purchase_id}/{result.position}"
     placed = await place_file(context, job, content, folder / rendition, stem, extension, purpose)
     CrashPoint.PICTURE_PLACED.passed()
@@ -346,7 +348,7 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Ne
     intermediate pictures, on which a further operation was bought, are left out. `seq` is the room's number
     in its project, 0 where no name uses it."""
     recipe = recipe_of(job)
-    names = {variant.operations: variant.name for variant in recipe.altered()}
+    names = {variant.operations: variant.name for variant in recipe.altered_pictures()}
     begun = {step.path[:-1] for step in chain if step.path}
     for step in chain:
         if step.path and step.path in begun and step.path not in names:

@@ -23,11 +23,11 @@ from hotfolder.jobs.steps.fetching import intact_chain
 from hotfolder.jobs.takeover import identity_of_same
 from hotfolder.jobs.verify import why_not_deletable
 from hotfolder.newfiles import folder_beneath
-from hotfolder.outbox.faults import local_trouble, shown
-from hotfolder.outbox.linking import status, sync_folder
+from hotfolder.outbox.faults import local_trouble, path_text
+from hotfolder.outbox.linking import lstat_or_none, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.outputs import MountIdentity, confirm_archive
-from hotfolder.outbox.placing import move, present, remove
+from hotfolder.outbox.placing import move, name_keys_in, remove
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.texts import ALL_NAMES, hash_of_reason, reason_text, write_reason
 from hotfolder.paths import entries, exists, is_dir
@@ -47,7 +47,7 @@ REMOVED = "removed or replaced before"
 async def reserve(context: JobContext, job: Job, parent: Path) -> str:
     """Reserve a folder name in `parent` that no other job has. Folders spelt differently, or in different
     inboxes, may lead to the same name at the same time."""
-    there = await to_thread.run_sync(present, parent)
+    there = await to_thread.run_sync(name_keys_in, parent)
     folder, stem, now = FILED + safe_name(job.project), safe_name(job.shown_folder), context.clock.now()
     name = await context.store_thread(take_name, context.store, job.id, folder, stem, present=there, at=now)
     CrashPoint.FOLDER_RESERVED.passed()
@@ -82,7 +82,7 @@ def not_moved(context: JobContext, job: Job, files: Sequence[JobFile], target: P
     LocalTrouble where the folder or the inbox can't be trusted to be the right one."""
     with local_trouble(target):
         context.places.guard(target)
-        gone = [file for file in files if not status(target / file.name)]
+        gone = [file for file in files if not lstat_or_none(target / file.name)]
     if gone:
         context.places.confirm_inbox(context.places.inbox(job.inbox))
         refuse_renamed(context.places.inbox(job.inbox), job)
@@ -96,7 +96,7 @@ def refuse_renamed(inbox: Path, job: Job) -> None:
         with local_trouble(above):
             names = [one.name for one in entries(above)] if name else []
         if any(one != name and without_ok(one) == name for one in names):
-            raise LocalTrouble(f"the folder {name} in {shown(above)} is being renamed")
+            raise LocalTrouble(f"the folder {name} in {path_text(above)} is being renamed")
 
 
 def removed_sentence(gone: int, total: int) -> str:
@@ -116,8 +116,8 @@ def expected_identity(places: Places, job: Job, file: JobFile) -> FileIdentity:
     content as recorded, else the recorded one. Raises LocalTrouble."""
     path = places.folder(job) / file.name
     with local_trouble(path):
-        found = status(path)
-        changed = found is not None and not FileIdentity.of(found).same(file.identity)
+        found = lstat_or_none(path)
+        changed = found is not None and not FileIdentity.of(found).is_same_file(file.identity)
         return (identity_of_same(places, job, file) if changed else None) or file.identity
 
 
@@ -129,7 +129,7 @@ def refuse_links(context: JobContext, job: Job) -> None:
             with folder_beneath(context.places.inbox(job.inbox), *filter(None, (job.project, job.folder))):
                 pass
         except NotADirectoryError:
-            raise SetChanged(f"{shown(folder)} is a link, or no folder, by now") from None
+            raise SetChanged(f"{path_text(folder)} is a link, or no folder, by now") from None
 
 
 def move_each(

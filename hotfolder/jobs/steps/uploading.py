@@ -252,11 +252,11 @@ async def begin(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     job = await with_current_rules(context, job, len(photos))
     recipe, early = recipe_of(job), context.early_groups.get(place_of(job))
-    first = {()} if recipe.merge else {path[:1] for path in recipe.steps()}
+    first = {()} if recipe.merge else {path[:1] for path in recipe.operation_paths()}
     chain = await context.store_thread(chain_of, context.store, job)
     sends = not first <= {step.path for step in chain}
     if sends and not (early is not None and early.begun and early.fits(photos, recipe.hdr)):
-        await context.refuse_moved(job)
+        await context.refuse_renamed(job)
         refuse_outside(context.settings.hours, context.clock.now())
     state = State.EDITING
     if recipe.merge:
@@ -303,7 +303,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     group = take_early(context, job, photos)
     if group is None:
-        await context.refuse_moved(job)
+        await context.refuse_renamed(job)
         refuse_outside(context.settings.hours, context.clock.now())
         group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:

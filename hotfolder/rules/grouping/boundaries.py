@@ -15,11 +15,11 @@ from hotfolder.rules.grouping.evidence import (
     AUTO_BRACKET,
     Likeness,
     Step,
-    came_back,
+    capture_of,
+    exposure_ev,
     likeness,
-    shot,
-    started,
-    value,
+    repeated_exposure_text,
+    start_seconds,
 )
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV
 from hotfolder.rules.sets import Photo
@@ -56,7 +56,7 @@ class Neighbours:
         return self.so_far[-1]
 
 
-def boundary(at: Neighbours) -> Boundary:
+def decide_boundary(at: Neighbours) -> Boundary:
     """Decide by the strongest evidence: setup changes, repeated exposures, bursts, pauses, content."""
     if at.step.changes:
         doubt = None
@@ -66,10 +66,10 @@ def boundary(at: Neighbours) -> Boundary:
         return Boundary(False, at.step.changes, doubt)
     pause: tuple[str, ...] = ()
     if not at.step.burst and at.step.idle_seconds > IDLE_SECONDS:
-        pause = (_idle(at.step.idle_seconds, IDLE_SECONDS),)
+        pause = (_pause_text(at.step.idle_seconds, IDLE_SECONDS),)
     earlier = _same_exposure(at)
     if earlier is not None:
-        return _returned(at, earlier, pause)
+        return _repeated_exposure(at, earlier, pause)
     if at.step.burst and not at.step.dark_frame:
         return Boundary(True)
     if at.step.dark_frame or at.step.idle_seconds <= IDLE_SECONDS:
@@ -78,50 +78,50 @@ def boundary(at: Neighbours) -> Boundary:
         return _long_pause(at)
     if max(at.burst_before, at.burst_after) > 1:
         return Boundary(False, pause)
-    return _by_hand(at, pause)
+    return _new_exposure_by_hand(at, pause)
 
 
-def _idle(seconds: float, limit: float) -> str:
+def _pause_text(seconds: float, limit: float) -> str:
     return f"idle for {seconds:.1f} s, more than {limit:g} s"
 
 
 def _same_exposure(at: Neighbours) -> Photo | None:
-    ours = value(at.following)
-    return next((frame for frame in at.so_far if abs(value(frame) - ours) <= SAME_EXPOSURE_EV), None)
+    ours = exposure_ev(at.following)
+    return next((frame for frame in at.so_far if abs(exposure_ev(frame) - ours) <= SAME_EXPOSURE_EV), None)
 
 
-def _returned(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundary:
-    evidence = (came_back(earlier, at.following), *pause)
+def _repeated_exposure(at: Neighbours, earlier: Photo, pause: tuple[str, ...]) -> Boundary:
+    evidence = (repeated_exposure_text(earlier, at.following), *pause)
     if at.step.order_unknown:
         doubt = (
             f"{at.last.name} and {at.following.name} were taken within a second or two, and this camera "
             "writes whole seconds only: which frames belong to the set before can't be told"
         )
-        if started(at.last) == started(at.following):
+        if start_seconds(at.last) == start_seconds(at.following):
             return Boundary(False, evidence, doubt)
         # The frames before the cut are certain: where all sets match, the cut can't be elsewhere.
         return Boundary(False, evidence, mutual_doubt=doubt)
     if at.step.burst and earlier is at.last:
         doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
         return Boundary(False, evidence, doubt)
-    if earlier is at.last and _taken_again(at):
+    if earlier is at.last and _is_retake(at):
         return Boundary(True, doubt=f"{at.following.name} may be {at.last.name} taken again")
     return Boundary(False, evidence)
 
 
-def _taken_again(at: Neighbours) -> bool:
+def _is_retake(at: Neighbours) -> bool:
     """Whether a frame of a set shot by hand was repeated, as when someone walked through the picture."""
     by_hand = max(at.burst_before, at.burst_after) == 1 < len(at.so_far)
     return by_hand and likeness(at.following, *at.so_far) is not Likeness.DIFFERENT
 
 
 def _long_pause(at: Neighbours) -> Boundary:
-    evidence = (_idle(at.step.idle_seconds, BY_HAND_SECONDS),)
+    evidence = (_pause_text(at.step.idle_seconds, BY_HAND_SECONDS),)
     alone = max(at.burst_before, at.burst_after) == 1
     if alone and _set_by_hand(at) and likeness(at.following, *at.so_far) is Likeness.SAME:
         doubt = f"{at.following.name} shows the same picture as {at.last.name}"
         # A deleted frame between the two doubles the pause.
-        if at.step.idle_seconds <= 2 * BY_HAND_SECONDS and _continues(at):
+        if at.step.idle_seconds <= 2 * BY_HAND_SECONDS and _continues_pattern(at):
             return Boundary(True, doubt=f"{doubt}, {at.step.idle_seconds:.0f} s later")
         return Boundary(False, evidence, doubt)
     return Boundary(False, evidence)
@@ -136,7 +136,7 @@ def _short_pause(at: Neighbours) -> Boundary:
     if min(at.burst_before, at.burst_after) > 1 and not at.step.dark_frame:
         doubt = f"another burst of exposures, {seconds} later, may belong to the same set"
         return Boundary(False, (f"a new burst began, after {seconds}",), doubt)
-    if not _bracketed(at):
+    if not _is_bracketed(at):
         doubt = (
             f"{at.following.name} came {seconds} after {at.last.name} and is exposed differently, and "
             "nothing says that they were bracketed"
@@ -146,7 +146,7 @@ def _short_pause(at: Neighbours) -> Boundary:
     return Boundary(True, weak_doubt=weak)
 
 
-def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
+def _new_exposure_by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
     """Decide between two single frames released by hand, where the exposure is new to the set."""
     alike = likeness(at.following, *at.so_far)
     by_hand = _set_by_hand(at)
@@ -165,20 +165,20 @@ def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
         f"whether {at.following.name} shows the same picture as {at.last.name}, {at.step.idle_seconds:.1f} s "
         "before, can't be seen"
     )
-    if _continues(at):
+    if _continues_pattern(at):
         return Boundary(True, weak_doubt=weak)
     return Boundary(False, ("the exposures began again from the other end", *pause), weak_doubt=weak)
 
 
-def _bracketed(at: Neighbours) -> bool:
+def _is_bracketed(at: Neighbours) -> bool:
     """Whether EXIF says that the camera was bracketing, or a person changed the exposure."""
-    auto = all(shot(frame).exposure_mode == AUTO_BRACKET for frame in (at.last, at.following))
+    auto = all(capture_of(frame).exposure_mode == AUTO_BRACKET for frame in (at.last, at.following))
     return auto or _set_by_hand(at)
 
 
 def _set_by_hand(at: Neighbours) -> bool:
     """Whether a person, not the camera's meter, may have changed the exposure between the two frames."""
-    before, after = shot(at.last), shot(at.following)
+    before, after = capture_of(at.last), capture_of(at.following)
     if before.aperture != after.aperture or _least_step(at) < _LEAST_STEP_EV:
         return False
     modes = {before.exposure_mode, after.exposure_mode}
@@ -187,18 +187,18 @@ def _set_by_hand(at: Neighbours) -> bool:
     if before.bias_ev is None or after.bias_ev is None or before.bias_ev == after.bias_ev:
         return False
     turned = before.bias_ev - after.bias_ev
-    return abs(value(at.following) - value(at.last) - turned) <= 0.35
+    return abs(exposure_ev(at.following) - exposure_ev(at.last) - turned) <= 0.35
 
 
 def _least_step(at: Neighbours) -> float:
-    ours = value(at.following)
-    return min(abs(value(frame) - ours) for frame in at.so_far)
+    ours = exposure_ev(at.following)
+    return min(abs(exposure_ev(frame) - ours) for frame in at.so_far)
 
 
-def _continues(at: Neighbours) -> bool:
+def _continues_pattern(at: Neighbours) -> bool:
     """Whether the exposures continue their pattern: all rising, all falling, or alternating around the
     first."""
-    values = [value(frame) for frame in (*at.so_far, at.following)]
+    values = [exposure_ev(frame) for frame in (*at.so_far, at.following)]
     turns = [after - before for before, after in pairwise(values)]
     if all(turn > 0 for turn in turns) or all(turn < 0 for turn in turns):
         return True

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import PurePath
 
 from hotfolder.rules.foldernames import COPY
-from hotfolder.rules.grouping.evidence import Likeness, by_name, has_times, likeness, shot
+from hotfolder.rules.grouping.evidence import Likeness, by_name, capture_of, has_times, likeness
 from hotfolder.rules.sets import Photo
 
 _COPY_MARK = re.compile(
@@ -22,7 +22,7 @@ _MERGE_MARK = re.compile(r"-HDR\Z", re.IGNORECASE)
 """The suffix of Lightroom's own merge, behind the name of one of its photos."""
 
 
-def uncopied(name: str) -> str:
+def without_copy_mark(name: str) -> str:
     """The file's name without what Lightroom, Finder, Explorer or a cloud's client adds to that of a copy or
     of a second export."""
     path = PurePath(name)
@@ -51,7 +51,7 @@ def _merges(photos: Sequence[Photo]) -> dict[str, str]:
 
 
 def _stem(photo: Photo) -> str:
-    return PurePath(uncopied(photo.name)).stem.casefold()
+    return PurePath(without_copy_mark(photo.name)).stem.casefold()
 
 
 def copies_among(out: Iterable[Photo], photos: Iterable[Photo]) -> set[str]:
@@ -104,7 +104,7 @@ def capture_key(photo: Photo) -> Hashable:
     resolution of the camera's clock; None without sufficient capture data."""
     if not has_times(photo):
         return None
-    taken = shot(photo)
+    taken = capture_of(photo)
     how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm)
     return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
 
@@ -112,5 +112,5 @@ def capture_key(photo: Photo) -> Hashable:
 def _named_capture_key(photo: Photo) -> Hashable:
     key = capture_key(photo)
     # A clock of whole seconds gives several frames one time: then the names must agree too.
-    coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
+    coarse = key is not None and capture_of(photo).clock_step_seconds >= 1.0
     return (key, _stem(photo)) if coarse else key

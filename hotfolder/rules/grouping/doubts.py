@@ -10,11 +10,11 @@ from hotfolder.display import counted
 from hotfolder.rules.grouping.evidence import (
     AUTO_BRACKET,
     Likeness,
+    capture_of,
+    exposure_ev,
     likeness,
-    shot,
     step_between,
     two_scenes_in,
-    value,
 )
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft
 from hotfolder.rules.sets import Photo
@@ -28,26 +28,26 @@ BracketPattern = tuple[float, ...]
 """Exposure values of a set's frames in the order taken, relative to the first."""
 
 
-def examine(drafts: Sequence[Draft]) -> None:
+def add_doubts(drafts: Sequence[Draft]) -> None:
     """Add to the `doubts` of the sets of one camera body, one or more, in the order taken. Weak doubts become
     doubts, except for sets whose exposures match those of most others."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     patterns = {id(draft): pattern(draft.photos) for draft in several}
     # A clock of whole seconds doesn't record the order within a second.
-    coarse = max(shot(draft.photos[0]).clock_step_seconds for draft in drafts) >= 1.0
+    coarse = max(capture_of(draft.photos[0]).clock_step_seconds for draft in drafts) >= 1.0
     ladders = {name: _ladder(each) if coarse else each for name, each in patterns.items()}
     usual = [_as_most(ladders.get(id(each), ()), list(ladders.values()), len(drafts)) for each in drafts]
     for draft, alike, all_alike in zip(drafts, usual, _with_neighbours(drafts, usual), strict=True):
         draft.doubts += [] if alike else draft.weak
         draft.doubts += [] if all_alike else draft.mutual
-    coming = last_of_several(drafts[-1], drafts[:-1])
+    coming = unfinished_set_doubt(drafts[-1], drafts[:-1])
     for draft in several:
         if not (coming and draft is drafts[-1]):
-            _odd_size(draft, patterns[id(draft)], list(patterns.values()))
-        _odd_values(draft)
-        odd_pictures(draft)
+            _doubt_odd_size(draft, patterns[id(draft)], list(patterns.values()))
+        _doubt_odd_values(draft)
+        doubt_odd_pictures(draft)
     for draft in drafts:
-        draft.doubts += piece_of_bracket(draft)
+        draft.doubts += bracket_piece_doubt(draft)
     drafts[-1].doubts += coming
     for before, after in pairwise(drafts):
         _stray_frame(before, after)
@@ -57,7 +57,7 @@ def examine(drafts: Sequence[Draft]) -> None:
 
 def pattern(photos: Sequence[Photo]) -> BracketPattern:
     """The exposure values in the order taken, relative to the first."""
-    values = [value(photo) for photo in photos]
+    values = [exposure_ev(photo) for photo in photos]
     return tuple(each - values[0] for each in values)
 
 
@@ -86,11 +86,11 @@ def _near(one: BracketPattern, other: BracketPattern) -> bool:
     return len(one) == len(other) and all(abs(a - b) <= _NEAR_EV for a, b in zip(one, other, strict=True))
 
 
-def _odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPattern]) -> None:
+def _doubt_odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPattern]) -> None:
     sizes = Counter(len(each) for each in patterns)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     number = len(ours)
-    if usual in (number, number + draft.lit):
+    if usual in (number, number + draft.flash_frame_count):
         return
     alike = sum(_near(ours, each) for each in patterns)
     deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)
@@ -112,13 +112,13 @@ def _evenly_spaced(values: BracketPattern) -> bool:
     return len(values) % 2 == 1 and max(gaps) - min(gaps) <= _NEAR_EV
 
 
-def _odd_values(draft: Draft) -> None:
-    values = sorted(value(photo) for photo in draft.photos)
+def _doubt_odd_values(draft: Draft) -> None:
+    values = sorted(exposure_ev(photo) for photo in draft.photos)
     if max(after - before for before, after in pairwise(values)) < _HALF_STOP_EV:
         draft.doubts.append("its exposures differ by less than half a stop")
 
 
-def odd_pictures(draft: Draft) -> None:
+def doubt_odd_pictures(draft: Draft) -> None:
     """Add a doubt to a set whose photos certainly show two scenes."""
     pair = two_scenes_in(draft.photos)
     if pair is not None:
@@ -156,15 +156,15 @@ def _share_doubts(before: Draft, after: Draft) -> None:
         sound.doubts.append(cut[0])
 
 
-def piece_of_bracket(draft: Draft) -> list[str]:
+def bracket_piece_doubt(draft: Draft) -> list[str]:
     """The doubt about a single frame that the camera took as part of a bracket; empty where it didn't."""
     [photo, *others] = draft.photos
-    if others or draft.lit or shot(photo).exposure_mode != AUTO_BRACKET:
+    if others or draft.flash_frame_count or capture_of(photo).exposure_mode != AUTO_BRACKET:
         return []
     return [f"{photo.name} lies there alone, and the camera was bracketing"]
 
 
-def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
+def unfinished_set_doubt(last: Draft, others: Sequence[Draft]) -> list[str]:
     """The doubt that frames of the set taken last may still be arriving, where it is smaller than usual;
     empty where another set has its size, or its exposure mode shows that it was shot differently."""
     several = [draft for draft in others if len(draft.photos) > 1]
@@ -173,9 +173,9 @@ def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
         return []
     if _modes([last]).isdisjoint(_modes(several)):
         return []
-    sizes = [len(draft.photos) + draft.lit for draft in others]
+    sizes = [len(draft.photos) + draft.flash_frame_count for draft in others]
     usual = max(set(sizes), key=lambda size: (sizes.count(size), size))
-    if number + last.lit >= usual:
+    if number + last.flash_frame_count >= usual:
         return []
     return [
         f"it has {counted(number, 'frame')} where others have {usual}, and was taken last: the rest of it "
@@ -184,4 +184,4 @@ def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
 
 
 def _modes(drafts: Sequence[Draft]) -> set[int | None]:
-    return {shot(photo).exposure_mode for draft in drafts for photo in draft.photos}
+    return {capture_of(photo).exposure_mode for draft in drafts for photo in draft.photos}

@@ -40,65 +40,65 @@ class Step:
     order_unknown: bool
 
 
-def shot(photo: Photo) -> Capture:
+def capture_of(photo: Photo) -> Capture:
     """The photo's capture data; empty data where it has none."""
     return photo.capture or Capture()
 
 
 def has_times(photo: Photo) -> bool:
     """Whether the capture data have the start and the exposure time."""
-    return shot(photo).started_seconds is not None and timed(photo)
+    return capture_of(photo).started_seconds is not None and has_exposure_time(photo)
 
 
-def timed(photo: Photo) -> bool:
+def has_exposure_time(photo: Photo) -> bool:
     """Whether the capture data have the exposure time."""
-    return shot(photo).exposure_seconds is not None
+    return capture_of(photo).exposure_seconds is not None
 
 
-def value(photo: Photo) -> float:
+def exposure_ev(photo: Photo) -> float:
     """The exposure value of a `timed` photo in EV, higher is darker; comparable between frames of one camera.
     Unlike `Photo.exposure_value` it exists without aperture or ISO: constants replace them. Raises
     AssertionError for a photo that isn't `timed`."""
-    taken = shot(photo)
+    taken = capture_of(photo)
     assert taken.exposure_seconds is not None
     return math.log2((taken.aperture or 1.0) ** 2 / taken.exposure_seconds) - math.log2(
         (taken.iso or 100) / 100
     )
 
 
-def came_back(earlier: Photo, again: Photo) -> str:
+def repeated_exposure_text(earlier: Photo, again: Photo) -> str:
     """The evidence, for people, that a frame's exposure is one that the set already has."""
-    first, second = shot(earlier), shot(again)
+    first, second = capture_of(earlier), capture_of(again)
     if (first.aperture, first.iso) == (second.aperture, second.iso) and second.exposure_seconds:
         seconds = second.exposure_seconds
         shutter = f"{seconds:.2g} s" if seconds >= 0.3 else f"1/{round(1 / seconds)} s"
         return f"the exposure {shutter} came back"
-    return f"the exposure value {value(again):.1f} came back"
+    return f"the exposure value {exposure_ev(again):.1f} came back"
 
 
-def fired(photo: Photo) -> bool:
-    return shot(photo).flash_fired is True
+def flash_fired(photo: Photo) -> bool:
+    return capture_of(photo).flash_fired is True
 
 
-def streams(photos: Iterable[Photo]) -> list[list[Photo]]:
+def frames_by_body(photos: Iterable[Photo]) -> list[list[Photo]]:
     """The frames of each camera body, in the order taken. All must have a start time. Where some frames of a
     body have no offset from UTC, those of the others are removed: its clock alone compares them all."""
     bodies: dict[tuple[str, ...], list[Photo]] = defaultdict(list)
     for photo in photos:
-        taken = shot(photo)
+        taken = capture_of(photo)
         bodies[taken.make or "", taken.model or "", taken.body_serial or ""].append(photo)
-    return [as_taken(_by_one_clock(frames)) for _, frames in sorted(bodies.items())]
+    return [in_order_taken(_by_one_clock(frames)) for _, frames in sorted(bodies.items())]
 
 
 def _by_one_clock(frames: list[Photo]) -> list[Photo]:
-    if all(shot(frame).offset_seconds is not None for frame in frames):
+    if all(capture_of(frame).offset_seconds is not None for frame in frames):
         return frames
-    return [replace(frame, capture=replace(shot(frame), offset_seconds=None)) for frame in frames]
+    return [replace(frame, capture=replace(capture_of(frame), offset_seconds=None)) for frame in frames]
 
 
-def as_taken(frames: Iterable[Photo]) -> list[Photo]:
+def in_order_taken(frames: Iterable[Photo]) -> list[Photo]:
     """The frames sorted by start time, ties (as with clocks of whole seconds) by name."""
-    return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
+    return sorted(frames, key=lambda frame: (start_seconds(frame), by_name(frame)))
 
 
 def by_name(photo: Photo) -> tuple[list[Any], str]:
@@ -107,8 +107,8 @@ def by_name(photo: Photo) -> tuple[list[Any], str]:
 
 
 def step_between(one: Photo, other: Photo) -> Step:
-    before, after = shot(one), shot(other)
-    apart = started(other) - started(one)
+    before, after = capture_of(one), capture_of(other)
+    apart = start_seconds(other) - start_seconds(one)
     exposure = before.exposure_seconds or 0.0
     idle = apart - exposure
     # The error of the difference of two times is up to the clock's resolution, either way.
@@ -130,7 +130,7 @@ def _dark_frame(idle: float, exposure: float, blur: float) -> bool:
 
 
 def _changes(one: Photo, other: Photo) -> Iterable[str]:
-    before, after = shot(one), shot(other)
+    before, after = capture_of(one), capture_of(other)
     if before.lens and after.lens and before.lens != after.lens:
         yield f"the lens changed to {after.lens}"
     zoomed = before.focal_mm and after.focal_mm and abs(math.log(after.focal_mm / before.focal_mm))
@@ -141,9 +141,9 @@ def _changes(one: Photo, other: Photo) -> Iterable[str]:
         yield "the size changed from {} to {} pixels".format(*sizes)
 
 
-def started(photo: Photo) -> float:
+def start_seconds(photo: Photo) -> float:
     """The start time in seconds, in UTC where the camera recorded its offset; 0 without a start."""
-    taken = shot(photo)
+    taken = capture_of(photo)
     return round((taken.started_seconds or 0.0) - (taken.offset_seconds or 0), 6)
 
 
@@ -184,14 +184,14 @@ def group_difference(one: Sequence[Photo], other: Sequence[Photo]) -> float | No
 
 def _compared(one: str, other: str) -> tuple[int, int]:
     """The number of answers that differ, and the number known in both signatures."""
-    darker, known = _parts(one)
-    darker_too, known_too = _parts(other)
+    darker, known = _signature_bits(one)
+    darker_too, known_too = _signature_bits(other)
     shared = known & known_too
     return ((darker ^ darker_too) & shared).bit_count(), shared.bit_count()
 
 
 @lru_cache(maxsize=1024)
-def _parts(signature: str) -> tuple[int, int]:
+def _signature_bits(signature: str) -> tuple[int, int]:
     darker, _, known = signature.partition("-")
     return int(darker or "0", 16), int(known or "0", 16)
 
@@ -265,7 +265,7 @@ def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
     """The steps between consecutive frames without flash. Where flash frames lie between, the idle time is
     the longest pause on the way, since the flash exposures are not idle time."""
     steps: list[Step] = []
-    unlit = [number for number, frame in enumerate(frames) if not fired(frame)]
+    unlit = [number for number, frame in enumerate(frames) if not flash_fired(frame)]
     for start, end in pairwise(unlit):
         passed = [step_between(*pair) for pair in pairwise(frames[start : end + 1])]
         longest = max(passed, key=lambda step: step.idle_seconds)
@@ -276,28 +276,28 @@ def steps_past_flash(frames: Sequence[Photo]) -> list[Step]:
     return steps
 
 
-def lit_in_burst(frames: Sequence[Photo]) -> Counter[str]:
+def flash_counts_in_bursts(frames: Sequence[Photo]) -> Counter[str]:
     """The number of flash frames in one burst with a frame without flash, by the name of that frame."""
     counts: Counter[str] = Counter()
     unlit: Photo | None = None
     for before, frame in pairwise(frames):
-        unlit = before if not fired(before) else unlit
+        unlit = before if not flash_fired(before) else unlit
         if not step_between(before, frame).burst:
             unlit = None
-        elif fired(frame) and unlit is not None:
+        elif flash_fired(frame) and unlit is not None:
             counts[unlit.name] += 1
     return counts
 
 
-def lit_frames(photos: Sequence[Photo]) -> tuple[dict[str, str], list[Draft]]:
+def flash_frames(photos: Sequence[Photo]) -> tuple[dict[str, str], list[Draft]]:
     """The flash frames among `photos`: the reasons, by name, for those kept out of the merge of the frames
     that they were taken with, and doubtful sets of one for those taken without any."""
     kept_out: dict[str, str] = {}
     alone: list[Draft] = []
-    for frames in streams(photos):
-        unlit = [frame for frame in frames if not fired(frame)]
+    for frames in frames_by_body(photos):
+        unlit = [frame for frame in frames if not flash_fired(frame)]
         for frame in frames:
-            if not fired(frame):
+            if not flash_fired(frame):
                 continue
             beside = _nearest(frame, unlit)
             if beside is None:
@@ -313,7 +313,7 @@ def lit_frames(photos: Sequence[Photo]) -> tuple[dict[str, str], list[Draft]]:
 def _nearest(frame: Photo, unlit: Sequence[Photo]) -> Photo | None:
     found: list[tuple[float, Photo]] = []
     for other in unlit:
-        step = step_between(*sorted((frame, other), key=started))
+        step = step_between(*sorted((frame, other), key=start_seconds))
         if step.idle_seconds <= BY_HAND_SECONDS and not step.changes:
             found.append((step.idle_seconds, other))
     return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -15,16 +15,16 @@ from hotfolder.rules.foldernames import free_name
 from hotfolder.rules.grouping import methods
 from hotfolder.rules.grouping.copies import without_copies
 from hotfolder.rules.grouping.evidence import (
-    as_taken,
     by_name,
-    fired,
+    capture_of,
+    exposure_ev,
+    flash_fired,
+    flash_frames,
+    has_exposure_time,
     has_times,
-    lit_frames,
-    shot,
-    started,
+    in_order_taken,
+    start_seconds,
     step_between,
-    timed,
-    value,
 )
 from hotfolder.rules.grouping.methods import drafts_by_capture, drafts_by_count, drafts_by_picture
 from hotfolder.rules.grouping.model import (
@@ -49,7 +49,7 @@ def name_sets(
 ) -> tuple[str, ...]:
     """Names for the `parts` of a grouping, in their order, unique among themselves and `used_names` (ignoring
     case). Numbers continue after the highest in `used_names`."""
-    firsts = [min(each.photos, key=_taken).name for each in parts]
+    firsts = [min(each.photos, key=_capture_order).name for each in parts]
     if scheme == "numbered":
         start = 1 + max((_number(name, stem) for name in used_names), default=0)
         digits = max(2, len(str(start + len(firsts) - 1)))
@@ -66,14 +66,14 @@ def _number(name: str, stem: str) -> int:
     return int(rest) if rest != name.casefold() and re.fullmatch("[0-9]{1,9}", rest) else 0
 
 
-USUAL = GroupingOptions()
+DEFAULT_OPTIONS = GroupingOptions()
 EXPORT_WITH_CAMERA_DATA = (
     "Some photos don't say when they were taken, or how they were exposed. If the camera recorded it, in"
     ' Lightroom\'s export dialog, under "Metadata", choose "All Metadata" or "All Except Camera Raw Info".'
 )
 
 
-def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
+def group(photos: Sequence[Photo], options: GroupingOptions = DEFAULT_OPTIONS) -> Grouping:
     """Group a flat drop. The order of `photos` doesn't matter; no two have one name."""
     own, kept_out = _own_photos(photos)
     with_times = [photo for photo in own if has_times(photo)]
@@ -81,7 +81,7 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
     doubts: list[str] = []
     if options.brackets is None:
         drafts = drafts_by_capture(with_times)
-        lit, alone = lit_frames(with_times)
+        lit, alone = flash_frames(with_times)
         drafts += alone
         for draft in drafts_by_picture(without_times):
             draft.photos, lit_there = _unlit(draft.photos)
@@ -96,10 +96,10 @@ def group(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping
         unlit, lit = _unlit(own)
         drafts = drafts_by_count(unlit, options.brackets) if unlit else []
     notices = (EXPORT_WITH_CAMERA_DATA,) if without_times else ()
-    return _finished(drafts, kept_out | lit, notices, tuple(doubts), options)
+    return _as_grouping(drafts, kept_out | lit, notices, tuple(doubts), options)
 
 
-def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Grouping:
+def group_room(photos: Sequence[Photo], options: GroupingOptions = DEFAULT_OPTIONS) -> Grouping:
     """Group a room's folder: one set, unless the photos form several sets of at least two photos without any
     doubt, and there are too many for one set (with over_seven: refuse) or the capture data prove it.
 
@@ -112,20 +112,20 @@ def group_room(photos: Sequence[Photo], options: GroupingOptions = USUAL) -> Gro
     if several and found.sure and not found.refused:
         too_many = len(photos) > MOST_PHOTOS and options.over_seven == "refuse"
         proved = all(has_times(photo) for photo in own) and all(
-            _apart(*pair) for pair in pairwise(found.sets)
+            _certainly_apart(*pair) for pair in pairwise(found.sets)
         )
         if too_many or proved:
             return found
     unlit, lit = _unlit(own)
-    return _finished([Draft(unlit)] if unlit else [], kept_out | lit, (), (), options)
+    return _as_grouping([Draft(unlit)] if unlit else [], kept_out | lit, (), (), options)
 
 
-def _apart(before: GroupedSet, after: GroupedSet) -> bool:
-    one, other = as_taken(before.photos)[-1], as_taken(after.photos)[0]
-    if step_between(one, other).changes or shot(one).body_serial != shot(other).body_serial:
+def _certainly_apart(before: GroupedSet, after: GroupedSet) -> bool:
+    one, other = in_order_taken(before.photos)[-1], in_order_taken(after.photos)[0]
+    if step_between(one, other).changes or capture_of(one).body_serial != capture_of(other).body_serial:
         return True
     pairs = product(before.photos, after.photos)
-    return any(abs(value(a) - value(b)) <= SAME_EXPOSURE_EV for a, b in pairs)
+    return any(abs(exposure_ev(a) - exposure_ev(b)) <= SAME_EXPOSURE_EV for a, b in pairs)
 
 
 def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
@@ -135,14 +135,14 @@ def _own_photos(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
 
 def _unlit(photos: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
     """The photos without flash (all if there are none), and the reasons, by name, for those left out."""
-    unlit = [photo for photo in photos if not fired(photo)]
+    unlit = [photo for photo in photos if not flash_fired(photo)]
     if not unlit:
         return list(photos), {}
     reason = "The flash fired for {}: it is kept out of the merge."
-    return unlit, {photo.name: reason.format(photo.name) for photo in photos if fired(photo)}
+    return unlit, {photo.name: reason.format(photo.name) for photo in photos if flash_fired(photo)}
 
 
-def _finished(
+def _as_grouping(
     drafts: list[Draft],
     kept_out: dict[str, str],
     notices: tuple[str, ...],
@@ -151,7 +151,7 @@ def _finished(
 ) -> Grouping:
     sets: list[GroupedSet] = []
     refused: list[RefusedSet] = []
-    for draft in sorted(drafts, key=_begun):
+    for draft in sorted(drafts, key=_start_key):
         ordered = _dark_to_bright(draft.photos)
         if len(ordered) <= MOST_PHOTOS:
             sets.append(_set(ordered, draft, draft.evidence))
@@ -175,15 +175,15 @@ def _set(ordered: list[Photo], draft: Draft, evidence: tuple[str, ...]) -> Group
 
 def _dark_to_bright(photos: Sequence[Photo]) -> list[Photo]:
     named = sorted(photos, key=by_name)
-    if all(timed(photo) for photo in named):
-        return sorted(named, key=value, reverse=True)
+    if all(has_exposure_time(photo) for photo in named):
+        return sorted(named, key=exposure_ev, reverse=True)
     return sorted(named, key=lambda photo: photo.luma)
 
 
-def _begun(draft: Draft) -> tuple[float, object]:
-    return min(_taken(photo) for photo in draft.photos)
+def _start_key(draft: Draft) -> tuple[float, object]:
+    return min(_capture_order(photo) for photo in draft.photos)
 
 
-def _taken(photo: Photo) -> tuple[float, object]:
-    told = shot(photo).started_seconds is not None
-    return (started(photo) if told else inf), by_name(photo)
+def _capture_order(photo: Photo) -> tuple[float, object]:
+    told = capture_of(photo).started_seconds is not None
+    return (start_seconds(photo) if told else inf), by_name(photo)

@@ -8,23 +8,23 @@ from itertools import combinations, pairwise
 from math import ceil
 
 from hotfolder.display import counted
-from hotfolder.rules.grouping.boundaries import Neighbours, boundary
-from hotfolder.rules.grouping.doubts import examine, odd_pictures
+from hotfolder.rules.grouping.boundaries import Neighbours, decide_boundary
+from hotfolder.rules.grouping.doubts import add_doubts, doubt_odd_pictures
 from hotfolder.rules.grouping.evidence import (
     SAME_UP_TO_SHARE,
     TWO_SCENES_FROM_SHARE,
     Step,
     by_name,
-    came_back,
-    fired,
+    capture_of,
+    exposure_ev,
+    flash_counts_in_bursts,
+    flash_fired,
+    frames_by_body,
     group_difference,
-    lit_in_burst,
+    has_exposure_time,
+    repeated_exposure_text,
     scenes,
-    shot,
     steps_past_flash,
-    streams,
-    timed,
-    value,
 )
 from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, RefusedSet
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
@@ -65,40 +65,40 @@ def spread(ordered: Sequence[Photo]) -> tuple[list[Photo], dict[str, str]]:
 def drafts_by_count(photos: Sequence[Photo], count: int) -> list[Draft]:
     """Sets of `count` consecutive photos, by body and time if all photos have a start time, else by name.
     Raises IndexError if there are no photos."""
-    dated = all(shot(photo).started_seconds is not None for photo in photos)
+    dated = all(capture_of(photo).started_seconds is not None for photo in photos)
     drafts: list[Draft] = []
-    for frames in streams(photos) if dated else [sorted(photos, key=by_name)]:
+    for frames in frames_by_body(photos) if dated else [sorted(photos, key=by_name)]:
         for start in range(0, len(frames), count):
             evidence = (f"every {counted(count, 'frame')} are one set",) if drafts else ()
             drafts.append(Draft(list(frames[start : start + count]), evidence))
-            _examine(drafts[-1], count)
-    _compare(drafts)
+            _doubt_counted_set(drafts[-1], count)
+    _doubt_odd_orders(drafts)
     return drafts
 
 
-def _examine(draft: Draft, count: int) -> None:
+def _doubt_counted_set(draft: Draft, count: int) -> None:
     if len(draft.photos) < count:
         draft.doubts.append(f"only {counted(len(draft.photos), 'frame')} are left where {count} make a set")
-    odd_pictures(draft)
-    known = [(value(photo), photo) for photo in draft.photos if timed(photo)]
+    doubt_odd_pictures(draft)
+    known = [(exposure_ev(photo), photo) for photo in draft.photos if has_exposure_time(photo)]
     for number, (ours, photo) in enumerate(known):
         for theirs, earlier in known[:number]:
             if abs(ours - theirs) <= SAME_EXPOSURE_EV:
-                draft.doubts.append(f"{came_back(earlier, photo)} within it ({photo.name})")
+                draft.doubts.append(f"{repeated_exposure_text(earlier, photo)} within it ({photo.name})")
                 return
 
 
-def _compare(drafts: Sequence[Draft]) -> None:
+def _doubt_odd_orders(drafts: Sequence[Draft]) -> None:
     """Add a doubt to sets whose brightness order differs from that of most: a camera always brackets in one
     order, so the photos aren't aligned with the sets."""
-    orders = [_order(draft) for draft in drafts]
+    orders = [_brightness_order(draft) for draft in drafts]
     usual, times = Counter(orders).most_common(1)[0]
     for draft, order in zip(drafts, orders, strict=True):
         if times * 2 <= len(drafts) or order != usual:
             draft.doubts.append("its photos get dark and bright in another order than those of other sets")
 
 
-def _order(draft: Draft) -> tuple[int, ...]:
+def _brightness_order(draft: Draft) -> tuple[int, ...]:
     """The indices of the photos, sorted from dark to bright."""
     return tuple(sorted(range(len(draft.photos)), key=lambda number: draft.photos[number].luma))
 
@@ -118,18 +118,18 @@ def drafts_by_picture(photos: Sequence[Photo]) -> list[Draft]:
         apart = group_difference(one.photos, other.photos)
         if apart is not None and apart < TWO_SCENES_FROM_SHARE:
             for draft, its_like in ((one, other), (other, one)):
-                if len(its_like.photos) == 1 and _whole(draft, usual):
+                if len(its_like.photos) == 1 and _is_regular(draft, usual):
                     continue  # a whole set has no place for a further frame
                 draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
     for draft in drafts:
         if len(draft.photos) not in (1, usual):
             draft.doubts.append(f"it has {counted(len(draft.photos), 'frame')} where others have {usual}")
-    _homeless(drafts, usual)
-    _equally_bright(drafts)
+    _doubt_incomparable_singles(drafts, usual)
+    _doubt_equal_brightness(drafts)
     return drafts
 
 
-def _whole(draft: Draft, usual: int) -> bool:
+def _is_regular(draft: Draft, usual: int) -> bool:
     """Whether a set has the usual size and each of its photos shows the same picture as the others."""
     if not len(draft.photos) == usual > 1:
         return False
@@ -140,7 +140,7 @@ def _whole(draft: Draft, usual: int) -> bool:
     return True
 
 
-def _homeless(drafts: Sequence[Draft], usual: int) -> None:
+def _doubt_incomparable_singles(drafts: Sequence[Draft], usual: int) -> None:
     """Add doubts for single photos that are too dark or too bright to be compared. If there are more of them
     than the smaller sets lack, every set may be missing one and gets a doubt too."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
@@ -149,7 +149,7 @@ def _homeless(drafts: Sequence[Draft], usual: int) -> None:
         draft
         for draft in singles
         if any(group_difference(draft.photos, other.photos) is None for other in several)
-        or (not several and len(singles) > 1 and all(_blank(draft, other) for other in singles))
+        or (not several and len(singles) > 1 and all(_is_incomparable(draft, other) for other in singles))
     ]
     for draft in homeless:
         draft.doubts.append(f"{draft.photos[0].name} shows too little to be compared with the others")
@@ -159,11 +159,11 @@ def _homeless(drafts: Sequence[Draft], usual: int) -> None:
             draft.doubts.append(f"{homeless[0].photos[0].name}, which shows too little, may belong to it")
 
 
-def _blank(draft: Draft, other: Draft) -> bool:
+def _is_incomparable(draft: Draft, other: Draft) -> bool:
     return draft is other or group_difference(draft.photos, other.photos) is None
 
 
-def _equally_bright(drafts: Sequence[Draft]) -> None:
+def _doubt_equal_brightness(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         for darker, brighter in pairwise(draft.photos):
             if brighter.luma - darker.luma < _LEAST_BRIGHTNESS_STEP:
@@ -175,15 +175,15 @@ def drafts_by_capture(photos: Sequence[Photo]) -> list[Draft]:
     """The sets of all camera bodies, frames in the order taken. All photos must satisfy `has_times`. Flash
     frames are left out, but their exposures don't count as idle time."""
     drafts: list[Draft] = []
-    found = streams(photos)
+    found = frames_by_body(photos)
     for frames in found:
-        unlit = [frame for frame in frames if not fired(frame)]
+        unlit = [frame for frame in frames if not flash_fired(frame)]
         if unlit:
             of_body = _segments(unlit, steps_past_flash(frames))
-            lit = lit_in_burst(frames)
+            lit = flash_counts_in_bursts(frames)
             for draft in of_body:
-                draft.lit = sum(lit[photo.name] for photo in draft.photos)
-            examine(of_body)
+                draft.flash_frame_count = sum(lit[photo.name] for photo in draft.photos)
+            add_doubts(of_body)
             if len(found) > 1 and not of_body[0].evidence:
                 of_body[0].evidence = ("another camera took it",)
             drafts += of_body
@@ -196,7 +196,7 @@ def _segments(frames: list[Photo], steps: list[Step]) -> list[Draft]:
     for number, step in enumerate(steps, start=1):
         draft = drafts[-1]
         at = Neighbours(draft.photos, frames[number], step, bursts[number - 1], bursts[number])
-        found = boundary(at)
+        found = decide_boundary(at)
         if not found.joins:
             drafts.append(Draft([], found.evidence))
         drafts[-1].photos.append(frames[number])

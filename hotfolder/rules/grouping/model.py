@@ -52,7 +52,7 @@ class GroupedSet:
 
     def held_text(self) -> str:
         """The photos and the doubts about them, for people, without a full stop."""
-        return f"{_which(self.photos)}, held for a person: {some(self.doubts)}"
+        return f"{_photo_range(self.photos)}, held for a person: {join_doubts(self.doubts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class RefusedSet:
 
     def held_text(self) -> str:
         """The photos and the reason why they wait, for people, without a full stop."""
-        return f"{_which(self.photos)}, held for a person: {self.reason.rstrip('.')}"
+        return f"{_photo_range(self.photos)}, held for a person: {self.reason.rstrip('.')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,9 @@ class Grouping:
         return not self.doubts and all(each.sure for each in self.sets)
 
     @property
-    def asks(self) -> str:
+    def held_text(self) -> str:
         """The number of sets that wait and the reason, for people; "" where none does."""
-        late = some([f"{name}: {why}" for name, why in self.late.items()])
+        late = join_doubts([f"{name}: {why}" for name, why in self.late.items()])
         why = "; ".join(filter(None, (self.why, late)))
         return f"{counted(len(self.waiting), 'set')}, held for a person: {why}" if self.waiting else ""
 
@@ -126,12 +126,12 @@ class Grouping:
         return (*(held if each.name in self.held else ()), *((late,) if late is not None else ()))
 
 
-def _which(photos: Sequence[Photo]) -> str:
+def _photo_range(photos: Sequence[Photo]) -> str:
     first, last = photos[0].name, photos[-1].name
     return first if len(photos) == 1 else f"{len(photos)} photos, {first} to {last}"
 
 
-def some(doubts: Sequence[str]) -> str:
+def join_doubts(doubts: Sequence[str]) -> str:
     """The first MOST_DOUBTS doubts, joined, and the number of the others."""
     told = list(doubts[:MOST_DOUBTS])
     if len(doubts) > len(told):
@@ -143,12 +143,12 @@ def some(doubts: Sequence[str]) -> str:
 class Draft:
     """A set under construction, its photos in the order taken. `weak` doubts are dropped if the set's
     exposures match those of most sets of the drop, `mutual` ones if those of all sets that share them do too;
-    `doubts` stay. `lit` counts the flash frames in one burst with its frames; others may be kept out beside
-    it (`lit_frames`)."""
+    `doubts` stay. `flash_frame_count` is the number of flash frames in one burst with its frames; others may
+    be kept out beside it (`flash_frames`)."""
 
     photos: list[Photo]
     evidence: tuple[str, ...] = ()
     doubts: list[str] = field(default_factory=list)
     weak: list[str] = field(default_factory=list)
     mutual: list[str] = field(default_factory=list)
-    lit: int = 0
+    flash_frame_count: int = 0

@@ -15,7 +15,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import UsageError
 from hotfolder.newfiles import folder_at, write_whole
-from hotfolder.outbox.faults import TROUBLES, shown
+from hotfolder.outbox.faults import TROUBLES, path_text
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.rules.tags import TagTable
@@ -183,7 +183,7 @@ def _refuse_foreign(path: Path, mark: str) -> None:
         raise _unwritable(path, error) from None
     if mark.encode() not in content:
         raise UsageError(
-            f"{shown(path)} was not written by hotfolder, and nothing was changed.",
+            f"{path_text(path)} was not written by hotfolder, and nothing was changed.",
             hint="Move it away, or name another folder with --write.",
         )
 
@@ -192,6 +192,6 @@ def _unwritable(path: Path, error: OSError) -> UsageError:
     where = error.filename if isinstance(error.filename, str) else path
     what = TROUBLES[error.errno][0] if error.errno in TROUBLES else (error.strerror or str(error)).lower()
     return UsageError(
-        f"{shown(where)} can't be written: {what}.",
+        f"{path_text(where)} can't be written: {what}.",
         hint="Name a folder with --write that you may write to; it is made where it is missing.",
     )

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from hotfolder.outbox.names import folded, safe_name
+from hotfolder.outbox.names import name_key, safe_name
 
 revision = "12"
 down_revision = "11"
@@ -61,7 +61,7 @@ def take_names() -> None:
     op.create_index("ix_takenname_job_id", "takenname", ["job_id"])
     filed = sa.text("SELECT id, project, filed_as FROM job WHERE filed_as != '' AND state != 'superseded'")
     rows = {
-        (folded(f"filed/{safe_name(project)}"), folded(name)): (job_id, name)
+        (name_key(f"filed/{safe_name(project)}"), name_key(name)): (job_id, name)
         for job_id, project, name in op.get_bind().execute(filed)
     }
     op.bulk_insert(
