@@ -19,15 +19,15 @@ from hotfolder.cli.output import FAILED, Text
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome
-from hotfolder.demo.captions import dark_to_bright, readable
+from hotfolder.demo.captions import dark_to_bright, drawable_text
 from hotfolder.demo.contact_sheet import SheetRow, contact_sheet
 from hotfolder.demo.workspace import (
     OwnSet,
     Workspace,
+    drop_examples,
     drop_own_photos,
-    drop_pictures,
+    find_sets,
     make_workspace,
-    sets_in,
 )
 from hotfolder.display import counted, natural_order
 from hotfolder.errors import UsageError
@@ -52,7 +52,7 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
         raise UsageError("--tag is for photos of your own.", hint="Name their folder with --photos.")
     console = Console(highlight=False)
     began = time.monotonic()
-    own = sets_in(photos) if photos is not None else []
+    own = find_sets(photos) if photos is not None else []
     workspace = make_workspace(target)
     console.print(f"Workspace: [bold]{workspace.folder}[/bold]  (no key, no network, no cost)")
     drop_brackets(workspace, own, tag, console)
@@ -70,7 +70,7 @@ def drop_brackets(workspace: Workspace, own: Sequence[OwnSet], tag: str, console
         drop_own_photos(own, tag, workspace.inbox)
         console.print(f"Dropped {counted(len(own), 'folder')} of your photos into the inbox.")
         return
-    folders = drop_pictures(workspace.inbox)
+    folders = drop_examples(workspace.inbox)
     console.print(f"Dropped {folders} folders of example brackets into the inbox.")
 
 
@@ -127,8 +127,8 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
         refused = "" if done else why_not_made(line)
         if photos:
-            room = readable(job.room, otherwise=f"room {len(rows) + 1}")
-            title = f"{readable(job.project, otherwise='project')} / {room}"
+            room = drawable_text(job.room, otherwise=f"room {len(rows) + 1}")
+            title = f"{drawable_text(job.project, otherwise='project')} / {room}"
             rows.append(SheetRow(title, photos, list(zip(captions, paths, strict=True)), refused))
     return rows
 

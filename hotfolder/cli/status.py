@@ -25,7 +25,7 @@ from hotfolder.jobs.states import State
 from hotfolder.telemetry.daemons import MachineLine
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import Line
-from hotfolder.words import day_and_time
+from hotfolder.words import format_day_and_time
 
 MOST_ROWS = 20
 """The most rows shown in each section, and the most notices."""
@@ -109,7 +109,7 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
 def machine_sentence(machine: MachineLine) -> tuple[str, str]:
     """A sentence on one of the machines that share the store, with its style."""
     if not machine.running:
-        since = day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
+        since = format_day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
         return f"{machine.name}: not running; last seen {since}.", "yellow"
     return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
 

@@ -128,7 +128,7 @@ def api_findings(base_url: str, answer: Probe, *, known: bool) -> Iterator[Findi
     took = f"in {answer.seconds * 1000:.0f} ms"
     if not known:
         yield warning("API", f"{asked} {took}, without a key", "Ask again where the key can be read.")
-    elif answer.page:
+    elif answer.is_web_page:
         yield problem("API", f"{asked}, with a web page in place of the API's answer", "Check api.base_url.")
     elif answer.status in (401, 403):
         yield problem("API", f"{asked}: the key is refused", "Ask Stager AI for a key that is valid.")

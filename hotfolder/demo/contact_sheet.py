@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from hotfolder.demo.captions import labels, lines
+from hotfolder.demo.captions import exposure_labels, wrap_text
 from hotfolder.errors import UnusablePhoto, UsageError
 from hotfolder.pictures.facts import PictureLimits
 
@@ -74,24 +74,24 @@ def contact_sheet(rows: Sequence[SheetRow], target: Path, *, width: int = 1800) 
     if not rows:
         raise UsageError("a contact sheet needs at least one room", hint="Give the pictures of a room.")
     layout = Layout(width)
-    bands = [band(row, layout) for row in rows]
+    bands = [room_band(row, layout) for row in rows]
     size = layout.share(0.024, 12)
     top = layout.margin + round(size * 1.9)
     sheet = Image.new("RGB", (width, top + sum(b.height + layout.margin for b in bands)), PAPER)
-    write(sheet, HEADER, (layout.margin, round(layout.margin * 0.8)), size, layout.content, INK)
+    draw_text(sheet, HEADER, (layout.margin, round(layout.margin * 0.8)), size, layout.content, INK)
     for picture in bands:
         sheet.paste(picture, (layout.margin, top))
         top += picture.height + layout.margin
     sheet.save(target, format="PNG")
 
 
-def band(row: SheetRow, layout: Layout) -> Image.Image:
+def room_band(row: SheetRow, layout: Layout) -> Image.Image:
     """A room: a rule, its title, its photos in a column (or two) and its results beside them."""
     if not row.brackets or not (row.results or row.refused):
         missing = "photos" if not row.brackets else "finished pictures"
         raise UsageError(f"{row.title}: there are no {missing} to show", hint="Show rooms that are finished.")
-    photos = [opened(path) for path in row.brackets]
-    results = [(caption, opened(path)) for caption, path in row.results]
+    photos = [open_upright(path) for path in row.brackets]
+    results = [(caption, open_upright(path)) for caption, path in row.results]
     columns = 1 if len(photos) <= PHOTOS_IN_ONE_COLUMN else 2
     down = ceil(len(photos) / columns)
     step = round(layout.small * 1.9)
@@ -111,27 +111,29 @@ def band(row: SheetRow, layout: Layout) -> Image.Image:
     top = round(title * 2.1)
     drawn = Image.new("RGB", (layout.content, round(top + height + layout.strong * 1.9)), PAPER)
     ImageDraw.Draw(drawn).line((0, 0, layout.content, 0), RULE, layout.share(1 / 900))
-    write(drawn, row.title, (0, round(title * 0.55)), title, layout.content, INK)
-    for k, (photo, words) in enumerate(zip(photos, labels(row.brackets), strict=True)):
+    draw_text(drawn, row.title, (0, round(title * 0.55)), title, layout.content, INK)
+    for k, (photo, words) in enumerate(zip(photos, exposure_labels(row.brackets), strict=True)):
         place = (round(k % columns * (wide * tall + layout.gap)), round(top + k // columns * (tall + step)))
-        small = fitted(photo, wide * tall, tall)
+        small = fit_to_box(photo, wide * tall, tall)
         drawn.paste(small, place)
-        write(drawn, words, (place[0], place[1] + small.height), layout.small, wide * tall, FAINT)
+        draw_text(drawn, words, (place[0], place[1] + small.height), layout.small, wide * tall, FAINT)
     right = float(layout.content)
     if row.refused:
         right -= LANDSCAPE * height
-        notice(drawn, row.refused, (round(right), top), (round(LANDSCAPE * height), round(height)), layout)
+        draw_notice(
+            drawn, row.refused, (round(right), top), (round(LANDSCAPE * height), round(height)), layout
+        )
         right -= layout.gap
     for caption, picture in reversed(results):
-        large = fitted(picture, layout.content, height)
+        large = fit_to_box(picture, layout.content, height)
         left = round(right) - large.width
         drawn.paste(large, (left, top))
-        write(drawn, caption, (left, top + large.height), layout.strong, large.width, INK)
+        draw_text(drawn, caption, (left, top + large.height), layout.strong, large.width, INK)
         right = left - layout.gap
     return drawn
 
 
-def notice(
+def draw_notice(
     drawn: Image.Image, words: str, place: tuple[int, int], size: tuple[int, int], layout: Layout
 ) -> None:
     """A box with text in place of a picture."""
@@ -140,13 +142,13 @@ def notice(
     ImageDraw.Draw(drawn).rectangle((left, top, left + width - 1, top + height - 1), outline=RULE, width=2)
     inset, letters = layout.gap * 2, layout.strong
     most = max(1, int((height - 2 * inset) / (letters * 1.4)))
-    text, font = lines(words, letters, width - 2 * inset, most)
+    text, font = wrap_text(words, letters, width - 2 * inset, most)
     for k, line in enumerate(text):
         at = (left + inset, top + inset + k * letters * 1.4)
         ImageDraw.Draw(drawn).text(at, line, REFUSED, font)
 
 
-def write(
+def draw_text(
     drawn: Image.Image,
     words: str,
     place: tuple[int, int],
@@ -155,18 +157,18 @@ def write(
     colour: tuple[int, int, int],
 ) -> None:
     """One line of text, a little below `place`."""
-    text, font = lines(words, size, room)
+    text, font = wrap_text(words, size, room)
     ImageDraw.Draw(drawn).text((place[0], place[1] + size * 0.35), text[0] if text else "", colour, font)
 
 
-def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:
-    """The picture in the largest size that fits a box."""
+def fit_to_box(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """The picture, scaled to the largest size that fits a box."""
     factor = min(width / picture.width, height / picture.height)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def opened(path: Path) -> Image.Image:
+def open_upright(path: Path) -> Image.Image:
     """A photo or a picture, upright in sRGB. Raises UnusablePhoto."""
     from hotfolder.pictures.developing import load_for_display  # loads large libraries
 

@@ -12,7 +12,7 @@ from hotfolder.paths import entries, exists, is_dir, is_file
 from hotfolder.pictures.formats import is_photo_name
 
 PROJECT = "my photos"
-PICTURES = Path(__file__).parent / "photos"
+EXAMPLE_BRACKETS = Path(__file__).parent / "photos"
 """Brackets of three rooms; `docs/render_demo.py` made them."""
 
 SETTINGS = """\
@@ -73,14 +73,14 @@ OwnSet = tuple[Path, Sequence[Path]]
 """A folder of brackets, and the photos in it."""
 
 
-def sets_in(source: Path) -> list[OwnSet]:
+def find_sets(source: Path) -> list[OwnSet]:
     """The folder, if it holds brackets, and each folder in it that does. Raises UsageError when none does."""
     if not is_dir(source):
         raise UsageError(
             f"{source} is not a folder.", hint="Give the folder that holds the brackets of a room."
         )
     folders = [source, *sorted(path for path in source.iterdir() if is_dir(path))]
-    sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
+    sets = [(folder, found) for folder in folders if (found := find_photos(folder))]
     if not sets:
         raise UsageError(
             f"There are no photos in {source}, nor in its folders.",
@@ -99,11 +99,11 @@ def drop_own_photos(sets: Sequence[OwnSet], tag: str, inbox: Path) -> None:
             shutil.copy2(photo, target / photo.name)
 
 
-def drop_pictures(inbox: Path) -> int:
+def drop_examples(inbox: Path) -> int:
     """Copy the package's own brackets into the inbox. Returns the number of their folders."""
-    shutil.copytree(PICTURES, inbox, dirs_exist_ok=True, copy_function=shutil.copyfile)
-    return sum(is_dir(room) for project in entries(PICTURES) for room in entries(project))
+    shutil.copytree(EXAMPLE_BRACKETS, inbox, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    return sum(is_dir(room) for project in entries(EXAMPLE_BRACKETS) for room in entries(project))
 
 
-def photos_in(folder: Path) -> Sequence[Path]:
+def find_photos(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.iterdir() if is_file(path) and is_photo_name(path.name))

@@ -18,7 +18,7 @@ from hotfolder.errors import LocalTrouble, to_install
 from hotfolder.rules.kinds import alteration_text
 from hotfolder.rules.roomtypes import without_accents
 from hotfolder.words import LANGUAGES, word
-from hotfolder.words.saying import said
+from hotfolder.words.saying import translate
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -134,7 +134,7 @@ def page_html(
         gallery=gallery,
         title=visible(gallery.title),
         t=partial(word, language),
-        what=lambda one: ", ".join(said(language, alteration_text(kind)) for kind in one.altered),
+        what=lambda one: ", ".join(translate(language, alteration_text(kind)) for kind in one.altered),
         language=language,
         others=[(one, word(one, "gallery.language"), addresses[one]) for one in LANGUAGES if one != language],
         qr=QR if gallery.url else "",

@@ -25,7 +25,7 @@ from hotfolder.outbox.names import name_key
 from hotfolder.outbox.placing import place_as, set_aside, taken_error
 from hotfolder.paths import is_file
 from hotfolder.words import LANGUAGES, word
-from hotfolder.words.saying import said
+from hotfolder.words.saying import translate
 
 WIDTH = 76
 
@@ -98,7 +98,7 @@ def reason_text(
     `hint` must be followed first. `pays_again`: the folder's name says so. `also` are lines shown at the end.
     The same arguments give the same text.
     """
-    t, told = partial(word, language), partial(said, language)
+    t, told = partial(word, language), partial(translate, language)
     drag_back = "reason.drag_back_again" if pays_again else "reason.drag_back"
     photos = "\n".join(f"    {one_line(name)}" for name in files) or f"    {t('reason.none')}"
     facts = {

@@ -33,7 +33,7 @@ from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.templating import render, request_language
 from hotfolder.telemetry.web import listening
 from hotfolder.words import word
-from hotfolder.words.saying import said
+from hotfolder.words.saying import translate
 
 logger = log.get("page")
 
@@ -130,7 +130,7 @@ async def submit(request: Request) -> Response:
                 return form_page(request, root, word(language, f"setup.{wrong}"))
             await to_thread.run_sync(set_up, site.config, site.environ, first)
         except HotfolderError as error:
-            return form_page(request, root, said(language, with_hint(error.message, error.hint)))
+            return form_page(request, root, translate(language, with_hint(error.message, error.hint)))
         site.token.used = True
         site.done.set()
     return render(request, "setup_done.html", with_page=site.with_page)

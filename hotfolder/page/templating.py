@@ -24,8 +24,8 @@ from hotfolder.control.board import Frame
 from hotfolder.display import capital, signed
 from hotfolder.page.site import settings_of, site_of, terms_of
 from hotfolder.patience import patiently
-from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
-from hotfolder.words.saying import ENGLISH, number_said, room_said, said
+from hotfolder.words import CATALOGUE, LANGUAGES, accepted_language, word
+from hotfolder.words.saying import ENGLISH, format_number, translate, translate_room
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
@@ -46,13 +46,13 @@ class Words:
         return word(self.language, key, **values)
 
     def said(self, text: str) -> str:
-        return said(self.language, text)
+        return translate(self.language, text)
 
     def sentence(self, text: str) -> str:
         return capital(self.said(text))
 
     def room(self, name: str) -> str:
-        return room_said(self.language, name)
+        return translate_room(self.language, name)
 
     def tongue(self, text: str) -> str:
         """The language in which `said` returns a text: English where it has no translation."""
@@ -60,7 +60,7 @@ class Words:
 
     def number(self, text: object) -> str:
         """A number, or a sum of money."""
-        return number_said(self.language, str(text))
+        return format_number(self.language, str(text))
 
     def ev(self, ev: float | None) -> str:
         return self("photo.no_ev") if ev is None else self("photo.ev", value=self.number(signed(ev)))
@@ -140,7 +140,7 @@ def request_language(request: Request) -> str:
     for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if asked in LANGUAGES:
             return str(asked)
-    return language_of(request.headers.get("accept-language", ""))
+    return accepted_language(request.headers.get("accept-language", ""))
 
 
 async def query_control(request: Request, look: Callable[..., T], *args: object) -> T:

@@ -82,7 +82,7 @@ async def run(settings: SandboxSettings, *, embedded: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if embedded:
         loop.add_reader(sys.stdin.fileno(), watch_parent, stop)
-    announce = tell_parent if embedded else partial(tell_person, settings.faults)
+    announce = send_addresses_to_parent if embedded else partial(print_addresses, settings.faults)
     await serve(settings, announce=announce, stop=stop)
 
 
@@ -93,11 +93,11 @@ def watch_parent(stop: asyncio.Event) -> None:
         stop.set()
 
 
-def tell_parent(api: str, storage: str) -> None:
+def send_addresses_to_parent(api: str, storage: str) -> None:
     print(json.dumps({"api": api, "storage": storage}), flush=True)
 
 
-def tell_person(faults: Path | None, api: str, storage: str) -> None:
+def print_addresses(faults: Path | None, api: str, storage: str) -> None:
     print(f"Sandbox of the Stager API on {api} (pictures on {storage}); try it at {api}/docs", flush=True)
     if faults is not None:
         print(f"Things go wrong on purpose, as {faults} says", flush=True)

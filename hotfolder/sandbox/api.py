@@ -18,8 +18,16 @@ from starlette.datastructures import FormData, UploadFile
 from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.imageworkers import TaskFailed, TaskRefused
-from hotfolder.sandbox.ledger import Recorder, note, route_of
-from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, result_name, url_path
+from hotfolder.sandbox.ledger import Recorder, add_ids, route_of
+from hotfolder.sandbox.objects import (
+    RESIZED,
+    RESULTS,
+    UPLOADS,
+    NotAPicture,
+    check_picture,
+    result_name,
+    url_path,
+)
 from hotfolder.sandbox.projects import Group, Image
 from hotfolder.sandbox.schema import (
     OPERATIONS,
@@ -42,7 +50,7 @@ from hotfolder.sandbox.schema import (
     UploadUrlBody,
 )
 from hotfolder.sandbox.state import Sandbox
-from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, install, shown
+from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, install_error_handlers, quote_value
 
 DESCRIPTION = """An offline stand-in for the Stager AI API, v1. It costs nothing; any printable key opens it.
 
@@ -68,7 +76,7 @@ def create_app(sandbox: Sandbox, faults: Faults | None = None) -> FastAPI:
     if faults is not None:
         app.add_middleware(Injector, origin="api", faults=faults)
     app.add_middleware(Recorder, ledger=sandbox.ledger, origin="api")
-    install(app)
+    install_error_handlers(app)
     return app
 
 
@@ -84,16 +92,16 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
     async def create_project(body: ProjectBody, request: Request) -> ProjectAnswer:
         """Create a project."""
         identifier = records.add_project(body.title)
-        note(request.scope, project=identifier)
+        add_ids(request.scope, project=identifier)
         return ProjectAnswer(id=identifier, title=body.title)
 
     @router.post("/api/hdr-image-group", responses=REFUSALS)
     async def create_group(body: GroupBody, request: Request) -> GroupAnswer:
         """Create a group for the photos that are to become one picture."""
-        known_project(sandbox, body.projectId, request)
+        require_project(sandbox, body.projectId, request)
         options = (body.lensCorrection, body.perspectiveCorrection, body.photographerRemoval)
         identifier = records.add_group(body.projectId, *options)
-        note(request.scope, group=identifier)
+        add_ids(request.scope, group=identifier)
         return GroupAnswer(groupId=identifier)
 
     @router.post("/api/hdr-upload-url", responses=REFUSALS)
@@ -104,9 +112,9 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
         suffix = ".png" if PurePosixPath(body.filename).suffix.lower() == ".png" else ".jpg"
         added = records.add_photo(group.id, body.filename, suffix, PHOTOS_PER_GROUP)
         if added is None:
-            full = f"{shown(group.id)} already has {PHOTOS_PER_GROUP} photos; more are not allowed"
+            full = f"{quote_value(group.id)} already has {PHOTOS_PER_GROUP} photos; more are not allowed"
             raise Refusal(400, f"groupId: {full}")
-        note(request.scope, photo=added.id)
+        add_ids(request.scope, photo=added.id)
         url = sandbox.signer.url("PUT", url_path(UPLOADS, added.object), expiry_seconds)
         return UploadUrlAnswer(id=added.id, uploadUrl=url)
 
@@ -114,9 +122,9 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
     async def enhance(body: EnhanceBody, request: Request) -> EmptyAnswer:
         """Start the merge of a group. **Paid.** Once a group; answers at once."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
-        must_be_uploaded(sandbox, group.id)
+        require_uploads(sandbox, group.id)
         if not records.ask_merge(group.id):
-            raise asked_before(group.id)
+            raise merge_already_requested(group.id)
         sandbox.ledger.charge("/api/hdr-enhance", project=group.project, group=group.id)
         sandbox.merge_asked.set()
         return EmptyAnswer()
@@ -124,7 +132,7 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
     @router.get("/api/hdr-image-group/{groupId}", responses=REFUSALS, response_model_exclude_none=True)
     async def group_status(groupId: str, request: Request) -> StatusAnswer:
         """How the merge stands. Each answer of a completed group carries a freshly signed `imageUrl`."""
-        group = known_group(sandbox, groupId, request)
+        group = require_group(sandbox, groupId, request)
         url = None
         if group.status is GroupStatus.completed:
             url = sandbox.download_url(RESULTS, result_name(group.id))
@@ -133,45 +141,47 @@ def hdr_router(sandbox: Sandbox) -> APIRouter:
     return router
 
 
-def known_project(sandbox: Sandbox, identifier: str, request: Request) -> None:
+def require_project(sandbox: Sandbox, identifier: str, request: Request) -> None:
     if not sandbox.records.has_project(identifier):
-        raise Refusal(404, f"projectId: there is no project {shown(identifier)}")
-    note(request.scope, project=identifier)
+        raise Refusal(404, f"projectId: there is no project {quote_value(identifier)}")
+    add_ids(request.scope, project=identifier)
 
 
-def known_group(sandbox: Sandbox, identifier: str, request: Request) -> Group:
+def require_group(sandbox: Sandbox, identifier: str, request: Request) -> Group:
     group = sandbox.records.group(identifier)
     if group is None:
-        raise Refusal(404, f"groupId: there is no group {shown(identifier)}")
-    note(request.scope, project=group.project, group=group.id)
+        raise Refusal(404, f"groupId: there is no group {quote_value(identifier)}")
+    add_ids(request.scope, project=group.project, group=group.id)
     return group
 
 
 def open_group(sandbox: Sandbox, project: str, identifier: str, request: Request) -> Group:
     """The project's group. Raises Refusal where there is none, or its merge was started."""
-    known_project(sandbox, project, request)
-    group = known_group(sandbox, identifier, request)
+    require_project(sandbox, project, request)
+    group = require_group(sandbox, identifier, request)
     if group.project != project:
-        raise Refusal(404, f"groupId: group {shown(identifier)} is not in project {shown(project)}")
+        raise Refusal(
+            404, f"groupId: group {quote_value(identifier)} is not in project {quote_value(project)}"
+        )
     if group.status is not GroupStatus.created:
-        raise asked_before(group.id)
+        raise merge_already_requested(group.id)
     return group
 
 
-def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
+def require_uploads(sandbox: Sandbox, group: str) -> None:
     """Raise Refusal unless each registered file name has an upload. To get a fresh URL, register it again."""
     photos = sandbox.records.photos(group)
     here = {photo.filename for photo in photos if sandbox.objects.exists(UPLOADS, photo.object)}
     if not here:
-        raise Refusal(409, f"groupId: no photo of group {shown(group)} has been uploaded yet")
+        raise Refusal(409, f"groupId: no photo of group {quote_value(group)} has been uploaded yet")
     waiting = sorted({photo.filename for photo in photos} - here)
     if waiting:
-        names = ", ".join(shown(name) for name in waiting)
-        raise Refusal(409, f"groupId: group {shown(group)} still waits for the upload of {names}")
+        names = ", ".join(quote_value(name) for name in waiting)
+        raise Refusal(409, f"groupId: group {quote_value(group)} still waits for the upload of {names}")
 
 
-def asked_before(group: str) -> Refusal:
-    return Refusal(409, f"groupId: the merge of group {shown(group)} has already been asked for")
+def merge_already_requested(group: str) -> Refusal:
+    return Refusal(409, f"groupId: the merge of group {quote_value(group)} has already been asked for")
 
 
 FILE_FIELDS = ("file", "File")
@@ -197,17 +207,17 @@ def images_router(sandbox: Sandbox) -> APIRouter:
     async def upload_image(request: Request) -> ImageAnswer:
         """Upload the image that is to be altered."""
         async with request.form(max_files=2, max_fields=8) as form:
-            file = the_file(form)
+            file = only_file(form)
             async with decoding:
                 image = await run_in_threadpool(store_image, sandbox, file)
         sandbox.records.add_image(image)
-        note(request.scope, image=image.id)
-        return ImageAnswer(data=described(sandbox, image))
+        add_ids(request.scope, image=image.id)
+        return ImageAnswer(data=picture_data(sandbox, image))
 
     for operation in OPERATIONS.values():
         router.add_api_route(
             operation.route,
-            operating(sandbox, operation),
+            operation_endpoint(sandbox, operation),
             methods=["POST"],
             name=operation.task,
             description=operation.description,
@@ -216,29 +226,31 @@ def images_router(sandbox: Sandbox) -> APIRouter:
     return router
 
 
-def operating(sandbox: Sandbox, operation: Operation) -> Callable[..., Awaitable[OperationAnswer]]:
+def operation_endpoint(sandbox: Sandbox, operation: Operation) -> Callable[..., Awaitable[OperationAnswer]]:
     """The endpoint function of an operation."""
 
     async def answered(imageId: str, body: StrictBody, request: Request) -> OperationAnswer:
         said = {to_snake(name): None if value == "" else value for name, value in body}
-        return await operate(sandbox, request, imageId, operation.task, **said)
+        return await perform_operation(sandbox, request, imageId, operation.task, **said)
 
     # FastAPI reads the body's type here.
     answered.__annotations__["body"] = operation.body
     return answered
 
 
-async def operate(
+async def perform_operation(
     sandbox: Sandbox, request: Request, identifier: str, task: str, **arguments: Any
 ) -> OperationAnswer:
     """Do a paid operation on an image. One that is refused as unsuitable (422) is refunded."""
     objects, settings = sandbox.objects, sandbox.settings
     source = sandbox.records.image(identifier)
     if source is None:
-        raise Refusal(404, f"imageId: there is no image {shown(identifier)}")
+        raise Refusal(404, f"imageId: there is no image {quote_value(identifier)}")
     if source.bucket != RESIZED:
-        raise Refusal(404, f"imageId: {shown(identifier)} is a result; upload it by POST /api/image first")
-    note(request.scope, image=source.id)
+        raise Refusal(
+            404, f"imageId: {quote_value(identifier)} is a result; upload it by POST /api/image first"
+        )
+    add_ids(request.scope, image=source.id)
     route = route_of(request.scope["path"])
     part, name = objects.part(".png"), f"res_{uuid.uuid4().hex}"
     arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
@@ -255,8 +267,8 @@ async def operate(
         part.unlink(missing_ok=True)
     result = Image(name, RESULTS, f"{name}.png", *size)
     sandbox.records.add_image(result)
-    note(request.scope, result=result.id)
-    return OperationAnswer(data=[described(sandbox, result)])
+    add_ids(request.scope, result=result.id)
+    return OperationAnswer(data=[picture_data(sandbox, result)])
 
 
 def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
@@ -265,7 +277,7 @@ def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
     if file.size is not None and file.size > limit:
         raise Refusal(413, f"file: it has {file.size} bytes; at most {limit} are taken")
     try:
-        suffix, size = inspect(file.file, sandbox.settings.pixel_limit)
+        suffix, size = check_picture(file.file, sandbox.settings.pixel_limit)
     except NotAPicture as error:
         raise Refusal(400, f"file: not a picture that is taken: {error}") from None
     identifier = f"img_{uuid.uuid4().hex}"
@@ -281,17 +293,17 @@ def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
     return image
 
 
-def described(sandbox: Sandbox, image: Image) -> PictureData:
+def picture_data(sandbox: Sandbox, image: Image) -> PictureData:
     url = sandbox.download_url(image.bucket, image.object)
     return PictureData(id=image.id, imageUrl=url, width=image.width, height=image.height)
 
 
-def the_file(form: FormData) -> UploadFile:
+def only_file(form: FormData) -> UploadFile:
     """The one file of a form. Raises Refusal for anything else in it."""
     items = form.multi_items()
     unknown = sorted({name for name, _ in items if name not in FILE_FIELDS})
     if unknown:
-        raise Refusal(400, f"unknown form field {', '.join(map(shown, unknown))}; this call knows file")
+        raise Refusal(400, f"unknown form field {', '.join(map(quote_value, unknown))}; this call knows file")
     if len(items) != 1:
         raise Refusal(400, f"file: the form must have exactly one, not {len(items)}")
     value = items[0][1]

@@ -19,7 +19,7 @@ import anyio.to_process
 from anyio import BrokenWorkerProcess
 from PIL import Image
 
-from hotfolder.sandbox.objects import seen_size
+from hotfolder.sandbox.objects import upright_size
 from hotfolder.sandbox.settings import SandboxSettings
 
 PR_SET_PDEATHSIG = 1
@@ -54,11 +54,11 @@ def load_engine(name: str) -> Engine:
     return cast(Engine, getattr(module, attribute) if attribute else module)
 
 
-def perform(
+def run_in_worker(
     parent: int, memory_bytes: int, engine_name: str, task: str, arguments: dict[str, Any]
 ) -> tuple[int, int]:
     """In the worker process: do one task. Returns width and height. Raises TaskRefused or TaskFailed."""
-    settle_in(parent, memory_bytes)
+    initialize_worker(parent, memory_bytes)
     try:
         engine = load_engine(engine_name)
     except (ImportError, AttributeError) as error:
@@ -66,7 +66,7 @@ def perform(
     try:
         getattr(engine, task)(**arguments)
         with Image.open(arguments["target"]) as picture:
-            size = seen_size(picture)
+            size = upright_size(picture)
         with arguments["target"].open("rb") as file:
             os.fsync(file.fileno())
         return size
@@ -80,8 +80,8 @@ def perform(
 
 
 @lru_cache(maxsize=1)
-def settle_in(parent: int, memory_bytes: int) -> None:
-    """Initialize a worker process, once: its limits, before anything large is imported."""
+def initialize_worker(parent: int, memory_bytes: int) -> None:
+    """Initialize a worker process, once: set its limits before anything large is imported."""
     # anyio redirects it, but a traceback belongs into the sandbox's log.
     sys.stderr = sys.__stderr__
     # The sandbox handles Ctrl-C, and ends its workers itself.
@@ -94,7 +94,7 @@ def settle_in(parent: int, memory_bytes: int) -> None:
 
 
 class TaskRefused(Exception):
-    """The engine can't do this honestly with this picture. The message is for the caller."""
+    """The engine can't edit this picture honestly. The message is for the caller."""
 
 
 class TaskFailed(Exception):
@@ -134,7 +134,7 @@ class WorkQueue:
             with anyio.fail_after(settings.task_timeout_seconds):
                 with anyio.CancelScope(shield=True):  # anyio leaves one behind that is cancelled as it starts
                     await anyio.to_process.run_sync(os.getpid)
-                return await anyio.to_process.run_sync(perform, *order, cancellable=True)
+                return await anyio.to_process.run_sync(run_in_worker, *order, cancellable=True)
         except TimeoutError:
             raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None
         except (BrokenWorkerProcess, ProcessLookupError):

@@ -79,7 +79,9 @@ class Ledger:
 
     def fault(self, scope: Scope, *, origin: str, fault: str, processed: bool, status: int | None) -> None:
         """Record the fault that is injected into the request of `scope`, and how far it was processed."""
-        self.write("faulted", **asked(scope, origin), fault=fault, processed=processed, status=status)
+        self.write(
+            "faulted", **request_fields(scope, origin), fault=fault, processed=processed, status=status
+        )
 
 
 def route_of(path: str) -> str:
@@ -90,12 +92,12 @@ def route_of(path: str) -> str:
     return UNMATCHED
 
 
-def note(scope: Scope, **ids: str) -> None:
+def add_ids(scope: Scope, **ids: str) -> None:
     """Add ids to the ledger's line for the request of `scope`."""
     scope.setdefault(IDS, {}).update(ids)
 
 
-def asked(scope: Scope, origin: str) -> dict[str, Any]:
+def request_fields(scope: Scope, origin: str) -> dict[str, Any]:
     """The fields of a line that describe the request."""
     route = route_of(scope["path"])
     method = scope["method"] if scope["method"].isalpha() else "?"
@@ -139,5 +141,5 @@ class Recorder:
             raise
 
     def _answered(self, scope: Scope, status: int, seconds: float) -> None:
-        facts = asked(scope, self._origin)
+        facts = request_fields(scope, self._origin)
         self._ledger.write("answered", **facts, status=status, seconds=round(seconds, 4))

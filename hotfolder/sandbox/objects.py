@@ -82,7 +82,7 @@ class Signer:
         query = urlencode({EXPIRES: expires, SIGNATURE: self._signature(method, path, expires)})
         return f"{self._base_url}{path}?{query}"
 
-    def judged(self, method: str, path: str, query: Mapping[str, str]) -> Signature:
+    def verify(self, method: str, path: str, query: Mapping[str, str]) -> Signature:
         """Whether `query` allows `method` on `path` now."""
         expires, given = query.get(EXPIRES, ""), query.get(SIGNATURE, "")
         expected = self._signature("GET" if method == "HEAD" else method, path, expires)
@@ -95,7 +95,7 @@ class Signer:
         return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
 
 
-def secret_of(folder: Path) -> bytes:
+def load_secret(folder: Path) -> bytes:
     """The secret stored in `folder`, created at the first call. Only one process at a time may call it."""
     path = folder / "signing-secret"
     if not path.exists():
@@ -119,15 +119,15 @@ class NotAPicture(Exception):
     """The data isn't an accepted picture. The message says why, for the caller."""
 
 
-def seen_size(picture: Image.Image) -> tuple[int, int]:
+def upright_size(picture: Image.Image) -> tuple[int, int]:
     """Width and height after EXIF orientation, from the header alone."""
     turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
     return (picture.height, picture.width) if turned else picture.size
 
 
-def inspect(source: BinaryIO, pixel_limit: int) -> tuple[str, tuple[int, int]]:
-    """Decode `source` to its end; returns its suffix and its `seen_size`. Raises NotAPicture unless it is a
-    valid JPEG or PNG of at most `pixel_limit` pixels."""
+def check_picture(source: BinaryIO, pixel_limit: int) -> tuple[str, tuple[int, int]]:
+    """Decode `source` to its end; returns its suffix and its `upright_size`. Raises NotAPicture unless it is
+    a valid JPEG or PNG of at most `pixel_limit` pixels."""
     try:
         with Image.open(source, formats=tuple(SUFFIXES)) as picture:
             if picture.width * picture.height > pixel_limit:
@@ -135,7 +135,7 @@ def inspect(source: BinaryIO, pixel_limit: int) -> tuple[str, tuple[int, int]]:
                     f"the picture has {picture.width} x {picture.height} pixels; at most {pixel_limit} in all"
                 )
             picture.load()
-            return SUFFIXES[str(picture.format)], seen_size(picture)
+            return SUFFIXES[str(picture.format)], upright_size(picture)
     except UnidentifiedImageError:
         raise NotAPicture("it is neither a JPEG nor a PNG") from None
     except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError) as error:

@@ -45,20 +45,21 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.up.set()
 
-    def leave(self) -> None:
-        """Refuse new connections and close idle ones, until `come_back`. The port stays bound if possible."""
+    def stop_listening(self) -> None:
+        """Refuse new connections and close idle ones, until `resume_listening`. The port stays bound if
+        possible."""
         listener = self.servers[0].sockets[0]
         self._address = listener.getsockname()[:2]
         for server in self.servers:
             server.close()
         with contextlib.suppress(SandboxError):
-            self._kept = listening(*self._address)
+            self._kept = bind_socket(*self._address)
         for connection in list(self.server_state.connections):
             connection.shutdown()
 
-    async def come_back(self) -> None:
+    async def resume_listening(self) -> None:
         """Listen again. Raises SandboxError when another process has taken the port."""
-        listener, self._kept = self._kept or listening(*self._address), None
+        listener, self._kept = self._kept or bind_socket(*self._address), None
         if self.should_exit:
             listener.close()
         else:
@@ -87,17 +88,17 @@ async def serve(
     """
     book = RuleBook(settings.faults) if settings.faults is not None else None
     with ExitStack() as stack:
-        api_socket = stack.enter_context(listening(settings.host, settings.port))
-        storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
+        api_socket = stack.enter_context(bind_socket(settings.host, settings.port))
+        storage_socket = stack.enter_context(bind_socket(settings.storage_host, settings.storage_port))
         storage_base_url = base_url(storage_socket)
         sandbox = stack.enter_context(open_sandbox(settings, storage_base_url))
         async with Outage() as outage, asyncio.TaskGroup() as tasks:
             faults = Faults(book, sandbox, outage) if book is not None else None
-            api = Server(configuration(create_app(sandbox, faults), faults))
-            storage = Server(configuration(create_storage(sandbox, faults), faults))
+            api = Server(uvicorn_config(create_app(sandbox, faults), faults))
+            storage = Server(uvicorn_config(create_storage(sandbox, faults), faults))
             outage.listeners |= {"api": api, "storage": storage}
             merging = anyio.CancelScope()
-            tasks.create_task(merge_for_ever(sandbox, merging))
+            tasks.create_task(run_merges(sandbox, merging))
             serving = [
                 tasks.create_task(api.serve([api_socket])),
                 tasks.create_task(storage.serve([storage_socket])),
@@ -116,7 +117,7 @@ async def serve(
                 sandbox.operations.stop()
 
 
-async def merge_for_ever(sandbox: Sandbox, scope: anyio.CancelScope) -> None:
+async def run_merges(sandbox: Sandbox, scope: anyio.CancelScope) -> None:
     """Do the requested merges until `scope` is cancelled, one at a time, in FIFO order. A group being merged
     then stays `processing`, and is merged after the next start."""
     records = sandbox.records
@@ -163,8 +164,8 @@ async def merge(sandbox: Sandbox, group: Group) -> str | None:
         part.unlink(missing_ok=True)
 
 
-def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
-    """uvicorn's configuration. No access log: it would contain signed URLs."""
+def uvicorn_config(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
+    """The configuration of uvicorn. Without an access log, which would contain signed URLs."""
     return uvicorn.Config(
         app,
         http=OpenProtocol if faults is not None else "h11",
@@ -179,7 +180,7 @@ def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
     )
 
 
-def listening(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A socket bound to the address. Raises SandboxError when it can't be bound."""
     listener = None
     try:

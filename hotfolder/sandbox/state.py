@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hotfolder.sandbox.imageworkers import WorkQueue
 from hotfolder.sandbox.ledger import Ledger
-from hotfolder.sandbox.objects import Objects, Signer, secret_of, url_path
+from hotfolder.sandbox.objects import Objects, Signer, load_secret, url_path
 from hotfolder.sandbox.projects import ProjectRecords
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
@@ -51,7 +51,7 @@ def open_sandbox(settings: SandboxSettings, storage_base_url: str) -> Iterator[S
             settings=settings,
             records=stack.enter_context(closing(ProjectRecords(data / "sandbox.sqlite3"))),
             objects=Objects(data / "objects"),
-            signer=Signer(secret_of(data), storage_base_url),
+            signer=Signer(load_secret(data), storage_base_url),
             ledger=stack.enter_context(closing(Ledger(data))),
             merges=WorkQueue(settings),
             operations=WorkQueue(settings),

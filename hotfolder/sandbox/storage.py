@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from hotfolder.sandbox.faults.exchange import Faults
 from hotfolder.sandbox.faults.injector import Injector
-from hotfolder.sandbox.ledger import Recorder, note
+from hotfolder.sandbox.ledger import Recorder, add_ids
 from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS
 from hotfolder.sandbox.state import Sandbox
 from hotfolder.sandbox.strict import XML_TYPE, drain, storage_error
@@ -87,13 +87,13 @@ def allowed_path(request: Request) -> Path:
     name, too."""
     sandbox: Sandbox = request.app.state.sandbox
     bucket, name = request.path_params["bucket"], request.path_params["name"]
-    signature = sandbox.signer.judged(request.method, request.url.path, request.query_params)
+    signature = sandbox.signer.verify(request.method, request.url.path, request.query_params)
     if signature == "expired":
         raise StorageRefusal(400, "ExpiredToken", "The signed URL has expired; ask for a fresh one.")
     if signature == "wrong":
         said = "The signature is missing, or not for this method and path."
         raise StorageRefusal(403, "SignatureDoesNotMatch", said)
-    note(request.scope, **{"photo" if bucket == UPLOADS else "object": Path(name).stem})
+    add_ids(request.scope, **{"photo" if bucket == UPLOADS else "object": Path(name).stem})
     return sandbox.objects.path(bucket, name)
 
 

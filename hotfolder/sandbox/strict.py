@@ -32,7 +32,7 @@ class Refusal(HTTPException):
         super().__init__(status_code=status, detail=message)
 
 
-def shown(value: Any) -> str:
+def quote_value(value: Any) -> str:
     """A value for an error message: one line of ASCII, at most 80 characters long."""
     if isinstance(value, dict):
         return "an object"
@@ -42,8 +42,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
-def problem(error: dict[str, Any]) -> str:
-    """One of pydantic's errors as a sentence that names the field, the value and what is allowed."""
+def describe_problem(error: dict[str, Any]) -> str:
+    """One of pydantic's errors as a sentence that names the field, its value and the allowed values."""
     kind, message = error["type"], str(error["msg"])
     place = [str(part) for part in error["loc"] if part != "body"]
     if kind == "json_invalid":
@@ -51,21 +51,21 @@ def problem(error: dict[str, Any]) -> str:
     if not place:
         return "the body must be a JSON object"
     if kind == "extra_forbidden":
-        return f"unknown field {shown(place[-1])}"
+        return f"unknown field {quote_value(place[-1])}"
     name = ".".join(place)
     if kind == "missing":
         return f"{name} is missing"
-    return f"{name}: {shown(error.get('input'))} isn't allowed; {message[:1].lower()}{message[1:]}"
+    return f"{name}: {quote_value(error.get('input'))} isn't allowed; {message[:1].lower()}{message[1:]}"
 
 
-def problems(errors: Sequence[Any]) -> str:
+def describe_problems(errors: Sequence[Any]) -> str:
     """All problems of a request in one line."""
-    sentences = [problem(error) for error in errors[:SHOWN_PROBLEMS]]
+    sentences = [describe_problem(error) for error in errors[:SHOWN_PROBLEMS]]
     more = len(errors) - len(sentences)
     return "; ".join(sentences) + (f"; and {more} more" if more > 0 else "")
 
 
-def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse({"error": message}, status_code=status, headers=headers)
 
 
@@ -75,23 +75,23 @@ def storage_error(code: str, message: str) -> bytes:
     return f"<?xml version='1.0' encoding='UTF-8'?>{error}".encode()
 
 
-def install(app: FastAPI) -> None:
-    """Make `app` answer every error in the one documented format."""
+def install_error_handlers(app: FastAPI) -> None:
+    """Install the handlers by which `app` answers every error in the documented format."""
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(400, problems(error.errors()))
+        return error_response(400, describe_problems(error.errors()))
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), dict(error.headers or {}))
+        return error_response(error.status_code, str(error.detail), dict(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
-        return answer(500, f"the sandbox itself failed ({type(error).__name__}); its log says more")
+        return error_response(500, f"the sandbox itself failed ({type(error).__name__}); its log says more")
 
 
-def bounded(receive: Receive, limit: int) -> Receive:
+def limited_body(receive: Receive, limit: int) -> Receive:
     """`receive` that raises Refusal (413) once a body, announced or not, exceeds `limit` bytes."""
     total = 0
 
@@ -143,9 +143,9 @@ class RequestChecks:
             self._check(scope["method"], Headers(scope=scope), multipart, limit)
         except Refusal as refusal:
             await drain(receive, self._settings.upload_limit_bytes)
-            await answer(refusal.status_code, refusal.detail)(scope, receive, send)
+            await error_response(refusal.status_code, refusal.detail)(scope, receive, send)
             return
-        await self._app(scope, bounded(receive, limit), send)
+        await self._app(scope, limited_body(receive, limit), send)
 
     def _check(self, method: str, headers: Headers, multipart: bool, limit: int) -> None:
         self._check_key(headers.get(KEY_HEADER, ""))

@@ -29,7 +29,7 @@ class SignedUrl:
 
     def __init__(self, text: str) -> None:
         text = text.strip()
-        self.parsed = url_of(text if len(text) <= MOST_URL_LETTERS and text.isprintable() else "")
+        self.parsed = parse_url(text if len(text) <= MOST_URL_LETTERS and text.isprintable() else "")
         if self.parsed.scheme not in DEFAULT_PORTS or not self.parsed.host:
             raise ValueError("not an absolute http or https URL")
 
@@ -52,7 +52,7 @@ class SignedUrl:
         return hash(self.parsed)
 
 
-def url_of(text: str) -> httpx.URL:
+def parse_url(text: str) -> httpx.URL:
     """The URL; an empty one where `text` is none, or names a port that none can have."""
     try:
         url = httpx.URL(text)
@@ -63,7 +63,7 @@ def url_of(text: str) -> httpx.URL:
 
 def parse_base_url(text: str) -> httpx.URL:
     """The API's origin and path prefix, if any. Raises ConfigurationError unless the key is safe there."""
-    url = url_of(text.strip())
+    url = parse_url(text.strip())
     if url.scheme not in DEFAULT_PORTS or not url.host:
         raise ConfigurationError(
             "api.base_url is not an address", hint="It looks like https://api.stagerai.com."
@@ -81,7 +81,7 @@ def parse_base_url(text: str) -> httpx.URL:
     return url.copy_with(path=url.path.rstrip("/") or "/")
 
 
-def path_part(identifier: str) -> str:
+def path_segment(identifier: str) -> str:
     """An id from the API as one percent-encoded path segment. Raises RequestRefused for an id with which a
     server that decodes it could read another path."""
     if not is_identifier(identifier):
@@ -95,9 +95,9 @@ def is_identifier(value: str) -> bool:
     return len(value) <= MOST_ID_LETTERS and value.isprintable() and not leads_elsewhere
 
 
-def host_and_port(entry: str) -> tuple[str, int | None]:
+def parse_host_entry(entry: str) -> tuple[str, int | None]:
     """An entry of api.storage_hosts; None for no port. Raises ConfigurationError."""
-    url = url_of(f"https://{entry.strip()}")
+    url = parse_url(f"https://{entry.strip()}")
     alone = not url.userinfo and url.raw_path in (b"", b"/")
     if not alone or not (is_address(url.host) or HOST_NAME.fullmatch(url.raw_host)):
         raise ConfigurationError(
@@ -109,7 +109,7 @@ def host_and_port(entry: str) -> tuple[str, int | None]:
     return url.host, int(written[1]) if written else None
 
 
-def covers(host: str, port: int | None, url: httpx.URL) -> bool:
+def entry_allows(host: str, port: int | None, url: httpx.URL) -> bool:
     """Whether the entry allows `url`. Without a port it allows every port of a loopback host, and only the
     scheme's default port of any other host."""
     subdomain = not is_address(host) and url.host.endswith("." + host)
@@ -128,12 +128,12 @@ class AllowedHosts:
     """
 
     def __init__(self, entries: Sequence[str]) -> None:
-        self._entries = tuple(map(host_and_port, entries))
+        self._entries = tuple(map(parse_host_entry, entries))
 
     def check(self, signed: SignedUrl) -> httpx.URL:
         """`signed` as an httpx URL. Raises UrlRefused where its host or scheme isn't allowed."""
         url = signed.parsed
-        if url.userinfo or not any(covers(*entry, url) for entry in self._entries):
+        if url.userinfo or not any(entry_allows(*entry, url) for entry in self._entries):
             raise UrlRefused(
                 f"an address on {url.host} is not followed, which is not among the storage hosts",
                 hint="If this host belongs to the API, add it to api.storage_hosts.",

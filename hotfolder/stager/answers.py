@@ -1,4 +1,4 @@
-"""Answers of the API: stored raw, then parsed.
+"""The API's answers: stored raw, then parsed.
 
 Parsing is lenient: all that an answer must hold of a picture is its URL, since the downloaded file must
 prove to be a whole picture before it counts.
@@ -20,14 +20,14 @@ from hotfolder.stager.failures import CHARGED_HINT, error_text
 __all__ = ["Answer", "GroupState", "ResultImage", "SignedUrl", "parse_results"]
 
 STATUS_WORD = re.compile(r"[A-Za-z_-]{1,40}")
-NO_WORD = "not a word"
-DONE = frozenset({"completed", "complete", "done", "finished", "ready", "succeeded", "success"})
-FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled"})
+HIDDEN_STATUS = "not a word"
+DONE_STATUSES = frozenset({"completed", "complete", "done", "finished", "ready", "succeeded", "success"})
+FAILED_STATUSES = frozenset({"failed", "failure", "error", "cancelled", "canceled"})
 """Statuses assumed to mean that the merge ended without a picture, and may have been charged."""
-ADDRESS_NAMES = ("imageUrl", "imageURL", "image_url", "url")
-PLACES = ("data", "images", "image", "results", "result", "output")
+URL_KEYS = ("imageUrl", "imageURL", "image_url", "url")
+PICTURE_KEYS = ("data", "images", "image", "results", "result", "output")
 """Keys under which pictures are searched for in an answer, in this order."""
-DEEPEST = 5
+MOST_DEPTH = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,18 @@ class GroupState:
     """The progress of a merge. `image_url` is None until the API gives one. `status` is safe to display: a
     status that isn't one plain word is replaced by "not a word".
 
-    `said` is the API's message for a status that the reference doesn't document, such as why the merge
+    `message` is the API's message for a status that the reference doesn't document, such as why the merge
     failed, or that a finished merge has no URL; else "".
     """
 
     status: str
     image_url: SignedUrl | None
-    said: str = ""
+    message: str = ""
 
     @property
     def done(self) -> bool:
-        """Whether the merge is complete, in any spelling of `DONE`."""
-        return self.status.lower() in DONE
+        """Whether the merge is complete, in any spelling of `DONE_STATUSES`."""
+        return self.status.lower() in DONE_STATUSES
 
     @property
     def processing(self) -> bool:
@@ -87,7 +87,7 @@ class GroupState:
     @property
     def failed(self) -> bool:
         """Whether it ended without a picture."""
-        return self.status.lower() in FAILED
+        return self.status.lower() in FAILED_STATUSES
 
 
 class Malformed(Exception):
@@ -105,7 +105,7 @@ def parse_results(answer: Answer, *, secret: str = "") -> tuple[ResultImage, ...
             raise Malformed(f"its answer has the status {answer.status}")
         found = json_of(answer)
         refuse_failed(found, error_text(answer.body, secret))
-        pictures = tuple(pictures_in(found))
+        pictures = tuple(find_pictures(found))
         if not pictures:
             raise Malformed("its answer names no picture")
         return pictures
@@ -117,27 +117,27 @@ def parse_results(answer: Answer, *, secret: str = "") -> tuple[ResultImage, ...
         ) from None
 
 
-def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
+def find_pictures(found: object, depth: int = 0) -> Iterator[ResultImage]:
     """The pictures in a parsed answer, in its order; everything else in it is ignored."""
-    if depth > DEEPEST:
+    if depth > MOST_DEPTH:
         return
     if isinstance(found, list):
         for item in found:
-            yield from pictures_in(item, depth + 1)
+            yield from find_pictures(item, depth + 1)
     elif isinstance(found, str):
-        if (url := address(found)) is not None:
+        if (url := parse_signed_url(found)) is not None:
             yield ResultImage(url)
     elif isinstance(found, dict):
-        url = address_in(found)
+        url = first_picture_url(found)
         if url is not None:
-            yield ResultImage(url, identifier(found.get("id")))
+            yield ResultImage(url, id_text(found.get("id")))
             return
-        for name in PLACES:
-            yield from pictures_in(found.get(name), depth + 1)
+        for name in PICTURE_KEYS:
+            yield from find_pictures(found.get(name), depth + 1)
 
 
 @contextmanager
-def of_free_call() -> Iterator[None]:
+def malformed_as_unreachable() -> Iterator[None]:
     """Translate Malformed into Unreachable: a free call can be retried."""
     try:
         yield
@@ -150,8 +150,8 @@ def of_free_call() -> Iterator[None]:
 
 def parse_id(answer: Answer, name: str) -> str:
     """The id under the key `name`. Raises Unreachable where it is missing or invalid."""
-    with of_free_call():
-        value = identifier(object_with(answer, name).get(name))
+    with malformed_as_unreachable():
+        value = id_text(object_with_key(answer, name).get(name))
         if not value:
             raise Malformed(f"its {name} is missing or odd")
         return value
@@ -159,8 +159,8 @@ def parse_id(answer: Answer, name: str) -> str:
 
 def parse_upload_url(answer: Answer) -> SignedUrl:
     """The URL to upload a photo to. Raises Unreachable where the answer has none."""
-    with of_free_call():
-        url = address(object_with(answer, "uploadUrl").get("uploadUrl"))
+    with malformed_as_unreachable():
+        url = parse_signed_url(object_with_key(answer, "uploadUrl").get("uploadUrl"))
         if url is None:
             raise Malformed("its uploadUrl is missing or not an address")
         return url
@@ -169,16 +169,16 @@ def parse_upload_url(answer: Answer) -> SignedUrl:
 def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
     """The progress of a merge, with `secret` masked. Raises Unreachable where the answer has neither a status
     nor a picture's URL."""
-    with of_free_call():
-        found = object_with(answer, "status", failed_too=True)
-        status, url = found.get("status"), address_in(found)
+    with malformed_as_unreachable():
+        found = object_with_key(answer, "status", failed_too=True)
+        status, url = found.get("status"), first_picture_url(found)
         if not isinstance(status, str) or not status.strip():
             if url is None:
                 raise Malformed("the group's status is missing")
             status = "completed"
     status = status.strip()
     if not STATUS_WORD.fullmatch(status):
-        status = NO_WORD  # people see it, and the API could send anything
+        status = HIDDEN_STATUS  # people see it, and the API could send anything
     state = GroupState(status, url)
     if state.done:
         said = "it names no address of a picture" if url is None else ""
@@ -187,7 +187,7 @@ def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
     return GroupState(status, url, said)
 
 
-def object_with(answer: Answer, name: str, *, failed_too: bool = False) -> dict[str, Any]:
+def object_with_key(answer: Answer, name: str, *, failed_too: bool = False) -> dict[str, Any]:
     """The object that holds the key `name`: the answer's `data`, or the answer itself, whose own `id` or
     `status` may be that of the request. Raises Malformed where it is no object, or says `success: false`
     without `failed_too`."""
@@ -208,23 +208,25 @@ def json_of(answer: Answer) -> Any:
 
 
 def refuse_failed(found: object, said: str = "") -> None:
-    """Raise Malformed for an answer with `success: false`, with what it `said`. The key may be missing."""
+    """Raise Malformed for an answer with `success: false`, quoting its message `said`. The key may be
+    missing."""
     if isinstance(found, dict) and found.get("success") in (False, "false"):
         raise Malformed("its answer says success: false" + (f": “{said}”" if said else ""))
 
 
-def identifier(value: object) -> str:
+def id_text(value: object) -> str:
     """An id as text, given as text or as an integer; "" for anything else."""
     text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
     return text if is_identifier(text) else ""
 
 
-def address_in(found: dict[str, Any]) -> SignedUrl | None:
+def first_picture_url(found: dict[str, Any]) -> SignedUrl | None:
     """The first valid picture URL in an object, or None."""
-    return next((url for name in ADDRESS_NAMES if (url := address(found.get(name))) is not None), None)
+    return next((url for name in URL_KEYS if (url := parse_signed_url(found.get(name))) is not None), None)
 
 
-def address(value: object) -> SignedUrl | None:
+def parse_signed_url(value: object) -> SignedUrl | None:
+    """A JSON value as a signed URL; None where it is none."""
     try:
         return SignedUrl(value) if isinstance(value, str) else None
     except ValueError:

@@ -19,7 +19,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.stager.transport import BAD_CERTIFICATE, Lost, Reply, retry_after_seconds
+from hotfolder.stager.transport import BAD_CERTIFICATE, NoAnswer, Reply, retry_after_seconds
 
 GOES_ON = "Nothing is lost; it goes on by itself."
 CHARGED_HINT = (
@@ -51,7 +51,7 @@ class KeyUnusable(KeyRejected, ConfigurationError):
     """The key is missing, or can't be sent in a header. Nothing was sent; the next request reads it again."""
 
 
-def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
+def unreachable(who: str, what: str, lost: NoAnswer) -> Unreachable:
     """The error for a request that got no answer and may be retried: `what` names it, `who` the server."""
     message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
     if lost.by_proxy:
@@ -69,8 +69,8 @@ def may_have_been_charged(call: str, why: str, wish: float | None = None) -> Out
     )
 
 
-def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:
-    """The error for `reply`, None for a 2xx status. `secret` is masked in its message."""
+def error_for_reply(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:
+    """The error that matches the status of `reply`, None for 2xx. `secret` is masked in its message."""
     status = reply.status
     if 200 <= status < 300:
         return None
@@ -89,10 +89,10 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
     if paid and status != 429:
         why = f"the API answered {status}" + (f": “{said}”" if said else "")
         return may_have_been_charged(call, why, retry_after_seconds(reply.headers))
-    return busy("the API", answered, status, reply.headers)
+    return temporary_error("the API", answered, status, reply.headers)
 
 
-def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWorld:
+def temporary_error(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWorld:
     """The error for a temporary failure of `who`: TooManyRequests for 429, else HostInTrouble."""
     wish = retry_after_seconds(headers)
     if status == 429:
@@ -107,7 +107,7 @@ def error_text(text: str, secret: str = "") -> str:
     too. "" if there is none.
     """
     try:
-        text = message_in(json.loads(text)) or ""
+        text = find_message(json.loads(text)) or ""
     except (ValueError, RecursionError):
         text = "" if text.lstrip().startswith("<") else text
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
@@ -118,7 +118,7 @@ def error_text(text: str, secret: str = "") -> str:
     return text if len(text) <= SENTENCE_LETTERS else text[: SENTENCE_LETTERS - 1] + "…"
 
 
-def message_in(found: object) -> str | None:
+def find_message(found: object) -> str | None:
     """The first message under the usual keys (message, error, detail, errors, msg); of a list, the first five
     joined. None where there is none."""
     match found:
@@ -128,11 +128,11 @@ def message_in(found: object) -> str | None:
             return f"{'.'.join(str(part) for part in place)}: {problem}"
         case dict():
             options = (
-                message_in(found[name])
+                find_message(found[name])
                 for name in ("message", "error", "detail", "errors", "msg")
                 if name in found
             )
             return next((option for option in options if option), None)
         case list():
-            return "; ".join(text for item in found[:5] if (text := message_in(item)))
+            return "; ".join(text for item in found[:5] if (text := find_message(item)))
     return None

@@ -17,18 +17,31 @@ from anyio import to_thread
 
 from hotfolder.errors import HotfolderError, LocalTrouble, RequestRefused, Unreachable
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
-from hotfolder.stager.failures import GOES_ON, ResultGone, UrlExpired, UrlRefused, busy, unreachable
-from hotfolder.stager.streams import LARGEST_PIECE_BYTES, Still, Throttle, anything, opened_photo
+from hotfolder.stager.failures import (
+    GOES_ON,
+    ResultGone,
+    UrlExpired,
+    UrlRefused,
+    temporary_error,
+    unreachable,
+)
+from hotfolder.stager.streams import (
+    LARGEST_PIECE_BYTES,
+    PhotoCheck,
+    Throttle,
+    accept_any,
+    open_photo_in_thread,
+)
 from hotfolder.stager.transport import (
-    Lost,
+    NoAnswer,
     Reply,
     Timeouts,
-    answered,
+    decompressed_pieces,
     exchange,
     open_client,
-    plain_pieces,
+    open_response,
     read_bounded,
-    trusted,
+    trusted_tls,
 )
 
 MEDIA_TYPES = {
@@ -39,7 +52,7 @@ MEDIA_TYPES = {
     ".tiff": "image/tiff",
 }
 UNKNOWN_TYPE = "application/octet-stream"
-NO_TYPE = ""
+WITHOUT_TYPE = ""
 SIGNED_HEADERS = ("x-goog-signedheaders", "x-amz-signedheaders")
 GENERATION_MATCH = "x-goog-if-generation-match"
 
@@ -69,7 +82,7 @@ class StorageClient:
         self._throttle = throttle
         self._hosts = AllowedHosts(allowed_hosts)
         self._timeouts = timeouts or Timeouts()
-        self._client = open_client(trusted(), proxy, self._timeouts.of_client())
+        self._client = open_client(trusted_tls(), proxy, self._timeouts.httpx_timeout())
         self._took: dict[str, int] = {}
         """By host: the index of the content type that it accepted last, which is tried first."""
 
@@ -77,30 +90,31 @@ class StorageClient:
         """Close the connections; the client can't be used afterwards."""
         await self._client.aclose()
 
-    async def put(self, url: SignedUrl, photo: Path, *, size_bytes: int, still: Still = anything) -> None:
-        """Upload one photo of `size_bytes` bytes. May be repeated with the same URL. `still` is called in a
-        thread before the first byte is read and after the last one; it raises to prevent the upload.
+    async def put(
+        self, url: SignedUrl, photo: Path, *, size_bytes: int, extra_check: PhotoCheck = accept_any
+    ) -> None:
+        """Upload one photo of `size_bytes` bytes. May be repeated with the same URL. `extra_check` is called
+        in a thread before the first byte is read and after the last one; it raises to prevent the upload.
 
         A signature can cover a content type that the API doesn't tell: after a 403 the usual ones are tried,
         and the one that the host accepts is tried first from then on.
 
         Raises UrlRefused (a redirect, or nothing was sent), UrlExpired, Unreachable, TooManyRequests,
         RequestRefused, LocalTrouble when the file can't be read, SetChanged when it isn't `size_bytes` long
-        or changes meanwhile, and what `still` raises.
-        """
+        or changes meanwhile, and what `extra_check` raises."""
         target = self._hosts.check(url)
         headers = signed_headers(target)
-        types = (NO_TYPE, MEDIA_TYPES.get(photo.suffix.lower(), UNKNOWN_TYPE), UNKNOWN_TYPE)
+        types = (WITHOUT_TYPE, MEDIA_TYPES.get(photo.suffix.lower(), UNKNOWN_TYPE), UNKNOWN_TYPE)
         choices = [1, 2] if "content-type" in headers else [0, 1, 2]
         for choice in sorted(choices, key=lambda one: one != self._took.get(target.host)):
             typed = {"content-type": types[choice]} if choice else {}
-            reply = await self._put(target, photo, size_bytes, still, {**headers, **typed})
+            reply = await self._put(target, photo, size_bytes, extra_check, {**headers, **typed})
             if reply.status != 403:
                 self._took[target.host] = choice
                 break
         if reply.status == 412 and GENERATION_MATCH in headers:
             return
-        problem = put_verdict(target.host, reply)
+        problem = put_error(target.host, reply)
         if problem is not None:
             raise problem
 
@@ -109,22 +123,22 @@ class StorageClient:
         target: httpx.URL,
         photo: Path,
         size_bytes: int,
-        still: Still,
+        extra_check: PhotoCheck,
         headers: dict[str, str],
     ) -> Reply:
-        async with opened_photo(photo, size_bytes, still) as opened:
+        async with open_photo_in_thread(photo, size_bytes, extra_check) as opened:
             # Without the client's default headers, which the signature may not cover.
             request = httpx.Request(
                 "PUT",
                 target,
                 headers={**headers, "content-length": str(size_bytes)},
                 content=opened.pieces(self._throttle),
-                extensions={"timeout": self._timeouts.of_client().as_dict()},
+                extensions={"timeout": self._timeouts.httpx_timeout().as_dict()},
             )
             try:
                 total_seconds = self._timeouts.upload_seconds(self._throttle, size_bytes)
                 return await exchange(self._client, request, total_seconds)
-            except Lost as lost:
+            except NoAnswer as lost:
                 raise unreachable(f"the storage {target.host}", "an upload", lost) from None
 
     async def download(self, url: SignedUrl, target: Path, *, most_bytes: int) -> Download:
@@ -138,10 +152,12 @@ class StorageClient:
         source = self._hosts.check(url)
         request = self._client.build_request("GET", source)
         try:
-            async with answered(self._client, request, self._timeouts.transfer_total_seconds) as response:
+            async with open_response(
+                self._client, request, self._timeouts.transfer_total_seconds
+            ) as response:
                 await raise_for_download(source.host, response, most_bytes)
-                return await save(response, target, most_bytes)
-        except Lost as lost:
+                return await save_body(response, target, most_bytes)
+        except NoAnswer as lost:
             raise unreachable(f"the storage {source.host}", "a download", lost) from None
         except OverflowError:
             raise ResultGone(
@@ -154,7 +170,7 @@ def signed_headers(url: httpx.URL) -> dict[str, str]:
     UrlRefused for a header whose value can't be known."""
     named = next((value for name, value in url.params.multi_items() if name.lower() in SIGNED_HEADERS), "")
     known = {
-        "content-type": NO_TYPE,
+        "content-type": WITHOUT_TYPE,
         GENERATION_MATCH: "0",
         "x-goog-content-sha256": "UNSIGNED-PAYLOAD",
         "x-amz-content-sha256": "UNSIGNED-PAYLOAD",
@@ -175,10 +191,10 @@ def storage_code(reply: Reply) -> str:
     return found[1].decode("ascii") if found else ""
 
 
-def put_verdict(host: str, reply: Reply) -> HotfolderError | None:
+def put_error(host: str, reply: Reply) -> HotfolderError | None:
     status, code = reply.status, storage_code(reply)
     said = f"the upload to {host} was answered {status}" + (f" ({code})" if code else "")
-    if 200 <= status < 300 and reply.is_page:
+    if 200 <= status < 300 and reply.is_web_page:
         return Unreachable(f"{said}, with a web page in place of the storage's answer", hint=GOES_ON)
     if 200 <= status < 300:
         return None
@@ -187,7 +203,7 @@ def put_verdict(host: str, reply: Reply) -> HotfolderError | None:
     if status == 403 or (status == 400 and code == "ExpiredToken"):
         return UrlExpired(said)
     if is_busy(status) or code == "RequestTimeout":
-        return busy("the storage", said, status, reply.headers)
+        return temporary_error("the storage", said, status, reply.headers)
     return RequestRefused(said, status=status)
 
 
@@ -202,7 +218,7 @@ async def raise_for_download(host: str, response: httpx.Response, most_bytes: in
     if 300 <= status < 400:
         raise UrlRefused(f"{said}, a redirect, which is never followed")
     if is_busy(status):
-        raise busy("the storage", said, status, headers)
+        raise temporary_error("the storage", said, status, headers)
     if status >= 400:
         code = storage_code(Reply(status, headers, await read_bounded(response)))
         raise ResultGone(said + (f" ({code})" if code else ""))
@@ -216,18 +232,18 @@ async def raise_for_download(host: str, response: httpx.Response, most_bytes: in
         )
 
 
-async def save(response: httpx.Response, target: Path, most_bytes: int) -> Download:
-    file = create(target)
+async def save_body(response: httpx.Response, target: Path, most_bytes: int) -> Download:
+    file = create_private_file(target)
     digest, size_bytes = hashlib.sha256(), 0
     pieces: list[bytes] = []
     try:
-        async for piece in plain_pieces(response, most_bytes):
+        async for piece in decompressed_pieces(response, most_bytes):
             pieces.append(piece)
             size_bytes += len(piece)
             if sum(map(len, pieces)) >= LARGEST_PIECE_BYTES:
-                await to_thread.run_sync(write, file, pieces, digest)
+                await to_thread.run_sync(write_and_hash, file, pieces, digest)
                 pieces = []
-        await to_thread.run_sync(partial(write, file, pieces, digest, last=True))
+        await to_thread.run_sync(partial(write_and_hash, file, pieces, digest, last=True))
     except BaseException:
         with suppress(OSError):
             file.close()
@@ -236,7 +252,7 @@ async def save(response: httpx.Response, target: Path, most_bytes: int) -> Downl
     return Download(digest.hexdigest(), size_bytes)
 
 
-def create(target: Path) -> BinaryIO:
+def create_private_file(target: Path) -> BinaryIO:
     """A new file that only this user can read, whatever the umask. Raises LocalTrouble."""
     # Buffered, so that close() waits for a write that still runs in a thread after a cancelled download.
     try:
@@ -245,7 +261,9 @@ def create(target: Path) -> BinaryIO:
         raise LocalTrouble(f"{target} can't be written: {problem.strerror}") from None
 
 
-def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, *, last: bool = False) -> None:
+def write_and_hash(
+    file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, *, last: bool = False
+) -> None:
     """Write and hash `pieces`; with `last`, fsync and close the file. Raises LocalTrouble."""
     try:
         file.writelines(pieces)

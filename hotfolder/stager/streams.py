@@ -23,13 +23,13 @@ PIECES_PER_SECOND = 8
 """Pieces a second under a rate limit, so that concurrent uploads share it evenly."""
 MOST_UPLOADS = 64
 
-Still = Callable[[int], None]
+PhotoCheck = Callable[[int], None]
 """A check of an open photo: takes its file descriptor, and raises where it isn't the expected file, or must
 not be sent any more."""
 
 
-def anything(_descriptor: int) -> None:
-    """The check that accepts every file."""
+def accept_any(_descriptor: int) -> None:
+    """The PhotoCheck that accepts every file."""
 
 
 class Throttle:
@@ -51,8 +51,8 @@ class Throttle:
         wanted = int(self.bytes_per_second / PIECES_PER_SECOND)
         return min(max(wanted, SMALLEST_PIECE_BYTES), LARGEST_PIECE_BYTES)
 
-    def patience_seconds(self, size_bytes: int) -> float:
-        """Seconds that the limit may add to an upload of that size, when `MOST_UPLOADS` share it."""
+    def delay_seconds(self, size_bytes: int) -> float:
+        """Seconds by which the limit may delay an upload of that size, when `MOST_UPLOADS` share it."""
         rate = self.bytes_per_second
         return 0.0 if rate is None else MOST_UPLOADS * size_bytes / rate
 
@@ -80,18 +80,18 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class OpenPhoto:
-    """A photo that stays open while it is sent, so that a rename can't replace it. `still` is one more check,
-    called after the last read."""
+    """A photo that stays open while it is sent, so that a rename can't replace it. `extra_check` is one more
+    check, called after the last read."""
 
     name: str
     file: BinaryIO
     size_bytes: int
     mtime_ns: int
-    still: Still
+    extra_check: PhotoCheck
 
     async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
         """The content, at the rate of `throttle`. Raises SetChanged when the file changed since it was
-        opened, LocalTrouble when it can't be read, and what `still` raises."""
+        opened, LocalTrouble when it can't be read, and what `extra_check` raises."""
         left_bytes = self.size_bytes
         while left_bytes:
             piece_bytes = min(throttle.piece_bytes if throttle else LARGEST_PIECE_BYTES, left_bytes)
@@ -103,7 +103,7 @@ class OpenPhoto:
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:
-                raise changed(self.name)
+                raise set_changed(self.name)
             yield piece
             del piece  # freed before the next one is read
 
@@ -115,52 +115,53 @@ class OpenPhoto:
         return piece
 
     def check(self) -> None:
-        """Raises SetChanged when the file was written to since it was opened, and what `still` raises."""
+        """Raises SetChanged when the file was written to since it was opened, and what `extra_check`
+        raises."""
         now = os.fstat(self.file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
-            raise changed(self.name)
-        self.still(self.file.fileno())
+            raise set_changed(self.name)
+        self.extra_check(self.file.fileno())
 
 
 @asynccontextmanager
-async def opened_photo(
-    photo: Path, size_bytes: int | None = None, still: Still = anything
+async def open_photo_in_thread(
+    photo: Path, size_bytes: int | None = None, extra_check: PhotoCheck = accept_any
 ) -> AsyncIterator[OpenPhoto]:
-    """As `open_photo`, in a thread: on a network share each call may block, close() too. Raises LocalTrouble
-    when the share doesn't answer."""
-    found = await patiently(photo, open_photo, photo, size_bytes, still)
+    """Context manager: `open_photo` in a thread: on a network share each call may block, close() too. Raises
+    LocalTrouble when the share doesn't answer."""
+    found = await patiently(photo, open_photo, photo, size_bytes, extra_check)
     try:
         yield found
     finally:
         await patiently(photo, found.file.close)
 
 
-def open_photo(photo: Path, size_bytes: int | None = None, still: Still = anything) -> OpenPhoto:
-    """Open a regular file. `still` is called now and after the last read. Raises SetChanged when the file is
-    missing, a symlink, not regular or not `size_bytes` long, LocalTrouble when it can't be opened, and what
-    `still` raises."""
+def open_photo(photo: Path, size_bytes: int | None = None, extra_check: PhotoCheck = accept_any) -> OpenPhoto:
+    """Open a regular file. `extra_check` is called now and after the last read. Raises SetChanged when the
+    file is missing, a symlink, not regular or not `size_bytes` long, LocalTrouble when it can't be opened,
+    and what `extra_check` raises."""
     try:
         # O_NONBLOCK: opening a FIFO would otherwise hang for good.
         descriptor = os.open(photo, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise changed(photo.name) from None
+        raise set_changed(photo.name) from None
     except OSError as problem:
         if problem.errno == errno.ELOOP:
-            raise changed(photo.name) from None
+            raise set_changed(photo.name) from None
         raise unreadable(photo.name, problem) from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or size_bytes not in (None, found.st_size):
         os.close(descriptor)
-        raise changed(photo.name)
+        raise set_changed(photo.name)
     try:
-        still(descriptor)
+        extra_check(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
-    return OpenPhoto(photo.name, os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns, still)
+    return OpenPhoto(photo.name, os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns, extra_check)
 
 
-def changed(name: str) -> SetChanged:
+def set_changed(name: str) -> SetChanged:
     return SetChanged(f"{name!r} changed or went away while it was being sent")
 
 

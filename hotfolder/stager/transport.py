@@ -26,21 +26,21 @@ import httpx
 from hotfolder.errors import ConfigurationError
 from hotfolder.stager.streams import Throttle
 
-ANSWER_BYTES = 1 << 20
+MOST_ANSWER_BYTES = 1 << 20
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-ON_THE_WIRE = (
+CONNECTED_ERRORS = (
     httpx.ReadError,
     httpx.WriteError,
     httpx.ReadTimeout,
     httpx.WriteTimeout,
     httpx.RemoteProtocolError,
 )
-NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+NO_NETWORK_ERRNOS = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 MOST_CONNECTIONS, MOST_IDLE = 100, 12
 IDLE_SECONDS = 2.0
 """Keep-alive time; shorter than any server's, so that none closes a connection while a request is sent."""
 
-AWAKE_SECONDS = 1.0
+RESUME_GRACE_SECONDS = 1.0
 """What is left of a deadline for a process that was stopped until after it."""
 
 NO_TUNNEL = "the proxy made no connection to it"
@@ -87,10 +87,10 @@ class Timeouts:
 
     def upload_seconds(self, throttle: Throttle | None, size_bytes: int) -> float:
         """The total timeout of an upload, with the time that `throttle` may add."""
-        slower = throttle.patience_seconds(size_bytes) if throttle is not None else 0.0
+        slower = throttle.delay_seconds(size_bytes) if throttle is not None else 0.0
         return self.transfer_total_seconds + slower
 
-    def of_client(self, *, paid: bool = False) -> httpx.Timeout:
+    def httpx_timeout(self, *, paid: bool = False) -> httpx.Timeout:
         """The httpx timeouts of the client for free or for paid requests."""
         return httpx.Timeout(
             connect=self.connect_seconds,
@@ -100,7 +100,7 @@ class Timeouts:
         )
 
 
-class Lost(Exception):
+class NoAnswer(Exception):
     """No answer came. `sent` is False only where the request certainly never left this machine. `offline` is
     True where this machine seems to have no internet connection, `by_proxy` where it got no connection to the
     proxy."""
@@ -122,12 +122,12 @@ class Reply:
     body: bytes | None = field(repr=False)
 
     @property
-    def is_page(self) -> bool:
+    def is_web_page(self) -> bool:
         """Whether the body is a web page, as of a network in which one must sign in first."""
         return (self.body or b"").lstrip().startswith(b"<")
 
 
-def trusted() -> ssl.SSLContext:
+def trusted_tls() -> ssl.SSLContext:
     """A TLS context that trusts the CAs of SSL_CERT_FILE or SSL_CERT_DIR, else those of certifi. Raises
     ConfigurationError when they can't be loaded."""
     try:
@@ -176,12 +176,12 @@ def open_client(
 
 @asynccontextmanager
 async def _deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
-    """A timeout whose last moments begin only once the rest of it has passed. After a stop of this process
-    (SIGSTOP, `docker pause`) they leave the time to read the answer that already lies in its socket."""
+    """A timeout that is extended by RESUME_GRACE_SECONDS if this process was stopped (SIGSTOP, `docker
+    pause`) until after it: there is time to read an answer that already lies in the socket."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as deadline:
         last = loop.call_later(
-            seconds - AWAKE_SECONDS, lambda: deadline.reschedule(loop.time() + AWAKE_SECONDS)
+            seconds - RESUME_GRACE_SECONDS, lambda: deadline.reschedule(loop.time() + RESUME_GRACE_SECONDS)
         )
         try:
             yield deadline
@@ -190,15 +190,15 @@ async def _deadline(seconds: float) -> AsyncIterator[asyncio.Timeout]:
 
 
 @asynccontextmanager
-async def answered(
+async def open_response(
     client: httpx.AsyncClient,
     request: httpx.Request,
     total_seconds: float,
-    leaves: Callable[[], None] | None = None,
+    before_send: Callable[[], None] | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """Send `request` and yield the response, its body unread; `total_seconds` is the deadline for both.
-    `leaves` is called before the first byte is sent, and prevents sending by raising. Raises Lost for any
-    network error or timeout."""
+    """Context manager: send `request` and yield the response, its body unread; `total_seconds` is the
+    deadline for both. `before_send` is called before the first byte is sent, and prevents sending by raising.
+    Raises NoAnswer for any network error or timeout."""
     sent = False
     connecting_to: str | None = None
 
@@ -210,8 +210,8 @@ async def answered(
             connecting_to = None
         # CONNECT opens the proxy's tunnel and sends nothing of the request.
         if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
-            if leaves is not None and not sent:
-                leaves()
+            if before_send is not None and not sent:
+                before_send()
             sent = True
 
     request.extensions["trace"] = watch
@@ -226,9 +226,10 @@ async def answered(
                     await response.aclose()
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, UnicodeError) as problem:
         if isinstance(problem, TimeoutError) and deadline.expired():
-            raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=sent) from None
-        why, offline = words(problem) if sent or not isinstance(problem, ON_THE_WIRE) else (NO_TUNNEL, False)
-        raise Lost(
+            raise NoAnswer(f"no complete answer came within {total_seconds:g} seconds", sent=sent) from None
+        no_tunnel = not sent and isinstance(problem, CONNECTED_ERRORS)
+        why, offline = (NO_TUNNEL, False) if no_tunnel else describe_failure(problem)
+        raise NoAnswer(
             why,
             sent=sent and not isinstance(problem, httpx.LocalProtocolError),
             offline=offline,
@@ -240,35 +241,35 @@ async def exchange(
     client: httpx.AsyncClient,
     request: httpx.Request,
     total_seconds: float,
-    leaves: Callable[[], None] | None = None,
+    before_send: Callable[[], None] | None = None,
 ) -> Reply:
-    """Send `request` and read the answer, at most 1 MiB; `leaves` as in `answered`. Raises Lost where no
-    status came, or a success without its complete body."""
-    async with answered(client, request, total_seconds, leaves) as response:
+    """Send `request` and read the answer, at most 1 MiB; `before_send` as in `open_response`. Raises NoAnswer
+    where no status came, or a success without its complete body."""
+    async with open_response(client, request, total_seconds, before_send) as response:
         return Reply(response.status_code, response.headers, await read_bounded(response))
 
 
 async def read_bounded(response: httpx.Response) -> bytes | None:
     """The decompressed body; None where an error's body can't be read. For a success without its complete
-    body, raises Lost or httpx.HTTPError."""
+    body, raises NoAnswer or httpx.HTTPError."""
     body = bytearray()
     try:
         async for piece in response.aiter_raw():
             body += piece
-            if len(body) > ANSWER_BYTES:
-                raise Lost("the answer was longer than any answer of this API", sent=True)
-    except (httpx.HTTPError, Lost):
+            if len(body) > MOST_ANSWER_BYTES:
+                raise NoAnswer("the answer was longer than any answer of this API", sent=True)
+    except (httpx.HTTPError, NoAnswer):
         if response.status_code >= 300:
             return None
         raise
-    unpack = unpacker(response, bytes(body))
+    unpack = decompressor_for(response, bytes(body))
     # Compression isn't requested, but a proxy that compresses must not lose an answer that was paid for.
     with suppress(zlib.error):
-        return unpack.decompress(body, ANSWER_BYTES) if unpack else bytes(body)
+        return unpack.decompress(body, MOST_ANSWER_BYTES) if unpack else bytes(body)
     return bytes(body)
 
 
-def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
+def decompressor_for(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
     """A decompressor for a body that begins with `head`; None where that isn't compressed, whatever the
     headers say."""
     said = response.headers.get("content-encoding", "").strip().lower()
@@ -276,21 +277,21 @@ def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
     return zlib.decompressobj(wbits=47) if compressed else None
 
 
-async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterator[bytes]:
-    """The decompressed body as it arrives, in pieces of about 100 KiB. Raises Lost for a body that can't be
-    decompressed, and OverflowError once it exceeds `most_bytes`."""
+async def decompressed_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterator[bytes]:
+    """The decompressed body as it arrives, in pieces of about 100 KiB. Raises NoAnswer for a body that can't
+    be decompressed, and OverflowError once it exceeds `most_bytes`."""
     unpack: zlib._Decompress | None = None
     size_bytes, begun = 0, False
     async for raw in response.aiter_raw():
         if not begun:
-            unpack, begun = unpacker(response, raw), True
+            unpack, begun = decompressor_for(response, raw), True
         while raw:
             piece = raw
             if unpack is not None:
                 try:
                     piece = unpack.decompress(raw, 1 << 17)
                 except zlib.error:
-                    raise Lost("its compressed bytes are damaged", sent=True) from None
+                    raise NoAnswer("its compressed bytes are damaged", sent=True) from None
             size_bytes += len(piece)
             if size_bytes > most_bytes:
                 raise OverflowError
@@ -298,14 +299,14 @@ async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterat
             raw = unpack.unconsumed_tail if unpack is not None else b""
 
 
-def words(problem: Exception) -> tuple[str, bool]:
-    """The cause as text that contains nothing of the request or the answer, and whether this machine is
-    offline."""
+def describe_failure(problem: Exception) -> tuple[str, bool]:
+    """The cause of a failed exchange as text without anything of the request or the answer, and whether this
+    machine is offline."""
     link: BaseException | None = problem
     while link is not None:
         if isinstance(link, BaseExceptionGroup):  # one for each address of the host that was tried
             link = link.exceptions[0]
-        if isinstance(link, OSError) and link.errno in NO_NETWORK:
+        if isinstance(link, OSError) and link.errno in NO_NETWORK_ERRNOS:
             return "there is no way to it", True
         for kind, text in CAUSES:
             if isinstance(link, kind):
@@ -330,7 +331,7 @@ def retry_after_seconds(headers: httpx.Headers) -> float | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """The moment in a header such as Date; None where it holds no valid one."""
+    """Parse the time in a header such as Date; None where it is invalid."""
     try:
         parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):

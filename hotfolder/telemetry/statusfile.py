@@ -14,8 +14,8 @@ from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.texts import one_line, paragraph
 from hotfolder.rules.foldernames import to_nfc
 from hotfolder.telemetry.overview import SETTLING, About, Line, Overview
-from hotfolder.words import day_and_time, word
-from hotfolder.words.saying import room_said, said
+from hotfolder.words import format_day_and_time, word
+from hotfolder.words.saying import translate, translate_room
 
 MOST_SHOWN = 50
 """Sets listed in each section, and notices."""
@@ -81,11 +81,11 @@ def status_text(
     headline = t("status.headline")
     parts = [headline, "=" * len(headline), ""]
     if at is not None and stopped:
-        parts += [paragraph(t("status.stopped", time=day_and_time(language, at))), ""]
+        parts += [paragraph(t("status.stopped", time=format_day_and_time(language, at))), ""]
     elif at is not None:
-        parts += [t("status.as_of", time=day_and_time(language, at)), ""]
+        parts += [t("status.as_of", time=format_day_and_time(language, at)), ""]
     for notice in notices[:MOST_SHOWN]:
-        first, *more = f"! {said(language, notice)}".split("\n")  # settings may have several errors
+        first, *more = f"! {translate(language, notice)}".split("\n")  # settings may have several errors
         parts += [paragraph(first), *(paragraph(one, "  ") for one in more), ""]
     if len(notices) > MOST_SHOWN:
         parts += [t("status.more", number=len(notices) - MOST_SHOWN), ""]
@@ -107,10 +107,10 @@ def entry(line: Line, following: Line | None, language: str) -> str:
     """The lines of one set; without its reason where the `following` one has the same, and shows it."""
     # A set without a job goes by its folder's name, since two folders may belong to one room.
     called = line.folder if line.state == SETTLING and line.folder else line.room
-    room, state = room_said(language, called), said(language, line.words)
+    room, state = translate_room(language, called), translate(language, line.words)
     reason = "" if line.reason == line.words else line.reason
     why = () if line.same_explanation(following) else (reason, line.hint)
-    extras = (said(language, extra) for extra in why if one_line(extra))
+    extras = (translate(language, extra) for extra in why if one_line(extra))
     first = f"  {one_line(line.project)} / {one_line(room)}: {one_line(state)}"
     return "\n".join([first, *(paragraph(extra, "      ") for extra in extras)])
 
@@ -127,5 +127,5 @@ def finished(
         # With the UTC offset of that time: daylight saving may have changed since.
         last = max(rooms.values()).astimezone()
         when = word(language, "time.clock", clock=f"{last:%H:%M}")
-        when = when if last.date() == now.date() else day_and_time(language, last)
+        when = when if last.date() == now.date() else format_day_and_time(language, last)
         yield word(language, key, project=project, number=number, most=every, time=when)

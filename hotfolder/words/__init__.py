@@ -11,10 +11,10 @@ import re
 from datetime import datetime
 
 from hotfolder.rules.kinds import FAMILIES
-from hotfolder.words.saying import lines_in, said
+from hotfolder.words.saying import lines_in, translate
 
 LANGUAGES = ("en", "de")
-KIND = "kind."
+KIND_PREFIX = "kind."
 
 _LINES = lines_in("pages")
 CATALOGUE: dict[str, tuple[str, str]] = {
@@ -25,20 +25,20 @@ CATALOGUE: dict[str, tuple[str, str]] = {
 def word(language: str, key: str, /, **values: object) -> str:
     """The text of `key` with these values; for a kind of operation without a name, the API's word for it.
     Raises KeyError for any other key that is not in the catalogue."""
-    if key.startswith(KIND) and key not in CATALOGUE:
-        kind = key.removeprefix(KIND)
-        return said(language, FAMILIES[kind].display_name) if kind in FAMILIES else kind
+    if key.startswith(KIND_PREFIX) and key not in CATALOGUE:
+        kind = key.removeprefix(KIND_PREFIX)
+        return translate(language, FAMILIES[kind].display_name) if kind in FAMILIES else kind
     text = CATALOGUE[key][LANGUAGES.index(language)]
     return text.format(**values) if values else text
 
 
-def day_and_time(language: str, at: datetime) -> str:
+def format_day_and_time(language: str, at: datetime) -> str:
     """`17:08, 4 May 2026`, in the time zone of `at`."""
     month = word(language, "time.months").split()[at.month - 1]
     return word(language, "time.date", clock=f"{at:%H:%M}", day=at.day, month=month, year=at.year)
 
 
-def language_of(accepted: str) -> str:
+def accepted_language(accepted: str) -> str:
     """The first supported language of an Accept-Language header: browsers name the preferred one first.
     English where it names none of them."""
     names = re.findall(r"(?:^|,)\s*(\w+)", accepted[:500].lower())

@@ -63,12 +63,12 @@ class Template:
         return frozenset(WORD.findall(inner.lower()))
 
     @cached_property
-    def nests(self) -> bool:
-        """Whether it has texts within."""
+    def has_nested_texts(self) -> bool:
+        """Whether it has fields that contain texts of other templates."""
         return any(field.isupper() for field in FIELD.findall(self.english))
 
     @cached_property
-    def loose(self) -> bool:
+    def is_loose(self) -> bool:
         """Whether it has so few letters besides its fields that it would match texts of others."""
         return "{" in self.english and sum(map(str.isalpha, FIELD.sub("", self.english))) < LOOSE_LETTERS
 
@@ -83,7 +83,7 @@ class Template:
     def _pattern(self, name: str) -> re.Pattern[str]:
         parts = FIELD.split(self.english)
         made = "".join(
-            f"(?P<{part}>{kind_of(part, name)})" if place % 2 else re.escape(part)
+            f"(?P<{part}>{field_pattern(part, name)})" if place % 2 else re.escape(part)
             for place, part in enumerate(parts)
         )
         first = parts[0][:1]
@@ -91,15 +91,15 @@ class Template:
             made = f"[{first.lower()}{first.upper()}]" + made[1:]
         return re.compile(made, re.DOTALL)
 
-    def german_of(self, text: str, *, known: bool) -> str | None:
+    def translate(self, text: str, *, known: bool) -> str | None:
         """The German of a text without a full stop, None where the template doesn't match; with `known`, also
         where a text within isn't known."""
         if not all(literal in text for literal in self.literals):
             return None
         found = self.pattern.fullmatch(text) or ('"' in text and self.odd_pattern.fullmatch(text))
-        if not found or (known and not all(map(german_of_whole, within(found)))):
+        if not found or (known and not all(map(translate_sentence, nested_texts(found)))):
             return None
-        made = FIELD.sub(lambda field: shown(field[1], found[field[1]]), self.german)
+        made = FIELD.sub(lambda field: format_field(field[1], found[field[1]]), self.german)
         capital = text[0].isupper() and self.english[0].islower()
         return made[0].upper() + made[1:] if capital else made
 
@@ -113,8 +113,8 @@ def templates() -> tuple[Template, ...]:
 
 
 @cache
-def by_word() -> Mapping[str, Sequence[int]]:
-    """An index: the positions of the templates by the rarest of their words, "" for those without words."""
+def template_index() -> Mapping[str, Sequence[int]]:
+    """The positions of the templates, indexed by the rarest of their words; "" for those without words."""
     often = Counter(word for one in templates() for word in one.words)
     found: dict[str, list[int]] = defaultdict(list)
     for place, one in enumerate(templates()):
@@ -122,24 +122,24 @@ def by_word() -> Mapping[str, Sequence[int]]:
     return found
 
 
-def said(language: str, text: str) -> str:
-    """A text of the program in that language; one without translation stays English."""
-    return german(text) if language == GERMAN and text else text
+def translate(language: str, text: str) -> str:
+    """Translate a text of the program into that language; one without translation stays English."""
+    return to_german(text) if language == GERMAN and text else text
 
 
-def number_said(language: str, text: str) -> str:
-    """A number as it is written in that language."""
+def format_number(language: str, text: str) -> str:
+    """A number with that language's decimal point."""
     return DECIMAL.sub(",", text) if language == GERMAN else text
 
 
-def room_said(language: str, room: str) -> str:
+def translate_room(language: str, room: str) -> str:
     """A room's name, unchanged; in that language a text in brackets, which stands in place of a name, such as
     for a whole shoot."""
-    return said(language, room) if room.startswith("(") else room
+    return translate(language, room) if room.startswith("(") else room
 
 
 @lru_cache(maxsize=4096)
-def german(text: str) -> str:
+def to_german(text: str) -> str:
     """Translate part by part: the shortest known beginning that ends as a sentence does, then the rest. A
     part may begin with a name and a colon."""
     if len(text) > MOST_LETTERS:
@@ -151,7 +151,7 @@ def german(text: str) -> str:
         # One that ends within quotation marks comes last.
         here.sort(key=lambda span: text.count('"', start, span[0]) % 2)
         known = (
-            (span, german_of_whole(text[start : span[0]]) or german_about(text[start : span[0]]))
+            (span, translate_sentence(text[start : span[0]]) or translate_after_name(text[start : span[0]]))
             for span in here
         )
         (stop, after), part = next((one for one in known if one[1]), (min(here), None))
@@ -160,42 +160,44 @@ def german(text: str) -> str:
     return made
 
 
-def german_of_whole(text: str) -> str | None:
+def translate_sentence(text: str) -> str | None:
+    """The German of a whole text by a single template, None where none matches."""
     plain, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
     words = {"", *WORD.findall(text.lower())}
     near = [
-        templates()[place] for place in sorted(place for word in words for place in by_word().get(word, ()))
+        templates()[place]
+        for place in sorted(place for word in words for place in template_index().get(word, ()))
     ]
     # A name matches any words, also those of the text around: that is tried first.
-    tried = [(one, True) for one in near if one.nests] + [(one, one.loose) for one in near]
+    tried = [(one, True) for one in near if one.has_nested_texts] + [(one, one.is_loose) for one in near]
     for one, known in tried:
-        made = one.german_of(plain, known=known)
+        made = one.translate(plain, known=known)
         if made is not None:
             return made if made.endswith(("!", "?")) else made + stop
     return None
 
 
-def german_about(text: str) -> str | None:
+def translate_after_name(text: str) -> str | None:
     """The German of a text after a name and a colon, such as `hall-01: it has 1 frame`; None where the rest
     isn't known."""
     about, colon, rest = text.partition(": ")
-    told = german_of_whole(rest) if colon and rest else None
+    told = translate_sentence(rest) if colon and rest else None
     return f"{about}: {told}" if told is not None else None
 
 
-def kind_of(field: str, name: str) -> str:
-    """The pattern that a field matches; that of a name is `name`."""
+def field_pattern(field: str, name: str) -> str:
+    """The regular expression that a field's values match; for a name it is `name`."""
     if field in NUMBERS:
         return A_NUMBER
     return SOME_PATTERNS if field == "patterns" else A_TEXT if field.isupper() else name
 
 
-def shown(field: str, value: str) -> str:
-    """A field's value as it is written in a German text."""
+def format_field(field: str, value: str) -> str:
+    """A field's value for a German text: texts translated, decimal points and quotation marks replaced."""
     if field.isupper():
-        return german(value)
+        return to_german(value)
     if field in (*NUMBERS, "sizes"):
-        return number_said(GERMAN, value)
+        return format_number(GERMAN, value)
     if not (value.startswith('"') and value.endswith('"')):
         return value
     if value.count('"') % 2:
@@ -203,5 +205,6 @@ def shown(field: str, value: str) -> str:
     return QUOTED.sub("„\\1“", value).replace("“ or „", "“ oder „")
 
 
-def within(found: re.Match[str]) -> list[str]:
+def nested_texts(found: re.Match[str]) -> list[str]:
+    """The values of the fields that contain texts of other templates."""
     return [value for field, value in found.groupdict().items() if field.isupper()]

@@ -23,12 +23,12 @@ import numpy as np
 from PIL import Image
 
 from hotfolder.sandbox.imaging.align import Aligned, align
-from hotfolder.sandbox.imaging.balance import balanced
+from hotfolder.sandbox.imaging.balance import balance_white
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import Picture, load, resize, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
-from hotfolder.sandbox.imaging.ghosts import lay_ghosts
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.ghosts import mask_ghosts
+from hotfolder.sandbox.imaging.tone import tone_map
 from tests.bench import measures
 
 COLUMNS = ("MEF", "wide %", "mid %", "median", "burnt %", "detail %", "cast", "CPU s")
@@ -46,8 +46,8 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 
 def ours(aligned: Aligned, reference: int) -> Picture:
     frames = list(aligned.frames)
-    usable = lay_ghosts(frames, aligned.coverage, reference)
-    return balanced(finish(fuse(frames, usable), Exposures.of(frames, usable)), frames, reference)
+    usable = mask_ghosts(frames, aligned.coverage, reference)
+    return balance_white(tone_map(fuse(frames, usable), Exposures.of(frames, usable)), frames, reference)
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.words.saying import said
+from hotfolder.words.saying import translate
 
 FOLDER = Path(__file__).parent / "wrong"
 GIVEN = re.compile(r"`[^`]*`|\"[^\"]*\"|„[^“]*“|Erlaubt: .*")
@@ -47,7 +47,7 @@ def test_it_is_said_what_is_wrong_and_where(name: str, problems_of: Callable[[st
 def test_all_of_it_is_said_in_german_too(name: str) -> None:
     """Several errors are told as one text, with a line for each."""
     for _, messages in cases(FOLDER / f"{name}.txt").values():
-        told = said("de", messages)
+        told = translate("de", messages)
         assert [line.partition(": ")[0] for line in told.splitlines()] == [
             line.partition(": ")[0] for line in messages.splitlines()
         ]

@@ -50,14 +50,16 @@ def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Grade, words
     ],
 )
 def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Grade) -> None:
-    [found] = api_findings("https://api.stagerai.com", Probe(status, NOW, 0.1, page=False), known=known)
+    [found] = api_findings(
+        "https://api.stagerai.com", Probe(status, NOW, 0.1, is_web_page=False), known=known
+    )
     assert found.verdict == verdict and str(status) in found.text
 
 
 @pytest.mark.parametrize("status", [200, 403, 404])
 def test_a_web_page_in_place_of_the_api_is_a_problem_whatever_its_status(status: int) -> None:
     """As of a network in which one must sign in first: its key is not to blame."""
-    [found] = api_findings("https://api.stagerai.com", Probe(status, NOW, 0.1, page=True), known=True)
+    [found] = api_findings("https://api.stagerai.com", Probe(status, NOW, 0.1, is_web_page=True), known=True)
     assert found.verdict == Grade.PROBLEM and "api.base_url" in found.hint
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from hotfolder.demo.captions import dark_to_bright, labels, lines, readable
+from hotfolder.demo.captions import dark_to_bright, drawable_text, exposure_labels, wrap_text
 from hotfolder.demo.contact_sheet import PAPER, REFUSED, SheetRow, contact_sheet
 from hotfolder.errors import UnusablePhoto, UsageError
 
@@ -108,7 +108,7 @@ def test_titles_stay_inside_and_can_be_read(tmp_path: Path) -> None:
     row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
     contact_sheet([row], tmp_path / "sheet.png", width=700)
     assert (pixels_of(tmp_path / "sheet.png")[:, -12:] == PAPER).all()
-    assert lines("Küche 🏠", 20, 500)[0] == ["Küche"]
+    assert wrap_text("Küche 🏠", 20, 500)[0] == ["Küche"]
 
 
 def test_photos_go_from_dark_to_bright(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:
     dark = shot(tmp_path / "a.jpg", Fraction(1, 250))
     middle = shot(tmp_path / "b.jpg", Fraction(1, 60))
     bright = shot(tmp_path / "c.jpg", Fraction(1, 60), iso=400)
-    assert labels([bright, dark, middle]) == ["+2 EV · 1/60 s", "−2 EV · 1/250 s", "0 EV · 1/60 s"]
-    assert labels([dark, picture(tmp_path / "d.png", RED)]) == ["photo 1", "photo 2"]
-    assert labels([shot(tmp_path / "e.jpg", Fraction(5, 2))]) == ["0 EV · 2.5 s"]
+    assert exposure_labels([bright, dark, middle]) == ["+2 EV · 1/60 s", "−2 EV · 1/250 s", "0 EV · 1/60 s"]
+    assert exposure_labels([dark, picture(tmp_path / "d.png", RED)]) == ["photo 1", "photo 2"]
+    assert exposure_labels([shot(tmp_path / "e.jpg", Fraction(5, 2))]) == ["0 EV · 2.5 s"]
 
 
 def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
@@ -153,6 +153,6 @@ def test_a_sheet_of_nothing_is_refused(tmp_path: Path) -> None:
 
 
 def test_letters_that_the_font_lacks_are_left_out_and_no_name_is_a_row_of_boxes() -> None:
-    assert readable("Küche · −2 EV Кухня Κουζίνα ấ") == "Küche · −2 EV Кухня Κουζίνα ấ"
-    assert readable("Loft 客厅 🛋", otherwise="room 2") == "Loft"
-    assert {readable(name, otherwise="room 2") for name in ("客厅", "غرفة", "🛋")} == {"room 2"}
+    assert drawable_text("Küche · −2 EV Кухня Κουζίνα ấ") == "Küche · −2 EV Кухня Κουζίνα ấ"
+    assert drawable_text("Loft 客厅 🛋", otherwise="room 2") == "Loft"
+    assert {drawable_text(name, otherwise="room 2") for name in ("客厅", "غرفة", "🛋")} == {"room 2"}

@@ -14,8 +14,8 @@ from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.demo.captions import labels
-from hotfolder.demo.workspace import PICTURES, drop_pictures
+from hotfolder.demo.captions import exposure_labels
+from hotfolder.demo.workspace import EXAMPLE_BRACKETS, drop_examples
 from tests.support.heics import heic
 
 ROOM, FRONT, GARDEN = "living-room", "front__sky-twilight", "garden__lawn-medium__sky-blue"
@@ -23,7 +23,7 @@ FOLDERS = {ROOM: 5, FRONT: 3, GARDEN: 3}
 
 
 def photos(folder: str) -> list[Path]:
-    return sorted((PICTURES / "12 Elm Road" / folder).iterdir())
+    return sorted((EXAMPLE_BRACKETS / "12 Elm Road" / folder).iterdir())
 
 
 def pixels(path: Path) -> NDArray[np.float64]:
@@ -37,14 +37,14 @@ def details(path: Path) -> dict[int, object]:
 
 
 def test_they_are_small_in_total() -> None:
-    there = {path for path in PICTURES.rglob("*") if path.is_file()}
+    there = {path for path in EXAMPLE_BRACKETS.rglob("*") if path.is_file()}
     assert len(there) == sum(FOLDERS.values())
     assert sum(path.stat().st_size for path in there) <= 3_000_000
 
 
 def test_they_are_dropped_as_a_photographer_drops_them(tmp_path: Path) -> None:
     """As project/folder/IMG_….jpg, byte for byte, all at once."""
-    assert drop_pictures(tmp_path) == 3
+    assert drop_examples(tmp_path) == 3
     for folder, count in FOLDERS.items():
         dropped = sorted((tmp_path / "12 Elm Road" / folder).iterdir())
         assert [path.read_bytes() for path in dropped] == [path.read_bytes() for path in photos(folder)]
@@ -119,4 +119,4 @@ def test_photos_of_ones_own_may_have_every_format_that_is_taken(tmp_path: Path) 
     assert (target / "done" / "my photos" / "hall.jpg").is_file()
     with Image.open(target / "contact-sheet.png") as sheet:
         assert sheet.width == 1800
-    assert labels(sorted((source / "hall").iterdir()))[0].endswith("EV · 1/250 s")
+    assert exposure_labels(sorted((source / "hall").iterdir()))[0].endswith("EV · 1/250 s")

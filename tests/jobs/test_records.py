@@ -68,7 +68,7 @@ async def test_a_daemon_writes_into_the_journal_which_records_went(studio: Studi
     await done_set(studio, shop)
 
     async def probe() -> Probe:
-        return Probe(200, LATER, 0.0, page=False)
+        return Probe(200, LATER, 0.0, is_web_page=False)
 
     async def sleep(_: float) -> None:
         raise asyncio.CancelledError

@@ -19,7 +19,7 @@ from hotfolder.display import visible_lines
 from hotfolder.page.site import hide_folders, site_for, template_environment
 from hotfolder.page.templating import Words
 from hotfolder.telemetry.history import sentence
-from hotfolder.words import CATALOGUE, language_of
+from hotfolder.words import CATALOGUE, accepted_language
 from hotfolder.words.saying import lines_in
 
 TEMPLATES = sorted(template_environment().list_templates(["html"]))
@@ -62,7 +62,7 @@ def test_every_word_of_a_template_is_in_the_catalogue(name: str) -> None:
     [("", "en"), ("de", "de"), ("de-CH,en;q=0.9", "de"), ("fr, de;q=0.2, en;q=0.1", "de")],
 )
 def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: str) -> None:
-    assert language_of(accepted) == language
+    assert accepted_language(accepted) == language
 
 
 def test_a_sentence_begins_with_a_capital_but_not_in_a_files_name() -> None:

@@ -169,7 +169,7 @@ async def test_a_limit_is_changed_and_taken_away_while_it_is_in_use() -> None:
     before = clock.seconds
     await throttle.take(10**9)
     assert clock.seconds == before
-    assert throttle.piece_bytes == LARGEST_PIECE_BYTES and throttle.patience_seconds(10**9) == 0
+    assert throttle.piece_bytes == LARGEST_PIECE_BYTES and throttle.delay_seconds(10**9) == 0
 
 
 async def test_a_photo_is_read_in_small_pieces_and_whole(tmp_path: Path) -> None:

@@ -248,10 +248,10 @@ async def test_a_paid_request_may_be_kept_here_until_its_first_byte(kind: str, s
     wire = await serve(does.answer(200, {"success": True}))
     asked: list[tuple[int, int]] = []
 
-    def call(leaves: Callable[[], None]) -> Coroutine[Any, Any, Answer]:
+    def call(before_send: Callable[[], None]) -> Coroutine[Any, Any, Answer]:
         if kind == "enhance":
-            return wire.client.enhance("project_1", "group_1", leaves)
-        return wire.client.operate("img_1", SKY, leaves)
+            return wire.client.enhance("project_1", "group_1", before_send)
+        return wire.client.operate("img_1", SKY, before_send)
 
     def refuse() -> NoReturn:
         asked.append((wire.connections, len(wire.requests)))

@@ -103,7 +103,7 @@ async def test_a_group_that_failed_says_why(serve: Serve) -> None:
     """Statuses beyond the reference are passed on, with the API's text about them."""
     wire = await serve(does.answer(200, {"status": "failed", "error": "photos 1 and 2\ndiffer in size"}))
     state = await wire.client.group("group_1")
-    assert (state.status, state.image_url, state.said) == ("failed", None, "photos 1 and 2 differ in size")
+    assert (state.status, state.image_url, state.message) == ("failed", None, "photos 1 and 2 differ in size")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ async def test_a_group_that_failed_says_why(serve: Serve) -> None:
 async def test_a_status_that_is_no_word_is_never_shown(status: str, serve: Serve) -> None:
     wire = await serve(does.answer(200, {"status": status, "error": f"no merge for {KEY}"}))
     state = await wire.client.group("group_1")
-    assert (state.status, state.said) == ("not a word", "no merge for [key]")
+    assert (state.status, state.message) == ("not a word", "no merge for [key]")
 
 
 def test_every_kind_of_operation_is_tried() -> None:
@@ -249,7 +249,7 @@ def test_a_merge_that_is_not_done_is_not_taken_for_done(status: str | int) -> No
 def test_a_merge_is_under_way_however_that_is_spelt(status: str) -> None:
     """An address beside it is of a preview."""
     group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
-    assert (group.processing, group.done, group.said) == (True, False, "")
+    assert (group.processing, group.done, group.message) == (True, False, "")
 
 
 def test_what_the_api_says_of_a_failure_is_quoted_without_key_and_addresses() -> None:

@@ -37,7 +37,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.outputs import RESULTS_MARKER
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
-from hotfolder.sandbox.objects import Signer, secret_of
+from hotfolder.sandbox.objects import Signer, load_secret
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
 from tests.support import forking
@@ -177,7 +177,7 @@ class Shop:
             rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
         newest = max(rows, key=lambda row: (self.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
         storage = self.sandbox.storage_base_url
-        return Signer(secret_of(self.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
+        return Signer(load_secret(self.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
 
     def page(self) -> list[Entry]:
         """The ledger since the mark."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from hotfolder.rules.kinds import FAMILIES
 from hotfolder.stager.operations import PAID_KINDS
-from hotfolder.words.saying import FIELD, NUMBERS, room_said, said, templates
+from hotfolder.words.saying import FIELD, NUMBERS, templates, translate, translate_room
 from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
 
 # Modules whose texts become a reason, a hint, a doubt or a line of history, or are shown on the page.
@@ -234,26 +234,26 @@ def test_no_template_stands_twice() -> None:
 )
 def test_a_text_is_found_by_its_template(english: str, german: str) -> None:
     """This includes parts, parts within others, and any capital or full stop; values stay as they are."""
-    assert said("de", english) == german
-    assert said("en", english) == english
+    assert translate("de", english) == german
+    assert translate("en", english) == english
 
 
 @given(some.text())
 def test_what_is_not_ours_stays_as_it_is(text: str) -> None:
     """The same goes for texts that can't be looked up at all."""
-    assert said("en", text) == text
-    assert isinstance(said("de", text), str)
+    assert translate("en", text) == text
+    assert isinstance(translate("de", text), str)
 
 
 def test_a_text_without_german_is_shown_in_english() -> None:
     text = "Nobody has translated this one. Nor that."
-    assert said("de", text) == text
+    assert translate("de", text) == text
 
 
 def test_a_room_keeps_its_name_and_a_whole_shoot_is_none() -> None:
     """Any other meaning of the name doesn't matter."""
-    assert room_said("de", "done") == "done" and room_said("de", "the photo") == "the photo"
-    assert room_said("de", "(the whole shoot)") == "(das ganze Shooting)"
+    assert translate_room("de", "done") == "done" and translate_room("de", "the photo") == "the photo"
+    assert translate_room("de", "(the whole shoot)") == "(das ganze Shooting)"
 
 
 def test_names_made_to_be_slow_to_look_up_are_not() -> None:
@@ -261,5 +261,5 @@ def test_names_made_to_be_slow_to_look_up_are_not() -> None:
     name = " and , which has been paid for, would become one set; it has where others have " * 20
     for one in (name, name.replace(" has ", ' has "')):
         began = time.process_time()
-        said("de", f"{one} and {one} show different pictures. {one}")
+        translate("de", f"{one} and {one} show different pictures. {one}")
         assert time.process_time() - began < 5

@@ -99,9 +99,9 @@ async def buy_merge(context: JobContext, job: Job, key: str, photos: Sequence[Jo
     intent.api_project_id, intent.group_id = project_id, group_id
     intent.photos = " ".join(photo.sha256 for photo in photos)
 
-    async def enhance(leaves: Callable[[], None]) -> Answer:
+    async def enhance(before_send: Callable[[], None]) -> Answer:
         try:
-            return await context.client.enhance(project_id, group_id, leaves)
+            return await context.client.enhance(project_id, group_id, before_send)
         except RequestRefused as error:
             # A proxy may have sent it twice, and this be the second's answer: the group tells.
             another = await context.store_thread(context.ledger.is_of_another_key, group_id, key)
@@ -230,7 +230,7 @@ async def poll_group(context: JobContext, call: Purchase, *, group_in_trouble: b
 
 def status_text(group: GroupState) -> str:
     """The group's status and the API's message, for people."""
-    return f'"{group.status}"' + (f": {group.said}" if group.said else "")
+    return f'"{group.status}"' + (f": {group.message}" if group.message else "")
 
 
 MEDIA_TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png")}
@@ -338,12 +338,12 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
 
 
 async def request_operation(
-    context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
+    context: JobContext, image_id: str, operation: Operation, before_send: Callable[[], None]
 ) -> Answer:
-    """Request the operation (paid). `leaves` is called before the request leaves."""
+    """Request the operation (paid). `before_send` is called before the request leaves."""
     try:
         with context.limits.operations.feedback():
-            return await context.client.operate(image_id, operation, leaves)
+            return await context.client.operate(image_id, operation, before_send)
     except RequestRefused as error:
         if error.status == CONFLICT:  # as for a merge; of an image nothing tells
             raise may_have_been_charged(PAID_KINDS[operation.kind], error.why) from None

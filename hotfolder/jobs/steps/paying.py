@@ -87,7 +87,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
         await record(context, context.ledger.withdraw_intent, call)
         raise
 
-    def leaves() -> None:
+    def before_send() -> None:
         # Checked once connected: even if the process was frozen until then, nothing is sent after its lease.
         if context.store.leases is not None:
             context.store.leases.refuse_late(call.inbox)
@@ -95,7 +95,7 @@ async def _record_call_record(context: JobContext, call: Purchase, request: Paid
 
     try:
         CrashPoint.INTENT_RECORDED.passed()
-        answer = await request(leaves)
+        answer = await request(before_send)
     except RequestRefused as error:
         context.counts.api_error(type(error).__name__)
         await record(

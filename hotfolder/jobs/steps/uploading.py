@@ -219,7 +219,7 @@ async def put_photo(
         try:
             async with context.breakers.at(url.parsed.host):
                 with context.limits.uploads.feedback():
-                    await context.storage.put(url, path, size_bytes=size_bytes, still=check)
+                    await context.storage.put(url, path, size_bytes=size_bytes, extra_check=check)
             return context.counts.bytes_up(size_bytes)
         except (UrlExpired, LocalTrouble):
             raise  # a share that hangs must not hold the upload limit against other photos

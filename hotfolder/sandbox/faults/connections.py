@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAnswer, made
+from hotfolder.sandbox.faults.exchange import FAULT_MESSAGE, JSON_TYPE, Exchange, HttpAnswer, new_answer
 from hotfolder.sandbox.faults.rules import ALL, STATUSES, Rule, fault
 from hotfolder.sandbox.strict import XML_TYPE, storage_error
 
@@ -13,7 +13,7 @@ from hotfolder.sandbox.strict import XML_TYPE, storage_error
 @fault("refused", at=ALL, seconds=5, origin="both", processed=True)
 async def refused(exchange: Exchange, rule: Rule) -> None:
     """Connections are refused for a time. The request that starts it is answered, or reset, meanwhile."""
-    answer = await exchange.carry_out() if rule.processed else None
+    answer = await exchange.process_request() if rule.processed else None
     exchange.faults.outage.begin(rule.origin, rule.seconds)
     if answer is not None:
         answer.headers.append((b"connection", b"close"))
@@ -33,7 +33,7 @@ async def reset_before(exchange: Exchange, rule: Rule) -> None:
 @fault("reset-after", at=ALL)
 async def reset_after(exchange: Exchange, rule: Rule) -> None:
     """Processed, and then reset without a byte of the answer."""
-    await exchange.carry_out()
+    await exchange.process_request()
     exchange.note(None)
     await exchange.reset()
 
@@ -41,7 +41,7 @@ async def reset_after(exchange: Exchange, rule: Rule) -> None:
 @fault("reset-mid", at=ALL)
 async def reset_mid(exchange: Exchange, rule: Rule) -> None:
     """Processed; status, headers and half of the body, and then reset."""
-    answer = await exchange.carry_out()
+    answer = await exchange.process_request()
     await exchange.begin(answer.status, answer.headers)
     await exchange.write(answer.body[: len(answer.body) // 2])
     await exchange.reset()
@@ -64,9 +64,9 @@ async def reset_halfway(exchange: Exchange, rule: Rule) -> None:
 @fault("hang", at=ALL, seconds=3600, processed=True)
 async def hang(exchange: Exchange, rule: Rule) -> None:
     """No answer for a time. Then it comes, if the request was processed; else the connection is reset."""
-    answer = await exchange.carry_out() if rule.processed else None
+    answer = await exchange.process_request() if rule.processed else None
     exchange.note(answer.status if answer else None)
-    if await exchange.gone_within(rule.seconds):
+    if await exchange.closed_within(rule.seconds):
         return
     if answer is None:
         await exchange.reset()
@@ -78,10 +78,10 @@ async def hang(exchange: Exchange, rule: Rule) -> None:
 @fault("drip", at=ALL, interval_seconds=1, bytes=1)
 async def drip(exchange: Exchange, rule: Rule) -> None:
     """Processed; status and headers at once, and then the body in pieces of `bytes` bytes."""
-    answer = await exchange.carry_out()
+    answer = await exchange.process_request()
     await exchange.begin(answer.status, answer.headers)
     for start in range(0, len(answer.body), rule.bytes):
-        if await exchange.gone_within(rule.interval_seconds):
+        if await exchange.closed_within(rule.interval_seconds):
             return
         await exchange.write(answer.body[start : start + rule.bytes])
     await exchange.write(b"", last=True)
@@ -105,27 +105,29 @@ STORAGE_CODES = {
 async def answer_status(exchange: Exchange, rule: Rule) -> None:
     """An error in the usual format, instead of processing the request or after it."""
     if rule.processed:
-        await exchange.carry_out()
+        await exchange.process_request()
     else:
-        await exchange.take_in()
+        await exchange.read_request()
     status, extra = int(rule.fault), {}
     if rule.retry_after is not None:
         extra["retry-after"] = str(rule.retry_after)
     elif rule.retry_after_date is not None:
         extra["retry-after"] = formatdate(time.time() + rule.retry_after_date, usegmt=True)
     if exchange.origin == "api":
-        answer = made(status, JSON_TYPE, b'{"error": "%d: %s"}' % (status, SAID.encode()), extra)
+        answer = new_answer(
+            status, JSON_TYPE, b'{"error": "%d: %s"}' % (status, FAULT_MESSAGE.encode()), extra
+        )
     else:
         answer = storage_trouble(status, STORAGE_CODES.get(status, "Error"), extra)
     await exchange.reply(answer)
 
 
 def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None) -> HttpAnswer:
-    return made(status, XML_TYPE, storage_error(code, SAID), extra)
+    return new_answer(status, XML_TYPE, storage_error(code, FAULT_MESSAGE), extra)
 
 
 @fault("expired", at=("put", "result-get"))
 async def expired(exchange: Exchange, rule: Rule) -> None:
     """The signed URL has expired: 400 ExpiredToken, and nothing is stored."""
-    await exchange.take_in()
+    await exchange.read_request()
     await exchange.reply(storage_trouble(400, "ExpiredToken"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 JSON_TYPE = "application/json"
-SAID = "a fault that the sandbox was told to make"
+FAULT_MESSAGE = "a fault that the sandbox was told to make"
 
 
 @dataclass
@@ -36,7 +36,7 @@ class HttpAnswer:
     body: bytes = b""
 
     @property
-    def fine(self) -> bool:
+    def is_success(self) -> bool:
         return 200 <= self.status < 300
 
     def value(self) -> Any:
@@ -52,7 +52,7 @@ class HttpAnswer:
         return self.with_body(json.dumps(value).encode())
 
 
-def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = None) -> HttpAnswer:
+def new_answer(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = None) -> HttpAnswer:
     """A new answer with a body of the media type `kind`."""
     headers = {"content-type": kind, "content-length": str(len(body)), **(extra or {})}
     return HttpAnswer(status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
@@ -83,7 +83,7 @@ class Exchange:
     faults: Faults
     processed: bool = False
 
-    async def carry_out(self) -> HttpAnswer:
+    async def process_request(self) -> HttpAnswer:
         """Process the request, and return the answer without sending it. A paid call is charged by then."""
         answer, pieces = HttpAnswer(), bytearray()
 
@@ -98,7 +98,7 @@ class Exchange:
         self.processed = not 400 <= answer.status < 500
         return answer
 
-    async def take_in(self) -> None:
+    async def read_request(self) -> None:
         """Read the request without processing it."""
         await drain(self.receive, self.faults.sandbox.settings.upload_limit_bytes)
 
@@ -128,19 +128,19 @@ class Exchange:
     async def reset(self) -> None:
         """Send a RST, after everything that was written before."""
         transport = transport_of(self.scope)
-        await flushed(transport)
+        await wait_until_flushed(transport)
         reset(transport)
-        await self.gone_within(None)
+        await self.closed_within(None)
 
     async def hang_up(self) -> None:
         """Close the connection normally, even if the answer is incomplete."""
         transport_of(self.scope).close()
-        await self.gone_within(None)
+        await self.closed_within(None)
 
     def abort(self) -> None:
         reset(transport_of(self.scope))
 
-    async def gone_within(self, seconds: float | None) -> bool:
+    async def closed_within(self, seconds: float | None) -> bool:
         """Wait for the connection's end, for ever if None. Returns whether it came in time. What the client
         sends is discarded."""
         try:
@@ -170,7 +170,7 @@ def transport_of(scope: Scope) -> asyncio.Transport:
     return cast(asyncio.Transport, scope["state"][TRANSPORT])
 
 
-async def flushed(transport: asyncio.Transport) -> None:
+async def wait_until_flushed(transport: asyncio.Transport) -> None:
     """Wait until the system has accepted all that was written, or the connection is closed."""
     # A polling loop: a transport notifies only its protocol when it has drained, and that is uvicorn's.
     while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110

@@ -8,7 +8,7 @@ import logging
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
-from hotfolder.sandbox.faults.bodies import lead, redirected
+from hotfolder.sandbox.faults.bodies import redirect_target, reply_redirect
 from hotfolder.sandbox.faults.exchange import Exchange, Faults
 from hotfolder.sandbox.faults.rules import endpoint_of
 
@@ -45,10 +45,10 @@ class Injector:
             raise
 
     async def _take(self, exchange: Exchange) -> None:
-        elsewhere = redirected(exchange)
+        elsewhere = redirect_target(exchange)
         if elsewhere is not None:
             exchange.fault = "url-redirecting"
-            await lead(exchange, elsewhere)
+            await reply_redirect(exchange, elsewhere)
             return
         title = await self._title(exchange) if self._faults.book.wants_title(exchange.endpoint) else None
         rule = self._faults.book.hit(exchange.endpoint, title)
@@ -61,9 +61,9 @@ class Injector:
     async def _title(self, exchange: Exchange) -> str | None:
         """The title of the project that a request is for, None where that is unknown."""
         if exchange.endpoint == "projects":
-            return text_of(await self._body(exchange), "title")
+            return json_text_field(await self._body(exchange), "title")
         if exchange.endpoint in WITH_PROJECT_ID:
-            identifier = text_of(await self._body(exchange), "projectId")
+            identifier = json_text_field(await self._body(exchange), "projectId")
         else:
             identifier = PurePosixPath(exchange.scope["path"]).stem
         return self._faults.sandbox.records.title(identifier) if identifier is not None else None
@@ -87,7 +87,7 @@ class Injector:
         return bytes(body)
 
 
-def text_of(body: bytes, field: str) -> str | None:
+def json_text_field(body: bytes, field: str) -> str | None:
     """The text in that field of a JSON object; None when there is none."""
     try:
         value: Any = json.loads(body)
@@ -114,7 +114,7 @@ class Outage:
                 continue
             self._ends[name] = max(self._ends.get(name, 0), loop.time() + seconds)
             if name not in self._waiting:
-                listener.leave()
+                listener.stop_listening()
                 self._waiting[name] = loop.create_task(self._wait(name, listener))
 
     async def _wait(self, name: str, listener: Server) -> None:
@@ -124,7 +124,7 @@ class Outage:
             await asyncio.sleep(left)
         while True:
             try:
-                await listener.come_back()
+                await listener.resume_listening()
                 break
             except Exception:
                 logger.exception("the sandbox can't listen again yet")

@@ -83,14 +83,14 @@ def fault(*names: str, at: tuple[str, ...], **options: Any) -> Callable[[Act], A
     return register
 
 
-def origin_only(text: str) -> str:
+def parse_origin(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.netloc or urlunsplit(parts[:2] + ("",) * 3) != text:
         raise ValueError("it must be the first part of an address, like https://10.0.0.1")
     return text
 
 
-def numbered(value: Any) -> Any:
+def expand_numbers(value: Any) -> Any:
     """Expand the short forms `2` and `[2, 3]`: requests with these numbers."""
     if isinstance(value, dict | None):
         return value
@@ -125,7 +125,7 @@ class Rule(BaseModel):
     model_config = STRICT
     endpoint: Literal[EVERYWHERE, *ALL]  # type: ignore[valid-type]
     fault: Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
-    when: Annotated[When | None, BeforeValidator(numbered)] = None
+    when: Annotated[When | None, BeforeValidator(expand_numbers)] = None
     probability: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     match: str | None = None
@@ -141,7 +141,7 @@ class Rule(BaseModel):
     side_pixels: Annotated[int, Field(ge=1, le=60_000)] = 1
     origin: Literal["api", "storage", "both"] = "both"
     text: str = ""
-    to: Annotated[str, AfterValidator(origin_only)] = ""
+    to: Annotated[str, AfterValidator(parse_origin)] = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -161,7 +161,7 @@ class Rule(BaseModel):
         if self.endpoint not in (EVERYWHERE, *known.endpoints):
             places = ", ".join(known.endpoints)
             raise ValueError(f"{self.fault} can't happen at {self.endpoint}; it can at {places}")
-        if unknown := self.model_fields_set - known.options.keys() - SELECTING:
+        if unknown := self.model_fields_set - known.options.keys() - SELECTION_FIELDS:
             raise ValueError(f"{self.fault} doesn't know {', '.join(sorted(unknown))}")
         if self.probability is not None and self.when is not None:
             raise ValueError("a rule has when or probability, not both")
@@ -188,7 +188,7 @@ class Rule(BaseModel):
         return self.when is None or self.when.hits(number)
 
 
-SELECTING = {"endpoint", "fault", "when", "probability", "seed", "match"}
+SELECTION_FIELDS = {"endpoint", "fault", "when", "probability", "seed", "match"}
 RULES = TypeAdapter(list[Rule])
 
 

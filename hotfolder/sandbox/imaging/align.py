@@ -1,4 +1,4 @@
-"""Alignment of a bracket's frames by their content, independent of exposure."""
+"""Registration: aligns a bracket's frames by their content, independent of exposure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarged, shrink, strips
+from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarge_rows, shrink, strips
 
 Motion = npt.NDArray[np.float64]
 
 SEARCH_EDGE = 1200
 # A frame is warped only for a clear gain in agreement: each warp costs a little sharpness.
 LEAST_GAIN = 0.02
-STILL_PIXELS = 1.5
+NEGLIGIBLE_PIXELS = 1.5
 CERTAIN = 0.8
 # A share of the long edge; a larger motion is a mismatch, not camera shake.
 MOST_SHIFT = 0.35
@@ -49,9 +49,9 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
     Frames must be ordered from dark to bright. Each is also tried by way of its neighbour, which is more
     alike.
     """
-    looks = [Look(frame) for frame in frames]
+    looks = [GrayFrame(frame) for frame in frames]
     motions: dict[int, Motion] = {reference: np.eye(3)}
-    for index in outwards(reference, len(frames)):
+    for index in nearest_first(reference, len(frames)):
         neighbour = index + 1 if index < reference else index - 1
         motions[index] = find_motion(looks[index], looks[reference], looks[neighbour], motions[neighbour])
     aligned: list[Picture] = []
@@ -59,21 +59,21 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
     anchor = looks[reference]
     for index, frame in enumerate(frames):
         motion = motions[index]
-        drift = None if index == reference else find_drift(looks[index], anchor, motion)
-        still = drift is None and is_still(motion, anchor)
+        drift = None if index == reference else find_parallax(looks[index], anchor, motion)
+        still = drift is None and is_negligible(motion, anchor)
         aligned.append(frame if still else warp(frame, motion, drift, anchor.scale))
-        coverage.append(None if still else covered(anchor.gray.shape, motion, drift))
+        coverage.append(None if still else coverage_mask(anchor.gray.shape, motion, drift))
     moved_count = sum(cover is not None for cover in coverage)
     return Aligned(aligned, coverage, moved_count)
 
 
-def outwards(start: int, count: int) -> list[int]:
+def nearest_first(start: int, count: int) -> list[int]:
     """All indices but `start`, nearest first."""
     return sorted((index for index in range(count) if index != start), key=lambda index: abs(index - start))
 
 
-class Look:
-    """The input of alignment for a frame: a small gray picture with normalized exposure."""
+class GrayFrame:
+    """A frame as alignment uses it: a small gray picture with normalized exposure."""
 
     def __init__(self, frame: Picture) -> None:
         small = shrink(frame, SEARCH_EDGE)
@@ -84,7 +84,7 @@ class Look:
 
     @cached_property
     def structure(self) -> Plane:
-        return relief(self.even)
+        return local_structure(self.even)
 
     @cached_property
     def features(self) -> tuple[Sequence[Any], Any]:
@@ -93,99 +93,101 @@ class Look:
         return sift.detectAndCompute(self.even, None)
 
 
-def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion) -> Motion:
+def find_motion(
+    frame: GrayFrame, anchor: GrayFrame, neighbour: GrayFrame, neighbour_motion: Motion
+) -> Motion:
     """The homography from frame to anchor, at search size; the identity where none agrees clearly better."""
     best = np.eye(3)
 
     def score_of(motion: Motion) -> float:
-        ours, usable = laid_over(frame, anchor, motion)
-        return agreement(ours, anchor.structure, usable)
+        ours, usable = overlay(frame, anchor, motion)
+        return structure_correlation(ours, anchor.structure, usable)
 
     best_score = score_of(best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
         return best
-    for number, candidate in enumerate(candidates(frame, anchor, neighbour, neighbour_motion)):
-        if candidate is None or not plausible(candidate, anchor):
+    for number, candidate in enumerate(candidate_motions(frame, anchor, neighbour, neighbour_motion)):
+        if candidate is None or not is_plausible(candidate, anchor):
             continue
         score = score_of(candidate)
         if score > best_score:
             best, best_score = candidate, score
-        if score > CERTAIN and (number > 0 or is_still(candidate, anchor)):
+        if score > CERTAIN and (number > 0 or is_negligible(candidate, anchor)):
             break  # a translation is enough for a tripod only; what follows costs most of the time
     return best
 
 
-def is_still(motion: Motion, anchor: Look) -> bool:
+def is_negligible(motion: Motion, anchor: GrayFrame) -> bool:
     """Whether `motion` is too small to be worth a warp."""
-    return bool(corner_shift(motion, *anchor.gray.shape[::-1]) < STILL_PIXELS * anchor.scale)
+    return bool(corner_shift(motion, *anchor.gray.shape[::-1]) < NEGLIGIBLE_PIXELS * anchor.scale)
 
 
-def candidates(
-    frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion
+def candidate_motions(
+    frame: GrayFrame, anchor: GrayFrame, neighbour: GrayFrame, neighbour_motion: Motion
 ) -> Iterator[Motion | None]:
     """Motions from frame to anchor to be tried, the cheapest first: a translation, then homographies."""
-    yield by_shift(frame, anchor)
-    yield by_features(frame, anchor)
+    yield estimate_translation(frame, anchor)
+    yield estimate_homography(frame, anchor)
     if neighbour is not anchor:
-        on_neighbour = by_features(frame, neighbour)
+        on_neighbour = estimate_homography(frame, neighbour)
         if on_neighbour is not None:
             yield neighbour_motion @ on_neighbour
 
 
-def find_drift(frame: Look, anchor: Look, motion: Motion) -> Plane | None:
+def find_parallax(frame: GrayFrame, anchor: GrayFrame, motion: Motion) -> Plane | None:
     """The shifts that remain after `motion`: parallax, which no homography describes.
 
     By dense optical flow (Kroeger et al. 2016), smoothed where it is sure. None where it makes the frames
     agree hardly better.
     """
-    ours, usable = laid_over(frame, anchor, motion)
+    ours, usable = overlay(frame, anchor, motion)
     theirs = anchor.structure
-    before = agreement(ours, theirs, usable)
+    before = structure_correlation(ours, theirs, usable)
     if before > CERTAIN:
         return None
-    places = pixels(slice(0, len(ours)), ours.shape[1])
+    places = pixel_grid(slice(0, len(ours)), ours.shape[1])
 
     def shifted(shifts: Plane) -> Plane:
-        return np.asarray(sampled(ours, places + shifts, cv2.INTER_LINEAR), np.float32)
+        return np.asarray(sample(ours, places + shifts, cv2.INTER_LINEAR), np.float32)
 
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = np.asarray(finder.calc(texture(theirs), texture(ours), np.zeros_like(places)), np.float32)
-    gain = likeness(shifted(flow), theirs, usable)[0] - likeness(ours, theirs, usable)[0]
+    flow = np.asarray(finder.calc(flow_input(theirs), flow_input(ours), np.zeros_like(places)), np.float32)
+    gain = local_correlation(shifted(flow), theirs, usable)[0] - local_correlation(ours, theirs, usable)[0]
     sure = np.asarray(np.clip(gain / SURE_GAIN, 0, 1) * usable, np.float32)
     sure[np.abs(flow).max(axis=2) > MOST_DRIFT * max(sure.shape)] = 0
     reach = DRIFT_REACH * max(sure.shape)
     drift = blur(flow * sure[:, :, None], reach) / (blur(sure, reach) + np.float32(0.02))[:, :, None]
-    if agreement(shifted(drift), theirs, usable) < before + DRIFT_GAIN:
+    if structure_correlation(shifted(drift), theirs, usable) < before + DRIFT_GAIN:
         return None
     return np.asarray(drift, np.float32)
 
 
-def laid_over(frame: Look, anchor: Look, motion: Motion) -> tuple[Plane, Plane]:
+def overlay(frame: GrayFrame, anchor: GrayFrame, motion: Motion) -> tuple[Plane, Plane]:
     """The frame's local structure laid over the anchor, and a mask of where both have usable pixels."""
     size = (anchor.gray.shape[1], anchor.gray.shape[0])
     even = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
     usable = cv2.warpPerspective(frame.usable, motion, size, flags=cv2.INTER_NEAREST) * anchor.usable
-    return relief(even), np.asarray(usable, np.float32)
+    return local_structure(even), np.asarray(usable, np.float32)
 
 
-def sampled(values: npt.NDArray[Any], places: Plane, interpolation: int) -> npt.NDArray[Any]:
+def sample(values: npt.NDArray[Any], places: Plane, interpolation: int) -> npt.NDArray[Any]:
     """`values` at `places`; reflected beyond the border."""
     across, down = places[:, :, 0], places[:, :, 1]
     return np.asarray(cv2.remap(values, across, down, interpolation, borderMode=cv2.BORDER_REFLECT))
 
 
-def texture(structure: Plane) -> npt.NDArray[np.uint8]:
-    """Local structure as bytes, for the optical flow."""
+def flow_input(structure: Plane) -> npt.NDArray[np.uint8]:
+    """Local structure as bytes, the input of the optical flow."""
     return np.asarray(np.clip(structure * 48 + 128, 0, 255), np.uint8)
 
 
-def pixels(rows: slice, width: int) -> Plane:
+def pixel_grid(rows: slice, width: int) -> Plane:
     """The places, x and y, of these rows' pixels: (rows, width, 2)."""
     columns = np.arange(width, dtype=np.float32)
     return np.dstack(np.meshgrid(columns, np.arange(rows.start, rows.stop, dtype=np.float32)))
 
 
-def by_shift(frame: Look, anchor: Look) -> Motion:
+def estimate_translation(frame: GrayFrame, anchor: GrayFrame) -> Motion:
     """A translation, by phase correlation of both frames' local structure."""
     window = cv2.createHanningWindow((anchor.gray.shape[1], anchor.gray.shape[0]), cv2.CV_32F)
     # Copies, since the window is applied in place.
@@ -193,7 +195,7 @@ def by_shift(frame: Look, anchor: Look) -> Motion:
     return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
 
 
-def by_features(frame: Look, anchor: Look) -> Motion | None:
+def estimate_homography(frame: GrayFrame, anchor: GrayFrame) -> Motion | None:
     """A homography from matched features by RANSAC; None with too few inliers."""
     frame_points, frame_words = frame.features
     anchor_points, anchor_words = anchor.features
@@ -216,8 +218,8 @@ def by_features(frame: Look, anchor: Look) -> Motion | None:
     return np.asarray(motion, float)
 
 
-def plausible(motion: Motion, anchor: Look) -> bool:
-    """Whether camera shake could cause this motion."""
+def is_plausible(motion: Motion, anchor: GrayFrame) -> bool:
+    """Whether the homography is one that camera shake could cause."""
     height, width = anchor.gray.shape
     return bool(corner_shift(motion, width, height) < MOST_SHIFT * max(width, height))
 
@@ -229,7 +231,7 @@ def corner_shift(motion: Motion, width: int, height: int) -> float:
     return float(np.abs(moved - corners).max())
 
 
-def agreement(ours: Plane, theirs: Plane, usable: Plane) -> float:
+def structure_correlation(ours: Plane, theirs: Plane, usable: Plane) -> float:
     """Correlation, -1 to 1, of local structure over the whole picture."""
     if usable.mean() < 0.02:
         return -1.0
@@ -238,7 +240,7 @@ def agreement(ours: Plane, theirs: Plane, usable: Plane) -> float:
     return product / float(np.sqrt(energy) + 1e-9)
 
 
-def likeness(ours: Plane, theirs: Plane, usable: Plane) -> tuple[Plane, Plane]:
+def local_correlation(ours: Plane, theirs: Plane, usable: Plane) -> tuple[Plane, Plane]:
     """Local correlation of structure, -1 to 1, and how much structure there is in the one that has more."""
     product, our_energy, their_energy, seen = (
         cv2.GaussianBlur(plane, (0, 0), NEIGHBOURHOOD)
@@ -249,7 +251,7 @@ def likeness(ours: Plane, theirs: Plane, usable: Plane) -> tuple[Plane, Plane]:
     return np.asarray(correlation, np.float32), np.asarray(strength, np.float32)
 
 
-def relief(gray: npt.ArrayLike) -> Plane:
+def local_structure(gray: npt.ArrayLike) -> Plane:
     """Local structure: a gray picture minus its local mean, divided by its local deviation."""
     values = np.asarray(gray, np.float32)
     # Smoothed first, or the blur of interpolation would count as agreement.
@@ -272,22 +274,22 @@ def warp(frame: Picture, motion: Motion, drift: Plane | None, scale: float) -> P
         )
     moved = np.empty_like(frame)
     for rows in strips(height):
-        drifted = pixels(rows, width) + enlarged(drift, frame.shape, rows) / np.float32(scale)
-        moved[rows] = sampled(frame, origins(drifted, whole), cv2.INTER_CUBIC)
+        drifted = pixel_grid(rows, width) + enlarge_rows(drift, frame.shape, rows) / np.float32(scale)
+        moved[rows] = sample(frame, source_positions(drifted, whole), cv2.INTER_CUBIC)
     return moved
 
 
-def origins(places: Plane, motion: Motion) -> Plane:
+def source_positions(places: Plane, motion: Motion) -> Plane:
     """The places, x and y, that `motion` moves to these: (height, width, 2)."""
     found = cv2.perspectiveTransform(places.reshape(1, -1, 2), np.linalg.inv(motion))
     return np.asarray(found.reshape(places.shape), np.float32)
 
 
-def covered(shape: tuple[int, ...], motion: Motion, drift: Plane | None) -> Plane:
+def coverage_mask(shape: tuple[int, ...], motion: Motion, drift: Plane | None) -> Plane:
     """A feathered mask of where a frame moved by these has pixels of its own, at search size."""
     height, width = shape
-    places = pixels(slice(0, height), width)
-    came = origins(places if drift is None else places + drift, motion)
+    places = pixel_grid(slice(0, height), width)
+    came = source_positions(places if drift is None else places + drift, motion)
     inside = (came >= 0) & (came <= (width - 1, height - 1))
     return feather(np.asarray(inside.all(axis=2)))
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarged, shrink, strips, to_bytes
-from hotfolder.sandbox.imaging.masks import BURNT, Bits, grow, local_spread, to_gray, to_lab
+from hotfolder.sandbox.imaging.files import Picture, Plane, blur, enlarge_rows, shrink, strips, to_bytes
+from hotfolder.sandbox.imaging.masks import BURNT, Bits, dilate, graying_gains, local_spread, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 EDGE = 640
@@ -33,32 +33,32 @@ WHITE_KNEE = 0.94
 NEAR = ((0.03, 1.0), (0.2, 0.02))
 
 
-def balanced(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
+def balance_white(picture: Picture, frames: Sequence[Picture], reference: int) -> Picture:
     """`picture`, a merge, without the colour cast of lamplight; unchanged where no white surface is found, or
     where `frames`, its photos from dark to bright, don't show a room. `reference` is the best exposed one."""
-    gains = against_lamplight(picture) if light_within(frames[reference]) else None
-    if gains is None or under_sky(frames):
+    gains = lamplight_gains(picture) if has_clipped_light(frames[reference]) else None
+    if gains is None or shows_sky(frames):
         return picture
     result = np.empty_like(picture)
     for rows in strips(len(picture)):
-        gain = enlarged(gains, picture.shape, rows)
-        result[rows] = to_bytes(towards_white(gain * picture[rows] / np.float32(255), gain))
+        gain = enlarge_rows(gains, picture.shape, rows)
+        result[rows] = to_bytes(compress_highlights(gain * picture[rows] / np.float32(255), gain))
     return result
 
 
-def light_within(frame: Picture) -> bool:
+def has_clipped_light(frame: Picture) -> bool:
     """Whether something other than a sky is clipped in the picture: a lamp or a window."""
-    burnt = grow(shrink(frame, EDGE).min(axis=2) >= BURNT, -1)
+    burnt = dilate(shrink(frame, EDGE).min(axis=2) >= BURNT, -1)
     return bool(burnt.mean() > LEAST_BURNT and burnt[1].mean() < SPANNING)
 
 
-def under_sky(frames: Sequence[Picture]) -> bool:
+def shows_sky(frames: Sequence[Picture]) -> bool:
     """Whether a frame shows a sky; at night not all do. In the brightest, left out, a ceiling may look
     alike."""
     return any(open_sky(shrink(frame, EDGE))[0].any() for frame in frames[:-1])
 
 
-def against_lamplight(picture: Picture) -> Plane | None:
+def lamplight_gains(picture: Picture) -> Plane | None:
     """Factors for the channels, at a small size; None where there is no cast to remove."""
     small = shrink(picture, EDGE)
     lab = to_lab(small)
@@ -73,15 +73,15 @@ def against_lamplight(picture: Picture) -> Plane | None:
     yellow = cast[1] > 0 and -cast[0] < GREENEST * cast[1]
     if not (yellow and LEAST_CAST < np.hypot(*cast) < MOST_CAST) or open_sky(small)[0].any():
         return None
-    casts = around(lab[:, :, 1:], calm)
+    casts = local_mean_colour(lab[:, :, 1:], calm)
     # Daylight on a wall is kept, and the local correction never exceeds the white surfaces' cast.
     casts *= (casts @ cast > 0)[:, :, None]
     casts *= np.minimum(1, np.hypot(*cast) / np.maximum(np.linalg.norm(casts, axis=2), 1e-3))[:, :, None]
-    return to_gray(casts, white[0])
+    return graying_gains(casts, white[0])
 
 
-def around(colours: Plane, where: Bits) -> Plane:
-    """The local mean colour of the pixels `where`; far from any, that of a wider neighbourhood."""
+def local_mean_colour(colours: Plane, where: Bits) -> Plane:
+    """The mean colour of the pixels `where` near each pixel; far from any, that of a wider neighbourhood."""
     known = where.astype(np.float32)
     total, weight = np.zeros_like(colours), np.zeros_like(known)
     for reach, say in NEAR:
@@ -91,7 +91,7 @@ def around(colours: Plane, where: Bits) -> Plane:
     return np.asarray(total / np.maximum(weight, 1e-6)[:, :, None], np.float32)
 
 
-def towards_white(values: Plane, gain: Plane) -> Plane:
+def compress_highlights(values: Plane, gain: Plane) -> Plane:
     """`values`, 0 to `gain`, bent above the knee so that they end at 1."""
     part = np.maximum(values / gain - np.float32(WHITE_KNEE), 0) / np.float32(1 - WHITE_KNEE)
     return np.asarray(values + (1 - gain) * part * part, np.float32)

@@ -45,25 +45,25 @@ def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -
     best: list[Plane] = []
     for frame, cover in zip(frames, coverage, strict=True):
         light = luma(shrink(frame, WORKING_EDGE))
-        shown = [np.asarray(level, np.float32) for level in strengths(light)]
+        shown = [np.asarray(level, np.float32) for level in band_strengths(light)]
         if cover is not None:
             shown = [level * resize(cover, (light.shape[0], light.shape[1])) for level in shown]
         best = [np.maximum(*pair) for pair in zip(best, shown, strict=True)] if best else shown
     return best
 
 
-def raised(light: Plane, best: Sequence[Plane]) -> Plane:
+def raise_contrast(light: Plane, best: Sequence[Plane]) -> Plane:
     """`light` with its details amplified to the strengths in `best`, and highlights lowered to fit them."""
     shape = (light.shape[0], light.shape[1])
-    small = shrunk_like(best[0], light)
+    small = resize_like(best[0], light)
     result = light.copy()
-    for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
+    for band, strength, wanted in zip(frequency_bands(light), band_strengths(small), best, strict=True):
         gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
-        result += resize(gain, shape) * without_edges(band)
-    return result - sinking(result)
+        result += resize(gain, shape) * suppress_edges(band)
+    return result - highlight_lowering(result)
 
 
-def sinking(light: Plane) -> Plane:
+def highlight_lowering(light: Plane) -> Plane:
     """How much each pixel of `light` is lowered, so that highlights keep their details."""
     reach = SURROUNDINGS * max(light.shape)
     bright = np.clip((light - np.float32(BRIGHT)) / np.float32(WHITEST - BRIGHT), 0, 1)
@@ -72,12 +72,12 @@ def sinking(light: Plane) -> Plane:
     return np.asarray(bright * excess / around, np.float32)
 
 
-def without_edges(band: Plane) -> Plane:
-    """`band` where it is weak; the stronger, the closer to 0."""
+def suppress_edges(band: Plane) -> Plane:
+    """A soft threshold: `band` where it is weak, closer to 0 the stronger it is, as at edges."""
     return np.asarray(band * cv2.exp(band * band * np.float32(-1 / EDGE**2)), np.float32)
 
 
-def bands(light: Plane) -> Iterator[Plane]:
+def frequency_bands(light: Plane) -> Iterator[Plane]:
     """The differences of successive blurs, finest first."""
     finer = light
     for share in BLURS:
@@ -86,11 +86,11 @@ def bands(light: Plane) -> Iterator[Plane]:
         finer = coarser
 
 
-def strengths(light: Plane) -> Iterator[Plane]:
+def band_strengths(light: Plane) -> Iterator[Plane]:
     """The local strength of each band."""
-    for share, band in zip(BLURS, bands(light), strict=True):
+    for share, band in zip(BLURS, frequency_bands(light), strict=True):
         reach = NEIGHBOURHOOD * share * max(light.shape)
-        yield blur(np.abs(without_edges(band)), reach)
+        yield blur(np.abs(suppress_edges(band)), reach)
 
 
 @dataclass(frozen=True)
@@ -114,22 +114,22 @@ class BurntArea:
         small = [luma(shrink(frame, WORKING_EDGE)) for frame in showing]
         burnt = ((small[-1] >= BURNT) & (small[0] < BURNT)).astype(np.float32)
         opened = cv2.morphologyEx(burnt, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
-        whole = without_rim(np.asarray(opened, np.float32), RIM)
+        whole = erode_rim(np.asarray(opened, np.float32), RIM)
         for cover in coverage:
             whole = whole if cover is None else whole * resize(cover, (whole.shape[0], whole.shape[1]))
-        inner = blur(without_rim(whole, WIDER_RIM), WIDER_RIM * max(whole.shape) / 2)
+        inner = blur(erode_rim(whole, WIDER_RIM), WIDER_RIM * max(whole.shape) / 2)
         if not inner.any():
             return None
         steepness = max(float((gradients(light) * whole).sum()) for light in small)
         return cls(whole, inner, details_within(inner, showing), max(steepness, 1e-6))
 
-    def restored(self, light: Plane) -> Plane:
+    def restore(self, light: Plane) -> Plane:
         """`light` with as many of the details as it lacks, and highlights lowered to fit them."""
         shape = (light.shape[0], light.shape[1])
-        small = shrunk_like(self.whole, np.minimum(light, BURNT))
+        small = resize_like(self.whole, np.minimum(light, BURNT))
         missing = 1 - float((gradients(small) * self.whole).sum()) / self.steepness
         result = light + np.float32(np.clip(HASTE * missing, 0, 1)) * resize(self.details, shape)
-        return np.asarray(result - resize(self.inner, shape) * sinking(result), np.float32)
+        return np.asarray(result - resize(self.inner, shape) * highlight_lowering(result), np.float32)
 
 
 def details_within(mask: Plane, frames: Sequence[Picture]) -> Plane:
@@ -146,7 +146,7 @@ def details_within(mask: Plane, frames: Sequence[Picture]) -> Plane:
     return np.asarray(details / weights)
 
 
-def without_rim(mask: Plane, share: float) -> Plane:
+def erode_rim(mask: Plane, share: float) -> Plane:
     """`mask` without a rim whose width is that share of the long edge, and at least 2 pixels."""
     rim = max(2, round(share * max(mask.shape)))
     return np.asarray(cv2.erode(mask, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)), np.float32)
@@ -158,6 +158,6 @@ def gradients(light: Plane) -> Plane:
     return np.asarray(np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
 
 
-def shrunk_like(pattern: Plane, light: Plane) -> Plane:
+def resize_like(pattern: Plane, light: Plane) -> Plane:
     """`light` at the size of `pattern`."""
     return np.asarray(cv2.resize(light, pattern.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)

@@ -8,17 +8,17 @@ from pathlib import Path
 import cv2
 
 from hotfolder.sandbox.imaging.align import align
-from hotfolder.sandbox.imaging.balance import balanced
+from hotfolder.sandbox.imaging.balance import balance_white
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import DecodedPhoto, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
-from hotfolder.sandbox.imaging.ghosts import lay_ghosts
+from hotfolder.sandbox.imaging.ghosts import mask_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.tone import tone_map
 
 __all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 
@@ -48,7 +48,7 @@ def merge(
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise Unsuitable(f"a merge takes 1 to {MOST_PHOTOS} photos, not {len(photos)}")
     frames = [load(path, long_edge=long_edge) for path in photos]
-    same_size(frames)
+    require_same_size(frames)
     frames.sort(key=lambda frame: float(frame.pixels.mean()))
     reference = best_exposed(frames)
     exif, icc_profile = frames[reference].exif, frames[reference].icc_profile
@@ -66,12 +66,12 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     """Merge frames of one scene, from dark to bright, into one picture of their size. Empties the list."""
     aligned = align(pixels, reference)
     pixels.clear()
-    usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
-    finished = finish(fuse(aligned.frames, usable), Exposures.of(aligned.frames, usable))
-    return balanced(finished, aligned.frames, reference)
+    usable = mask_ghosts(aligned.frames, aligned.coverage, reference)
+    finished = tone_map(fuse(aligned.frames, usable), Exposures.of(aligned.frames, usable))
+    return balance_white(finished, aligned.frames, reference)
 
 
-def same_size(frames: Sequence[DecodedPhoto]) -> None:
+def require_same_size(frames: Sequence[DecodedPhoto]) -> None:
     if len({frame.size for frame in frames}) > 1:
         listing = ", ".join(f"{frame.name} {frame.size[0]}×{frame.size[1]}" for frame in frames)
         raise Unsuitable(f"the photos of one bracket must have one size, and these differ: {listing}")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.contrast import BurntArea, best_contrast, raised
+from hotfolder.sandbox.imaging.contrast import BurntArea, best_contrast, raise_contrast
 from hotfolder.sandbox.imaging.files import LUMA, WORKING_EDGE, Picture, Plane, blur, shrink, to_bytes
-from hotfolder.sandbox.imaging.masks import nearly_gray, to_gray, to_lab
-from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
+from hotfolder.sandbox.imaging.masks import graying_gains, nearly_gray, to_lab
+from hotfolder.sandbox.imaging.rises import GradientSigns, agreed_gradients, correct_gradients
 
 # Colours are compared at this size, if at least this share of the pixels is nearly gray.
 COLOUR_EDGE = 256
@@ -31,7 +31,7 @@ class Exposures:
 
     contrast: list[Plane]
     burnt: BurntArea | None
-    rises: list[Rises]
+    rises: list[GradientSigns]
     colours: list[Plane]
 
     @classmethod
@@ -42,7 +42,7 @@ class Exposures:
         return cls(
             best_contrast(smalls, coverage),
             BurntArea.of(smalls, coverage),
-            agreed_rises(smalls),
+            agreed_gradients(smalls),
             [to_lab(shrink(small, COLOUR_EDGE)) for small in smalls],
         )
 
@@ -53,13 +53,13 @@ class Exposures:
         In rounds: correcting gradients lowers some details, and raising details turns some gradients.
         """
         for _ in range(MATCHING_ROUNDS):
-            light = raised(light, self.contrast)
+            light = raise_contrast(light, self.contrast)
             if self.burnt is not None:
-                light = self.burnt.restored(light)
-            light = turned_back(light, self.rises)
+                light = self.burnt.restore(light)
+            light = correct_gradients(light, self.rises)
         return light
 
-    def without_cast(self, colour: Plane) -> Plane:
+    def cast_removal_gains(self, colour: Plane) -> Plane:
         """Factors for the channels of a merge (0 to 1) that remove its colour cast, at a small size.
 
         Without a cast, nearly gray pixels have the colour of the frame that shows them at the same lightness.
@@ -68,10 +68,10 @@ class Exposures:
         small = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
         gains = np.ones_like(small)
         for _ in range(CAST_ROUNDS):
-            gains = np.clip(gains * self.against_cast(to_lab(to_bytes(small * gains))), *GAINS)
+            gains = np.clip(gains * self.cast_gains(to_lab(to_bytes(small * gains))), *GAINS)
         return np.asarray(gains, np.float32)
 
-    def against_cast(self, merged: Plane) -> Plane:
+    def cast_gains(self, merged: Plane) -> Plane:
         """Factors, without an effect on luma, against the remaining cast of `merged`, a CIELAB picture: the
         local cast near nearly gray pixels, elsewhere their median."""
         levels = np.array([lab[:, :, 0] for lab in self.colours])
@@ -85,5 +85,5 @@ class Exposures:
         sigma = NEAR * max(grayish.shape)
         cast = blur(away * known, sigma) + np.float32(FAR) * np.median(away[grayish], axis=0)
         cast = np.asarray(cast / (blur(known, sigma)[:, :, None] + np.float32(FAR)), np.float32)
-        gains = to_gray(cast, GRAY)
+        gains = graying_gains(cast, GRAY)
         return np.asarray(gains / cv2.transform(gains, LUMA)[:, :, None], np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import Bits, regions, to_lab
-from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
+from hotfolder.sandbox.imaging.windows import Corners, fill_panes, find_panes
 
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 """The most L* and chroma of glass by day, in CIELAB."""
@@ -26,7 +26,7 @@ LEAST_LIGHT, THINNEST = 0.025, 0.1
 EDGE_OF_GLOW = 0.6
 
 
-def lit_windows(pixels: Picture) -> Plane:
+def window_glow(pixels: Picture) -> Plane:
     """The glow of each pixel of a facade when the lamps inside are on, 0 to 1.
 
     Only dark glass in upright frames glows, each window as a whole: brightest in its middle, bars and frame
@@ -35,7 +35,7 @@ def lit_windows(pixels: Picture) -> Plane:
     small = at_search_size(pixels)
     lab = to_lab(small)
     glow = np.zeros(lab.shape[:2], np.float32)
-    windows = [found for pane in find_panes(small) if (found := window_of(pane, lab)) is not None]
+    windows = [found for pane in find_panes(small) if (found := find_window(pane, lab)) is not None]
     lowest = max((window.foot for window in windows), default=0.0)
     for window in windows:
         if not window.may_be_door(lowest):
@@ -66,7 +66,7 @@ class Window:
         return bool(upright and self.foot > lowest - height / 4)
 
 
-def window_of(pane: Corners, lab: Plane) -> Window | None:
+def find_window(pane: Corners, lab: Plane) -> Window | None:
     """The window that a pane belongs to; None for what isn't surely one, whole and made of glass.
 
     Glass is dark, of one colour, and nearly gray: doors and bricks have a colour, and frames are white. It
@@ -80,7 +80,7 @@ def window_of(pane: Corners, lab: Plane) -> Window | None:
     reach = 3 * max(height, width)
     area = slice(max(0, top - reach), foot + reach), slice(max(0, left - reach), right + reach)
     lightness, hues = lab[area][:, :, 0], lab[area][:, :, 1:]
-    inside = fill([pane - (area[1].start, area[0].start)], lightness.shape)
+    inside = fill_panes([pane - (area[1].start, area[0].start)], lightness.shape)
     dark = inside & (lightness < DARK_LIGHTNESS)
     gray = dark & (np.hypot(hues[:, :, 0], hues[:, :, 1]) < GRAY_CHROMA)
     if gray.sum() < max(0.4 * dark.sum(), LEAST_GLASS * inside.sum(), 1):
@@ -97,12 +97,12 @@ def window_of(pane: Corners, lab: Plane) -> Window | None:
     outlines = [part.bits for part in regions(whole, 1)]
     outline = max(outlines, key=lambda bits: (bits & inside).sum(), default=whole)
     lights = [part.bits for part in regions((opened > 0) & outline, LEAST_LIGHT * outline.sum())]
-    if not lights or not all(map(has_shape_of_window, (outline, *lights))):
+    if not lights or not all(map(is_window_shaped, (outline, *lights))):
         return None
     return Window(area, outline, np.any(lights, axis=0))
 
 
-def has_shape_of_window(bits: Bits) -> bool:
+def is_window_shaped(bits: Bits) -> bool:
     """Whether a mask is nearly a rectangle, whole, perhaps in perspective."""
     if not bits.any() or bits[[0, -1]].any() or bits[:, [0, -1]].any():
         return False

@@ -58,9 +58,9 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
             exif = exif_tags(opened)
             profile = opened.info.get("icc_profile")
             size = opened.size
-            refuse_shapeless(path.name, size)
+            refuse_unusable_size(path.name, size)
             # A JPEG is decoded at a half, a quarter or an eighth, where that is large enough.
-            opened.draft(None, fitting(size, long_edge))
+            opened.draft(None, fitted_size(size, long_edge))
             ImageOps.exif_transpose(opened, in_place=True)
             pixels = np.asarray(opened if opened.mode == "RGB" else opened.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -74,7 +74,7 @@ def load(path: Path, *, long_edge: int | None = None) -> DecodedPhoto:
     )
 
 
-def refuse_shapeless(name: str, size: tuple[int, int]) -> None:
+def refuse_unusable_size(name: str, size: tuple[int, int]) -> None:
     """Raise Unsuitable for a (width, height) that is too small or narrow: OpenCV fails on some such sizes."""
     if min(size) < LEAST_EDGE or max(size) > MOST_ELONGATED * min(size):
         raise Unsuitable(
@@ -95,7 +95,7 @@ def exif_tags(opened: Image.Image) -> dict[int, Any]:
 def shrink(pixels: Picture, long_edge: int | None) -> Picture:
     """The same array, or a smaller one whose longer side is `long_edge`. Never enlarges."""
     height, width = pixels.shape[:2]
-    size = fitting((width, height), long_edge)
+    size = fitted_size((width, height), long_edge)
     if size == (width, height):
         return pixels
     # By halves first, which takes a tenth of the time.
@@ -105,7 +105,7 @@ def shrink(pixels: Picture, long_edge: int | None) -> Picture:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def fitting(size: tuple[int, int], long_edge: int | None) -> tuple[int, int]:
+def fitted_size(size: tuple[int, int], long_edge: int | None) -> tuple[int, int]:
     """`size`, (width, height), or a smaller one of that shape whose longer side is `long_edge`."""
     if long_edge is None or max(size) <= long_edge:
         return size
@@ -137,7 +137,7 @@ def strips(height: int) -> Iterator[slice]:
         yield slice(top, min(top + STRIP, height))
 
 
-def enlarged(plane: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
+def enlarge_rows(plane: Plane, shape: tuple[int, ...], rows: slice) -> Plane:
     """These rows of `plane` at another, usually larger (height, width), interpolated."""
     if plane.shape[:2] == shape[:2]:
         return plane[rows]

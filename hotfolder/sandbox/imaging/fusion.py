@@ -18,7 +18,7 @@ from hotfolder.sandbox.imaging.files import (
     WORKING_EDGE,
     Picture,
     Plane,
-    enlarged,
+    enlarge_rows,
     resize,
     shrink,
     strips,
@@ -38,9 +38,9 @@ Channel = npt.NDArray[np.uint8]
 
 # Look-up tables by byte value: as 0 to 1; exposure weight; a difference's term in the variance.
 UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
-EXPOSURE = np.exp(-((UNIT - np.float32(WANTED_EXPOSURE)) ** 2) / np.float32(2 * EXPOSURE_SIGMA**2))
+WELL_EXPOSEDNESS = np.exp(-((UNIT - np.float32(WANTED_EXPOSURE)) ** 2) / np.float32(2 * EXPOSURE_SIGMA**2))
 NINTH_OF_SQUARE = UNIT * UNIT / np.float32(9)
-UNBURNT = np.clip((255 - np.arange(256, dtype=np.float32)) / np.float32(255 - NEARLY_BURNT), 1e-4, 1)
+UNCLIPPED = np.clip((255 - np.arange(256, dtype=np.float32)) / np.float32(255 - NEARLY_BURNT), 1e-4, 1)
 
 
 def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = None) -> Plane:
@@ -50,30 +50,30 @@ def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = No
     `coverage` has for each frame the weight of each pixel, 0 to 1, at any size, or None for 1 everywhere.
     """
     smalls = [shrink(frame, WORKING_EDGE) for frame in frames]
-    parts = shares(smalls, coverage or [None] * len(smalls))
+    parts = normalized_weights(smalls, coverage or [None] * len(smalls))
     pyramid: list[Plane] = []
     for small, part in zip(smalls, parts, strict=True):
         add_frame(pyramid, small, part)
     fused = collapse(pyramid)
-    return fused if smalls[0] is frames[0] else with_details(fused, frames, smalls, parts)
+    return fused if smalls[0] is frames[0] else restore_details(fused, frames, smalls, parts)
 
 
-def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Plane]:
+def normalized_weights(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Plane]:
     """Each frame's normalized weight for each pixel."""
-    weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
+    weights = [frame_weight(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
     total = np.sum(weights, axis=0)
     return [np.asarray(weight / total, np.float32) for weight in weights]
 
 
-def weigh(frame: Picture, cover: Plane | None) -> Plane:
+def frame_weight(frame: Picture, cover: Plane | None) -> Plane:
     """The weight of each pixel of `frame`."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame)]
     weight = np.abs(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255)) + np.float32(0.02)
     weight *= saturation(*channels) + np.float32(0.05)
     for channel in channels:
-        weight *= cv2.LUT(channel, EXPOSURE)
-    weight *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
+        weight *= cv2.LUT(channel, WELL_EXPOSEDNESS)
+    weight *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNCLIPPED)
     weight += np.float32(LEAST_WEIGHT)
     if cover is not None:
         weight *= resize(cover, (weight.shape[0], weight.shape[1]))
@@ -136,18 +136,18 @@ def activity_gains(pyramid: Sequence[Plane], first: int) -> list[Plane]:
     return gains
 
 
-def with_details(
+def restore_details(
     fused: Plane, frames: Sequence[Picture], smalls: Sequence[Picture], parts: Sequence[Plane]
 ) -> Plane:
     """`fused` at the size of `frames`, with the details that shrinking removed, by each frame's share."""
     whole = np.empty(frames[0].shape, np.float32)
     for rows in strips(len(whole)):
-        whole[rows] = enlarged(fused, whole.shape, rows)
+        whole[rows] = enlarge_rows(fused, whole.shape, rows)
     for frame, small, part in zip(frames, smalls, parts, strict=True):
         smooth = cv2.resize(small, (frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_LINEAR)
         scaled = part / np.float32(255)
         for rows in strips(len(whole)):
-            share = enlarged(scaled, whole.shape, rows)
+            share = enlarge_rows(scaled, whole.shape, rows)
             details = cv2.subtract(frame[rows], smooth[rows], dtype=cv2.CV_32F)
             cv2.accumulateProduct(details, cv2.merge((share, share, share)), whole[rows])
     return whole

@@ -1,4 +1,4 @@
-"""Ghost removal: where a frame differs from the reference by motion, or by parallax that no warp corrects."""
+"""Deghosting: masks where a frame differs from the reference by motion or by uncorrected parallax."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, Look, likeness
+from hotfolder.sandbox.imaging.align import NEIGHBOURHOOD, SEARCH_EDGE, GrayFrame, local_correlation
 from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
-from hotfolder.sandbox.imaging.masks import BURNT, Bits, Region, grow, regions
+from hotfolder.sandbox.imaging.masks import BURNT, Bits, Region, dilate, regions
 
 # Local correlation with the reference: belief in a frame is 0 up to the first and 1 from the second.
 DOUBT, BELIEF = -0.1, 0.15
@@ -32,16 +32,18 @@ SOFT = 3
 Channels = npt.NDArray[np.uint8]
 
 
-def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], reference: int) -> list[Plane | None]:
+def mask_ghosts(
+    frames: list[Picture], coverage: Sequence[Plane | None], reference: int
+) -> list[Plane | None]:
     """`coverage` with each frame masked where it and the reference both have structure, and differ.
 
     A moved object is taken from one frame only, the reference or the one that shows most of it, and copied
     into the others at their exposure: changed frames are replaced in `frames`.
     """
     smalls = [shrink(frame, SEARCH_EDGE) for frame in frames]
-    looks = [Look(small) for small in smalls]
+    looks = [GrayFrame(small) for small in smalls]
     trusts = [
-        np.ones_like(look.usable) if index == reference else trusted(look, looks[reference])
+        np.ones_like(look.usable) if index == reference else frame_trust(look, looks[reference])
         for index, look in enumerate(looks)
     ]
     clear = [
@@ -50,8 +52,8 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
     doubted = np.minimum.reduce(trusts) < TORN
     for small, usable in zip(smalls, clear, strict=True):
         if small is not smalls[reference]:
-            doubted |= strangely_lit(small, smalls[reference], usable & clear[reference])
-    objects = whole_objects(doubted)
+            doubted |= colour_mismatch(small, smalls[reference], usable & clear[reference])
+    objects = join_objects(doubted)
     matching: dict[int, list[Channels]] = {}
     changed: set[int] = set()
     for region in regions(objects, LEAST_OBJECT * doubted.size):
@@ -60,36 +62,36 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
             best = reference if shown[reference] > 0.8 * max(shown) else int(np.argmax(shown))
             if best not in matching:
                 sure = clear[best] & ~objects
-                matching[best] = [matching_levels(smalls[best], small, sure) for small in smalls]
+                matching[best] = [match_histograms(smalls[best], small, sure) for small in smalls]
             levels = matching[best]
-            around = grow(region.bits, 12) & ~grow(region.bits, 4)
+            around = dilate(region.bits, 12) & ~dilate(region.bits, 4)
             if (
                 max(
-                    misfit(smalls[best], level, small, around)
+                    median_difference(smalls[best], level, small, around)
                     for level, small in zip(levels, smalls, strict=True)
                 )
                 > MOST_MISFIT
             ):
-                hold_back_all_but(best, trusts, region.bits)
+                keep_only(best, trusts, region.bits)
                 continue
             for index, level in enumerate(levels):
                 if index != best:
                     if index not in changed:
                         frames[index] = frames[index].copy()
                         changed.add(index)
-                    put(frames[best], level, frames[index], region)
-                trusts[index][grow(region.bits, 2)] = 1
-    return [held_back(cover, trust) for cover, trust in zip(coverage, trusts, strict=True)]
+                    paste_region(frames[best], level, frames[index], region)
+                trusts[index][dilate(region.bits, 2)] = 1
+    return [reduce_coverage(cover, trust) for cover, trust in zip(coverage, trusts, strict=True)]
 
 
-def held_back(cover: Plane | None, trust: Plane) -> Plane | None:
+def reduce_coverage(cover: Plane | None, trust: Plane) -> Plane | None:
     """`cover` times `trust`; `cover` itself where all trust is 1."""
     if trust.min() >= 1:
         return cover
     return trust if cover is None else np.asarray(cover * trust, np.float32)
 
 
-def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
+def match_histograms(source: Picture, target: Picture, where: Bits) -> Channels:
     """For each level of each channel of `source` the corresponding level of `target`, of shape (1, 256, 3).
 
     By histogram matching: what is brighter in one frame is brighter in the other.
@@ -108,14 +110,14 @@ def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
     return matched
 
 
-def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
+def colour_mismatch(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
     """A mask of where the frame's colours, matched to the anchor's, differ from it.
 
     So motion of plain areas is found too, such as a plain shirt.
     """
     if usable.mean() < 0.05:
         return np.zeros_like(usable)
-    expected = cv2.GaussianBlur(cv2.LUT(frame, matching_levels(frame, anchor, usable)), (0, 0), 2)
+    expected = cv2.GaussianBlur(cv2.LUT(frame, match_histograms(frame, anchor, usable)), (0, 0), 2)
     shown = cv2.GaussianBlur(anchor, (0, 0), 2)
     light = cv2.absdiff(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), cv2.cvtColor(expected, cv2.COLOR_RGB2GRAY))
     away = np.maximum(light, cv2.absdiff(shown, expected).max(axis=2) // COLOUR_LENIENCE)
@@ -125,7 +127,7 @@ def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
     return np.asarray(cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))) > 0
 
 
-def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> float:
+def median_difference(source: Picture, levels: Channels, target: Picture, around: Bits) -> float:
     """The median difference, in levels, of matched source and target there; large if a flash lights only
     one."""
     if not around.any():
@@ -134,7 +136,7 @@ def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> 
     return float(np.median(cv2.absdiff(expected, target[around]).max(axis=1)))
 
 
-def put(source: Picture, levels: Channels, target: Picture, region: Region) -> None:
+def paste_region(source: Picture, levels: Channels, target: Picture, region: Region) -> None:
     """Copy the `region` of `source` into `target`, mapped by `levels`, with a soft border."""
     height, width = target.shape[:2]
     scale = width / region.bits.shape[1]
@@ -149,16 +151,16 @@ def put(source: Picture, levels: Channels, target: Picture, region: Region) -> N
     target[box] = cv2.blendLinear(cv2.LUT(source[box], levels), target[box], share, 1 - share)
 
 
-def whole_objects(doubted: Bits) -> Bits:
-    """Close doubted places joined, with their holes filled: they are the parts of one moving person."""
+def join_objects(doubted: Bits) -> Bits:
+    """Doubted places that are close, joined and with their holes filled: parts of one moving person."""
     reach = max(3, round(JOINING * max(doubted.shape)))
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     framed = cv2.copyMakeBorder(doubted.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
-    return grow(closed > 0, max(1, reach // 3))
+    return dilate(closed > 0, max(1, reach // 3))
 
 
-def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
+def keep_only(best: int, trusts: list[Plane], bits: Bits) -> None:
     """Mask all frames but `best` inside `bits`, with a soft border."""
     soft = np.asarray(cv2.GaussianBlur(bits.astype(np.float32), (0, 0), 2.5), np.float32)
     for index, trust in enumerate(trusts):
@@ -168,10 +170,10 @@ def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
             np.minimum(trust, np.maximum(1 - soft, np.float32(1e-3)), out=trust)
 
 
-def trusted(frame: Look, anchor: Look) -> Plane:
+def frame_trust(frame: GrayFrame, anchor: GrayFrame) -> Plane:
     """0 where the frame contradicts the anchor, 1 where it agrees or has too little structure to tell."""
     usable = frame.usable * anchor.usable
-    correlation, structure = likeness(frame.structure, anchor.structure, usable)
+    correlation, structure = local_correlation(frame.structure, anchor.structure, usable)
     seen = cv2.GaussianBlur(usable, (0, 0), NEIGHBOURHOOD)
     telling = np.clip((structure - 0.4) / 0.2, 0, 1) * np.clip((seen - 0.3) / 0.3, 0, 1)
     belief = np.clip((correlation - DOUBT) / (BELIEF - DOUBT), 0, 1)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
-from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, refine, regions, to_lab
+from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, dilate, local_spread, refine, regions, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
@@ -78,8 +78,8 @@ def find_lawn(pixels: Picture) -> Plane:
     found = np.zeros_like(candidates)
     thrown_out = 0.0
     for region in regions(candidates, 0.005 * candidates.size):
-        flat = lies_flat(region.bits, region.top + region.height, height)
-        if not no_sky and flat and grows(small, region.bits):
+        flat = is_flat_ground(region.bits, region.top + region.height, height)
+        if not no_sky and flat and is_grass(small, region.bits):
             found |= region.bits & ~sky
         else:
             thrown_out += region.area / candidates.size
@@ -98,7 +98,7 @@ def find_lawn(pixels: Picture) -> Plane:
     return mask
 
 
-def grows(small: Picture, bits: Bits) -> bool:
+def is_grass(small: Picture, bits: Bits) -> bool:
     """Whether a region with grass's colours is grass: green enough in part, and as rough as blades are."""
     lab = to_lab(small)
     green = (lab[:, :, 1][bits] < -2) & (lab[:, :, 2][bits] > 6)
@@ -106,7 +106,7 @@ def grows(small: Picture, bits: Bits) -> bool:
     deep = float((lab[:, :, 1][bits] < -8).mean())
     needed = LEAST_ROUGHNESS if deep > 0.2 else 2 * LEAST_ROUGHNESS
     # A merely yellowish region must at least be compact, which walls between windows are not.
-    whole = deep > 0.1 or grow(bits, -12).sum() > 0.6 * bits.sum()
+    whole = deep > 0.1 or dilate(bits, -12).sum() > 0.6 * bits.sum()
     return bool(green.mean() > LEAST_GREEN and rough > needed and whole)
 
 
@@ -129,7 +129,7 @@ def grasslike(small: Picture) -> Bits:
     return np.asarray(opened)
 
 
-def lies_flat(bits: Bits, lowest: int, height: int) -> bool:
+def is_flat_ground(bits: Bits, lowest: int, height: int) -> bool:
     """Whether a region is flat ground and not a hedge.
 
     It reaches far down, or is wider than high.

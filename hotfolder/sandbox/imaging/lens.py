@@ -44,7 +44,7 @@ class Optics:
 def find_optics(exif: Mapping[int, Any]) -> Optics | None:
     """Camera and lens in the database, or None when the EXIF doesn't identify them with certainty."""
     make, model, lens_name = (str(exif.get(tag) or "").strip("\0 ") for tag in (MAKE, MODEL, LENS_MODEL))
-    focal = number(exif.get(FOCAL_LENGTH))
+    focal = positive_number(exif.get(FOCAL_LENGTH))
     if not (make and model and focal) or lensfunpy is None:
         return None
     database = lensfunpy.Database()
@@ -65,12 +65,12 @@ def find_optics(exif: Mapping[int, Any]) -> Optics | None:
         fitting[0],
         camera.crop_factor,
         focal,
-        number(exif.get(F_NUMBER)) or 8.0,
-        number(exif.get(DISTANCE)) or FAR_METRES,
+        positive_number(exif.get(F_NUMBER)) or 8.0,
+        positive_number(exif.get(DISTANCE)) or FAR_METRES,
     )
 
 
-def number(value: Any) -> float | None:
+def positive_number(value: Any) -> float | None:
     """An EXIF value as a positive number, or None."""
     try:
         found = float(value)

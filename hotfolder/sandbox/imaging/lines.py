@@ -27,6 +27,6 @@ def lengths(segments: Segments) -> npt.NDArray[np.float64]:
     return np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
 
 
-def leans(segments: Segments) -> npt.NDArray[np.float64]:
+def lean_degrees(segments: Segments) -> npt.NDArray[np.float64]:
     """Degrees from the vertical, -90 to 90; positive where the lower end lies to the right."""
     return np.degrees(np.arctan2(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1]))

@@ -55,7 +55,7 @@ def to_lab(pixels: Picture) -> Plane:
     )
 
 
-def to_gray(casts: Plane, lightness: float) -> Plane:
+def graying_gains(casts: Plane, lightness: float) -> Plane:
     """Factors for red, green and blue that turn colours of this L*, with `casts` as a* and b*, into gray."""
     light = np.full((*casts.shape[:2], 1), lightness, np.float32)
     here = cv2.cvtColor(np.concatenate((light, casts), axis=2), cv2.COLOR_LAB2RGB)
@@ -86,7 +86,7 @@ def dark_leaves(lab: Plane) -> Bits:
     return np.asarray(foliage(lab) & (lab[:, :, 0] < LIGHTEST_LEAF))
 
 
-def connected_to(seeds: Bits, bits: Bits) -> Bits:
+def components_with(seeds: Bits, bits: Bits) -> Bits:
     """The connected components of `bits` that contain a pixel of `seeds`."""
     count, labels = cv2.connectedComponents(bits.astype(np.uint8), connectivity=4)
     kept = np.zeros(count, bool)
@@ -94,7 +94,7 @@ def connected_to(seeds: Bits, bits: Bits) -> Bits:
     return np.asarray(kept[labels])
 
 
-def grow(bits: Bits, pixels: int) -> Bits:
+def dilate(bits: Bits, pixels: int) -> Bits:
     """`bits` dilated by about `pixels`; eroded where that is negative."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
     work = bits.astype(np.uint8)
@@ -103,8 +103,8 @@ def grow(bits: Bits, pixels: int) -> Bits:
 
 def edge_contrast(lightness: Plane, region: Bits, reach: int) -> float:
     """The lightness of the region's inner rim minus that just outside it, as medians."""
-    inner = region & ~grow(region, -reach)
-    outer = grow(region, 2 * reach) & ~grow(region, reach)
+    inner = region & ~dilate(region, -reach)
+    outer = dilate(region, 2 * reach) & ~dilate(region, reach)
     if not inner.any() or not outer.any():
         return 0.0
     return float(np.median(lightness[inner]) - np.median(lightness[outer]))

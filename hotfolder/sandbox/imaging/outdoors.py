@@ -19,10 +19,10 @@ from hotfolder.sandbox.imaging.lines import find_segments
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
-    connected_to,
+    components_with,
     dark_leaves,
+    dilate,
     foliage,
-    grow,
     local_spread,
     regions,
     to_lab,
@@ -90,50 +90,50 @@ def open_sky(small: Picture) -> tuple[Bits, str]:
     Empty where what looked like a sky may be something else. With a doubt and a mask, there is a sky, and a
     wall or a roof may be part of the mask: an outdoor picture, in which nothing may be painted.
     """
-    candidates = skylike(small)
+    candidates = sky_coloured(small)
     lab = to_lab(small)
     spread = local_spread(np.ascontiguousarray(lab[:, :, 0]), 7)
     calm = candidates & (spread < np.where(lab[:, :, 2] < BLUISH, 7, 4))
-    core = at_the_top(calm)
+    core = touching_top(calm)
     if core.any() and not is_blue(lab, core):
         # The step between a pale facade and a pale sky is small: it shows at a stricter limit for calm.
-        core = at_the_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
+        core = touching_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
     elif core.any():
         # A wall in the shade is as blue; only the straight edge between them separates the two.
-        calm &= ~along(straight_steps(small, lab, calm), calm.shape)
+        calm &= ~edge_lines(find_straight_edges(small, lab, calm), calm.shape)
         # So is a beam in it; a cloud differs from a blue sky by its lightness, too.
         hues = local_spread(np.ascontiguousarray(lab[:, :, 2]), 7)
         calm &= hues < np.maximum(LEAST_HUE_STEP, 1.5 * spread)
-        core = at_the_top(calm)
-        core = grow(with_parts(core, grow(calm, -NARROW), lab), NARROW)
+        core = touching_top(calm)
+        core = dilate(add_separate_parts(core, dilate(calm, -NARROW), lab), NARROW)
     doubt = doubts(Evidence.of(lab, spread, core))
     if doubt:
         return np.zeros_like(core), doubt
-    hue, light = unlike_sky(lab, lab, core)
+    hue, light = sky_distance(lab, lab, core)
     if is_blue(lab, core):
         # A beam or a wall in the shade is gray; so are clouds, which the sky encloses.
         alike = hue < SAME_COLOUR
         if alike[core].mean() > ONE_COLOUR:
-            core &= ~grow(grow(core & ~alike, -2), NARROW)
+            core &= ~dilate(dilate(core & ~alike, -2), NARROW)
         candidates &= core | alike
     else:
         # A pale roof or facade differs by its lightness; so may clouds, by which the sky itself varies.
         away = np.abs(light - 1)
         alike = away < max(LEAST_VARIATION, float(np.percentile(away[core], 98)))
-    found = cut_out(small, core, candidates)
+    found = refine_by_grabcut(small, core, candidates)
     # Refining changes the rim; a region that doubles has run down a pale facade.
     sky = found if found.sum() < 1.6 * core.sum() else core
-    into_wall = bool(straight_steps(small, lab, sky))
-    sky = continued(sky & (core | alike), lab)
+    into_wall = bool(find_straight_edges(small, lab, sky))
+    sky = extend_sky(sky & (core | alike), lab)
     return sky, "a calm region at the top edge with a straight step in it, like a wall's" if into_wall else ""
 
 
-def continued(sky: Bits, lab: Plane) -> Bits:
-    """The sky with what goes on from it, of its own colour, around and beyond the crown of a tree."""
-    hue, light = unlike_sky(lab, lab, sky)
+def extend_sky(sky: Bits, lab: Plane) -> Bits:
+    """The sky, extended by what adjoins it in its own colour, around and beyond the crown of a tree."""
+    hue, light = sky_distance(lab, lab, sky)
     same = (hue < OWN_COLOUR) & (np.abs(light - 1) < OWN_LIGHT)
-    near_crowns = grow(dark_leaves(lab), round(NEAR_CROWN * sky.shape[1]))
-    return connected_to(sky, sky | same & near_crowns)
+    near_crowns = dilate(dark_leaves(lab), round(NEAR_CROWN * sky.shape[1]))
+    return components_with(sky, sky | same & near_crowns)
 
 
 def is_blue(lab: Plane, sky: Bits) -> bool:
@@ -141,7 +141,7 @@ def is_blue(lab: Plane, sky: Bits) -> bool:
     return bool(np.median(lab[:, :, 2][sky]) < SURELY_BLUE)
 
 
-def straight_steps(small: Picture, lab: Plane, within: Bits) -> list[Segment]:
+def find_straight_edges(small: Picture, lab: Plane, within: Bits) -> list[Segment]:
     """Straight edges that part two plain colours `within` it, as at a wall or a roof, and at no cloud.
 
     A roof may differ from a blue sky by its hue alone.
@@ -164,8 +164,8 @@ def straight_steps(small: Picture, lab: Plane, within: Bits) -> list[Segment]:
     return found
 
 
-def along(steps: Sequence[Segment], shape: tuple[int, ...]) -> Bits:
-    """A thin line along each step, and somewhat beyond its ends."""
+def edge_lines(steps: Sequence[Segment], shape: tuple[int, ...]) -> Bits:
+    """A mask of thin lines along the edges, and somewhat beyond their ends."""
     drawn = np.zeros(shape, np.uint8)
     for start, end in steps:
         more = (end - start) * BEYOND_STEP
@@ -174,16 +174,16 @@ def along(steps: Sequence[Segment], shape: tuple[int, ...]) -> Bits:
     return drawn > 0
 
 
-def at_the_top(calm: Bits) -> Bits:
+def touching_top(calm: Bits) -> Bits:
     """The calm regions that touch the top edge."""
     core = np.zeros_like(calm)
-    for region in regions(grow(calm, -NARROW), 0.002 * calm.size):
+    for region in regions(dilate(calm, -NARROW), 0.002 * calm.size):
         if region.bits[: 2 * NARROW].any(axis=0).mean() > 0.04:
             core |= region.bits
-    return grow(core, NARROW)
+    return dilate(core, NARROW)
 
 
-def skylike(small: Picture) -> Bits:
+def sky_coloured(small: Picture) -> Bits:
     """Pixels that could be sky by colour alone: pale and not warm, blue, or between blue and green."""
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
     chroma = np.hypot(green_red, blue_yellow)
@@ -193,21 +193,21 @@ def skylike(small: Picture) -> Bits:
     return np.asarray(pale | blue | teal)
 
 
-def with_parts(core: Bits, calm: Bits, lab: Plane) -> Bits:
+def add_separate_parts(core: Bits, calm: Bits, lab: Plane) -> Bits:
     """The largest region of `core`, a blue sky, with its further parts among the calm ones, cut off by a
     cable or a gable: of its own colour in their rows. A wall at the top edge is none."""
     if not core.any():
         return core
     found = regions(core, 1)[0].bits
     for region in regions(calm & ~found, 0.002 * calm.size):
-        hue, light = (np.median(away[region.bits]) for away in unlike_sky(lab, lab, found))
+        hue, light = (np.median(away[region.bits]) for away in sky_distance(lab, lab, found))
         beside = (region.bits.any(axis=1) & found.any(axis=1)).any()
         if beside and hue < SAME_COLOUR and abs(light - 1) < SAME_LIGHT:
             found |= region.bits
     return found
 
 
-def unlike_sky(lab: Plane, small: Plane, found: Bits) -> tuple[Plane, Plane]:
+def sky_distance(lab: Plane, small: Plane, found: Bits) -> tuple[Plane, Plane]:
     """How each pixel of `lab` differs from the sky's own colour in its row: distance in a*b*, quotient of L*.
 
     `lab` is the picture at any size, `small` at that of the mask `found`. Below the sky that was found, it
@@ -254,18 +254,18 @@ class Evidence:
             return cls(*[0.0] * 11)
         height = core.shape[0]
         lightness, blue_yellow = lab[:, :, 0], lab[:, :, 2]
-        leafy = among_leaves(lab, spread, blue=is_blue(lab, core))
-        rest, below = ~(grow(core, 8) | leafy), just_below(core)
+        leafy = sky_among_leaves(lab, spread, blue=is_blue(lab, core))
+        rest, below = ~(dilate(core, 8) | leafy), rows_below(core)
         typical = np.median(lightness[core])
         uneven = unevenness(lightness, core)
-        ends, darkening = outline(lab, core, leafy, plain=uneven < PLAIN)
+        ends, darkening = measure_outline(lab, core, leafy, plain=uneven < PLAIN)
         return cls(
             share=float(core.mean()),
             width=float(core[: max(1, height // 100)].any(axis=0).mean()),
             foot=float(core[-max(1, height // 50) :].any(axis=0).mean()),
             blueness=float(np.median(blue_yellow[core])),
-            paling=downwards(blue_yellow / (lightness + 16), core),
-            brightening=downwards(lightness, core),
+            paling=vertical_difference(blue_yellow / (lightness + 16), core),
+            brightening=vertical_difference(lightness, core),
             ends=ends,
             darkening=darkening,
             structure=float((spread > 3)[below].mean()) if below.any() else 0.0,
@@ -310,19 +310,19 @@ def doubts_of_gray(seen: Evidence) -> str:
     return ""
 
 
-def just_below(core: Bits) -> Bits:
-    """What lies under the region: a few rows of it."""
+def rows_below(core: Bits) -> Bits:
+    """A mask of a few rows just below the region."""
     below = np.zeros_like(core)
     for rows in range(6, 46, 3):
         below[rows:] |= core[:-rows]
-    return below & ~grow(core, 6)
+    return below & ~dilate(core, 6)
 
 
-def among_leaves(lab: Plane, spread: Plane, *, blue: bool) -> Bits:
-    """Where the same sky may be seen through leaves; a `blue` one through bare twigs, too."""
+def sky_among_leaves(lab: Plane, spread: Plane, *, blue: bool) -> Bits:
+    """A mask of where the sky may be seen through leaves; a `blue` one through bare twigs, too."""
     if blue:
         return np.asarray(cv2.blur(spread, (15, 15)) > AMONG_LEAVES)
-    return grow(foliage(lab) & (spread > AMONG_LEAVES), 12)
+    return dilate(foliage(lab) & (spread > AMONG_LEAVES), 12)
 
 
 def unevenness(lightness: Plane, core: Bits) -> float:
@@ -336,12 +336,12 @@ def unevenness(lightness: Plane, core: Bits) -> float:
     return float(np.percentile(np.abs(values - surface), 95))
 
 
-def outline(lab: Plane, core: Bits, leafy: Bits, *, plain: bool) -> tuple[float, float]:
+def measure_outline(lab: Plane, core: Bits, leafy: Bits, *, plain: bool) -> tuple[float, float]:
     """`ends` and `darkening` of the region, as Evidence has them."""
-    around = grow(core, 14) & ~grow(core, 5)
+    around = dilate(core, 14) & ~dilate(core, 5)
     if not around.any():
         return 0.0, 0.0
-    own, rim = means_within(lab, core, 12), means_within(lab, core, 4)
+    own, rim = local_mean_within(lab, core, 12), local_mean_within(lab, core, 4)
     beyond = cv2.GaussianBlur(lab, (0, 0), 2.0)
     if plain:
         # Light that fades goes on as it did within.
@@ -357,15 +357,16 @@ def outline(lab: Plane, core: Bits, leafy: Bits, *, plain: bool) -> tuple[float,
     return float(ends.mean()), float(np.percentile((own - lab)[:, :, 0][bare], 25))
 
 
-def means_within(lab: Plane, core: Bits, reach: float) -> Plane:
+def local_mean_within(lab: Plane, core: Bits, reach: float) -> Plane:
     """For each pixel the mean of the region near it."""
     inside = core.astype(np.float32)
     near = cv2.GaussianBlur(inside, (0, 0), reach) + np.float32(1e-3)
     return np.asarray(cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), reach) / near[:, :, None])
 
 
-def downwards(values: Plane, core: Bits) -> float:
-    """The median of the region's lowest fifth of rows minus that of its highest fifth."""
+def vertical_difference(values: Plane, core: Bits) -> float:
+    """A measure of a vertical gradient: the median of the region's lowest fifth of rows minus that of its
+    highest fifth."""
     rows = np.nonzero(core.any(axis=1))[0]
     low, high = rows[len(rows) // 5], rows[-1 - len(rows) // 5]
     upper, lower = core.copy(), core.copy()
@@ -376,14 +377,14 @@ def downwards(values: Plane, core: Bits) -> float:
     return float(np.median(values[lower]) - np.median(values[upper]))
 
 
-def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
+def refine_by_grabcut(small: Picture, core: Bits, candidates: Bits) -> Bits:
     """The sky refined by GrabCut, from `core`, which surely is sky, and `candidates` with a sky's colours."""
     labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
     lowest = int(np.nonzero(core.any(axis=1))[0].max())
-    near = grow(core, 12)
+    near = dilate(core, 12)
     labels[near] = cv2.GC_PR_BGD
     labels[near & candidates] = cv2.GC_PR_FGD
-    labels[grow(core, -2)] = cv2.GC_FGD
+    labels[dilate(core, -2)] = cv2.GC_FGD
     labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
     cv2.setRNGSeed(1)
     empty = np.zeros((1, 65), np.float64)

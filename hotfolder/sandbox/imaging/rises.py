@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, fitting, luma, resize, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, fitted_size, luma, resize, shrink
 
 # The distances of gradients, as shares of the long edge; measured at the size where that is STEP pixels.
 SCALES = (0.05, 0.032, 0.02, 0.0135, 0.0115, 0.0095)
@@ -30,53 +30,53 @@ ENDS = (((AFTER, slice(None)), (BEFORE, slice(None))), ((slice(None), AFTER), (s
 
 
 @dataclass(frozen=True)
-class Rises:
+class GradientSigns:
     """Gradient signs at one scale, downwards and to the right: 1 rising, -1 falling, 0 uncertain."""
 
     shape: tuple[int, int]
     ways: tuple[Plane, Plane]
 
 
-def agreed_rises(frames: Sequence[Picture]) -> list[Rises]:
+def agreed_gradients(frames: Sequence[Picture]) -> list[GradientSigns]:
     """The gradients that aligned frames of one scene agree on, coarsest scale first."""
     grays = [luma(shrink(frame, round(STEP / min(SCALES)))) for frame in frames]
     found = []
     for scale in SCALES:
-        width, height = fitting(grays[0].shape[::-1], round(STEP / scale))
+        width, height = fitted_size(grays[0].shape[::-1], round(STEP / scale))
         if min(width, height) > 2 * STEP:
-            small = [at(gray, (height, width)) for gray in grays]
-            found.append(Rises((height, width), (agreed(small, 0), agreed(small, 1))))
+            small = [resize_to(gray, (height, width)) for gray in grays]
+            found.append(GradientSigns((height, width), (agreed_signs(small, 0), agreed_signs(small, 1))))
     return found
 
 
-def at(light: Plane, shape: tuple[int, int]) -> Plane:
-    """`light` resized to another, usually smaller shape."""
+def resize_to(light: Plane, shape: tuple[int, int]) -> Plane:
+    """`light` at another, usually smaller (height, width)."""
     return np.asarray(cv2.resize(light, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
-def agreed(grays: Sequence[Plane], axis: int) -> Plane:
-    steps = np.array([rise(gray, axis) for gray in grays])
+def agreed_signs(grays: Sequence[Plane], axis: int) -> Plane:
+    steps = np.array([gradient(gray, axis) for gray in grays])
     most, least = steps.max(axis=0), steps.min(axis=0)
     growing = (most >= CLEAR) & (least >= -SLIGHT)
     falling = (least <= -CLEAR) & (most <= SLIGHT)
     return np.asarray(growing.astype(np.float32) - falling)
 
 
-def rise(light: Plane, axis: int) -> Plane:
+def gradient(light: Plane, axis: int) -> Plane:
     smooth = np.asarray(cv2.GaussianBlur(light, (0, 0), BLUR), np.float32)
     after, before = ENDS[axis]
     return np.asarray(smooth[after] - smooth[before])
 
 
-def turned_back(light: Plane, rises: Sequence[Rises]) -> Plane:
-    """`light` with a smooth correction, after which hardly any gradient is opposite to `rises`."""
+def correct_gradients(light: Plane, rises: Sequence[GradientSigns]) -> Plane:
+    """`light`, smoothly corrected until hardly any gradient has the opposite sign of `rises`."""
     if not rises:
         return light
-    before = at(light, rises[-1].shape)
+    before = resize_to(light, rises[-1].shape)
     corrected = before.copy()
     for _ in range(ROUNDS):
         for scale in rises:
-            small = at(corrected, scale.shape)
+            small = resize_to(corrected, scale.shape)
             for axis in (0, 1):
                 added = correction(small, scale.ways[axis], axis)
                 small += added
@@ -86,7 +86,7 @@ def turned_back(light: Plane, rises: Sequence[Rises]) -> Plane:
 
 def correction(light: Plane, way: Plane, axis: int) -> Plane:
     """The correction of `light` that flattens its gradients opposite to `way`."""
-    lacking = np.minimum(rise(light, axis) * way, 0) * way * np.float32(-OVERSTEP / 2)
+    lacking = np.minimum(gradient(light, axis) * way, 0) * way * np.float32(-OVERSTEP / 2)
     added = np.zeros_like(light)
     after, before = ENDS[axis]
     added[after] += lacking

@@ -13,14 +13,14 @@ from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
     dark_leaves,
+    dilate,
     foliage,
-    grow,
     local_spread,
     refine,
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, skylike, unlike_sky
+from hotfolder.sandbox.imaging.outdoors import is_blue, open_sky, sky_coloured, sky_distance
 from hotfolder.sandbox.imaging.view import find_view
 
 # The least share of the picture that shows the outside, in a room.
@@ -60,7 +60,7 @@ def find_sky(pixels: Picture) -> SkyMask:
     radius = max(2, round(max(pixels.shape[:2]) * 0.004))
     if found.any():
         patches, walls = pale_surfaces(small, found)
-        found = filled(found | patches, small)
+        found = fill_holes(found | patches, small)
     else:
         view = find_view(small)
         found = view.sky
@@ -72,7 +72,7 @@ def find_sky(pixels: Picture) -> SkyMask:
         outdoors = resize(view.outdoors, (pixels.shape[0], pixels.shape[1]))
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
     if found.any():
-        clear = like_sky(to_lab(pixels), small, found)
+        clear = sky_likelihood(to_lab(pixels), small, found)
         # Where a wall is as light as the sky, the filter doesn't see their edge.
         mask = np.minimum(mask, np.maximum(clear, resize(found.astype(np.float32), clear.shape)))
         mask = np.maximum(mask, clear * between_leaves(small, found, walls, clear.shape))
@@ -88,7 +88,7 @@ def find_sky(pixels: Picture) -> SkyMask:
     return SkyMask(mask, outdoors)
 
 
-def filled(found: Bits, small: Picture) -> Bits:
+def fill_holes(found: Bits, small: Picture) -> Bits:
     """The sky with its holes filled (clouds, sun, birds), but for dark ones that are large or are leaves."""
     lab = to_lab(small)
     lightness, leaves = lab[:, :, 0], foliage(lab)
@@ -108,9 +108,9 @@ def filled(found: Bits, small: Picture) -> Bits:
     return whole
 
 
-def like_sky(lab: Plane, small: Picture, found: Bits) -> Plane:
+def sky_likelihood(lab: Plane, small: Picture, found: Bits) -> Plane:
     """How much of each pixel may be sky by its colour, 0 to 1. `lab` is the picture at any size."""
-    hue, light = unlike_sky(lab, to_lab(small), found)
+    hue, light = sky_distance(lab, to_lab(small), found)
     # Little else is as blue as a blue sky.
     nearest, farthest = (5, 11) if is_blue(to_lab(small), found) else (9, 20)
     return ramp(light, 0.68, 0.92) * (1 - ramp(hue, nearest, farthest))
@@ -123,12 +123,12 @@ def between_leaves(small: Picture, found: Bits, walls: Bits, shape: tuple[int, i
     leaves = dark_leaves(to_lab(small))
     if is_blue(to_lab(small), found):
         # Little else is as blue, so that neither gaps nor a crown need be narrow or rough.
-        zone = grow(leaves, 3 * WIDEST_GAP) | grow(found, 2 * WIDEST_GAP)
+        zone = dilate(leaves, 3 * WIDEST_GAP) | dilate(found, 2 * WIDEST_GAP)
     else:
         # Between leaves, or between leaves and sky; not what begins where a crown ends, such as a wall.
-        leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
+        leafy = dilate(dilate(leaves | found, WIDEST_GAP), -WIDEST_GAP) & dilate(leaves, WIDEST_GAP)
         rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
-        zone = leafy & rough & grow(found, max(height, width) // 8)
+        zone = leafy & rough & dilate(found, max(height, width) // 8)
     zone &= ~walls
     zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
     reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
@@ -140,20 +140,20 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     lab = to_lab(small)
     lightness = np.ascontiguousarray(lab[:, :, 0])
     leaves = foliage(lab)
-    hue, light = unlike_sky(lab, lab, found)
+    hue, light = sky_distance(lab, lab, found)
     same = (hue < PATCH_HUE) & (np.abs(light - 1) < PATCH_LIGHT)
     blue = is_blue(lab, found)
-    calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
+    calm = sky_coloured(small) & (local_spread(lightness, 7) < 7) & ~dilate(found, 2)
     horizon = int(np.nonzero(found.any(axis=1))[0].max())
     dimmest = float(np.percentile(lightness[found], 10)) - 5
     hues = lab[:, :, 2]
     sky_hue = float(np.median(hues[found]))
     patches, walls = np.zeros_like(found), np.zeros_like(found)
-    like = like_sky(lab, small, found) > 0.5
+    like = sky_likelihood(lab, small, found) > 0.5
     # A pale wall beside a patch of a blue sky is told from it by its colour alone.
     surfaces = (calm & like, calm & ~like) if blue else (calm,)
     for region in chain.from_iterable(regions(each, 0.0004 * calm.size) for each in surfaces):
-        around = leaves[grow(region.bits, 8) & ~grow(region.bits, 3)].mean()
+        around = leaves[dilate(region.bits, 8) & ~dilate(region.bits, 3)].mean()
         framed = around > 0.4 or region.top == 0
         bright = np.median(lightness[region.bits]) > dimmest
         alike = abs(float(np.median(hues[region.bits])) - sky_hue) < MOST_UNLIKE
@@ -163,7 +163,7 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
             patches |= region.bits
         elif around < 0.5:
             walls |= region.bits
-    return patches | grow(patches, 2) & like, grow(walls, 8)
+    return patches | dilate(patches, 2) & like, dilate(walls, 8)
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

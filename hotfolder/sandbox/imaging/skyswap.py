@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.facade import lit_windows
+from hotfolder.sandbox.imaging.facade import window_glow
 from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
 from hotfolder.sandbox.imaging.sky import SkyMask, find_sky
@@ -31,14 +31,14 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
     )
     colour = pixels.astype(np.float32) / np.float32(255)
     alpha = sky.mask[:, :, None]
-    ground = without_sky(colour, sky.mask)
+    ground = remove_sky_spill(colour, sky.mask)
     if sky_type == "twilight":
-        dusk = at_dusk(ground, DUSK[sky_sub_type])
-        dusk *= darkening(colour, painted, ground, dusk, sky)
+        dusk = relight_for_dusk(ground, DUSK[sky_sub_type])
+        dusk *= dusk_factor(colour, painted, ground, dusk, sky)
         outdoors = 1 if sky.outdoors is None else sky.outdoors[:, :, None]
         ground = ground + (dusk - ground) * outdoors
         if sky.outdoors is None:
-            glow = lit_windows(pixels) * np.float32(DUSK[sky_sub_type])
+            glow = window_glow(pixels) * np.float32(DUSK[sky_sub_type])
             spill = cv2.GaussianBlur(glow, (0, 0), SPILL_REACH * max(glow.shape)) * (1 - glow)
             ground = np.asarray(
                 ground + (LAMPLIGHT * (0.75 + 0.5 * colour) - ground) * glow[:, :, None], np.float32
@@ -48,8 +48,8 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
     return to_bytes(mixed)
 
 
-def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: SkyMask) -> np.float32:
-    """The factor for `dusk` by which the house loses as much light as its sky."""
+def dusk_factor(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: SkyMask) -> np.float32:
+    """The factor for `dusk` that darkens the house as much as its sky was darkened."""
     clear = sky.mask > 0.5
     below = ~clear if sky.outdoors is None else (sky.outdoors > 0.5) & ~clear
     if not below.any():
@@ -76,8 +76,8 @@ def sky_span(sky: SkyMask) -> tuple[float, float]:
     return top, horizon + 0.08 * (horizon - top)
 
 
-def without_sky(colour: Plane, mask: Plane) -> Plane:
-    """The foreground, with the old sky's colour removed from half-covered pixels."""
+def remove_sky_spill(colour: Plane, mask: Plane) -> Plane:
+    """The foreground, with the old sky's colour removed from partly covered pixels (edge decontamination)."""
     reach = max(3.0, max(mask.shape) / 100)
     clear = (mask > 0.95).astype(np.float32)
     near = cv2.GaussianBlur(clear, (0, 0), reach)[:, :, None] + np.float32(1e-4)
@@ -87,7 +87,7 @@ def without_sky(colour: Plane, mask: Plane) -> Plane:
     return np.where(alpha > 0, np.clip(ground, 0, 1), colour).astype(np.float32)
 
 
-def at_dusk(colour: Plane, amount: float) -> Plane:
+def relight_for_dusk(colour: Plane, amount: float) -> Plane:
     """The picture darker, with cool shadows and warm lights, by `amount` from 0 to 1."""
     gray = colour @ np.array([0.299, 0.587, 0.114], np.float32)
     light = np.clip(gray, 0, 1)[:, :, None] ** 0.8

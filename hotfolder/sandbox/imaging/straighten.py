@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import SEARCH_EDGE, Picture, at_search_size
-from hotfolder.sandbox.imaging.lens import find_optics, number
-from hotfolder.sandbox.imaging.lines import Segments, find_segments, leans, lengths
+from hotfolder.sandbox.imaging.lens import find_optics, positive_number
+from hotfolder.sandbox.imaging.lines import Segments, find_segments, lean_degrees, lengths
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,8 +54,8 @@ def straighten(pixels: Picture, exif: Mapping[int, Any] | None = None) -> Pictur
     if tilt is None or max(abs(tilt.roll), abs(tilt.pitch)) < LEAST_DEGREES:
         return pixels
     height, width = pixels.shape[:2]
-    turn = untilt(tilt, width, height, focal_share)
-    window = inner_window(turn, width, height)
+    turn = untilt_homography(tilt, width, height, focal_share)
+    window = fill_frame_transform(turn, width, height)
     if window is None:
         return pixels
     moved = cv2.warpPerspective(
@@ -67,7 +67,7 @@ def straighten(pixels: Picture, exif: Mapping[int, Any] | None = None) -> Pictur
 def focal_share_of(exif: Mapping[int, Any]) -> float:
     """The focal length as a share of the picture's longer side: by EXIF or lens database, else a usual
     one."""
-    on_film = number(exif.get(FOCAL_LENGTH_35MM))
+    on_film = positive_number(exif.get(FOCAL_LENGTH_35MM))
     if on_film is None:
         optics = find_optics(exif)
         on_film = None if optics is None else optics.focal_mm * optics.crop
@@ -80,18 +80,18 @@ def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | No
     small = at_search_size(pixels)
     height, width = small.shape[:2]
     segments = find_segments(small, 0.025 * height)
-    steep = segments[np.abs(leans(segments)) < 2 * MOST_DEGREES]
+    steep = segments[np.abs(lean_degrees(segments)) < 2 * MOST_DEGREES]
     weights = lengths(steep)
     if len(steep) < LEAST_SEGMENTS or weights.sum() < LEAST_LENGTH * height:
         return None
-    planes = viewing_planes(steep, width, height, focal_share * SEARCH_EDGE)
+    planes = plane_normals(steep, width, height, focal_share * SEARCH_EDGE)
     tilt = consensus(planes, weights, LEAST_SUPPORT)
     if tilt is None:
-        tilt = agreement(planes, weights, (steep[:, 0] * COLUMNS / width).astype(int) % 2 == 0)
+        tilt = agreed_tilt(planes, weights, (steep[:, 0] * COLUMNS / width).astype(int) % 2 == 0)
     return tilt if tilt is not None and max(abs(tilt.roll), abs(tilt.pitch)) <= MOST_DEGREES else None
 
 
-def agreement(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> Tilt | None:
+def agreed_tilt(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> Tilt | None:
     """The tilt with lower support, if the `even` segments and the others each give it too; else None."""
     tilt = consensus(planes, weights, LOWER_SUPPORT)
     for part in (even, ~even):
@@ -103,7 +103,7 @@ def agreement(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> T
     return tilt
 
 
-def viewing_planes(segments: Segments, width: int, height: int, focal: float) -> Floats:
+def plane_normals(segments: Segments, width: int, height: int, focal: float) -> Floats:
     """For each segment the unit normal of the plane through it and the camera.
 
     Vertical lines' normals are level.
@@ -144,7 +144,7 @@ def consensus(planes: Floats, weights: Floats, least_support: float) -> Tilt | N
     )
 
 
-def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
+def untilt_homography(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
     """The homography of rotating the camera upright."""
     focal = focal_share * max(width, height)
     camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
@@ -157,7 +157,7 @@ def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
     return np.asarray(camera @ rotation @ np.linalg.inv(camera))
 
 
-def inner_window(turn: Floats, width: int, height: int) -> Floats | None:
+def fill_frame_transform(turn: Floats, width: int, height: int) -> Floats | None:
     """Scale and shift that fill the frame with the rotated picture only.
 
     None where too little would be left.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Plane
-from hotfolder.sandbox.imaging.masks import Bits, grow
+from hotfolder.sandbox.imaging.masks import Bits, dilate
 
 Labels = npt.NDArray[np.int32]
 Line = npt.NDArray[np.float64]
@@ -29,14 +29,14 @@ def even_surfaces(lab: Plane) -> Labels:
     # So that amplified noise doesn't split a wall; edges stay where they are.
     smooth = cv2.bilateralFilter(cv2.GaussianBlur(lab, (0, 0), 0.8), 7, 5.0, 2.0)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    even = grow((across * across + down * down).sum(axis=2) < EVEN * EVEN, -1)
+    even = dilate((across * across + down * down).sum(axis=2) < EVEN * EVEN, -1)
     _, numbered, stats, _ = cv2.connectedComponentsWithStats(even.astype(np.uint8), connectivity=4)
     numbered[stats[numbered, cv2.CC_STAT_AREA] < LEAST_AREA] = 0
     return np.asarray(numbered, np.int32)
 
 
-def thin_ones(surfaces: Labels) -> dict[int, int]:
-    """The surfaces as narrow as a window's frame, each with its lowest row."""
+def thin_surfaces(surfaces: Labels) -> dict[int, int]:
+    """The surfaces that are as narrow as a window's frame, each with its lowest row."""
     depth = cv2.distanceTransform((surfaces > 0).astype(np.uint8), cv2.DIST_L2, 3)
     wide = set(surfaces[depth > WIDEST_FRAME * surfaces.shape[1] / 2].tolist())
     lowest = np.zeros(int(surfaces.max()) + 1, np.intp)
@@ -45,7 +45,7 @@ def thin_ones(surfaces: Labels) -> dict[int, int]:
     return {number: int(lowest[number]) for number in range(1, lowest.size) if number not in wide}
 
 
-def running_on(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:
+def extends_beyond(pane: Bits, surfaces: Labels, sizes: Sizes) -> Bits:
     """By number, whether a surface extends beyond the pane. `sizes` has the surfaces' areas in pixels."""
     parts = np.bincount(surfaces[pane], minlength=sizes.size)
     beyond = np.asarray(sizes - parts > BEYOND * sizes)

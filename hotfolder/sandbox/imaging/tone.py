@@ -18,8 +18,8 @@ from hotfolder.sandbox.imaging.files import (
     WORKING_EDGE,
     Picture,
     Plane,
-    enlarged,
-    fitting,
+    enlarge_rows,
+    fitted_size,
     strips,
     to_bytes,
 )
@@ -49,28 +49,28 @@ COLOUR_EDGE = 512
 Curve = Callable[[Plane], Plane]
 
 
-def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
+def tone_map(fused: Plane, exposures: Exposures | None = None) -> Picture:
     """The fused picture as bytes: tone-mapped, with details, gradients and colour matched to `exposures`."""
-    small = shrunk(fused)
+    small = shrink_to_working(fused)
     light = np.asarray(cv2.transform(small, LUMA), np.float32)
-    wanted = local_laplacian(light, curve_for(light))
+    wanted = local_laplacian(light, tone_curve(light))
     gains = np.ones((2, 2, 3), np.float32)
     if exposures is not None:
         wanted = exposures.matched(wanted)
-        gains = exposures.without_cast(toned(small, light, np.maximum(wanted, 0)))
+        gains = exposures.cast_removal_gains(tone_preview(small, light, np.maximum(wanted, 0)))
     # A larger picture follows its small copy by a local linear model; at working size that gives `wanted`.
     slope = local_slope(light, wanted)
     offset = wanted - slope * light
     finished = np.empty(fused.shape, np.uint8)
     for rows in strips(len(fused)):
         own = np.asarray(cv2.transform(fused[rows], LUMA), np.float32)
-        aim = own * enlarged(slope, fused.shape, rows) + enlarged(offset, fused.shape, rows)
-        part = with_light(fused[rows], own, np.maximum(aim, 0)) * enlarged(gains, fused.shape, rows)
-        finished[rows] = to_bytes(bend(within_gamut(part), WHITE_KNEE, WHITE))
+        aim = own * enlarge_rows(slope, fused.shape, rows) + enlarge_rows(offset, fused.shape, rows)
+        part = replace_luma(fused[rows], own, np.maximum(aim, 0)) * enlarge_rows(gains, fused.shape, rows)
+        finished[rows] = to_bytes(soft_clip(fit_gamut(part), WHITE_KNEE, WHITE))
     return finished
 
 
-def with_light(colour: Plane, light: Plane, wanted: Plane) -> Plane:
+def replace_luma(colour: Plane, light: Plane, wanted: Plane) -> Plane:
     """`colour` with the luma `wanted` in place of `light`.
 
     COLOUR_SHARE of the change scales the colours; the rest of it is added to all three channels.
@@ -80,7 +80,7 @@ def with_light(colour: Plane, light: Plane, wanted: Plane) -> Plane:
     return np.asarray(colour * ratio[:, :, None] + (wanted - light * ratio)[:, :, None], np.float32)
 
 
-def within_gamut(part: Plane) -> Plane:
+def fit_gamut(part: Plane) -> Plane:
     """`part` with its colours desaturated into the gamut, and the luma that clipping at black would give.
 
     Fusion drives deep shadows below black; clipped there, wood and skin would glow in pure red.
@@ -98,23 +98,23 @@ def within_gamut(part: Plane) -> Plane:
     return result
 
 
-def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
-    """A small copy of `fused` with the luma `wanted` in place of `light`, as `finish` computes it."""
-    size = fitting(light.shape[::-1], COLOUR_EDGE)
+def tone_preview(fused: Plane, light: Plane, wanted: Plane) -> Plane:
+    """A small copy of the result of `tone_map`: `fused` with the luma `wanted` in place of `light`."""
+    size = fitted_size(light.shape[::-1], COLOUR_EDGE)
     colour, luma, aim = (
         np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
         for plane in (fused, light, wanted)
     )
-    return bend(with_light(colour, luma, aim), WHITE_KNEE, WHITE)
+    return soft_clip(replace_luma(colour, luma, aim), WHITE_KNEE, WHITE)
 
 
-def shrunk(colour: Plane) -> Plane:
+def shrink_to_working(colour: Plane) -> Plane:
     """A copy at working size; never enlarged."""
-    size = fitting(colour.shape[1::-1], WORKING_EDGE)
+    size = fitted_size(colour.shape[1::-1], WORKING_EDGE)
     return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def curve_for(light: Plane) -> Curve:
+def tone_curve(light: Plane) -> Curve:
     """The tone curve: sets black, moves the median to its target, and flattens before white."""
     darkest, median, brightest = (float(value) for value in np.percentile(light, (0.5, 50, 99.8)))
     black = min(max(darkest - TOE, 0.0), MOST_BLACK)
@@ -127,10 +127,10 @@ def curve_for(light: Plane) -> Curve:
 
     top = max(float(lift(np.array([brightest], np.float32))[0]), HIGHEST)
     flatness = (HIGHEST - KNEE - BENDING / 2) / (top - KNEE - BENDING / 2)
-    return lambda values: flatten(lift(values), np.float32(flatness))
+    return lambda values: flatten_highlights(lift(values), np.float32(flatness))
 
 
-def flatten(values: Plane, slope: np.float32) -> Plane:
+def flatten_highlights(values: Plane, slope: np.float32) -> Plane:
     """`values` unchanged up to the knee; above it the slope falls to `slope`."""
     over = np.maximum(values - np.float32(KNEE), 0)
     bending = np.minimum(over, np.float32(BENDING))
@@ -138,7 +138,7 @@ def flatten(values: Plane, slope: np.float32) -> Plane:
     return np.asarray(values - (1 - slope) * lost, np.float32)
 
 
-def bend(values: Plane, knee: float, highest: float) -> Plane:
+def soft_clip(values: Plane, knee: float, highest: float) -> Plane:
     """`values` unchanged up to `knee`; above it they approach `highest` asymptotically."""
     room = np.float32(highest - knee)
     over = np.maximum(values - np.float32(knee), 0)
@@ -157,7 +157,7 @@ def local_laplacian(light: Plane, curve: Curve) -> Plane:
     bands = [np.zeros_like(plane) for plane in local[:-1]]
     curved = curve(light)
     for anchor in anchors.tolist():
-        remapped = curved + keeping(light - anchor, slope_at(curve, anchor), anchor)
+        remapped = curved + detail_residual(light - anchor, slope_at(curve, anchor), anchor)
         for level in range(levels):
             smaller = np.asarray(cv2.pyrDown(remapped), np.float32)
             band = remapped - cv2.pyrUp(smaller, dstsize=remapped.shape[::-1])
@@ -169,8 +169,8 @@ def local_laplacian(light: Plane, curve: Curve) -> Plane:
     return np.asarray(picture, np.float32)
 
 
-def keeping(step: Plane, slope: float, anchor: float) -> Plane:
-    """What a step from `anchor` gets in addition to the curve, so that a small one keeps its height."""
+def detail_residual(step: Plane, slope: float, anchor: float) -> Plane:
+    """The addition to the curve that preserves small steps from `anchor`, which are details."""
     gain = float(np.interp(anchor, LIGHTS, DETAIL_GAINS))
     near = cv2.exp(step * step * np.float32(-0.5 / DETAIL**2))
     return np.asarray(near * step * np.float32(min(gain - slope, MOST_OVER_SLOPE * slope)), np.float32)

@@ -14,15 +14,21 @@ from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.masks import (
     Bits,
     Region,
+    dilate,
     edge_contrast,
     foliage,
-    grow,
     local_spread,
     regions,
     to_lab,
 )
-from hotfolder.sandbox.imaging.surfaces import LEAST_AREA, Labels, even_surfaces, surfaces_along, thin_ones
-from hotfolder.sandbox.imaging.windows import LEAST_HEIGHT, Corners, fill, find_panes_of_room
+from hotfolder.sandbox.imaging.surfaces import (
+    LEAST_AREA,
+    Labels,
+    even_surfaces,
+    surfaces_along,
+    thin_surfaces,
+)
+from hotfolder.sandbox.imaging.windows import LEAST_HEIGHT, Corners, fill_panes, find_panes_of_room
 
 # A sky behind glass is a region at two of these thresholds of L*, however bright the merge is: at one a jamb
 # in the sun may be connected to it. And its most b*.
@@ -67,7 +73,7 @@ SAME_BAR, MARGIN = 9.0, 12
 
 
 @dataclass(frozen=True)
-class View:
+class WindowView:
     """The view, at search size.
 
     `outdoors` is 0 to 1 and excludes window frames as far as they are known. `whole` says whether it covers
@@ -79,7 +85,7 @@ class View:
     whole: bool
 
 
-def find_view(small: Picture) -> View:
+def find_view(small: Picture) -> WindowView:
     """The outside as seen through the windows of `small`; all empty where it shows none."""
     lab = to_lab(small)
     surfaces = even_surfaces(lab)
@@ -90,27 +96,29 @@ def find_view(small: Picture) -> View:
     ]
     anywhere = clear_sky(lab)
     # A lamp's shade or a bright panel is no window, and is kept.
-    clear = anywhere & grow(fill([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
+    clear = anywhere & dilate(fill_panes([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
     if not clear.any():
-        return View(clear, np.zeros(clear.shape, np.float32), whole=True)
-    signs = Signs.of(lab, clear)
+        return WindowView(clear, np.zeros(clear.shape, np.float32), whole=True)
+    signs = OutdoorSigns.of(lab, clear)
     sky_numbers = set(surfaces[clear].tolist())
-    thin = {number: row for number, row in thin_ones(surfaces).items() if number not in sky_numbers}
+    thin = {number: row for number, row in thin_surfaces(surfaces).items() if number not in sky_numbers}
     panes = [Pane.of(corners, room, lab, signs.outside, surfaces, thin) for corners, room in found]
     panes = [
         pane for pane in panes if pane.glass.any() and signs.alive[pane.glass].mean() > LEAST_LIFE_IN_PANE
     ]
-    sure, doubting, frames = sorted_out(panes, signs)
+    sure, doubting, frames = sort_panes(panes, signs)
     glass = agreed_glass(sure, frames, clear.shape)
     sky = glass & signs.sky
-    doubtful = (looks_at(doubting, frames, clear.shape)[0] >= LEAST_AGREEING) & signs.alive & ~grow(glass, 4)
+    doubtful = (
+        (count_votes(doubting, frames, clear.shape)[0] >= LEAST_AGREEING) & signs.alive & ~dilate(glass, 4)
+    )
     # A paving in the sun is as even as a frame is, and outdoors.
-    below = (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~grow(glass, 4)
+    below = (np.sum([pane.below_glass for pane in sure], axis=0) >= LEAST_AGREEING) & ~dilate(glass, 4)
     # Without a frame that is told, neither are its bars nor its foot.
     whole = bool(frames) and not (
-        regions(grow(doubtful, -3), LEAST_GLASS * glass.size)
-        or regions(grow(grow(signs.leaves_beyond(glass), -1), 1), LEAST_GLASS * glass.size)
-        or regions(grow(signs.lit & below, -2), LEAST_BELOW * glass.size)
+        regions(dilate(doubtful, -3), LEAST_GLASS * glass.size)
+        or regions(dilate(dilate(signs.leaves_beyond(glass), -1), 1), LEAST_GLASS * glass.size)
+        or regions(dilate(signs.lit & below, -2), LEAST_BELOW * glass.size)
         or any(glass[region.bits].mean() <= WHOLE_SKY for region in regions(anywhere, LEAST_SKY * glass.size))
         or has_bars(glass, signs.lightness)
     )
@@ -118,8 +126,8 @@ def find_view(small: Picture) -> View:
     glass[:-8] &= glass[8:] | clear[:-8]
     # A strip of a known frame between two panes is no reason to refuse them.
     glass &= ~np.isin(surfaces, list(frames))
-    whole &= not stands_before(glass, surfaces, signs.lit | signs.outside)
-    return View(sky & glass, glass.astype(np.float32), whole)
+    whole &= not is_obstructed(glass, surfaces, signs.lit | signs.outside)
+    return WindowView(sky & glass, glass.astype(np.float32), whole)
 
 
 def clear_sky(lab: Plane) -> Bits:
@@ -134,7 +142,7 @@ def clear_sky(lab: Plane) -> Bits:
 
 
 @dataclass(frozen=True, eq=False)
-class Signs:
+class OutdoorSigns:
     """What in the picture looks like the outside, given its `clear` sky.
 
     `lit` is as bright and neutral as that sky, and `bright` that down to the horizon: below it, what is as
@@ -150,7 +158,7 @@ class Signs:
     leaves: Bits
 
     @classmethod
-    def of(cls, lab: Plane, clear: Bits) -> Signs:
+    def of(cls, lab: Plane, clear: Bits) -> OutdoorSigns:
         lightness = np.ascontiguousarray(lab[:, :, 0])
         lit = (lightness >= np.percentile(lightness[clear], 5)) & (lab[:, :, 2] < MOST_YELLOW)
         alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
@@ -161,7 +169,7 @@ class Signs:
 
     @cached_property
     def rims(self) -> Bits:
-        return long_and_thin(self.bright & ~self.clear)
+        return thin_rims(self.bright & ~self.clear)
 
     @cached_property
     def outside(self) -> Bits:
@@ -177,11 +185,17 @@ class Signs:
 
     def leaves_beyond(self, glass: Bits) -> Bits:
         """Leaves with sky between them, which are outdoors whether or not a pane was found there."""
-        return self.lively & grow(self.leaves, 4) & grow(self.bright | self.alike, 4) & ~grow(glass, MARGIN)
+        return (
+            self.lively
+            & dilate(self.leaves, 4)
+            & dilate(self.bright | self.alike, 4)
+            & ~dilate(glass, MARGIN)
+        )
 
 
-def sorted_out(panes: Sequence[Pane], signs: Signs) -> tuple[list[Pane], list[Pane], set[int]]:
-    """The panes that surely show the outside, those that may, and the surfaces that frame the former."""
+def sort_panes(panes: Sequence[Pane], signs: OutdoorSigns) -> tuple[list[Pane], list[Pane], set[int]]:
+    """Sort the panes into those that surely show the outside and those that may; and the surfaces that frame
+    the former."""
     views = [
         pane
         for pane in panes
@@ -259,7 +273,7 @@ class Pane:
         return sum(bool(side & frames) for side in self.sides)
 
 
-def looks_at(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> tuple[Plane, Plane]:
+def count_votes(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> tuple[Plane, Plane]:
     """For each pixel, how many panes take it for glass, and how many for glass or bars; panes with a side in
     `frames` count twice."""
     agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -275,9 +289,9 @@ def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]
 
     A borderline edge adds one pane, and hardly changes the majority.
     """
-    agreeing, asked = looks_at(panes, frames, shape)
-    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 3)
-    large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
+    agreeing, asked = count_votes(panes, frames, shape)
+    glass = dilate(dilate((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 3)
+    large = regions(dilate(glass, 4), LEAST_GLASS * glass.size)
     return np.asarray(glass & np.any([part.bits for part in large] or [~glass], axis=0))
 
 
@@ -295,12 +309,12 @@ def has_bars(glass: Bits, lightness: Plane) -> bool:
     return False
 
 
-def stands_before(glass: Bits, surfaces: Labels, outside: Bits) -> bool:
+def is_obstructed(glass: Bits, surfaces: Labels, outside: Bits) -> bool:
     """Whether an even surface, neither sky nor leaves, extends from the glass far beyond it: a chair's back,
     say."""
     seen, beyond = (
         np.bincount(surfaces[part], minlength=int(surfaces.max()) + 1)
-        for part in (glass & ~outside, ~grow(glass, MARGIN))
+        for part in (glass & ~outside, ~dilate(glass, MARGIN))
     )
     return bool(((seen > LEAST_AREA) & (beyond > LEAST_BEYOND * seen))[1:].any())
 
@@ -308,8 +322,8 @@ def stands_before(glass: Bits, surfaces: Labels, outside: Bits) -> bool:
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
     """The bright places that look like sky in a pane, by their shape and surroundings."""
     clear = np.zeros_like(bright)
-    for region in regions(grow(grow(bright, -THICK), THICK), LEAST_SKY * bright.size):
-        if is_sky_in_window(region, lightness) and stands_over(region, lively & ~bright):
+    for region in regions(dilate(dilate(bright, -THICK), THICK), LEAST_SKY * bright.size):
+        if is_sky_in_window(region, lightness) and has_structure_below(region, lively & ~bright):
             clear |= region.bits & bright
     return clear
 
@@ -345,12 +359,12 @@ def glass_and_bars(pane: Corners, lab: Plane, outside: Bits, *, framed: bool) ->
         sure = slice(int(view[0]), None if framed else int(view[-1]))
         rows[sure] &= fixed[sure]
     straight_on = np.ones(straight.shape[:2], np.uint8)
-    straight_on[inside] += without_gaps(~rows)[:, None] & without_gaps(~columns)
+    straight_on[inside] += fill_gaps(~rows)[:, None] & fill_gaps(~columns)
     back = cv2.warpPerspective(straight_on, np.linalg.inv(turn), lab.shape[1::-1], flags=cv2.INTER_NEAREST)
-    return grow(back == 2, -1), (back == 1) & fill([pane], lab.shape[:2])
+    return dilate(back == 2, -1), (back == 1) & fill_panes([pane], lab.shape[:2])
 
 
-def without_gaps(live: Bits) -> Bits:
+def fill_gaps(live: Bits) -> Bits:
     """`live` with its gaps filled, except those as wide as a bar: the others belong to the view.
 
     Runs of a few pixels are a bar's edge, or at the end a handle or a sill, and are removed.
@@ -379,7 +393,7 @@ def is_sky_in_window(region: Region, lightness: Plane) -> bool:
     return bool(wide and high and solid) and edge_contrast(lightness, region.bits, 2) > 15
 
 
-def stands_over(region: Region, lively: Bits) -> bool:
+def has_structure_below(region: Region, lively: Bits) -> bool:
     """Whether something with structure is right below: trees or houses, as under a sky, and no smooth wall.
 
     Under a lamp, a white door or a picture on the wall there is none.
@@ -392,7 +406,7 @@ def stands_over(region: Region, lively: Bits) -> bool:
         shifted[row:] = region.bits[:-row]
         below |= shifted
         shifted[:] = False
-    below &= ~grow(region.bits, gap)
+    below &= ~dilate(region.bits, gap)
     return bool(below.any()) and float(lively[below].mean()) > LEAST_LIFE_BELOW
 
 
@@ -403,7 +417,7 @@ def hole_area(region: Region) -> int:
     return int(padded.sum())
 
 
-def long_and_thin(bits: Bits) -> Bits:
+def thin_rims(bits: Bits) -> Bits:
     """The straight rims of window frames, which are as bright as the sky."""
     work = bits.astype(np.uint8)
     rims = np.zeros_like(work)
@@ -411,4 +425,4 @@ def long_and_thin(bits: Bits) -> Bits:
         kernel = np.ones(size, np.uint8)
         thickened = cv2.dilate(work, np.ones((3, 3), np.uint8))
         rims |= np.asarray(cv2.morphologyEx(thickened, cv2.MORPH_OPEN, kernel), np.uint8)
-    return (rims > 0) & bits & ~grow(grow(bits, -THICK), THICK + 1)
+    return (rims > 0) & bits & ~dilate(dilate(bits, -THICK), THICK + 1)

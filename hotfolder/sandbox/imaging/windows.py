@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture
-from hotfolder.sandbox.imaging.lines import Segments, find_segments, leans
-from hotfolder.sandbox.imaging.masks import Bits, grow
-from hotfolder.sandbox.imaging.surfaces import Labels, running_on, surfaces_along
+from hotfolder.sandbox.imaging.lines import Segments, find_segments, lean_degrees
+from hotfolder.sandbox.imaging.masks import Bits, dilate
+from hotfolder.sandbox.imaging.surfaces import Labels, extends_beyond, surfaces_along
 
 Corners = npt.NDArray[np.float64]
 
@@ -32,8 +32,8 @@ def find_panes(small: Picture) -> list[Corners]:
 
     By shape only: shelves and pictures on the wall are among them.
     """
-    segments, lean = edges(small)
-    uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
+    segments, lean = find_edges(small)
+    uprights = draw_segments(segments[lean < 5], (small.shape[0], small.shape[1]))
     return panes_below(segments[lean > 75], uprights)
 
 
@@ -43,8 +43,8 @@ def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, 
     Each ends at its foot. With it comes a mask of what is certainly not behind its glass: parts of the room
     that are in front of it or extend beyond it.
     """
-    segments, lean = edges(small)
-    uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
+    segments, lean = find_edges(small)
+    uprights = draw_segments(segments[lean < 5], (small.shape[0], small.shape[1]))
     uprights[:, [1, -2]] = True
     level = segments[lean > 45]
     level = np.where(level[:, :1] <= level[:, 2:3], level, level[:, [2, 3, 0, 1]])
@@ -58,20 +58,20 @@ def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, 
 
     found = []
     for pane in panes_below(level, uprights):
-        beyond = running_on(fill([pane], surfaces.shape), surfaces, sizes)
-        whole = down_to_foot(pane, over_room(beyond), surfaces.shape)
+        beyond = extends_beyond(fill_panes([pane], surfaces.shape), surfaces, sizes)
+        whole = cut_at_foot(pane, over_room(beyond), surfaces.shape)
         if whole is not None:
-            room = running_on(fill([whole], surfaces.shape), surfaces, sizes)
-            hidden = beneath(whole, over_room(room), surfaces.shape)
-            found.append((whole, grow(room[surfaces], SURFACE_EDGE) | hidden))
+            room = extends_beyond(fill_panes([whole], surfaces.shape), surfaces, sizes)
+            hidden = mask_below(whole, over_room(room), surfaces.shape)
+            found.append((whole, dilate(room[surfaces], SURFACE_EDGE) | hidden))
     return found
 
 
-def edges(small: Picture) -> tuple[Segments, npt.NDArray[np.float64]]:
+def find_edges(small: Picture) -> tuple[Segments, npt.NDArray[np.float64]]:
     """The straight edges of the picture, and the angle of each from the vertical, in degrees."""
     looks = [small, *(np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.uint8) for blur in BLURS)]
     segments = np.concatenate([find_segments(look, 0.03 * small.shape[0]) for look in looks])
-    return segments, np.abs(leans(segments))
+    return segments, np.abs(lean_degrees(segments))
 
 
 def panes_below(level: Segments, uprights: Bits) -> list[Corners]:
@@ -82,8 +82,8 @@ def panes_below(level: Segments, uprights: Bits) -> list[Corners]:
     return [pane for pane in found if pane is not None]
 
 
-def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corners | None:
-    """The pane down to the highest of the edges `feet` that crosses it; unchanged where none does.
+def cut_at_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corners | None:
+    """The pane, cut at the highest of the edges `feet` that crosses it; unchanged where none does.
 
     None for one that the picture's side cuts off and whose foot isn't found.
     """
@@ -105,7 +105,7 @@ def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corne
     return None if cut_off else pane
 
 
-def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
+def mask_below(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
     """A mask of what is below those of the edges `tops` that cross the pane well below its top: a table,
     say."""
     canvas = np.zeros(shape, np.uint8)
@@ -120,7 +120,7 @@ def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
     return canvas > 0
 
 
-def draw(segments: Segments, shape: tuple[int, int]) -> Bits:
+def draw_segments(segments: Segments, shape: tuple[int, int]) -> Bits:
     canvas = np.zeros(shape, np.uint8)
     for x0, y0, x1, y1 in segments.round().astype(int).tolist():
         cv2.line(canvas, (x0, y0), (x1, y1), 1, 1)
@@ -142,7 +142,7 @@ def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
 def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corners | None:
     """The pane with this top edge, or None where no vertical edges go down from its ends."""
     left, right = sorted([(top[0], top[1]), (top[2], top[3])])
-    left_foot, right_foot = follow(left, uprights), follow(right, uprights)
+    left_foot, right_foot = follow_edge(left, uprights), follow_edge(right, uprights)
     if left_foot is None or right_foot is None:
         return None
     drops = (left_foot[1] - left[1], right_foot[1] - right[1])
@@ -156,7 +156,7 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Sequence[bytes]) -> Corne
     )
 
 
-def follow(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float, float] | None:
+def follow_edge(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float, float] | None:
     """The lower end of the vertical edge that begins near `start`, across small gaps; None where there is
     none.
 
@@ -179,7 +179,7 @@ def follow(start: tuple[float, float], uprights: Sequence[bytes]) -> tuple[float
     return foot
 
 
-def fill(panes: list[Corners], shape: tuple[int, int]) -> Bits:
+def fill_panes(panes: list[Corners], shape: tuple[int, int]) -> Bits:
     """A mask of everything inside the panes."""
     canvas = np.zeros(shape, np.uint8)
     for pane in panes:

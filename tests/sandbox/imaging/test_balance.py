@@ -23,7 +23,7 @@ CEILING, WALL, CURTAIN, LAMPSHADE = (
 
 def balanced(picture: Picture) -> Picture:
     """The picture balanced as a merge whose best exposed photo it is."""
-    return balance.balanced(picture, [picture], 0)
+    return balance.balance_white(picture, [picture], 0)
 
 
 def room(wall: tuple[int, int, int] = (196, 196, 196), light: float | np.ndarray = 1.0) -> Picture:
@@ -111,7 +111,7 @@ def test_a_sky_that_one_exposure_shows_is_outdoors() -> None:
     assert (balanced(merged) != merged).any()
     picture, sky, _ = garden()
     shown = clouded(picture, sky)
-    assert (balance.balanced(merged, [shown, merged, merged], 1) == merged).all()
+    assert (balance.balance_white(merged, [shown, merged, merged], 1) == merged).all()
 
 
 def test_paint_is_left_where_neither_lamp_nor_window_shines() -> None:

@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from hotfolder.sandbox.imaging.contrast import best_contrast, raised
+from hotfolder.sandbox.imaging.contrast import best_contrast, raise_contrast
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.fusion import fuse
-from hotfolder.sandbox.imaging.ghosts import lay_ghosts
-from hotfolder.sandbox.imaging.rises import agreed_rises, turned_back
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.ghosts import mask_ghosts
+from hotfolder.sandbox.imaging.rises import agreed_gradients, correct_gradients
+from hotfolder.sandbox.imaging.tone import tone_map
 from tests.bench import measures
 from tests.sandbox.imaging.scenes import (
     Picture,
@@ -43,7 +43,7 @@ def brackets() -> dict[str, list[Picture]]:
 @pytest.fixture(scope="module")
 def sets() -> dict[str, tuple[list[Picture], Picture]]:
     return {
-        name: (frames, finish(fuse(frames), Exposures.of(frames, [None] * len(frames))))
+        name: (frames, tone_map(fuse(frames), Exposures.of(frames, [None] * len(frames))))
         for name, frames in brackets().items()
     }
 
@@ -85,7 +85,7 @@ def test_branches_before_a_bright_sky_keep_their_contrast_behind_glass() -> None
     shade = cv2.GaussianBlur(1 - 0.8 * branches, (0, 0), 0.8)
     light[window] = (30 * shade[:, :, None] * (0.95, 1, 1.05)).reshape(-1, 3)
     frames = [photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]
-    picture = finish(fuse(frames), Exposures.of(frames, [None] * 4))
+    picture = tone_map(fuse(frames), Exposures.of(frames, [None] * 4))
     area = measures.window_area(frames)
     assert area.mean() > 0.1
     assert measures.window_detail(frames, picture, area) > 0.95
@@ -111,7 +111,7 @@ def test_a_gray_wall_stays_gray_beside_a_green_garden() -> None:
     light[window] *= (1.4, 1.6, 0.15)
     light[~window] = light[~window].mean(axis=1, keepdims=True)
     frames = [photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]
-    picture = finish(fuse(frames), Exposures.of(frames, [None] * 4))
+    picture = tone_map(fuse(frames), Exposures.of(frames, [None] * 4))
     wall = np.s_[40:300, 300:360], np.s_[20:54, 364:536], np.s_[270:310, 364:536]
     lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     casts = [float(np.hypot(*np.median(lab[part][:, :, 1:], axis=(0, 1)))) for part in wall]
@@ -125,7 +125,7 @@ def test_a_deep_shadow_on_a_wooden_floor_does_not_glow_red() -> None:
     light[60:300, 200:560] = (0.25, 0.35, 0.5)
     light[300:318, 190:570] = 0.12 * wood
     frames = [photographed(light, stops) for stops in (-4, -2, 0, 2, 3)]
-    picture = finish(fuse(frames), Exposures.of(frames, [None] * 5))
+    picture = tone_map(fuse(frames), Exposures.of(frames, [None] * 5))
     red, green, _ = picture[304:314, 260:500].reshape(-1, 3).T.astype(int)
     assert np.median(red) > 10
     assert np.mean(red > 3 * green + 10) < 0.01
@@ -141,7 +141,7 @@ def test_what_stands_still_is_no_ghost_though_a_single_colour_of_it_burns() -> N
         light[window] = (np.array(colour) * glow[:, :, None]).reshape(-1, 3)
         still = [photographed(light, stops) for stops in (-2.5, 0, 2)]
         frames = [*still]
-        masks = lay_ghosts(frames, [None] * 3, 1)
+        masks = mask_ghosts(frames, [None] * 3, 1)
         assert [mask is None for mask in masks] == [True] * 3, colour
         assert all(np.array_equal(frame, as_it_was) for frame, as_it_was in zip(frames, still, strict=True))
 
@@ -150,7 +150,7 @@ def test_a_lamp_before_a_wall_throws_no_dark_ring_and_is_not_hollow() -> None:
     light = np.full((480, 720, 3), 0.06)
     cv2.circle(light, (360, 240), 40, (4.0, 3.8, 3.4), -1)
     frames = [photographed(light, stops) for stops in (-4, -2, 0, 2, 3)]
-    picture = finish(fuse(frames), Exposures.of(frames, [None] * 5))
+    picture = tone_map(fuse(frames), Exposures.of(frames, [None] * 5))
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(int)
     away = np.hypot(*np.mgrid[-240:240, -360:360])
     wall, beside = (np.median(gray[(away > near) & (away < far)]) for near, far in ((120, 160), (41, 43)))
@@ -164,7 +164,7 @@ def test_the_same_at_another_size() -> None:
     wall = wall_beside_window()[0]
     large = wall.repeat(2, axis=0).repeat(2, axis=1)
     merges = [
-        finish(fuse([photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]))
+        tone_map(fuse([photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]))
         for light in (wall, large)
     ]
     difference = np.abs(merges[0].astype(int) - merges[1][::2, ::2])
@@ -181,7 +181,7 @@ def test_a_gradient_that_the_frames_agree_on_is_turned_back_and_the_rest_stays()
     frames = [gray(slope * gain) for gain in (0.6, 1)]
     dented = (slope / 255).astype(np.float32)
     dented[100:300] -= 0.3 * np.exp(-(((columns - 310) / 12) ** 2))
-    mended = turned_back(dented, agreed_rises(frames))
+    mended = correct_gradients(dented, agreed_gradients(frames))
     for scale in (measures.MID, 0.016):
         assert measures.reversed_share(frames, gray(255 * dented), scale) > 0.02, scale
         assert measures.reversed_share(frames, gray(255 * mended), scale) < 0.002, scale
@@ -196,8 +196,8 @@ def test_details_are_as_strong_as_in_the_frame_that_shows_them_best() -> None:
         for light in (textured, flat)
     ]
     veiled = (0.6 + 0.4 * grain / 255).astype(np.float32)
-    result = raised(veiled, best_contrast(frames, [None, None]))
+    result = raise_contrast(veiled, best_contrast(frames, [None, None]))
     assert veiled.std() < 0.45 * textured.std() / 255
     assert result.std() > 0.6 * textured.std() / 255
-    kept = raised(veiled, best_contrast(frames, [np.zeros((4, 6), np.float32), None]))
+    kept = raise_contrast(veiled, best_contrast(frames, [np.zeros((4, 6), np.float32), None]))
     assert kept.std() == pytest.approx(veiled.std(), rel=0.02)

@@ -15,7 +15,7 @@ from PIL import Image
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.lens import find_optics
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.tone import tone_map
 from tests.bench.measures import mef_ssim
 from tests.sandbox.imaging.scenes import Picture, exposed, facade, garden, merged
 
@@ -106,7 +106,7 @@ def test_what_stood_in_one_frame_alone_leaves_no_ghost(tmp_path: Path) -> None:
     def likeness(picture: Picture) -> float:
         return float(np.corrcoef(picture[inside].ravel(), frames[2][inside].ravel())[0, 1])
 
-    assert likeness(finish(fuse(frames))) > 0.6
+    assert likeness(tone_map(fuse(frames))) > 0.6
     assert abs(likeness(merged(bracket(tmp_path, frames), tmp_path / "out.jpg"))) < 0.2
 
 

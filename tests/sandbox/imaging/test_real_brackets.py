@@ -16,7 +16,7 @@ from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.files import at_search_size, load
 from hotfolder.sandbox.imaging.fusion import fuse
-from hotfolder.sandbox.imaging.tone import finish
+from hotfolder.sandbox.imaging.tone import tone_map
 from hotfolder.sandbox.imaging.view import find_view
 from tests.bench.measures import mef_ssim, window_area, window_detail
 from tests.sandbox.imaging.scenes import Picture, merged
@@ -139,7 +139,7 @@ def test_alignment_pays_on_hand_held_frames() -> None:
     )
     aligned = align(frames, 3)
     assert aligned.moved >= 5
-    together, apart = finish(fuse(aligned.frames, aligned.coverage)), finish(fuse(frames))
+    together, apart = tone_map(fuse(aligned.frames, aligned.coverage)), tone_map(fuse(frames))
     assert mef_ssim(aligned.frames, together) > mef_ssim(frames, apart)
     assert mef_ssim(aligned.frames, together) > mef_ssim(aligned.frames, apart)
     assert together.max(axis=2)[::8, [0, -1]].min() > 3

@@ -11,7 +11,7 @@ from PIL import Image
 from hotfolder import demo
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
-from hotfolder.sandbox.imaging.masks import grow
+from hotfolder.sandbox.imaging.masks import dilate
 from hotfolder.sandbox.imaging.sky import find_sky
 from tests.sandbox.imaging.scenes import (
     Bits,
@@ -204,7 +204,7 @@ def test_beams_as_light_as_a_blue_sky_are_no_part_of_it() -> None:
     picture[beams & sunny] = (240, 228, 210)
     mask = find_sky(picture).mask
     assert overlap(mask, sky & ~beams) > 0.97
-    assert (mask[grow(beams, -1)] > 0.25).mean() < 0.01
+    assert (mask[dilate(beams, -1)] > 0.25).mean() < 0.01
 
 
 def test_a_gray_sky_goes_on_behind_crowns_and_a_gray_wall_behind_a_plant_is_none() -> None:
@@ -252,10 +252,10 @@ def test_a_white_wall_in_the_shade_is_no_further_part_of_a_blue_sky(shade: tuple
     wall = np.zeros_like(sky)
     wall[100:190, 330:620] = True
     picture[wall] = shade
-    frame = grow(wall, 8) & ~wall
+    frame = dilate(wall, 8) & ~wall
     picture[frame] = (240, 236, 228)
     mask = find_sky(picture).mask
-    assert (mask[grow(wall, -3)] > 0.25).mean() < 0.001
+    assert (mask[dilate(wall, -3)] > 0.25).mean() < 0.001
     assert overlap(mask, sky & ~wall & ~frame) > 0.97
 
 
@@ -281,7 +281,7 @@ def test_an_even_gray_sky_over_a_white_house_is_found_and_ends_at_it() -> None:
     picture[house] = (151, 151, 150)
     mask = find_sky(picture).mask
     assert overlap(mask, sky) > 0.97
-    assert (mask[grow(house, -3)] > 0.25).mean() < 0.001
+    assert (mask[dilate(house, -3)] > 0.25).mean() < 0.001
 
 
 def test_a_pale_board_below_a_gray_sky_is_no_part_of_it() -> None:
@@ -290,14 +290,14 @@ def test_a_pale_board_below_a_gray_sky_is_no_part_of_it() -> None:
     board = np.zeros_like(sky)
     board[188:197, 20:300] = True
     picture[board] = (182, 180, 176)
-    assert (find_sky(picture).mask[grow(board, -3)] > 0.25).sum() == 0
+    assert (find_sky(picture).mask[dilate(board, -3)] > 0.25).sum() == 0
 
 
 def test_a_plain_sky_over_a_brighter_house_is_found() -> None:
     """High over the horizon it pales little."""
     picture, sky, lawn = garden()
     picture[~sky & ~lawn] = (226, 216, 196)
-    edge = grow(sky, 6) & ~sky
+    edge = dilate(sky, 6) & ~sky
     picture[edge] = (150, 84, 64)
     mask = find_sky(graded(picture, sky, (102, 128, 168), (124, 150, 188))).mask
     assert overlap(mask, sky) > 0.97

@@ -12,7 +12,7 @@ from hotfolder.sandbox.imaging.straighten import (
     find_tilt,
     focal_share_of,
     straighten,
-    untilt,
+    untilt_homography,
 )
 from tests.sandbox.imaging.scenes import Picture, facade
 
@@ -20,7 +20,7 @@ from tests.sandbox.imaging.scenes import Picture, facade
 def tilted(picture: Picture, tilt: Tilt) -> Picture:
     """The picture by a tilted camera; its surroundings continue beyond the frame."""
     height, width = picture.shape[:2]
-    askew = np.linalg.inv(untilt(tilt, width, height, FOCAL_SHARE))
+    askew = np.linalg.inv(untilt_homography(tilt, width, height, FOCAL_SHARE))
     return np.asarray(
         cv2.warpPerspective(picture, askew, (width, height), borderMode=cv2.BORDER_REFLECT), np.uint8
     )

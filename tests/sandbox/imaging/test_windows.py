@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hotfolder.sandbox.imaging.facade import lit_windows
+from hotfolder.sandbox.imaging.facade import window_glow
 from hotfolder.sandbox.imaging.files import Unsuitable, at_search_size, load
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import swap_sky
-from hotfolder.sandbox.imaging.windows import fill, find_panes
+from hotfolder.sandbox.imaging.windows import fill_panes, find_panes
 from tests.sandbox.imaging.outlines import DEMO
 from tests.sandbox.imaging.scenes import (
     Bits,
@@ -39,7 +39,7 @@ def test_a_pane_is_found_where_the_window_is() -> None:
     truth = at_search_size(np.repeat(window[:, :, None], 3, axis=2).astype(np.uint8) * 255)[:, :, 0] > 127
     shares = []
     for pane in find_panes(small):
-        bits = fill([pane], truth.shape)
+        bits = fill_panes([pane], truth.shape)
         shares.append((bits & truth).sum() / (bits | truth).sum())
     assert max(shares) > 0.85
 
@@ -55,12 +55,12 @@ def test_dusk_seen_from_a_room_leaves_the_room_alone() -> None:
 
 
 def test_at_dusk_a_window_is_lit_as_a_whole_and_its_bars_are_not() -> None:
-    glow = lit_windows(facade())[212:292, 180:244]
+    glow = window_glow(facade())[212:292, 180:244]
     left, bar, right = glow[:, 12:26], glow[:, 32:34], glow[:, 40:52]
     assert min(left.min(), right.min()) > 0.5
     assert bar.max() < 0.2
     assert left[:, -1].mean() > 1.1 * left[:, 0].mean()
-    assert lit_windows(facade())[310:345].max() < 0.05
+    assert window_glow(facade())[310:345].max() < 0.05
 
 
 def test_at_dusk_neither_a_gray_door_nor_shade_on_the_wall_is_lit() -> None:
@@ -72,7 +72,7 @@ def test_at_dusk_neither_a_gray_door_nor_shade_on_the_wall_is_lit() -> None:
     cv2.rectangle(house, (662, 350), (721, 529), (236, 234, 230), 3)
     shadow = np.array([(666, 354), (717, 354), (717, 420), (700, 470), (690, 400), (680, 526), (666, 526)])
     cv2.fillPoly(house, [shadow.astype(np.int32)], (60, 62, 68))
-    glow = lit_windows(house)
+    glow = window_glow(house)
     assert glow[212:292, 192:206].min() > 0.5
     assert glow[door].max() < 0.05
     assert glow[shade].max() < 0.05
@@ -86,7 +86,7 @@ def test_a_tall_leaded_window_is_no_trouble_at_dusk() -> None:
     for row in range(349, 520, 15):
         for column in range(309, 380, 15):
             house[row : row + 13, column : column + 13] = (52, 60, 72)
-    assert lit_windows(house)[212:292, 192:206].min() > 0.5
+    assert window_glow(house)[212:292, 192:206].min() > 0.5
 
 
 def test_a_house_darkens_as_its_sky_does() -> None:
@@ -103,7 +103,7 @@ def test_at_dusk_neither_bricks_nor_a_lintel_nor_the_folds_of_a_curtain_glow(
     tmp_path: Path, size: int
 ) -> None:
     frames = sorted((DEMO / "front__sky-twilight").glob("*.jpg"))
-    glow = lit_windows(merged(frames, tmp_path / "house.jpg", photographer_removal=False, long_edge=size))
+    glow = window_glow(merged(frames, tmp_path / "house.jpg", photographer_removal=False, long_edge=size))
     glass, curtain, bricks, lintel = (
         glow[top * size // 1200 : bottom * size // 1200, left * size // 1200 : right * size // 1200]
         for top, bottom, left, right in (
