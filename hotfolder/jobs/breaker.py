@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Literal, TypeVar
 
@@ -33,6 +34,8 @@ API = "the API"
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
 STORE_SECONDS = 1.0
+LEAST_TOLD_SECONDS = 60.0
+"""The shortest wait for a host of which people are told the end."""
 PROBE_SECONDS = 10.0
 """How long one probe request is waited for before another one is sent."""
 
@@ -95,6 +98,8 @@ class CircuitBreaker:
     def __init__(self, clock: Clock) -> None:
         self.trouble: BadWorld | None = None
         """The error that keeps it from being closed; None while it is closed."""
+        self.resumes_at: datetime | None = None
+        """When the host may be asked again, where that is LEAST_TOLD_SECONDS after its last failure."""
         self._clock = clock
         self._state: State = "closed"
         self._failures = 0
@@ -139,7 +144,12 @@ class CircuitBreaker:
             logger.info("api_resumed", was=self.trouble.message if self.trouble else "")
             self.trouble = None
             self._failures = 0
+            self.resumes_at = None
             self._enter_state("closed")
+        if isinstance(error, BadWorld) and self.trouble is error:
+            pause_seconds = max(self._retry_at, self._not_before) - now
+            resumes_at = self._clock.now() + timedelta(seconds=pause_seconds)
+            self.resumes_at = resumes_at if pause_seconds >= LEAST_TOLD_SECONDS else None
 
     def host_pause(self) -> tuple[float, str] | None:
         """Seconds until the host may be asked again, and the reason; None where it may be asked now. Only
@@ -214,11 +224,20 @@ class CircuitBreakers:
         """The error of the host that has failed for longest; None where no breaker is open."""
         return self._worst()[1]
 
+    @property
+    def resumes_at(self) -> datetime | None:
+        """When the host of `trouble` may be asked again; None where that is soon, and without trouble."""
+        return self._worst()[2]
+
     def bad_seconds(self) -> float:
         """For how many seconds the longest-failing host has failed; 0 where no breaker is open."""
-        since, trouble = self._worst()
+        since, trouble, _ = self._worst()
         return 0.0 if trouble is None else self._clock.monotonic() - since
 
-    def _worst(self) -> tuple[float, BadWorld | None]:
-        bad = [(one.bad_since, one.trouble) for one in self._of_host.values() if one.bad_since is not None]
-        return min(bad, key=itemgetter(0), default=(0.0, None))
+    def _worst(self) -> tuple[float, BadWorld | None, datetime | None]:
+        bad = [
+            (one.bad_since, one.trouble, one.resumes_at)
+            for one in self._of_host.values()
+            if one.bad_since is not None
+        ]
+        return min(bad, key=itemgetter(0), default=(0.0, None, None))
