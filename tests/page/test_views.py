@@ -605,7 +605,8 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         await studio.comes_to("failed", "failed")
     for card in cards(studio):
         told = set_page(page, card)
-        assert "Cancelled by somebody at the page" in told and "Try again" in told
+        assert "Cancelled by somebody at the page" in told and "choose “Try again” below" in told
+        assert "It was cancelled by somebody at the page;" in told and "It has failed" not in told
         assert "Pay again" not in told  # nothing was paid for
     assert "<dt>Needs you</dt><dd>0</dd>" in page.get("/").text
 
