@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.control.board import Frame
-from hotfolder.display import capital, signed
+from hotfolder.display import capital, signed, with_hint
 from hotfolder.page.site import settings_of, site_of, terms_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, accepted_language, word
@@ -164,7 +164,7 @@ def error_page(
     back = safe_path(page[1]) if page and status in (404, 409) else "/"
     if page and status == 401:
         back = safe_path(f"/signin?to={quote(page[1] + page[2], safe='/')}")
-    told, hint = words.said(message) or words(key), words.said(hint)
+    told, hint = with_hint(words.sentence(message) or words(key), ""), words.said(hint)
     return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
 
 
