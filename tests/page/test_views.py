@@ -394,7 +394,7 @@ async def test_a_call_that_was_charged_is_made_once(shop: Shop, studio: Studio, 
     card = await doubtful(shop, studio)
     refused = page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": "https://evil.example/"})
     assert refused.status == 409 and (studio.failed / ELM / FRONT).is_dir()
-    assert "<p>An address on evil.example is not followed" in refused.text and "hosts.</p>" in refused.text
+    assert "<p>An address on evil.example, which is not" in refused.text and "followed.</p>" in refused.text
     [sky] = [one for one in shop.entries() if one.route == SKY and "image" in one.ids][-1:]
     address = shop.result_address(sky.ids["image"])
     went_to(page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": address}))
