@@ -11,7 +11,7 @@ from pathlib import Path
 def main() -> None:
     """Run the command line and exit with its code."""
     open_standard_streams()
-    heed_an_early_stop()
+    exit_on_early_sigterm()
     from hotfolder.cli.app import app
 
     sys.exit(app())
@@ -27,7 +27,7 @@ def open_standard_streams() -> None:
             setattr(sys, name, stream)
 
 
-def heed_an_early_stop() -> None:
+def exit_on_early_sigterm() -> None:
     """Exit with code 0 on SIGTERM, until `run` installs its own handler. Where SIGTERM is blocked, do so for
     every command, and unblock it: the signal may be pending.
 

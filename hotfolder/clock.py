@@ -37,7 +37,7 @@ class SystemClock:
         await asyncio.sleep(seconds)
 
 
-async def sleep_unless(event: asyncio.Event, clock: Clock, seconds: float) -> None:
+async def sleep_until_set(event: asyncio.Event, clock: Clock, seconds: float) -> None:
     """Return when `event` is set, and after `seconds` at the latest."""
     waiting = {asyncio.create_task(event.wait()), asyncio.create_task(clock.sleep(seconds))}
     try:

@@ -63,7 +63,7 @@ def capital(text: str) -> str:
     return text if _NAME_FIRST.match(text) else text[:1].upper() + text[1:]
 
 
-def signed(ev: float) -> str:
+def signed_ev(ev: float) -> str:
     """An exposure difference in EV, rounded to thirds, such as −4, 0 or +0.7."""
     step = round(ev * 3) / 3
     if abs(step) < 0.1:

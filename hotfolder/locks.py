@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, Thread
 
-from hotfolder.newfiles import lasting_file
+from hotfolder.newfiles import open_or_create
 
 _HOLDER_BYTES = 400
 _ATTEMPTS = 3
@@ -103,7 +103,7 @@ class FolderLock:
 
     def _take(self, folder: int) -> bool:
         mode = 0o600 if self.private else 0o666
-        descriptor = lasting_file(self.name, folder, mode, writable=self.private)
+        descriptor = open_or_create(self.name, folder, mode, writable=self.private)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

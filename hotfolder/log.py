@@ -131,12 +131,12 @@ class RecurringWarning:
             self._logger.warning(self._event, reason=reason, **beside)
         self._last_reason = reason
 
-    def over(self) -> None:
+    def reset(self) -> None:
         """The problem is gone: when it recurs, it is logged again."""
         self._last_reason = ""
 
 
-def configure_if_nobody_has(*, level: str) -> None:
+def configure_once(*, level: str) -> None:
     """`configure`, unless that was done: unconfigured, structlog writes to standard output."""
     if not structlog.is_configured():
         configure(level=level)

@@ -15,7 +15,7 @@ NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "9p", "afs", "ceph"}
 )
 """Network shares: other machines write to them, and their locks are unreliable."""
-SILENT = NETWORK | {
+WITHOUT_EVENTS = NETWORK | {
     "virtiofs",
     "vboxsf",
     "prl_fs",
@@ -40,9 +40,9 @@ class Mount:
         return self.kind in NETWORK
 
     @property
-    def announces(self) -> bool | None:
+    def reports_changes(self) -> bool | None:
         """Whether inotify reports changes that others make; None where only a test can tell."""
-        if self.kind in SILENT:
+        if self.kind in WITHOUT_EVENTS:
             return False
         return None if self.kind.startswith("fuse") else True
 

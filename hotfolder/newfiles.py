@@ -18,7 +18,7 @@ _owner = "0"
 _store = ""
 
 
-def own_temporaries(identity: str, store: str) -> None:
+def set_temporaries_owner(identity: str, store: str) -> None:
     """Set the owner that this process's temporary files are named after: the machine or store with this
     `identity`. So they are recognized after a restart, and never mistaken for another daemon's. `store` is
     the identity of the store, which machines may share."""
@@ -79,7 +79,7 @@ def write_whole(folder: int, name: str, content: bytes, temporary: str = "") -> 
             os.unlink(temporary, dir_fd=folder)
 
 
-def lasting_file(name: str, folder: int, mode: int = 0o666, *, writable: bool = False) -> int:
+def open_or_create(name: str, folder: int, mode: int = 0o666, *, writable: bool = False) -> int:
     """Open the file with this name, created if missing; its descriptor is for reading only where writing
     isn't permitted, which with `writable` is an error. Raises OSError, also unless it is a regular file with
     a single hard link: another link may belong to a file that must not be written."""

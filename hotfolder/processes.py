@@ -10,7 +10,7 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with(parent_id: int, number: int = signal.SIGKILL) -> None:
+def die_with_parent(parent_id: int, number: int = signal.SIGKILL) -> None:
     """Have the kernel send this process the signal `number` when its parent ends (on Linux only), and exit
     now if the parent has ended already."""
     if sys.platform == "linux":

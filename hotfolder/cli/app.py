@@ -53,7 +53,7 @@ def main(
     """Runs before every command: warnings are logged to standard error, apart from the command's output."""
     from hotfolder import log
 
-    log.configure_if_nobody_has(level="warning")
+    log.configure_once(level="warning")
 
 
 @app.command(rich_help_panel=OPERATING)

@@ -17,7 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control import access, first
 from hotfolder.display import say as print
 from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
-from hotfolder.processes import die_with
+from hotfolder.processes import die_with_parent
 from hotfolder.setup.deployment import DATA_VOLUME, STATE_VOLUME
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
@@ -30,7 +30,7 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
     """Serve the page until SIGTERM or Ctrl-C; returns the exit code. With `beside`, the parent's process id,
     it ends with that process. Raises ConfigurationError, UsageError and LocalTrouble."""
     if beside is not None:
-        die_with(beside, signal.SIGTERM)
+        die_with_parent(beside, signal.SIGTERM)
     refuse_without_extra()
     from hotfolder.page.app import serve
     from hotfolder.page.site import site_for

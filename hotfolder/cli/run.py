@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from hotfolder import log
+from hotfolder.blocking import JOIN_SECONDS, join_threads
 from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.cli.page import refuse_start, run_beside, serve_first_setup
 from hotfolder.config.load import SettingsFile, is_missing, load_key
@@ -19,7 +20,6 @@ from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.records import refuse_newer, wait_for_store
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected, StoreAway
-from hotfolder.patience import JOIN_SECONDS, join_threads
 from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from hotfolder.blocking import call_within
 from hotfolder.config.rulebooks import operations_of
 from hotfolder.config.settings import InboxSettings
 from hotfolder.config.values import CONTROL, Items
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
-from hotfolder.patience import within_seconds
 from hotfolder.rules.delivery import Originals
-from hotfolder.rules.foldernames import AGAIN, OK, normal, shown
+from hotfolder.rules.foldernames import AGAIN, OK, normal, quoted
 from hotfolder.rules.routes import Match, has_wildcard, tag_matches
 from hotfolder.rules.tags import TagTable, built_in_tags
 from hotfolder.stager.operations import OneOperation, Operation
@@ -35,8 +35,8 @@ TAG_NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*\Z")
 OPERATIONS: TypeAdapter[tuple[OneOperation | str, ...]] = TypeAdapter(Items)
 
 FOLDER_ONLY_TAGS = {
-    AGAIN: f"{shown(AGAIN)} is for folder names alone; it would pay for everything again",
-    OK: f"{shown(OK)} is for folder names alone: it lets go of what is held for a person",
+    AGAIN: f"{quoted(AGAIN)} is for folder names alone; it would pay for everything again",
+    OK: f"{quoted(OK)} is for folder names alone: it lets go of what is held for a person",
 }
 
 OwnTags = dict[str, tuple[Operation, ...]]
@@ -70,7 +70,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
     root = _text(document.at(("root",)))
     path = absolute(folder, root)
     try:
-        there = not root or within_seconds(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
+        there = not root or call_within(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
     except LocalTrouble:
         return  # a share that doesn't answer isn't an error in the settings
     if not there:
@@ -78,7 +78,7 @@ def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
         if not os.path.exists(path):  # noqa: PTH110
             what = "doesn't exist; connect its disk or share if it lies on one, else correct it or make the"
             what += " folder"
-        message = f"the root folder {shown(root)} {what}"
+        message = f"the root folder {quoted(root)} {what}"
         yield Problem(document.position(("root",)), message)
 
 
@@ -107,7 +107,7 @@ def _inbox_problems(document: Document) -> Iterator[Problem]:
             continue
         title = InboxSettings.model_construct(path=path, name=name or None).title
         if title.casefold() in titles:
-            message = f"two inboxes are called {shown(title)}; give one of them another name"
+            message = f"two inboxes are called {quoted(title)}; give one of them another name"
             yield Problem(document.position((*here, "name" if name else "path")), message)
         titles.add(title.casefold())
 
@@ -120,11 +120,11 @@ def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
         default = str(path[0]) if len(path) == 1 and path[0] not in OPTIONAL_FOLDERS else ""
         text = _text(document.at(path), default)
         if text:
-            title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
+            title = f"{path[0]} ({quoted(text)})" if len(path) == 1 else f"the inbox {quoted(text)}"
             folders.append((path, title, absolute(Path(root), text)))
     with suppress(LocalTrouble):  # where a share hangs, links are not followed
         names = [name for _, _, name in folders]
-        real = within_seconds(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
+        real = call_within(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
         folders = [(path, title, name) for (path, title, _), name in zip(folders, real, strict=True)]
     for (path, title, here), (other_path, other_title, there) in combinations(folders, 2):
         message = ""
@@ -199,11 +199,11 @@ def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
         message = ""
         if spelling in built_in_tags():
             built_in = built_in_tags()[spelling].name
-            message = f"the own tag {shown(name)} has the name of a built-in tag, {built_in}; rename it"
+            message = f"the own tag {quoted(name)} has the name of a built-in tag, {built_in}; rename it"
         elif not TAG_NAME.match(name):
-            message = f"{shown(name)} is no name for a tag; use letters, digits and single hyphens"
+            message = f"{quoted(name)} is no name for a tag; use letters, digits and single hyphens"
         elif spelling in taken:
-            both = f"{shown(taken[spelling])} and {shown(name)}"
+            both = f"{quoted(taken[spelling])} and {quoted(name)}"
             message = f"the own tags {both} are read as one; rename one of them"
         if message:
             yield Problem(document.position((*path, name), of_name=True), message)
@@ -221,7 +221,7 @@ def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Itera
         elif not has_wildcard(pattern) and table.find(pattern) is None:
             yield Problem(document.position(here), unknown_tag(pattern, table))
         elif has_wildcard(pattern) and not tag_matches(names, pattern):
-            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.lines())}"
+            message = f"no tag fits {quoted(pattern)}. Allowed: {'; '.join(table.lines())}"
             yield Problem(document.position(here), message)
 
 
@@ -232,7 +232,7 @@ def unknown_tag(typed: str, table: TagTable) -> str:
     if several:
         cure = f"write several as a list: [{', '.join(several)}]"
     rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.lines())}"
-    return f"unknown tag {shown(typed)}{rest}"
+    return f"unknown tag {quoted(typed)}{rest}"
 
 
 def _item_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
@@ -267,7 +267,7 @@ def _route_problems(document: Document) -> Iterator[Problem]:
             position = document.position((*here, "name"))
             if catch_all and name:
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
-                yield Problem(position, f"the route {shown(name)} is never reached, {message}")
+                yield Problem(position, f"the route {quoted(name)} is never reached, {message}")
             match = route.get("match")
             for key, condition in match.items() if isinstance(match, dict) else ():
                 if condition is None and key in Match.model_fields:
@@ -275,4 +275,4 @@ def _route_problems(document: Document) -> Iterator[Problem]:
                     yield Problem(document.position((*here, "match", key)), message)
             with suppress(ValidationError):
                 if name and not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
-                    catch_all = shown(name)
+                    catch_all = quoted(name)

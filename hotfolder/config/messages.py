@@ -11,7 +11,7 @@ from hotfolder.config.schema import fields_by_yaml_name, model_of, type_at
 from hotfolder.config.sources import SECRET_NAMES
 from hotfolder.config.values import PASSWORD_PLACES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
-from hotfolder.rules.foldernames import nearest, normal, shown
+from hotfolder.rules.foldernames import nearest, normal, quoted
 from hotfolder.stager.operations import OneOperation
 
 KEY_MESSAGE = (
@@ -57,7 +57,7 @@ def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
     match kind:
         case "missing":
             where = _dotted_name(path[:-1])
-            return f"{shown(str(path[-1]))} is missing" + (f" in {where}" if where else "")
+            return f"{quoted(str(path[-1]))} is missing" + (f" in {where}" if where else "")
         case "literal_error" | "enum":
             return _choice_message(error, path)
         case "string_too_short" | "too_short":
@@ -97,9 +97,9 @@ def _unknown_name(path: KeyPath) -> str:
     model = model_of(type_at(path[:-1]))
     home = _correct_place(name, path)
     if home:
-        return f"unknown setting {shown(name)}; it belongs {home}"
+        return f"unknown setting {quoted(name)}; it belongs {home}"
     noun = "operation" if model is OneOperation else "setting"
-    return f"unknown {noun} {shown(name)}{did_you_mean(name, fields_by_yaml_name(model))}"
+    return f"unknown {noun} {quoted(name)}{did_you_mean(name, fields_by_yaml_name(model))}"
 
 
 def _correct_place(name: str, path: KeyPath) -> str:
@@ -119,7 +119,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "…"?` if a known word is similar, ` Allowed: …` if at most LONGEST_LIST are known."""
     allowed = list(known)
     guess = nearest(word, allowed)
-    text = f"; did you mean {shown(guess)}?" if guess else ""
+    text = f"; did you mean {quoted(guess)}?" if guess else ""
     if allowed and len(allowed) <= LONGEST_LIST:
         text += f"{'' if guess else '.'} Allowed: {', '.join(allowed)}"
     return text
@@ -138,7 +138,7 @@ def _value_text(value: object) -> str:
     """A value as a part of a sentence."""
     match value:
         case str():
-            return shown(value)
+            return quoted(value)
         case bool():
             return "true" if value else "false"
         case None:
@@ -147,7 +147,7 @@ def _value_text(value: object) -> str:
             return "a mapping"
         case list() | tuple():
             return "a list"
-    return shown(str(value)).strip('"')
+    return quoted(str(value)).strip('"')
 
 
 def _choice_message(error: Mapping[str, Any], path: KeyPath) -> str:
@@ -160,7 +160,7 @@ def _choice_message(error: Mapping[str, Any], path: KeyPath) -> str:
     value = error["input"]
     if not isinstance(value, str):
         return f"{noun} must be one of {', '.join(allowed)}, not {_value_text(value)}"
-    return f"unknown {noun} {shown(value)}{did_you_mean(value, allowed)}"
+    return f"unknown {noun} {quoted(value)}{did_you_mean(value, allowed)}"
 
 
 def _number(value: object) -> object:

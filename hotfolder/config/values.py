@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 from hotfolder.hosts import is_address, is_loopback
 from hotfolder.paths import is_file
 from hotfolder.rules.delivery import check_names, size_in_bytes
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import quoted
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.stager.operations import OneOperation
 
@@ -69,7 +69,7 @@ def _parse_rate(value: object) -> object:
     with suppress(ValueError):
         if second.strip() in ("s", "sec", "second"):
             return size_in_bytes(size)
-    raise ValueError(f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
+    raise ValueError(f"{quoted(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
 
 
 Rate = Annotated[
@@ -83,7 +83,7 @@ def _host_name(text: str) -> str:
     name = text.lower().rstrip(".")
     if not (HOST_NAME.match(name) or is_address(name.strip("[]"))):
         raise ValueError(
-            f"{shown(text)} is no host name; write it like photos.example.com, without https:// and port"
+            f"{quoted(text)} is no host name; write it like photos.example.com, without https:// and port"
         )
     return name.strip("[]")
 
@@ -93,7 +93,7 @@ def _proxy_network(text: str) -> str:
         return str(ip_network(text))
     except ValueError:
         raise ValueError(
-            f"{shown(text)} is no address; write that of the proxy, like 127.0.0.1 or 10.0.0.0/24"
+            f"{quoted(text)} is no address; write that of the proxy, like 127.0.0.1 or 10.0.0.0/24"
         ) from None
 
 
@@ -113,7 +113,7 @@ def _split_http_url(text: str) -> SplitResult | None:
 
 
 def _base_url(text: str) -> str:
-    said = f"base_url {shown(text)}" if "@" not in text else "base_url"
+    said = f"base_url {quoted(text)}" if "@" not in text else "base_url"
     url = _split_http_url(text)
     if url is None:
         raise ValueError(f"{said} is not an address like https://api.stagerai.com")
@@ -136,7 +136,7 @@ BaseUrl = Annotated[Text, AfterValidator(_base_url)]
 
 def _storage_host(text: str) -> str:
     if not STORAGE_HOST.match(text.lower()):
-        what = shown(text) if "@" not in text else "this"
+        what = quoted(text) if "@" not in text else "this"
         like = "a name like storage.googleapis.com, with or without a port"
         raise ValueError(f"{what} is no storage host; write {like}")
     return text.lower()

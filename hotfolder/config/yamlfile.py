@@ -17,7 +17,7 @@ import yaml
 
 from hotfolder.errors import CommandHint, ConfigurationError
 from hotfolder.paths import exists, is_dir, is_file
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import quoted
 
 LARGEST_FILE_BYTES = 256 * 1024
 DEEPEST_LEVEL = 20
@@ -246,9 +246,9 @@ class Loader(yaml.SafeLoader):
         is_name = isinstance(parent, yaml.MappingNode) and index is None
         problem = ""
         if isinstance(event, yaml.AliasEvent):
-            problem = f"{shown(f'*{anchor}')} {SPECIAL}"
+            problem = f"{quoted(f'*{anchor}')} {SPECIAL}"
         elif anchor is not None:
-            problem = f"{shown(f'&{anchor}')} {SPECIAL}"
+            problem = f"{quoted(f'&{anchor}')} {SPECIAL}"
         elif getattr(event, "tag", None) is not None:
             problem = f"what begins with ! {SPECIAL}"
         elif is_name and not isinstance(event, yaml.ScalarEvent):
@@ -293,7 +293,7 @@ def _value(document: Document, node: yaml.Node, position: Position, path: KeyPat
         here = position.of(key.start_mark)
         if key.value in found:
             line = document.names[below].line
-            message = f"{shown(key.value)} is written twice, here and in line {line}; keep one of them"
+            message = f"{quoted(key.value)} is written twice, here and in line {line}; keep one of them"
             document.problems.append(Problem(here, message))
             continue
         found[key.value] = _value(document, item, position, below)

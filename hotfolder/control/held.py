@@ -30,7 +30,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.paths import is_dir
 from hotfolder.rules.drops import ChosenSet, why_name_taken
-from hotfolder.rules.foldernames import TAG_MARK, in_full, shown, split_name, to_nfc, unicode_forms
+from hotfolder.rules.foldernames import TAG_MARK, fully_quoted, quoted, split_name, to_nfc, unicode_forms
 from hotfolder.rules.grouping.model import Grouping
 from hotfolder.rules.holds import REVIEW, REVIEW_REASON, WaitReason, join_reasons
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
@@ -66,7 +66,7 @@ def approve_folder(settings: Settings, place: PhotoPlace, seen_as: Sequence[Chos
     Raises UsageError where there are none, or jobs have them already; LocalTrouble, StoreError."""
     folder, seen = place.path, place.seen()
     if seen is None:
-        rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
+        rooms = "" if place.folder else ", ".join(quoted(room.name) for room in _rooms_of(place))
         raise UsageError(
             f"No photos lie in {folder} itself.",
             hint=f"Rooms that are held are approved one by one; there are photos in {rooms}."
@@ -77,7 +77,7 @@ def approve_folder(settings: Settings, place: PhotoPlace, seen_as: Sequence[Chos
         begun = Explainer(settings, store, place).under_way()
     photos = [photo for photo in seen.photos if photo.name not in begun]
     if not photos:
-        raise UsageError(f"{shown(place.name)} is being made already.")
+        raise UsageError(f"{quoted(place.name)} is being made already.")
     with local_trouble(folder):
         write_ready(place.root, folder.relative_to(place.root).parts, seen_as)
     return Approval(folder / READY_NAME, len(photos))
@@ -126,14 +126,14 @@ def why_no_name(name: str, taken: Collection[str], proposed: Collection[str] = (
     names `proposed` come from the project's folder, and may hold characters that file names can't have."""
     if not name.strip():
         return "A set has no name.", "Give it one: its picture is called so."
-    refused = f"A set can't be called {shown(name)}"
+    refused = f"A set can't be called {quoted(name)}"
     if TAG_MARK in name:
         return (
             f"{refused}: two underscores begin a tag.",
             "Name it without; what is done with it the routes say.",
         )
     if safe_name(name) != name and name not in proposed:
-        better = f"Call it {in_full(safe_name(name))}."
+        better = f"Call it {fully_quoted(safe_name(name))}."
         return f"{refused}: not every computer takes that as a file's name.", better
     if why := why_name_taken(name, taken):
         return f"{refused}: {why}.", "Give it another name."
@@ -148,11 +148,11 @@ def refuse_unmakeable(found: Explained, sets: Sequence[ChosenSet]) -> None:
     if found.shoot.unmade:
         raise UsageError(f"{found.shoot.unmade[0]}.", hint=hint)
     if not found.shoot.sets:
-        raise UsageError(f"No photos of {shown(found.place.name)} wait.", hint=hint)
+        raise UsageError(f"No photos of {quoted(found.place.name)} wait.", hint=hint)
     making = {each.name for each in found.shoot.sets if each.by_person}
     for one in sets:
         if one.name not in making:
-            raise UsageError(f"{shown(one.name)} is being made already.", hint=hint)
+            raise UsageError(f"{quoted(one.name)} is being made already.", hint=hint)
 
 
 def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet]] | None:

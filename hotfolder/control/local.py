@@ -214,7 +214,7 @@ def confirmed(what: str, confirm: Callable[[], None]) -> Iterator[Finding]:
 
 
 def noticing_method(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
-    if mount is not None and mount.announces:
+    if mount is not None and mount.reports_changes:
         return ok(what, f"on {mount.kind}: changes are noticed at once")
     kind = mount.kind if mount is not None else "an unknown file system"
     return ok(what, f"on {kind}: changes are noticed by looking, every {scan_seconds:g} s")

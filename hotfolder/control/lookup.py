@@ -26,7 +26,7 @@ from hotfolder.newfiles import open_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import is_dir
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
-from hotfolder.rules.foldernames import shown, to_nfc, unicode_forms
+from hotfolder.rules.foldernames import quoted, to_nfc, unicode_forms
 from hotfolder.telemetry.overview import overview
 
 DIGITS = 20
@@ -190,7 +190,7 @@ def place_named(settings: Settings, what: str) -> PhotoPlace:
     if found:
         raise UsageError(f"{what} is in several inboxes.", hint="Give the folder's path.")
     raise UsageError(
-        f"There is no folder of a project or room {shown(what)} in {', '.join(map(str, inboxes))}.",
+        f"There is no folder of a project or room {quoted(what)} in {', '.join(map(str, inboxes))}.",
         hint="Drop it there first, then give the folder's path, or its name: project, or project/room.",
     )
 

@@ -24,7 +24,7 @@ from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
 from hotfolder.jobs.sqlite import refuse_other_users
 from hotfolder.jobs.store import Store
-from hotfolder.newfiles import own_temporaries
+from hotfolder.newfiles import set_temporaries_owner
 from hotfolder.outbox.faults import TROUBLES
 from hotfolder.telemetry.notifier import addresses_of
 from hotfolder.telemetry.overview import Overview, overview
@@ -102,7 +102,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         store = Store(database, journal, machine=machine_in(settings))
         with store_trouble():
             identity = store.identity()
-            own_temporaries(store.machine or identity, identity)
+            set_temporaries_owner(store.machine or identity, identity)
             places = places_in_use(settings, store)
             places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, settings, places)

@@ -21,8 +21,8 @@ from hotfolder.jobs.postgres import ServerFacts, StoreServer, read_server_facts,
 from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.transport import Timeouts
 
-PATIENCE_SECONDS = 10.0
-TIMEOUTS = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
+FILE_TIMEOUT_SECONDS = 10.0
+TIMEOUTS = Timeouts(FILE_TIMEOUT_SECONDS, FILE_TIMEOUT_SECONDS, FILE_TIMEOUT_SECONDS, FILE_TIMEOUT_SECONDS)
 AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file naming the key's file."
 NO_KEY = "hotfolder-doctor-has-no-key"
 OFF_SECONDS, EXPIRING_SECONDS = 30.0, 300.0
@@ -168,7 +168,7 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
     if proxy is not None and not is_loopback(url.hostname or ""):
         return ok("storage", f"{host} is reached through the proxy: nothing to try yet")
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(FILE_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_connection(url.hostname, port)
     except (OSError, TimeoutError) as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)

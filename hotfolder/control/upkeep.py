@@ -31,7 +31,7 @@ from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.storemove import identity_of, move_store
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
-from hotfolder.newfiles import own_temporaries
+from hotfolder.newfiles import set_temporaries_owner
 from hotfolder.outbox.outputs import confirm_results, copy_results
 from hotfolder.paths import is_dir
 from hotfolder.pictures.decoder import Decoder
@@ -203,10 +203,10 @@ def move_to_server(config: Path, environ: Mapping[str, str], url: str) -> bool:
                 hint="Make one on the share and name it; what was bought until now is then copied there.",
             )
         machine, identity = machine_of(state), identity_of(state)
-        own_temporaries(identity, identity)  # a killed daemon's temporary files are named by the store's id
+        set_temporaries_owner(identity, identity)  # killed daemons' temporary files have the store's id
         places = places_of(settings)
         clear_leftovers(places, [inbox for inbox in places.inboxes.values() if is_dir(inbox)], ())
-        own_temporaries(machine, identity)
+        set_temporaries_owner(machine, identity)
         confirm_results(results, identity, met_before=False)
         copy_results(state / "results", results)  # before a daemon looks there for the store's results
         return move_store(state, server, machine)

@@ -14,6 +14,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, NoAnswer, call_within
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.leftbehind import refuse_left_behind
@@ -35,7 +36,6 @@ from hotfolder.outbox.files import Sharing, make_folder
 from hotfolder.outbox.files import delete_stale_temporaries as clear_temporaries
 from hotfolder.outbox.outputs import ArchiveFolder, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.paths import entries, is_dir
-from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.telemetry.telemetry import Telemetry
 
 FILE_NAME = "daemon.lock"
@@ -110,7 +110,7 @@ def make_folders(places: Places) -> list[Path]:
     for inbox in places.inboxes.values():
         try:
             with folder_making_trouble(inbox):  # group-writable, as `done` and `failed` are
-                within_seconds(inbox, partial(make_folder, inbox, Sharing()), START_SECONDS)
+                call_within(inbox, partial(make_folder, inbox, Sharing()), START_TIMEOUT_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -159,7 +159,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         met_before = "results" in store.folder_names("output")
         each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
     outputs = OutputFolders(each.items())
-    outputs.check(START_SECONDS)
+    outputs.check(START_TIMEOUT_SECONDS)
     refuse_left_behind(places, store)
     for name, output in outputs.by_name.items():
         if known[name] is None:
@@ -182,11 +182,11 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
                 if not is_dir(left):
                     left.unlink()
     with suppress(LocalTrouble):
-        within_seconds(places.results, partial(clear_parts, places, gone), START_SECONDS)
+        call_within(places.results, partial(clear_parts, places, gone), START_TIMEOUT_SECONDS)
     archive = (places.archive,) if places.archive is not None else ()
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
-            within_seconds(folder, partial(clear_temporaries, folder, gone), START_SECONDS)
+            call_within(folder, partial(clear_temporaries, folder, gone), START_TIMEOUT_SECONDS)
 
 
 def clear_parts(places: Places, gone: Collection[str]) -> None:
@@ -253,7 +253,7 @@ async def watch_outputs(
     archive = ArchiveFolder(places.archive) if places.archive is not None else None
     while True:
         await clock.sleep(LOOK_SECONDS)
-        await to_thread.run_sync(outputs.check, PATIENCE_SECONDS)
+        await to_thread.run_sync(outputs.check, FILE_TIMEOUT_SECONDS)
         if not any(output.blocked for output in outputs.by_name.values()):
             beat()
         disks = {"done": places.done, "state": places.state}
@@ -263,7 +263,7 @@ async def watch_outputs(
         there = {name: folder for name, folder in disks.items() if name not in away}
         telemetry.full_disks = tuple(await to_thread.run_sync(full_disks, there))
         if archive is not None:
-            await to_thread.run_sync(archive.check, PATIENCE_SECONDS)
+            await to_thread.run_sync(archive.check, FILE_TIMEOUT_SECONDS)
             away |= {archive.trouble} - {""}
         before, bad = bad, away.union(telemetry.full_disks)
         if before - bad:
@@ -278,5 +278,5 @@ def full_disks(folders: Mapping[str, Path]) -> list[str]:
 def has_less(folder: Path, least_bytes: int) -> bool:
     """Whether the disk of `folder` has less free space; False where it can't be queried."""
     with suppress(OSError, NoAnswer):
-        return within_seconds(folder, partial(free_bytes, folder)) < least_bytes
+        return call_within(folder, partial(free_bytes, folder)) < least_bytes
     return False

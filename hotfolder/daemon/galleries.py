@@ -11,7 +11,7 @@ from functools import partial
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.clock import sleep_unless
+from hotfolder.clock import sleep_until_set
 from hotfolder.config.settings import GallerySettings
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.display import with_hint
@@ -88,7 +88,7 @@ class Galleries:
         clock, failures = self.context.clock, 0
         while True:
             wait = backoff_seconds(min(failures, 5)) if failures else 24 * 3600.0
-            await sleep_unless(self._ended, clock, wait)
+            await sleep_until_set(self._ended, clock, wait)
             self._ended.clear()
             began = clock.monotonic()
             failures = failures + 1 if not await self._pass() else 0
@@ -136,6 +136,6 @@ class Galleries:
             # A defect of ours must not end the work.
             logger.exception("gallery_failed", project=project)
             return False
-        self._warnings[project].over()
+        self._warnings[project].reset()
         self.unmade.pop(project, None)
         return True

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from hotfolder import log
+from hotfolder.blocking import call_in_thread
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, identities, signals_removed
 from hotfolder.errors import LocalTrouble, RuleRefused, UnusablePhoto
@@ -24,7 +25,6 @@ from hotfolder.jobs.model import photo_file, stamp
 from hotfolder.jobs.previous import orphaned_merges, unique_room_name, why_room_held
 from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.jobs.worker import Worker
-from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.foldernames import split_name
 from hotfolder.rules.grouping.copies import without_copies
@@ -61,7 +61,7 @@ class Intake:
     async def _accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
         if isinstance(found, SetRefused):
             where = self.worker.context.places.inbox(inbox)
-            await self.worker.submit(await patiently(where, refused_by_inbox, inbox, found))
+            await self.worker.submit(await call_in_thread(where, refused_by_inbox, inbox, found))
             return
         place = (inbox, found.project, found.folder)
         if self.held.pop(place, None) is not None and found.folder:
@@ -109,7 +109,8 @@ class Intake:
         room = await context.store_thread(
             unique_room_name, context.store, place, room_of(found.folder), found.photos
         )
-        for new in await patiently(found.path, jobs_of_room, place[0], found, used_names, rulebook, room):
+        jobs = await call_in_thread(found.path, jobs_of_room, place[0], found, used_names, rulebook, room)
+        for new in jobs:
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.worker.submit(new)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from hotfolder.blocking import START_TIMEOUT_SECONDS, call_within
 from hotfolder.display import counted
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import Places, chain_of, recipe_of
@@ -25,7 +26,6 @@ from hotfolder.outbox.names import (
 )
 from hotfolder.outbox.outputs import MountIdentity
 from hotfolder.paths import exists
-from hotfolder.patience import START_SECONDS, within_seconds
 
 
 def refuse_left_behind(places: Places, store: Store) -> None:
@@ -49,7 +49,7 @@ def refuse_left_behind(places: Places, store: Store) -> None:
         sets = 0
         with suppress(LocalTrouble, OSError):  # its disk is gone
             count = partial(sets_left, store, jobs, before, now)
-            sets = within_seconds(Path(before.path), count, START_SECONDS)
+            sets = call_within(Path(before.path), count, START_TIMEOUT_SECONDS)
         if sets:
             kind = "failed set" if before.name == "failed" else "unfinished set"
             name = before.role if before.role == "archive" else before.name
@@ -72,7 +72,7 @@ def refuse_renamed_inbox(places: Places, store: Store, jobs: list[Job], before: 
     for name, path in places.inboxes.items():
         with suppress(LocalTrouble, OSError):  # its disk is gone
             count = partial(sets_waiting, store, jobs, before, path)
-            if sets := within_seconds(path, count, START_SECONDS):
+            if sets := call_within(path, count, START_TIMEOUT_SECONDS):
                 which = counted(sets, "set")
                 raise UsageError(
                     f"{path_text(path)}, the inbox `{name}`, was the inbox `{before.name}` before, and"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
+from hotfolder.blocking import START_TIMEOUT_SECONDS, NoAnswer, call_in_thread, call_within
 from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble, UsageError
 from hotfolder.inbox.guard import marker_at, why_other_name
@@ -20,7 +21,6 @@ from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.paths import is_dir
-from hotfolder.patience import START_SECONDS, NoAnswer, patiently, within_seconds
 
 REACH_SECONDS = 5.0
 """The interval of the checks whether an inbox can be reached."""
@@ -33,7 +33,7 @@ def refuse_other_names(inboxes: Mapping[str, Path]) -> None:
     name. An inbox that doesn't answer in time is skipped."""
     for name, path in inboxes.items():
         with suppress(NoAnswer):
-            marker = within_seconds(path, partial(marker_at, path), START_SECONDS)
+            marker = call_within(path, partial(marker_at, path), START_TIMEOUT_SECONDS)
             if marker and (why := why_other_name(path, name, marker)):
                 raise UsageError(why)
 
@@ -82,7 +82,7 @@ class Ownership:
                     reached = frozenset(self._reached)
                     await self._thread(self.leases.renew, reached, self.paying())
                     self._asked_for = reached
-                    trouble.over()
+                    trouble.reset()
                 except LocalTrouble as error:
                     trouble.warn(error.message)
                 self._apply_leases()
@@ -162,7 +162,7 @@ class Ownership:
         path = self.inboxes[name]
         while True:
             try:
-                can = await patiently(path, self._can_reach, name, path)
+                can = await call_in_thread(path, self._can_reach, name, path)
             except (LocalTrouble, OSError):
                 can = False
             (self._reached.add if can else self._reached.discard)(name)

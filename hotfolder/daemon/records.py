@@ -12,7 +12,8 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.clock import SystemClock, sleep_unless
+from hotfolder.blocking import START_TIMEOUT_SECONDS, call_within
+from hotfolder.clock import SystemClock, sleep_until_set
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import CommandHint, LocalTrouble, StoreError
@@ -27,7 +28,6 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.storemove import is_moved
 from hotfolder.outbox.texts import STATUS_NAME, write_status
 from hotfolder.paths import is_file
-from hotfolder.patience import START_SECONDS, within_seconds
 from hotfolder.telemetry.health import Systemd
 from hotfolder.telemetry.statusfile import status_text
 
@@ -64,7 +64,7 @@ async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle:
             systemd.ready(error.message)  # without it systemd ends the service at its start timeout
             systemd.feed_watchdog([])
             await to_thread.run_sync(tell_waiting, settings, error.full_text)
-        await sleep_unless(stop, clock, AWAY_SECONDS)
+        await sleep_until_set(stop, clock, AWAY_SECONDS)
     return not stop.is_set()
 
 
@@ -80,7 +80,7 @@ def tell_waiting(settings: Settings, why: str) -> None:
 
     for inbox in places_of(settings).inboxes.values():
         with suppress(LocalTrouble, OSError):
-            within_seconds(inbox, partial(tell, inbox), START_SECONDS)
+            call_within(inbox, partial(tell, inbox), START_TIMEOUT_SECONDS)
 
 
 def refuse_newer(settings: Settings) -> None:

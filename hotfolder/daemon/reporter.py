@@ -154,7 +154,7 @@ class Reporter:
                 took = self.clock.monotonic() - began
                 if began >= report_at:
                     await self.report()
-                    trouble.over()  # `publish` without news doesn't ask the store
+                    trouble.reset()  # `publish` without news doesn't ask the store
             except LocalTrouble as error:
                 trouble.warn(error.message)
                 self._show_trouble(error)

@@ -13,6 +13,7 @@ from typing import Any
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.blocking import MAX_THREADS
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.load import SettingsFile
 from hotfolder.config.settings import Settings
@@ -46,9 +47,8 @@ from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.locks import FolderLock
-from hotfolder.newfiles import own_temporaries
+from hotfolder.newfiles import set_temporaries_owner
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.patience import MOST_THREADS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.routing import Rulebook
@@ -138,7 +138,7 @@ class Daemon:
             places = replace(places, confirm_ours=self.leases.confirm_now)
         with store_trouble(), local_trouble(places.state):
             identity, gone = self.store.identity(), self.store.gone_machines()
-            own_temporaries(self.store.machine or identity, identity)
+            set_temporaries_owner(self.store.machine or identity, identity)
             self.outputs = output_folders(places, self.store, reached)
             places = replace(
                 places,
@@ -328,7 +328,7 @@ class Daemon:
         Before it returns, paid calls in flight are awaited and their answers recorded. Raises an unexpected
         error of one of the parts, after the same shutdown of the jobs.
         """
-        to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
+        to_thread.current_default_thread_limiter().total_tokens = MAX_THREADS
         if self.ownership is None:
             await self.worker.load()
         # Expected troubles are retried; any other error is a defect and ends the daemon.

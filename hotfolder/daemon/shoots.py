@@ -10,6 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.blocking import NoAnswer, call_in_thread
 from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.approvals import ReadyFile, read_ready
 from hotfolder.inbox.contents import is_ready_name
@@ -19,7 +20,6 @@ from hotfolder.jobs.previous import delivered_among, earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
-from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
 from hotfolder.rules.grouping.copies import copies_among
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
@@ -129,7 +129,7 @@ class Shoots:
         if not (ready and found.approved):
             return [], None
         where = self.worker.context.places.inbox(inbox)
-        return ready, await patiently(found.path, read_ready, where, ready[0])
+        return ready, await call_in_thread(found.path, read_ready, where, ready[0])
 
     async def _sort(
         self, project: str, fresh: Sequence[Photo], rulebook: Rulebook, earlier: Sequence[EarlierSet]
@@ -175,7 +175,7 @@ class Shoots:
             sets=tuple(each for each in shoot.sets if each.name not in {one.name for one in waiting}),
             refused=tuple(each for each in shoot.refused if each not in refusals),
         )
-        for job in await patiently(found.path, jobs_of, inbox, found, going, rulebook):
+        for job in await call_in_thread(found.path, jobs_of, inbox, found, going, rulebook):
             await self.worker.submit(job)
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
@@ -329,7 +329,7 @@ async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None =
     thread."""
     for path in paths:
         with suppress(NoAnswer):
-            await patiently(path, remove_signal, path, identity)
+            await call_in_thread(path, remove_signal, path, identity)
 
 
 def remove_signal(path: Path, identity: FileIdentity | None = None) -> None:

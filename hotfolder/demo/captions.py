@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from hotfolder.display import signed
+from hotfolder.display import signed_ev
 from hotfolder.errors import UnusablePhoto
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.inspect import inspect
@@ -26,7 +26,7 @@ def exposure_labels(photos: Sequence[Path]) -> list[str]:
     if len(known) < len(photos):
         return [f"photo {k}" for k in range(1, len(photos) + 1)]
     middle = sorted((ev for ev, _ in known), reverse=True)[len(known) // 2]
-    return [f"{signed(middle - ev)} EV · {shutter_text(time)}" for ev, time in known]
+    return [f"{signed_ev(middle - ev)} EV · {shutter_text(time)}" for ev, time in known]
 
 
 def dark_to_bright(photos: Sequence[Path]) -> list[Path]:

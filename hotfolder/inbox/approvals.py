@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import READY_NAME, SetKey, is_junk, is_junk_folder
@@ -27,10 +28,9 @@ from hotfolder.inbox.events import Claimed
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot, listed
 from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
-from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.drops import ChosenSet, why_made_otherwise, why_unmakeable
-from hotfolder.rules.foldernames import shown, without_ok
+from hotfolder.rules.foldernames import quoted, without_ok
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity
 
@@ -62,7 +62,7 @@ class ReadyFile:
             why_unmakeable(one, there) or why_made_otherwise(rulebook, found.project, found.folder, one)
             for one in self.sets
         ]
-        whys += [f"{shown(name)} has come since" for name in sorted(new)]
+        whys += [f"{quoted(name)} has come since" for name in sorted(new)]
         why = next(filter(None, whys), "")
         return self.trouble or (f"What was approved was not made: {why}" if why else "")
 
@@ -184,12 +184,12 @@ class Approvals:
     async def _approve(self, folder: MarkedFolder) -> bool:
         path = self._inbox.joinpath(*folder)
         try:
-            inner = await patiently(path, rooms_in, self._inbox, folder) if len(folder) == 1 else []
+            inner = await call_in_thread(path, rooms_in, self._inbox, folder) if len(folder) == 1 else []
             claimed = {
                 names: self._claimed(*map(without_ok, (*names, "")[:2]))
                 for names in (folder, *((*folder, name) for name in inner))
             }
-            await patiently(path, approve_folder, self._inbox, folder, claimed)
+            await call_in_thread(path, approve_folder, self._inbox, folder, claimed)
         except FileNotFoundError:
             pass  # a person renamed it
         except (OSError, LocalTrouble) as error:

@@ -18,12 +18,12 @@ from typing import NamedTuple
 
 from anyio import to_thread
 
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS, START_TIMEOUT_SECONDS, NoAnswer, call_within
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.scan import ProgressCallback, Snapshot, ignore_progress, scan, scan_folders
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import folder_at, read_marker, write_whole
-from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, within_seconds
 from hotfolder.rules.sets import as_int64
 
 
@@ -232,23 +232,23 @@ class RootScanner:
     def check_at_once(self) -> RootStatus:
         """The root's status, degraded where it doesn't answer. Blocks for START_SECONDS at the most."""
         try:
-            return within_seconds(self._path, self._root.check, START_SECONDS)
+            return call_within(self._path, self._root.check, START_TIMEOUT_SECONDS)
         except NoAnswer:
             self._root = copy(self._root)
             return RootStatus(degraded=no_answer_text(self._path))
 
     async def scan(self, scope: Scope, stalled: Callable[[str], None]) -> ScanResult:
         """Check and scan; the first answer of any thread. While the file system doesn't answer, `stalled` is
-        called with the reason every PATIENCE_SECONDS, and a further thread is started with exponential
+        called with the reason every FILE_TIMEOUT_SECONDS, and a further thread is started with exponential
         backoff, up to MOST_PAUSE_SECONDS."""
         began = self._moved_at = time.monotonic()
         roots = {self._start_scan(self._root, scope, self._note_progress): self._root}
-        pause_seconds = PATIENCE_SECONDS
+        pause_seconds = FILE_TIMEOUT_SECONDS
         again_at = began + pause_seconds
         try:
             while not (done := await self._first_answer(set(roots))):
                 self._beat()
-                if time.monotonic() - self._moved_at < PATIENCE_SECONDS:
+                if time.monotonic() - self._moved_at < FILE_TIMEOUT_SECONDS:
                     self._tell_moved()
                     continue  # a large or slow scan that makes progress
                 stalled(no_answer_text(self._path))
@@ -269,7 +269,7 @@ class RootScanner:
     async def _first_answer(
         self, looks: set[asyncio.Future[ScanResult]]
     ) -> asyncio.Future[ScanResult] | None:
-        done, _ = await asyncio.wait(looks, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(looks, timeout=FILE_TIMEOUT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done), None)
 
     def _start_scan(self, root: Root, scope: Scope, moved: ProgressCallback) -> asyncio.Future[ScanResult]:

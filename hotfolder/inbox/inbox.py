@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from dataclasses import KW_ONLY, dataclass
 
 from hotfolder import log
-from hotfolder.clock import Clock, sleep_unless
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS
+from hotfolder.clock import Clock, sleep_until_set
 from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
 from hotfolder.inbox.approvals import Approvals, marked_folder
@@ -27,7 +28,6 @@ from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import Pace, Refused, Settled
 from hotfolder.inbox.tracker import PhotoCache, SetTracker
 from hotfolder.inbox.watch import Watch
-from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import settle_rule
 from hotfolder.rules.sets import BracketSet
@@ -185,7 +185,7 @@ class Inbox:
             self._events.put_nowait(event)
         treated = asyncio.create_task(self._events.join())
         try:
-            while not (await asyncio.wait({treated}, timeout=PATIENCE_SECONDS))[0]:
+            while not (await asyncio.wait({treated}, timeout=FILE_TIMEOUT_SECONDS))[0]:
                 status, _ = await self._scanner.scan(frozenset(), self._mark_stalled)
                 self._apply_status(status, self.clock.monotonic())
         finally:
@@ -223,7 +223,7 @@ class Inbox:
         if self.degraded:
             until = now + min(_DEGRADED_SECONDS, self.settings.scan_seconds)
         until = max(until, now)
-        await sleep_unless(self._wake, self.clock, until - now)
+        await sleep_until_set(self._wake, self.clock, until - now)
         if self.clock.monotonic() - until > _LATE_SECONDS:
             # This process was stopped (SIGSTOP, `docker pause`), and what copies the photos perhaps with it.
             self._tracker.restart(self.clock.monotonic())

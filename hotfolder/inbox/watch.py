@@ -17,10 +17,10 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from hotfolder import log
+from hotfolder.blocking import FILE_TIMEOUT_SECONDS
 from hotfolder.clock import Clock
 from hotfolder.inbox.contents import SetKey
 from hotfolder.mounts import mount_of
-from hotfolder.patience import PATIENCE_SECONDS
 
 Identity = tuple[int, int] | None
 
@@ -81,11 +81,11 @@ class Watch(FileSystemEventHandler):
         self._identity = None
 
     async def stop(self) -> None:
-        """Stop the observer; waits for PATIENCE_SECONDS at most, since a share may hang."""
+        """Stop the observer; waits for FILE_TIMEOUT_SECONDS at most, since a share may hang."""
         if self._beginning is not None:
             self._beginning.cancel()
         stopping = asyncio.create_task(to_thread.run_sync(self._stop_observer))
-        await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
+        await asyncio.wait({stopping}, timeout=FILE_TIMEOUT_SECONDS)
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Callback of the observer's thread: record which set the event is of."""
@@ -108,8 +108,10 @@ class Watch(FileSystemEventHandler):
         self._stop_observer()
         self._identity = identity
         mount = mount_of(self._inbox)
-        why = "" if mount is None or mount.announces else f"{mount.kind} may not announce what others do"
-        if mount is None or mount.announces is not False:
+        why = ""
+        if mount is not None and not mount.reports_changes:
+            why = f"{mount.kind} may not announce what others do"
+        if mount is None or mount.reports_changes is not False:
             try:
                 self._observer = Observer()
                 self._observer.schedule(self, str(self._inbox), recursive=True, event_filter=_EVENTS)

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Literal, TypeVar
 
 from hotfolder import log
-from hotfolder.clock import Clock, sleep_unless
+from hotfolder.clock import Clock, sleep_until_set
 from hotfolder.errors import (
     BadWorld,
     Cancelled,
@@ -112,7 +112,7 @@ class CircuitBreaker:
     async def enter(self) -> None:
         """Wait until a request may be made. The caller must call `leave` afterwards."""
         while (wait_seconds := self._opens_at() - self._clock.monotonic()) > 0:
-            await sleep_unless(self._changed, self._clock, wait_seconds)
+            await sleep_until_set(self._changed, self._clock, wait_seconds)
         if self._state in ("open", "half-open"):
             self._state, self._probed_at = "half-open", self._clock.monotonic()
 

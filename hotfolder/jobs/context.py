@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, OutOfReach
 from hotfolder.inbox.scan import refuse_changed_set, refuse_renamed
@@ -25,7 +26,6 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.files import Guard, Sharing, no_guard
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder
-from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.delivery import Originals
@@ -237,7 +237,7 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job.inbox)
         others = self.claimed(*place_of(job)) - expected.keys()
-        await patiently(inbox, refuse_changed_set, inbox, job.project, job.folder, expected, others)
+        await call_in_thread(inbox, refuse_changed_set, inbox, job.project, job.folder, expected, others)
 
     async def refuse_renamed(self, job: Job) -> None:
         """Raise SetChanged where the job's folder was renamed: under its new name it is a new set, which
@@ -247,13 +247,13 @@ class JobContext:
         expected = {file.name: file.identity for file in await self.photos(job)}
         with suppress(OSError, LocalTrouble):
             inbox = self.places.inbox(job.inbox)
-            await patiently(inbox, refuse_renamed, inbox, job.project, job.folder, expected)
+            await call_in_thread(inbox, refuse_renamed, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble where the inbox itself is missing, so that its photos only seem to be gone."""
         self.refuse_out_of_reach(job)
         inbox = self.places.inbox(job.inbox)
-        await patiently(inbox, self.places.confirm_inbox, inbox)
+        await call_in_thread(inbox, self.places.confirm_inbox, inbox)
 
     def refuse_out_of_reach(self, job: Job) -> None:
         """Raise OutOfReach where the job's inbox is out of reach. Checked before each access, since on a

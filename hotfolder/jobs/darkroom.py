@@ -13,9 +13,9 @@ from pathlib import Path
 
 from anyio import to_thread
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.paths import is_file
-from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.sets import FileIdentity, as_int64
@@ -56,13 +56,13 @@ class Darkroom:
         async with self._one_at_a_time:
             if not await to_thread.run_sync(is_file, target):
                 if expected is not None:
-                    await patiently(source, refuse_changed, source, expected)
+                    await call_in_thread(source, refuse_changed, source, expected)
                 made = await self._decoder.develop(source, target, LIMITS, roots)
                 try:
                     if expected is not None:
                         if as_int64(made.inode) != expected.inode:
                             raise SetChanged(f"{source.name} was exchanged while it was being developed")
-                        await patiently(source, refuse_changed, source, expected)
+                        await call_in_thread(source, refuse_changed, source, expected)
                 except SetChanged:
                     target.unlink(missing_ok=True)  # it may have been made of other bytes
                     raise

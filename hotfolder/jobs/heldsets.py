@@ -10,12 +10,12 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.jobs.context import JobContext, SetPlace
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.paths import exists
-from hotfolder.patience import patiently
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import quoted
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.rules.shoots import HeldSet
 
@@ -49,7 +49,7 @@ def held_before(store: Store, place: SetPlace, there: FilesByName) -> list[HeldS
         for one in sets:
             left = one.unchanged_in(there) - known
             if left and one.late:
-                doubts = tuple(f"known from {shown(project)}: {doubt}" for doubt in one.doubts)
+                doubts = tuple(f"known from {quoted(project)}: {doubt}" for doubt in one.doubts)
                 found.append(replace(one, name="", photos=_only(one, left), doubts=doubts))
             elif left == one.photos.keys():
                 found.append(replace(one, name=""))
@@ -70,7 +70,7 @@ async def remember_held(
     for project, sets in (await context.store_thread(_others, context.store, place)).items():
         path = context.places.inbox(inbox) / project / folder
         names = {name for one in sets for name in one.unchanged_in(there)}
-        gone = names and await patiently(path, _gone, path, names)
+        gone = names and await call_in_thread(path, _gone, path, names)
         left = [replace(one, photos=_only(one, one.photos.keys() - gone)) for one in sets] if gone else sets
         changed |= {} if left == sets else {(inbox, project, folder): [one for one in left if one.photos]}
     for where, sets in changed.items():

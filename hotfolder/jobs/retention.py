@@ -18,6 +18,7 @@ from typing import Literal
 
 from anyio import to_thread
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.errors import HotfolderError, LocalTrouble, StoreAway
 from hotfolder.jobs.context import Places, chain_of, recipe_of
 from hotfolder.jobs.database import StoreThread
@@ -31,7 +32,6 @@ from hotfolder.outbox.outputs import RESULTS_MARKER, link_between
 from hotfolder.outbox.placing import content_mismatch, delete_or_reason, drop_empty_folder
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, printable, read_receipt
 from hotfolder.paths import exists, is_dir, is_file
-from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import is_photo_name
@@ -322,8 +322,8 @@ class Retention:
         late photo that is held since its set is paid for would otherwise become a new, paid set."""
         for inbox in self.places.inboxes.values():
             try:
-                await patiently(inbox, self.places.confirm_inbox, inbox)
-                if await patiently(inbox, holds_photos, inbox / project):
+                await call_in_thread(inbox, self.places.confirm_inbox, inbox)
+                if await call_in_thread(inbox, holds_photos, inbox / project):
                     return "photos of it lie in the inbox"
             except LocalTrouble as error:
                 return f"what lies in the inbox can't be told: {error.message}"

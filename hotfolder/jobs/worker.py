@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from hotfolder import log
-from hotfolder.clock import sleep_unless
+from hotfolder.clock import sleep_until_set
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.errors import (
     BadJob,
@@ -253,7 +253,7 @@ class Worker:
                 self._work.clear()
                 self.beat()
                 next_at = min((one.not_before for one in postponed if one.postponed), default=math.inf)
-                await sleep_unless(self._work, clock, min(BEAT_SECONDS, next_at - clock.monotonic()))
+                await sleep_until_set(self._work, clock, min(BEAT_SECONDS, next_at - clock.monotonic()))
         finally:
             await cancel_all([one.task for one in self._jobs.values() if one.task is not None])
 
@@ -295,7 +295,7 @@ class Worker:
                 context.limits.prioritise(priorities)
                 for job_id in cancelled:
                     await self.break_off(job_id)
-                trouble.over()
+                trouble.reset()
             except LocalTrouble as error:
                 trouble.warn(error.message)
             await context.clock.sleep(COMMAND_SECONDS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from hotfolder import log
+from hotfolder.blocking import NoAnswer, call_within
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_number, mount_of, mounts_by_number
 from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
@@ -25,7 +26,6 @@ from hotfolder.outbox.files import (
 )
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.paths import entries, exists, is_dir, is_file
-from hotfolder.patience import NoAnswer, within_seconds
 from hotfolder.rules.sets import as_int64
 
 CONFIRMATION_NAME = ".hotfolder-here"
@@ -137,7 +137,7 @@ class OutputFolder:
         self._hangs_on, self.blocked = None, False
         mount = mount_number(self.path)
         try:
-            within_seconds(self.path, self.confirm, seconds)
+            call_within(self.path, self.confirm, seconds)
         except NoAnswer as error:
             self._hangs_on = mount
             self._set_trouble(error.message)

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.control.gallery import page_parts
 from hotfolder.control.lookup import OpenPicture, find_picture, open_picture
 from hotfolder.display import visible
@@ -25,7 +26,6 @@ from hotfolder.page.reading import Edge, Thumbnails
 from hotfolder.page.security import PublicRoute
 from hotfolder.page.site import site_of
 from hotfolder.page.templating import query_control
-from hotfolder.patience import patiently
 
 ICON = "icon.svg"
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -88,7 +88,7 @@ async def thumb(request: Request) -> Response:
 async def open_picture_or_404(request: Request, known: str) -> OpenPicture:
     """Open the picture of that id. Raises HTTPException (404) where there is none."""
     place = await query_control(request, find_picture, known)
-    there = await patiently(place.paths[0], open_picture, place) if place is not None else None
+    there = await call_in_thread(place.paths[0], open_picture, place) if place is not None else None
     if there is None:
         raise HTTPException(404)
     return there

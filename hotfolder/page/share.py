@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.control import gallery as control
 from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
@@ -21,7 +22,6 @@ from hotfolder.page.reading import Edge
 from hotfolder.page.security import MOST_FIELDS, PublicRoute, fields_of
 from hotfolder.page.site import parse_number, settings_of
 from hotfolder.page.templating import all_picked, query_control, render, request_language
-from hotfolder.patience import patiently
 from hotfolder.words import word
 
 EDGE_BY_SIZE = {"small": Edge.CARD, "large": Edge.SCREEN}
@@ -107,7 +107,7 @@ async def picture(request: Request) -> Response:
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGE_BY_SIZE.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
-    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
+    there = await call_in_thread(settings.done_folder, control.shared_picture, settings, gallery, wanted)
     if there is None:
         raise HTTPException(404)
     if edge is None:

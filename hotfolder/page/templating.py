@@ -20,10 +20,10 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.control.board import Frame
-from hotfolder.display import capital, signed, with_hint
+from hotfolder.display import capital, signed_ev, with_hint
 from hotfolder.page.site import settings_of, site_of, terms_of
-from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, accepted_language, word
 from hotfolder.words.saying import ENGLISH, format_number, translate, translate_room
 
@@ -63,7 +63,7 @@ class Words:
         return format_number(self.language, str(text))
 
     def ev(self, ev: float | None) -> str:
-        return self("photo.no_ev") if ev is None else self("photo.ev", value=self.number(signed(ev)))
+        return self("photo.no_ev") if ev is None else self("photo.ev", value=self.number(signed_ev(ev)))
 
     def calls(self, kinds: Iterable[str]) -> str:
         """Paid calls, such as "1 × merge, 2 × sky"."""
@@ -147,7 +147,7 @@ async def query_control(request: Request, look: Callable[..., T], *args: object)
     """Call a query of `control` with the current settings, in a thread. Raises its errors, and LocalTrouble
     after a timeout."""
     settings = settings_of(request)
-    return await patiently(settings.state_folder, partial(look, settings, *args))
+    return await call_in_thread(settings.state_folder, partial(look, settings, *args))
 
 
 def error_page(

@@ -20,7 +20,7 @@ from typing import Any
 
 from hotfolder.display import visible
 from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLimits, Rendering
-from hotfolder.processes import die_with
+from hotfolder.processes import die_with_parent
 
 GREETING = b"ready\n"
 """The first line, written when requests can be taken: a death before it isn't the fault of a picture."""
@@ -49,7 +49,7 @@ def main(parent_id: int, memory_bytes: int) -> None:
     # Only the parent ends this process: on a signal to the whole group it drains, still sending requests.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    die_with(parent_id)
+    die_with_parent(parent_id)
     os.umask(0o077)  # files that it writes are private to the daemon's user
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from hotfolder.display import visible
 from hotfolder.metadata.blocks import Level
-from hotfolder.rules.foldernames import nearest, shown
+from hotfolder.rules.foldernames import nearest, quoted
 from hotfolder.stager.operations import Frozen
 
 LEAST_QUALITY = 30
@@ -37,7 +37,7 @@ def size_in_bytes(value: object) -> object:
     found = SIZE.fullmatch(value.strip())
     unit = UNITS.get(found.group(2).lower()) if found else None
     if found is None or unit is None:
-        message = f"{shown(value)} is no size; write bytes, or a number with KB, MB or GB, such as 10MB"
+        message = f"{quoted(value)} is no size; write bytes, or a number with KB, MB or GB, such as 10MB"
         raise ValueError(message)
     return int(float(found.group(1)) * unit)
 
@@ -74,11 +74,13 @@ def check_names(names: Iterable[str], noun: str, alike: str) -> None:
     spelt: dict[str, str] = {}
     for name in names:
         if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-            raise ValueError(f"{shown(name)} is no name for a {noun}; use letters, digits and single hyphens")
+            raise ValueError(
+                f"{quoted(name)} is no name for a {noun}; use letters, digits and single hyphens"
+            )
         other = spelt.setdefault(name.casefold(), name)
         if other != name:
             raise ValueError(
-                f"the {noun}s {shown(other)} and {shown(name)} would {alike}; rename one of them"
+                f"the {noun}s {quoted(other)} and {quoted(name)} would {alike}; rename one of them"
             )
 
 
@@ -86,7 +88,7 @@ def _checked_renditions(renditions: Mapping[str, Rendition]) -> Mapping[str, Ren
     check_names(renditions, "rendition", "share a folder")
     for name in renditions:
         if name.casefold() in RESERVED_NAMES:
-            raise ValueError(f"{shown(name)} is the name of another folder there; rename the rendition")
+            raise ValueError(f"{quoted(name)} is the name of another folder there; rename the rendition")
     return renditions
 
 
@@ -108,7 +110,7 @@ def _with_built_in(value: object) -> object:
         if unknown is not None:
             guess = nearest(unknown, BUILT_IN_RENDITIONS)
             meant = f'; did you mean "{guess}"?' if guess else "."
-            message = f"{shown(unknown)} is no rendition that need not be defined{meant} There are:"
+            message = f"{quoted(unknown)} is no rendition that need not be defined{meant} There are:"
             message += f" {', '.join(BUILT_IN_RENDITIONS)}."
             message += f" Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
             raise ValueError(message)
@@ -128,7 +130,7 @@ Renditions = Annotated[
 def _checked_label(text: str) -> str:
     unknown = DRAWABLE_TEXT.sub("", text)
     if unknown:
-        message = f"{shown(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
+        message = f"{quoted(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
         raise ValueError(message)
     return text
 
@@ -157,14 +159,14 @@ def checked_template(text: str) -> str:
     if unknown is not None:
         guess = nearest(unknown, FIELDS)
         meant = f'; did you mean "{{{guess}}}"?' if guess else "."
-        message = f"unknown field {shown(f'{{{unknown}}}')} in a name{meant} Allowed: {allowed}"
+        message = f"unknown field {quoted(f'{{{unknown}}}')} in a name{meant} Allowed: {allowed}"
     elif "{" in literal or "}" in literal:
-        message = f"a brace in the name {shown(text)} has no partner; fields are {allowed}"
+        message = f"a brace in the name {quoted(text)} has no partner; fields are {allowed}"
     elif found:
-        message = f"{shown(found.group())} can't be part of a file's name; folders are chosen with `folders`"
+        message = f"{quoted(found.group())} can't be part of a file's name; folders are chosen with `folders`"
     elif not set(fields) & set(DISTINGUISHING_FIELDS):
         message = (
-            f"the name {shown(text)} holds neither {{room}} nor {{set}} nor {{seq}}, so all rooms of a"
+            f"the name {quoted(text)} holds neither {{room}} nor {{set}} nor {{seq}}, so all rooms of a"
             " project would have the same one"
         )
     if message:

@@ -13,7 +13,7 @@ from itertools import chain
 
 from hotfolder.display import counted
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import free_name, shown
+from hotfolder.rules.foldernames import free_name, quoted
 from hotfolder.rules.grouping.model import GroupedSet, Grouping, RefusedSet
 from hotfolder.rules.holds import WaitReason
 from hotfolder.rules.late import (
@@ -117,7 +117,7 @@ class Drop:
                 own = tuple(there[name] for name in sorted(one.photos))
                 making.append(GroupedSet(own, (BY_PERSON,), name=one.name, by_person=True))
             elif not one.was_made(self.earlier):
-                told = f"{shown(one.name)}, as a person put it together, was not made: {why}"
+                told = f"{quoted(one.name)}, as a person put it together, was not made: {why}"
                 broken |= dict.fromkeys(one.photos, told)
         return making, broken
 
@@ -198,11 +198,11 @@ def why_unmakeable(one: ChosenSet, there: Mapping[str, Photo], made: Collection[
         return f"it has {counted(len(one.photos), 'photo')}, and a picture is made of 1 to {MOST_PHOTOS}"
     for name, sha256 in one.photos.items():
         if name not in there:
-            return f"{shown(name)} does not wait there any more"
+            return f"{quoted(name)} does not wait there any more"
         if there[name].sha256 != sha256:
-            return f"{shown(name)} has changed since"
+            return f"{quoted(name)} has changed since"
         if name in made:
-            return f"{shown(name)} is in another set too"
+            return f"{quoted(name)} is in another set too"
     return ""
 
 
@@ -222,7 +222,7 @@ def why_made_otherwise(rulebook: Rulebook, project: str, folder: str, one: Chose
 def why_name_taken(name: str, used_names: Collection[str]) -> str:
     """Why a set can't have a name, where one of `used_names` equals it regardless of case; else ""."""
     alike = next((one for one in sorted(used_names) if one.casefold() == name.casefold()), None)
-    return f"the project has a set {shown(alike)} already" if alike is not None else ""
+    return f"the project has a set {quoted(alike)} already" if alike is not None else ""
 
 
 def _still_held(

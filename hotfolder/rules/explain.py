@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from hotfolder.display import counted, visible
 from hotfolder.rules.delivery import LABELLED, Originals, fill_template
-from hotfolder.rules.foldernames import shown
+from hotfolder.rules.foldernames import quoted
 from hotfolder.rules.kinds import hyphened, operation_word
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routing import Plan
@@ -54,8 +54,8 @@ class Sent:
     def source(self, name: str) -> str:
         """What is sent for the photo of that name, in words."""
         if self.develop:
-            return f"a JPEG developed here from {shown(name)}, since {self.develop}"
-        return f"the bytes of {shown(name)}"
+            return f"a JPEG developed here from {quoted(name)}, since {self.develop}"
+        return f"the bytes of {quoted(name)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Explanation:
         photos = counted(len(names), "photo") + which
         developed = sum(bool(photo.develop) for photo in self.photos.values())
         photos += f", {developed} developed into JPEGs here" if developed else ""
-        route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
+        route = f", by route {quoted(self.plan.route)}" if self.plan.route else ""
         again = ", PAID AGAIN" if self.plan.again else ""
         return f"{photos}, {self.made_text()}{route}{again}"
 
@@ -89,7 +89,7 @@ class Explanation:
     def lines(self, *, calls: bool = False) -> list[str]:
         """The explanation as lines of text, with the exact calls if `calls`."""
         plan = self.plan
-        chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
+        chosen = f"route {quoted(plan.route)}" if plan.route else "no route matches: the defaults hold"
         lines = [
             f"Project  {visible(plan.project_title)}",
             f"Room     {visible(plan.room)}",
@@ -98,7 +98,7 @@ class Explanation:
         ]
         for verdict in plan.verdicts:
             outcome = "matches" if verdict.matched else "does not match"
-            lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
+            lines.append(f"  {quoted(verdict.route)} {outcome}: {verdict.reason}")
         lines += self._room_type_lines()
         lines += [f"Starts   {self.start_text()}", f"Photos   {len(self.photos)}"]
         for number, (name, photo) in enumerate(self.photos.items(), 1):

@@ -38,13 +38,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return spellings[found[0]] if found else None
 
 
-def shown(text: str) -> str:
+def quoted(text: str) -> str:
     """`text` in double quotes, truncated to LONGEST_SHOWN, with control characters made visible."""
-    return in_full(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
+    return fully_quoted(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…")
 
 
-def in_full(text: str) -> str:
-    """`text` in double quotes as `shown` has it, but never truncated: for a name that somebody is to type."""
+def fully_quoted(text: str) -> str:
+    """`text` in double quotes as `quoted` has it, but never truncated: for a name to be typed."""
     return f'"{visible(text)}"'
 
 
@@ -141,7 +141,7 @@ def _parse_required(folder: str, what: str, example: str) -> FolderName:
         if what == "project":
             suggested = without_again(suggested)
         raise RuleRefused(
-            f"The {what} folder {shown(folder)} has no {what} name before its tags.",
-            hint=f"Put the {what}'s name first, like {in_full(suggested)}.",
+            f"The {what} folder {quoted(folder)} has no {what} name before its tags.",
+            hint=f"Put the {what}'s name first, like {fully_quoted(suggested)}.",
         )
     return parts

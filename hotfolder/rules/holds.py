@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hotfolder.display import with_hint
-from hotfolder.rules.foldernames import in_full, shown, without_again
+from hotfolder.rules.foldernames import fully_quoted, quoted, without_again
 from hotfolder.rules.grouping.copies import without_copies
 from hotfolder.rules.grouping.evidence import by_name
 from hotfolder.rules.routing import Rulebook, matching_by_name
@@ -89,8 +89,8 @@ def why_misnamed(rulebook: Rulebook, project: str, folder: str) -> WaitReason:
     for raw, meant in zip((folder, project), suggested, strict=True):
         if meant:
             return WaitReason(
-                f"Did you mean {in_full(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
-                " made without it",
+                f"Did you mean {fully_quoted(meant)}? Only two underscores begin a tag, so {quoted(raw)}"
+                " would be made without it",
                 f"Rename the folder; or, if it is really called so, {HOW_TO_APPROVE}.",
             )
     return WaitReason()

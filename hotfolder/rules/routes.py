@@ -17,7 +17,7 @@ from pydantic import (
 
 from hotfolder.display import counted
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.foldernames import normal, shown, to_nfc
+from hotfolder.rules.foldernames import normal, quoted, to_nfc
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.recipes import Variant
@@ -191,12 +191,12 @@ def match_names(route: RouteBase, subject: Subject) -> tuple[bool, str]:
         if patterns is None:
             continue
         if not any(name_matches(name, pattern) for pattern in patterns):
-            return False, f"{what} {shown(name)} does not match {_alternatives_text(patterns)}"
-        reasons.append(f"{what} {shown(name)} matches {_alternatives_text(patterns)}")
+            return False, f"{what} {quoted(name)} does not match {_alternatives_text(patterns)}"
+        reasons.append(f"{what} {quoted(name)} matches {_alternatives_text(patterns)}")
     if route.match.tag is not None:
         wanted = _alternatives_text(route.match.tag)
         if not any(tag_matches(subject.tags, pattern) for pattern in route.match.tag):
-            present = "no tag" if not subject.tags else "tags " + ", ".join(map(shown, subject.tags))
+            present = "no tag" if not subject.tags else "tags " + ", ".join(map(quoted, subject.tags))
             return False, f"{present}; wanted {wanted}"
         reasons.append(f"a tag matches {wanted}")
     return True, " and ".join(reasons)
@@ -215,4 +215,4 @@ def match_route(route: RouteBase, subject: Subject, photo_count: int) -> RouteVe
 
 
 def _alternatives_text(patterns: Sequence[str]) -> str:
-    return " or ".join(shown(pattern) for pattern in patterns)
+    return " or ".join(quoted(pattern) for pattern in patterns)

@@ -14,10 +14,10 @@ from hotfolder.rules.foldernames import (
     AGAIN,
     TAG_MARK,
     FolderName,
-    in_full,
+    fully_quoted,
     project_name,
+    quoted,
     room_name,
-    shown,
     split_name,
 )
 from hotfolder.rules.kinds import hyphened
@@ -168,9 +168,9 @@ def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag
     tags = table.read(parts.tags, project, project=True)
     if any(tag.name == AGAIN for tag in tags):
         raise RuleRefused(
-            f"The tag {shown(AGAIN)} is on the project folder {shown(project)},"
+            f"The tag {quoted(AGAIN)} is on the project folder {quoted(project)},"
             " where it would pay for every room again.",
-            hint=f"Take {shown(AGAIN)} off the project's folder and put it on the rooms to be made again.",
+            hint=f"Take {quoted(AGAIN)} off the project's folder and put it on the rooms to be made again.",
         )
     return tags
 
@@ -258,8 +258,8 @@ def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType |
         wanted = TAG_MARK.join((f"living-room {room.name}", *room.tags))
         kinds = ", ".join(hyphened(one) for one in get_args(RoomType))
         raise RuleRefused(
-            f"Staging needs to know what kind of room {shown(room.name)} is, and its name doesn't say.",
-            hint=f"Put the kind of room in front, like {in_full(wanted)}, or give its route a room_type."
+            f"Staging needs to know what kind of room {quoted(room.name)} is, and its name doesn't say.",
+            hint=f"Put the kind of room in front, like {fully_quoted(wanted)}, or give its route a room_type."
             f" Kinds: {kinds}.",
         )
     return operation.model_copy(update={"room_type": room_type})

@@ -13,10 +13,10 @@ from hotfolder.rules.foldernames import (
     AGAIN,
     OK,
     TAG_MARK,
-    in_full,
+    fully_quoted,
     nearest,
     normal,
-    shown,
+    quoted,
     split_name,
 )
 from hotfolder.rules.kinds import FAMILIES
@@ -70,8 +70,8 @@ class TagTable:
         """What to type in place of a tag that doesn't exist, for people; "" where nothing is similar."""
         guess, family = self.nearest(typed, project=project), family_of(typed)
         if family:
-            return f"add {FAMILIES[family].missing_part}, such as {shown(FAMILIES[family].example)}"
-        return f"did you mean {shown(guess)}?" if guess else ""
+            return f"add {FAMILIES[family].missing_part}, such as {quoted(FAMILIES[family].example)}"
+        return f"did you mean {quoted(guess)}?" if guess else ""
 
     def lines(self) -> tuple[str, ...]:
         """All tags except `ok`, for people: a line for each family."""
@@ -136,14 +136,14 @@ class TagTable:
 
     def _unknown(self, wrong: Sequence[str], folder: str, project: bool) -> RuleRefused:
         """The refusal of the tags in the folder's name that don't exist."""
-        said = [f"Unknown tag {shown(wrong[0])} in the folder name {shown(folder)}"]
-        said += [f"{shown(typed)} is unknown, too" for typed in wrong[1:]]
+        said = [f"Unknown tag {quoted(wrong[0])} in the folder name {quoted(folder)}"]
+        said += [f"{quoted(typed)} is unknown, too" for typed in wrong[1:]]
         joined = {
             typed: TAG_MARK.join(one for one in self.split_joined(typed) if not (project and one == AGAIN))
             for typed in wrong
         }
         cures = [
-            f"did you mean {shown(joined[typed])}?"
+            f"did you mean {quoted(joined[typed])}?"
             if joined[typed]
             else self.suggestion(typed, project=project)
             for typed in wrong
@@ -162,9 +162,9 @@ class TagTable:
                 joined[typed] or self.nearest(typed, project=project) or FAMILIES[family_of(typed)].example
             )
             meant = with_tag_replaced(meant, typed, guess)
-        hint = f"Rename it to {in_full(meant)}, then drag it back."
+        hint = f"Rename it to {fully_quoted(meant)}, then drag it back."
         if project:
-            renaming = f"Rename the project's folder in the inbox to {in_full(meant)}"
+            renaming = f"Rename the project's folder in the inbox to {fully_quoted(meant)}"
             hint = f"{renaming}, then drag this folder back into it."
         return RuleRefused(message, hint=hint, also=self.lines())
 
@@ -190,8 +190,8 @@ def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
             if first.kind == second.kind and first != second:
                 kind = FAMILIES[first.kind].display_name
                 raise RuleRefused(
-                    f"The tags {shown(earlier.name)} and {shown(later.name)} in the folder name"
-                    f" {shown(folder)} contradict each other: a picture gets one {kind} operation.",
+                    f"The tags {quoted(earlier.name)} and {quoted(later.name)} in the folder name"
+                    f" {quoted(folder)} contradict each other: a picture gets one {kind} operation.",
                     hint="Rename the folder so that only one of the two is left, then drag it back.",
                 )
 

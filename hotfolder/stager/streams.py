@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from hotfolder.blocking import call_in_thread
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.patience import patiently
 
 LARGEST_PIECE_BYTES = 2 << 20
 """Measured: reads of 64 KiB reach a fifth of the speed, and so does reading the whole file at once."""
@@ -98,7 +98,7 @@ class OpenPhoto:
             if throttle is not None:
                 await throttle.take(piece_bytes)
             try:
-                piece = await patiently(Path(self.name), self.read, piece_bytes, left_bytes)
+                piece = await call_in_thread(Path(self.name), self.read, piece_bytes, left_bytes)
                 left_bytes -= len(piece)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
@@ -129,11 +129,11 @@ async def open_photo_in_thread(
 ) -> AsyncIterator[OpenPhoto]:
     """Context manager: `open_photo` in a thread: on a network share each call may block, close() too. Raises
     LocalTrouble when the share doesn't answer."""
-    found = await patiently(photo, open_photo, photo, size_bytes, extra_check)
+    found = await call_in_thread(photo, open_photo, photo, size_bytes, extra_check)
     try:
         yield found
     finally:
-        await patiently(photo, found.file.close)
+        await call_in_thread(photo, found.file.close)
 
 
 def open_photo(photo: Path, size_bytes: int | None = None, extra_check: PhotoCheck = accept_any) -> OpenPhoto:

@@ -171,7 +171,7 @@ class Systemd:
             self._sent_status = ""
             self._warning.warn(str(error), first_word=lines[0])
             return False
-        self._warning.over()
+        self._warning.reset()
         return True
 
 

@@ -344,7 +344,7 @@ class Notifier:
             for recipient in self.recipients.values():
                 recipient.begin(self.clock.now().timestamp())
             await self.save()
-            self._warning.over()
+            self._warning.reset()
         except Exception as error:
             self._warning.warn(f"{type(error).__name__}: {error}")
 

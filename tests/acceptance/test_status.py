@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, PATIENCE_SECONDS, MakeStudio, Studio, environment, files_into, until
+from tests.support.studio import ELM, FILE_TIMEOUT_SECONDS, MakeStudio, Studio, environment, files_into, until
 
 
 def test_status_watch_shows_what_changes_until_ctrl_c(studio: Studio) -> None:
@@ -33,7 +33,7 @@ def test_status_watch_shows_what_changes_until_ctrl_c(studio: Studio) -> None:
         return ""
 
     def shows(words: str) -> None:
-        shown, end = "", time.monotonic() + PATIENCE_SECONDS
+        shown, end = "", time.monotonic() + FILE_TIMEOUT_SECONDS
         while words not in shown:
             assert time.monotonic() < end, shown
             shown += read()
@@ -45,7 +45,7 @@ def test_status_watch_shows_what_changes_until_ctrl_c(studio: Studio) -> None:
         studio.drop(ELM, "hall_sky-blue", bracket())
         shows(f"{ELM} / hall_sky-blue: held")
         watching.send_signal(signal.SIGINT)
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + FILE_TIMEOUT_SECONDS
         while watching.poll() is None and time.monotonic() < end:
             read()  # it may be about to write
         assert watching.poll() == 0
@@ -64,7 +64,7 @@ def test_status_watch_says_it_again_and_again_where_there_is_no_terminal(make_st
                 first.append(line)
             second = [line, *(watching.stdout.readline() for _ in first[1:])]
             watching.send_signal(signal.SIGINT)
-            assert watching.wait(PATIENCE_SECONDS) == 0
+            assert watching.wait(FILE_TIMEOUT_SECONDS) == 0
         finally:
             watching.kill()
     assert first == second and "not running" in first[0]

@@ -14,6 +14,7 @@ import pytest
 import typer
 from rich.console import Console
 
+from hotfolder.blocking import no_answer
 from hotfolder.cli.demo import progress_table
 from hotfolder.cli.output import INTERRUPTED, USAGE, WORLD_BAD, report_errors
 from hotfolder.cli.status import history_lines
@@ -22,7 +23,6 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import State
 from hotfolder.outbox.faults import RETRY_HINT, SPACE_HINT
-from hotfolder.patience import no_answer
 from hotfolder.telemetry.history import HistoryEntry, JobHistory
 from hotfolder.telemetry.overview import Line, line_of
 from tests.support.pictures import bracket

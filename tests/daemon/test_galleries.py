@@ -17,7 +17,7 @@ from sqlmodel import col, update
 from hotfolder.daemon import galleries
 from hotfolder.jobs.gallery import delivered, due_projects, with_receipts
 from hotfolder.jobs.model import Job
-from hotfolder.newfiles import own_prefix, own_temporaries
+from hotfolder.newfiles import own_prefix, set_temporaries_owner
 from tests.support import crashing
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, digest, files_below, until
@@ -272,7 +272,7 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     assert not gallery(studio).exists()
     store = studio.reading(lambda store: store.identity())
     assert store is not None
-    own_temporaries(store, store)
+    set_temporaries_owner(store, store)
     left = studio.done / ELM / f"{own_prefix()}0123456789abcdef"
     (left / "gallery" / "full").mkdir(parents=True)
     (left / "gallery" / "full" / "half.jpg").write_bytes(b"half")

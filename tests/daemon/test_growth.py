@@ -18,7 +18,7 @@ from hotfolder.daemon.service import Daemon
 from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, files_into
+from tests.support.studio import FILE_TIMEOUT_SECONDS, MakeStudio, files_into
 
 pytestmark = pytest.mark.long
 
@@ -93,7 +93,7 @@ async def test_what_is_over_leaves_nothing_behind(make_studio: MakeStudio, tmp_p
         nonlocal ended
         there = [project() for _ in range(projects)]
         ended += 3 * projects
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(FILE_TIMEOUT_SECONDS):
             while daemon.outcome.finished + daemon.outcome.needing_person < ended:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         for folder in there:
@@ -107,7 +107,7 @@ async def test_what_is_over_leaves_nothing_behind(make_studio: MakeStudio, tmp_p
         for projects in (PROJECTS, 1):
             await wave(daemon, projects)
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(FILE_TIMEOUT_SECONDS):
                 # The observer's thread keeps the events that it read last until new ones come.
                 while grown(before):
                     (studio.inbox / ".DS_Store").touch()

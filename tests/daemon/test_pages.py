@@ -29,7 +29,7 @@ from hotfolder.outbox.texts import HEADLINES, REASON_NAME, STATUS_NAME
 from hotfolder.telemetry.overview import Line, Overview
 from hotfolder.telemetry.statusfile import status_page
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, PATIENCE_SECONDS, Studio, until, words_of
+from tests.support.studio import ELM, FILE_TIMEOUT_SECONDS, Studio, until, words_of
 
 pytestmark = pytest.mark.long
 
@@ -63,7 +63,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
 
     def confirm(inbox: Path) -> None:
         if inbox == inboxes["a"]:
-            answers.wait(PATIENCE_SECONDS)
+            answers.wait(FILE_TIMEOUT_SECONDS)
 
     monkeypatch.setattr(module, "STOP_SECONDS", 0.2)
     shown = StatusFiles(inboxes, confirm)

@@ -17,7 +17,7 @@ from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.rules.sets import BracketSet
 from tests.inbox.conftest import quick
 from tests.support.listening import listening
-from tests.support.studio import PATIENCE_SECONDS, until
+from tests.support.studio import FILE_TIMEOUT_SECONDS, until
 
 Open = Callable[..., Inbox]
 Drop = Callable[..., Path]
@@ -35,7 +35,7 @@ class Share:
         self.back = threading.Event()
 
     def answer(self) -> None:
-        self._patience(PATIENCE_SECONDS)
+        self._patience(FILE_TIMEOUT_SECONDS)
         self.hung = False
         self.back.set()
 
@@ -53,7 +53,7 @@ class Share:
 def share(monkeypatch: pytest.MonkeyPatch) -> Iterator[Share]:
     def patience(seconds: float) -> None:
         for module in (inbox_module, guard):
-            monkeypatch.setattr(module, "PATIENCE_SECONDS", seconds)
+            monkeypatch.setattr(module, "FILE_TIMEOUT_SECONDS", seconds)
 
     made = Share(patience)
     monkeypatch.setattr(guard, "scan", made.holding(scan))

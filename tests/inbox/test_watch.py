@@ -17,7 +17,7 @@ from hotfolder.inbox import watch
 from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.watch import Watch
 from hotfolder.mounts import Mount
-from tests.support.studio import PATIENCE_SECONDS, until
+from tests.support.studio import FILE_TIMEOUT_SECONDS, until
 
 KITCHEN = ("p", "kitchen")
 
@@ -49,7 +49,7 @@ class Listener:
 
     async def heard(self) -> frozenset[SetKey] | None:
         """All hints that come soon after the next wake-up."""
-        await asyncio.wait_for(self.woken.wait(), PATIENCE_SECONDS)
+        await asyncio.wait_for(self.woken.wait(), FILE_TIMEOUT_SECONDS)
         await asyncio.sleep(0.15)
         self.woken.clear()
         return self.take()

@@ -27,7 +27,7 @@ from tests.support.rawfile import dng
 
 REPOSITORY = Path(__file__).parents[2]
 PHOTOS = REPOSITORY / "hotfolder" / "demo" / "photos" / "12 Elm Road"
-PATIENCE_SECONDS = 300.0
+FILE_TIMEOUT_SECONDS = 300.0
 CONFIGURATION = {
     "plugins/lighttable/export/storage_name": "hotfolder",
     "plugins/lighttable/export/format_name": "jpeg",
@@ -162,7 +162,7 @@ class Run:
             process.wait(60)
 
     def comes(self, holds: Callable[[], bool], log: Path) -> None:
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + FILE_TIMEOUT_SECONDS
         while not holds():
             trouble = self.folder / "trouble"
             told = trouble.read_text() if trouble.exists() else ""

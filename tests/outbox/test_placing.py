@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder import newfiles
-from hotfolder.newfiles import own_prefix, own_temporaries
+from hotfolder.newfiles import own_prefix, set_temporaries_owner
 from hotfolder.outbox import linking
 from hotfolder.outbox.files import Sharing, delete_stale_temporaries, file_pieces, temporary_file
 from hotfolder.outbox.names import numbered_names
@@ -77,7 +77,7 @@ def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharin
         child = os.fork()
         if child == 0:
             try:
-                own_temporaries(f"daemon {process}", f"store {process}")
+                set_temporaries_owner(f"daemon {process}", f"store {process}")
                 for number in range(25):
                     data = b"%d %d" % (process, number)
                     names = numbered_names("room", ".jpg")
@@ -188,7 +188,7 @@ def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     """`named(machine, store)`: sets the identity of this process until the test ends."""
     monkeypatch.setattr(newfiles, "_owner", "")
     monkeypatch.setattr(newfiles, "_store", "")
-    return own_temporaries
+    return set_temporaries_owner
 
 
 def reserved(folder: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Run, Shop, Studio, wait_for
+from tests.support.studio import FILE_TIMEOUT_SECONDS, MakeStudio, Run, Shop, Studio, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -30,7 +30,7 @@ def told(run: Run, event: str) -> list[dict[str, Any]]:
 
 def answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as channel:
+        with socket.create_connection(("127.0.0.1", port), timeout=FILE_TIMEOUT_SECONDS) as channel:
             channel.sendall(f"GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
             return channel.recv(20).startswith(b"HTTP/1.1 200")
     except OSError:

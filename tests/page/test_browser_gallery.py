@@ -16,7 +16,7 @@ from hotfolder.control.lookup import project_id
 from tests.support.browser import becomes, everywhere, faults_at_every_size, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import ELM, PATIENCE_SECONDS, Shop, Studio
+from tests.support.studio import ELM, FILE_TIMEOUT_SECONDS, Shop, Studio
 
 pytestmark = pytest.mark.long
 
@@ -49,7 +49,7 @@ def gallery(studio: Studio) -> Path:
 def opened(browser: Browser, gallery: Path, **options: Any) -> Iterator[Page]:
     """The page opened from the disk. Fails at its end where the console had any message."""
     context = browser.new_context(**options)
-    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    context.set_default_timeout(FILE_TIMEOUT_SECONDS * 1000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))

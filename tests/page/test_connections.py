@@ -9,13 +9,13 @@ import pytest
 
 from hotfolder.page.app import MOST_CONNECTIONS
 from tests.support.pageprocess import PageProcess
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import FILE_TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.long
 
 
 def ended(channel: socket.socket) -> bool:
-    channel.settimeout(PATIENCE_SECONDS)
+    channel.settimeout(FILE_TIMEOUT_SECONDS)
     try:
         return channel.recv(1) == b""
     except ConnectionResetError:
@@ -54,14 +54,14 @@ def test_forms_that_never_end_keep_nobody_out(page: PageProcess) -> None:
 
 
 def test_a_form_that_never_ends_is_answered_all_the_same(page: PageProcess) -> None:
-    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=FILE_TIMEOUT_SECONDS) as channel:
         channel.sendall(unfinished(page))
         assert channel.recv(20).startswith(b"HTTP/1.1 408")
 
 
 def test_a_long_choice_of_pictures_fits_into_an_address(page: PageProcess) -> None:
     picks = "&".join(f"pick=dch2rppx-{number:020x}" for number in range(1500))
-    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=FILE_TIMEOUT_SECONDS) as channel:
         channel.sendall(f"GET /project/nothing/zip?{picks}".encode())
         assert page.get("/").status == 200  # by then it has read that much of the other one
         channel.sendall(f" HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n\r\n".encode())
@@ -87,7 +87,7 @@ def test_no_more_of_a_form_is_taken_than_forms_have(page: PageProcess) -> None:
     ],
 )
 def test_nonsense_is_refused(page: PageProcess, request_bytes: bytes, status: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=FILE_TIMEOUT_SECONDS) as channel:
         channel.sendall(request_bytes)
         answer = channel.recv(65536)
     assert answer.split()[1] == status

@@ -19,7 +19,7 @@ import pytest
 
 from tests.support.browser import chromium
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
-from tests.support.studio import PATIENCE_SECONDS, MakeStudio, Studio
+from tests.support.studio import FILE_TIMEOUT_SECONDS, MakeStudio, Studio
 
 PASSWORD = "a long password"
 LISTED = "127.0.0.7"
@@ -78,7 +78,7 @@ class Proxy(ThreadingTCPServer):
         """Send a request as a browser at that address does, by https."""
         unknown = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(
-            "localhost", self.port, timeout=PATIENCE_SECONDS, context=unknown, source_address=(client, 0)
+            "localhost", self.port, timeout=FILE_TIMEOUT_SECONDS, context=unknown, source_address=(client, 0)
         )
         body = headers.pop("body", None)
         usual = {
@@ -158,7 +158,7 @@ def test_a_browser_signs_in_acts_and_hears_by_https(studio: Studio, proxy: Proxy
         context = browser.new_context(
             base_url=f"https://localhost:{proxy.port}", ignore_https_errors=True, locale="en-US"
         )
-        context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        context.set_default_timeout(FILE_TIMEOUT_SECONDS * 1000)
         opened = context.new_page()
         opened.goto("/preview")
         opened.get_by_label("The studio's password").fill(PASSWORD)

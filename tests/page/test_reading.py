@@ -15,7 +15,7 @@ from hotfolder.control.explain import Look
 from hotfolder.page import reading
 from hotfolder.page.reading import Edge, PhotoReader, Thumbnails
 from tests.support.pictures import jpeg
-from tests.support.studio import PATIENCE_SECONDS, until
+from tests.support.studio import FILE_TIMEOUT_SECONDS, until
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_work_that_is_late_each_time_is_done_once_and_taken_by_the_next_re
     reader, times, may_end = PhotoReader(), list[int](), threading.Event()
 
     def work(_: Look) -> int:
-        may_end.wait(PATIENCE_SECONDS)
+        may_end.wait(FILE_TIMEOUT_SECONDS)
         times.append(1)
         return len(times)
 
@@ -95,7 +95,7 @@ async def test_work_that_is_late_each_time_is_done_once_and_taken_by_the_next_re
         return found is None
 
     try:
-        assert await late(kept_seconds=PATIENCE_SECONDS)
+        assert await late(kept_seconds=FILE_TIMEOUT_SECONDS)
         assert await reader.run_briefly("shoot", work) == 1
         assert await late(kept_seconds=0.05)  # it is asked for anew
         await asyncio.sleep(0.1)

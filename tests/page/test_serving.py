@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from hotfolder.page.app import recorded_signals, server_of
 from hotfolder.telemetry.web import listening
 from tests.support.pageprocess import PageProcess, page_process
-from tests.support.studio import PATIENCE_SECONDS, Studio
+from tests.support.studio import FILE_TIMEOUT_SECONDS, Studio
 
 
 def test_the_page_is_served_in_both_languages(page: PageProcess) -> None:
@@ -56,7 +56,7 @@ def test_it_ends_when_told_to(page: PageProcess, number: int, code: int) -> None
 
 
 def test_it_ends_in_time_while_browsers_listen_for_news(page: PageProcess) -> None:
-    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=FILE_TIMEOUT_SECONDS) as channel:
         channel.sendall(f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n\r\n".encode())
         assert channel.recv(100).startswith(b"HTTP/1.1 200")
         assert page.stop() == 0
@@ -65,7 +65,7 @@ def test_it_ends_in_time_while_browsers_listen_for_news(page: PageProcess) -> No
 
 def test_who_asks_only_for_the_head_of_news_is_answered_at_once(page: PageProcess) -> None:
     """It isn't counted as a listener: the connection is free for the next request."""
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=FILE_TIMEOUT_SECONDS)
     for method, path in (("HEAD", "/live"), ("HEAD", "/live"), ("GET", "/static/page.css")):
         connection.request(method, path)
         answer = connection.getresponse()
@@ -77,7 +77,7 @@ def test_a_stop_before_the_server_hears_of_any_ends_it() -> None:
     server = server_of(Starlette())
     with listening("A test", "127.0.0.1", 0, "") as listener, recorded_signals(server) as signals:
         os.kill(os.getpid(), signal.SIGTERM)
-        asyncio.run(asyncio.wait_for(server.serve(sockets=[listener]), PATIENCE_SECONDS))
+        asyncio.run(asyncio.wait_for(server.serve(sockets=[listener]), FILE_TIMEOUT_SECONDS))
     assert signals == [signal.SIGTERM]
 
 

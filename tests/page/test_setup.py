@@ -17,7 +17,7 @@ from hotfolder.page.setup import SetupSite, setup_app
 from tests.support.browser import chromium, faults, faults_at_every_size, tab
 from tests.support.pageprocess import PageProcess, told
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, begun, environment, files_into, wait_for
+from tests.support.studio import FILE_TIMEOUT_SECONDS, Shop, begun, environment, files_into, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -173,7 +173,7 @@ def test_a_stop_while_it_waits_is_fine(start: Start) -> None:
     container = start()
     container.link()
     container.process.send_signal(signal.SIGTERM)
-    assert container.process.wait(PATIENCE_SECONDS) == 0
+    assert container.process.wait(FILE_TIMEOUT_SECONDS) == 0
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_whoever_says_something_by_the_environment_is_asked_nothing(
 ) -> None:
     """Such a container fails as before with 2: without a key, and for a public page without a password."""
     container = start(**variables)
-    assert container.process.wait(PATIENCE_SECONDS) == code
+    assert container.process.wait(FILE_TIMEOUT_SECONDS) == code
     assert "settings_missing" not in container.log.read_text()
 
 

@@ -170,7 +170,7 @@ def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(photo: P
     with parent.stdout:
         worker, loaded = parent.stdout.readline().split()
         assert loaded == "False"
-        assert not gone(int(worker), within_seconds=0.1)
+        assert not gone(int(worker), call_within=0.1)
         parent.kill()
         parent.wait()
     assert gone(int(worker))

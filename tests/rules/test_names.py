@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.foldernames import FolderName, normal, project_name, room_name, shown, split_name
+from hotfolder.rules.foldernames import FolderName, normal, project_name, quoted, room_name, split_name
 from hotfolder.rules.kinds import hyphened
 from hotfolder.rules.roomtypes import SYNONYMS, normalised_spellings, room_type_of
 from hotfolder.stager.operations import RoomType
@@ -164,6 +164,6 @@ def test_a_copy_is_read_like_the_original(raw: str, added: str) -> None:
 @given(st.text(max_size=60))
 def test_what_is_shown_cannot_steer_a_terminal(text: str) -> None:
     """Escapes and direction marks in a folder's name are kept out of messages."""
-    kinds = {unicodedata.category(letter) for letter in shown(text) if letter != EMOJI_JOINER}
+    kinds = {unicodedata.category(letter) for letter in quoted(text) if letter != EMOJI_JOINER}
     assert not kinds & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert normal(normal(text)) == normal(text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller
 
 TABLES = ("projects", "groups", "photos", "images")
-PATIENCE_SECONDS = 120.0
+FILE_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Seen:
 
 
 def fire(
-    request: httpx.Request, *, patience_seconds: float = PATIENCE_SECONDS, enough: bytes | None = None
+    request: httpx.Request, *, patience_seconds: float = FILE_TIMEOUT_SECONDS, enough: bytes | None = None
 ) -> Seen:
     """Send a request on a connection of its own, and read until that ends, or until `enough` was received."""
     headers = {**request.headers, "connection": "close"}

@@ -18,7 +18,7 @@ import pytest
 
 from hotfolder.sandbox.faults.rules import ALL
 from tests.sandbox.conftest import Start, obeying
-from tests.sandbox.faulty import PATIENCE_SECONDS, Faulty, Seen, fire
+from tests.sandbox.faulty import FILE_TIMEOUT_SECONDS, Faulty, Seen, fire
 from tests.support.sandboxledger import read_ledger
 from tests.support.studio import wait_for
 
@@ -133,7 +133,7 @@ def test_reset_halfway(faulty: Faulty, endpoint: str) -> None:
         connection.settimeout(0.15)
         with pytest.raises(TimeoutError):
             connection.recv(1)
-        connection.settimeout(PATIENCE_SECONDS)
+        connection.settimeout(FILE_TIMEOUT_SECONDS)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             connection.sendall(content[len(content) // 3 : -1])
             connection.recv(1)

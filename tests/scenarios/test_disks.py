@@ -24,8 +24,8 @@ from tests.scenarios.bench import ROOM, Bench
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import (
     ELM,
+    FILE_TIMEOUT_SECONDS,
     KEY,
-    PATIENCE_SECONDS,
     MakeStudio,
     Shop,
     environment,
@@ -122,7 +122,7 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
         until_said(bench, "full", "No space left")
         time.sleep(0.5)
         (bench.studio.root / "make-room").touch()
-        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
     bench.check("done", paid=2)
 
 
@@ -195,7 +195,7 @@ def test_a_disk_with_space_that_holds_no_more_files_is_waited_out(bench: Bench) 
         room = ("mount", "-o", "remount,nr_inodes=1000", str(bench.studio.done))
         namespace = ("nsenter", "-t", str(process.pid), "-U", "-m", "--preserve-credentials")
         subprocess.run([*namespace, *room], check=True)
-        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
     bench.check("done", paid=2)
 
 
@@ -234,7 +234,7 @@ def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(bench: Benc
         room = ("mount", "-o", "remount,size=10m", str(bench.studio.state / "developed"))
         namespace = ("nsenter", "-t", str(process.pid), "-U", "-m", "--preserve-credentials")
         subprocess.run([*namespace, *room], check=True)
-        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
     assert bench.studio.states() == ["done"]
     assert len(bench.shop.charged()) == 1
     assert bench.studio.filed("kitchen") == files
@@ -250,7 +250,7 @@ def test_a_full_archive_on_another_disk_is_waited_out(make_studio: MakeStudio, s
         time.sleep(0.5)
         assert bench.in_inbox() == photos
         (bench.studio.root / "make-room").touch()
-        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
     bench.check("done", paid=2)
     assert not bench.in_inbox()
 
@@ -260,7 +260,7 @@ def test_folders_on_different_disks_lose_nothing(bench: Bench) -> None:
     bench.drop()
     bench.drop("hall__sky-twilihgt")
     with on_disks(bench, on_tmpfs="done failed state", size="64m") as process:
-        assert process.wait(PATIENCE_SECONDS) == 1, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 1, bench.text()
     bench.check("done", "failed", paid=2)
 
 
@@ -305,7 +305,7 @@ def end(bench: Bench, process: subprocess.Popen[bytes]) -> None:
     """Stop the daemon itself; the script around it then copies everything to one disk."""
     pid = bench.studio.status()["daemon"]["pid"]
     os.kill(pid, signal.SIGTERM)
-    assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+    assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
 
 
 @needs_mounts
@@ -343,7 +343,7 @@ def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_moun
 def test_a_disk_that_is_missing_at_the_start_is_waited_for(bench: Bench) -> None:
     bench.drop("hall")
     with pulled(bench, "done", "--until-idle") as process:
-        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0, bench.text()
     bench.studio.done.rename(bench.studio.root / "disk")
     bench.drop("kitchen")
     with pulled(bench, "done", bare=True) as process:
@@ -425,7 +425,7 @@ def test_a_log_that_can_not_be_written_holds_nothing_up(bench: Bench, reader: bo
     process = subprocess.Popen(command, stdout=log, stderr=log, env=buffered)
     os.close(log)
     try:
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0
     finally:
         process.kill()
     bench.log.touch()
@@ -452,7 +452,7 @@ def test_lines_that_the_log_has_lost_are_counted_once_it_can_be_written(
 def run_until_idle(bench: Bench, *before: str) -> int:
     """The exit code of a daemon under the command `before`."""
     with begun(bench, [*before, *bench.studio.command("run", "--until-idle")]) as process:
-        return process.wait(2 * PATIENCE_SECONDS)
+        return process.wait(2 * FILE_TIMEOUT_SECONDS)
 
 
 @pytest.mark.skipif(
@@ -465,12 +465,12 @@ def test_with_ten_watches_every_folder_is_found(bench: Bench) -> None:
     for number in range(12):
         bench.drop(f"room {number}", bracket(1))
     with begun(bench, command) as process:
-        bench.studio.wait_for_states(*["done"] * 12, within_seconds=300)
+        bench.studio.wait_for_states(*["done"] * 12, call_within=300)
         for number in range(3):
             bench.drop(f"late room {number}", {"DSC0001.jpg": jpeg()})
-        bench.studio.wait_for_states(*["done"] * 15, within_seconds=300)
+        bench.studio.wait_for_states(*["done"] * 15, call_within=300)
         process.terminate()
-        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.wait(FILE_TIMEOUT_SECONDS) == 0
     bench.check(*["done"] * 15, paid=15)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.scenarios.bench import Bench
 from tests.scenarios.test_disks import needs_strace
-from tests.support.studio import ELM, KEY, PATIENCE_SECONDS, MakeStudio, Shop, environment
+from tests.support.studio import ELM, FILE_TIMEOUT_SECONDS, KEY, MakeStudio, Shop, environment
 
 TRACED = "fsync,fdatasync,openat,sendto,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat"
 LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")
@@ -101,7 +101,7 @@ def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_
             stdout=stream,
             stderr=stream,
             env=environment(KEY),
-            timeout=2 * PATIENCE_SECONDS,
+            timeout=2 * FILE_TIMEOUT_SECONDS,
         ).returncode
     assert code == 0 and bench.studio.states() == ["done"], bench.text()
     account = Account(told.read_text(errors="replace").splitlines())

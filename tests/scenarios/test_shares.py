@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
+from hotfolder.blocking import call_within
 from hotfolder.crashpoints import CrashPoint
 from hotfolder.daemon import service
 from hotfolder.daemon.folders import LOOK_SECONDS
-from hotfolder.patience import within_seconds
 from tests.support.pictures import bracket
 from tests.support.studio import ELM, MakeStudio, Shop, Studio, files_into, until
 
@@ -176,8 +176,8 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
 def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
     """Seconds after which a share counts as hanging; a thirtieth of the usual time."""
     seconds = 1.0
-    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.guard"):
-        monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", seconds)
+    for module in ("hotfolder.blocking", "hotfolder.inbox.inbox", "hotfolder.inbox.guard"):
+        monkeypatch.setattr(f"{module}.FILE_TIMEOUT_SECONDS", seconds)
     return seconds
 
 
@@ -251,7 +251,7 @@ async def test_while_the_share_of_done_hangs_that_is_said(
     make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its sets are being placed for as long, and the other folders are looked at."""
-    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
+    monkeypatch.setattr("hotfolder.daemon.folders.FILE_TIMEOUT_SECONDS", hasty)
     studio = make_studio(done=str(share.here))
 
     def troubles(status: dict[str, Any]) -> list[str]:
@@ -281,8 +281,8 @@ async def test_while_the_share_of_done_hangs_that_is_said(
 async def test_while_the_archives_share_hangs_no_further_look_at_it_begins(
     make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
-    monkeypatch.setattr(within_seconds, "__defaults__", (hasty,))
+    monkeypatch.setattr("hotfolder.daemon.folders.FILE_TIMEOUT_SECONDS", hasty)
+    monkeypatch.setattr(call_within, "__defaults__", (hasty,))
     studio = make_studio(archive=str(share.here), deliver={"originals": "archive"})
     async with studio.working():
         studio.drop(ELM, "kitchen", bracket())
@@ -304,7 +304,7 @@ async def test_a_share_of_done_that_is_unmounted_while_it_hangs_needs_a_restart_
     make_studio: MakeStudio, shop: Shop, share: Share, hasty: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits for the former mount waits for as long as that exists: the watchdog isn't fed any more."""
-    monkeypatch.setattr("hotfolder.daemon.folders.PATIENCE_SECONDS", hasty)
+    monkeypatch.setattr("hotfolder.daemon.folders.FILE_TIMEOUT_SECONDS", hasty)
     monkeypatch.setattr(service, "OUTPUTS_SECONDS", 1.0)
     studio = make_studio(done=str(share.here))
     former = share.server

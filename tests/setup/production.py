@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.support.machine import NAMESPACES, PATIENCE_SECONDS, SITE, SOURCE, Machine, wait_for
+from tests.support.machine import FILE_TIMEOUT_SECONDS, NAMESPACES, SITE, SOURCE, Machine, wait_for
 from tests.support.pictures import bracket
 from tests.test_readme import README, ROOT, blocks
 
@@ -41,7 +41,7 @@ DONE = "/srv/photos/done/12 Elm Road/hall.jpg"
 def sh(machine: Machine, line: str) -> str:
     offline = ("PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheelhouse", "PIP_DISABLE_PIP_VERSION_CHECK=1")
     words = ("env", "-i", "HOME=/root", PATH, *offline, "sh", "-c", f"cd {SOURCE}; exec 2>&1; {line}")
-    return machine.sh(*words, seconds=PATIENCE_SECONDS)
+    return machine.sh(*words, seconds=FILE_TIMEOUT_SECONDS)
 
 
 def at_a_terminal(machine: Machine, command: str, answers: dict[str, str]) -> str:

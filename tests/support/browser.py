@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.support.pageprocess import PageProcess
-from tests.support.studio import PATIENCE_SECONDS, wait_for
+from tests.support.studio import FILE_TIMEOUT_SECONDS, wait_for
 
 NARROW, WIDE = (360, 800), (1440, 900)
 SCHEMES: Final = ("light", "dark")
@@ -38,7 +38,7 @@ def window(browser: Browser, site: PageProcess, **options: Any) -> Iterator[Page
     """An empty tab with a fresh profile."""
     options.setdefault("locale", "en-US")
     context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", **options)
-    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    context.set_default_timeout(FILE_TIMEOUT_SECONDS * 1000)
     try:
         yield context.new_page()
     finally:

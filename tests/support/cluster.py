@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 
 from hotfolder.jobs.store import Store
 from tests.support import forking
-from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, environment, files_into
+from tests.support.studio import FILE_TIMEOUT_SECONDS, Run, Shop, Studio, begun, environment, files_into
 
 
 @dataclass
@@ -107,9 +107,9 @@ class Cluster:
         finally:
             engine.dispose()
 
-    def wait_until(self, holds: Callable[[Store], object], within_seconds: float = PATIENCE_SECONDS) -> None:
+    def wait_until(self, holds: Callable[[Store], object], call_within: float = FILE_TIMEOUT_SECONDS) -> None:
         """Wait until the store satisfies `holds`; fails with every log when it never does."""
-        end = time.monotonic() + within_seconds
+        end = time.monotonic() + call_within
         with self.store() as store:
             while not holds(store):
                 if time.monotonic() > end:

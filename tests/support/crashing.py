@@ -28,7 +28,7 @@ from tests.support.forking import Forked, as_new, starts_now
 if TYPE_CHECKING:
     from tests.support.studio import Shop, Studio
 
-PATIENCE_SECONDS = 300.0
+FILE_TIMEOUT_SECONDS = 300.0
 
 
 def live(studio: Studio, shop: Shop | ApiAccess, **request: Any) -> int:
@@ -118,9 +118,9 @@ def become(config: Path, access: ApiAccess, logged: Path, request: dict[str, Any
 
 async def work(config: Path, access: ApiAccess, clock: JumpingClock) -> None:
     daemon = Daemon(load(config, {}), access, clock=clock)
-    asyncio.get_running_loop().call_later(PATIENCE_SECONDS - 5, tell_what_is_waited_for)
+    asyncio.get_running_loop().call_later(FILE_TIMEOUT_SECONDS - 5, tell_what_is_waited_for)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(FILE_TIMEOUT_SECONDS):
             await daemon.run(stop=asyncio.Event(), until_idle=True)
     finally:
         await daemon.close()

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C")
 INIT = Path("/usr/lib/systemd/systemd")
 PYTHON = f"{sys.base_prefix}/bin/python3"
-PATIENCE_SECONDS = 300.0
+FILE_TIMEOUT_SECONDS = 300.0
 SITE, SOURCE = "/site", "/src"
 """The paths of the installed packages and of this checkout inside."""
 
@@ -162,7 +162,7 @@ def booted(folder: Path, *, binds: Sequence[str] = ()) -> Iterator[Machine]:
 
 def wait_for(condition: Callable[[], object]) -> bool:
     """Whether `condition` became true in time."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + FILE_TIMEOUT_SECONDS
     while time.monotonic() < end:
         if condition():
             return True

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from tests.support import forking
 from tests.support.forking import Forked
-from tests.support.studio import PATIENCE_SECONDS, Studio, begun, environment
+from tests.support.studio import FILE_TIMEOUT_SECONDS, Studio, begun, environment
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PageProcess:
 
     def read(self, path: str) -> Answer:
         """The page once it has read its photos."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + FILE_TIMEOUT_SECONDS
         while "refresh" in (answer := self.get(path)).headers:
             assert time.monotonic() < end, answer.text
             time.sleep(0.1)
@@ -66,7 +66,7 @@ class PageProcess:
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.cookies:
             told.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=FILE_TIMEOUT_SECONDS)
         try:
             connection.request(method, path, body, told)
             answer = connection.getresponse()
@@ -82,7 +82,7 @@ class PageProcess:
 
     def status(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
         """The status, and the body unless it is endless; without this browser's cookies."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=FILE_TIMEOUT_SECONDS)
         try:
             told = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, b"" if method == "POST" else None, told)
@@ -94,7 +94,7 @@ class PageProcess:
 
     def listening(self) -> http.client.HTTPResponse:
         """The stream of events of an open page, with this browser's cookies."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=FILE_TIMEOUT_SECONDS)
         told = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         connection.request("GET", "/live", headers={"Cookie": told} if told else {})
         return connection.getresponse()
@@ -109,7 +109,7 @@ class PageProcess:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(PATIENCE_SECONDS)
+        return self.process.wait(FILE_TIMEOUT_SECONDS)
 
 
 def setting_password(studio: Studio, typed: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -137,7 +137,7 @@ def page_process(studio: Studio, *options: str, really: bool = False) -> Iterato
 
 def told(process: subprocess.Popen[bytes] | Forked, log: Path, event: str) -> dict[str, str]:
     """The log's first line with that event, waited for."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + FILE_TIMEOUT_SECONDS
     while True:
         for line in log.read_text(errors="replace").splitlines():
             if f'"event": "{event}"' in line:

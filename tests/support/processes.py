@@ -27,9 +27,9 @@ def children_of(process: int) -> list[int]:
     return found
 
 
-def gone(process: int, within_seconds: float = 60.0) -> bool:
+def gone(process: int, call_within: float = 60.0) -> bool:
     """Whether it ends in that time; a zombie has ended."""
-    end = time.monotonic() + within_seconds
+    end = time.monotonic() + call_within
     while True:
         try:
             state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

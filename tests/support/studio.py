@@ -50,21 +50,21 @@ T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 ELM = "12 Elm Road"
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
-PATIENCE_SECONDS = 180.0
+FILE_TIMEOUT_SECONDS = 180.0
 KEY = "any-key"
 Fault = dict[str, Any]
 
 
 def wait_for(holds: Callable[[], T], told: Callable[[], object] = str) -> T:
     """The first true value of `holds`; fails with `told` where there is none in time."""
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = time.monotonic() + FILE_TIMEOUT_SECONDS
     while not (found := holds()):
         assert time.monotonic() < end, told()
         time.sleep(0.02)
     return found
 
 
-async def until(holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+async def until(holds: Callable[[], object], seconds: float = FILE_TIMEOUT_SECONDS) -> None:
     """Wait until `holds`. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - a test may poll
@@ -206,14 +206,14 @@ class Run:
         wait_for(lambda: self.process.poll() is not None or '"event": "started"' in self.text(), self.text)
         return self
 
-    def stop(self, number: int = signal.SIGTERM, within_seconds: float = PATIENCE_SECONDS) -> int:
+    def stop(self, number: int = signal.SIGTERM, call_within: float = FILE_TIMEOUT_SECONDS) -> int:
         """Signal it and wait; its exit code."""
         self.process.send_signal(number)
-        return self.wait(within_seconds)
+        return self.wait(call_within)
 
-    def wait(self, within_seconds: float = PATIENCE_SECONDS) -> int:
+    def wait(self, call_within: float = FILE_TIMEOUT_SECONDS) -> int:
         try:
-            return self.process.wait(within_seconds)
+            return self.process.wait(call_within)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"it did not end in time; its log:\n{self.text()}") from None
 
@@ -337,10 +337,10 @@ class Studio:
         return [job["state"] for job in self.status()["jobs"]]
 
     def wait_until(
-        self, holds: Callable[[dict[str, Any]], object], within_seconds: float = PATIENCE_SECONDS
+        self, holds: Callable[[dict[str, Any]], object], call_within: float = FILE_TIMEOUT_SECONDS
     ) -> dict[str, Any]:
         """The first status for which `holds`; fails with the last one and the log when none does in time."""
-        end = time.monotonic() + within_seconds
+        end = time.monotonic() + call_within
         with self._looking() as look:
             while not holds(status := look()):
                 if time.monotonic() > end:
@@ -349,10 +349,10 @@ class Studio:
                 time.sleep(0.1)
         return status
 
-    def wait_for_states(self, *states: str, within_seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+    def wait_for_states(self, *states: str, call_within: float = FILE_TIMEOUT_SECONDS) -> dict[str, Any]:
         """Wait until the sets are in exactly these states, in any order."""
         return self.wait_until(
-            lambda status: sorted(job["state"] for job in status["jobs"]) == sorted(states), within_seconds
+            lambda status: sorted(job["state"] for job in status["jobs"]) == sorted(states), call_within
         )
 
     def start(self, *options: str, really: bool = False) -> Run:
@@ -420,7 +420,7 @@ class Studio:
         its time passes four times as fast."""
         daemon = Daemon(load(self.config, {}), self.access(access), clock=clock or JumpingClock(4))
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(FILE_TIMEOUT_SECONDS):
                 return await daemon.run(stop=asyncio.Event(), until_idle=True)
         finally:
             await daemon.close()

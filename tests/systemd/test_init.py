@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.machine import SITE, SOURCE, Machine, booted, wait_for
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, files_into
+from tests.support.studio import FILE_TIMEOUT_SECONDS, files_into
 from tests.test_readme import ROOT, blocks
 
 pytestmark = pytest.mark.long
@@ -45,7 +45,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def sh(machine: Machine, line: str, *, check: bool = True) -> str:
     """The output of a shell line without this process's environment."""
     words = ("env", "-i", "PATH=/usr/sbin:/usr/bin", "sh", "-c", f"exec 2>&1; {line}")
-    return machine.sh(*words, check=check, seconds=PATIENCE_SECONDS)
+    return machine.sh(*words, check=check, seconds=FILE_TIMEOUT_SECONDS)
 
 
 def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, tmp_path: Path) -> None:

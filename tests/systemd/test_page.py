@@ -9,7 +9,7 @@ import pytest
 
 from hotfolder.setup.install import InstalledService, unit_files
 from tests.support.machine import PYTHON, SITE, SOURCE, Machine, booted, wait_for
-from tests.support.studio import PATIENCE_SECONDS
+from tests.support.studio import FILE_TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.long
 
@@ -55,7 +55,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         made.write(f"/run/systemd/system/{UNIT}.d/20-python.conf", BESIDE)
         made.sh("ip", "link", "set", "lo", "up", check=False)
         made.sh("systemctl", "daemon-reload")
-        made.sh("systemctl", "start", UNIT, check=False, seconds=PATIENCE_SECONDS)
+        made.sh("systemctl", "start", UNIT, check=False, seconds=FILE_TIMEOUT_SECONDS)
         assert made.show(UNIT, "ActiveState") == "active", made.journal(UNIT)
         yield made
 
@@ -83,5 +83,5 @@ def test_the_page_is_up_with_the_service_and_comes_back_when_either_is_killed(ma
     machine.sh("kill", "-KILL", daemon)
     comes_back(machine, page)
     assert machine.show(UNIT, "MainPID") != daemon and machine.show(UNIT, "NRestarts") == "1"
-    machine.sh("systemctl", "stop", UNIT, seconds=PATIENCE_SECONDS)
+    machine.sh("systemctl", "stop", UNIT, seconds=FILE_TIMEOUT_SECONDS)
     assert not pages(machine) and not answers(machine)

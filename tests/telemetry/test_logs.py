@@ -26,10 +26,10 @@ def written() -> Iterator[io.StringIO]:
 def test_what_a_command_logs_is_not_among_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
     structlog.reset_defaults()
     try:
-        log.configure_if_nobody_has(level="warning")
+        log.configure_once(level="warning")
         log.get("a part").info("not worth a word")
         log.get("a part").warning("worth_a_word")
-        log.configure_if_nobody_has(level="debug")
+        log.configure_once(level="debug")
         log.get("a part").debug("still not")
     finally:
         log.configure()

@@ -22,7 +22,7 @@ from hotfolder.telemetry.notifier import MOST_CHARACTERS, Batch, Message, Notifi
 from hotfolder.telemetry.overview import Line, Overview
 from tests.support.clocks import SkippingClock
 from tests.support.receiver import SECRET, Receiver
-from tests.support.studio import PATIENCE_SECONDS, until
+from tests.support.studio import FILE_TIMEOUT_SECONDS, until
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
 
@@ -291,7 +291,7 @@ def test_a_process_that_is_stopped_amid_a_hung_message_ends(receiver: Receiver) 
     """Not after SEND_SECONDS, for which systemd would have to wait with each stop."""
     receiver.endless = True
     command = [sys.executable, "-c", STOPPED_AMID, receiver.address]
-    assert subprocess.run(command, cwd=REPOSITORY, timeout=PATIENCE_SECONDS).returncode == 0
+    assert subprocess.run(command, cwd=REPOSITORY, timeout=FILE_TIMEOUT_SECONDS).returncode == 0
 
 
 def test_a_message_is_short() -> None:

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.telemetry.web import MOST_CONNECTIONS, WebServer
-from tests.support.studio import PATIENCE_SECONDS, wait_for
+from tests.support.studio import FILE_TIMEOUT_SECONDS, wait_for
 from tests.telemetry.conftest import Serve
 
 
@@ -79,7 +79,7 @@ def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
 
 def ended(channel: socket.socket) -> bool:
     """Whether the server closes a connection."""
-    channel.settimeout(PATIENCE_SECONDS)
+    channel.settimeout(FILE_TIMEOUT_SECONDS)
     try:
         return channel.recv(1) == b""
     except ConnectionResetError:

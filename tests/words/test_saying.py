@@ -23,7 +23,7 @@ SAYING = (
     "stager",
     "jobs",
     "rules",
-    "patience.py",
+    "blocking.py",
     "newfiles.py",
     "outbox/faults.py",
     "outbox/gallery.py",

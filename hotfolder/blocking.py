@@ -21,11 +21,11 @@ from hotfolder.errors import LocalTrouble
 P = ParamSpec("P")
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 30.0
+FILE_TIMEOUT_SECONDS = 30.0
 """Timeout of one file operation. After it the share or the disk counts as not answering."""
-START_SECONDS = 5.0
+START_TIMEOUT_SECONDS = 5.0
 """The same timeout for each folder when the daemon starts."""
-MOST_THREADS = 500
+MAX_THREADS = 500
 """More than all jobs and inboxes need at once, so that blocked threads leave some for the others. Threads are
 created on demand."""
 JOIN_SECONDS = 2.0
@@ -48,19 +48,19 @@ def join_threads(seconds: float) -> bool:
     return any(thread.is_alive() for thread in lasting)
 
 
-async def patiently(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call `look`, which uses `path`, in a thread. Raises NoAnswer after PATIENCE_SECONDS.
+async def call_in_thread(path: Path, look: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call `look`, which uses `path`, in a thread. Raises NoAnswer after FILE_TIMEOUT_SECONDS.
 
     The call may then still finish at any later time, and another one beside it: what it changes must be
     harmless when it comes late or twice.
     """
-    with move_on_after(PATIENCE_SECONDS):
+    with move_on_after(FILE_TIMEOUT_SECONDS):
         return await to_thread.run_sync(partial(look, *args, **kwargs), abandon_on_cancel=True)
     raise no_answer(path)
 
 
-def within_seconds(path: Path, look: Callable[[], T], seconds: float = PATIENCE_SECONDS) -> T:
-    """As `patiently`, for use without an event loop: blocks for at most `seconds`, then raises NoAnswer."""
+def call_within(path: Path, look: Callable[[], T], seconds: float = FILE_TIMEOUT_SECONDS) -> T:
+    """As `call_in_thread`, but without an event loop: blocks for at most `seconds`, then raises NoAnswer."""
     answer: Future[T] = Future()
 
     def work() -> None:

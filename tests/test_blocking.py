@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder import patience
+from hotfolder import blocking
+from hotfolder.blocking import NoAnswer, call_in_thread, call_within, join_threads
 from hotfolder.daemon import reporter
-from hotfolder.patience import NoAnswer, join_threads, patiently, within_seconds
 from hotfolder.pictures import decoder
 from hotfolder.sandbox import embedded
 
@@ -30,42 +30,42 @@ def hung() -> Iterator[threading.Event]:
 async def test_however_many_are_stuck_the_next_is_answered(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
-    stuck = [patiently(SHARE, hung.wait) for _ in range(100)]
+    monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
+    stuck = [call_in_thread(SHARE, hung.wait) for _ in range(100)]
     answers = await asyncio.gather(*stuck, return_exceptions=True)
     assert {type(answer) for answer in answers} == {NoAnswer}
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 60)
-    assert await patiently(SHARE, len, "four") == 4
+    monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 60)
+    assert await call_in_thread(SHARE, len, "four") == 4
 
 
 async def test_whoever_asks_a_share_that_hangs_is_told_so(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
-        await patiently(SHARE, hung.wait)
+        await call_in_thread(SHARE, hung.wait)
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
-        within_seconds(SHARE, hung.wait, 0.1)
+        call_within(SHARE, hung.wait, 0.1)
 
 
 def test_an_event_loop_ends_while_a_thread_hangs_and_that_can_be_told(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(blocking, "FILE_TIMEOUT_SECONDS", 0.1)
     with pytest.raises(NoAnswer):
-        asyncio.run(patiently(SHARE, hung.wait))
+        asyncio.run(call_in_thread(SHARE, hung.wait))
     assert join_threads(0.1)
     hung.set()
     assert not join_threads(10)
 
 
 async def test_answers_and_errors_are_passed_on() -> None:
-    assert await patiently(SHARE, len, "four") == 4
-    assert within_seconds(SHARE, lambda: 4) == 4
+    assert await call_in_thread(SHARE, len, "four") == 4
+    assert call_within(SHARE, lambda: 4) == 4
     with pytest.raises(TimeoutError, match="timed out"):
-        await patiently(SHARE, fail, TimeoutError(110, "Connection timed out"))
+        await call_in_thread(SHARE, fail, TimeoutError(110, "Connection timed out"))
     with pytest.raises(FileNotFoundError):
-        within_seconds(SHARE, lambda: fail(FileNotFoundError(2, "gone")))
+        call_within(SHARE, lambda: fail(FileNotFoundError(2, "gone")))
 
 
 def fail(error: Exception) -> None:
@@ -74,5 +74,5 @@ def fail(error: Exception) -> None:
 
 def test_what_a_stop_may_wait_for_where_a_share_hangs_is_less_than_ten_seconds() -> None:
     """The decoder's child, pages being written, the sandbox and threads are stopped one after the other."""
-    each = (decoder.END_SECONDS, reporter.STOP_SECONDS, embedded.STOP_SECONDS, patience.JOIN_SECONDS)
+    each = (decoder.END_SECONDS, reporter.STOP_SECONDS, embedded.STOP_SECONDS, blocking.JOIN_SECONDS)
     assert sum(each) < 10
